@@ -1,0 +1,89 @@
+/** The whole surface of the native addon. Nothing else in lib/ may load or name it. */
+import { createRequire } from 'node:module'
+import type { Spec } from './spec.js'
+
+export type Floats = Float32Array | Float64Array
+
+/** Batch-major, C order; `data` is copied. Native converts to the plan's floatx. */
+export interface NativeArray {
+  data: Float32Array | Float64Array | Int32Array | Uint8Array
+  shape: readonly number[]
+}
+
+/** A data set in native memory, made by {@link NativePlan.load}; opaque. */
+export interface NativeData {
+  readonly samples: number
+}
+
+export type Mode = 'train' | 'test' | 'predict' | 'gradient'
+
+export interface RunRequest {
+  mode: Mode
+  data: NativeData
+  /** Sample indices; absent: 0, 1, 2, … */
+  order?: Int32Array
+  /** Position in `order` of the first sample. Default 0. */
+  from?: number
+  batchSize: number
+  /** Default: to the end. */
+  maxBatches?: number
+  /** Stop after the batch in which this many milliseconds have passed. */
+  maxMs?: number
+}
+
+export interface RunResult {
+  batches: number
+  samples: number
+  /** Per log (loss, then metrics): each batch's value times its size, summed. */
+  sums: number[]
+  /** Values of the last batch. */
+  last: number[]
+  /** predict only. */
+  outputs?: { data: Floats; shape: number[] }
+  /** First batch of this run, from 0, whose loss or gradient was not finite; -1: none. Such batches change nothing. */
+  badBatch: number
+  badLayer: string
+  badBatches: number
+}
+
+export interface NativePlan {
+  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): NativeData
+  /** Runs on the engine thread, FIFO with the runs of all plans. */
+  run(request: RunRequest): Promise<RunResult>
+  /** Runs inline, on this thread alone. ERR_BUSY while the engine works on this plan. */
+  runSync(request: RunRequest): RunResult
+  /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
+  read(name: string): { data: Floats; shape: number[] }
+  write(name: string, array: NativeArray): void
+  set(key: string, value: number): void
+  resetStates(): void
+  names(): string[]
+  /** The run under way stops at the next batch and resolves with what it has done. */
+  cancel(): void
+  dispose(): void
+}
+
+export interface NativeInfo {
+  version: string
+  isa: string
+  isas: string[]
+  threads: number
+  threading: 'openmp' | 'team'
+}
+
+export interface Native {
+  describe(): {
+    layers: string[]
+    cells: { name: string; gates: string; states: string[] }[]
+    optimizers: { name: string; moments: number; savesIterations: boolean }[]
+    objectives: string[]
+    metrics: string[]
+    activations: string[]
+    constraints: string[]
+  }
+  compile(spec: Spec): NativePlan
+  setThreads(n: number): void
+  info(): NativeInfo
+  /** Called once with the error classes of errors.ts, so that native errors are instances of them. */
+  setErrorClasses(make: (code: string, message: string, where: string, expected: string, actual: string) => Error): void
+}

@@ -1,0 +1,117 @@
+/**
+ * The Spec: the whole model as plain data, the only thing that flows from layers to native code.
+ * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
+ */
+import type { Penalty } from './regularizers.js'
+
+/** Extents; `null` is unknown until data come. Without the batch axis inside a Spec. */
+export type Shape = readonly (number | null)[]
+export type Scalar = number | string | boolean | null
+export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Option }
+
+/** One native parameter, as native code wants it (gates fused: W [D, G*H]). */
+export interface ParamSpec {
+  name: string // 'W'
+  dims: readonly number[]
+  trainable: boolean
+  /** Weight regularizer, already reduced to numbers; null: none. */
+  penalty: Penalty | null // { l1, l2 } or { eigenvalue: k }
+  /** Constraint, e.g. { name: 'maxnorm', m: 2, axis: 0 }; null: none. */
+  constraint: { name: string; [key: string]: Option } | null
+}
+
+/** One op. `op` is the name of a file in native/layers/. Values are named by strings. */
+export interface OpSpec {
+  op: string
+  /** Name for errors, parameter paths (`layer/param`) and random streams: 'lstm_1', 'forward_lstm_1'. Unique among ops that have params. */
+  layer: string
+  className: string
+  inputs: string[]
+  output: string
+  /** Value that holds the mask this op reads. */
+  mask: string | null
+  /** Value that holds the mask this op makes. */
+  maskOut: string | null
+  options: { [key: string]: Option }
+  params: ParamSpec[]
+  /** Activity regularizer on the output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
+  activity: { l1: number; l2: number } | null
+}
+
+export interface Spec {
+  floatx: 'float32' | 'float64'
+  inputs: { name: string; dims: Shape }[]
+  ops: OpSpec[]
+  output: string
+  /** Mask of the output (reaches the loss), or null. */
+  outputMask: string | null
+  /** Canonical names, see lib/objectives.ts; null: not compiled, predict only. */
+  loss: string | null
+  metrics: string[]
+  temporal: boolean
+  optimizer: { name: string; [hyper: string]: Option } | null
+  seed: number
+}
+
+/** A value inside a graph under construction: where it comes from and what shape it has. */
+export interface Value {
+  name: string
+  shape: Shape // without batch
+  mask: string | null
+}
+
+/** Collects ops while layers lower themselves. */
+export class Graph {
+  readonly inputs: { name: string; dims: Shape }[] = []
+  readonly ops: OpSpec[] = []
+  #names = new Map<string, number>()
+
+  /** A fresh value name starting with `stem`: 'dense_1', then 'dense_1:2', ... */
+  fresh(stem: string): string {
+    const n = (this.#names.get(stem) ?? 0) + 1
+    this.#names.set(stem, n)
+    return n === 1 ? stem : `${stem}:${n}`
+  }
+
+  input(shape: Shape, stem = 'input'): Value {
+    const name = this.fresh(stem)
+    this.inputs.push({ name, dims: shape })
+    return { name, shape, mask: null }
+  }
+
+  /** Adds one op and returns its output. `maskOut: true` makes a mask; `mask: 'pass'` hands the input's mask on. */
+  op(
+    op: string,
+    inputs: readonly Value[],
+    shape: Shape,
+    rest: {
+      layer: string
+      className: string
+      options?: { [key: string]: Option }
+      params?: ParamSpec[]
+      activity?: { l1: number; l2: number } | null
+      /** Mask the op reads; default: none. */
+      reads?: string | null
+      /** Mask of the output: 'none' (default), 'pass' (that of the first input), 'make' (this op makes one), or a value's name. */
+      mask?: 'none' | 'pass' | 'make' | { name: string | null }
+    },
+  ): Value {
+    const output = this.fresh(rest.layer)
+    const maskOut = rest.mask === 'make' ? this.fresh(`${rest.layer}/mask`) : null
+    this.ops.push({
+      op,
+      layer: rest.layer,
+      className: rest.className,
+      inputs: inputs.map((v) => v.name),
+      output,
+      mask: rest.reads ?? null,
+      maskOut,
+      options: rest.options ?? {},
+      params: rest.params ?? [],
+      activity: rest.activity ?? null,
+    })
+    const mask =
+      maskOut ?? (rest.mask === 'pass' ? (inputs[0]?.mask ?? null) : typeof rest.mask === 'object' ? rest.mask.name : null)
+    return { name: output, shape, mask }
+  }
+}

@@ -1,0 +1,38 @@
+// Threads: the only file that may include omp.h. Two back ends, OpenMP (default) and a std::thread team
+// (HIDDENSTATE_THREADING=team; where there is no OpenMP, the only one). Kernels never start threads; layers and the plan do, here.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+namespace hs {
+
+int threads();            // workers a parallel call of this thread may use: 1 inside an Inline scope
+void set_threads(int n);  // ERR_OPTION below 1
+int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
+
+struct Inline {  // while alive, parallel calls of this thread run on this thread alone (predictOnBatchSync)
+  Inline();
+  ~Inline();
+};
+
+// fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are done. worker < threads().
+// A tile's work must not depend on which worker does it. Exceptions of fn are rethrown here (the first one).
+void parallel_for(int64_t tiles, const std::function<void(int64_t tile, int worker)>& fn);
+
+// Sense-reversing barrier for workers inside one parallel_region: bounded spin, then sleep.
+class Barrier {
+ public:
+  explicit Barrier(int workers) : workers_(workers) {}
+  void wait();
+
+ private:
+  int workers_;
+  std::atomic<int> arrived_{0};
+  std::atomic<uint32_t> phase_{0};
+};
+
+// fn(worker) on `workers` threads that are alive at the same time, so that they may use a Barrier(workers). workers <= threads().
+void parallel_region(int workers, const std::function<void(int worker)>& fn);
+
+}  // namespace hs

@@ -1,0 +1,31 @@
+// Objectives and metrics: one table each, rows of the last axis in, one number a row out.
+#pragma once
+#include <cstdint>
+
+namespace hs {
+
+template <typename real>
+struct Objective {
+  const char* name;  // Keras 1.2.2's: "mean_squared_error"
+  // score[r] = fn(y[r, :], p[r, :]) for rows r; y has Ky columns (1 for sparse_categorical_crossentropy, else K), p has K.
+  void (*value)(real* score, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K);
+  // dp[r, :] = coef[r] * d score[r] / d p[r, :]
+  void (*gradient)(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K);
+  bool sparse;  // target has a last axis of 1
+};
+
+template <typename real>
+struct Metric {
+  const char* name;
+  // over the whole batch; metrics ignore masks and weights (Keras 1.2.2 training.py)
+  double (*value)(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K);
+};
+
+template <typename real>
+const Objective<real>* objective(const char* name);  // nullptr when unknown
+template <typename real>
+const Metric<real>* metric(const char* name);
+const char* const* objective_names();  // nullptr-terminated, canonical names
+const char* const* metric_names();
+
+}  // namespace hs

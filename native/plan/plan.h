@@ -1,0 +1,66 @@
+// A compiled model: a flat list of ops over named slots, in topological order, with all the memory they need.
+// Free of Node; native/addon/ wraps it, native/test/ drives it. One thread at a time may use a plan (engine.h sees to that).
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/shape.h"
+#include "plan/config.h"
+
+namespace hs {
+
+enum class Mode { kTrain, kTest, kPredict, kGradient };  // kGradient: forward and backward, no update (read "layer/W:grad")
+
+struct Array {       // batch-major data as users have it, [N, dims...]
+  Dims dims;         // with N first
+  std::vector<double> f64;
+  std::vector<float> f32;  // one of the two is filled, as the plan's floatx says
+};
+
+struct DataSet {     // copied once; shared by the runs that use it
+  std::vector<Array> x;
+  Array y;           // empty dims: none
+  Array weights;     // [N] or, temporal, [N, T]; empty dims: ones
+  int64_t samples = 0;
+};
+
+struct RunRequest {
+  Mode mode = Mode::kPredict;
+  std::shared_ptr<const DataSet> data;
+  std::vector<int32_t> order;  // indices of samples; empty: 0, 1, 2, ...
+  int64_t from = 0;            // position in `order` of the first sample
+  int64_t batch_size = 32;
+  int64_t max_batches = -1;    // -1: to the end
+  double max_ms = -1;          // stop after the batch in which this much time has passed
+};
+
+struct RunResult {
+  int64_t batches = 0, samples = 0;  // done
+  std::vector<double> sums;          // per log (loss, then metrics): value of each batch times its size, summed
+  std::vector<double> last;          // values of the last batch
+  Array outputs;                     // kPredict only: [samples, dims...]
+  int64_t bad_batch = -1;            // first batch (counted from 0 within this run) with a non-finite loss or gradient
+  std::string bad_layer;             // first layer there whose values are not finite
+  int64_t bad_batches = 0;
+};
+
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  virtual RunResult run(const RunRequest&, const std::atomic<bool>& cancelled) = 0;
+  // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry", "optimizer/iterations",
+  // "optimizer/m_schedule", "lstm_1" a slot's last values. ERR_UNKNOWN_NAME.
+  virtual Array read(const std::string& name) const = 0;
+  virtual void write(const std::string& name, const Array&) = 0;  // ERR_SHAPE
+  virtual void set(const std::string& key, double value) = 0;     // "lr", "clipnorm", ... "seed", "step"
+  virtual void reset_states() = 0;
+  virtual bool float64() const = 0;
+  virtual std::vector<std::string> names() const = 0;             // everything read() knows now
+};
+
+// spec: lib/spec.ts, `Spec`. Throws ERR_SHAPE, ERR_UNKNOWN_NAME, ERR_INTERNAL.
+std::unique_ptr<Plan> compile(const Config& spec);
+
+}  // namespace hs
