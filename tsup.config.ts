@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: { index: 'lib/index.ts', preprocessing: 'lib/preprocessing/index.ts', utils: 'lib/utils.ts' },
+  format: ['esm', 'cjs'],
+  target: 'node20',
+  platform: 'node',
+  tsconfig: 'tsconfig.build.json',
+  dts: true,
+  shims: true, // import.meta.url in the CommonJS build
+  splitting: true, // one copy of the error and NDArray classes for all entries
+  sourcemap: true,
+  clean: true,
+})
