@@ -17,7 +17,8 @@ namespace hs {
 
 // Memory kinds. kSaved lives from forward to backward; kScratch is dead after the op and shared by all ops;
 // kCarry outlives the batch (states of a stateful layer), zero at first and after resetStates.
-enum class Arena : int { kParams, kGrads, kSaved, kScratch, kCarry, kCount };
+// kPacked holds weights in the layout of a kernel: it lives from batch to batch and is filled again when Pass::repack says so.
+enum class Arena : int { kParams, kGrads, kSaved, kScratch, kCarry, kPacked, kCount };
 
 struct Tensor {  // a place in an arena, resolved by Pass::at
   Arena arena = Arena::kSaved;
@@ -33,6 +34,7 @@ class Declaration {
   virtual Tensor saved(const char* name, const Dims& dims) = 0;
   virtual Tensor scratch(const char* name, const Dims& dims) = 0;
   virtual Tensor carry(const char* name, const Dims& dims) = 0;
+  virtual Tensor packed(const char* name, const Dims& dims) = 0;
   // The output IS this part of a saved tensor (e.g. steps 1..T of h): no copy.
   virtual void output_is(Tensor tensor, int64_t offset) = 0;
   // The output is the input's memory, seen with another shape. Not for layers that keep their input for backward.
@@ -45,6 +47,7 @@ struct Pass {
   const Table<real>* k = nullptr;  // kernels of the instruction set in use
   bool training = false;           // Keras' learning phase
   bool backward_follows = false;   // forward must fill what backward reads
+  bool repack = true;              // parameters have changed since this op last filled its packed tensors
   DropoutKey dropout;              // seed and step of this batch; layers add a stream of their own (see base/rng.h)
   std::vector<const real*> x;      // inputs, by Extent
   std::vector<Extent> x_extent;

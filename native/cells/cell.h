@@ -1,0 +1,72 @@
+// The cell seam. A cell is data plus two pointwise functions per phase; the recurrence (layers/recurrence.cc) does everything
+// else: the time loop, the input projection, masks, dropout, direction, carried states, deferred weight gradients.
+//
+// One file = one cell; its name is the file's. It holds the formulas as functions over a Step (step.h), which is either one
+// vector of units held in registers (the fused path, kernel.h) or a whole row (the plain path, for activations that look at a
+// whole row: softmax). The formulas are written once.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/table.h"
+
+namespace hs {
+
+// A phase: the gates whose recurrent product is made together, and the operand of that product.
+struct Phase {
+  int first, count;  // gates [first, first + count), adjacent columns of W, U, b
+  bool on_aux;       // operand: false h_prev, true the aux that the phase before has written
+};
+
+// One time step, all tensors at row 0. H units, G gates. Leading dimension of [B, X] is X.
+template <typename real>
+struct CellArgs {
+  int64_t r0 = 0, r1 = 0;  // rows to do
+  int64_t u0 = 0, u1 = 0;  // units to do: multiples of CellKernels::panel_units(phase), or H
+  int64_t H = 0;
+  Activation inner = Activation::kSigmoid, outer = Activation::kTanh;
+  const real* mask = nullptr;    // [B] of this step, 1 = real; nullptr: all real
+  const real* h_prev = nullptr;  // [B, H]
+  const real* c_prev = nullptr;  // [B, H], cells with two states
+  real* gates = nullptr;         // [B, G*H] forward: in x W, out activated gates. backward: in those, out their gradients
+  real* aux = nullptr;           // [B, H] what the cell keeps for a later phase or for backward
+  // forward
+  const real* packed = nullptr;   // this phase's U and bias, as CellKernels::pack laid them
+  const real* operand = nullptr;  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
+  int64_t operand_gate = 0;       // 0: one operand for all gates of the phase
+  int64_t K = 0;                  // H, or 0 where the operand is known to be zero
+  const real* product = nullptr;  // [B, count*H] plain path: operand U + bias, made by the recurrence
+  real* h = nullptr;              // [B, H]
+  real* c = nullptr;              // [B, H]
+  // backward
+  const real* dy = nullptr;  // [B, H] gradient of this step's output; nullptr: none
+  real* dh = nullptr;        // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
+  real* dc = nullptr;        // [B, H] in: of c, out: of c_prev
+  const real* daux = nullptr;  // [B, H] gradient of aux (phases after which another phase has used it)
+  real* drec = nullptr;      // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
+  real* scratch = nullptr;   // plain path: CellKernels::row_scratch * H elements
+};
+
+template <typename real>
+struct CellKernels {
+  const char* name;    // "lstm"
+  const char* gates;   // "ifgo": order of the columns of W, U, b; `g` is the candidate
+  const char* states;  // "hc" or "h"
+  int phases;
+  Phase phase[2];
+  bool keeps_aux;       // aux [T, B, H] lives from forward to backward
+  bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
+  int row_scratch;      // rows of H elements that the plain path needs
+  int (*panel_units)(int phase);                // units in one packed panel
+  size_t (*packed_size)(int phase, int64_t H);  // elements
+  // packed [panels][1 + H][count][panel units]: the bias row, then the rows of U. U [H, G*H], bias [G*H].
+  void (*pack)(int phase, real* packed, const real* U, const real* bias, int64_t H);
+  // Fused: product, activations and states in one pass over the panels; gate math on the accumulators.
+  void (*forward)(int phase, const CellArgs<real>&);
+  void (*backward)(int phase, const CellArgs<real>&);  // pointwise
+  // Plain: whole rows; for kSoftmax.
+  void (*forward_rows)(int phase, const CellArgs<real>&);
+  void (*backward_rows)(int phase, const CellArgs<real>&);
+};
+
+}  // namespace hs

@@ -1,0 +1,236 @@
+// From a cell's formulas to its kernels, once for all cells.
+//
+// The fused forward: U lies in panels, [H / units][1 + H][count gates][units]; one call holds MR rows x (count gates x units) of
+// accumulators in registers, runs over k, and applies the gate formulas to the accumulators before anything is stored. A
+// product element is one chain of multiply-adds from the bias on, in rising k: how rows and panels are shared out cannot
+// change its bits. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
+#pragma once
+#include "cells/step.h"
+
+namespace hs {
+namespace HS_ISA {
+
+// Four vectors of B a row: with 32 registers 6 rows (24 accumulators), with 16 registers 3 (12).
+template <class real>
+static constexpr int kMaxRows = Vec<real>::registers >= 32 ? 6 : 3;
+
+template <class Cell, int phase>
+static constexpr int kUnitVectors = 4 / Cell::phase[phase].count;  // per gate: 4, 2, 1, 1
+
+template <class Cell, class real, int phase>
+static constexpr int kPanelUnits = kUnitVectors<Cell, phase>* Vec<real>::lanes;
+
+template <class Cell, class real, int phase>
+static constexpr int kPanelRow = kPanelUnits<Cell, real, phase>* Cell::phase[phase].count;  // elements of one k
+
+// A masked step keeps every state; aux must stay finite, for it meets gradients that are zero.
+template <class Cell, class real, int phase>
+static inline void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
+  for (int64_t at = row * a.H + u0; at < row * a.H + u1; at++) {
+    if (Cell::keeps_aux && phase == 0) a.aux[at] = 0;
+    if (phase == Cell::kPhases - 1) {
+      a.h[at] = a.h_prev[at];
+      if (a.c) a.c[at] = a.c_prev[at];
+    }
+  }
+}
+
+template <class Cell, class real, int phase, int MR, bool kShared>
+static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel) {
+  using V = Vec<real>;
+  constexpr int count = Cell::phase[phase].count, first = Cell::phase[phase].first;
+  constexpr int U = kUnitVectors<Cell, phase>, NV = count * U, L = V::lanes;
+  const real* w = a.packed + panel * (1 + a.H) * NV * L;  // [1 + H][count][U*L]
+  const real* operand = a.operand + row * a.H;            // [MR, H] (+ gate * operand_gate)
+  V acc[MR][NV];
+  for (int v = 0; v < NV; v++) {
+    V b = V::load(w + v * L);
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++) acc[i][v] = b;
+  }
+  for (int64_t k = 0; k < a.K; k++) {
+    w += NV * L;
+    V b[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; v++) b[v] = V::load(w + v * L);
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++) {
+      if constexpr (kShared) {
+        V s = V::set1(operand[i * a.H + k]);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; v++) acc[i][v] = fma(s, b[v], acc[i][v]);
+      } else {
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; v++)
+          acc[i][v] = fma(V::set1(operand[(v / U) * a.operand_gate + i * a.H + k]), b[v], acc[i][v]);
+      }
+    }
+  }
+  for (int i = 0; i < MR; i++) {
+    int64_t r = row + i, unit = panel * U * L;
+    if (a.mask && a.mask[r] == 0) {
+      hold<Cell, real, phase>(a, r, unit, unit + U * L < a.H ? unit + U * L : a.H);
+      continue;
+    }
+    for (int u = 0; u < U && unit < a.H; u++, unit += L) {
+      int64_t at = r * a.H + unit, gate0 = r * a.H * Cell::kGates + unit;
+      if (a.H - unit >= L) {
+        PanelStep<Cell, real, false> s{a, at, gate0, L, acc[i] + u, U, first};
+        Cell::template forward<phase>(s);
+      } else {
+        PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.H - unit), acc[i] + u, U, first};
+        Cell::template forward<phase>(s);
+      }
+    }
+  }
+}
+
+template <class Cell, class real, int phase, bool kShared>
+static inline void forward_panels(const CellArgs<real>& a) {
+  constexpr int units = kPanelUnits<Cell, real, phase>, MR = kMaxRows<real>;
+  for (int64_t panel = a.u0 / units; panel * units < a.u1; panel++) {
+    for (int64_t row = a.r0; row < a.r1;) {
+      int64_t left = a.r1 - row;
+      if (left >= MR && !(MR == 6 && left == 8)) {  // 8 rows go better as 4 + 4
+        forward_block<Cell, real, phase, MR, kShared>(a, row, panel), row += MR;
+      } else if (MR > 4 && left >= 4) {
+        forward_block<Cell, real, phase, 4, kShared>(a, row, panel), row += 4;
+      } else if (left >= 2) {
+        forward_block<Cell, real, phase, 2, kShared>(a, row, panel), row += 2;
+      } else {
+        forward_block<Cell, real, phase, 1, kShared>(a, row, panel), row += 1;
+      }
+    }
+  }
+}
+
+template <class Cell, class real, int phase>
+static void forward_phase(const CellArgs<real>& a) {
+  if (a.operand_gate == 0) {
+    forward_panels<Cell, real, phase, true>(a);
+  } else {
+    forward_panels<Cell, real, phase, false>(a);
+  }
+}
+
+// Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output received.
+template <class Cell, class real>
+static inline void hold_backward(const CellArgs<real>& a, int64_t row) {
+  for (int64_t u = a.u0; u < a.u1; u++) {
+    if (a.dy) a.dh[row * a.H + u] += a.dy[row * a.H + u];
+    for (int q = 0; q < Cell::kGates; q++) {
+      a.gates[(row * Cell::kGates + q) * a.H + u] = 0;
+      if (Cell::recurrent_bias) a.drec[(row * Cell::kGates + q) * a.H + u] = 0;
+    }
+  }
+}
+
+template <class Cell, class real, int phase>
+static void backward_phase(const CellArgs<real>& a) {
+  constexpr int L = Vec<real>::lanes;
+  for (int64_t r = a.r0; r < a.r1; r++) {
+    if (a.mask && a.mask[r] == 0) {
+      if (phase == Cell::kPhases - 1) hold_backward<Cell, real>(a, r);
+      continue;
+    }
+    for (int64_t unit = a.u0; unit < a.u1; unit += L) {
+      int64_t at = r * a.H + unit, gate0 = r * a.H * Cell::kGates + unit;
+      if (a.u1 - unit >= L) {
+        PanelStep<Cell, real, false> s{a, at, gate0, L, nullptr, 0, 0};
+        Cell::template backward<phase>(s);
+      } else {
+        PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.u1 - unit), nullptr, 0, 0};
+        Cell::template backward<phase>(s);
+      }
+    }
+  }
+}
+
+template <class Cell, class real, int phase>
+static void forward_rows_phase(const CellArgs<real>& a) {
+  for (int64_t r = a.r0; r < a.r1; r++) {
+    if (a.mask && a.mask[r] == 0) {
+      hold<Cell, real, phase>(a, r, 0, a.H);
+    } else {
+      RowStep<Cell, real> s{a, r, Cell::phase[phase].first, Cell::phase[phase].count, a.scratch};
+      Cell::template forward<phase>(s);
+    }
+  }
+}
+
+template <class Cell, class real, int phase>
+static void backward_rows_phase(const CellArgs<real>& a) {
+  for (int64_t r = a.r0; r < a.r1; r++) {
+    if (a.mask && a.mask[r] == 0) {
+      if (phase == Cell::kPhases - 1) hold_backward<Cell, real>(a, r);
+    } else {
+      RowStep<Cell, real> s{a, r, Cell::phase[phase].first, Cell::phase[phase].count, a.scratch};
+      Cell::template backward<phase>(s);
+    }
+  }
+}
+
+template <class Cell, class real, int phase>
+static void pack_phase(real* packed, const real* U, const real* bias, int64_t H) {
+  constexpr int units = kPanelUnits<Cell, real, phase>, count = Cell::phase[phase].count, first = Cell::phase[phase].first;
+  const int64_t GH = Cell::kGates * H;
+  for (int64_t unit = 0; unit < H; unit += units) {
+    const int64_t n = H - unit < units ? H - unit : units;
+    for (int64_t k = -1; k < H; k++) {
+      const real* row = (k < 0 ? bias : U + k * GH) + first * H + unit;
+      for (int q = 0; q < count; q++, packed += units) {
+        for (int64_t u = 0; u < n; u++) packed[u] = row[q * H + u];
+        for (int64_t u = n; u < units; u++) packed[u] = 0;
+      }
+    }
+  }
+}
+
+// The functions of a cell with the phase as an argument.
+template <class Cell, class real>
+struct CellFunctions {
+  static constexpr int last = Cell::kPhases - 1;
+  static int panel_units(int phase) { return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>; }
+  static size_t packed_size(int phase, int64_t H) {
+    const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
+    return static_cast<size_t>(panels * (1 + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
+  }
+  static void pack(int phase, real* packed, const real* U, const real* bias, int64_t H) {
+    phase == 0 ? pack_phase<Cell, real, 0>(packed, U, bias, H) : pack_phase<Cell, real, last>(packed, U, bias, H);
+  }
+  static void forward(int phase, const CellArgs<real>& a) {
+    phase == 0 ? forward_phase<Cell, real, 0>(a) : forward_phase<Cell, real, last>(a);
+  }
+  static void backward(int phase, const CellArgs<real>& a) {
+    phase == 0 ? backward_phase<Cell, real, 0>(a) : backward_phase<Cell, real, last>(a);
+  }
+  static void forward_rows(int phase, const CellArgs<real>& a) {
+    phase == 0 ? forward_rows_phase<Cell, real, 0>(a) : forward_rows_phase<Cell, real, last>(a);
+  }
+  static void backward_rows(int phase, const CellArgs<real>& a) {
+    phase == 0 ? backward_rows_phase<Cell, real, 0>(a) : backward_rows_phase<Cell, real, last>(a);
+  }
+};
+
+template <class Cell, class real>
+constexpr CellKernels<real> cell_kernels() {
+  using F = CellFunctions<Cell, real>;
+  return {Cell::name,
+          Cell::gates,
+          Cell::states,
+          Cell::kPhases,
+          {Cell::phase[0], Cell::phase[1]},
+          Cell::keeps_aux,
+          Cell::recurrent_bias,
+          kRowScratch,
+          F::panel_units,
+          F::packed_size,
+          F::pack,
+          F::forward,
+          F::backward,
+          F::forward_rows,
+          F::backward_rows};
+}
+
+}  // namespace HS_ISA
+}  // namespace hs

@@ -1,0 +1,182 @@
+// What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in registers. RowStep: one whole row.
+// Both offer: pre(q) = x W + (h U + b) of gate q, or its parts projection(q) and product(q); inner(v), outer(v) activations and
+// inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names.
+#pragma once
+#include "cells/cell.h"
+#include "kernels/math.h"
+#include "kernels/vec.h"
+
+namespace hs {
+namespace HS_ISA {
+
+// kTail: fewer than `lanes` units are left.
+template <class Cell, class real, bool kTail>
+struct PanelStep {
+  using V = Vec<real>;
+  const CellArgs<real>& a;
+  int64_t at;    // row * H + unit, in [B, H]
+  int64_t gate0;  // row * G*H + unit, in [B, G*H]
+  int n;         // units here, if kTail
+  const V* acc;  // [count][U] recurrent products of this phase, bias included; forward only
+  int acc_step, first;
+
+  V load(const real* p) const {
+    if constexpr (kTail) return V::load_n(p, n);
+    return V::load(p);
+  }
+  void store(real* p, V v) const {
+    if constexpr (kTail) {
+      v.store_n(p, n);
+    } else {
+      v.store(p);
+    }
+  }
+  V zero() const { return V::zero(); }
+  V inner(V v) const { return activate(a.inner, v); }
+  V outer(V v) const { return activate(a.outer, v); }
+  V inner_back(V y, V d) const { return d * activate_slope(a.inner, y); }
+  V outer_back(V y, V d) const { return d * activate_slope(a.outer, y); }
+
+  V projection(int q) const { return load(a.gates + gate0 + q * a.H); }
+  V product(int q) const { return acc[(q - first) * acc_step]; }
+  V pre(int q) const { return projection(q) + product(q); }
+  V gate(int q) const { return load(a.gates + gate0 + q * a.H); }
+  void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
+  V h_prev() const { return load(a.h_prev + at); }
+  V c_prev() const { return load(a.c_prev + at); }
+  V aux() const { return load(a.aux + at); }
+  void aux(V v) { store(a.aux + at, v); }
+  void h(V v) { store(a.h + at, v); }
+  void c(V v) { store(a.c + at, v); }
+
+  V dh() const { return a.dy ? load(a.dh + at) + load(a.dy + at) : load(a.dh + at); }
+  V dh_prev() const { return load(a.dh + at); }  // what a later phase has left there
+  void dh_prev(V v) { store(a.dh + at, v); }
+  V dc() const { return load(a.dc + at); }
+  void dc_prev(V v) { store(a.dc + at, v); }
+  V daux() const { return load(a.daux + at); }
+  void dgate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
+  void dproduct(int q, V v) { store(a.drec + gate0 + q * a.H, v); }
+};
+
+// A row of H numbers that lives in a bump allocator reset for every row.
+template <class real>
+struct Row {
+  real* p = nullptr;  // [H]
+  int64_t n = 0;
+  real** top = nullptr;
+  Row fresh() const {
+    Row r{*top, n, top};
+    *top += n;
+    return r;
+  }
+};
+
+template <class real, class F>
+static inline Row<real> map_row(const Row<real>& x, F f) {
+  Row<real> y = x.fresh();
+  for (int64_t i = 0; i < x.n; i++) y.p[i] = f(i);
+  return y;
+}
+template <class real>
+static inline Row<real> operator+(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] + y.p[i]; });
+}
+template <class real>
+static inline Row<real> operator-(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] - y.p[i]; });
+}
+template <class real>
+static inline Row<real> operator*(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i]; });
+}
+template <class real>
+static inline Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
+  return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i] + z.p[i]; });
+}
+
+static constexpr int kRowScratch = 48;  // rows of temporaries: the longest formula (LSTM backward) makes 28
+
+template <class Cell, class real>
+struct RowStep {
+  using R = Row<real>;
+  const CellArgs<real>& a;
+  int64_t row;
+  int first, count;
+  real* top;  // of the temporaries
+
+  R load(const real* p) {
+    R r{top, a.H, &top};
+    top += a.H;
+    for (int64_t i = 0; i < a.H; i++) r.p[i] = p[i];
+    return r;
+  }
+  void store(real* p, R v) {
+    for (int64_t i = 0; i < a.H; i++) p[i] = v.p[i];
+  }
+  R zero() {
+    R r{top, a.H, &top};
+    top += a.H;
+    for (int64_t i = 0; i < a.H; i++) r.p[i] = 0;
+    return r;
+  }
+  R act(Activation kind, R v) {
+    R y = v.fresh();
+    if (kind == Activation::kSoftmax) {
+      softmax_row(y.p, v.p, v.n);
+    } else {
+      for (int64_t i = 0; i < v.n; i++) activate(kind, Vec<real>::load_n(v.p + i, 1)).store_n(y.p + i, 1);
+    }
+    return y;
+  }
+  R back(Activation kind, R y, R d) {
+    R x = y.fresh();
+    if (kind == Activation::kSoftmax) {  // dx = y * (d - sum(d*y))
+      real s = 0;
+      for (int64_t i = 0; i < y.n; i++) s += d.p[i] * y.p[i];
+      for (int64_t i = 0; i < y.n; i++) x.p[i] = y.p[i] * (d.p[i] - s);
+    } else {
+      for (int64_t i = 0; i < y.n; i++)
+        (Vec<real>::load_n(d.p + i, 1) * activate_slope(kind, Vec<real>::load_n(y.p + i, 1))).store_n(x.p + i, 1);
+    }
+    return x;
+  }
+  static void softmax_row(real* y, const real* x, int64_t n) {
+    real high = x[0], sum = 0;
+    for (int64_t i = 1; i < n; i++) high = x[i] > high ? x[i] : high;
+    for (int64_t i = 0; i < n; i++) {
+      exp_(Vec<real>::set1(x[i] - high)).store_n(y + i, 1);
+      sum += y[i];
+    }
+    for (int64_t i = 0; i < n; i++) y[i] /= sum;
+  }
+  R inner(R v) { return act(a.inner, v); }
+  R outer(R v) { return act(a.outer, v); }
+  R inner_back(R y, R d) { return back(a.inner, y, d); }
+  R outer_back(R y, R d) { return back(a.outer, y, d); }
+
+  real* gate_at(real* g, int q) const { return g + (row * Cell::kGates + q) * a.H; }
+  int64_t at() const { return row * a.H; }
+  R projection(int q) { return load(gate_at(a.gates, q)); }
+  R product(int q) { return load(a.product + (row * count + q - first) * a.H); }
+  R pre(int q) { return projection(q) + product(q); }
+  R gate(int q) { return load(gate_at(a.gates, q)); }
+  void gate(int q, R v) { store(gate_at(a.gates, q), v); }
+  R h_prev() { return load(a.h_prev + at()); }
+  R c_prev() { return load(a.c_prev + at()); }
+  R aux() { return load(a.aux + at()); }
+  void aux(R v) { store(a.aux + at(), v); }
+  void h(R v) { store(a.h + at(), v); }
+  void c(R v) { store(a.c + at(), v); }
+  R dh() { return a.dy ? load(a.dh + at()) + load(a.dy + at()) : load(a.dh + at()); }
+  R dh_prev() { return load(a.dh + at()); }
+  void dh_prev(R v) { store(a.dh + at(), v); }
+  R dc() { return load(a.dc + at()); }
+  void dc_prev(R v) { store(a.dc + at(), v); }
+  R daux() { return load(a.daux + at()); }
+  void dgate(int q, R v) { store(gate_at(a.gates, q), v); }
+  void dproduct(int q, R v) { store(gate_at(a.drec, q), v); }
+};
+
+}  // namespace HS_ISA
+}  // namespace hs
