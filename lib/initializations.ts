@@ -1,0 +1,126 @@
+/** Initial values of parameters. Keras 1.2.2 `keras.initializations`, in its 'th' order of fans. */
+import { ConfigError, fail, nearest, ShapeError } from './errors.js'
+import { normal, uniform } from './random.js'
+
+/** Made by a name, or by a function of one's own: shape in, numbers in C order out. */
+export type Initializer = (shape: readonly number[]) => ArrayLike<number>
+export type Init = InitName | Initializer
+
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+
+/**
+ * Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes 'th' [out, in, …];
+ * any other shape sqrt(product) for both.
+ */
+export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  const [a = 1, b = 1, ...rest] = shape
+  if (shape.length === 2) return { fanIn: a, fanOut: b }
+  if (shape.length === 4 || shape.length === 5) return { fanIn: b * size(rest), fanOut: a * size(rest) }
+  return { fanIn: Math.sqrt(size(shape)), fanOut: Math.sqrt(size(shape)) }
+}
+
+const within = (shape: readonly number[], s: number) => uniform(size(shape), -s, s)
+
+const table = {
+  /** U(-0.05, 0.05). */
+  uniform: (shape: readonly number[]) => within(shape, 0.05),
+  /** N(0, 0.05). */
+  normal: (shape: readonly number[]) => normal(size(shape), 0, 0.05),
+  /** U(±sqrt(3 / fanIn)). */
+  lecun_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(3 / fans(shape).fanIn)),
+  /** U(±sqrt(6 / (fanIn + fanOut))). */
+  glorot_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / (fans(shape).fanIn + fans(shape).fanOut))),
+  /** N(0, sqrt(2 / (fanIn + fanOut))), not truncated. */
+  glorot_normal: (shape: readonly number[]) => normal(size(shape), 0, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
+  /** U(±sqrt(6 / fanIn)). */
+  he_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / fans(shape).fanIn)),
+  /** N(0, sqrt(2 / fanIn)). */
+  he_normal: (shape: readonly number[]) => normal(size(shape), 0, Math.sqrt(2 / fans(shape).fanIn)),
+  orthogonal,
+  identity,
+  zero: (shape: readonly number[]) => new Float64Array(size(shape)),
+  one: (shape: readonly number[]) => new Float64Array(size(shape)).fill(1),
+} satisfies Record<string, Initializer>
+
+export type InitName = keyof typeof table
+export const initNames = Object.keys(table) as InitName[]
+
+/**
+ * A random matrix with orthonormal rows or columns (whichever are fewer), times 1.1; further axes are flattened.
+ * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
+ * its rows, done twice for accuracy, gives the same (Haar) distribution.
+ */
+function orthogonal(shape: readonly number[]): Float64Array {
+  const rows = shape[0] ?? 1
+  const columns = size(shape.slice(1))
+  const [n, m] = rows <= columns ? [rows, columns] : [columns, rows] // n vectors of length m
+  const q = normal(n * m, 0, 1) // [n, m], row-major
+  for (let i = 0; i < n; i++) {
+    const v = q.subarray(i * m, (i + 1) * m)
+    for (let pass = 0; pass < 2; pass++) {
+      for (let j = 0; j < i; j++) {
+        let dot = 0
+        for (let k = 0; k < m; k++) dot += (v[k] as number) * (q[j * m + k] as number)
+        for (let k = 0; k < m; k++) v[k] = (v[k] as number) - dot * (q[j * m + k] as number)
+      }
+    }
+    const norm = Math.hypot(...(m <= 4096 ? v : [])) || Math.sqrt(v.reduce((s, x) => s + x * x, 0))
+    for (let k = 0; k < m; k++) v[k] = (v[k] as number) / norm
+  }
+  const out = new Float64Array(rows * columns)
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[r * columns + c] = 1.1 * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
+  }
+  return out
+}
+
+/** The unit matrix; only for square matrices. */
+function identity(shape: readonly number[]): Float64Array {
+  const [n = 0, m = 0] = shape
+  if (shape.length !== 2 || n !== m) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: 'initialization identity',
+      what: 'shape',
+      expected: 'a square matrix [n, n]',
+      actual: `[${shape.join(', ')}]`,
+    })
+  }
+  const out = new Float64Array(n * n)
+  for (let i = 0; i < n; i++) out[i * n + i] = 1
+  return out
+}
+
+/**
+ * Checks an `init` option: a name of {@link initNames} or a function.
+ * @throws ConfigError `ERR_UNKNOWN_NAME`
+ */
+export function toInit(value: unknown, where: string): Init {
+  if (typeof value === 'function') return value as Initializer
+  if (typeof value === 'string' && Object.hasOwn(table, value)) return value as InitName
+  const near = typeof value === 'string' ? nearest(value, initNames) : undefined
+  return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
+    where,
+    what: 'initialization',
+    expected: `one of ${initNames.join(', ')} or a function of the shape`,
+    actual: typeof value === 'string' ? `'${value}'` : typeof value,
+    ...(near ? { hint: `Did you mean '${near}'?` } : {}),
+  })
+}
+
+/**
+ * Numbers for a parameter of this shape.
+ * @throws ShapeError `ERR_SHAPE` when a function returns another number of them.
+ */
+export function initialize(init: Init, shape: readonly number[]): ArrayLike<number> {
+  if (typeof init === 'string') return table[init](shape)
+  const values = init(shape)
+  if (values?.length !== size(shape)) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: `initialization ${init.name || '(function)'}`,
+      what: 'result',
+      expected: `${size(shape)} numbers for shape [${shape.join(', ')}]`,
+      actual: `${values?.length}`,
+    })
+  }
+  return values
+}

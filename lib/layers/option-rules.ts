@@ -1,0 +1,111 @@
+/**
+ * Options are data: what an option may hold, how it is kept and how a configuration writes it follow from its name
+ * and its default, for every layer alike.
+ */
+import { activationName, type ActivationName } from '../activations.js'
+import { type Constraint, toConstraint } from '../constraints.js'
+import { ConfigError, fail } from '../errors.js'
+import { toInit } from '../initializations.js'
+import { type Regularizer, toRegularizer } from '../regularizers.js'
+
+/** The options of a layer after merging: none missing, names resolved to what they stand for. */
+export type Resolved<O> = {
+  readonly [K in keyof O]-?: K extends `${string}Regularizer`
+    ? Regularizer | null
+    : K extends `${string}Constraint`
+      ? Constraint | null
+      : K extends 'activation' | `${string}Activation`
+        ? ActivationName
+        : Exclude<O[K], undefined>
+}
+
+interface Rule {
+  matches: RegExp
+  /** The value as kept; fails when it cannot be. */
+  keep(value: unknown, where: string, key: string): unknown
+  /** The value as a configuration holds it. Default: as it is. */
+  save?(value: unknown): unknown
+}
+
+const bad = (where: string, key: string, expected: string, value: unknown): never =>
+  fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: show(value) })
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object'
+  return Array.isArray(value) ? `[${value.map(show).join(', ')}]` : String(value)
+}
+
+const isCount = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v > 0
+
+const shape = (value: unknown, where: string, key: string): unknown => {
+  if (value === null) return null
+  if (!Array.isArray(value) || !value.every((d) => d === null || isCount(d))) {
+    return bad(where, key, 'a list of positive integers or null', value)
+  }
+  return Object.freeze([...value])
+}
+
+/** The first rule whose pattern matches holds; an option without a rule is checked by the type of its default. */
+const rules: readonly Rule[] = [
+  {
+    matches: /Regularizer$/,
+    keep: (v, where, key) => toRegularizer(v, `${where}: ${key}`),
+    save: (v) => (v as Regularizer | null)?.getConfig() ?? null,
+  },
+  {
+    matches: /Constraint$/,
+    keep: (v, where, key) => toConstraint(v, `${where}: ${key}`),
+    save: (v) => (v as Constraint | null)?.getConfig() ?? null,
+  },
+  { matches: /^activation$|Activation$/, keep: (v, where, key) => activationName(v, `${where}: ${key}`) },
+  {
+    matches: /^init$|Init$/,
+    keep: (v, where, key) => toInit(v, `${where}: ${key}`),
+    save: (v) => (typeof v === 'function' ? v.name || 'custom' : v),
+  },
+  { matches: /^(inputShape|batchInputShape)$/, keep: shape },
+  {
+    matches: /^(outputDim|n)$/,
+    keep: (v, where, key) => (isCount(v) ? v : bad(where, key, 'a positive integer', v)),
+  },
+  {
+    matches: /^(inputDim|inputLength)$/,
+    keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
+  },
+  {
+    matches: /^(p|dropout[WU]?)$/,
+    keep: (v, where, key) => (typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v)),
+  },
+  {
+    matches: /^consumeLess$/,
+    keep: (v, where, key) => (v === 'cpu' || v === 'mem' || v === 'gpu' ? v : bad(where, key, "'cpu', 'mem' or 'gpu'", v)),
+  },
+  {
+    matches: /^(name|inputDtype)$/,
+    keep: (v, where, key) => (v === null || (typeof v === 'string' && v !== '') ? v : bad(where, key, 'a non-empty string', v)),
+  },
+  {
+    matches: /^weights$/,
+    keep: (v, where, key) => (v === null || Array.isArray(v) ? v : bad(where, key, 'a list of arrays', v)),
+  },
+]
+
+/** Checks one option and brings it to the form in which layers keep it. */
+export function normalizeOption(where: string, key: string, value: unknown, byDefault: unknown): unknown {
+  const rule = rules.find((r) => r.matches.test(key))
+  if (rule) return rule.keep(value, where, key)
+  if (typeof byDefault === 'boolean' && typeof value !== 'boolean') return bad(where, key, 'true or false', value)
+  if (typeof byDefault === 'number' && !(typeof value === 'number' && Number.isFinite(value))) {
+    return bad(where, key, 'a finite number', value)
+  }
+  return Array.isArray(value) ? Object.freeze([...value]) : value
+}
+
+/** One option as Keras' configuration writes it. */
+export function serializeOption(key: string, value: unknown): unknown {
+  const rule = rules.find((r) => r.matches.test(key))
+  if (rule?.save) return rule.save(value)
+  return Array.isArray(value) ? [...value] : value
+}

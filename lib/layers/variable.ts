@@ -1,0 +1,169 @@
+/** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
+import { floatx } from '../backend.js'
+import { fail, InternalError, ShapeError } from '../errors.js'
+import type { Floats, NativePlan } from '../native.js'
+import { NDArray, type TensorLike } from '../ndarray.js'
+
+const sizeOf = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1)
+
+/** One native parameter; owns its value until a plan does. */
+export class Variable {
+  /** `layer/param`, as native code and `plan.read` call it: 'lstm_1/W'. */
+  readonly path: string
+  readonly dims: readonly number[]
+  /** False for statistics that no gradient reaches. */
+  readonly trainable: boolean
+  #data: Floats | null // [dims]; null while a plan owns the value
+  #plan: NativePlan | null = null
+
+  constructor(path: string, dims: readonly number[], value: ArrayLike<number>, trainable = true) {
+    this.path = path
+    this.dims = [...dims]
+    this.trainable = trainable
+    this.#data = this.#checked(value)
+  }
+
+  get size(): number {
+    return sizeOf(this.dims)
+  }
+
+  /** The name native code knows it by inside its layer: 'W'. */
+  get param(): string {
+    return this.path.slice(this.path.lastIndexOf('/') + 1)
+  }
+
+  /** A copy of the value, from the plan when attached. */
+  read(): Floats {
+    if (this.#plan) return this.#plan.read(this.path).data
+    if (!this.#data) return fail(InternalError, 'ERR_INTERNAL', { where: this.path, what: 'value', expected: 'data or a plan', actual: 'neither' })
+    return this.#data.slice()
+  }
+
+  /** Replaces the value; the length must be that of `dims`. */
+  write(value: ArrayLike<number>): void {
+    const data = this.#checked(value)
+    if (this.#plan) this.#plan.write(this.path, { data, shape: this.dims })
+    else this.#data = data
+  }
+
+  /** `attach(plan)` hands the value to the plan, `attach(null)` takes it back (before the plan is disposed). */
+  attach(plan: NativePlan | null): void {
+    const data = this.read()
+    if (plan) plan.write(this.path, { data, shape: this.dims })
+    this.#plan = plan
+    this.#data = plan ? null : data
+  }
+
+  #checked(value: ArrayLike<number>): Floats {
+    if (value.length !== this.size) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: this.path,
+        what: 'value',
+        expected: `${this.size} numbers [${this.dims.join(', ')}]`,
+        actual: `${value.length}`,
+      })
+    }
+    return floatx() === 'float64' ? Float64Array.from(value) : Float32Array.from(value)
+  }
+}
+
+/** One entry of `getWeights()`, of a weight file, or (for moments) of the optimizer's state. */
+export interface KerasArray {
+  /** Keras' variable name: 'lstm_1_W_i'. */
+  readonly name: string
+  readonly variable: Variable
+  /** Slice of the variable's last axis; null: all of it. */
+  readonly columns: readonly [from: number, to: number] | null
+  /** As Keras has it. */
+  readonly shape: readonly number[]
+  /** Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps that. */
+  readonly trainable: boolean
+}
+
+/** Columns [from, to) of the last axis of `data` [dims]. */
+export function sliceColumns(data: Floats, dims: readonly number[], columns: KerasArray['columns']): Floats {
+  if (!columns) return data
+  const [from, to] = columns
+  const width = dims.at(-1) ?? 1
+  const rows = data.length / width
+  const out = data instanceof Float64Array ? new Float64Array(rows * (to - from)) : new Float32Array(rows * (to - from))
+  for (let r = 0; r < rows; r++) out.set(data.subarray(r * width + from, r * width + to), r * (to - from))
+  return out
+}
+
+/** Writes `part` into columns [from, to) of the last axis of `data` [dims], in place. */
+export function mergeColumns(
+  data: Floats,
+  dims: readonly number[],
+  columns: KerasArray['columns'],
+  part: ArrayLike<number>,
+): void {
+  const width = dims.at(-1) ?? 1
+  const [from, to] = columns ?? [0, width]
+  const rows = data.length / width
+  for (let r = 0; r < rows; r++) for (let j = from; j < to; j++) data[r * width + j] = part[r * (to - from) + j - from] as number
+}
+
+/**
+ * Reads many Keras arrays; each variable is fetched once.
+ * @param fetch where to get a variable's numbers: its value by default, a moment for the optimizer's state
+ */
+export function readKerasArrays(
+  arrays: readonly KerasArray[],
+  fetch: (variable: Variable) => Floats = (v) => v.read(),
+): NDArray[] {
+  const values = new Map<Variable, Floats>()
+  return arrays.map(({ variable, columns, shape }) => {
+    let value = values.get(variable)
+    if (!value) values.set(variable, (value = fetch(variable)))
+    return NDArray.from(sliceColumns(value, variable.dims, columns), [...shape])
+  })
+}
+
+/**
+ * Writes many Keras arrays, all or none: shapes are checked before the first number changes.
+ * @param where who asks, for errors: 'lstm_1 (LSTM)'
+ * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs.
+ */
+export function writeKerasArrays(
+  where: string,
+  arrays: readonly KerasArray[],
+  values: readonly TensorLike[],
+  fetch: (variable: Variable) => Floats = (v) => v.read(),
+  store: (variable: Variable, data: Floats) => void = (v, data) => v.write(data),
+): void {
+  if (!Array.isArray(values)) {
+    fail(ShapeError, 'ERR_SHAPE', { where, what: 'weights', expected: `a list of ${arrays.length} arrays`, actual: `${typeof values}` })
+  }
+  if (values.length !== arrays.length) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'weights',
+      expected: `${arrays.length} arrays (${arrays.map((a) => a.name).join(', ')})`,
+      actual: `${values.length}`,
+    })
+  }
+  const given = values.map((value) => NDArray.from(value))
+  for (const [i, { name, shape }] of arrays.entries()) {
+    const got = (given[i] as NDArray).shape
+    if (got.length === shape.length && got.every((d, k) => d === shape[k])) continue
+    const transposed = got.length === 2 && got[0] === shape[1] && got[1] === shape[0]
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: name,
+      what: 'shape',
+      expected: `[${shape.join(', ')}]`,
+      actual: `[${got.join(', ')}]`,
+      ...(transposed ? { hint: 'Transposed?' } : {}),
+    })
+  }
+  const changed = new Map<Variable, Floats>()
+  for (const [i, { variable, columns }] of arrays.entries()) {
+    let data = changed.get(variable)
+    if (!data) changed.set(variable, (data = fetch(variable)))
+    mergeColumns(data, variable.dims, columns, (given[i] as NDArray).data)
+  }
+  for (const [variable, data] of changed) store(variable, data)
+}
+
+export const readKerasArray = (array: KerasArray): NDArray => readKerasArrays([array])[0] as NDArray
+export const writeKerasArray = (array: KerasArray, value: TensorLike): void => writeKerasArrays(array.name, [array], [value])
