@@ -1,0 +1,59 @@
+// State of the recurrence between declare, forward and backward; see recurrence.cc.
+#pragma once
+#include "cells/cell.h"
+#include "layers/activation_name.h"
+#include "layers/layer.h"
+
+namespace hs {
+
+template <typename real>
+class Recurrence final : public Layer<real> {
+ public:
+  explicit Recurrence(const Config& options);
+  Extent output(const std::vector<Extent>& x) const override;
+  void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
+  void forward(Pass<real>&) override;
+  void backward(Pass<real>&) override;
+  void commit(Pass<real>&) override;
+
+ private:
+  struct Split {
+    int workers;
+    bool by_rows;  // else by hidden panels
+  };
+  Split split() const;
+  int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
+
+  const real* running_input(Pass<real>&) const;  // x in processing order; [T, B, D]
+  const real* running_mask(const Pass<real>& p) const { return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask; }
+  void draw_dropout(Pass<real>&) const;
+  CellArgs<real> step(const Pass<real>&, int64_t t, int64_t r0, int64_t r1) const;
+  void step_forward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, const Split&, int worker, const real* bias);
+  void late_output(Pass<real>&) const;
+
+  const real* seen_dy(Pass<real>&) const;
+  void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0, int64_t n1);
+  void weights_backward(Pass<real>&);
+  void input_backward(Pass<real>&);
+  // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
+  static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T, int64_t n);
+
+  const CellKernels<real>* cell_;
+  int64_t H_;
+  int G_;
+  Activation inner_, outer_;
+  bool sequences_, backwards_, stateful_, shared_dropout_;
+  double p_W_, p_U_;
+  bool two_states_, plain_;  // plain: an activation that needs whole rows
+
+  // of the extent declared last
+  int64_t T_ = 0, B_ = 0, D_ = 0;
+  bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
+  Tensor W_, U_, b_, c_bias_;
+  Tensor h_, c_, gates_, aux_, x_run_, mask_run_, drop_W_mask_, drop_U_mask_, carry_h_, carry_c_;
+  Tensor packed_W_, packed_WT_, packed_U_[2], packed_UT_[2];
+  Tensor x_drop_, operand_drop_, product_, rows_;
+  Tensor dh_, dc_, daux_, drec_, dy_seen_, product_drop_, sequence_drop_, dx_run_, dx_gate_, gemm_scratch_, sums_;
+};
+
+}  // namespace hs
