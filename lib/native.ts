@@ -1,5 +1,9 @@
 /** The whole surface of the native addon. Nothing else in lib/ may load or name it. */
+import fs from 'node:fs'
 import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { StateError, nativeError } from './errors.js'
 import type { Spec } from './spec.js'
 
 export type Floats = Float32Array | Float64Array
@@ -86,4 +90,72 @@ export interface Native {
   info(): NativeInfo
   /** Called once with the error classes of errors.ts, so that native errors are instances of them. */
   setErrorClasses(make: (code: string, message: string, where: string, expected: string, actual: string) => Error): void
+}
+
+/** Folder that holds package.json: the addon is looked for from there, whether this file runs from lib/ or dist/. */
+function packageRoot(): string {
+  let dir = path.dirname(fileURLToPath(import.meta.url))
+  while (!fs.existsSync(path.join(dir, 'package.json')) && path.dirname(dir) !== dir) dir = path.dirname(dir)
+  return dir
+}
+
+function libc(): string {
+  if (process.platform !== 'linux') return ''
+  const header = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header
+  return header?.glibcVersionRuntime ? 'glibc' : 'musl'
+}
+
+/** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules). */
+function findAddon(root: string): string {
+  const require = createRequire(import.meta.url)
+  const { resolve } = require('node-gyp-build') as { resolve(dir: string): string }
+  try {
+    return resolve(root)
+  } catch (cause) {
+    const target = [process.platform, process.arch, libc()].filter(Boolean).join(' ')
+    const folders = [
+      path.join(root, 'build', 'Release'),
+      path.join(root, 'prebuilds', `${process.platform}-${process.arch}`),
+    ]
+    const found = folders.map((folder) => {
+      const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.endsWith('.node')) : []
+      return `${folder}${path.sep}*.node (${files.length > 0 ? `only ${files.join(', ')}` : 'none there'})`
+    })
+    throw new StateError(
+      'ERR_NOT_BUILT',
+      `hiddenstate: no native binary for ${target}. Looked for ${found.join(' and ')}. ` +
+        `Build it from source (needs a C++17 compiler and cmake): run \`npx hiddenstate build\` in your project, ` +
+        `or \`npm run build:native\` in a checkout of the package.`,
+      { expected: `a binary for ${target}`, actual: 'none', cause },
+    )
+  }
+}
+
+let loaded: Native | undefined
+
+/**
+ * The addon, loaded on first use and once per thread.
+ *
+ * @throws StateError ERR_NOT_BUILT when there is no binary for this platform, or the one there is cannot be loaded
+ * @internal
+ */
+export function loadNative(): Native {
+  if (loaded) return loaded
+  // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin for milliseconds.
+  if (process.env.GOMP_SPINCOUNT === undefined && process.env.OMP_WAIT_POLICY === undefined)
+    process.env.GOMP_SPINCOUNT = '2000'
+  const file = findAddon(packageRoot())
+  let native: Native
+  try {
+    native = createRequire(import.meta.url)(file) as Native
+  } catch (cause) {
+    throw new StateError(
+      'ERR_NOT_BUILT',
+      `hiddenstate: ${file} cannot be loaded: ${(cause as Error).message}. Build it anew with \`npx hiddenstate build\`.`,
+      { cause },
+    )
+  }
+  native.setErrorClasses(nativeError)
+  loaded = native
+  return native
 }

@@ -1,0 +1,184 @@
+/** The error classes: one base, stable codes, data on the object. Native errors become instances of them too. */
+
+/** Every `code` an error of this package can carry. */
+export type ErrorCode =
+  | 'ERR_OPTION'
+  | 'ERR_UNKNOWN_NAME'
+  | 'ERR_SHAPE'
+  | 'ERR_NOT_COMPILED'
+  | 'ERR_NOT_BUILT'
+  | 'ERR_BUSY'
+  | 'ERR_DISPOSED'
+  | 'ERR_CANCELLED'
+  | 'ERR_NAN'
+  | 'ERR_FILE_FORMAT'
+  | 'ERR_INTERNAL'
+  | 'ERR_OUT_OF_MEMORY'
+
+/** What an error knows beside its message. */
+export interface ErrorDetails {
+  /** Name and class of the layer, `'lstm_1 (LSTM)'`, or the path of a parameter, `'dense_1/W'`. */
+  layer?: string
+  expected?: string
+  actual?: string
+  cause?: unknown
+}
+
+/**
+ * Base class of every error this package throws on purpose.
+ *
+ * @example
+ * import { Dense, HiddenstateError } from 'hiddenstate'
+ * try {
+ *   new Dense(3, { activaton: 'tanh' })
+ * } catch (error) {
+ *   console.log(error instanceof HiddenstateError, error.code) // true ERR_OPTION
+ * }
+ */
+export class HiddenstateError extends Error {
+  readonly code: ErrorCode
+  /** Name and class of the layer the error speaks of, where there is one. */
+  readonly layer?: string
+  readonly expected?: string
+  readonly actual?: string
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    if (details.layer !== undefined) this.layer = details.layer
+    if (details.expected !== undefined) this.expected = details.expected
+    if (details.actual !== undefined) this.actual = details.actual
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** A bad option or an unknown name: `ERR_OPTION`, `ERR_UNKNOWN_NAME`. Thrown at once. */
+export class ConfigError extends HiddenstateError {
+  static {
+    Object.defineProperty(this, 'name', { value: 'ConfigError' })
+  }
+}
+
+/** Data, weights or layers whose shapes do not fit: `ERR_SHAPE`. */
+export class ShapeError extends HiddenstateError {
+  static {
+    Object.defineProperty(this, 'name', { value: 'ShapeError' })
+  }
+}
+
+/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_CANCELLED`, `ERR_NAN`, `ERR_NOT_BUILT`. */
+export class StateError extends HiddenstateError {
+  static {
+    Object.defineProperty(this, 'name', { value: 'StateError' })
+  }
+}
+
+/** A file that cannot be read or is not what it should be: `ERR_FILE_FORMAT`. */
+export class FormatError extends HiddenstateError {
+  static {
+    Object.defineProperty(this, 'name', { value: 'FormatError' })
+  }
+}
+
+/** Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`. */
+export class InternalError extends HiddenstateError {
+  static {
+    Object.defineProperty(this, 'name', { value: 'InternalError' })
+  }
+}
+
+type ErrorClass = new (code: ErrorCode, message: string, details?: ErrorDetails) => HiddenstateError
+
+/** The parts of a message: "where: what must be expected, got actual. hint" */
+export interface Failure {
+  where: string
+  what: string
+  expected: string
+  actual: string
+  hint?: string | undefined
+  /** Default: none. */
+  layer?: string | undefined
+}
+
+/**
+ * Throws an error whose message follows the grammar "where: what must be expected, got actual. hint".
+ *
+ * @throws always
+ */
+export function fail(Class: ErrorClass, code: ErrorCode, failure: Failure): never {
+  const { where, what, expected, actual, hint, layer } = failure
+  const message = `${where}: ${what} must be ${expected}, got ${actual}.${hint ? ` ${hint}` : ''}`
+  throw new Class(code, message, { expected, actual, ...(layer === undefined ? {} : { layer }) })
+}
+
+const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
+  ERR_OPTION: ConfigError,
+  ERR_UNKNOWN_NAME: ConfigError,
+  ERR_SHAPE: ShapeError,
+  ERR_NOT_COMPILED: StateError,
+  ERR_NOT_BUILT: StateError,
+  ERR_BUSY: StateError,
+  ERR_DISPOSED: StateError,
+  ERR_CANCELLED: StateError,
+  ERR_NAN: StateError,
+  ERR_FILE_FORMAT: FormatError,
+  ERR_INTERNAL: InternalError,
+  ERR_OUT_OF_MEMORY: InternalError,
+}
+
+/**
+ * Makes the error that native code describes; handed to the addon once.
+ *
+ * @internal
+ */
+export function nativeError(code: string, message: string, where: string, expected: string, actual: string): Error {
+  const known = code in CLASS_OF_CODE ? (code as ErrorCode) : 'ERR_INTERNAL'
+  const error = new CLASS_OF_CODE[known](known, message, {
+    ...(where ? { layer: where } : {}),
+    ...(expected ? { expected } : {}),
+    ...(actual ? { actual } : {}),
+  })
+  Error.captureStackTrace?.(error, nativeError)
+  return error
+}
+
+/** Number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = []
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let best = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, before[j - 2]! + 1)
+      row.push(best)
+    }
+    before = above
+    above = row
+  }
+  return above[b.length]!
+}
+
+/**
+ * The candidate most like `word` (case and underscores do not count), or undefined when none is near:
+ * more than half of the letters would have to change.
+ */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const plain = (s: string) => s.toLowerCase().replaceAll('_', '')
+  const from = plain(word.slice(0, 80)) // the distance is quadratic
+  let best: string | undefined
+  let bestDistance = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const to = plain(candidate)
+    const distance = editDistance(from, to)
+    if (distance < bestDistance && distance <= Math.max(1, Math.max(from.length, to.length) / 2)) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}

@@ -1,0 +1,427 @@
+/** Concrete arrays: what goes in and what comes out. */
+import { ConfigError, ShapeError, fail } from './errors.js'
+
+/** Element type of an {@link NDArray}; `bool` is stored as 0 and 1 in a Uint8Array. */
+export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array
+/** Numbers, nested to any depth; all rows of an axis of the same length. */
+export type Nested = number | boolean | ArrayLike<number> | readonly Nested[]
+/** Anything with data and shape: an NDArray, an array of the npm package `ndarray` (with stride and offset), a plain object. */
+export interface ArrayObject {
+  readonly data: ArrayLike<number>
+  readonly shape: readonly number[]
+  readonly stride?: readonly number[]
+  readonly offset?: number
+  readonly dtype?: string
+}
+/** Everything that is taken where data are asked for. */
+export type TensorLike = NDArray | ArrayObject | Nested
+
+const STORAGE = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const
+
+/** Product of the extents; 1 for a scalar. */
+export function sizeOf(shape: readonly number[]): number {
+  let n = 1
+  for (const extent of shape) n *= extent
+  return n
+}
+
+/** `[2, null, 3]`, as messages print a shape. */
+export function shapeText(shape: readonly (number | null)[]): string {
+  return `[${shape.map((extent) => (extent === null ? 'null' : String(extent))).join(', ')}]`
+}
+
+function checkedShape(shape: unknown, where: string): readonly number[] {
+  const list = Array.isArray(shape) || ArrayBuffer.isView(shape) ? Array.from(shape as ArrayLike<unknown>) : undefined
+  if (list === undefined || !list.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'shape',
+      expected: 'a list of integers >= 0',
+      actual: list === undefined ? String(shape) : `[${list.join(', ')}]`,
+    })
+  }
+  return Object.freeze(list as number[])
+}
+
+/** An empty typed array of `length` elements of `dtype`. */
+export function allocate(dtype: DType, length: number): TypedArray {
+  const Storage = STORAGE[dtype]
+  if (Storage === undefined) {
+    throw new ConfigError(
+      'ERR_UNKNOWN_NAME',
+      `dtype must be one of ${Object.keys(STORAGE).join(', ')}, got ${String(dtype)}.`,
+      {
+        expected: Object.keys(STORAGE).join(', '),
+        actual: String(dtype),
+      },
+    )
+  }
+  return new Storage(length)
+}
+
+/** The dtype whose storage `data` is, or undefined for another kind of array. */
+export function dtypeOf(data: unknown): DType | undefined {
+  if (data instanceof Float32Array) return 'float32'
+  if (data instanceof Float64Array) return 'float64'
+  if (data instanceof Int32Array) return 'int32'
+  if (data instanceof Uint8Array) return 'uint8'
+  return undefined
+}
+
+/** Shape of a nested array, read off its first elements; the rest is checked by {@link flatten}. */
+export function nestedShape(nested: Nested): number[] {
+  const shape: number[] = []
+  let at: unknown = nested
+  while (typeof at === 'object' && at !== null && 'length' in at) {
+    const { length } = at as ArrayLike<unknown>
+    shape.push(length)
+    at = (at as ArrayLike<unknown>)[0]
+    if (shape.length > 32)
+      fail(ShapeError, 'ERR_SHAPE', { where: 'array', what: 'nesting', expected: 'at most 32 deep', actual: 'more' })
+  }
+  return shape
+}
+
+/**
+ * Writes a nested array into `out` in C order.
+ *
+ * @param where how messages call it: 'x', 'y[1]'
+ * @throws ShapeError ERR_SHAPE for rows of different lengths, naming the index; ConfigError ERR_OPTION for an element that is no number
+ */
+export function flatten(nested: Nested, shape: readonly number[], out: { [i: number]: number }, where: string): void {
+  let at = 0
+  const path = (index: readonly number[]) => where + index.map((i) => `[${i}]`).join('')
+  const go = (value: unknown, axis: number, index: number[]): void => {
+    if (axis === shape.length) {
+      if (typeof value === 'number') out[at++] = value
+      else if (typeof value === 'boolean') out[at++] = value ? 1 : 0
+      else if (typeof value === 'object' && value !== null && 'length' in value) {
+        fail(ShapeError, 'ERR_SHAPE', {
+          where: path(index),
+          what: 'element',
+          expected: `a number (shape ${shapeText(shape)} by the first elements)`,
+          actual: `an array of length ${(value as ArrayLike<unknown>).length}`,
+          hint: 'All rows must be equally deep.',
+        })
+      } else {
+        fail(ConfigError, 'ERR_OPTION', {
+          where: path(index),
+          what: 'element',
+          expected: 'a number',
+          actual: describe(value),
+        })
+      }
+      return
+    }
+    const list = value as ArrayLike<unknown>
+    if (typeof value !== 'object' || value === null || !('length' in value) || list.length !== shape[axis]) {
+      const isList = typeof value === 'object' && value !== null && 'length' in value
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: path(index),
+        what: 'row',
+        expected: `an array of length ${shape[axis]}, as the first one is`,
+        actual: isList ? `an array of length ${list.length}` : describe(value),
+        hint: 'The array is ragged; padSequences of hiddenstate/preprocessing makes sequences equally long.',
+      })
+    }
+    for (let i = 0; i < list.length; i++) {
+      const element = list[i]
+      if (axis + 1 === shape.length && typeof element === 'number') out[at++] = element
+      else go(element, axis + 1, [...index, i])
+    }
+  }
+  go(nested, 0, [])
+}
+
+/** A value in a few words, for messages. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
+  if (typeof value === 'string') return `the string '${value.length > 30 ? `${value.slice(0, 30)}…` : value}'`
+  if (typeof value === 'bigint') return `the bigint ${value}n`
+  if (Array.isArray(value)) return `an array of length ${value.length}`
+  if (value instanceof Promise) return 'a promise (is an await missing?)'
+  return typeof value === 'object' ? `an object of class ${value.constructor?.name ?? 'null'}` : `a ${typeof value}`
+}
+
+/**
+ * An n-dimensional array in C order (the last axis lies contiguous).
+ *
+ * @example
+ * import { NDArray } from 'hiddenstate'
+ * const a = NDArray.from([[1, 2, 3], [4, 5, 6]])
+ * console.log(a.shape, a.dtype, a.get(1, 2)) // [ 2, 3 ] float32 6
+ * console.log(a.slice(1, 2).toArray())       // [ [ 4, 5, 6 ] ]
+ * @see numpy.ndarray
+ */
+export class NDArray {
+  readonly data: TypedArray
+  /** Frozen. */
+  readonly shape: readonly number[]
+  readonly dtype: DType
+
+  /**
+   * @param data elements in C order; used as it is, not copied
+   * @param shape default: one axis
+   * @param dtype default: that of `data`; `'bool'` for a Uint8Array of 0 and 1
+   * @throws ShapeError ERR_SHAPE when the shape does not hold as many elements as `data`
+   */
+  constructor(data: TypedArray, shape: readonly number[] = [data.length], dtype?: DType) {
+    const own = dtypeOf(data)
+    if (own === undefined) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'NDArray',
+        what: 'data',
+        expected: 'a Float32Array, Float64Array, Int32Array or Uint8Array',
+        actual: describe(data),
+        hint: 'NDArray.from takes other arrays.',
+      })
+    }
+    if (dtype !== undefined && dtype !== own && !(dtype === 'bool' && own === 'uint8')) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'NDArray',
+        what: 'data',
+        expected: `stored as ${dtype}`,
+        actual: own,
+        hint: 'NDArray.from converts.',
+      })
+    }
+    this.shape = checkedShape(shape, 'NDArray')
+    if (sizeOf(this.shape) !== data.length) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'NDArray',
+        what: `data for shape ${shapeText(this.shape)}`,
+        expected: `${sizeOf(this.shape)} numbers`,
+        actual: `${data.length}`,
+      })
+    }
+    this.data = data
+    this.dtype = dtype ?? own
+  }
+
+  /**
+   * Makes an array from numbers of any form. Typed arrays of the wanted dtype are used as they are, all else is copied.
+   *
+   * @param source nested arrays, a typed array, or any `{ data, shape }`
+   * @param shape default: that of `source`
+   * @param dtype default: that of a typed array, `bool` for nested booleans, else `float32`
+   * @throws ShapeError ERR_SHAPE for ragged arrays and shapes that do not fit
+   */
+  static from(source: TensorLike, shape?: readonly number[], dtype?: DType): NDArray {
+    if (isArrayObject(source)) {
+      const { data, shape: own } = contiguous(source, 'array')
+      const isBool = source instanceof NDArray && source.dtype === 'bool'
+      return NDArray.#make(data, shape ?? own, dtype ?? (isBool ? 'bool' : undefined))
+    }
+    if (ArrayBuffer.isView(source))
+      return NDArray.#make(
+        source as unknown as ArrayLike<number>,
+        shape ?? [(source as unknown as ArrayLike<number>).length],
+        dtype,
+      )
+    const nested = source as Nested
+    if (typeof nested !== 'number' && typeof nested !== 'boolean' && !Array.isArray(nested)) {
+      fail(ConfigError, 'ERR_OPTION', { where: 'array', what: 'source', expected: 'numbers', actual: describe(source) })
+    }
+    const found = nestedShape(nested)
+    let first: unknown = nested
+    while (Array.isArray(first)) first = first[0]
+    const data = allocate(dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32'), sizeOf(found))
+    flatten(nested, found, data, 'array')
+    return new NDArray(data, shape ?? found, dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32'))
+  }
+
+  static #make(data: ArrayLike<number>, shape: readonly number[], dtype: DType | undefined): NDArray {
+    const own = dtypeOf(data)
+    const want = dtype ?? own ?? 'float32'
+    if (own === want || (want === 'bool' && own === 'uint8')) return new NDArray(data as TypedArray, shape, want)
+    const out = allocate(want, data.length)
+    for (let i = 0; i < data.length; i++) out[i] = want === 'bool' ? Number(Boolean(data[i])) : data[i]!
+    return new NDArray(out, shape, want)
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.data.length
+  }
+
+  /** The elements as nested arrays; a number for shape `[]`, booleans for dtype `bool`. */
+  toArray(): any {
+    const { data, shape, dtype } = this
+    const go = (axis: number, at: number, stride: number): unknown => {
+      if (axis === shape.length) return dtype === 'bool' ? data[at] !== 0 : data[at]
+      const extent = shape[axis]!
+      const step = extent === 0 ? 0 : stride / extent
+      if (axis === shape.length - 1 && dtype !== 'bool') return Array.from(data.subarray(at, at + extent))
+      return Array.from({ length: extent }, (_, i) => go(axis + 1, at + i * step, step))
+    }
+    return go(0, 0, data.length)
+  }
+
+  /**
+   * One element.
+   *
+   * @throws ShapeError ERR_SHAPE for an index too many, too few or out of range
+   */
+  get(...index: number[]): number {
+    let at = 0
+    const fits =
+      index.length === this.shape.length &&
+      index.every((i, axis) => Number.isInteger(i) && i >= 0 && i < this.shape[axis]!)
+    if (!fits) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'NDArray.get',
+        what: 'index',
+        expected: `${this.shape.length} integers within ${shapeText(this.shape)}`,
+        actual: `[${index.join(', ')}]`,
+      })
+    }
+    for (let axis = 0; axis < index.length; axis++) at = at * this.shape[axis]! + index[axis]!
+    return this.data[at]!
+  }
+
+  /**
+   * The same elements in another shape; the memory is shared. One extent may be -1: what is left.
+   *
+   * @throws ShapeError ERR_SHAPE when the number of elements would change
+   */
+  reshape(shape: readonly number[]): NDArray {
+    const open = shape.indexOf(-1)
+    let full = shape
+    if (open >= 0) {
+      const rest = sizeOf(shape.filter((_, i) => i !== open))
+      full = shape.map((extent, i) => (i === open ? (rest > 0 ? this.size / rest : 0) : extent))
+    }
+    if (!full.every((n) => Number.isInteger(n) && n >= 0) || sizeOf(full) !== this.size) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'NDArray.reshape',
+        what: 'shape',
+        expected: `${this.size} elements, as ${shapeText(this.shape)} has`,
+        actual: shapeText(shape),
+      })
+    }
+    return new NDArray(this.data, full, this.dtype)
+  }
+
+  /** Rows `begin` to `end` (exclusive) of the first axis, negative ones counted from the end; the memory is shared. */
+  slice(begin = 0, end: number = this.shape[0] ?? 0): NDArray {
+    const rows = this.shape[0]
+    if (rows === undefined)
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'NDArray.slice',
+        what: 'array',
+        expected: 'of one axis or more',
+        actual: 'a scalar',
+      })
+    const clamp = (i: number) => Math.min(rows, Math.max(0, i < 0 ? rows + Math.trunc(i) : Math.trunc(i) || 0))
+    const from = clamp(begin)
+    const to = Math.max(from, clamp(end))
+    const row = sizeOf(this.shape.slice(1))
+    return new NDArray(
+      this.data.subarray(from * row, to * row) as TypedArray,
+      [to - from, ...this.shape.slice(1)],
+      this.dtype,
+    )
+  }
+
+  /** For JSON: `{ dtype, shape, data }` with the elements as a flat list. */
+  toJSON(): { dtype: DType; shape: readonly number[]; data: number[] } {
+    return { dtype: this.dtype, shape: this.shape, data: Array.from(this.data) }
+  }
+}
+
+/**
+ * Short form of {@link NDArray.from}.
+ *
+ * @example
+ * import { array } from 'hiddenstate'
+ * const x = array([[0, 1], [1, 0]])
+ */
+export function array(source: TensorLike, shape?: readonly number[], dtype?: DType): NDArray {
+  return NDArray.from(source, shape, dtype)
+}
+
+/** Whether `value` has data and shape. */
+export function isArrayObject(value: unknown): value is NDArray | ArrayObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && 'data' in value && 'shape' in value
+}
+
+/**
+ * Elements of an array object in C order; copies only where stride, offset or surplus make it needed.
+ *
+ * @throws ShapeError ERR_SHAPE when data, shape, stride and offset do not fit each other
+ */
+export function contiguous(
+  source: NDArray | ArrayObject,
+  where: string,
+): { data: ArrayLike<number>; shape: readonly number[] } {
+  if (source instanceof NDArray) return source
+  const { data, offset = 0 } = source
+  if (typeof data !== 'object' || data === null || typeof data.length !== 'number') {
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'data',
+      expected: 'a typed array or a list of numbers',
+      actual: describe(data),
+    })
+  }
+  const shape = checkedShape(source.shape, where)
+  const stride = source.stride ?? cStride(shape)
+  const size = sizeOf(shape)
+  let low = offset
+  let high = offset
+  for (let axis = 0; axis < shape.length; axis++) {
+    const reach = (shape[axis]! - 1) * (stride[axis] ?? Number.NaN)
+    if (reach < 0) low += reach
+    else high += reach
+  }
+  const isStrided = source.stride !== undefined || source.offset !== undefined
+  if (
+    isStrided
+      ? size > 0 && !(low >= 0 && high < data.length && Number.isInteger(low) && Number.isInteger(high))
+      : data.length !== size
+  ) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: `data for shape ${shapeText(shape)}${isStrided ? `, stride [${Array.from(stride).join(', ')}], offset ${offset}` : ''}`,
+      expected: isStrided ? `elements ${low} to ${high}` : `${size} numbers`,
+      actual: isStrided ? `${data.length} of them` : `${data.length}`,
+    })
+  }
+  const plain = cStride(shape)
+  const inOrder = shape.every((extent, axis) => extent === 1 || stride[axis] === plain[axis])
+  if (inOrder && offset === 0 && data.length === size) return { data, shape }
+  if (inOrder && ArrayBuffer.isView(data))
+    return { data: (data as unknown as TypedArray).subarray(offset, offset + size), shape }
+  const own = dtypeOf(data)
+  const out: TypedArray | number[] = own === undefined ? new Array<number>(size) : allocate(own, size)
+  const index = new Array<number>(shape.length).fill(0)
+  let at = offset
+  for (let i = 0; i < size; i++) {
+    out[i] = data[at]!
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += stride[axis]!
+      if (++index[axis]! < shape[axis]!) break
+      at -= stride[axis]! * shape[axis]!
+      index[axis] = 0
+    }
+  }
+  return { data: out, shape }
+}
+
+function cStride(shape: readonly number[]): number[] {
+  const stride = new Array<number>(shape.length)
+  let step = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    stride[axis] = step
+    step *= shape[axis]!
+  }
+  return stride
+}

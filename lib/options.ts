@@ -1,0 +1,85 @@
+/** Options are data: merged with the defaults, unknown keys rejected, the result frozen. */
+import { ConfigError, nearest } from './errors.js'
+
+/** What later versions of Keras call an option, in camelCase: only used to say what was meant. */
+const LATER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['epochs', 'nbEpoch'],
+  ['initialepoch', 'initialEpoch'],
+  ['stepsperepoch', 'samplesPerEpoch'],
+  ['units', 'outputDim'],
+  ['usebias', 'bias'],
+  ['rate', 'p'],
+  ['learningrate', 'lr'],
+  ['kernelinitializer', 'init'],
+  ['recurrentinitializer', 'innerInit'],
+  ['recurrentactivation', 'innerActivation'],
+  ['dropout', 'dropoutW'],
+  ['recurrentdropout', 'dropoutU'],
+  ['kernelregularizer', 'WRegularizer'],
+  ['recurrentregularizer', 'URegularizer'],
+  ['biasregularizer', 'bRegularizer'],
+  ['kernelconstraint', 'WConstraint'],
+  ['biasconstraint', 'bConstraint'],
+])
+
+/** The name in `valid` that someone who wrote `key` most likely meant. */
+export function meant(key: string, valid: readonly string[]): string | undefined {
+  const later = LATER_NAMES.get(key.toLowerCase().replaceAll('_', ''))
+  return later !== undefined && valid.includes(later) ? later : nearest(key, valid)
+}
+
+/**
+ * Merges `given` into `defaults`; a key that is undefined counts as not given.
+ *
+ * @param owner whose options they are, for the message: 'LSTM', 'fit'
+ * @returns a frozen object with exactly the keys of `defaults`
+ * @throws ConfigError ERR_OPTION for an unknown key (names the nearest valid one) or a `given` that is no object
+ */
+export function resolveOptions<D extends object>(owner: string, defaults: D, given: unknown): Readonly<D> {
+  const merged: Record<string, unknown> = Object.assign({}, defaults)
+  if (given !== undefined) {
+    if (given === null || typeof given !== 'object' || Array.isArray(given) || ArrayBuffer.isView(given)) {
+      const actual = Array.isArray(given) ? 'an array' : given === null ? 'null' : typeof given
+      throw new ConfigError('ERR_OPTION', `${owner}: options must be an object, got ${actual}.`, {
+        expected: 'an object',
+        actual,
+      })
+    }
+    const valid = Object.keys(defaults)
+    for (const [key, value] of Object.entries(given)) {
+      if (!Object.hasOwn(merged, key)) {
+        const guess = meant(key, valid)
+        const hint = guess
+          ? `Did you mean \`${guess}\`?`
+          : `It has ${valid.map((k) => `\`${k}\``).join(', ') || 'none'}.`
+        throw new ConfigError('ERR_OPTION', `${owner}: unknown option \`${key}\`. ${hint}`, {
+          expected: guess ?? valid.join(', '),
+          actual: key,
+        })
+      }
+      if (value !== undefined) merged[key] = value
+    }
+  }
+  return Object.freeze(merged) as Readonly<D>
+}
+
+/**
+ * A Keras keyword as this package spells it: `return_sequences` → `returnSequences`, `W_regularizer` → `WRegularizer`,
+ * `dropout_W` → `dropoutW`, `beta_1` → `beta1`.
+ */
+export function snakeToCamel(snake: string): string {
+  return snake
+    .split('_')
+    .map((part, i) => (i === 0 || part === '' ? part : part[0]!.toUpperCase() + part.slice(1)))
+    .join('')
+}
+
+/** The way back: `returnSequences` → `return_sequences`, `WRegularizer` → `W_regularizer`, `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay. */
+export function camelToSnake(camel: string): string {
+  return camel
+    .replace(/^([A-Z])(?=[A-Z])/, '$1_') // a leading capital that is a word of its own: W_, U_
+    .replace(/([a-z0-9])([A-Z])$/, '$1_$2') // a trailing one: dropout_W
+    .replace(/([a-zA-Z0-9])([A-Z])/g, (_, a: string, b: string) => `${a}_${b}`)
+    .replace(/_([A-Z])(?=[a-z_])/g, (_, a: string) => `_${a.toLowerCase()}`)
+    .replace(/([a-z]{2})([0-9]+)$/, '$1_$2')
+}

@@ -1,0 +1,151 @@
+/**
+ * The one stream of random numbers of this thread: initial weights, shuffles, and the seed that native dropout counts from.
+ *
+ * xoshiro128** (Blackman and Vigna 2018, arXiv:1805.01407), its state filled by splitmix32 from the seed.
+ *   result = rotl(s1 * 5, 7) * 9
+ *   t = s1 << 9;  s2 ^= s0;  s3 ^= s1;  s1 ^= s2;  s0 ^= s3;  s2 ^= t;  s3 = rotl(s3, 11)
+ */
+import { randomInt } from 'node:crypto'
+import { ConfigError, fail } from './errors.js'
+import { describe } from './ndarray.js'
+
+const state = new Uint32Array(4)
+let seedings = 0
+
+const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k))
+
+function fill(seed: number): void {
+  // both halves of the seed count: 53 bits of integer
+  let a = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32) >>> 0, 0x85ebca6b)
+  for (let i = 0; i < 4; i++) {
+    a = (a + 0x9e3779b9) | 0
+    let z = a
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    state[i] = z ^ (z >>> 15)
+  }
+}
+fill(randomInt(2 ** 47))
+
+/** Next 32 random bits, as an unsigned integer. */
+function next(): number {
+  const s1 = state[1]!
+  const result = Math.imul(rotl(Math.imul(s1, 5), 7), 9) >>> 0
+  state[2]! ^= state[0]!
+  state[3]! ^= s1
+  state[1]! ^= state[2]!
+  state[0]! ^= state[3]!
+  state[2]! ^= s1 << 9
+  state[3] = rotl(state[3]!, 11)
+  return result
+}
+
+/** Uniform in [0, 1), 53 bits. */
+export function random(): number {
+  return ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992
+}
+
+/**
+ * Fixes everything that is random: initial weights, shuffling, dropout. With the same seed, the same calls give the same bits again,
+ * for any number of threads on the same kind of processor. Each worker thread has a stream of its own.
+ *
+ * @param seed an integer from 0 to 2^53 - 1
+ * @throws ConfigError ERR_OPTION for anything else
+ * @example
+ * import { setSeed, Dense, Sequential } from 'hiddenstate'
+ * const weights = () => {
+ *   setSeed(7)
+ *   return new Sequential([new Dense(2, { inputDim: 3 })]).getWeights()[0].toArray()
+ * }
+ * console.log(JSON.stringify(weights()) === JSON.stringify(weights())) // true
+ * @see numpy.random.seed
+ */
+export function setSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'setSeed',
+      what: 'seed',
+      expected: 'an integer from 0 to 2^53 - 1',
+      actual: describe(seed),
+    })
+  }
+  fill(seed)
+  seedings++
+}
+
+/** How often {@link setSeed} was called: a model draws a new dropout seed when it has changed. */
+export function seedingCount(): number {
+  return seedings
+}
+
+/** `n` numbers uniform in [low, high). */
+export function uniform(n: number, low = 0, high = 1): Float64Array {
+  const out = new Float64Array(n)
+  for (let i = 0; i < n; i++) out[i] = low + (high - low) * random()
+  return out
+}
+
+/** `n` numbers of the normal distribution (Box-Muller). */
+export function normal(n: number, mean = 0, sd = 1): Float64Array {
+  const out = new Float64Array(n)
+  for (let i = 0; i < n; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - random())) // 1 - u is in (0, 1]
+    const angle = 2 * Math.PI * random()
+    out[i] = mean + sd * radius * Math.cos(angle)
+    if (i + 1 < n) out[i + 1] = mean + sd * radius * Math.sin(angle)
+  }
+  return out
+}
+
+/** Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are thrown away. */
+export function integer(n: number): number {
+  const limit = 2 ** 32 - (2 ** 32 % n)
+  let x = next()
+  while (x >= limit) x = next()
+  return x % n
+}
+
+/** Shuffles in place (Fisher-Yates) and returns the array. */
+export function shuffle(order: Int32Array): Int32Array {
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = integer(i + 1)
+    const kept = order[i]!
+    order[i] = order[j]!
+    order[j] = kept
+  }
+  return order
+}
+
+/** 0 … n-1 in random order. */
+export function permutation(n: number): Int32Array {
+  return shuffle(Int32Array.from({ length: n }, (_, i) => i))
+}
+
+/** A seed for native code: an integer below 2^48, exact in a double. */
+export function nextSeed(): number {
+  return (next() >>> 8) * 2 ** 24 + (next() >>> 8)
+}
+
+/** The whole state of the stream, for those who want to go on from exactly here; {@link setRandomState} puts it back. */
+export function randomState(): number[] {
+  return Array.from(state)
+}
+
+/**
+ * Puts back what {@link randomState} gave.
+ *
+ * @throws ConfigError ERR_OPTION for anything but four unsigned 32-bit integers that are not all zero
+ */
+export function setRandomState(saved: readonly number[]): void {
+  const fits =
+    Array.isArray(saved) && saved.length === 4 && saved.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
+  if (!fits || saved.every((n) => n === 0)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'setRandomState',
+      what: 'state',
+      expected: 'four unsigned 32-bit integers from randomState()',
+      actual: describe(saved),
+    })
+  }
+  state.set(saved)
+}
