@@ -1,0 +1,21 @@
+/** Cases in which this package differs from Keras 1.2.2 on purpose. Each is run, and must really differ. */
+export interface Deviation {
+  /** Tried on `suite/case`. */
+  readonly match: RegExp
+  readonly reason: string
+  /** `false`: cannot be asked for through the public API, so it is counted but not run. */
+  readonly runs?: false
+}
+
+export const DEVIATIONS: readonly Deviation[] = [
+  {
+    match: /^b_grads\/(LSTM|GRU)\/regularizers\/cpu$/,
+    reason:
+      'consume_less cpu/mem: Keras 1.2.2 regularises U with W_regularizer, against its own documentation; here U_regularizer acts in every mode.',
+  },
+  {
+    match: /^d_losses\/metric\/(top_k\/k|fbeta\/)/,
+    reason: 'A metric function called with an argument of its own (k, beta): metrics are named by strings here.',
+    runs: false,
+  },
+]
