@@ -76,10 +76,12 @@ export function snakeToCamel(snake: string): string {
 
 /** The way back: `returnSequences` → `return_sequences`, `WRegularizer` → `W_regularizer`, `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay. */
 export function camelToSnake(camel: string): string {
-  return camel
-    .replace(/^([A-Z])(?=[A-Z])/, '$1_') // a leading capital that is a word of its own: W_, U_
-    .replace(/([a-z0-9])([A-Z])$/, '$1_$2') // a trailing one: dropout_W
-    .replace(/([a-zA-Z0-9])([A-Z])/g, (_, a: string, b: string) => `${a}_${b}`)
-    .replace(/_([A-Z])(?=[a-z_])/g, (_, a: string) => `_${a.toLowerCase()}`)
+  const words = camel.replace(/([a-zA-Z0-9])(?=[A-Z])/g, '$1_').split('_')
+  return words
+    .map((word, i) => {
+      const isLetter = word.length === 1 && (i === 0 || i === words.length - 1) // W_, dropout_W
+      return isLetter ? word : word[0]!.toLowerCase() + word.slice(1)
+    })
+    .join('_')
     .replace(/([a-z]{2})([0-9]+)$/, '$1_$2')
 }
