@@ -1,0 +1,65 @@
+// y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:171-175. Every derivative is made from y alone.
+#include <algorithm>
+
+#include "layers/activation_name.h"
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class ActivationLayer final : public Layer<real> {
+ public:
+  explicit ActivationLayer(const Config& options) : kind_(activation_of(options.str("activation"))) {}
+
+  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
+
+  void declare(Declaration& d, const std::vector<Extent>&, const Extent&, bool) override {
+    if (kind_ == Activation::kLinear) d.output_is_input();
+  }
+
+  void forward(Pass<real>& p) override {
+    const int64_t K = p.y_extent.last(), rows = K ? p.y_extent.size() / K : 0;
+    for_rows(rows, K, [&](int64_t r0, int64_t r1) {
+      const int64_t at = r0 * K, n = (r1 - r0) * K;
+      if (kind_ == Activation::kLinear) {
+        if (p.y != p.x[0]) std::copy_n(p.x[0] + at, n, p.y + at);
+      } else if (kind_ == Activation::kSoftmax) {
+        p.k->softmax(p.y + at, p.x[0] + at, r1 - r0, K);
+      } else {
+        p.k->activate(kind_, p.y + at, p.x[0] + at, n);
+      }
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    real* dx = p.dx[0];
+    if (!dx) return;
+    const int64_t K = p.y_extent.last(), rows = K ? p.y_extent.size() / K : 0;
+    for_rows(rows, K, [&](int64_t r0, int64_t r1) {
+      const int64_t at = r0 * K, n = (r1 - r0) * K;
+      if (kind_ == Activation::kLinear) {
+        if (dx != p.dy) std::copy_n(p.dy + at, n, dx + at);
+      } else if (kind_ == Activation::kSoftmax) {
+        p.k->softmax_backward(dx + at, p.y + at, p.dy + at, r1 - r0, K);
+      } else {
+        p.k->activate_backward(kind_, dx + at, p.y + at, p.dy + at, n);
+      }
+    });
+  }
+
+ private:
+  Activation kind_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_activation(const Config& options) {
+  return std::make_unique<ActivationLayer<real>>(options);
+}
+
+HS_REGISTER_LAYER(activation)
+
+}  // namespace hs

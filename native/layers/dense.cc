@@ -1,0 +1,116 @@
+// y = a(x W + b) over the last axis, whatever lies before it. Keras 1.2.2 core.py:703-712 (Dense), and TimeDistributed(Dense).
+//   backward: dz = dy * a'(y)   dW = x^T dz   db = sum over rows of dz   dx = dz W^T
+#include <algorithm>
+
+#include "layers/activation_name.h"
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class Dense final : public Layer<real> {
+ public:
+  explicit Dense(const Config& options)
+      : K_(options.integer("units")),
+        activation_(activation_of(options.str("activation", "linear"))),
+        bias_(options.on("bias", true)) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
+    Extent y = x[0];
+    y.dims.back() = K_;
+    return y;
+  }
+
+  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
+    D_ = x[0].last();
+    rows_ = y.size() / std::max<int64_t>(1, K_);
+    W_ = d.param("W", {D_, K_});
+    if (bias_) b_ = d.param("b", {K_});
+    packed_W_ = d.packed("W", {packed_size<real>(D_, K_)});
+    if (!d.training()) return;
+    packed_WT_ = d.scratch("W^T packed", {packed_size<real>(K_, D_)});
+    if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {rows_, K_});
+    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
+  }
+
+  void forward(Pass<real>& p) override {
+    const Table<real>* k = p.k;
+    const real* packed = p.at(packed_W_);
+    const real* x = p.x[0];  // [rows, D]
+    real* y = p.y;           // [rows, K]
+    if (p.repack) pack(k, p.at(packed_W_), p.at(W_), K_, false, D_, K_);
+    const auto finish = [&](int64_t r0, int64_t r1) { activate(k, y + r0 * K_, r1 - r0); };
+    // Many rows: a block of them is filled, multiplied and activated while it is in the cache.
+    const int64_t block = round_up(96, k->gemm_mr);
+    if (rows_ >= 4 * block) {
+      for_chunks(rows_, block, D_ * K_, [&](int64_t begin, int64_t end) {
+        for (int64_t r0 = begin; r0 < end; r0 += block) {
+          const int64_t n = std::min(block, end - r0);
+          if (bias_) k->broadcast_rows(y + r0 * K_, p.at(b_), n, K_);
+          k->gemm(y + r0 * K_, K_, x + r0 * D_, D_, packed, n, K_, D_, 0, K_, bias_);
+          finish(r0, r0 + n);
+        }
+      });
+      return;
+    }
+    if (bias_) k->broadcast_rows(y, p.at(b_), rows_, K_);
+    matmul(k, y, K_, x, D_, packed, rows_, K_, D_, bias_);
+    for_rows(rows_, K_, finish);
+  }
+
+  void backward(Pass<real>& p) override {
+    const Table<real>* k = p.k;
+    const real* dz = p.dy;  // [rows, K]
+    if (activation_ != Activation::kLinear) {
+      real* out = p.at(dz_);
+      for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
+        const int64_t at = r0 * K_, n = (r1 - r0) * K_;
+        if (activation_ == Activation::kSoftmax) {
+          k->softmax_backward(out + at, p.y + at, p.dy + at, r1 - r0, K_);
+        } else {
+          k->activate_backward(activation_, out + at, p.y + at, p.dy + at, n);
+        }
+      });
+      dz = out;
+    }
+    if (this->trainable) {
+      matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_), gemm_scratch_.size);
+      if (bias_) row_sums(k, p.grad(b_), dz, rows_, K_, p.at(sums_));
+    }
+    if (p.dx[0]) {
+      pack(k, p.at(packed_WT_), p.at(W_), K_, true, K_, D_);
+      matmul(k, p.dx[0], D_, dz, K_, p.at(packed_WT_), rows_, D_, K_, false);
+    }
+  }
+
+ private:
+  void activate(const Table<real>* k, real* y, int64_t rows) const {  // y [rows, K], in place
+    if (activation_ == Activation::kLinear) return;
+    if (activation_ == Activation::kSoftmax) {
+      k->softmax(y, y, rows, K_);
+    } else {
+      k->activate(activation_, y, y, rows * K_);
+    }
+  }
+
+  int64_t K_;
+  Activation activation_;
+  bool bias_;
+  int64_t D_ = 0, rows_ = 0;
+  Tensor W_, b_, packed_W_, packed_WT_, dz_, gemm_scratch_, sums_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_dense(const Config& options) {
+  return std::make_unique<Dense<real>>(options);
+}
+
+HS_REGISTER_LAYER(dense)
+
+}  // namespace hs
