@@ -1,4 +1,4 @@
-// y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:171-175. Every derivative is made from y alone.
+// y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:277-278. Every derivative is made from y alone.
 #include <algorithm>
 
 #include "layers/activation_name.h"

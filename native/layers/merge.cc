@@ -1,0 +1,140 @@
+// n inputs into one. Keras 1.2.2 topology.py:1373-1397 (Merge): sum, mul, ave elementwise; concat along an axis of dims (-1: the
+// last; the batch axis is not counted). Masks are merged by the graph.
+//   sum  dx_i = dy    ave  dx_i = dy / n    mul  dx_i = dy * product of the other x    concat  dx_i = its part of dy
+#include <algorithm>
+
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+enum class Mode { kSum, kMul, kAve, kConcat };
+
+Mode mode_of(const std::string& name) {
+  if (name == "sum") return Mode::kSum;
+  if (name == "mul") return Mode::kMul;
+  if (name == "ave") return Mode::kAve;
+  if (name == "concat") return Mode::kConcat;
+  throw Error(Code::kUnknownName, "merge", "there is no merge mode named '" + name + "'.");
+}
+
+template <typename real>
+class Merge final : public Layer<real> {
+ public:
+  explicit Merge(const Config& options) : mode_(mode_of(options.str("mode"))), axis_(options.integer("axis", -1)) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    Extent y = x[0];
+    const int64_t axes = static_cast<int64_t>(y.dims.size());
+    if (mode_ == Mode::kConcat && (axis_ >= axes || axis_ < -axes)) {
+      fail(Code::kOption, this->where(), "axis", "within the " + std::to_string(axes) + " axes of " + to_string(y.dims),
+           std::to_string(axis_));
+    }
+    for (size_t i = 1; i < x.size(); i++) {
+      Dims same = x[i].dims;
+      if (mode_ == Mode::kConcat && same.size() == y.dims.size()) {
+        const size_t a = axis(y.dims);
+        same[a] = y.dims[a];
+        if (same == y.dims) y.dims[a] += x[i].dims[a];
+      }
+      if (x[i].rows != y.rows || same.size() != y.dims.size() || !agree(same, y.dims)) {
+        fail(Code::kShape, this->where(), "input " + std::to_string(i), x[0].text(), x[i].text(),
+             mode_ == Mode::kConcat ? "Only the concatenated axis may differ." : "");
+      }
+    }
+    return y;
+  }
+
+  void forward(Pass<real>& p) override {
+    if (mode_ == Mode::kConcat) {
+      size_t i = 0;
+      parts(p, [&](int64_t outer, int64_t inner, int64_t whole, int64_t from) {
+        const real* x = p.x[i++];
+        for_rows(outer, inner, [&](int64_t o0, int64_t o1) {
+          for (int64_t o = o0; o < o1; o++) std::copy_n(x + o * inner, inner, p.y + o * whole + from);
+        });
+      });
+      return;
+    }
+    for_elements(p.y_extent.size(), [&](int64_t at, int64_t end) {
+      const int64_t n = end - at;
+      std::copy_n(p.x[0] + at, n, p.y + at);
+      for (size_t i = 1; i < p.x.size(); i++) {
+        if (mode_ == Mode::kMul) {
+          p.k->multiply(p.y + at, p.y + at, p.x[i] + at, n);
+        } else {
+          p.k->add(p.y + at, p.x[i] + at, n);
+        }
+      }
+      if (mode_ == Mode::kAve) p.k->scale(p.y + at, real(1) / real(p.x.size()), n);
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    if (mode_ == Mode::kConcat) {
+      size_t i = 0;
+      parts(p, [&](int64_t outer, int64_t inner, int64_t whole, int64_t from) {
+        real* dx = p.dx[i++];
+        if (!dx) return;
+        for_rows(outer, inner, [&](int64_t o0, int64_t o1) {
+          for (int64_t o = o0; o < o1; o++) std::copy_n(p.dy + o * whole + from, inner, dx + o * inner);
+        });
+      });
+      return;
+    }
+    for_elements(p.y_extent.size(), [&](int64_t at, int64_t end) {
+      for (size_t i = 0; i < p.x.size(); i++) {
+        if (!p.dx[i]) continue;
+        real* dx = p.dx[i] + at;
+        std::copy_n(p.dy + at, end - at, dx);
+        if (mode_ == Mode::kAve) p.k->scale(dx, real(1) / real(p.x.size()), end - at);
+        for (size_t j = 0; mode_ == Mode::kMul && j < p.x.size(); j++) {
+          if (j != i) p.k->multiply(dx, dx, p.x[j] + at, end - at);
+        }
+      }
+    });
+  }
+
+ private:
+  size_t axis(const Dims& dims) const { return static_cast<size_t>(axis_ < 0 ? axis_ + static_cast<int64_t>(dims.size()) : axis_); }
+
+  // Equal but, in concat, for the concatenated axis, which has grown already.
+  bool agree(const Dims& a, const Dims& b) const {
+    for (size_t i = 0; i < a.size(); i++) {
+      if (a[i] != b[i] && !(mode_ == Mode::kConcat && i == axis(b))) return false;
+    }
+    return true;
+  }
+
+  // fn(outer, inner, whole, from) for each input in order: the input is [outer, inner] in memory, its place in y is
+  // [outer, from : from + inner] of [outer, whole].
+  template <typename Fn>
+  void parts(const Pass<real>& p, const Fn& fn) const {
+    const size_t a = axis(p.y_extent.dims);
+    int64_t rest = 1;
+    for (size_t i = a + 1; i < p.y_extent.dims.size(); i++) rest *= p.y_extent.dims[i];
+    if (p.y_extent.sequence() && a == 0) rest *= p.y_extent.rows;  // [T, B, ...]: steps lie one after the other
+    const int64_t whole = p.y_extent.dims[a] * rest, outer = whole ? p.y_extent.size() / whole : 0;
+    int64_t from = 0;
+    for (const Extent& x : p.x_extent) {
+      const int64_t inner = x.dims[a] * rest;
+      fn(outer, inner, whole, from);
+      from += inner;
+    }
+  }
+
+  Mode mode_;
+  int64_t axis_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_merge(const Config& options) {
+  return std::make_unique<Merge<real>>(options);
+}
+
+HS_REGISTER_LAYER(merge)
+
+}  // namespace hs

@@ -1,0 +1,50 @@
+// y[t, b, :] = x[b, :] for n steps; dx = sum over t of dy, in order. Keras 1.2.2 core.py:519-520.
+#include <algorithm>
+
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class RepeatVector final : public Layer<real> {
+ public:
+  explicit RepeatVector(const Config& options) : n_(options.integer("n")) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    if (n_ < 1) fail(Code::kOption, this->where(), "n", "at least 1", std::to_string(n_));
+    if (x[0].dims.size() != 1) fail(Code::kShape, this->where(), "input", "[B, D]", x[0].text());
+    return {x[0].rows, {n_, x[0].dims[0]}};
+  }
+
+  void forward(Pass<real>& p) override {
+    const int64_t BD = p.x_extent[0].size();
+    for_rows(n_, BD, [&](int64_t t0, int64_t t1) {
+      for (int64_t t = t0; t < t1; t++) std::copy_n(p.x[0], BD, p.y + t * BD);
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    if (!p.dx[0]) return;
+    const int64_t BD = p.x_extent[0].size();
+    for_elements(BD, [&](int64_t i, int64_t end) {
+      std::copy_n(p.dy + i, end - i, p.dx[0] + i);
+      for (int64_t t = 1; t < n_; t++) p.k->add(p.dx[0] + i, p.dy + t * BD + i, end - i);
+    });
+  }
+
+ private:
+  int64_t n_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_repeat_vector(const Config& options) {
+  return std::make_unique<RepeatVector<real>>(options);
+}
+
+HS_REGISTER_LAYER(repeat_vector)
+
+}  // namespace hs

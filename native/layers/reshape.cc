@@ -1,0 +1,92 @@
+// The same numbers in the same batch-major order under another shape: Reshape, Flatten. Keras 1.2.2 core.py:376-390 (Reshape), :482-483 (Flatten).
+// Element j of a sample lies at ((j / inner) * B + b) * inner + j % inner, inner = count / dims[0], if there are several axes;
+// at b * count + j if there is one. Where both shapes have the same inner the memory is the same.
+#include <algorithm>
+
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+// Elements of a sample that lie together: all but the first axis, or all.
+int64_t run_of(const Extent& e) {
+  const int64_t n = count(e.dims);
+  return e.sequence() ? n / std::max<int64_t>(1, e.dims[0]) : n;
+}
+
+// to (shape `to_e`) = from (shape `from_e`), batch-major order kept.
+template <typename real>
+void reorder(real* to, const Extent& to_e, const real* from, const Extent& from_e) {
+  const int64_t B = to_e.rows, n = count(to_e.dims), to_run = run_of(to_e), from_run = run_of(from_e);
+  for_rows(B, n, [&](int64_t b0, int64_t b1) {
+    for (int64_t b = b0; b < b1; b++) {
+      for (int64_t j = 0; j < n;) {
+        const int64_t i = j % to_run, k = j % from_run, length = std::min(to_run - i, from_run - k);
+        std::copy_n(from + (j / from_run * B + b) * from_run + k, length, to + (j / to_run * B + b) * to_run + i);
+        j += length;
+      }
+    }
+  });
+}
+
+template <typename real>
+class Reshape final : public Layer<real> {
+ public:
+  explicit Reshape(const Config& options) : dims_(options.dims("dims")) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    Extent y{x[0].rows, dims_};
+    const int64_t n = count(x[0].dims);
+    int64_t known = 1, open = 0;
+    for (int64_t d : dims_) {
+      if (d < 0) open++;
+      else known *= d;
+    }
+    if (open == 1 && known > 0 && n % known == 0) {
+      for (int64_t& d : y.dims) d = d < 0 ? n / known : d;
+    }
+    if (open > 1 || count(y.dims) != n) {
+      fail(Code::kShape, this->where(), "the size of the new shape " + to_string(dims_), std::to_string(n) + ", as that of the input",
+           open ? "no whole number for the open axis" : std::to_string(known));
+    }
+    return y;
+  }
+
+  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
+    same_ = x[0].rows == 1 || run_of(x[0]) == run_of(y);
+    if (same_) d.output_is_input();
+  }
+
+  void forward(Pass<real>& p) override {
+    if (!same_) {
+      reorder(p.y, p.y_extent, p.x[0], p.x_extent[0]);
+    } else if (p.y != p.x[0]) {
+      std::copy_n(p.x[0], p.y_extent.size(), p.y);
+    }
+  }
+
+  void backward(Pass<real>& p) override {
+    if (!p.dx[0]) return;
+    if (!same_) {
+      reorder(p.dx[0], p.x_extent[0], p.dy, p.y_extent);
+    } else if (p.dx[0] != p.dy) {
+      std::copy_n(p.dy, p.y_extent.size(), p.dx[0]);
+    }
+  }
+
+ private:
+  Dims dims_;
+  bool same_ = false;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_reshape(const Config& options) {
+  return std::make_unique<Reshape<real>>(options);
+}
+
+HS_REGISTER_LAYER(reshape)
+
+}  // namespace hs
