@@ -1,0 +1,62 @@
+/**
+ * Builds what is out of date: the addon (build/Release/*.node, by cmake-js) and the TypeScript (dist/, by tsup).
+ * `--native` or `--ts`: only that one. `--force`: also what looks up to date.
+ */
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { filesBelow, isFresh, jobs, root, runBin } from './process.mjs'
+import { requireTools } from './toolchain.mjs'
+
+const addon = 'build/Release/hiddenstate.node'
+
+/** Exit status of building the addon. */
+export function buildNative({ force = false } = {}) {
+  const sources = ['CMakeLists.txt', 'package-lock.json', ...filesBelow('native', /\.(cc|h)$/)]
+  if (
+    !force &&
+    isFresh(
+      addon,
+      sources.filter((file) => !file.startsWith('native/test/')),
+    )
+  )
+    return 0
+  requireTools()
+  console.log('Building the native addon (the first time takes a minute or two) …')
+  return runCmakeJs(['compile', '--log-level', 'warn'])
+}
+
+/** cmake-js on this repository, with all processors. */
+export function runCmakeJs(args, options = {}) {
+  const all = [...args, '--directory', root, '--parallel', jobs()]
+  return runBin('cmake-js', all, options)
+}
+
+/** Exit status of building dist/. */
+export function buildTs({ force = false } = {}) {
+  const sources = [
+    'package.json',
+    'tsup.config.ts',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    ...filesBelow('lib', /\.m?ts$|\.mjs$/),
+  ]
+  if (!force && isFresh('dist/index.js', sources) && isFresh('dist/index.d.ts', sources)) return 0
+  console.log('Building the TypeScript …')
+  return runBin('tsup', ['--silent'])
+}
+
+/** Both; ends the process when one fails. */
+export function buildAll(options = {}) {
+  for (const build of [buildNative, buildTs]) {
+    const status = build(options)
+    if (status !== 0) process.exit(status)
+  }
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const force = process.argv.includes('--force')
+  let status = 0
+  if (!process.argv.includes('--ts')) status = buildNative({ force })
+  if (status === 0 && !process.argv.includes('--native')) status = buildTs({ force })
+  process.exit(status)
+}

@@ -1,0 +1,292 @@
+/**
+ * The rules of the house as data. A rule looks at `files` (path → text) and returns sentences; `bad` is a file set that must
+ * make it speak, used by the self-test of check-house.mjs.
+ */
+import path from 'node:path'
+
+const lines = (text) => text.split('\n')
+const entries = (files, pattern) => [...files].filter(([file]) => pattern.test(file))
+const nativeCode = /^native\/.*\.(cc|h)$/
+const code = /^(native|lib|scripts|examples|bench|test)\/.*\.(cc|h|ts|mjs|cjs)$/
+
+/** `[line number, header]` of every #include. */
+const includes = (text) =>
+  lines(text).flatMap((line, i) => {
+    const match = /^\s*#\s*include\s*([<"][^>"]+)[>"]/.exec(line)
+    return match ? [[i + 1, match[1]]] : []
+  })
+
+/** What each folder of native/ may include; a file stands for itself alone. An arrow of the map in docs/design.md. */
+const mayInclude = {
+  base: ['base/'],
+  kernels: ['kernels/', 'base/error.h', 'cells/cell.h', 'optimizers/optimizer.h', 'registry.inc'],
+  cells: ['cells/', 'kernels/'],
+  optimizers: ['optimizers/', 'kernels/'],
+  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/', 'plan/config.h'],
+  objectives: ['objectives/', 'kernels/table.h', 'base/', 'plan/config.h'],
+  plan: [
+    'plan/',
+    'layers/',
+    'objectives/',
+    'optimizers/optimizer.h',
+    'cells/cell.h',
+    'kernels/table.h',
+    'base/',
+    'registry.inc',
+  ],
+  addon: [
+    'addon/',
+    'plan/',
+    'objectives/',
+    'optimizers/optimizer.h',
+    'cells/cell.h',
+    'kernels/table.h',
+    'base/',
+    'registry.inc',
+  ],
+  test: [''],
+}
+
+function nativeDirection(files) {
+  return entries(files, nativeCode).flatMap(([file, text]) => {
+    const folder = file.split('/')[1]
+    const allowed = mayInclude[folder]
+    if (!allowed) return [`${file}: folder native/${folder} is not on the map (mayInclude in scripts/house-rules.mjs)`]
+    return includes(text)
+      .filter(([, header]) => header.startsWith('"') && !allowed.some((prefix) => header.slice(1).startsWith(prefix)))
+      .map(([line, header]) => `${file}:${line}: native/${folder} must not include ${header}"`)
+  })
+}
+
+/** Levels of lib/: a file may import values from its own level and below; types are free. */
+const levels = [
+  ['errors'],
+  ['ndarray', 'options', 'atomic', 'random', 'native'],
+  [
+    'backend',
+    'hdf5/',
+    'spec',
+    'activations',
+    'initializations',
+    'regularizers',
+    'constraints',
+    'objectives',
+    'metrics',
+    'optimizers',
+  ],
+  ['layers/'],
+  [
+    'callbacks',
+    'progress',
+    'data',
+    'fit',
+    'plan',
+    'saving',
+    'saving/',
+    'summary',
+    'utils',
+    'preprocessing/',
+    'generator',
+    'hdf5/',
+  ],
+  ['sequential', 'sequential/', 'models', 'model'],
+  ['index'],
+]
+const levelOf = (file) => {
+  const name = file.replace(/^lib\//, '').replace(/\.(ts|mjs)$/, '')
+  return levels.findIndex((level) =>
+    level.some((entry) => (entry.endsWith('/') ? name.startsWith(entry) : name === entry)),
+  )
+}
+
+/** `[line number, file]` of every import or re-export of values from a file of lib/. */
+const valueImports = (file, text) =>
+  [...text.matchAll(/^(?:import|export)\s+(?!type\b)([^'"]*?)\s*from\s+['"](\.[^'"]+)['"]/gms)]
+    .filter(([, names]) => !/^\{\s*(type\s+[\w\s]+,?\s*)+\}$/s.test(names))
+    .map((match) => {
+      const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), match[2])).replace(/\.js$/, '.ts')
+      return [lines(text.slice(0, match.index)).length, target]
+    })
+
+function libDirection(files) {
+  return entries(files, /^lib\/.*\.ts$/).flatMap(([file, text]) => {
+    const level = levelOf(file)
+    if (level < 0) return [`${file}: has no place in the levels of lib/ (scripts/house-rules.mjs)`]
+    return valueImports(file, text)
+      .filter(([, target]) => target.startsWith('lib/') && levelOf(target) > level)
+      .map(([line, target]) => `${file}:${line}: must not import values from ${target}, which lies above it`)
+  })
+}
+
+function importCycles(files) {
+  const graph = new Map(
+    entries(files, /^lib\/.*\.ts$/).map(([file, text]) => [file, valueImports(file, text).map(([, t]) => t)]),
+  )
+  const state = new Map()
+  const problems = []
+  const visit = (file, trail) => {
+    if (state.get(file) === 'done') return
+    if (state.get(file) === 'open') {
+      problems.push(`${file}: imports values in a circle: ${[...trail.slice(trail.indexOf(file)), file].join(' → ')}`)
+      return
+    }
+    state.set(file, 'open')
+    for (const target of graph.get(file) ?? []) visit(target, [...trail, file])
+    state.set(file, 'done')
+  }
+  for (const file of graph.keys()) visit(file, [])
+  return problems
+}
+
+/** Files that match `where` and are not in `except` must not have a line that matches `pattern`. */
+const banned = (where, except, pattern, sentence) => (files) =>
+  entries(files, where)
+    .filter(([file]) => !except.test(file))
+    .flatMap(([file, text]) =>
+      lines(text).flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${sentence}`] : [])),
+    )
+
+/** Sources compiled once per instruction set: a std template in them may end up, built for AVX-512, in the whole program. */
+const perIsa = /^native\/(cells|optimizers)\/.*\.(cc|h)$|^native\/kernels\/(?!isa\.).*\.(cc|h)$/
+const plainHeader =
+  /^<(cstddef|cstdint|cstring|cfloat|climits|cmath|math\.h|string\.h|stdint\.h|stddef\.h|float\.h|limits\.h|\w+intrin\.h|arm_neon\.h)$/
+
+const outside = new RegExp(['(\\.\\./|/work/)', 'shared\\b|\\.', 'library\\b'].join(''))
+
+export const rules = [
+  {
+    name: 'native includes follow the map',
+    find: nativeDirection,
+    bad: { 'native/base/x.h': '#include "plan/plan.h"\n' },
+  },
+  {
+    name: 'lib imports go downwards',
+    find: libDirection,
+    bad: { 'lib/errors.ts': "import { x } from './sequential.js'\n" },
+  },
+  {
+    name: 'lib has no import cycles',
+    find: importCycles,
+    bad: {
+      'lib/random.ts': "import { a } from './ndarray.js'\n",
+      'lib/ndarray.ts': "import { b } from './random.js'\n",
+    },
+  },
+  {
+    name: 'only native.ts loads the addon',
+    find: banned(
+      /^lib\/.*\.ts$/,
+      /^lib\/native\.ts$/,
+      /node-gyp-build['"]|\.node['"]/,
+      'only lib/native.ts may load the addon',
+    ),
+    bad: { 'lib/fit.ts': "require('node-gyp-build')\n" },
+  },
+  {
+    name: 'layers never reach native code',
+    find: (files) =>
+      entries(files, /^lib\/(layers|preprocessing)\/.*\.ts$/).flatMap(([file, text]) =>
+        valueImports(file, text)
+          .filter(([, target]) => target === 'lib/native.ts')
+          .map(([line]) => `${file}:${line}: layers describe; they must not import values from native.ts`),
+      ),
+    bad: { 'lib/layers/lstm.ts': "import { loadNative } from '../native.js'\n" },
+  },
+  {
+    name: 'napi.h only in native/addon',
+    find: banned(
+      nativeCode,
+      /^native\/addon\//,
+      /#\s*include\s*[<"](napi\.h|node_api\.h|js_native_api)/,
+      'only native/addon may know Node',
+    ),
+    bad: { 'native/plan/x.cc': '#include <napi.h>\n' },
+  },
+  {
+    name: 'omp.h only in parallel',
+    find: banned(
+      nativeCode,
+      /^native\/base\/parallel\w*\.(h|cc)$/,
+      /#\s*include\s*<omp\.h>|#\s*pragma\s+omp/,
+      'only native/base/parallel.* may use OpenMP',
+    ),
+    bad: { 'native/layers/x.cc': '#pragma omp parallel\n' },
+  },
+  {
+    name: 'intrinsics only in vec_*.h',
+    find: banned(
+      nativeCode,
+      /^native\/kernels\/vec_\w+\.h$|^native\/test\/bench_/,
+      /#\s*include\s*<(\w+intrin|arm_neon)\.h>|\b_mm(256|512)?_\w+\(/,
+      'intrinsics belong into native/kernels/vec_*.h',
+    ),
+    bad: { 'native/cells/x.cc': '#include <immintrin.h>\n' },
+  },
+  {
+    name: 'per-ISA sources include no std templates',
+    find: (files) =>
+      entries(files, perIsa).flatMap(([file, text]) =>
+        includes(text)
+          .filter(([, header]) => header.startsWith('<') && !plainHeader.test(header))
+          .map(
+            ([line, header]) =>
+              `${file}:${line}: ${header}> must not be included by code compiled once per instruction set`,
+          ),
+      ),
+    bad: { 'native/kernels/x.cc': '#include <vector>\n' },
+  },
+  {
+    name: 'no fast-math',
+    find: banned(
+      /^(CMakeLists\.txt|binding\.gyp)$|^native\//,
+      /^$/,
+      /-ff?ast-math\b|-Ofast\b|fp:fast/,
+      'fast-math switches the JS thread to flush-to-zero',
+    ),
+    bad: { 'CMakeLists.txt': 'add_compile_options(-ffast-math)\n' },
+  },
+  {
+    name: 'the addon keeps its safety flags',
+    find: (files) =>
+      entries(files, /^CMakeLists\.txt$/).flatMap(([file, text]) =>
+        ['NODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-z,nodelete']
+          .filter((flag) => !lines(text).some((line) => line.replace(/#.*/, '').includes(flag)))
+          .map(
+            (flag) => `${file}: ${flag} must be set (a failed allocation or an ending worker crashes Node without it)`,
+          ),
+      ),
+    bad: { 'CMakeLists.txt': 'add_library(hiddenstate MODULE x.cc) # NODE_ADDON_API_CPP_EXCEPTIONS_ALL\n' },
+  },
+  {
+    name: 'at most 500 lines a file',
+    find: (files) =>
+      entries(files, code)
+        .map(([file, text]) => [file, lines(text.trimEnd()).length])
+        .filter(([, count]) => count > 500)
+        .map(([file, count]) => `${file}: must have at most 500 lines, got ${count}`),
+    bad: { 'lib/layers/x.ts': 'x\n'.repeat(501) },
+  },
+  {
+    name: 'files have the name of their noun',
+    find: (files) =>
+      [...files.keys()]
+        .filter((file) => /(^|\/)(utils?|helpers?|common|misc)(\.\w+)*(\/|$)/.test(file) && file !== 'lib/utils.ts')
+        .map((file) => `${file}: no file or folder is called utils, helpers, common or misc`),
+    bad: { 'lib/layers/helpers.ts': '\n' },
+  },
+  {
+    name: 'nothing reads the workshop',
+    find: banned(/./, /^$/, outside, 'names a folder outside of the repository'),
+    bad: { 'docs/x.md': `see ${['..', 'shared', 'x'].join('/')}\n` },
+  },
+  {
+    name: 'no TODO without an issue',
+    find: banned(
+      code,
+      /^scripts\/house-rules\.mjs$/,
+      /\b(TODO|FIXME|XXX)\b(?!\s*\(#\d+\))/,
+      'a TODO names its issue: TODO(#12)',
+    ),
+    bad: { 'lib/layers/x.ts': '// TODO later\n' },
+  },
+]

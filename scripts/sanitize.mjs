@@ -1,0 +1,87 @@
+/**
+ * `npm run test:asan`: the native tests and the vitest suite under AddressSanitizer and UndefinedBehaviorSanitizer.
+ * `npm run test:tsan`: the native tests under ThreadSanitizer, on the std::thread back end (libgomp itself is not instrumented).
+ * Further arguments go to vitest, e.g. a file to run alone.
+ */
+import path from 'node:path'
+import { runCmakeJs } from './build.mjs'
+import { runNativeTests } from './native-tests.mjs'
+import { capture, jobs, root, run, runBin } from './process.mjs'
+import { requireTools } from './toolchain.mjs'
+
+const [kind, ...rest] = process.argv.slice(2)
+const runs = { address, thread }
+if (!runs[kind]) {
+  console.error(`sanitize: kind must be address or thread, got ${kind ?? 'nothing'}.`)
+  process.exit(1)
+}
+if (process.platform !== 'linux') {
+  console.error('sanitize: runs on Linux only (it preloads the sanitizer into node).')
+  process.exit(1)
+}
+requireTools()
+runs[kind]()
+
+/** Ends the process when a step fails. */
+function must(status, what) {
+  if (status === 0) return
+  console.error(`sanitize: ${what} failed`)
+  process.exit(1)
+}
+
+function address() {
+  must(
+    runCmakeJs([
+      ...['build', '--log-level', 'warn', '--out', path.join(root, 'build-asan', 'build')],
+      ...['--CDHS_SANITIZE=address;undefined', '--CDHS_TESTS=ON', '--CDHS_STATIC_RUNTIME=OFF'],
+    ]),
+    'the build',
+  )
+  const undefinedBehaviour = { UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' }
+  const tests = runNativeTests('build-asan/build', {
+    ...process.env,
+    ...undefinedBehaviour,
+    ASAN_OPTIONS: 'detect_leaks=1',
+  })
+  must(tests.failed, 'the native tests')
+  const compiler = process.env.CXX?.split(' ')[0] ?? 'c++'
+  const library = (name) => capture(compiler, [`-print-file-name=${name}`]).output.trim()
+  must(
+    runBin('vitest', ['run', ...rest], {
+      env: {
+        ...process.env,
+        ...undefinedBehaviour,
+        // node's own leaks at exit are not ours; libstdc++ must be there before the interceptors look for __cxa_throw.
+        ASAN_OPTIONS: 'detect_leaks=0',
+        LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so.6')}`,
+        HIDDENSTATE_PREBUILD: path.join(root, 'build-asan'), // read by node-gyp-build: where to look for build/Release
+        HS_TEST_SANITIZER: 'address', // tests that measure time or memory leave room
+      },
+    }),
+    'the vitest suite',
+  )
+  console.log('sanitize: native tests and vitest suite are clean under ASan and UBSan')
+}
+
+function thread() {
+  const dir = 'build-tsan'
+  must(
+    run('cmake', [
+      ...['-S', '.', '-B', dir, '-DCMAKE_BUILD_TYPE=RelWithDebInfo'],
+      ...['-DHS_TESTS=ON', '-DHS_SANITIZE=thread', '-DHS_OPENMP=OFF'],
+    ]),
+    'configuring',
+  )
+  must(run('cmake', ['--build', dir, '--parallel', jobs(), '--target', 'native_tests']), 'the build')
+  const env = {
+    ...process.env,
+    HIDDENSTATE_THREADING: 'team',
+    HIDDENSTATE_THREADS: '4',
+    TSAN_OPTIONS: 'halt_on_error=1',
+  }
+  let tests = runNativeTests(dir, env)
+  // Kernels with more bits of address randomisation than gcc 12 expects: the same run without randomisation.
+  if (tests.output.includes('unexpected memory mapping')) tests = runNativeTests(dir, env, ['setarch', '-R'])
+  must(tests.failed, 'the native tests')
+  console.log('sanitize: native tests are clean under TSan')
+}

@@ -1,0 +1,34 @@
+/**
+ * What a build from source needs, checked before anything is run, so that a bare machine gets one clear sentence.
+ * Uses nothing but Node: it also ships in the package, for `npx hiddenstate build`.
+ */
+import { spawnSync } from 'node:child_process'
+
+const runs = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+
+/** The sentence that says what is missing and how to install it; null when all is there. */
+export function missingTools({ platform = process.platform, env = process.env, has = runs } = {}) {
+  const missing = []
+  if (!has('cmake')) missing.push('cmake')
+  if (platform !== 'win32') {
+    const compilers = env.CXX ? [env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++']
+    if (!compilers.some(has)) missing.push('a C++ compiler')
+    if (!has('make') && !has('ninja')) missing.push('make')
+  }
+  if (missing.length === 0) return null
+  const list = missing.length === 1 ? missing[0] : `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`
+  const install = {
+    linux: '`apt-get install -y cmake g++ make` (Debian, Ubuntu) or your distribution’s equivalent',
+    darwin: '`xcode-select --install && brew install cmake`',
+    win32: 'CMake and the Visual Studio Build Tools with the workload “Desktop development with C++”',
+  }[platform]
+  return `hiddenstate: building from source needs ${list}: install with ${install ?? 'your package manager'}, then run this again.`
+}
+
+/** Ends the process with that sentence when something is missing. */
+export function requireTools() {
+  const sentence = missingTools()
+  if (sentence === null) return
+  console.error(sentence)
+  process.exit(1)
+}
