@@ -89,7 +89,7 @@ function checkEvents(got: Event[], expected: Event[], check: Check): void {
   for (const [key, value] of Object.entries(options(params))) check.equal(`params.${key}`, seen?.[key], value)
 }
 
-async function fit(c: FitCase, check: Check): Promise<void> {
+async function checkFit(c: FitCase, check: Check): Promise<void> {
   const model = ready(c)
   compile(model, { ...COMPILED, ...c })
   check.equal('metricsNames', model.metricsNames, c.metrics_names)
@@ -164,7 +164,7 @@ const suite: Suite<FitCase | Case> = {
   run(c, check) {
     if (c.name === 'default_configs') return defaultConfigs(c, check)
     if (c.name === 'errors') return checkErrors(c.errors as never, check)
-    return fit(c as FitCase, check)
+    return checkFit(c as FitCase, check)
   },
 }
 
