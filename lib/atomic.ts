@@ -1,0 +1,97 @@
+/** Writing files so that a reader sees the old content or the new one, never a part. */
+import { randomBytes } from 'node:crypto'
+import { link, open, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { ConfigError, FormatError, HiddenstateError, fail } from './errors.js'
+
+/** Settings of {@link writeFileAtomic}. */
+export interface WriteOptions {
+  /** False: an existing file is an error. Default `true`. */
+  overwrite?: boolean | undefined
+}
+
+/**
+ * Writes a whole file: into a new file of the same directory, to the disk (fsync), then under its name.
+ * When anything fails, what was there before is untouched and the new file is removed. Writers of the same path
+ * do not disturb each other; the last one wins. A symbolic link is replaced, not followed.
+ *
+ * @param path where to; its directory must exist
+ * @param bytes the content
+ * @param options `overwrite: false` makes an existing file an error, also one that appears while the content is written
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_FORMAT when the file
+ *   system refuses, with its own error as `cause`
+ * @internal
+ */
+export async function writeFileAtomic(path: string, bytes: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
+  try {
+    const target = resolve(path)
+    const directory = dirname(target)
+    await writeNew(directory, target, bytes, options.overwrite ?? true)
+    await syncDirectory(directory)
+  } catch (error) {
+    if (error instanceof HiddenstateError) throw error
+    throw fileError(path, 'writable', error)
+  }
+}
+
+async function writeNew(directory: string, target: string, bytes: Uint8Array | string, overwrite: boolean): Promise<void> {
+  const unique = `${process.pid}.${randomBytes(6).toString('hex')}`
+  const temporary = join(directory, `.${basename(target).slice(0, 100)}.${unique}.tmp`)
+  // 'wx': a file of that name, or a link that someone has put there, is an error
+  const file = await open(temporary, 'wx', 0o666)
+  try {
+    try {
+      await file.writeFile(bytes)
+      await file.sync() // once: after a failed fsync the kernel may have dropped the pages
+    } finally {
+      await file.close()
+    }
+    if (overwrite) {
+      await rename(temporary, target)
+    } else {
+      await link(temporary, target).catch((error) => {
+        throw error.code === 'EEXIST' ? existsError(target) : error
+      }) // unlike rename, link replaces nothing
+      await unlink(temporary)
+    }
+  } catch (error) {
+    await unlink(temporary).catch(() => {}) // the first error is the one to tell
+    throw error
+  }
+}
+
+/** The error for an existing file with `overwrite: false`. */
+export function existsError(path: string): ConfigError {
+  const message = `${path}: overwrite must be true for an existing file, got false. Pass { overwrite: true } to replace it.`
+  return new ConfigError('ERR_OPTION', message, { expected: 'true for an existing file', actual: 'false' })
+}
+
+/** An error of the file system as one of ours. */
+export function fileError(path: string, expected: 'readable' | 'writable', cause: unknown): FormatError {
+  const actual = cause instanceof Error ? cause.message : String(cause)
+  return new FormatError('ERR_FILE_FORMAT', `${path}: file must be ${expected}, got ${actual}.`, { expected, actual, cause })
+}
+
+/**
+ * A path as `node:fs` takes it.
+ *
+ * @throws ConfigError ERR_OPTION for anything but a string that is not empty
+ */
+export function checkedPath(where: string, path: unknown): string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
+  return fail(ConfigError, 'ERR_OPTION', { where, what: 'path', expected: 'the path of a file', actual: JSON.stringify(path) ?? typeof path })
+}
+
+/** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } catch (error) {
+    // some network and FUSE file systems cannot sync a directory; the file itself is on the disk
+    if (!['EINVAL', 'ENOTSUP', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  } finally {
+    await handle.close()
+  }
+}
