@@ -1,5 +1,6 @@
 /** Activation functions by name; the mathematics is native (kernels/activations.cc). Keras 1.2.2 `keras.activations`. */
 import { ConfigError, fail, nearest } from './errors.js'
+import { describe } from './ndarray.js'
 
 /** Keras 1.2.2's activations; softmax works on the last axis of 2-D or 3-D values. */
 export const activationNames = [
@@ -28,7 +29,7 @@ export function activationName(value: unknown, where: string): ActivationName {
     where,
     what: 'activation',
     expected: `one of ${activationNames.join(', ')}`,
-    actual: typeof value === 'string' ? `'${value}'` : typeof value,
-    ...(near ? { hint: `Did you mean '${near}'?` } : {}),
+    actual: describe(value),
+    hint: near && `Did you mean '${near}'?`,
   })
 }

@@ -1,5 +1,6 @@
 /** Constraints that hold after every update. Keras 1.2.2 `keras.constraints`; the mathematics is native. */
 import { ConfigError, fail, nearest } from './errors.js'
+import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
 /** A constraint; made by {@link maxnorm}, {@link nonneg}, {@link unitnorm}, {@link minMaxNorm}. */
@@ -110,7 +111,7 @@ export function toConstraint(value: unknown, where: string): Constraint | null {
     where,
     what: 'constraint',
     expected: `null, one of ${Object.keys(table).join(', ')}, or the result of maxnorm(), nonneg(), unitnorm(), minMaxNorm()`,
-    actual: typeof name === 'string' ? `'${name}'` : typeof value,
-    ...(near ? { hint: `Did you mean '${near}'?` } : {}),
+    actual: describe(value),
+    hint: near && `Did you mean '${near}'?`,
   })
 }

@@ -1,5 +1,6 @@
 /** Initial values of parameters. Keras 1.2.2 `keras.initializations`, in its 'th' order of fans. */
 import { ConfigError, fail, nearest, ShapeError } from './errors.js'
+import { describe } from './ndarray.js'
 import { normal, uniform } from './random.js'
 
 /** Made by a name, or by a function of one's own: shape in, numbers in C order out. */
@@ -102,8 +103,8 @@ export function toInit(value: unknown, where: string): Init {
     where,
     what: 'initialization',
     expected: `one of ${initNames.join(', ')} or a function of the shape`,
-    actual: typeof value === 'string' ? `'${value}'` : typeof value,
-    ...(near ? { hint: `Did you mean '${near}'?` } : {}),
+    actual: describe(value),
+    hint: near && `Did you mean '${near}'?`,
   })
 }
 

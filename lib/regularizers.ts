@@ -1,5 +1,6 @@
 /** Penalties on parameters and outputs. Keras 1.2.2 `keras.regularizers`. */
 import { ConfigError, fail, nearest } from './errors.js'
+import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
 /** What native code adds to the loss for a parameter w: `l1*sum|w| + l2*sum(w^2)`, or `eigenvalue` times the dominant eigenvalue term. */
@@ -29,7 +30,7 @@ export class L1L2Regularizer implements Regularizer {
 
 /**
  * `k` times the square root of the dominant eigenvalue of WᵀW, by 9 power steps; matrices only. Keras: `EigenvalueRegularizer`,
- * whose configuration forgets k (so a file cannot hold it; ours writes it along).
+ * whose configuration leaves k out; here it is written along, and Keras reads that.
  */
 export class EigenvalueRegularizer implements Regularizer {
   readonly penalty: { eigenvalue: number }
@@ -46,7 +47,7 @@ export class EigenvalueRegularizer implements Regularizer {
 
 function strength(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return Math.fround(value)
-  return fail(ConfigError, 'ERR_OPTION', { where: 'regularizer', what: name, expected: 'a finite number', actual: String(value) })
+  return fail(ConfigError, 'ERR_OPTION', { where: 'regularizer', what: name, expected: 'a finite number', actual: describe(value) })
 }
 
 /** `l * sum|w|`. Default l 0.01. @example new Dense(8, { WRegularizer: l1({ l: 0.001 }) }) */
@@ -66,7 +67,13 @@ export const activityL2 = (options: { l?: number } = {}): Regularizer =>
 export const activityL1l2 = (options: { l1?: number; l2?: number } = {}): Regularizer =>
   new L1L2Regularizer(resolveOptions('activityL1l2', { l1: 0.01, l2: 0.01 }, options))
 
-const eigenvalue = (options: { k?: number }): Regularizer => new EigenvalueRegularizer({ k: options.k ?? Number.NaN })
+/** Keras' own configurations leave k out, and Keras then cannot read them; here they come back with 0.1 and a warning. */
+function eigenvalue(options: { k?: number }): Regularizer {
+  if (options.k === undefined) {
+    process.emitWarning('The configuration of an EigenvalueRegularizer does not say k; 0.1 is used.', { code: 'HIDDENSTATE_CONFIG' })
+  }
+  return new EigenvalueRegularizer({ k: options.k ?? 0.1 })
+}
 const anyL1L2 = (options: object): Regularizer => new L1L2Regularizer(options)
 
 /** Names of the Keras dictionaries and strings. */
@@ -86,7 +93,20 @@ const table = {
 export type RegularizerName = 'l1' | 'l2' | 'l1l2' | 'activity_l1' | 'activity_l2' | 'activity_l1l2'
 export type RegularizerLike = RegularizerName | Regularizer | null
 
-export const penaltyOf = (regularizer: Regularizer): Penalty => regularizer.penalty
+/**
+ * An activity regularizer as an op carries it.
+ * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer, which is for matrices of weights
+ */
+export function activityOf(regularizer: Regularizer | null, where: string): { l1: number; l2: number } | null {
+  if (!regularizer) return null
+  if ('l1' in regularizer.penalty) return regularizer.penalty
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what: 'activityRegularizer',
+    expected: 'an l1 or l2 penalty',
+    actual: 'an EigenvalueRegularizer',
+  })
+}
 
 /**
  * A regularizer from an option or a configuration: null, a name, an object made here, or Keras' `{ name, … }`.
@@ -104,7 +124,7 @@ export function toRegularizer(value: unknown, where: string): Regularizer | null
     where,
     what: 'regularizer',
     expected: `null, one of ${Object.keys(table).join(', ')}, or the result of l1(), l2(), l1l2()`,
-    actual: typeof name === 'string' ? `'${name}'` : typeof value,
-    ...(near ? { hint: `Did you mean '${near}'?` } : {}),
+    actual: describe(value),
+    hint: near && `Did you mean '${near}'?`,
   })
 }

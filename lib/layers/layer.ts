@@ -3,10 +3,10 @@ import type { Constraint } from '../constraints.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { type Init, initialize } from '../initializations.js'
 import type { NativePlan } from '../native.js'
-import type { NDArray, TensorLike } from '../ndarray.js'
+import { describe, type NDArray, type TensorLike } from '../ndarray.js'
 import { camelToSnake, resolveOptions, snakeToCamel } from '../options.js'
 import { floatx } from '../backend.js'
-import { penaltyOf, type Regularizer } from '../regularizers.js'
+import type { Regularizer } from '../regularizers.js'
 import type { Graph, ParamSpec, Shape, Value } from '../spec.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
@@ -57,9 +57,31 @@ export function uniqueName(prefix: string): string {
   return `${prefix}_${n}`
 }
 
-/** A shape as errors print it: `[B, 5, null]`. */
-export const showShape = (shape: readonly (number | null)[]): string =>
-  `[${shape.map((d, i) => (d === null ? (i === 0 ? 'B' : 'null') : d)).join(', ')}]`
+/** A shape with the batch as errors print it: `[B, 5, null]`. */
+export const showShape = (shape: Shape): string =>
+  `[${shape.map((d, i) => (d === null && i === 0 ? 'B' : String(d))).join(', ')}]`
+
+function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
+  if (options === undefined || options === null) return {}
+  if (typeof options !== 'object' || Array.isArray(options)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: className,
+      what: 'options',
+      expected: 'one object after the arguments',
+      actual: describe(options),
+    })
+  }
+  const twice = positional.find((key) => key in options)
+  if (twice) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: className,
+      what: twice,
+      expected: `an argument: new ${className}(${positional.join(', ')}, { … })`,
+      actual: 'an option',
+    })
+  }
+  return options
+}
 
 /**
  * Base class of all layers; Keras 1.2.2 `keras.engine.topology.Layer`.
@@ -85,6 +107,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
+  /** Unique within a model; the stem of its parameters' names. */
   readonly name: string
   /** Takes effect at the next `compile`. */
   trainable: boolean
@@ -104,25 +127,41 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   #params: ParamEntry[] = []
   #plan: NativePlan | null = null
-  #tellsInputShape: boolean
+  /** Which of the keys that describe the input the configuration shows. */
+  #tells: readonly string[] = []
 
-  protected constructor(given: { readonly [key: string]: unknown }) {
+  /**
+   * @param args the positional arguments, in the order of `positional`
+   * @param options everything else
+   */
+  protected constructor(args: readonly unknown[], options: object | null | undefined) {
     const { className, positional, defaults } = this.layerClass
-    for (const key of positional) {
-      if (given[key] === undefined) {
-        fail(ConfigError, 'ERR_OPTION', { where: className, what: key, expected: 'given as an argument', actual: 'undefined' })
+    const given: Record<string, unknown> = { ...checkedOptions(className, positional, options) }
+    for (const [i, key] of positional.entries()) {
+      if (args[i] === undefined || args[i] === null) {
+        fail(ConfigError, 'ERR_OPTION', {
+          where: className,
+          what: key,
+          expected: `argument ${i + 1}`,
+          actual: describe(args[i]),
+        })
       }
+      given[key] = args[i]
     }
-    const merged = resolveOptions(className, { ...Object.fromEntries(positional.map((k) => [k, null])), ...defaults }, given)
-    const options: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(merged)) options[key] = normalizeOption(className, key, value, defaults[key])
-    this.options = Object.freeze(options) as Resolved<O>
-    this.name = this.options.name ?? uniqueName(className.toLowerCase())
-    this.trainable = this.options.trainable ?? true
-    const { inputShape, batchInputShape } = this.options
+    const merged = resolveOptions(
+      className,
+      { ...Object.fromEntries(positional.map((k) => [k, null])), ...defaults },
+      given,
+    ) as Record<string, unknown>
+    const kept: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(merged)) kept[key] = normalizeOption(className, key, value, defaults[key])
+    this.options = Object.freeze(kept) as Resolved<O>
+    const { name, trainable, inputShape, batchInputShape, inputDtype } = kept as unknown as Resolved<LayerOptions>
+    this.name = name ?? uniqueName(className.toLowerCase())
+    this.trainable = trainable
     this.batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
-    this.inputDtype = this.options.inputDtype ?? this.defaultInputDtype()
-    this.#tellsInputShape = this.batchInputShape !== null
+    this.inputDtype = inputDtype ?? this.defaultInputDtype()
+    if (this.batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
   }
 
   /** The class with its static side. */
@@ -138,6 +177,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Layers inside this one, in the order of their weights. */
   get children(): readonly Layer[] {
     return []
+  }
+
+  /** Whether the op does the same with every step, so that TimeDistributed need not fold steps into rows. */
+  get perStep(): boolean {
+    return false
   }
 
   /** Own parameters, then those of the layers inside. */
@@ -209,13 +253,14 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (open ? inputShape.length >= letters.length - 1 : inputShape.length === letters.length) return
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
-      layer: this.name,
+      layer: this.where,
       what: 'input',
       expected: `[${letters.join(', ')}]`,
       actual: showShape(inputShape),
-      ...(letters.length === 3 && inputShape.length === 2
-        ? { hint: 'Does the layer before it need returnSequences: true?' }
-        : {}),
+      hint:
+        letters.length === 3 && inputShape.length === 2
+          ? 'Does the layer before it need returnSequences: true?'
+          : undefined,
     })
   }
 
@@ -225,7 +270,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (typeof extent === 'number') return extent
     return fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
-      layer: this.name,
+      layer: this.where,
       what: `${letter} of the input`,
       expected: 'known',
       actual: showShape(inputShape),
@@ -252,7 +297,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (masked && !this.supportsMasking) {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
-        layer: this.name,
+        layer: this.where,
         what: 'input',
         expected: 'without a mask, which this layer does not support',
         actual: 'one with a mask (from Masking, or Embedding with maskZero)',
@@ -280,8 +325,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
       name: variable.param,
       dims: variable.dims,
       trainable: this.trains && variable.trainable,
-      penalty: regularizer ? penaltyOf(regularizer) : null,
-      constraint: constraint ? constraint.spec() : null,
+      penalty: regularizer?.penalty ?? null,
+      constraint: constraint?.spec() ?? null,
     }))
   }
 
@@ -295,7 +340,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** Name and class for an op. */
   protected opName(): { layer: string; className: string } {
-    return { layer: this.name, className: this.layerClass.className }
+    return { layer: this.where, className: this.layerClass.className }
   }
 
   // ---- weights ----
@@ -347,7 +392,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    */
   resetStates(): void {
     if (!this.stateful) {
-      fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.name, what: 'layer', expected: 'stateful', actual: 'stateful: false' })
+      fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.where, what: 'layer', expected: 'stateful', actual: 'stateful: false' })
     }
     for (const child of this.children) if (child.stateful) child.resetStates()
     if (!this.#plan) return
@@ -363,15 +408,22 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Keras' own snake_case dictionary, made from the options. */
   getConfig(): Record<string, unknown> {
     const config: Record<string, unknown> = { name: this.name, trainable: this.trainable }
-    if (this.batchInputShape && this.#tellsInputShape) {
-      config.batch_input_shape = [...this.batchInputShape]
-      config.input_dtype = this.inputDtype
-    }
+    if (this.#tells.includes('batch_input_shape')) config.batch_input_shape = [...(this.batchInputShape ?? [])]
+    if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
     const { unsaved } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
       if (!unsaved.includes(key) && !(camelToSnake(key) in config)) config[camelToSnake(key)] = serializeOption(key, value)
     }
     return config
+  }
+
+  /** A new, unbuilt layer with the same options but for `changes`. */
+  clone(changes: Readonly<Record<string, unknown>> = {}): this {
+    const { positional } = this.layerClass
+    const given: Record<string, unknown> = { ...this.options, name: this.name, trainable: this.trainable, ...changes }
+    const args = positional.map((key) => given[key])
+    for (const key of positional) delete given[key]
+    return new this.layerClass(...args, given) as this
   }
 
   /** The options as a configuration shows them; some layers learn an `inputDim` when they are built. */
@@ -390,7 +442,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     const args = this.positional.map((key) => given[key])
     for (const key of this.positional) delete given[key]
     const layer = new this(...args, given)
-    layer.#tellsInputShape = 'batch_input_shape' in config
+    layer.#tells = layer.#tells.filter((key) => key in config)
     return layer
   }
 }

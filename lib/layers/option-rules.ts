@@ -6,6 +6,7 @@ import { activationName, type ActivationName } from '../activations.js'
 import { type Constraint, toConstraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
 import { toInit } from '../initializations.js'
+import { describe } from '../ndarray.js'
 import { type Regularizer, toRegularizer } from '../regularizers.js'
 
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
@@ -28,14 +29,7 @@ interface Rule {
 }
 
 const bad = (where: string, key: string, expected: string, value: unknown): never =>
-  fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: show(value) })
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
-  if (typeof value === 'function') return 'a function'
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object'
-  return Array.isArray(value) ? `[${value.map(show).join(', ')}]` : String(value)
-}
+  fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: describe(value) })
 
 const isCount = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v > 0
 
@@ -64,6 +58,14 @@ const rules: readonly Rule[] = [
     matches: /^init$|Init$/,
     keep: (v, where, key) => toInit(v, `${where}: ${key}`),
     save: (v) => (typeof v === 'function' ? v.name || 'custom' : v),
+  },
+  {
+    matches: /^layer$/,
+    keep: (v, where, key) => (typeof v === 'object' && v !== null && 'layerClass' in v ? v : bad(where, key, 'a layer', v)),
+    save: (v) => {
+      const layer = v as { layerClass: { className: string }; getConfig(): object }
+      return { class_name: layer.layerClass.className, config: layer.getConfig() }
+    },
   },
   { matches: /^(inputShape|batchInputShape)$/, keep: shape },
   {

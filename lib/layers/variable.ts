@@ -2,9 +2,7 @@
 import { floatx } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
 import type { Floats, NativePlan } from '../native.js'
-import { NDArray, type TensorLike } from '../ndarray.js'
-
-const sizeOf = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1)
+import { describe, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
 
 /** One native parameter; owns its value until a plan does. */
 export class Variable {
@@ -59,7 +57,7 @@ export class Variable {
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.path,
         what: 'value',
-        expected: `${this.size} numbers [${this.dims.join(', ')}]`,
+        expected: `${this.size} numbers for ${shapeText(this.dims)}`,
         actual: `${value.length}`,
       })
     }
@@ -133,7 +131,7 @@ export function writeKerasArrays(
   store: (variable: Variable, data: Floats) => void = (v, data) => v.write(data),
 ): void {
   if (!Array.isArray(values)) {
-    fail(ShapeError, 'ERR_SHAPE', { where, what: 'weights', expected: `a list of ${arrays.length} arrays`, actual: `${typeof values}` })
+    fail(ShapeError, 'ERR_SHAPE', { where, what: 'weights', expected: `a list of ${arrays.length} arrays`, actual: describe(values) })
   }
   if (values.length !== arrays.length) {
     fail(ShapeError, 'ERR_SHAPE', {
@@ -151,9 +149,9 @@ export function writeKerasArrays(
     fail(ShapeError, 'ERR_SHAPE', {
       where: name,
       what: 'shape',
-      expected: `[${shape.join(', ')}]`,
-      actual: `[${got.join(', ')}]`,
-      ...(transposed ? { hint: 'Transposed?' } : {}),
+      expected: shapeText(shape),
+      actual: shapeText(got),
+      hint: transposed ? 'Transposed?' : undefined,
     })
   }
   const changed = new Map<Variable, Floats>()

@@ -1,0 +1,106 @@
+import type { ConstraintLike } from '../constraints.js'
+import { fail, ShapeError } from '../errors.js'
+import type { Init } from '../initializations.js'
+import type { TensorLike } from '../ndarray.js'
+import { activityOf, type RegularizerLike } from '../regularizers.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerOptions } from './layer.js'
+
+export interface EmbeddingOptions extends LayerOptions {
+  /** Initial W. Default `'uniform'`, ±0.05. */
+  init?: Init
+  /** T. Default `null`: any. */
+  inputLength?: number | null
+  /** Penalty on all of W. Default none. */
+  WRegularizer?: RegularizerLike
+  /** Penalty on the output, summed over the batch. Default none. */
+  activityRegularizer?: RegularizerLike
+  /** Default none. */
+  WConstraint?: ConstraintLike
+  /** Index 0 is padding: those steps are masked. Row 0 exists all the same, so V = words + 1. Default `false`. */
+  maskZero?: boolean
+  /** Initial value `[W]`. */
+  weights?: readonly TensorLike[] | null
+  /** Share of the words (rows of W) dropped in training, everywhere in the batch alike. 0 to 1, default 0. */
+  dropout?: number
+}
+
+/**
+ * Turns word indices into vectors: integers [B, T] below V → [B, T, D]. First layer only makes sense. Weights: W [V, D].
+ * @param inputDim V, the size of the vocabulary
+ * @param outputDim D, the length of the vectors
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options
+ * @example
+ * const model = new Sequential([new Embedding(20000, 128, { maskZero: true })])
+ * model.outputShape // [null, null, 128]
+ * @see keras.layers.Embedding
+ */
+export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outputDim: number }> {
+  static override readonly className = 'Embedding'
+  static override readonly positional = ['inputDim', 'outputDim']
+  static override readonly defaults = {
+    ...Layer.defaults,
+    init: 'uniform',
+    inputLength: null,
+    WRegularizer: null,
+    activityRegularizer: null,
+    WConstraint: null,
+    maskZero: false,
+    weights: null,
+    dropout: 0,
+  }
+
+  protected override readonly inputLetters = ['B', 'T']
+
+  constructor(inputDim: number, outputDim: number, options?: EmbeddingOptions) {
+    super([inputDim, outputDim], options)
+  }
+
+  protected override impliedInputShape(): Shape {
+    return this.options.inputShape ? [null, ...this.options.inputShape] : [null, this.options.inputLength]
+  }
+
+  protected override defaultInputDtype(): string {
+    return 'int32'
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    const { inputLength } = this.options
+    const steps = inputShape[1] ?? inputLength
+    if (inputLength === null || steps === inputLength) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: 'T of the input',
+      expected: `inputLength ${inputLength}`,
+      actual: `${steps}`,
+    })
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    const [batch = null, steps = null] = inputShape
+    return [batch, steps ?? this.options.inputLength, this.options.outputDim]
+  }
+
+  override computeMask(masked: boolean): boolean {
+    super.computeMask(masked)
+    return this.options.maskZero
+  }
+
+  protected override createVariables(): void {
+    const { inputDim: V, outputDim: D, init, WRegularizer, WConstraint } = this.options
+    this.addVariable('W', [V, D], init, { regularizer: WRegularizer, constraint: WConstraint })
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { maskZero, dropout, activityRegularizer } = this.options
+    return graph.op('embedding', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
+      ...this.opName(),
+      options: { maskZero, dropout },
+      params: this.paramSpecs(),
+      activity: activityOf(activityRegularizer, this.where),
+      mask: maskZero ? 'make' : 'none',
+    })
+  }
+}

@@ -1,0 +1,45 @@
+import type { Shape } from '../spec.js'
+import { type GatedOptions, Recurrent } from './recurrent.js'
+
+export interface GRUOptions extends GatedOptions {
+  /**
+   * Applies the reset gate after the recurrent product, with a bias of its own, as cuDNN and PyTorch do. Not in Keras 1.2.2:
+   * a file with it cannot be read there. Default `false`.
+   */
+  resetAfter?: boolean
+}
+
+/**
+ * Gated recurrent unit: `z, r = innerActivation(…)`, `g = activation(x·W_h + b_h + (r·h)·U_h)`, `h' = z·h + (1 - z)·g`.
+ *
+ * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W_z [D, H], U_z [H, H], b_z [H], then
+ * the same of r, h; with `consumeLess: 'gpu'` W [D, 3H], U [H, 3H], b [3H]. With `resetAfter` each bias is followed by
+ * the recurrent bias c.
+ * @param outputDim H, the number of units
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when added after a layer whose output is not [B, T, D]
+ * @example
+ * const model = new Sequential([new GRU(16, { inputDim: 1 })])
+ * model.outputShape // [null, 16]
+ * @see keras.layers.GRU. Unlike there, `innerInit` and `URegularizer` act in every `consumeLess` mode, as documented.
+ */
+export class GRU extends Recurrent<GRUOptions> {
+  static override readonly className = 'GRU'
+  static override readonly defaults = { ...Recurrent.defaults, innerActivation: 'hard_sigmoid', resetAfter: false }
+  protected readonly gates = ['z', 'r', 'g']
+  protected readonly kerasGates = [['z', 'z'], ['r', 'r'], ['g', 'h']] as const
+
+  protected get cell(): string {
+    return this.options.resetAfter ? 'gru_reset_after' : 'gru'
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    super.createVariables(inputShape)
+    const { resetAfter, outputDim, bRegularizer } = this.options
+    if (resetAfter) this.addVariable('c', [3 * outputDim], 'zero', { regularizer: bRegularizer })
+  }
+
+  protected override savedOptions(): Record<string, unknown> {
+    const { resetAfter, ...keras } = super.savedOptions()
+    return resetAfter ? { ...keras, resetAfter } : keras
+  }
+}

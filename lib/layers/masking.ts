@@ -1,0 +1,37 @@
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerOptions } from './layer.js'
+
+export interface MaskingOptions extends LayerOptions {
+  /** A step all of whose features equal this is masked, and becomes 0. Default 0. */
+  maskValue?: number
+}
+
+/**
+ * Masks padded steps: [B, T, D] → the same with a mask. Recurrent layers skip masked steps.
+ * @throws ConfigError `ERR_OPTION` for bad options
+ * @example
+ * const model = new Sequential([new Masking({ maskValue: -1, inputShape: [7, 3] }), new LSTM(5)])
+ * @see keras.layers.Masking
+ */
+export class Masking extends Layer<MaskingOptions> {
+  static override readonly className = 'Masking'
+  static override readonly defaults = { ...Layer.defaults, maskValue: 0 }
+  protected override readonly inputLetters = ['B', 'T', 'D']
+
+  constructor(options?: MaskingOptions) {
+    super([], options)
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    return inputShape
+  }
+
+  override computeMask(_masked: boolean): boolean {
+    return true
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { maskValue } = this.options
+    return graph.op('masking', [x], x.shape, { ...this.opName(), options: { maskValue }, mask: 'make' })
+  }
+}

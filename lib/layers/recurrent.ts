@@ -1,0 +1,240 @@
+/** What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of them, lowering. */
+import type { ActivationName } from '../activations.js'
+import { ConfigError, fail, ShapeError } from '../errors.js'
+import { type Init, initialize } from '../initializations.js'
+import type { TensorLike } from '../ndarray.js'
+import type { RegularizerLike } from '../regularizers.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerOptions } from './layer.js'
+import type { Resolved } from './option-rules.js'
+import { type KerasArray, mergeColumns, type Variable } from './variable.js'
+
+/** Options of every recurrent layer. */
+export interface RecurrentOptions extends LayerOptions {
+  /** Initial input weights, per gate. Default `'glorot_uniform'`. */
+  init?: Init
+  /** Initial recurrent weights, per gate, in every `consumeLess` mode. Default `'orthogonal'`. */
+  innerInit?: Init
+  /** Default `'tanh'`. */
+  activation?: ActivationName | null
+  /** Penalty on the input weights. Default none. */
+  WRegularizer?: RegularizerLike
+  /** Penalty on the recurrent weights, in every `consumeLess` mode. Default none. */
+  URegularizer?: RegularizerLike
+  /** Penalty on the biases. Default none. */
+  bRegularizer?: RegularizerLike
+  /** Share of the inputs dropped in training, one mask for all steps. 0 to 1, default 0. */
+  dropoutW?: number
+  /** Share of the recurrent connections dropped in training, one mask for all steps. 0 to 1, default 0. */
+  dropoutU?: number
+  /** Output of every step instead of the last alone. Default `false`. */
+  returnSequences?: boolean
+  /** Reads from the last step to the first; output in the order of processing. Default `false`. */
+  goBackwards?: boolean
+  /** A batch begins with the states that the one before left; needs the batch size in `batchInputShape`. Default `false`. */
+  stateful?: boolean
+  /** Kept for files; needs a known length and changes no result. Default `false`. */
+  unroll?: boolean
+  /** `'gpu'`: one array for all gates in `getWeights()`, one dropout mask for all gates. Default `'cpu'`. */
+  consumeLess?: 'cpu' | 'mem' | 'gpu'
+  /** D, for a first layer. Default `null`. */
+  inputDim?: number | null
+  /** T, for a first layer with `inputDim`. Default `null`: any. */
+  inputLength?: number | null
+  /** Initial values, as `getWeights()` orders them. */
+  weights?: readonly TensorLike[] | null
+}
+
+/** Options of recurrent layers with gates. */
+export interface GatedOptions extends RecurrentOptions {
+  /** Activation of the gates. Default `'hard_sigmoid'`. */
+  innerActivation?: ActivationName | null
+}
+
+/**
+ * Base of SimpleRNN, GRU and LSTM: [B, T, D] → [B, T, H] with `returnSequences`, else [B, H].
+ * A subclass names its native cell and its gates; one cell is one file in native/cells/.
+ */
+export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> extends Layer<O & { outputDim: number }> {
+  static override readonly positional: readonly string[] = ['outputDim']
+  static override readonly defaults: Readonly<Record<string, unknown>> = {
+    ...Layer.defaults,
+    init: 'glorot_uniform',
+    innerInit: 'orthogonal',
+    activation: 'tanh',
+    WRegularizer: null,
+    URegularizer: null,
+    bRegularizer: null,
+    dropoutW: 0,
+    dropoutU: 0,
+    returnSequences: false,
+    goBackwards: false,
+    stateful: false,
+    unroll: false,
+    consumeLess: 'cpu',
+    inputDim: null,
+    inputLength: null,
+    weights: null,
+  }
+
+  /** @param outputDim H, the number of units */
+  constructor(outputDim: number, options?: O) {
+    super([outputDim], options)
+  }
+
+  /** File in native/cells/. */
+  protected abstract readonly cell: string
+  /** Gates in the order in which native code lays them side by side. */
+  protected abstract readonly gates: readonly string[]
+  /** [gate, Keras' letter for it], in the order of Keras' weights. */
+  protected abstract readonly kerasGates: readonly (readonly [gate: string, letter: string])[]
+  protected override readonly inputLetters = ['B', 'T', 'D']
+
+  /** The options without what a subclass adds. */
+  get #given(): Resolved<RecurrentOptions & { outputDim: number }> {
+    return this.options as unknown as Resolved<RecurrentOptions & { outputDim: number }>
+  }
+
+  get returnSequences(): boolean {
+    return this.#given.returnSequences
+  }
+
+  override get stateful(): boolean {
+    return this.#given.stateful
+  }
+
+  protected override impliedInputShape(): Shape | null {
+    const { inputDim, inputLength } = this.#given
+    return inputDim === null ? null : [null, inputLength, inputDim]
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    const [batch = null, steps = null] = inputShape
+    return this.returnSequences ? [batch, steps, this.#given.outputDim] : [batch, this.#given.outputDim]
+  }
+
+  override computeMask(masked: boolean): boolean {
+    return super.computeMask(masked) && this.returnSequences
+  }
+
+  /** Initial bias of one gate. */
+  protected biasInit(_gate: string): Init {
+    return 'zero'
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    const { stateful, unroll } = this.#given
+    if (stateful && inputShape[0] === null) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: this.where,
+        layer: this.where,
+        what: 'batch size of a stateful layer',
+        expected: 'known',
+        actual: '[B, …]',
+        hint: 'Give the first layer batchInputShape: [batch, T, D].',
+      })
+    }
+    if (unroll && inputShape[1] === null) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: this.where,
+        layer: this.where,
+        what: 'number of steps with unroll: true',
+        expected: 'known',
+        actual: '[B, null, …]',
+        hint: 'Give the first layer its inputLength or full inputShape.',
+      })
+    }
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    const { outputDim: H, init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.#given
+    const D = this.known(inputShape, -1, 'D')
+    const G = this.gates.length
+    this.#checkEigenvalue()
+    // Keras fills W of 'gpu' in one go, with the fans of all gates together
+    const W = this.#fused ? initialize(init, [D, G * H]) : this.#fuse(D, () => initialize(init, [D, H])) // [D, G*H]
+    this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
+    const U = this.#fuse(H, () => initialize(innerInit, [H, H])) // [H, G*H]
+    this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
+    this.addVariable('b', [G * H], this.#fuse(1, (gate) => initialize(this.biasInit(gate), [H])), { regularizer: bRegularizer })
+  }
+
+  /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
+  #fuse(rows: number, make: (gate: string) => ArrayLike<number>): Float64Array {
+    const H = this.#given.outputDim
+    const width = this.gates.length * H
+    const out = new Float64Array(rows * width)
+    for (const [k, gate] of this.gates.entries()) mergeColumns(out, [rows, width], [k * H, (k + 1) * H], make(gate))
+    return out
+  }
+
+  /** Whether Keras has one array for all gates. */
+  get #fused(): boolean {
+    return this.gates.length === 1 || this.#given.consumeLess === 'gpu'
+  }
+
+  /** The eigenvalue of a fused matrix is not the sum of those of its gates. */
+  #checkEigenvalue(): void {
+    if (this.#fused) return
+    for (const key of ['WRegularizer', 'URegularizer'] as const) {
+      const regularizer = this.#given[key]
+      if (!regularizer || !('eigenvalue' in regularizer.penalty)) continue
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: key,
+        expected: `an l1 or l2 penalty with consumeLess: '${this.#given.consumeLess}'`,
+        actual: 'an EigenvalueRegularizer',
+        hint: "With consumeLess: 'gpu' it acts on the fused matrix.",
+      })
+    }
+  }
+
+  /** Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused. */
+  override kerasArrays(): KerasArray[] {
+    if (this.#fused) return super.kerasArrays()
+    const H = this.#given.outputDim
+    return this.kerasGates.flatMap(([gate, letter]) => {
+      const k = this.gates.indexOf(gate)
+      return this.variables.map((v: Variable) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
+    })
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } = this.#given
+    const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
+    return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
+      ...this.opName(),
+      options: {
+        cell: this.cell,
+        units: outputDim,
+        activation,
+        innerActivation,
+        returnSequences,
+        goBackwards,
+        stateful,
+        dropoutW,
+        dropoutU,
+        sharedDropout: consumeLess === 'gpu',
+      },
+      params: this.paramSpecs(),
+      reads: x.mask,
+      mask: returnSequences ? 'pass' : 'none',
+    })
+  }
+
+  protected override savedOptions(): Record<string, unknown> {
+    const options = super.savedOptions()
+    if (!this.built) return options
+    if (!this.stateful) return { ...options, inputDim: this.inputShape?.at(-1) }
+    const { inputDim, inputLength, ...rest } = options
+    return rest
+  }
+
+  /** A stateful layer that is built tells its whole input shape instead of inputDim and inputLength. */
+  override getConfig(): Record<string, unknown> {
+    const config = super.getConfig()
+    return this.stateful && this.inputShape ? { ...config, batch_input_shape: [...this.inputShape] } : config
+  }
+}

@@ -1,0 +1,73 @@
+import { fail, ShapeError } from '../errors.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerConfig, type LayerOptions, showShape } from './layer.js'
+import { wrappedConfig } from './wrapped.js'
+
+/**
+ * Applies a layer to every step: [B, T, …] → [B, T, what the layer makes of …]. Passes masks on. The weights are the layer's.
+ * @param layer any layer, new
+ * @throws ShapeError `ERR_SHAPE` for inputs of fewer than three axes, and whatever the layer throws
+ * @example
+ * const model = new Sequential([
+ *   new LSTM(5, { inputShape: [8, 4], returnSequences: true }),
+ *   new TimeDistributed(new Dense(3, { activation: 'softmax' })),
+ * ])
+ * model.outputShape // [null, 8, 3]
+ * @see keras.layers.TimeDistributed
+ */
+export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
+  static override readonly className = 'TimeDistributed'
+  static override readonly positional = ['layer']
+  protected override readonly inputLetters = ['B', 'T', '…', 'D']
+  /** The wrapped layer. */
+  readonly layer: Layer
+
+  constructor(layer: Layer, options?: LayerOptions) {
+    super([layer], options)
+    this.layer = this.options.layer
+    this.layer.wrapper = this
+  }
+
+  override get children(): readonly Layer[] {
+    return [this.layer]
+  }
+
+  /** What the wrapped layer sees: the input without T. */
+  #step(shape: Shape): Shape {
+    return [shape[0] ?? null, ...shape.slice(2)]
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    if (!this.layer.stateful) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: 'wrapped layer',
+      expected: 'stateful: false',
+      actual: `a stateful ${this.layer.where}, whose rows would be ${showShape(inputShape)} times the steps`,
+    })
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    const [batch = null, ...rest] = this.layer.computeOutputShape(this.#step(inputShape))
+    return [batch, inputShape[1] ?? null, ...rest]
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    this.layer.build(this.#step(inputShape))
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    if (this.layer.perStep) return { ...this.layer.lower(graph, { ...x, mask: null }), mask: x.mask }
+    const op = { layer: `${this.name}/rows`, className: this.layerClass.className }
+    const rows = graph.op('fold', [x], x.shape.slice(1), op)
+    const y = this.layer.lower(graph, rows)
+    return graph.op('unfold', [y, x], [x.shape[0] ?? null, ...y.shape], { ...this.opName(), mask: { name: x.mask } })
+  }
+
+  static override fromConfig = wrappedConfig as (
+    config: Record<string, unknown>,
+    decode: (layer: LayerConfig) => Layer,
+  ) => Layer
+}

@@ -1,0 +1,22 @@
+/** Reading the configuration of a layer around a layer. */
+import { ConfigError, fail } from '../errors.js'
+import { describe } from '../ndarray.js'
+import { Layer, type LayerClass, type LayerConfig } from './layer.js'
+
+/** {@link Layer.fromConfig} for layers with `layer: { class_name, config }` in their configuration. */
+export function wrappedConfig(
+  this: LayerClass,
+  config: Record<string, unknown>,
+  decode: (layer: LayerConfig) => Layer,
+): Layer {
+  const { layer } = config
+  if (typeof layer !== 'object' || layer === null) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.className,
+      what: 'layer',
+      expected: '{ class_name, config }',
+      actual: describe(layer),
+    })
+  }
+  return Layer.fromConfig.call(this, { ...config, layer: decode(layer as LayerConfig) }, decode)
+}
