@@ -22,7 +22,11 @@ export interface WriteOptions {
  *   system refuses, with its own error as `cause`
  * @internal
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
   try {
     const target = resolve(path)
     const directory = dirname(target)
@@ -34,7 +38,12 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string, 
   }
 }
 
-async function writeNew(directory: string, target: string, bytes: Uint8Array | string, overwrite: boolean): Promise<void> {
+async function writeNew(
+  directory: string,
+  target: string,
+  bytes: Uint8Array | string,
+  overwrite: boolean,
+): Promise<void> {
   const unique = `${process.pid}.${randomBytes(6).toString('hex')}`
   const temporary = join(directory, `.${basename(target).slice(0, 100)}.${unique}.tmp`)
   // 'wx': a file of that name, or a link that someone has put there, is an error
@@ -69,7 +78,11 @@ export function existsError(path: string): ConfigError {
 /** An error of the file system as one of ours. */
 export function fileError(path: string, expected: 'readable' | 'writable', cause: unknown): FormatError {
   const actual = cause instanceof Error ? cause.message : String(cause)
-  return new FormatError('ERR_FILE_FORMAT', `${path}: file must be ${expected}, got ${actual}.`, { expected, actual, cause })
+  return new FormatError('ERR_FILE_FORMAT', `${path}: file must be ${expected}, got ${actual}.`, {
+    expected,
+    actual,
+    cause,
+  })
 }
 
 /**
@@ -79,7 +92,12 @@ export function fileError(path: string, expected: 'readable' | 'writable', cause
  */
 export function checkedPath(where: string, path: unknown): string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
-  return fail(ConfigError, 'ERR_OPTION', { where, what: 'path', expected: 'the path of a file', actual: JSON.stringify(path) ?? typeof path })
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what: 'path',
+    expected: 'the path of a file',
+    actual: JSON.stringify(path) ?? typeof path,
+  })
 }
 
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */

@@ -56,14 +56,22 @@ class Hdf5Worker {
     this.#worker.on('exit', () => this.end(new Hdf5Failure('the HDF5 library ended by itself')))
   }
 
-  async request<K extends H5Reply['kind']>(expected: K, request: H5Request, transfer: ArrayBuffer[], ms: number): Promise<Answer<K>> {
+  async request<K extends H5Reply['kind']>(
+    expected: K,
+    request: H5Request,
+    transfer: ArrayBuffer[],
+    ms: number,
+  ): Promise<Answer<K>> {
     if (this.dead) throw new Hdf5Failure('the HDF5 library has ended')
     this.#worker.ref()
     let timer: NodeJS.Timeout | undefined
     try {
       const reply = await new Promise<H5Reply>((resolve, reject) => {
         this.#settle = { resolve, reject }
-        timer = setTimeout(() => this.end(new Hdf5Failure(`no answer from the HDF5 library within ${Math.round(ms)} ms`)), ms)
+        timer = setTimeout(
+          () => this.end(new Hdf5Failure(`no answer from the HDF5 library within ${Math.round(ms)} ms`)),
+          ms,
+        )
         this.#worker.postMessage(request, transfer)
       })
       if (reply.kind === 'error') throw new Hdf5Failure(reply.message)
@@ -92,7 +100,12 @@ let idle: NodeJS.Timeout | undefined
 let queue: Promise<unknown> = Promise.resolve()
 
 /** Sends requests to the worker; the time limit grows with `bytes`. */
-export type Send = <K extends H5Reply['kind']>(expected: K, request: H5Request, bytes: number, transfer?: ArrayBuffer[]) => Promise<Answer<K>>
+export type Send = <K extends H5Reply['kind']>(
+  expected: K,
+  request: H5Request,
+  bytes: number,
+  transfer?: ArrayBuffer[],
+) => Promise<Answer<K>>
 
 /**
  * Runs `use` while nobody else uses the library. Files wait for each other in the order of the calls.

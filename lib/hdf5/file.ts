@@ -10,7 +10,14 @@ import type { H5Attribute, H5Content, H5Data, H5DatasetInfo, H5Tree } from './pr
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
 
 /** An error about a file; `where` inside it: 'model_weights/lstm_1/lstm_1_W'. */
-export function formatError(path: string, where: string, what: string, expected: string, actual: string, hint = ''): FormatError {
+export function formatError(
+  path: string,
+  where: string,
+  what: string,
+  expected: string,
+  actual: string,
+  hint = '',
+): FormatError {
   const place = where === '' ? path : `${path}: ${where}`
   const message = `${place}: ${what} must be ${expected}, got ${actual}.${hint === '' ? '' : ` ${hint}`}`
   return new FormatError('ERR_FILE_FORMAT', message, { expected, actual, ...(where === '' ? {} : { layer: where }) })
@@ -50,7 +57,9 @@ export class H5File {
   children(group: string): string[] {
     const prefix = group === '' ? '' : `${group}/`
     const all = [...this.#tree.groups.keys(), ...this.#tree.datasets.keys()]
-    return all.filter((p) => p !== '' && p.startsWith(prefix) && !p.slice(prefix.length).includes('/')).map((p) => p.slice(prefix.length))
+    return all
+      .filter((p) => p !== '' && p.startsWith(prefix) && !p.slice(prefix.length).includes('/'))
+      .map((p) => p.slice(prefix.length))
   }
 
   /** A list of strings; h5py writes an empty one as an array of no numbers. */
@@ -77,7 +86,10 @@ export class H5File {
       if (!same) throw formatError(this.path, path, 'shape', shapeText(shape), shapeText(info.shape))
       bytes += sizeOf(shape) * 8
     }
-    const data = await this.#load(expected.map((e) => e.path), bytes)
+    const data = await this.#load(
+      expected.map((e) => e.path),
+      bytes,
+    )
     for (const [i, { path, shape }] of expected.entries()) {
       if (data[i]?.data.length !== sizeOf(shape)) {
         throw formatError(this.path, path, 'dataset', `${sizeOf(shape)} numbers`, `${data[i]?.data.length}`)
@@ -109,14 +121,24 @@ function checkSignature(path: string, bytes: Uint8Array): void {
   for (let at = 0; at + 8 <= bytes.length; at = at === 0 ? 512 : at * 2) {
     if (SIGNATURE.every((byte, i) => bytes[at + i] === byte)) return
   }
-  throw formatError(path, '', 'file', 'an HDF5 file', bytes.length === 0 ? 'an empty one' : 'one without the HDF5 signature')
+  throw formatError(
+    path,
+    '',
+    'file',
+    'an HDF5 file',
+    bytes.length === 0 ? 'an empty one' : 'one without the HDF5 signature',
+  )
 }
 
 /** Errors of the library as errors about this file. */
 function about(path: string, what: string, expected: string, error: unknown): never {
   if (error instanceof HiddenstateError) throw error
   const actual = error instanceof Error ? error.message : String(error)
-  throw new FormatError('ERR_FILE_FORMAT', `${path}: ${what} must be ${expected}, got: ${actual}.`, { expected, actual, cause: error })
+  throw new FormatError('ERR_FILE_FORMAT', `${path}: ${what} must be ${expected}, got: ${actual}.`, {
+    expected,
+    actual,
+    cause: error,
+  })
 }
 
 /**
@@ -132,8 +154,11 @@ export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>,
   const size = bytes.length
   return withHdf5(async (send) => {
     const tell = (error: unknown) => about(path, 'file', 'an HDF5 file that is whole', error)
-    const { tree } = await send('tree', { kind: 'open', bytes, memory: memoryFor(size) }, size, [bytes.buffer]).catch(tell)
-    const load = async (paths: string[], count: number) => (await send('data', { kind: 'read', paths }, count).catch(tell)).data
+    const { tree } = await send('tree', { kind: 'open', bytes, memory: memoryFor(size) }, size, [bytes.buffer]).catch(
+      tell,
+    )
+    const load = async (paths: string[], count: number) =>
+      (await send('data', { kind: 'read', paths }, count).catch(tell)).data
     try {
       return await use(new H5File(path, tree, load))
     } finally {
