@@ -1,0 +1,98 @@
+/**
+ * An LSTM learns to write like a text, character by character, as Keras' lstm_text_generation. The default text is Lewis
+ * Carroll's (Through the Looking-Glass, 1871); any other is given by its path.
+ *
+ *   npm run example:text-generation [-- FILE --epochs 60 --units 128 --temperature 0.2 --temperature 0.8 --length 400 --seed 1]
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Dense, LSTM, RMSprop, Sequential, setSeed } from 'hiddenstate'
+import { mulberry32 } from '../sine/waves.mjs'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    epochs: { type: 'string', default: '60' },
+    units: { type: 'string', default: '128' },
+    temperature: { type: 'string', multiple: true, default: ['0.2', '0.5', '1.0'] },
+    length: { type: 'string', default: '300' },
+    seed: { type: 'string', default: '1' },
+    smoke: { type: 'boolean', default: false },
+  },
+})
+setSeed(Number(values.seed))
+const random = mulberry32(Number(values.seed))
+const file = positionals[0] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), 'carroll.txt')
+const text = fs.readFileSync(file, 'utf8')
+const window = 40
+if (text.length <= window) {
+  console.error(`text-generation: ${file} must hold more than ${window} characters, got ${text.length}.`)
+  process.exit(1)
+}
+
+const characters = [...new Set(text)].sort()
+const number = new Map(characters.map((character, i) => [character, i]))
+const K = characters.length
+const units = Number(values.units)
+
+// Windows of 40 characters, one-hot, every third position (fewer when the text is short); the target is the next one.
+const stride = text.length > 20_000 ? 3 : 1
+const count = Math.floor((text.length - window - 1) / stride) + 1
+const x = new Float32Array(count * window * K) // [N, T, K]
+const y = new Float32Array(count * K) // [N, K]
+for (let n = 0; n < count; n++) {
+  for (let t = 0; t < window; t++) x[(n * window + t) * K + number.get(text[n * stride + t])] = 1
+  y[n * K + number.get(text[n * stride + window])] = 1
+}
+console.log(`${text.length} characters, ${K} distinct, ${count} windows of ${window}`)
+
+const model = new Sequential()
+model.add(new LSTM(units, { inputShape: [window, K] }))
+model.add(new Dense(K, { activation: 'softmax' }))
+model.compile({ loss: 'categorical_crossentropy', optimizer: new RMSprop({ lr: 0.01 }) })
+const history = await model.fit(
+  { data: x, shape: [count, window, K] },
+  { data: y, shape: [count, K] },
+  { batchSize: 128, nbEpoch: values.smoke ? 1 : Number(values.epochs) },
+)
+console.log(`Loss ${history.history.loss.at(-1).toFixed(3)} nats a character`)
+
+// To write, the same weights in a stateful model that reads one character a call.
+const writer = new Sequential()
+writer.add(new LSTM(units, { stateful: true, batchInputShape: [1, 1, K] }))
+writer.add(new Dense(K, { activation: 'softmax' }))
+writer.setWeights(model.getWeights())
+
+/** Probabilities of the next character after reading `character`. */
+function read(character) {
+  const input = new Float32Array(K) // [1, 1, K]
+  input[number.get(character)] = 1
+  return writer.predictOnBatchSync({ data: input, shape: [1, 1, K] }).data // [1, K]
+}
+
+/** A draw from p^(1/temperature): below 1 the likely ones become likelier, above 1 all become alike. */
+function draw(probabilities, temperature) {
+  const weights = Array.from(probabilities, (p) => Math.exp(Math.log(Math.max(p, 1e-30)) / temperature))
+  let rest = random() * weights.reduce((a, b) => a + b, 0)
+  for (const [i, weight] of weights.entries()) {
+    rest -= weight
+    if (rest <= 0) return characters[i]
+  }
+  return characters[K - 1]
+}
+
+const opening = text.slice(0, window)
+for (const temperature of values.temperature.map(Number)) {
+  writer.resetStates()
+  let probabilities
+  for (const character of opening) probabilities = read(character)
+  let written = ''
+  while (written.length < (values.smoke ? 40 : Number(values.length))) {
+    const next = draw(probabilities, temperature)
+    written += next
+    probabilities = read(next)
+  }
+  console.log(`\n── temperature ${temperature}\n${opening}|${written}`)
+}
