@@ -1,0 +1,140 @@
+// The register tile of every product, and how a right-hand side is packed for it.
+//
+// Packed right-hand side [K, N]: panels of kNR columns, [N / kNR][K][kNR]; the last panel is as wide as its columns need,
+// rounded up to whole vectors and filled with zeros. Left-hand sides are read where they are, element by element (broadcast).
+#pragma once
+#include "kernels/entries.h"
+#include "kernels/vec.h"
+
+namespace hs {
+namespace HS_ISA {
+
+// 32 registers: 6 x 4 vectors = 24 accumulators, 4 of B, 1 of A. 16 registers: 6 x 2 = 12, 2, 1.
+static constexpr int kMR = 6;
+template <class real>
+static constexpr int kNV = Vec<real>::registers >= 32 ? 4 : 2;
+template <class real>
+static constexpr int kNR = kNV<real>* Vec<real>::lanes;
+
+static constexpr int64_t kKC = 256;  // rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
+static constexpr int64_t kMC = 96;   // rows of A that share a panel while it is near: a multiple of kMR
+template <class real>
+static constexpr int64_t kTnColumns = 4 * kNR<real>;  // columns of B that gemm_tn packs at a time
+template <class real>
+static constexpr size_t kTnScratch = kKC*(kTnColumns<real> + kMC);
+
+// A tile of c: MR x NV vectors, the last vector `last` lanes wide. Each element is one chain of multiply-adds over rising k,
+// starting at c, or at 0 if `fresh`.
+template <class real>
+struct TileArgs {
+  real* c;            // [MR, NV*lanes]
+  int64_t ldc;
+  const real* a;      // element (i, k) at a[i * a_row + k * a_step]
+  int64_t a_row, a_step;
+  const real* b;      // [K, NV*lanes]
+  int64_t K;
+  int last;
+  bool fresh;
+};
+
+template <class real, int MR, int NV>
+static void tile(const TileArgs<real>& t) {
+  using V = Vec<real>;
+  constexpr int L = V::lanes;
+  V acc[MR][NV];
+  const bool whole = t.last == L;
+  if (t.fresh) {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; j++) acc[i][j] = V::zero();
+  } else {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; j++) {
+        const real* c = t.c + i * t.ldc + j * L;
+        acc[i][j] = j < NV - 1 || whole ? V::load(c) : V::load_n(c, t.last);
+      }
+  }
+  const real *a = t.a, *b = t.b;
+  const int64_t a_row = t.a_row, a_step = t.a_step;
+  for (int64_t k = t.K; k > 0; k--) {
+    V bk[NV];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) bk[j] = V::load(b + j * L);
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++) {
+      V aik = V::set1(a[i * a_row]);
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; j++) acc[i][j] = fma(aik, bk[j], acc[i][j]);
+    }
+    a += a_step;
+    b += NV * L;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) {
+      real* c = t.c + i * t.ldc + j * L;
+      if (j < NV - 1 || whole) {
+        acc[i][j].store(c);
+      } else {
+        acc[i][j].store_n(c, t.last);
+      }
+    }
+}
+
+template <class real, int NV>
+static void tile_rows(int rows, const TileArgs<real>& t) {
+  switch (rows) {
+    case 1: return tile<real, 1, NV>(t);
+    case 2: return tile<real, 2, NV>(t);
+    case 3: return tile<real, 3, NV>(t);
+    case 4: return tile<real, 4, NV>(t);
+    case 5: return tile<real, 5, NV>(t);
+    default: return tile<real, 6, NV>(t);
+  }
+}
+
+// rows in [1, kMR], columns in [1, kNR].
+template <class real>
+static void run_tile(int rows, int columns, TileArgs<real>& t) {
+  constexpr int L = Vec<real>::lanes;
+  const int vectors = (columns + L - 1) / L;
+  t.last = columns - (vectors - 1) * L;
+  if constexpr (kNV<real> == 4) {
+    if (vectors == 4) return tile_rows<real, 4>(rows, t);
+    if (vectors == 3) return tile_rows<real, 3>(rows, t);
+  }
+  if (vectors == 2) return tile_rows<real, 2>(rows, t);
+  tile_rows<real, 1>(rows, t);
+}
+
+// Rows are shared out evenly: 32 rows go as 6 6 5 5 5 5, not as five sixes and a slow two.
+static inline int tile_height(int64_t rows_left) {
+  const int64_t tiles = (rows_left + kMR - 1) / kMR;
+  return static_cast<int>((rows_left + tiles - 1) / tiles);
+}
+
+template <class real>
+static inline int64_t panel_width(int64_t columns) {
+  constexpr int64_t L = Vec<real>::lanes, NR = kNR<real>;
+  return columns >= NR ? NR : (columns + L - 1) / L * L;
+}
+
+// packed[k][0:width) = b[k, 0:columns), zeros beyond
+template <class real>
+static inline void pack_panel(real* packed, const real* b, int64_t ldb, int64_t K, int64_t columns) {
+  using V = Vec<real>;
+  constexpr int64_t L = V::lanes;
+  const int64_t width = panel_width<real>(columns);
+  for (int64_t k = 0; k < K; k++, b += ldb, packed += width) {
+    int64_t j = 0;
+    for (; j + L <= columns; j += L) V::load(b + j).store(packed + j);
+    if (j < columns) V::load_n(b + j, static_cast<int>(columns - j)).store(packed + j);
+  }
+}
+
+}  // namespace HS_ISA
+}  // namespace hs
