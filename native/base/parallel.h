@@ -1,9 +1,11 @@
-// Threads: the only file that may include omp.h. Two back ends, OpenMP (default) and a std::thread team
+// Threads: parallel.cc is the only file that may include omp.h. Two back ends, OpenMP (default) and a std::thread team
 // (HIDDENSTATE_THREADING=team; where there is no OpenMP, the only one). Kernels never start threads; layers and the plan do, here.
 #pragma once
 #include <atomic>
 #include <cstdint>
 #include <functional>
+
+#include "base/wait.h"
 
 namespace hs {
 
@@ -11,9 +13,23 @@ int threads();            // workers a parallel call of this thread may use: 1 i
 void set_threads(int n);  // ERR_OPTION below 1
 int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
 
+const char* threading();  // back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
+
 struct Inline {  // while alive, parallel calls of this thread run on this thread alone (predictOnBatchSync)
   Inline();
   ~Inline();
+  Inline(const Inline&) = delete;
+  Inline& operator=(const Inline&) = delete;
+};
+
+struct HoldThreads {  // while alive, threads() of this thread stays what it is: set_threads waits for the next run
+  HoldThreads();
+  ~HoldThreads();
+  HoldThreads(const HoldThreads&) = delete;
+  HoldThreads& operator=(const HoldThreads&) = delete;
+
+ private:
+  int before_;
 };
 
 // fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are done. worker < threads().
@@ -23,16 +39,19 @@ void parallel_for(int64_t tiles, const std::function<void(int64_t tile, int work
 // Sense-reversing barrier for workers inside one parallel_region: bounded spin, then sleep.
 class Barrier {
  public:
-  explicit Barrier(int workers) : workers_(workers) {}
+  explicit Barrier(int workers);
   void wait();
 
  private:
   int workers_;
+  bool spin_;  // not where there are more workers than processors: the others could not run
   std::atomic<int> arrived_{0};
-  std::atomic<uint32_t> phase_{0};
+  Signal phase_;
 };
 
-// fn(worker) on `workers` threads that are alive at the same time, so that they may use a Barrier(workers). workers <= threads().
+// fn(worker) on `workers` threads that are alive at the same time, so that they may use a Barrier(workers).
+// workers <= threads(). The workers take over the caller's floating-point mode; parallel calls inside a region run inline, as
+// worker 0. An exception of fn is rethrown here when all have returned: fn must not throw where others wait at a Barrier.
 void parallel_region(int workers, const std::function<void(int worker)>& fn);
 
 }  // namespace hs
