@@ -1,6 +1,10 @@
 // y = x * m in training, m = 0 with probability p, else 1 / (1 - p); y = x otherwise. Keras 1.2.2 core.py:105-112: active only
-// for 0 < p < 1, so that p = 1 does nothing.
+// for 0 < p < 1, so that p = 1 does nothing. `shared` (Keras' noise_shape): 1 for every axis, the batch first, along which one
+// number serves all; `seed`: draws of the layer's own instead of the model's.
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -11,14 +15,24 @@ namespace {
 template <typename real>
 class Dropout final : public Layer<real> {
  public:
-  explicit Dropout(const Config& options) : p_(options.num("p")) {}
+  explicit Dropout(const Config& options)
+      : p_(options.num("p")), seeded_(options.has("seed")), seed_(options.integer("seed", 0)) {
+    if (options.has("shared")) shared_ = options.dims("shared");
+  }
 
-  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
+  Extent output(const std::vector<Extent>& x) const override {
+    if (!shared_.empty() && shared_.size() != x[0].dims.size() + 1) {
+      fail(Code::kShape, this->where(), "noiseShape", std::to_string(x[0].dims.size() + 1) + " extents, as the input " + x[0].text(),
+           std::to_string(shared_.size()));
+    }
+    return x[0];
+  }
 
   void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
     drops_ = d.training() && p_ > 0 && p_ < 1;
     if (drops_) {
       mask_ = d.saved("dropout", {y.size()});
+      if (!shared_.empty()) drawn_ = d.scratch("drawn", {drawn_size(y)});
     } else {
       d.output_is_input();
     }
@@ -31,7 +45,13 @@ class Dropout final : public Layer<real> {
       return;
     }
     real* mask = p.at(mask_);  // of x's memory order
-    dropout_mask(mask, n, p_, p.dropout, this->stream * 16);
+    const DropoutKey key = seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
+    if (shared_.empty()) {
+      dropout_mask(mask, n, p_, key, this->stream * 16);
+    } else {
+      dropout_mask(p.at(drawn_), drawn_.size, p_, key, this->stream * 16);
+      spread(mask, p.at(drawn_), p.y_extent);
+    }
     for_elements(n, [&](int64_t i, int64_t end) { p.k->multiply(p.y + i, p.x[0] + i, mask + i, end - i); });
   }
 
@@ -50,9 +70,44 @@ class Dropout final : public Layer<real> {
  private:
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
+  // Axes in the order of memory: {steps, batch, the rest}, or {batch, the one axis}.
+  struct Axis {
+    int64_t extent;
+    bool shared;
+  };
+  std::vector<Axis> axes(const Extent& e) const {
+    std::vector<Axis> list = {{e.rows, shared_[0] != 0}};
+    for (size_t i = 0; i < e.dims.size(); i++) list.push_back({e.dims[i], shared_[i + 1] != 0});
+    if (e.sequence()) std::swap(list[0], list[1]);
+    return list;
+  }
+
+  int64_t drawn_size(const Extent& e) const {
+    int64_t n = 1;
+    for (const Axis& a : axes(e)) n *= a.shared ? 1 : a.extent;
+    return n;
+  }
+
+  // mask[i] = the drawn number that serves element i
+  void spread(real* mask, const real* drawn, const Extent& e) const {
+    const std::vector<Axis> list = axes(e);
+    for (int64_t i = 0; i < e.size(); i++) {
+      int64_t at = 0, step = 1, rest = i;
+      for (size_t a = list.size(); a-- > 0; rest /= list[a].extent) {
+        if (list[a].shared) continue;
+        at += rest % list[a].extent * step;
+        step *= list[a].extent;
+      }
+      mask[i] = drawn[at];
+    }
+  }
+
   double p_;
+  bool seeded_;
+  int64_t seed_;
+  Dims shared_;  // empty: nothing is
   bool drops_ = false;
-  Tensor mask_;
+  Tensor mask_, drawn_;
 };
 
 }  // namespace
