@@ -94,10 +94,10 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { maskZero, dropout, activityRegularizer } = this.options
+    const { inputDim, outputDim, maskZero, dropout, activityRegularizer } = this.options
     return graph.op('embedding', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
-      options: { maskZero, dropout },
+      options: { inputDim, outputDim, maskZero, dropout },
       params: this.paramSpecs(),
       activity: activityOf(activityRegularizer, this.where),
       mask: maskZero ? 'make' : 'none',
