@@ -2,7 +2,6 @@
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { type Objective, objectiveNames } from './objectives.js'
-import type { Shape } from './spec.js'
 
 /** Keras 1.2.2's metrics that are not objectives; the objectives serve as metrics too. */
 export const metricNames = [
@@ -38,26 +37,14 @@ export type MetricName = Metric | keyof typeof aliases | 'acc' | 'accuracy'
 
 const canonical: readonly string[] = [...metricNames, ...objectiveNames]
 
-/** A metric as compiled: what native code computes and how logs call it. */
-export interface CompiledMetric {
-  native: Metric
-  /** 'acc', or the canonical name: 'mean_squared_error'. */
-  label: string
-}
-
 /**
- * What a metric of `compile` stands for. `'acc'`: binary for one output column or the loss binary_crossentropy, else
- * sparse or plain categorical after the loss.
+ * The canonical name of a metric, by which logs call it too; `'acc'` is resolved in compile.ts, against loss and output.
  * @throws ConfigError `ERR_UNKNOWN_NAME`
  */
-export function toMetric(value: unknown, model: { loss: Objective; outputShape: Shape }, where = 'compile'): CompiledMetric {
-  if (value === 'acc' || value === 'accuracy') return { native: accuracyFor(model), label: 'acc' }
+export function metricName(value: unknown, where = 'compile'): Metric {
   if (typeof value === 'string') {
-    if (canonical.includes(value)) return { native: value as Metric, label: value }
-    if (Object.hasOwn(aliases, value)) {
-      const native = aliases[value as keyof typeof aliases]
-      return { native, label: native }
-    }
+    if (canonical.includes(value)) return value as Metric
+    if (Object.hasOwn(aliases, value)) return aliases[value as keyof typeof aliases]
   }
   const names = [...canonical, ...Object.keys(aliases), 'acc', 'accuracy']
   const near = typeof value === 'string' ? nearest(value, names) : undefined
@@ -68,9 +55,4 @@ export function toMetric(value: unknown, model: { loss: Objective; outputShape: 
     actual: describe(value),
     hint: near && `Did you mean '${near}'?`,
   })
-}
-
-function accuracyFor({ loss, outputShape }: { loss: Objective; outputShape: Shape }): Metric {
-  if (outputShape.at(-1) === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
-  return loss === 'sparse_categorical_crossentropy' ? 'sparse_categorical_accuracy' : 'categorical_accuracy'
 }
