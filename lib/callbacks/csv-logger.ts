@@ -1,0 +1,61 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { resolveOptions } from '../options.js'
+import { Callback, type LogValues } from './callback.js'
+
+export interface CSVLoggerOptions {
+  /** Between columns. Default `','`. */
+  separator?: string
+  /** Goes on in an existing file instead of starting it anew. Default `false`. */
+  append?: boolean
+}
+
+/**
+ * Writes a line of comma-separated values per epoch: `epoch`, then the logs in the order of their names. Lines end in CR LF,
+ * as Python's csv module writes them.
+ * @param filename path of the file; its folder must exist
+ * @throws ConfigError `ERR_OPTION`; in `fit` what the file system says
+ * @example
+ * await model.fit(x, y, { callbacks: [new CSVLogger('training.csv')] })
+ * @see keras.callbacks.CSVLogger
+ */
+export class CSVLogger extends Callback {
+  readonly filename: string
+  readonly separator: string
+  readonly append: boolean
+  #hasHeader = false
+  #keys: string[] | null = null
+
+  constructor(filename: string, options?: CSVLoggerOptions) {
+    super()
+    const { separator, append } = resolveOptions('CSVLogger', { separator: ',', append: false }, options)
+    this.filename = filename
+    this.separator = separator
+    this.append = append
+  }
+
+  override onTrainBegin(): void {
+    this.#keys = null
+    this.#hasHeader = this.append && existsSync(this.filename) && readFileSync(this.filename).length > 0
+    if (!this.append) writeFileSync(this.filename, '')
+  }
+
+  override onEpochEnd(epoch: number, logs: LogValues): void {
+    if (!this.#keys) {
+      this.#keys = Object.keys(logs).sort()
+      if (!this.#hasHeader) this.#line(['epoch', ...this.#keys])
+    }
+    this.#line([epoch, ...this.#keys.map((key) => logs[key])])
+  }
+
+  #line(cells: readonly (string | number | undefined)[]): void {
+    appendFileSync(this.filename, `${cells.map((cell) => this.#cell(cell)).join(this.separator)}\r\n`)
+  }
+
+  /** As Python prints it: nan, inf; quoted where separator, quote or line end are inside. */
+  #cell(cell: string | number | undefined): string {
+    if (cell === undefined) return ''
+    if (typeof cell === 'number' && !Number.isFinite(cell)) return Number.isNaN(cell) ? 'nan' : cell > 0 ? 'inf' : '-inf'
+    const text = String(cell)
+    return text.includes(this.separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+}

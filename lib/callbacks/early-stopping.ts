@@ -1,0 +1,91 @@
+import { ConfigError, fail } from '../errors.js'
+import { resolveOptions } from '../options.js'
+import { Callback, type LogValues } from './callback.js'
+import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
+
+export interface EarlyStoppingOptions {
+  /** Key of the logs. Default `'val_loss'`. */
+  monitor?: string
+  /** The least change that counts as better. Default 0. */
+  minDelta?: number
+  /** Epochs without improvement that are let pass: 0 and 1 stop at the first and the second. Default 0. */
+  patience?: number
+  /** 1 prints when it stops. Default 0. */
+  verbose?: number
+  /** Default `'auto'`: more is better for accuracies and fmeasure. */
+  mode?: MonitorMode
+}
+
+const defaults = { monitor: 'val_loss', minDelta: 0, patience: 0, verbose: 0, mode: 'auto' as MonitorMode }
+
+/**
+ * Stops training when a value no longer improves.
+ * @throws ConfigError `ERR_OPTION`; in `fit` too, when the logs do not have the value
+ * @example
+ * await model.fit(x, y, { validationSplit: 0.2, callbacks: [new EarlyStopping({ patience: 2 })] })
+ * @see keras.callbacks.EarlyStopping
+ */
+export class EarlyStopping extends Callback {
+  readonly monitor: string
+  readonly minDelta: number
+  readonly patience: number
+  readonly verbose: number
+  /** Epochs since the best one. */
+  wait = 0
+  /** The best value so far. */
+  best: number
+  /** The epoch that ended the training; null: none did. */
+  stoppedEpoch: number | null = null
+  readonly #more: boolean
+
+  constructor(options?: EarlyStoppingOptions) {
+    super()
+    const { monitor, minDelta, patience, verbose, mode } = resolveOptions('EarlyStopping', defaults, options)
+    checkNumbers('EarlyStopping', { minDelta, patience })
+    this.monitor = monitor
+    this.#more = moreIsBetter('EarlyStopping', monitor, mode)
+    this.minDelta = minDelta
+    this.patience = patience
+    this.verbose = Number(verbose)
+    this.best = this.#worst
+  }
+
+  get #worst(): number {
+    return this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  }
+
+  override onTrainBegin(): void {
+    this.wait = 0
+    this.best = this.#worst
+    this.stoppedEpoch = null
+  }
+
+  override onEpochEnd(epoch: number, logs: LogValues): void {
+    const current = logs[this.monitor]
+    if (current === undefined) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'EarlyStopping',
+        what: 'monitor',
+        expected: `one of ${Object.keys(logs).join(', ')}`,
+        actual: `'${this.monitor}'`,
+        hint: this.monitor.startsWith('val_') ? 'Is validationData or validationSplit missing?' : undefined,
+      })
+    }
+    const isBetter = this.#more ? current - this.minDelta > this.best : current + this.minDelta < this.best
+    if (isBetter) {
+      this.best = current
+      this.wait = 0
+      return
+    }
+    if (this.wait >= this.patience) {
+      this.stoppedEpoch = epoch
+      this.model.stopTraining = true
+    }
+    this.wait++
+  }
+
+  override onTrainEnd(): void {
+    if (this.stoppedEpoch === null || this.verbose <= 0) return
+    process.stdout.write(`Epoch ${String(this.stoppedEpoch).padStart(5, '0')}: early stopping\n`)
+  }
+}

@@ -1,0 +1,13 @@
+/** The callbacks. */
+export { BaseLogger } from './base-logger.js'
+export { Callback, CallbackList, type CallbackParams, type LogValues } from './callback.js'
+export { CSVLogger, type CSVLoggerOptions } from './csv-logger.js'
+export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js'
+export { History } from './history.js'
+export { LambdaCallback, type LambdaCallbackOptions } from './lambda-callback.js'
+export { LearningRateScheduler } from './learning-rate-scheduler.js'
+export { ModelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint.js'
+export type { MonitorMode } from './monitor.js'
+export { ProgbarLogger } from './progbar-logger.js'
+export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './reduce-lr-on-plateau.js'
+export { TerminateOnNaN } from './terminate-on-nan.js'

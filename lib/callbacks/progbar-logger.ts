@@ -1,0 +1,41 @@
+import { FitProgress, type Output, type Verbosity } from '../progress.js'
+import { Callback, type LogValues } from './callback.js'
+
+/**
+ * Prints Keras' progress bar, after `params.verbose`. `fit` prints by itself; this class is for loops of one's own.
+ * @see keras.callbacks.ProgbarLogger
+ */
+export class ProgbarLogger extends Callback {
+  readonly #output: Output
+  #progress: FitProgress | null = null
+  #seen = 0
+
+  /** @param output where to write. Default `process.stdout`. */
+  constructor(output: Output = process.stdout) {
+    super()
+    this.#output = output
+  }
+
+  override onTrainBegin(): void {
+    const verbose: Verbosity = this.params.verbose === 1 || this.params.verbose === 2 ? this.params.verbose : 0
+    this.#progress = new FitProgress(verbose, this.#output)
+  }
+
+  override onEpochBegin(epoch: number): void {
+    this.#seen = 0
+    this.#progress?.epochBegin(epoch, this.params.nbEpoch, this.params.nbSample)
+  }
+
+  override onBatchEnd(_batch: number, logs: LogValues): void {
+    this.#seen += logs.size ?? 0
+    this.#progress?.update(this.#seen, this.#reported(logs))
+  }
+
+  override onEpochEnd(_epoch: number, logs: LogValues): void {
+    this.#progress?.epochEnd(this.#seen, Object.fromEntries(this.#reported(logs)))
+  }
+
+  #reported(logs: LogValues): [string, number][] {
+    return this.params.metrics.flatMap((key) => (logs[key] === undefined ? [] : [[key, logs[key]] as [string, number]]))
+  }
+}
