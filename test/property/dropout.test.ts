@@ -81,7 +81,7 @@ describe('dropout', () => {
       if (consumeLess === 'gpu') (weights[0] as Plain).data[index] = value
       else (weights[3 * index] as Plain).data[0] = value
     }
-    if (Cell === GRU) [-1, 0, 1].forEach((v, gate) => W(gate, v))
+    if (Cell === GRU) for (const [gate, v] of [-1, 0, 1].entries()) W(gate, v)
     else {
       // fused order i f c o; per-gate order i c f o
       const [i, g, o] = consumeLess === 'gpu' ? [0, 2, 3] : [0, 1, 3]

@@ -1,0 +1,54 @@
+/** Native code, the exports and the names that options take are three views of one list. */
+import { describe, expect, it } from 'vitest'
+import { activationNames } from '../../lib/activations.js'
+import { loadNative } from '../../lib/native.js'
+import { Graph } from '../../lib/spec.js'
+import * as main from '../package.js'
+import { modelFor, SAMPLES } from './samples.js'
+
+const native = loadNative().describe()
+
+describe('describe() and the exports', () => {
+  it('every native op is what some layer becomes, and every layer becomes native ops', () => {
+    const used = new Set<string>()
+    const cells = new Set<string>()
+    for (const s of SAMPLES) {
+      const model = modelFor(s)
+      const graph = new Graph()
+      let value = graph.input((model.inputShape ?? []).slice(1))
+      for (const layer of model.layers) value = layer.lower(graph, value)
+      for (const { op, options } of graph.ops) {
+        used.add(op)
+        if (typeof options.cell === 'string') cells.add(options.cell)
+      }
+    }
+    expect([...used].sort()).toEqual([...native.layers].sort())
+    expect([...cells].sort()).toEqual(native.cells.map((c) => c.name).sort())
+  })
+
+  it('optimizers', () => {
+    const exported = Object.values(main)
+      .filter((e) => typeof e === 'function' && e.prototype instanceof main.Optimizer)
+      .map((e) => (e as { name: string }).name.toLowerCase())
+    expect(exported.sort()).toEqual(native.optimizers.map((o) => o.name).sort())
+  })
+
+  it('activations', () => {
+    expect([...activationNames].sort()).toEqual([...native.activations].sort())
+  })
+
+  it.each(native.objectives)('objective %s compiles', (loss) => {
+    const model = new main.Sequential([new main.Dense(2, { inputDim: 2 })])
+    expect(() => model.compile({ optimizer: 'sgd', loss: loss as never })).not.toThrow()
+  })
+
+  it.each(native.metrics)('metric %s compiles', (metric) => {
+    const model = new main.Sequential([new main.Dense(2, { inputDim: 2 })])
+    expect(() => model.compile({ optimizer: 'sgd', loss: 'mse', metrics: [metric as never] })).not.toThrow()
+  })
+
+  it('constraints', () => {
+    const made = [main.maxnorm(), main.nonneg(), main.unitnorm(), main.minMaxNorm()]
+    expect(made.map((c) => c.spec().name).sort()).toEqual([...native.constraints].sort())
+  })
+})

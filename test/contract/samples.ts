@@ -1,0 +1,115 @@
+/**
+ * One or more samples of every layer: how it is made and what it is fed. The registry is the package's own exports; a
+ * layer without a sample fails `every layer has a sample`, so a new layer is in every contract from its first day.
+ */
+import * as main from '../package.js'
+import { Dense, GRU, type Layer, LSTM, SimpleRNN } from '../package.js'
+import { integers, type Plain, uniform } from '../arrays.js'
+
+export interface Sample {
+  /** `LSTM masked`: the class, and what is special. */
+  readonly title: string
+  readonly className: string
+  /** `options` are added to those of the sample. */
+  make(options?: Record<string, unknown>): Layer
+  /** Without the batch. */
+  readonly inputShape: readonly number[]
+  /** Word indices instead of reals. */
+  readonly vocabulary?: number
+  /** Puts a Masking in front, and zeros into the data. */
+  readonly masked?: boolean
+}
+
+type Class = (new (...args: never[]) => Layer) & { className: string }
+
+/** Every layer class the package exports: subclasses of Layer with a class name of their own. */
+export const LAYERS: Class[] = Object.values(main).filter(
+  (e): e is Class => typeof e === 'function' && e.prototype instanceof main.Layer && Object.hasOwn(e, 'className'),
+)
+
+type Make = (options: Record<string, unknown>) => Layer
+const sample = (title: string, inputShape: number[], make: Make, more: Partial<Sample> = {}): Sample => ({
+  title,
+  className: title.split(' ')[0] as string,
+  inputShape,
+  make: (options = {}) => make(options),
+  ...more,
+})
+
+const [B, T, D, H] = [3, 4, 3, 5]
+const sequence = [T, D]
+
+const recurrent = (
+  [
+    ['SimpleRNN', SimpleRNN],
+    ['GRU', GRU],
+    ['LSTM', LSTM],
+  ] as const
+).flatMap(([name, Class]) => {
+  const make = (more: object) => (options: Record<string, unknown>) => new Class(H, { ...more, ...options } as never)
+  return [
+    sample(name, sequence, make({})),
+    sample(`${name} sequences`, sequence, make({ returnSequences: true })),
+    sample(`${name} backwards`, sequence, make({ goBackwards: true, returnSequences: true })),
+    sample(`${name} masked`, sequence, make({ returnSequences: true }), { masked: true }),
+    sample(`${name} masked backwards`, sequence, make({ goBackwards: true }), { masked: true }),
+    sample(`${name} fused`, sequence, make({ activation: 'sigmoid', consumeLess: 'gpu' })),
+    sample(`${name} regularized`, sequence, make({ WRegularizer: 'l2', URegularizer: 'l2', bRegularizer: 'l2' })),
+    ...(['concat', 'sum', 'mul', 'ave'] as const).map((mergeMode) =>
+      sample(`Bidirectional ${name} ${mergeMode}`, sequence, (options) => {
+        const inner = new Class(H, { returnSequences: mergeMode !== 'ave' } as never)
+        return new main.Bidirectional(inner, { mergeMode, ...options } as never)
+      }),
+    ),
+  ]
+})
+
+const { Activation, ActivityRegularization, Bidirectional, Dropout, Embedding } = main
+const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeDistributedDense } = main
+
+export const SAMPLES: Sample[] = [
+  ...recurrent,
+  sample('GRU resetAfter', sequence, (o) => new GRU(H, { resetAfter: true, ...o })),
+  sample('GRU resetAfter masked', sequence, (o) => new GRU(H, { resetAfter: true, ...o }), { masked: true }),
+  sample('Bidirectional masked', sequence, (o) => new Bidirectional(new LSTM(H), o as never), { masked: true }),
+  sample('Dense', [D], (o) => new Dense(H, { activation: 'tanh', ...o })),
+  sample('Dense 3D', sequence, (o) => new Dense(H, o)),
+  sample('Dense without bias', [D], (o) => new Dense(H, { bias: false, activation: 'softmax', ...o })),
+  sample('Dense activity', [D], (o) => new Dense(H, { activityRegularizer: 'activity_l2', WRegularizer: 'l2', ...o })),
+  ...['tanh', 'sigmoid', 'softplus', 'softsign', 'softmax', 'linear', 'elu', 'relu', 'hard_sigmoid'].map((name) =>
+    sample(`Activation ${name}`, sequence, (o) => new Activation(name as never, o)),
+  ),
+  sample('ActivityRegularization', [D], (o) => new ActivityRegularization({ l2: 0.1, ...o })),
+  sample('Dropout', [D], (o) => new Dropout(0, o)),
+  sample('Flatten', sequence, (o) => new Flatten(o)),
+  sample('Masking', sequence, (o) => new Masking(o)),
+  sample('Permute', sequence, (o) => new Permute([2, 1], o)),
+  sample('RepeatVector', [D], (o) => new RepeatVector(4, o)),
+  sample('Reshape', sequence, (o) => new Reshape([D, -1], o)),
+  sample('TimeDistributed Dense', sequence, (o) => new TimeDistributed(new Dense(H), o as never)),
+  sample('TimeDistributed LSTM', [2, T, D], (o) => new TimeDistributed(new LSTM(H), o as never)),
+  sample('TimeDistributed Dense masked', sequence, (o) => new TimeDistributed(new Dense(H), o as never), {
+    masked: true,
+  }),
+  sample('TimeDistributedDense', sequence, (o) => new TimeDistributedDense(H, o)),
+  sample('Embedding', [T], (o) => new Embedding(7, D, o), { vocabulary: 7 }),
+  sample('Embedding masked', [T], (o) => new Embedding(7, D, { maskZero: true, ...o }), { vocabulary: 7 }),
+]
+
+/** Data for a sample: `batch` of them; where it is masked, the last step of the first and all of the second are zeros. */
+export function dataFor(s: Sample, batch = B, seed = 5): Plain {
+  const shape = [batch, ...s.inputShape]
+  if (s.vocabulary) return integers(seed, shape, 0, s.vocabulary)
+  const x = uniform(seed, shape)
+  if (s.masked) {
+    x.data.fill(0, (T - 1) * D, T * D)
+    if (batch > 1) x.data.fill(0, T * D, 2 * T * D)
+  }
+  return x
+}
+
+/** The sample as a model, in front of it a Masking where it is to be masked. */
+export function modelFor(s: Sample, options: Record<string, unknown> = {}): main.Sequential {
+  if (!s.masked) return new main.Sequential([s.make({ inputShape: s.inputShape, ...options })])
+  return new main.Sequential([new Masking({ inputShape: s.inputShape as number[] }), s.make(options)])
+}
