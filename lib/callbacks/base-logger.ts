@@ -1,4 +1,4 @@
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 /**
  * Averages the batches' values, weighted by batch size, into the epoch's logs. `fit` does the same by itself; this class is
@@ -14,13 +14,13 @@ export class BaseLogger extends Callback {
     this.#totals.clear()
   }
 
-  override onBatchEnd(_batch: number, logs: LogValues): void {
+  override onBatchEnd(_batch: number, logs: Logs): void {
     const size = logs.size ?? 0
     this.#seen += size
     for (const [key, value] of Object.entries(logs)) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value * size)
   }
 
-  override onEpochEnd(_epoch: number, logs: LogValues): void {
+  override onEpochEnd(_epoch: number, logs: Logs): void {
     for (const key of this.params.metrics) {
       const total = this.#totals.get(key)
       if (total !== undefined) logs[key] = total / this.#seen

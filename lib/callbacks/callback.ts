@@ -1,22 +1,11 @@
 /** The base of callbacks, and the list that calls them in order. */
 import { ConfigError, fail } from '../errors.js'
+import type { FitParams } from '../hooks.js'
 import { describe } from '../ndarray.js'
 import type { Sequential } from '../sequential.js'
 
 /** Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under Keras' own keys. */
-export type LogValues = Record<string, number>
-
-/** What `fit` tells callbacks about the run. */
-export interface CallbackParams {
-  batchSize: number
-  nbEpoch: number
-  /** Training samples per epoch. */
-  nbSample: number
-  verbose: number
-  doValidation: boolean
-  /** Names of the values to report: `loss`, `acc`, `val_loss`, … */
-  metrics: string[]
-}
+export type Logs = Record<string, number>
 
 type Hook = void | Promise<void>
 
@@ -38,26 +27,32 @@ export class Callback {
   /** Set by `fit` before `onTrainBegin`. */
   declare model: Sequential
   /** Set by `fit` before `onTrainBegin`. */
-  declare params: CallbackParams
+  declare params: FitParams
 
   setModel(model: Sequential): void {
     this.model = model
   }
 
-  setParams(params: CallbackParams): void {
+  setParams(params: FitParams): void {
     this.params = params
   }
 
-  onTrainBegin(_logs: LogValues): Hook {}
-  onTrainEnd(_logs: LogValues): Hook {}
+  /** Whether it has batch hooks, so that native code must stop after every batch. */
+  get wantsBatches(): boolean {
+    const { onBatchBegin, onBatchEnd } = Callback.prototype
+    return this.onBatchBegin !== onBatchBegin || this.onBatchEnd !== onBatchEnd
+  }
+
+  onTrainBegin(_logs: Logs): Hook {}
+  onTrainEnd(_logs: Logs): Hook {}
   /** @param _epoch from 0 */
-  onEpochBegin(_epoch: number, _logs: LogValues): Hook {}
+  onEpochBegin(_epoch: number, _logs: Logs): Hook {}
   /** @param _epoch from 0; what is added to the logs reaches the callbacks after this one and the history */
-  onEpochEnd(_epoch: number, _logs: LogValues): Hook {}
+  onEpochEnd(_epoch: number, _logs: Logs): Hook {}
   /** @param _batch from 0 within the epoch */
-  onBatchBegin(_batch: number, _logs: LogValues): Hook {}
+  onBatchBegin(_batch: number, _logs: Logs): Hook {}
   /** @param _batch from 0 within the epoch */
-  onBatchEnd(_batch: number, _logs: LogValues): Hook {}
+  onBatchEnd(_batch: number, _logs: Logs): Hook {}
 }
 
 /** Calls callbacks one after the other, waiting for those that return a promise. */
@@ -79,39 +74,38 @@ export class CallbackList {
 
   /** Whether any callback wants to be called for every batch. */
   get wantsBatches(): boolean {
-    const { onBatchBegin, onBatchEnd } = Callback.prototype
-    return this.callbacks.some((c) => c.onBatchBegin !== onBatchBegin || c.onBatchEnd !== onBatchEnd)
+    return this.callbacks.some((callback) => callback.wantsBatches)
   }
 
   setModel(model: Sequential): void {
     for (const callback of this.callbacks) callback.setModel(model)
   }
 
-  setParams(params: CallbackParams): void {
+  setParams(params: FitParams): void {
     for (const callback of this.callbacks) callback.setParams(params)
   }
 
-  onTrainBegin(logs: LogValues = {}): Hook {
+  onTrainBegin(logs: Logs = {}): Hook {
     return this.#each((c) => c.onTrainBegin(logs))
   }
 
-  onTrainEnd(logs: LogValues = {}): Hook {
+  onTrainEnd(logs: Logs = {}): Hook {
     return this.#each((c) => c.onTrainEnd(logs))
   }
 
-  onEpochBegin(epoch: number, logs: LogValues = {}): Hook {
+  onEpochBegin(epoch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onEpochBegin(epoch, logs))
   }
 
-  onEpochEnd(epoch: number, logs: LogValues = {}): Hook {
+  onEpochEnd(epoch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onEpochEnd(epoch, logs))
   }
 
-  onBatchBegin(batch: number, logs: LogValues = {}): Hook {
+  onBatchBegin(batch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onBatchBegin(batch, logs))
   }
 
-  onBatchEnd(batch: number, logs: LogValues = {}): Hook {
+  onBatchEnd(batch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onBatchEnd(batch, logs))
   }
 

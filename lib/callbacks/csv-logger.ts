@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolveOptions } from '../options.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 export interface CSVLoggerOptions {
   /** Between columns. Default `','`. */
@@ -39,7 +39,7 @@ export class CSVLogger extends Callback {
     if (!this.append) writeFileSync(this.filename, '')
   }
 
-  override onEpochEnd(epoch: number, logs: LogValues): void {
+  override onEpochEnd(epoch: number, logs: Logs): void {
     if (!this.#keys) {
       this.#keys = Object.keys(logs).sort()
       if (!this.#hasHeader) this.#line(['epoch', ...this.#keys])

@@ -1,6 +1,6 @@
 import { ConfigError, fail } from '../errors.js'
 import { resolveOptions } from '../options.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
 
 export interface EarlyStoppingOptions {
@@ -60,7 +60,7 @@ export class EarlyStopping extends Callback {
     this.stoppedEpoch = null
   }
 
-  override onEpochEnd(epoch: number, logs: LogValues): void {
+  override onEpochEnd(epoch: number, logs: Logs): void {
     const current = logs[this.monitor]
     if (current === undefined) {
       fail(ConfigError, 'ERR_OPTION', {

@@ -1,4 +1,4 @@
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 /**
  * What `fit` returns: one value per epoch for everything in the epoch's logs.
@@ -17,7 +17,7 @@ export class History extends Callback {
     this.history = {}
   }
 
-  override onEpochEnd(epoch: number, logs: LogValues): void {
+  override onEpochEnd(epoch: number, logs: Logs): void {
     this.epoch.push(epoch)
     for (const [key, value] of Object.entries(logs)) (this.history[key] ??= []).push(value)
   }

@@ -1,16 +1,16 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 /** One function per hook; each may return a promise. */
 export interface LambdaCallbackOptions {
-  onTrainBegin?: (logs: LogValues) => unknown
-  onTrainEnd?: (logs: LogValues) => unknown
-  onEpochBegin?: (epoch: number, logs: LogValues) => unknown
-  onEpochEnd?: (epoch: number, logs: LogValues) => unknown
-  onBatchBegin?: (batch: number, logs: LogValues) => unknown
-  onBatchEnd?: (batch: number, logs: LogValues) => unknown
+  onTrainBegin?: (logs: Logs) => unknown
+  onTrainEnd?: (logs: Logs) => unknown
+  onEpochBegin?: (epoch: number, logs: Logs) => unknown
+  onEpochEnd?: (epoch: number, logs: Logs) => unknown
+  onBatchBegin?: (batch: number, logs: Logs) => unknown
+  onBatchEnd?: (batch: number, logs: Logs) => unknown
 }
 
 const none: Record<keyof LambdaCallbackOptions, null> = {

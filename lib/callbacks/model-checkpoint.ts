@@ -1,5 +1,5 @@
 import { resolveOptions } from '../options.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 import { formatFields } from './format-fields.js'
 import { checkNumbers, type MonitorMode, moreIsBetter, warnMissing } from './monitor.js'
 
@@ -52,7 +52,7 @@ export class ModelCheckpoint extends Callback {
     this.best = this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
-  override async onEpochEnd(epoch: number, logs: LogValues): Promise<void> {
+  override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const { monitor, saveBestOnly, saveWeightsOnly, period } = this.options
     if (++this.#sinceLastSave < period) return
     this.#sinceLastSave = 0

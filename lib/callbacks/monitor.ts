@@ -1,7 +1,7 @@
 /** What callbacks that watch one value share: which way is better, and how to find the value. */
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
-import type { LogValues } from './callback.js'
+import type { Logs } from './callback.js'
 
 export type MonitorMode = 'auto' | 'min' | 'max'
 
@@ -18,7 +18,7 @@ export function moreIsBetter(where: string, monitor: string, mode: MonitorMode, 
 }
 
 /** Says, as a process warning, that the value is not there. */
-export function warnMissing(where: string, monitor: string, logs: LogValues): void {
+export function warnMissing(where: string, monitor: string, logs: Logs): void {
   process.emitWarning(`${where}: there is no '${monitor}' among ${Object.keys(logs).join(', ')}; this epoch does not count.`, {
     code: 'HIDDENSTATE_MONITOR',
   })

@@ -1,5 +1,5 @@
 import { FitProgress, type Output, type Verbosity } from '../progress.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 /**
  * Prints Keras' progress bar, after `params.verbose`. `fit` prints by itself; this class is for loops of one's own.
@@ -26,16 +26,16 @@ export class ProgbarLogger extends Callback {
     this.#progress?.epochBegin(epoch, this.params.nbEpoch, this.params.nbSample)
   }
 
-  override onBatchEnd(_batch: number, logs: LogValues): void {
+  override onBatchEnd(_batch: number, logs: Logs): void {
     this.#seen += logs.size ?? 0
     this.#progress?.update(this.#seen, this.#reported(logs))
   }
 
-  override onEpochEnd(_epoch: number, logs: LogValues): void {
+  override onEpochEnd(_epoch: number, logs: Logs): void {
     this.#progress?.epochEnd(this.#seen, Object.fromEntries(this.#reported(logs)))
   }
 
-  #reported(logs: LogValues): [string, number][] {
+  #reported(logs: Logs): [string, number][] {
     return this.params.metrics.flatMap((key) => (logs[key] === undefined ? [] : [[key, logs[key]] as [string, number]]))
   }
 }

@@ -1,6 +1,6 @@
 import { ConfigError, fail } from '../errors.js'
 import { resolveOptions } from '../options.js'
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter, warnMissing } from './monitor.js'
 
 export interface ReduceLROnPlateauOptions {
@@ -68,7 +68,7 @@ export class ReduceLROnPlateau extends Callback {
     this.cooldownCounter = 0
   }
 
-  override onEpochEnd(epoch: number, logs: LogValues): void {
+  override onEpochEnd(epoch: number, logs: Logs): void {
     const { monitor, factor, patience, verbose, epsilon, cooldown, minLr } = this.options
     const optimizer = this.model.optimizer as { lr: number }
     const current = logs[monitor]

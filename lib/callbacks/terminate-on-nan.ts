@@ -1,4 +1,4 @@
-import { Callback, type LogValues } from './callback.js'
+import { Callback, type Logs } from './callback.js'
 
 /**
  * Stops training at the first batch whose loss is not finite. Not in Keras 1.2.2 (it came with Keras 2).
@@ -6,7 +6,7 @@ import { Callback, type LogValues } from './callback.js'
  * await model.fit(x, y, { callbacks: [new TerminateOnNaN()] })
  */
 export class TerminateOnNaN extends Callback {
-  override onBatchEnd(batch: number, logs: LogValues): void {
+  override onBatchEnd(batch: number, logs: Logs): void {
     if (logs.loss === undefined || Number.isFinite(logs.loss)) return
     process.stdout.write(`Batch ${batch}: loss is ${logs.loss}, training ends\n`)
     this.model.stopTraining = true
