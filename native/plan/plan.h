@@ -50,14 +50,20 @@ class Plan {
  public:
   virtual ~Plan() = default;
   virtual RunResult run(const RunRequest&, const std::atomic<bool>& cancelled) = 0;
-  // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry", "optimizer/iterations",
-  // "optimizer/m_schedule", "lstm_1" a slot's last values. ERR_UNKNOWN_NAME.
+  // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry" kept state, "lstm_1/gates" what an op
+  // saved (time-major), "lstm_1" the last values of a slot and "masking_1/mask" of a mask (batch-major),
+  // "optimizer/iterations", "optimizer/m_schedule", "random/seed", "random/step". ERR_UNKNOWN_NAME.
   virtual Array read(const std::string& name) const = 0;
-  virtual void write(const std::string& name, const Array&) = 0;  // ERR_SHAPE
-  virtual void set(const std::string& key, double value) = 0;     // "lr", "clipnorm", ... "seed", "step"
+  // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE
+  virtual void write(const std::string& name, const Array&) = 0;
+  // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm" "clipvalue" "seed" "step"
+  virtual void set(const std::string& key, double value) = 0;
   virtual void reset_states() = 0;
   virtual bool float64() const = 0;
-  virtual std::vector<std::string> names() const = 0;             // everything read() knows now
+  virtual std::vector<std::string> names() const = 0;  // everything read() knows now
+  // What can be said of data before they are run: number of inputs, axes, samples. ERR_SHAPE
+  virtual void check(const DataSet&) const = 0;
+  virtual int64_t bytes() const = 0;  // of native memory
 };
 
 // spec: lib/spec.ts, `Spec`. Throws ERR_SHAPE, ERR_UNKNOWN_NAME, ERR_INTERNAL.

@@ -1,0 +1,103 @@
+// Planned memory. A Layout gives every tensor of one kind its place; a Block is the aligned memory behind it; an Overlay lets
+// tensors whose lifetimes do not meet share places. Laying out costs microseconds, so it is done anew for every extent.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/shape.h"
+
+namespace hs {
+
+constexpr int64_t kAlignment = 64;  // bytes: one cache line, one AVX-512 vector
+
+// Elements of `dims`. Throws Error(kOutOfMemory) beyond 2^46, Error(kInternal) for a negative extent.
+int64_t checked_count(const Dims& dims, const std::string& where);
+
+// n rounded up so that the next place is aligned for every real (16 floats, 8 doubles).
+inline int64_t aligned(int64_t n) { return (n + 15) / 16 * 16; }
+
+struct Place {
+  std::string name;
+  Dims dims;
+  int64_t offset = 0;  // in elements
+  int64_t size = 0;
+};
+
+class Layout {
+ public:
+  int64_t add(const std::string& name, const Dims& dims);  // returns the offset
+  const Place* find(const std::string& name) const;        // the first of that name, or nullptr
+  const std::vector<Place>& places() const { return places_; }
+  int64_t total() const { return total_; }  // elements
+  void clear();
+  bool same_sizes(const Layout& other) const;  // same places in the same order
+
+ private:
+  std::vector<Place> places_;
+  int64_t total_ = 0;
+};
+
+// First fit by lifetime: a place is taken from step `from` to step `to`, both included.
+class Overlay {
+ public:
+  int64_t add(int64_t size, int from, int to);  // returns the offset
+  int64_t total() const { return total_; }
+  void clear();
+
+ private:
+  struct Interval {
+    int64_t offset, size;
+    int from, to;
+  };
+  std::vector<Interval> intervals_;  // by rising offset
+  int64_t total_ = 0;
+};
+
+// One aligned piece of memory. Owns it; never shrinks but by release().
+template <typename real>
+class Block {
+ public:
+  Block() = default;
+  ~Block() { release(); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  real* data() const { return data_; }
+  int64_t size() const { return size_; }
+  int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(real)); }
+
+  // At least n elements. Growing loses the contents; on bad_alloc the old memory stays.
+  void reserve(int64_t n) {
+    if (n <= size_) return;
+    real* grown = allocate(n);
+    release();
+    data_ = grown;
+    size_ = n;
+#ifndef NDEBUG
+    for (int64_t i = 0; i < n; i++) data_[i] = std::numeric_limits<real>::quiet_NaN();  // nobody may count on zeros
+#endif
+  }
+  void zero() {
+    if (size_) std::memset(static_cast<void*>(data_), 0, static_cast<size_t>(bytes()));
+  }
+  void release() {
+    if (data_) ::operator delete(data_, std::align_val_t(kAlignment));
+    data_ = nullptr;
+    size_ = 0;
+  }
+
+ private:
+  static real* allocate(int64_t n) {
+    if (n > (int64_t{1} << 46)) throw std::bad_alloc();
+    return static_cast<real*>(::operator new(static_cast<size_t>(n) * sizeof(real), std::align_val_t(kAlignment)));
+  }
+  real* data_ = nullptr;
+  int64_t size_ = 0;
+};
+
+}  // namespace hs

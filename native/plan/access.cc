@@ -1,0 +1,176 @@
+// Reading and writing what a plan holds, by name. Names: plan.h.
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "plan/batch.h"
+#include "plan/plan_of.h"
+#include "plan/values.h"
+
+namespace hs {
+namespace {
+
+const char kGrad[] = ":grad", kCarry[] = ":carry";
+
+bool cut(std::string& name, const std::string& suffix) {
+  if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) return false;
+  name.resize(name.size() - suffix.size());
+  return true;
+}
+
+// "lstm_1/W:1" -> "lstm_1/W" and 1; -1: no number
+int cut_index(std::string& name) {
+  if (name.size() < 3 || name[name.size() - 2] != ':' || name.back() < '0' || name.back() > '9') return -1;
+  const int index = name.back() - '0';
+  name.resize(name.size() - 2);
+  return index;
+}
+
+template <typename real>
+Array copy(const real* data, Dims dims) {
+  Array array;
+  values_of<real>(array).assign(data, data + count(dims));
+  array.dims = std::move(dims);
+  return array;
+}
+
+[[noreturn]] void unknown(const std::string& name) {
+  throw Error(Code::kUnknownName, "plan", "there is nothing named '" + name + "' now.");
+}
+
+}  // namespace
+
+template <typename real>
+bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) const {
+  const auto is = [&](real* data, const Dims& dims) { return cell = {data, dims}, true; };
+  int p = params_.find(name);
+  if (p >= 0) return is(params_.value(params_[p]), params_[p].dims);
+  std::string stem = name;
+  if (cut(stem, kCarry)) {
+    const Place* place = graph_.carry_place(stem);
+    return place && is(graph_.carry_at(*place), place->dims);
+  }
+  if (cut(stem, kGrad)) {
+    p = params_.find(stem);
+    return p >= 0 && params_[p].trainable && params_.has_grad(params_[p]) && is(params_.grad(params_[p]), params_[p].dims);
+  }
+  const int index = cut_index(stem);
+  if (index < 0 || index >= update_.moments()) return false;
+  p = params_.find(stem);
+  return p >= 0 && params_[p].trainable && update_.has_moments() && is(update_.moment(params_[p], index), params_[p].dims);
+}
+
+template <typename real>
+double* PlanOf<real>::find_number(const std::string& name) {
+  if (name == "optimizer/iterations" && update_.trains()) return &update_.iterations;
+  if (name == "optimizer/m_schedule" && update_.trains()) return &update_.m_schedule;
+  if (name == "random/seed") return &seed_;
+  if (name == "random/step") return &step_;
+  return nullptr;
+}
+
+template <typename real>
+Array PlanOf<real>::read(const std::string& name) const {
+  if (const double* number = const_cast<PlanOf*>(this)->find_number(name)) {
+    Array array;
+    array.f64 = {*number};  // whatever the precision: counts must be exact
+    array.dims = {1};
+    return array;
+  }
+  Cell cell;
+  if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
+  if (!graph_.bound()) unknown(name);
+  const auto batch_major = [](const real* data, const Extent& extent) {
+    Array array;
+    values_of<real>(array).resize(size_t(extent.size()));
+    scatter(values_of<real>(array).data(), data, extent);
+    array.dims = extent.dims;
+    array.dims.insert(array.dims.begin(), extent.rows);
+    return array;
+  };
+  for (const Value<real>& value : graph_.values()) {
+    if (value.name == name) return batch_major(value.data, value.extent);
+  }
+  for (const MaskValue<real>& mask : graph_.masks()) {
+    if (mask.name != name) continue;
+    Array array = batch_major(mask.data, {mask.rows, {mask.steps, 1}});
+    array.dims.pop_back();
+    return array;
+  }
+  if (const Place* place = graph_.saved_place(name)) return copy<real>(graph_.saved_at(*place), place->dims);
+  unknown(name);
+}
+
+template <typename real>
+void PlanOf<real>::write(const std::string& name, const Array& array) {
+  const auto check_shape = [&](const Dims& dims) {
+    if (array.dims == dims && (array.f32.size() + array.f64.size()) == size_t(count(dims))) return;
+    const bool turned = array.dims.size() == 2 && dims.size() == 2 && array.dims[0] == dims[1] && array.dims[1] == dims[0];
+    fail(Code::kShape, name, "shape", to_string(dims), to_string(array.dims), turned ? "Transposed?" : "");
+  };
+  if (double* number = find_number(name)) {
+    check_shape({1});
+    *number = array.f64.empty() ? double(array.f32[0]) : array.f64[0];
+    return;
+  }
+  std::string stem = name;
+  const int index = cut_index(stem);
+  if (index >= 0 && index < update_.moments() && params_.find(stem) >= 0 && params_.learning() > 0) {
+    update_.prepare(params_);  // moments may be written before the first step
+  }
+  Cell cell;
+  if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
+  check_shape(cell.dims);
+  if (array.f32.empty()) {
+    std::transform(array.f64.begin(), array.f64.end(), cell.data, [](double v) { return static_cast<real>(v); });
+  } else {
+    std::copy(array.f32.begin(), array.f32.end(), cell.data);
+  }
+  if (params_.find(name) >= 0) graph_.params_changed();
+  if (cut(stem, kCarry)) graph_.carry_written();
+}
+
+template <typename real>
+void PlanOf<real>::set(const std::string& key, double value) {
+  if (key == "seed" || key == "step") {
+    if (!(value >= 0 && value <= 9007199254740992.0)) fail(Code::kOption, "plan", key, "a whole number from 0", std::to_string(value));
+    (key == "seed" ? seed_ : step_) = value;
+    return;
+  }
+  if (!std::isfinite(value)) fail(Code::kOption, "optimizer", key, "a finite number", std::to_string(value));
+  if (!update_.set(key, value)) {
+    throw Error(Code::kUnknownName, "plan", "there is no setting named '" + key + "'.");
+  }
+}
+
+template <typename real>
+std::vector<std::string> PlanOf<real>::names() const {
+  std::vector<std::string> names;
+  for (const Param& p : params_.list()) {
+    names.push_back(p.path);
+    if (!p.trainable) continue;
+    if (params_.has_grad(p)) names.push_back(p.path + kGrad);
+    for (int i = 0; update_.has_moments() && i < update_.moments(); i++) names.push_back(p.path + ":" + std::to_string(i));
+  }
+  for (const Place& place : graph_.carry().places()) names.push_back(place.name + kCarry);
+  if (update_.trains()) names.insert(names.end(), {"optimizer/iterations", "optimizer/m_schedule"});
+  names.insert(names.end(), {"random/seed", "random/step"});
+  if (!graph_.bound()) return names;
+  for (const Value<real>& value : graph_.values()) names.push_back(value.name);
+  for (const MaskValue<real>& mask : graph_.masks()) names.push_back(mask.name);
+  for (const Place& place : graph_.saved().places()) names.push_back(place.name);
+  return names;
+}
+
+#define HS_INSTANTIATE(real)                                             \
+  template Array PlanOf<real>::read(const std::string&) const;           \
+  template void PlanOf<real>::write(const std::string&, const Array&);   \
+  template void PlanOf<real>::set(const std::string&, double);           \
+  template std::vector<std::string> PlanOf<real>::names() const;         \
+  template bool PlanOf<real>::find_tensor(const std::string&, Cell&) const; \
+  template double* PlanOf<real>::find_number(const std::string&);
+HS_INSTANTIATE(float)
+HS_INSTANTIATE(double)
+#undef HS_INSTANTIATE
+
+}  // namespace hs

@@ -1,0 +1,48 @@
+#include "plan/batch.h"
+
+#include <algorithm>
+
+#include "plan/chunks.h"
+
+namespace hs {
+namespace {
+
+// fn(b) for every row b, in fixed groups over the threads when there is enough to move.
+template <typename Fn>
+void each_sample(const Extent& extent, const Fn& fn) {
+  const int64_t each = std::max<int64_t>(1, count(extent.dims));
+  const int64_t group = std::max<int64_t>(1, kChunk / each);
+  each_tile((extent.rows + group - 1) / group, [&](int64_t i) {
+    for (int64_t b = i * group; b < std::min(extent.rows, (i + 1) * group); b++) fn(b);
+  });
+}
+
+}  // namespace
+
+template <typename real>
+void gather(real* x_tb, const real* x_bt, const Extent& to, const int32_t* order, int64_t first) {
+  const int64_t sample = count(to.dims), T = to.steps(), B = to.rows;
+  const int64_t step = T > 0 ? sample / T : 0;
+  each_sample(to, [&](int64_t b) {
+    const real* from = x_bt + (order ? static_cast<int64_t>(order[b]) : first + b) * sample;  // [T, ...]
+    for (int64_t t = 0; t < T; t++) std::copy_n(from + t * step, step, x_tb + (t * B + b) * step);
+  });
+}
+
+template <typename real>
+void scatter(real* y_bt, const real* y_tb, const Extent& from) {
+  const int64_t sample = count(from.dims), T = from.steps(), B = from.rows;
+  const int64_t step = T > 0 ? sample / T : 0;
+  each_sample(from, [&](int64_t b) {
+    for (int64_t t = 0; t < T; t++) std::copy_n(y_tb + (t * B + b) * step, step, y_bt + b * sample + t * step);
+  });
+}
+
+#define HS_INSTANTIATE(real)                                                                  \
+  template void gather<real>(real*, const real*, const Extent&, const int32_t*, int64_t); \
+  template void scatter<real>(real*, const real*, const Extent&);
+HS_INSTANTIATE(float)
+HS_INSTANTIATE(double)
+#undef HS_INSTANTIATE
+
+}  // namespace hs

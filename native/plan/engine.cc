@@ -1,0 +1,143 @@
+#include "plan/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <system_error>
+#include <thread>
+
+#include "base/error.h"
+#include "base/float_mode.h"
+#include "base/parallel.h"
+
+namespace hs {
+namespace {
+
+constexpr double kSliceMs = 10;  // another job waits this long plus one batch at most
+
+double now_ms() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void stop_at_exit() { Engine::get().stop(500); }
+
+}  // namespace
+
+Engine& Engine::get() {
+  static Engine* const engine = new Engine;  // never destroyed: the thread outlives static destruction
+  return *engine;
+}
+
+void Engine::submit(std::shared_ptr<Job> job) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!started_) {
+    try {
+      std::thread([this] { loop(); }).detach();
+    } catch (const std::system_error&) {
+      throw Error(Code::kInternal, "engine", "the compute thread could not be started: the system allows no more threads.");
+    }
+    started_ = true;
+    std::atexit(stop_at_exit);
+  }
+  queue_.push_back(std::move(job));
+  wake_.notify_one();
+}
+
+void Engine::drop(const void* owner) {
+  std::deque<std::shared_ptr<Job>> gone;  // destroyed after the lock is released
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto mine = [&](const std::shared_ptr<Job>& job) { return job->owner == owner; };
+  std::copy_if(queue_.begin(), queue_.end(), std::back_inserter(gone), mine);
+  queue_.erase(std::remove_if(queue_.begin(), queue_.end(), mine), queue_.end());
+  if (running_ && mine(running_)) {
+    running_->cancelled = true;
+    dropped_ = true;
+    idle_.wait(lock, [&] { return !running_ || running_->owner != owner || stopped_; });
+  }
+  lock.unlock();
+}
+
+void Engine::stop(int wait_ms) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  stopped_ = true;
+  if (running_) running_->cancelled = true;
+  idle_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return !running_; });
+}
+
+void Engine::loop() {
+  FlushDenormals flush;
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return !queue_.empty() && !stopped_; });
+    running_ = std::move(queue_.front());
+    queue_.pop_front();
+    dropped_ = false;
+    lock.unlock();
+
+    bool done = false;
+    std::exception_ptr error;
+    try {
+      HoldThreads hold;  // setThreads() takes effect between two slices
+      done = running_->step();
+    } catch (...) {
+      done = true;
+      error = std::current_exception();
+    }
+
+    lock.lock();
+    const bool report = done && !dropped_ && !stopped_;
+    if (report) {
+      lock.unlock();
+      running_->finished(error);
+      lock.lock();
+    }
+    std::shared_ptr<Job> last = std::move(running_);
+    running_ = nullptr;
+    if (!done && !dropped_) queue_.push_back(last);
+    idle_.notify_all();
+    lock.unlock();
+    last.reset();  // may free a plan
+    error = nullptr;
+    lock.lock();
+  }
+}
+
+RunJob::RunJob(std::shared_ptr<Plan> plan, RunRequest request)
+    : plan_(std::move(plan)), request_(std::move(request)), max_ms_(request_.max_ms), max_batches_(request_.max_batches) {}
+
+bool RunJob::step() {
+  if (spent_from_ < 0) spent_from_ = now_ms();
+  double left = -1;
+  if (max_ms_ >= 0) left = std::max(0.0, max_ms_ - (now_ms() - spent_from_));
+  request_.max_ms = left < 0 ? kSliceMs : std::min(left, kSliceMs);
+  if (max_batches_ >= 0) request_.max_batches = max_batches_ - result.batches;
+  RunResult slice = plan_->run(request_, cancelled);
+
+  request_.from += slice.samples;
+  if (slice.bad_batch >= 0 && result.bad_batch < 0) {
+    result.bad_batch = result.batches + slice.bad_batch;
+    result.bad_layer = slice.bad_layer;
+  }
+  result.bad_batches += slice.bad_batches;
+  result.batches += slice.batches;
+  result.samples += slice.samples;
+  if (result.sums.empty()) result.sums.assign(slice.sums.size(), 0.0);
+  for (size_t i = 0; i < slice.sums.size(); i++) result.sums[i] += slice.sums[i];
+  if (!slice.last.empty()) result.last = std::move(slice.last);
+  if (!slice.outputs.dims.empty()) {
+    if (result.outputs.dims.empty()) {
+      result.outputs = std::move(slice.outputs);
+    } else {
+      Array &to = result.outputs, &from = slice.outputs;
+      to.f32.insert(to.f32.end(), from.f32.begin(), from.f32.end());
+      to.f64.insert(to.f64.end(), from.f64.begin(), from.f64.end());
+      to.dims[0] += from.dims[0];
+    }
+  }
+  const int64_t total = request_.order.empty() ? request_.data->samples : static_cast<int64_t>(request_.order.size());
+  if (cancelled || request_.from >= total || slice.batches == 0) return true;
+  if (max_batches_ >= 0 && result.batches >= max_batches_) return true;
+  return max_ms_ >= 0 && now_ms() - spent_from_ >= max_ms_;
+}
+
+}  // namespace hs

@@ -1,0 +1,235 @@
+// Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is bind.cc's business.
+#include "plan/graph.h"
+
+#include <unordered_map>
+
+#include "registry.inc"
+
+namespace hs {
+
+#define HS_DECLARE(name) \
+  template <typename real>  \
+  std::unique_ptr<Layer<real>> make_##name(const Config& options);
+HS_LAYERS(HS_DECLARE)
+#undef HS_DECLARE
+
+namespace {
+
+template <typename real>
+LayerFactory<real> factory(const std::string& op) {
+#define HS_ENTRY(name) {#name, &make_##name<real>},
+  static const auto* const table = new std::unordered_map<std::string, LayerFactory<real>>{HS_LAYERS(HS_ENTRY)};
+#undef HS_ENTRY
+  const auto it = table->find(op);
+  return it == table->end() ? nullptr : it->second;
+}
+
+}  // namespace
+
+template <typename real>
+int Graph<real>::value_named(const std::string& name, const std::string& where) const {
+  for (size_t i = 0; i < values_.size(); i++) {
+    if (values_[i].name == name) return static_cast<int>(i);
+  }
+  fail(Code::kInternal, where, "a value it reads", "made before", "'" + name + "'");
+}
+
+template <typename real>
+int Graph<real>::mask_named(const std::string& name, const std::string& where) const {
+  for (size_t i = 0; i < masks_.size(); i++) {
+    if (masks_[i].name == name) return static_cast<int>(i);
+  }
+  fail(Code::kInternal, where, "a mask it reads", "made before", "'" + name + "'");
+}
+
+template <typename real>
+Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* k) : k_(k), params_(&params) {
+  for (const Config& input : spec.at("inputs").list) {
+    Value<real> value;
+    value.name = input.str("name");
+    value.declared = input.dims("dims");
+    values_.push_back(std::move(value));
+  }
+  inputs_ = static_cast<int>(values_.size());
+  if (inputs_ == 0) fail(Code::kInternal, "spec", "inputs", "at least one", "none");
+  std::vector<char> learns;
+  for (const Config& op : spec.at("ops").list) add_op(op, learns);
+  output_ = value_named(spec.str("output"), "spec");
+  if (spec.has("outputMask")) output_mask_ = mask_named(spec.str("outputMask"), "spec");
+  params.allocate(learns);
+  has_loss_ = spec.has("loss");
+  plan_backward();
+}
+
+template <typename real>
+void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
+  const std::string& kind = spec.str("op");
+  const std::string& name = spec.str("layer");
+  const LayerFactory<real> make = factory<real>(kind);
+  if (!make) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
+  Op<real> op;
+  static const Config* const none = new Config;
+  op.layer = make(spec.has("options") ? spec.at("options") : *none);
+  op.layer->name = name;
+  op.layer->class_name = spec.str("className", kind);
+  op.layer->stream = static_cast<uint32_t>(ops_.size());
+  const std::string where = op.layer->where();
+  for (const std::string& input : spec.strings("inputs")) op.inputs.push_back(value_named(input, where));
+  if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
+  if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
+  if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
+
+  bool trainable = false;
+  if (spec.has("params")) {
+    for (const Config& param : spec.at("params").list) {
+      op.params.push_back(params_->add(name, param));
+      trainable = trainable || (*params_)[op.params.back()].trainable;
+    }
+  }
+  op.layer->trainable = trainable;
+  learns.insert(learns.end(), op.params.size(), trainable ? 1 : 0);
+
+  const int index = static_cast<int>(ops_.size());
+  Value<real> output;
+  output.name = spec.str("output");
+  output.producer = index;
+  for (const Value<real>& other : values_) {
+    if (other.name == output.name) fail(Code::kInternal, where, "the name of its output", "unique", "'" + output.name + "' again");
+  }
+  op.output = static_cast<int>(values_.size());
+  values_.push_back(std::move(output));
+  if (spec.has("maskOut")) {
+    MaskValue<real> mask;
+    mask.name = spec.str("maskOut");
+    mask.producer = index;
+    op.mask_out = static_cast<int>(masks_.size());
+    masks_.push_back(std::move(mask));
+  }
+  ops_.push_back(std::move(op));
+}
+
+// An op goes backward if a gradient reaches its output (from the loss, or from an activity penalty on the way) and if
+// something trainable lies in it or below it.
+template <typename real>
+void Graph<real>::plan_backward() {
+  wants_.assign(values_.size(), 0);
+  for (Op<real>& op : ops_) {
+    bool wants = op.layer->trainable;
+    for (int input : op.inputs) wants = wants || wants_[size_t(input)];
+    wants_[size_t(op.output)] = wants;
+  }
+  std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
+  reached[size_t(output_)] = written[size_t(output_)] = has_loss_;
+  for (size_t i = ops_.size(); i-- > 0;) {
+    Op<real>& op = ops_[i];
+    const size_t out = size_t(op.output);
+    op.seeds = op.activity.any() && !written[out];
+    op.backward = wants_[out] && (reached[out] || op.activity.any());
+    if (op.backward) {
+      for (int input : op.inputs) {
+        if (wants_[size_t(input)]) reached[size_t(input)] = written[size_t(input)] = 1;
+      }
+    } else if (op.layer->trainable) {
+      unreached_.insert(unreached_.end(), op.params.begin(), op.params.end());
+    }
+  }
+  for (size_t v = 0; v < values_.size(); v++) {
+    const bool made = values_[v].producer >= 0 && ops_[size_t(values_[v].producer)].backward;
+    wants_[v] = wants_[v] && made;
+    values_wanting_ += wants_[v];
+  }
+}
+
+template <typename real>
+void Graph<real>::forward(bool training, DropoutKey key) {
+  for (Op<real>& op : ops_) {
+    op.pass.training = training;
+    op.pass.backward_follows = backward_;
+    op.pass.repack = op.fresh;
+    op.pass.dropout = key;
+    op.layer->forward(op.pass);
+  }
+}
+
+template <typename real>
+void Graph<real>::backward() {
+  for (int p : unreached_) k_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
+  for (size_t i = ops_.size(); i-- > 0;) {
+    Op<real>& op = ops_[i];
+    if (!op.backward) continue;
+    Value<real>& out = values_[size_t(op.output)];
+    if (op.seeds) k_->fill(out.grad, 0, out.extent.size());
+    if (op.activity.any()) penalize(op.activity, out.data, out.grad, {out.extent.size()}, k_);
+    op.layer->backward(op.pass);
+    for (size_t j = 0; j < op.inputs.size(); j++) {
+      if (op.add_to[j]) k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
+    }
+  }
+}
+
+template <typename real>
+double Graph<real>::activity_penalty() const {
+  double sum = 0;
+  for (const Op<real>& op : ops_) {
+    const Value<real>& out = values_[size_t(op.output)];
+    if (op.activity.any()) sum += penalize<real>(op.activity, out.data, nullptr, {out.extent.size()}, k_);
+  }
+  return sum;
+}
+
+template <typename real>
+std::string Graph<real>::first_not_finite() const {
+  for (const Value<real>& value : values_) {
+    if (k_->all_finite(value.data, value.extent.size())) continue;
+    return value.producer < 0 ? value.name : ops_[size_t(value.producer)].layer->name;
+  }
+  return "";
+}
+
+template <typename real>
+const std::string& Graph<real>::layer_of(int param) const {
+  for (const Op<real>& op : ops_) {
+    for (int p : op.params) {
+      if (p == param) return op.layer->name;
+    }
+  }
+  return (*params_)[param].path;
+}
+
+template <typename real>
+void Graph<real>::commit() {
+  for (Op<real>& op : ops_) op.layer->commit(op.pass);
+  carry_live_ = carry_live_ || carry_.total() > 0;
+}
+
+template <typename real>
+void Graph<real>::packed_are_current() {
+  for (Op<real>& op : ops_) op.fresh = false;
+}
+
+template <typename real>
+void Graph<real>::params_changed() {
+  for (Op<real>& op : ops_) op.fresh = true;
+}
+
+template <typename real>
+void Graph<real>::trained() {
+  for (Op<real>& op : ops_) op.fresh = op.layer->trainable;
+}
+
+template <typename real>
+void Graph<real>::reset_states() {
+  carry_block_.zero();
+  carry_live_ = false;
+}
+
+template <typename real>
+int64_t Graph<real>::bytes() const {
+  return saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() + packed_block_.bytes() + scratch_block_.bytes() +
+         grad_block_.bytes();
+}
+
+template class Graph<float>;
+template class Graph<double>;
+
+}  // namespace hs

@@ -1,0 +1,127 @@
+// The ops of a model over named values: their memory at one extent, one pass forward, one pass back.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "layers/layer.h"
+#include "plan/params.h"
+
+namespace hs {
+
+// A slot: `rows` samples of some shape, made by one op (or coming from outside), read by any number.
+template <typename real>
+struct Value {
+  std::string name;
+  Dims declared;      // inputs only: without the batch axis, -1 where unknown
+  int producer = -1;  // op, or -1: an input
+  // at the extent bound last
+  Extent extent;
+  real* data = nullptr;
+  real* grad = nullptr;  // nullptr: none needed
+};
+
+template <typename real>
+struct MaskValue {
+  std::string name;
+  int producer = -1;
+  int64_t steps = 0, rows = 0;
+  real* data = nullptr;  // [T, B]
+};
+
+template <typename real>
+struct Op {
+  std::unique_ptr<Layer<real>> layer;
+  std::vector<int> inputs;
+  int output = -1;
+  int mask = -1, mask_out = -1;  // indices of masks
+  std::vector<int> params;
+  Penalty activity;         // of the output
+  bool backward = false;    // something trainable lies here or below, and a gradient reaches the output
+  bool seeds = false;       // nothing else writes the output's gradient before the activity penalty adds to it
+  bool fresh = true;        // parameters have changed since the packed tensors were filled
+  Pass<real> pass;
+  std::vector<real*> add_to;  // per input: where dx is to be added when another consumer has written it already; else nullptr
+};
+
+template <typename real>
+class Graph {
+ public:
+  // spec: lib/spec.ts. Adds the parameters of all ops to params and allocates them.
+  Graph(const Config& spec, Params<real>& params, const Table<real>* k);
+
+  int inputs() const { return inputs_; }
+  const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
+  Value<real>& output() { return values_[static_cast<size_t>(output_)]; }
+  const Value<real>& output() const { return values_[static_cast<size_t>(output_)]; }
+  const MaskValue<real>* output_mask() const { return output_mask_ < 0 ? nullptr : &masks_[static_cast<size_t>(output_mask_)]; }
+  bool learns() const { return values_wanting_ > 0; }  // there is something trainable below the output
+
+  // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at all where they are the
+  // ones bound last. Keeps carry; ERR_SHAPE when states are kept for another batch size.
+  void bind(const std::vector<Extent>& inputs, bool backward);
+  bool bound() const { return bound_; }
+  bool bound_backward() const { return backward_; }
+
+  void forward(bool training, DropoutKey key);
+  void backward();                       // the output's grad has been written
+  double activity_penalty() const;       // of the values of the last forward
+  std::string first_not_finite() const;  // input or layer whose values are not, or ""
+  const std::string& layer_of(int param) const;
+
+  void commit();                 // states of stateful layers become those of this batch
+  void packed_are_current();     // a whole step has run: packed tensors are filled
+  void params_changed();         // all of them: weights were written
+  void trained();                // the trainable ones
+  void reset_states();
+  int64_t bytes() const;
+
+  // For Plan::read: places of saved tensors and carry, by "layer/name".
+  const Place* saved_place(const std::string& path) const { return bound_ ? saved_.find(path) : nullptr; }
+  const Place* carry_place(const std::string& path) const { return carry_.find(path); }
+  real* saved_at(const Place& p) const { return saved_block_.data() + p.offset; }
+  real* carry_at(const Place& p) const { return carry_block_.data() + p.offset; }
+  const Layout& saved() const { return saved_; }
+  const Layout& carry() const { return carry_; }
+  const std::vector<Value<real>>& values() const { return values_; }
+  const std::vector<MaskValue<real>>& masks() const { return masks_; }
+  void carry_written() { carry_live_ = true; }
+
+ private:
+  class Binder;
+  void add_op(const Config& spec, std::vector<char>& learns);
+  int value_named(const std::string& name, const std::string& where) const;
+  int mask_named(const std::string& name, const std::string& where) const;
+  void plan_backward();
+  void lay_out(bool backward, Layout& carry, Layout& packed);
+  void place_gradients();
+  void keep_carry(const Layout& carry);
+  void point();
+
+  const Table<real>* k_;
+  Params<real>* params_;
+  std::vector<Value<real>> values_;
+  std::vector<MaskValue<real>> masks_;
+  std::vector<Op<real>> ops_;
+  int inputs_ = 0, output_ = -1, output_mask_ = -1, values_wanting_ = 0;
+  bool has_loss_ = false;
+  std::vector<char> wants_;     // per value: a gradient is needed
+  std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
+
+  // at the extent bound last
+  bool bound_ = false, backward_ = false;
+  int threads_ = 0;
+  std::vector<Extent> bound_inputs_;
+  Layout saved_, slots_, carry_, packed_;
+  int64_t scratch_ = 0;
+  Overlay gradients_;
+  std::vector<int64_t> slot_offset_, mask_offset_, grad_offset_;  // per value, mask, value; -1: none
+  std::vector<std::vector<int64_t>> extra_offset_;                // per op and input: gradient to be added, -1: written directly
+  std::vector<int64_t> saved_offset_;                             // per value: it lies in `saved`; -1: it does not
+  std::vector<char> is_input_;                                    // per value: it is its op's first input, seen differently
+  Block<real> saved_block_, slot_block_, carry_block_, packed_block_, scratch_block_, grad_block_;
+  bool carry_live_ = false;  // states are worth keeping
+};
+
+}  // namespace hs

@@ -1,0 +1,49 @@
+// The loss of one output and its gradient, and the metrics beside it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "objectives/objective.h"
+#include "plan/graph.h"
+#include "plan/plan.h"
+
+namespace hs {
+
+template <typename real>
+class Loss {
+ public:
+  // names of spec.loss and spec.metrics; temporal: weights are [N, T]. Throws Error(kUnknownName).
+  Loss(const Config& spec, const Table<real>* k);
+
+  bool present() const { return objective_ != nullptr; }
+  int logs() const { return 1 + static_cast<int>(metrics_.size()); }  // loss, then metrics
+
+  // Lays out memory for outputs of this extent. Throws Error(kShape) when targets or weights do not fit it.
+  void bind(const Graph<real>& graph, const DataSet& data);
+  // Labels of a sparse objective must be classes. Throws Error(kOption).
+  void check_labels(const DataSet& data, int64_t K) const;
+  // Targets and weights of one batch; order as in gather().
+  void load(const DataSet& data, const int32_t* order, int64_t first);
+  double value(const Graph<real>& graph);                  // without penalties
+  void gradient(const Graph<real>& graph, real* dp);       // after value()
+  void metrics(const Graph<real>& graph, double* values);  // metrics_.size() of them
+  int64_t bytes() const { return block_.bytes(); }
+
+ private:
+  const Table<real>* k_;
+  const Objective<real>* objective_ = nullptr;
+  std::vector<const Metric<real>*> metrics_;
+  bool temporal_ = false;
+
+  // at the extent bound last; R rows of the last axis, in the order of the output
+  Extent target_extent_, weight_extent_;
+  int64_t R_ = 0, K_ = 0, Ky_ = 0;
+  bool weighted_ = false;
+  Layout layout_;
+  int64_t y_ = 0, weights_ = 0, coef_ = 0, score_ = 0;  // offsets
+  Block<real> block_;
+  real* at(int64_t offset) const { return block_.data() + offset; }
+};
+
+}  // namespace hs

@@ -1,0 +1,85 @@
+#include "plan/params.h"
+
+#include "base/error.h"
+#include "plan/chunks.h"
+
+namespace hs {
+
+template <typename real>
+int Params<real>::add(const std::string& layer, const Config& config) {
+  Param p;
+  p.name = config.str("name");
+  p.path = layer + "/" + p.name;
+  p.dims = config.dims("dims");
+  p.size = checked_count(p.dims, p.path);
+  p.trainable = config.on("trainable", true);
+  if (p.dims.empty()) fail(Code::kInternal, p.path, "a parameter", "at least of one axis", "[]");
+  p.penalty = Penalty::from(config.has("penalty") ? &config.at("penalty") : nullptr);
+  p.constraint = Constraint::from(config.has("constraint") ? &config.at("constraint") : nullptr, p.dims, p.path);
+  if (p.penalty.eigenvalue != 0 && p.dims.size() != 2) {
+    fail(Code::kOption, p.path, "a parameter with an eigenvalue regularizer", "a matrix", to_string(p.dims));
+  }
+  const int index = static_cast<int>(list_.size());
+  if (!by_path_.emplace(p.path, index).second) fail(Code::kInternal, p.path, "the name of a parameter", "unique", "a second one");
+  list_.push_back(std::move(p));
+  return index;
+}
+
+template <typename real>
+void Params<real>::allocate(const std::vector<char>& learns) {
+  total_ = 0;
+  for (const bool wanted : {true, false}) {
+    for (size_t i = 0; i < list_.size(); i++) {
+      if (bool(learns[i]) != wanted) continue;
+      list_[i].offset = total_;
+      total_ += aligned(list_[i].size);
+    }
+    if (wanted) learning_ = total_;
+  }
+  values_.reserve(total_);
+  values_.zero();
+}
+
+template <typename real>
+void Params<real>::need_gradients() {
+  if (grads_.size() >= learning_) return;
+  grads_.reserve(learning_);
+  grads_.zero();
+}
+
+template <typename real>
+int Params<real>::find(const std::string& path) const {
+  const auto it = by_path_.find(path);
+  return it == by_path_.end() ? -1 : it->second;
+}
+
+template <typename real>
+double Params<real>::penalties(bool gradients, const Table<real>* k) const {
+  double sum = 0;
+  for (const Param& p : list_) {
+    if (!p.penalty.any()) continue;
+    sum += penalize(p.penalty, value(p), gradients && p.trainable ? grad(p) : nullptr, p.dims, k);
+  }
+  return sum;
+}
+
+template <typename real>
+bool Params<real>::gradients_finite(const Table<real>* k, int* first_bad) const {
+  // From the end, as gradients are made: the first one found is where it began.
+  for (size_t i = list_.size(); i-- > 0;) {
+    const Param& p = list_[i];
+    if (!p.trainable) continue;
+    const double bad = sum_chunks(p.size, [&](int64_t begin, int64_t end) {
+      return k->all_finite(grad(p) + begin, end - begin) ? 0.0 : 1.0;
+    });
+    if (bad == 0) continue;
+    *first_bad = static_cast<int>(i);
+    return false;
+  }
+  return true;
+}
+
+template class Params<float>;
+template class Params<double>;
+
+}  // namespace hs

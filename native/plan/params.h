@@ -1,0 +1,55 @@
+// The parameters of a model: where they lie, what they are called, what is asked of them. Their places never move, so they
+// can be written before any data come and survive every change of batch size.
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/arena.h"
+#include "kernels/table.h"
+#include "plan/penalties.h"
+
+namespace hs {
+
+struct Param {
+  std::string path;  // "lstm_1/W"
+  std::string name;  // "W"
+  Dims dims;
+  int64_t offset = 0, size = 0;  // in params and grads, in elements
+  bool trainable = true;
+  Penalty penalty;
+  Constraint constraint;
+};
+
+// Trainable layers' parameters lie first: gradients and moments need room for those alone.
+template <typename real>
+class Params {
+ public:
+  // config: ParamSpec of lib/spec.ts. learns: a layer with at least one trainable parameter (its gradients are written whole).
+  int add(const std::string& layer, const Config& config);
+  void allocate(const std::vector<char>& learns);  // learns[i]: parameter i belongs to such a layer. Params become zero.
+  void need_gradients();                           // allocates grads, at the first backward pass
+
+  const Param& operator[](int i) const { return list_[static_cast<size_t>(i)]; }
+  const std::vector<Param>& list() const { return list_; }
+  int find(const std::string& path) const;  // index, or -1
+
+  real* values() const { return values_.data(); }
+  real* grads() const { return grads_.data(); }
+  real* value(const Param& p) const { return values_.data() + p.offset; }
+  real* grad(const Param& p) const { return grads_.data() + p.offset; }
+  bool has_grad(const Param& p) const { return grads_.data() && p.offset < learning_; }
+  int64_t learning() const { return learning_; }  // elements that have gradients and moments
+  int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
+
+  double penalties(bool gradients, const Table<real>* k) const;  // their sum; gradients: added to grads of trainable ones
+  bool gradients_finite(const Table<real>* k, int* first_bad) const;
+
+ private:
+  std::vector<Param> list_;
+  std::unordered_map<std::string, int> by_path_;
+  Block<real> values_, grads_;
+  int64_t total_ = 0, learning_ = 0;
+};
+
+}  // namespace hs

@@ -1,0 +1,199 @@
+// Runs: batch after batch of one request. A training step, top to bottom:
+//   gather -> forward -> loss, penalties -> backward -> penalties' gradients -> finite? -> clip, update, constrain -> commit states
+// Until "finite?" nothing that outlives the batch has been touched, so a batch that fails or is not finite leaves no trace.
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "plan/batch.h"
+#include "plan/plan_of.h"
+#include "plan/values.h"
+
+namespace hs {
+
+template <typename real>
+void PlanOf<real>::check(const DataSet& data) const {
+  if (static_cast<int>(data.x.size()) != graph_.inputs()) {
+    fail(Code::kShape, "input", "the number of arrays", std::to_string(graph_.inputs()), std::to_string(data.x.size()));
+  }
+  for (size_t i = 0; i < data.x.size(); i++) {
+    const Value<real>& input = graph_.input(static_cast<int>(i));
+    const Dims& got = data.x[i].dims;
+    Dims wanted = input.declared;
+    wanted.insert(wanted.begin(), -1);
+    bool fits = got.size() == wanted.size();
+    for (size_t d = 0; fits && d < got.size(); d++) fits = got[d] >= 1 && (wanted[d] < 0 || wanted[d] == got[d]);
+    if (!fits) fail(Code::kShape, input.name, "shape", to_string(wanted) + " with no extent of 0", to_string(got));
+    if (got[0] != data.samples) {
+      fail(Code::kShape, input.name, "the number of samples", std::to_string(data.samples), std::to_string(got[0]));
+    }
+    if (static_cast<int64_t>(values_of<real>(data.x[i]).size()) != count(got)) {
+      fail(Code::kInternal, input.name, "data", float64() ? "float64" : "float32", "another precision or length");
+    }
+  }
+  for (const Array* array : {&data.y, &data.weights}) {
+    if (array->dims.empty()) continue;
+    const std::string where = array == &data.y ? "targets" : "sample weights";
+    if (array->dims[0] != data.samples) {
+      fail(Code::kShape, where, "the number of samples", std::to_string(data.samples), std::to_string(array->dims[0]));
+    }
+    if (static_cast<int64_t>(values_of<real>(*array).size()) != count(array->dims)) {
+      fail(Code::kInternal, where, "data", float64() ? "float64" : "float32", "another precision or length");
+    }
+  }
+}
+
+template <typename real>
+void PlanOf<real>::check_request(const RunRequest& r) const {
+  if (!r.data) fail(Code::kInternal, "run", "data", "given", "nothing");
+  check(*r.data);
+  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
+  if ((learns || r.mode == Mode::kTest) && !loss_.present()) {
+    throw Error(Code::kNotCompiled, "run", "the model must be compiled with a loss before it is trained or tested.");
+  }
+  if (r.mode == Mode::kTrain && !update_.trains()) {
+    throw Error(Code::kNotCompiled, "run", "the model must be compiled with an optimizer before it is trained.");
+  }
+  if (r.batch_size < 1) fail(Code::kOption, "run", "batchSize", "at least 1", std::to_string(r.batch_size));
+  const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+  if (r.from < 0 || r.from > total) {
+    fail(Code::kOption, "run", "from", "a position from 0 to " + std::to_string(total), std::to_string(r.from));
+  }
+}
+
+template <typename real>
+void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
+  std::vector<Extent> inputs;
+  for (const Array& x : r.data->x) inputs.push_back({rows, Dims(x.dims.begin() + 1, x.dims.end())});
+  const bool backward = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
+  graph_.bind(inputs, backward);
+  if (r.mode == Mode::kPredict) return;
+  loss_.bind(graph_, *r.data);
+  if (r.mode == Mode::kTrain) update_.prepare(params_);
+}
+
+template <typename real>
+void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
+  for (int i = 0; batch.order && i < batch.rows; i++) {
+    const int32_t index = batch.order[i];
+    if (index < 0 || index >= data.samples) {
+      fail(Code::kOption, "run", "an index of order", "from 0 to " + std::to_string(data.samples - 1), std::to_string(index));
+    }
+  }
+  for (int i = 0; i < graph_.inputs(); i++) {
+    const Value<real>& input = graph_.input(i);
+    gather(input.data, values_of<real>(data.x[size_t(i)]).data(), input.extent, batch.order, batch.first);
+  }
+}
+
+template <typename real>
+RunResult PlanOf<real>::run(const RunRequest& r, const std::atomic<bool>& cancelled) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  check_request(r);
+  RunResult result;
+  const bool logs = r.mode != Mode::kPredict;
+  if (logs) result.sums.assign(size_t(loss_.logs()), 0.0);
+  const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+  int64_t position = r.from;
+  while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
+    const int64_t rows = std::min(r.batch_size, total - position);
+    bind(r, rows);
+    if (logs && labels_seen_.lock() != r.data) {
+      loss_.check_labels(*r.data, graph_.output().extent.last());
+      labels_seen_ = r.data;
+    }
+    one_batch(r, {position, rows, r.order.empty() ? nullptr : r.order.data() + position}, result);
+    position += rows;
+    result.batches++;
+    result.samples += rows;
+    if (r.max_ms >= 0 && std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms) break;
+  }
+  return result;
+}
+
+template <typename real>
+void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
+  gather_inputs(*r.data, batch);
+  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
+  if (r.mode != Mode::kPredict) loss_.load(*r.data, batch.order, batch.first);
+  const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
+  graph_.forward(learns, key);
+  if (r.mode == Mode::kPredict) {
+    keep_outputs(result);
+    graph_.packed_are_current();
+    graph_.commit();
+    return;
+  }
+  const double loss = loss_.value(graph_) + params_.penalties(false, &k_) + graph_.activity_penalty();
+  result.last.resize(size_t(loss_.logs()));
+  result.last[0] = loss;
+  loss_.metrics(graph_, result.last.data() + 1);
+
+  std::string bad_layer;
+  if (learns) {
+    if (!learn(r, loss, bad_layer)) graph_.params_changed();  // backward may not have filled its packed tensors
+    if (r.mode == Mode::kTrain) step_ += 1;                   // also past a bad batch: the next one draws other numbers
+  } else {
+    graph_.packed_are_current();
+    graph_.commit();
+    if (!std::isfinite(loss)) bad_layer = graph_.first_not_finite();
+    if (!std::isfinite(loss) && bad_layer.empty()) bad_layer = "loss";
+  }
+  for (size_t i = 0; i < result.last.size(); i++) result.sums[i] += result.last[i] * double(batch.rows);
+  if (bad_layer.empty()) return;
+  if (result.bad_batch < 0) {
+    result.bad_batch = result.batches;
+    result.bad_layer = bad_layer;
+  }
+  result.bad_batches++;
+}
+
+template <typename real>
+bool PlanOf<real>::learn(const RunRequest& r, double loss, std::string& bad_layer) {
+  const auto blame = [&](const std::string& otherwise) {
+    bad_layer = graph_.first_not_finite();
+    if (bad_layer.empty()) bad_layer = otherwise;
+    return false;
+  };
+  if (!std::isfinite(loss) && r.mode == Mode::kTrain) return blame("loss");
+  if (graph_.learns()) {
+    if (graph_.output().grad) loss_.gradient(graph_, graph_.output().grad);
+    graph_.backward();
+    params_.penalties(true, &k_);
+  }
+  int bad_param = -1;
+  if (!std::isfinite(loss)) return blame("loss");
+  if (!params_.gradients_finite(&k_, &bad_param)) return blame(graph_.layer_of(bad_param));
+  graph_.packed_are_current();
+  if (r.mode == Mode::kGradient) return true;
+  update_.apply(params_);
+  graph_.trained();
+  graph_.commit();
+  return true;
+}
+
+template <typename real>
+void PlanOf<real>::keep_outputs(RunResult& result) const {
+  const Value<real>& y = graph_.output();
+  Array& to = result.outputs;
+  std::vector<real>& data = values_of<real>(to);
+  if (to.dims.empty()) {
+    to.dims = y.extent.dims;
+    to.dims.insert(to.dims.begin(), 0);
+  }
+  const size_t old = data.size();
+  data.resize(old + size_t(y.extent.size()));
+  scatter(data.data() + old, y.data, y.extent);
+  to.dims[0] += y.extent.rows;
+}
+
+template <typename real>
+int64_t PlanOf<real>::bytes() const {
+  return params_.bytes() + graph_.bytes() + update_.bytes() + loss_.bytes();
+}
+
+template class PlanOf<float>;
+template class PlanOf<double>;
+
+}  // namespace hs

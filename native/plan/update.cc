@@ -1,0 +1,125 @@
+// Keras 1.2.2 optimizers.py, what all of them share.
+//   lr_t = lr / (1 + decay * iterations), iterations before the increment; t = iterations + 1
+//   clipnorm c > 0:  n = sqrt(sum of squares of all gradients);  g *= c / n where n >= c     (one global norm)
+//   clipvalue v > 0: g = min(max(g, -v), v), after that
+//   Nadam's schedule: mu_t = beta_1 * (1 - 0.5 * 0.96^(t * schedule_decay)),  m_schedule *= mu_t
+// Gradients come in with the regularizers' already added; constraints are applied to the new parameter.
+#include "plan/update.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "plan/chunks.h"
+
+namespace hs {
+
+template <typename real>
+const std::vector<std::string>& Update<real>::keys() {
+  static const auto* const names = new std::vector<std::string>{"lr",    "momentum", "nesterov", "rho",           "beta1",    "beta2",
+                                                                "epsilon", "decay",    "scheduleDecay", "clipnorm", "clipvalue"};
+  return *names;
+}
+
+template <typename real>
+bool Update<real>::set(const std::string& key, double value) {
+  if (key == "lr") return hyper_.lr = value, true;
+  if (key == "momentum") return hyper_.momentum = value, true;
+  if (key == "nesterov") return hyper_.nesterov = value != 0, true;
+  if (key == "rho") return hyper_.rho = value, true;
+  if (key == "beta1") return hyper_.beta_1 = value, true;
+  if (key == "beta2") return hyper_.beta_2 = value, true;
+  if (key == "epsilon") return hyper_.epsilon = value, true;
+  if (key == "decay") return decay_ = value, true;
+  if (key == "scheduleDecay") return hyper_.schedule_decay = value, true;
+  if (key == "clipnorm") return clipnorm_ = value, true;
+  if (key == "clipvalue") return clipvalue_ = value, true;
+  return false;
+}
+
+template <typename real>
+Update<real>::Update(const Config* optimizer, const Table<real>* k) : k_(k) {
+  if (!optimizer || optimizer->kind == Config::Kind::kNull) return;
+  const std::string& name = optimizer->str("name");
+  kernels_ = k->optimizer(name.c_str());
+  if (!kernels_) throw Error(Code::kUnknownName, "optimizer", "there is no optimizer named '" + name + "'.");
+  for (const auto& [key, value] : optimizer->tree) {
+    if (key == "name" || value.kind == Config::Kind::kNull) continue;
+    if (value.kind != Config::Kind::kNumber && value.kind != Config::Kind::kFlag) {
+      fail(Code::kInternal, name, "'" + key + "'", "a number", "something else");
+    }
+    const double number = value.kind == Config::Kind::kFlag ? (value.flag ? 1 : 0) : value.number;
+    if (!set(key, number)) throw Error(Code::kInternal, name, "there is no hyperparameter named '" + key + "'.");
+  }
+}
+
+template <typename real>
+void Update<real>::prepare(const Params<real>& params) {
+  if (!chunks_.empty() || params.learning() == 0) return;
+  moments_.reserve(kernels_->moments * params.learning());
+  moments_.zero();
+  stride_ = params.learning();
+  for (size_t i = 0; i < params.list().size(); i++) {
+    const Param& p = params.list()[i];
+    if (!p.trainable) continue;
+    for (int64_t begin = 0; begin < p.size; begin += kChunk) {
+      chunks_.push_back({static_cast<int>(i), begin, std::min(kChunk, p.size - begin)});
+    }
+  }
+}
+
+template <typename real>
+void Update<real>::clip(Params<real>& params) const {
+  if (clipnorm_ > 0) {
+    double squares = 0;
+    for (const Param& p : params.list()) {
+      if (!p.trainable) continue;
+      squares += sum_chunks(p.size, [&](int64_t begin, int64_t end) { return k_->sum_squares(params.grad(p) + begin, end - begin); });
+    }
+    const double norm = std::sqrt(squares);
+    if (norm >= clipnorm_) {
+      const real factor = static_cast<real>(clipnorm_ / norm);
+      each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
+        const Chunk& c = chunks_[static_cast<size_t>(i)];
+        k_->scale(params.grad(params[c.param]) + c.begin, factor, c.n);
+      });
+    }
+  }
+  if (clipvalue_ > 0) {
+    const real v = static_cast<real>(clipvalue_);
+    each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
+      const Chunk& c = chunks_[static_cast<size_t>(i)];
+      k_->clip(params.grad(params[c.param]) + c.begin, -v, v, c.n);
+    });
+  }
+}
+
+template <typename real>
+void Update<real>::apply(Params<real>& params) {
+  Hyper h = hyper_;
+  h.lr_t = h.lr / (1 + decay_ * iterations);
+  h.t = iterations + 1;
+  const auto mu = [&](double t) { return h.beta_1 * (1 - 0.5 * std::pow(0.96, t * h.schedule_decay)); };
+  h.momentum_t = mu(h.t);
+  h.momentum_t_1 = mu(h.t + 1);
+  h.m_schedule = m_schedule * h.momentum_t;
+  h.m_schedule_next = h.m_schedule * h.momentum_t_1;
+
+  clip(params);
+  each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
+    const Chunk& c = chunks_[static_cast<size_t>(i)];
+    const Param& p = params[c.param];
+    real* moments[4] = {};
+    for (int m = 0; m < kernels_->moments && m < 4; m++) moments[m] = moment(p, m) + c.begin;
+    kernels_->update(params.value(p) + c.begin, params.grad(p) + c.begin, moments, c.n, h);
+  });
+  for (const Param& p : params.list()) {
+    if (p.trainable) constrain(p.constraint, params.value(p), p.dims);
+  }
+  iterations += 1;
+  m_schedule = h.m_schedule;
+}
+
+template class Update<float>;
+template class Update<double>;
+
+}  // namespace hs

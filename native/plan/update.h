@@ -1,0 +1,47 @@
+// The update of the parameters from their gradients: clipping, optimizer, constraints.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "optimizers/optimizer.h"
+#include "plan/params.h"
+
+namespace hs {
+
+template <typename real>
+class Update {
+ public:
+  // optimizer: { name, lr, decay, ... } with the keys of lib/optimizers.ts; nullptr: the model does not train
+  Update(const Config* optimizer, const Table<real>* k);
+
+  bool trains() const { return kernels_ != nullptr; }
+  int moments() const { return kernels_ ? kernels_->moments : 0; }
+  bool set(const std::string& key, double value);  // false: no such key
+  static const std::vector<std::string>& keys();   // what set() knows
+
+  // Changes params and moments; gradients are clipped in place.
+  void apply(Params<real>& params);
+  void prepare(const Params<real>& params);  // allocates the moments, zero
+
+  double iterations = 0, m_schedule = 1;
+  real* moment(const Param& p, int i) const { return moments_.data() + i * stride_ + p.offset; }
+  bool has_moments() const { return moments_.data() != nullptr; }
+  int64_t bytes() const { return moments_.bytes(); }
+
+ private:
+  struct Chunk {
+    int param;
+    int64_t begin, n;
+  };
+  void clip(Params<real>& params) const;
+
+  const Table<real>* k_;
+  const OptimizerKernels<real>* kernels_ = nullptr;
+  Hyper hyper_;
+  double decay_ = 0, clipnorm_ = 0, clipvalue_ = 0;
+  Block<real> moments_;
+  int64_t stride_ = 0;
+  std::vector<Chunk> chunks_;
+};
+
+}  // namespace hs
