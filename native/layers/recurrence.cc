@@ -187,7 +187,7 @@ template <typename real>
 void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1, const Split& split, int worker,
                                     const real* bias) {
   const Table<real>* k = p.k;
-  const int64_t B = B_, H = H_, GH = G_ * H, BH = B * H;
+  const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
   CellArgs<real> a = step(p, t, r0, r1);
   a.K = t == 0 && !stateful_ ? 0 : H;  // the first state is zero, and so is what is made from it
