@@ -1,0 +1,168 @@
+/**
+ * Models and weights as files of Keras 1.2.2: HDF5 in its layout (saving/layout.ts), so that a file goes both ways.
+ *
+ * Reading takes the configuration first, then the shapes that follow from it, then data of exactly those shapes.
+ */
+import { checkedPath } from './atomic.js'
+import type { Compiled, CompileOptions } from './compile.js'
+import { FormatError, HiddenstateError } from './errors.js'
+import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
+import type { Layer } from './layers/layer.js'
+import type { NDArray } from './ndarray.js'
+import { resolveOptions } from './options.js'
+import { asciiJson, KERAS_VERSION } from './saving/layout.js'
+import { jsonAttribute, readCompile, readState, writeTraining } from './saving/training.js'
+import { readLayers, writeLayers } from './saving/weights.js'
+
+/** Options of {@link saveModel} and {@link saveWeights}. */
+export interface SaveOptions {
+  /** False: an existing file is an error. Default `true`: it is replaced, in one step. */
+  overwrite?: boolean | undefined
+}
+
+/** Options of {@link loadWeights}. */
+export interface LoadWeightsOptions {
+  /** True: only layers whose names are in the file, in any order. Default `false`: all layers with weights, in order. */
+  byName?: boolean | undefined
+}
+
+/** What saving and loading need of a model; Sequential has it. */
+export interface SavableModel {
+  /** In the order of `getWeights()`, sub-models flattened. */
+  readonly layers: readonly Layer[]
+  getConfig(): unknown
+  /** What `compile` was told; null before. */
+  readonly compiled: Compiled | null
+  compile(options: CompileOptions): void
+  /** Runs `use` while no batch of this model runs. */
+  whenIdle<T>(call: string, use: () => T): Promise<T>
+  /** The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle` only. */
+  optimizerWeights(): NDArray[] | null
+  /** The same, begun if needed. In `whenIdle` only. */
+  beginOptimizerWeights(): NDArray[]
+  /** All or none. In `whenIdle` only. */
+  setOptimizerWeights(state: readonly NDArray[]): void
+}
+
+const overwriteOf = (where: string, options: SaveOptions | undefined): { overwrite: boolean } => {
+  const { overwrite } = resolveOptions(where, { overwrite: true as boolean | undefined }, options)
+  return { overwrite: overwrite !== false }
+}
+
+/**
+ * Writes architecture, weights, training configuration and the optimizer's state into one file that Keras 1.2.2 opens.
+ * The model is copied when no batch of it runs; training may go on while the file is written.
+ *
+ * @param path `.h5` by custom; the file appears whole or not at all
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_FORMAT when it cannot be written
+ * @see keras.models.save_model
+ */
+export async function saveModel(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
+  const writing = overwriteOf('save', options)
+  checkedPath('save', path)
+  const file = await model.whenIdle('save', () => {
+    const content = new H5Builder()
+    const root = content.group('')
+    root.set('keras_version', KERAS_VERSION)
+    root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
+    writeLayers(content, 'model_weights', model.layers)
+    if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights())
+    return content
+  })
+  await writeH5(path, file, writing)
+}
+
+/**
+ * Writes the weights alone.
+ *
+ * @throws as {@link saveModel}
+ * @see keras.models.Sequential.save_weights
+ */
+export async function saveWeights(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
+  const writing = overwriteOf('saveWeights', options)
+  checkedPath('saveWeights', path)
+  const file = await model.whenIdle('saveWeights', () => {
+    const content = new H5Builder()
+    writeLayers(content, '', model.layers)
+    return content
+  })
+  await writeH5(path, file, writing)
+}
+
+/**
+ * Sets weights from a file of `saveWeights` or `save`, of this package or Keras 1.x; all or none.
+ *
+ * @throws FormatError ERR_FILE_FORMAT naming file, layer, array, expected and found
+ * @see keras.models.Sequential.load_weights
+ */
+export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
+  const { byName } = resolveOptions('loadWeights', { byName: false as boolean | undefined }, options)
+  checkedPath('loadWeights', path)
+  await readH5(path, async (file) => {
+    const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
+    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.layers, byName === true)
+    await model.whenIdle('loadWeights', set)
+  })
+}
+
+/** Errors about what a file says, as errors about the file. */
+function inFile<T>(path: string, where: string, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof HiddenstateError) || error instanceof FormatError) throw error
+    const { expected = 'valid', actual = 'not', layer } = error
+    throw new FormatError('ERR_FILE_FORMAT', `${path}: ${where}: ${error.message}`, {
+      expected,
+      actual,
+      cause: error,
+      ...(layer ? { layer } : {}),
+    })
+  }
+}
+
+/** The configuration of the Sequential in a file. */
+function modelConfig(file: H5File): readonly unknown[] {
+  const model = jsonAttribute(file, 'model_config')
+  if (model === null) {
+    throw formatError(
+      file.path,
+      '',
+      'attribute model_config',
+      'there',
+      'nothing',
+      'A file of saveWeights is for model.loadWeights.',
+    )
+  }
+  const { class_name: name, config } = model
+  if (name !== 'Sequential')
+    throw formatError(file.path, 'model_config', 'class_name', "'Sequential'", JSON.stringify(name) ?? 'nothing')
+  if (!Array.isArray(config)) throw formatError(file.path, 'model_config', 'config', 'a list of layers', typeof config)
+  return config
+}
+
+/**
+ * A model from a file of `save`: with its weights, compiled as it was, its optimizer going on where it stopped.
+ * A file without training configuration gives a model that is not compiled.
+ *
+ * @param build makes the model that a configuration describes
+ * @throws FormatError ERR_FILE_FORMAT
+ */
+export async function readModel<M extends SavableModel>(
+  path: string,
+  build: (config: readonly unknown[]) => M,
+): Promise<M> {
+  checkedPath('loadModel', path)
+  return readH5(path, async (file) => {
+    const config = modelConfig(file)
+    const model = inFile(path, 'model_config', () => build(config))
+    const set = await readLayers(file, 'model_weights', model.layers, false)
+    inFile(path, 'model_weights', set)
+    const compile = inFile(path, 'training_config', () => readCompile(file))
+    if (compile === null) return model
+    inFile(path, 'training_config', () => model.compile(compile))
+    const state = await readState(file, () => model.beginOptimizerWeights())
+    if (state) inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(state))
+    return model
+  })
+}

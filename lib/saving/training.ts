@@ -1,0 +1,92 @@
+/** How a model was compiled, and the state of its optimizer, in a file. */
+import { floatx } from '../backend.js'
+import type { Compiled, CompileOptions } from '../compile.js'
+import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
+import { NDArray } from '../ndarray.js'
+import { type Optimizer, optimizerFromConfig } from '../optimizers.js'
+import { asciiJson } from './layout.js'
+import { writeArrays } from './weights.js'
+
+const GROUP = 'optimizer_weights'
+
+/** Writes `training_config` and, if there is one, the optimizer's state. */
+export function writeTraining(file: H5Builder, compiled: Compiled, state: readonly NDArray[] | null): void {
+  const { optimizer, loss, metrics, sampleWeightMode } = compiled
+  const config = {
+    optimizer_config: {
+      class_name: (optimizer.constructor as typeof Optimizer).className,
+      config: optimizer.getConfig(),
+    },
+    loss,
+    metrics,
+    sample_weight_mode: sampleWeightMode,
+    loss_weights: null,
+  }
+  file.group('').set('training_config', asciiJson(config))
+  if (state === null || state.length === 0) return
+  writeArrays(
+    file,
+    GROUP,
+    state.map((value, i) => ({ name: `param_${i}`, value: inFloatx(value) })),
+  )
+}
+
+/** Keras' counter of iterations is a variable like the others, of its floatx. */
+function inFloatx(value: NDArray): NDArray {
+  return value.dtype === floatx() ? value : NDArray.from(value, undefined, floatx())
+}
+
+/** An attribute that holds a JSON object. */
+export function jsonAttribute(file: H5File, name: string): Record<string, unknown> | null {
+  const text = file.attribute('', name)
+  if (text === undefined) return null
+  try {
+    const value: unknown = JSON.parse(typeof text === 'string' ? text : '')
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {
+    // told below, in words about the file
+  }
+  throw formatError(
+    file.path,
+    '',
+    `attribute ${name}`,
+    'a JSON object',
+    typeof text === 'string' ? `'${text.slice(0, 40)}'` : 'no string',
+  )
+}
+
+/**
+ * What `compile` must be told to be as it was when the model was saved; null for a model that was not compiled.
+ *
+ * @throws FormatError ERR_FILE_FORMAT; ConfigError for an optimizer that is unknown here
+ */
+export function readCompile(file: H5File): CompileOptions | null {
+  const config = jsonAttribute(file, 'training_config')
+  if (config === null) return null
+  const weights = config.loss_weights
+  const weighs = weights != null && [weights].flat().some((w) => w !== 1)
+  if (weighs) throw formatError(file.path, 'training_config', 'loss_weights', 'null', JSON.stringify(weights))
+  return {
+    optimizer: optimizerFromConfig(config.optimizer_config),
+    loss: config.loss as CompileOptions['loss'], // compile checks them
+    metrics: (config.metrics ?? []) as NonNullable<CompileOptions['metrics']>,
+    sampleWeightMode: (config.sample_weight_mode ?? null) as 'temporal' | null,
+  }
+}
+
+/**
+ * The optimizer's state; null when the file holds none.
+ *
+ * @param like arrays of the shapes that the state of this model has; not called when there is nothing to read
+ * @throws FormatError ERR_FILE_FORMAT
+ */
+export async function readState(file: H5File, like: () => readonly NDArray[]): Promise<NDArray[] | null> {
+  if (!file.hasGroup(GROUP)) return null
+  const names = file.strings(GROUP, 'weight_names')
+  const expected = like()
+  if (names.length !== expected.length) {
+    throw formatError(file.path, GROUP, 'optimizer weights', `${expected.length} arrays`, `${names.length}`)
+  }
+  const data = await file.read(expected.map(({ shape }, i) => ({ path: `${GROUP}/${names[i]}`, shape })))
+  return data.map(({ data: numbers, shape }) => new NDArray(numbers, shape))
+}

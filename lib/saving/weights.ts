@@ -1,0 +1,190 @@
+/** Weights of layers in a file: written by name, read by order or by name. */
+import { FormatError } from '../errors.js'
+import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
+import type { H5Data } from '../hdf5/protocol.js'
+import type { Layer } from '../layers/layer.js'
+import { type KerasArray, readKerasArrays, writeKerasArrays } from '../layers/variable.js'
+import type { Floats } from '../native.js'
+import { NDArray } from '../ndarray.js'
+import { nameList } from './layout.js'
+
+const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
+
+/** An array that may be moved to another thread: `value` is a copy already, but may share its memory with others. */
+function movable(value: NDArray): H5Data {
+  const data = value.data as Floats // [...shape]
+  return { shape: value.shape, data: data.byteLength === data.buffer.byteLength ? data : data.slice() }
+}
+
+function writeNames(file: H5Builder, group: string, attribute: string, names: readonly string[]): void {
+  const value = nameList(names)
+  if (value === null) {
+    const message = `${group || 'root'}: ${attribute} must be a list of at most 64,000 bytes, got ${names.length} names that need more.`
+    throw new FormatError('ERR_FILE_FORMAT', `${message} Shorter layer names take less room.`)
+  }
+  file.group(group).set(attribute, value)
+}
+
+/**
+ * Writes datasets with the list of their names.
+ *
+ * @param group where they go; made when it is not there
+ * @param arrays copies: they are moved to the worker
+ */
+export function writeArrays(file: H5Builder, group: string, arrays: readonly { name: string; value: NDArray }[]): void {
+  writeNames(
+    file,
+    group,
+    'weight_names',
+    arrays.map((a) => a.name),
+  )
+  for (const { name, value } of arrays) file.dataset(join(group, name), movable(value))
+}
+
+/**
+ * Writes the weights of all layers below `group`, which becomes what `save_weights` has at its root.
+ *
+ * @param layers also those without weights
+ */
+export function writeLayers(file: H5Builder, group: string, layers: readonly Layer[]): void {
+  writeNames(
+    file,
+    group,
+    'layer_names',
+    layers.map((layer) => layer.name),
+  )
+  for (const layer of layers) {
+    const arrays = layer.kerasArrays()
+    const values = readKerasArrays(arrays)
+    writeArrays(
+      file,
+      join(group, layer.name),
+      arrays.map(({ name }, i) => ({ name, value: values[i] as NDArray })),
+    )
+  }
+}
+
+/** Where in the file a layer's arrays lie. */
+interface Stored {
+  /** How the file calls the layer. */
+  name: string
+  group: string
+  weights: string[]
+}
+
+/** A layer and the arrays of the file that are for it. */
+interface Match {
+  layer: Layer
+  arrays: readonly KerasArray[]
+  stored: Stored
+  /** Position in the file, among the layers with weights. */
+  index: number
+}
+
+function storedLayers(file: H5File, group: string): Stored[] {
+  return file.strings(group, 'layer_names').map((name) => {
+    const place = join(group, name)
+    if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
+    return { name, group: place, weights: file.strings(place, 'weight_names') }
+  })
+}
+
+/** The number in an attribute of a legacy file. */
+function count(file: H5File, group: string, name: string): number {
+  const value = file.attribute(group, name)
+  const n = typeof value === 'object' && !Array.isArray(value) && value.length === 1 ? (value[0] as number) : Number.NaN
+  if (Number.isInteger(n) && n >= 0 && n <= 1e6) return n
+  throw formatError(
+    file.path,
+    group,
+    `attribute ${name}`,
+    'a number of things',
+    typeof value === 'object' ? `[${value.join(', ').slice(0, 40)}]` : String(value),
+  )
+}
+
+/** Legacy files: every layer counts, also those without weights. */
+function matchLegacy(file: H5File, group: string, layers: readonly Layer[]): Match[] {
+  const n = count(file, group, 'nb_layers')
+  if (n !== layers.length) throw layerCount(file, n, layers.length)
+  return layers.map((layer, index) => {
+    const place = join(group, `layer_${index}`)
+    if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
+    const weights = Array.from({ length: count(file, place, 'nb_params') }, (_, p) => `param_${p}`)
+    return { layer, arrays: layer.kerasArrays(), stored: { name: `layer_${index}`, group: place, weights }, index }
+  })
+}
+
+function layerCount(file: H5File, saved: number, own: number): FormatError {
+  const message = `${file.path}: You are trying to load a weight file containing ${saved} layers into a model with ${own} layers.`
+  return new FormatError('ERR_FILE_FORMAT', `${message} byName: true takes those whose names agree.`, {
+    expected: `${own} layers with weights`,
+    actual: `${saved}`,
+  })
+}
+
+function matchByOrder(file: H5File, group: string, layers: readonly Layer[]): Match[] {
+  const own = layers.map((layer) => ({ layer, arrays: layer.kerasArrays() })).filter(({ arrays }) => arrays.length > 0)
+  const saved = storedLayers(file, group).filter((stored) => stored.weights.length > 0)
+  if (saved.length !== own.length) throw layerCount(file, saved.length, own.length)
+  return saved.map((stored, index) => ({ ...(own[index] as (typeof own)[number]), stored, index }))
+}
+
+function matchByName(file: H5File, group: string, layers: readonly Layer[]): Match[] {
+  return storedLayers(file, group).flatMap((stored, index) =>
+    layers
+      .filter((layer) => layer.name === stored.name)
+      .map((layer) => ({ layer, arrays: layer.kerasArrays(), stored, index })),
+  )
+}
+
+/** The arrays that the file must hold for one layer. */
+function expectations(file: H5File, { layer, arrays, stored, index }: Match): Expected[] {
+  if (stored.weights.length !== arrays.length) {
+    const hint = 'consumeLess' in layer.options ? ' Was it saved with another consumeLess?' : ''
+    const message =
+      `${file.path}: Layer #${index} (named "${layer.name}" in the current model) was found to correspond to layer ${stored.name} ` +
+      `in the save file. However the new layer ${layer.name} expects ${arrays.length} weights, ` +
+      `but the saved weights have ${stored.weights.length} elements.${hint}`
+    throw new FormatError('ERR_FILE_FORMAT', message, {
+      layer: layer.where,
+      expected: `${arrays.length} arrays (${arrays.map((a) => a.name).join(', ')})`,
+      actual: `${stored.weights.length} (${stored.weights.join(', ').slice(0, 400)})`,
+    })
+  }
+  return arrays.map(({ shape }, i) => ({ path: join(stored.group, stored.weights[i] as string), shape }))
+}
+
+/**
+ * Reads the weights of `layers`: nothing is set before everything was checked and read.
+ *
+ * @param group where `layer_names` is: '' or 'model_weights'
+ * @param byName only layers whose names are in the file, instead of all in order
+ * @returns sets the weights, all or none
+ * @throws FormatError ERR_FILE_FORMAT
+ */
+export async function readLayers(
+  file: H5File,
+  group: string,
+  layers: readonly Layer[],
+  byName: boolean,
+): Promise<() => void> {
+  const isLegacy = file.attribute(group, 'nb_layers') !== undefined
+  if (isLegacy && byName) {
+    throw new FormatError(
+      'ERR_FILE_FORMAT',
+      `${file.path}: The weight file you are trying to load is in a legacy format that does not support name-based weight loading.`,
+    )
+  }
+  const match = isLegacy ? matchLegacy : byName ? matchByName : matchByOrder
+  const matches = match(file, group, layers)
+  const expected = matches.flatMap((m) => expectations(file, m))
+  const data = await file.read(expected)
+  const values = data.map(({ data: numbers, shape }) => new NDArray(numbers, shape))
+  return () =>
+    writeKerasArrays(
+      file.path,
+      matches.flatMap((m) => m.arrays),
+      values,
+    )
+}
