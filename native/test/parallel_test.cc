@@ -1,0 +1,222 @@
+// Threads: every tile once, nested calls inline, exceptions out, barriers. HIDDENSTATE_THREADING chooses the back end.
+#include "base/parallel.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include "base/cpus.h"
+#include "base/error.h"
+#include "base/float_mode.h"
+#include "base/team.h"
+#include "test/test.h"
+
+#if !defined(_WIN32)
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace hs {
+namespace test {
+namespace {
+
+struct Threads {  // for one test
+  explicit Threads(int n) : before(threads()) { set_threads(n); }
+  ~Threads() { set_threads(before); }
+  int before;
+};
+
+TEST(parallel_for_does_each_tile_once) {
+  for (int n : {1, 2, 3, 8}) {
+    Threads use(n);
+    for (int64_t tiles : {0, 1, 2, 7, 1000}) {
+      std::vector<std::atomic<int>> done(static_cast<size_t>(tiles));
+      std::atomic<bool> good{true};
+      parallel_for(tiles, [&](int64_t tile, int worker) {
+        done[static_cast<size_t>(tile)]++;
+        if (worker < 0 || worker >= n) good = false;
+      });
+      for (const auto& count : done) CHECK(count == 1);
+      CHECK(good);
+    }
+  }
+}
+
+TEST(parallel_region_runs_all_at_once) {
+  Threads use(3);
+  std::vector<int> seen(3);
+  for (int round = 0; round < 200; round++) {
+    Barrier barrier(3);
+    parallel_region(3, [&](int worker) {
+      seen[static_cast<size_t>(worker)] = round;
+      barrier.wait();  // would never return if they ran one after another
+      for (int other : seen)
+        if (other != round) std::abort();
+      barrier.wait();
+    });
+  }
+  CHECK_ERROR(parallel_region(4, [](int) {}), Code::kInternal, "workers must be from 1 to 3");
+}
+
+TEST(barrier_keeps_steps_apart) {  // more workers than processors too
+  for (int n : {2, 5}) {
+    Threads use(n);
+    Barrier barrier(n);
+    std::vector<int> step(static_cast<size_t>(n));
+    std::atomic<int> apart{0};
+    parallel_region(n, [&](int worker) {
+      for (int t = 1; t <= 300; t++) {
+        step[static_cast<size_t>(worker)] = t;
+        barrier.wait();
+        for (int other : step)
+          if (other != t) apart++;
+        barrier.wait();
+      }
+    });
+    CHECK(apart == 0);
+  }
+}
+
+TEST(nested_parallel_calls_run_inline) {
+  Threads use(3);
+  std::atomic<int> count{0};
+  std::atomic<bool> good{true};
+  parallel_for(6, [&](int64_t, int) {
+    const auto self = std::this_thread::get_id();
+    if (threads() != 1) good = false;
+    parallel_for(5, [&](int64_t, int worker) {
+      count++;
+      if (worker != 0 || std::this_thread::get_id() != self) good = false;
+    });
+  });
+  CHECK(count == 30);
+  CHECK(good);
+  CHECK(threads() == 3);
+}
+
+TEST(inline_scope_stays_on_its_thread) {
+  Threads use(4);
+  {
+    Inline here;
+    CHECK(threads() == 1);
+    const auto self = std::this_thread::get_id();
+    parallel_for(9, [&](int64_t, int worker) { CHECK(worker == 0 && std::this_thread::get_id() == self); });
+  }
+  CHECK(threads() == 4);
+}
+
+TEST(held_threads_do_not_change) {
+  Threads use(2);
+  HoldThreads hold;
+  set_threads(4);
+  CHECK(threads() == 2);
+  int elsewhere = 0;
+  std::thread([&] { elsewhere = threads(); }).join();
+  CHECK(elsewhere == 4);
+}
+
+TEST(exceptions_travel_to_the_caller) {
+  for (int n : {1, 3}) {
+    Threads use(n);
+    std::string message;
+    try {
+      parallel_for(50, [](int64_t tile, int) {
+        if (tile == 20) throw std::runtime_error("tile 20");
+      });
+    } catch (const std::runtime_error& error) {
+      message = error.what();
+    }
+    CHECK(message == "tile 20");
+    std::atomic<int> after{0};
+    parallel_for(50, [&](int64_t, int) { after++; });
+    CHECK(after == 50);
+  }
+}
+
+TEST(callers_on_several_threads) {  // each gets all its tiles
+  Threads use(2);
+  std::atomic<int> count{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; i++)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 50; round++) parallel_for(8, [&](int64_t, int) { count++; });
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(count == 3 * 50 * 8);
+}
+
+TEST(workers_take_the_callers_float_mode) {
+  if (!FlushDenormals::supported) return;
+  Threads use(3);
+  const volatile double tiny = 1e-310;
+  const auto survivors = [&] {
+    std::atomic<int> alive{0};
+    parallel_region(3, [&](int) { alive += tiny * 0.5 != 0; });
+    return alive.load();
+  };
+  CHECK(survivors() == 3);
+  {
+    FlushDenormals flush;
+    CHECK(survivors() == 0);
+  }
+  CHECK(survivors() == 3);
+  CHECK(tiny * 0.5 != 0);
+}
+
+TEST(set_threads_refuses_nonsense) {
+  const int before = threads();
+  CHECK_ERROR(set_threads(0), Code::kOption, "threads must be a whole number from 1");
+  CHECK_ERROR(set_threads(-3), Code::kOption, "got -3");
+  CHECK(threads() == before);
+}
+
+#if !defined(_WIN32)
+TEST(default_threads_reads_the_environment) {
+  const char* old = std::getenv("HIDDENSTATE_THREADS");
+  const std::string kept = old ? old : "";
+  setenv("HIDDENSTATE_THREADS", "5", 1);
+  CHECK(default_threads() == 5);
+  for (const char* bad : {"0", "-1", "two", "3x", "1e9"}) {
+    setenv("HIDDENSTATE_THREADS", bad, 1);
+    CHECK_ERROR(default_threads(), Code::kOption, "HIDDENSTATE_THREADS");
+  }
+  unsetenv("HIDDENSTATE_THREADS");
+  CHECK(default_threads() == available_cpus());
+  if (old) setenv("HIDDENSTATE_THREADS", kept.c_str(), 1);
+}
+
+TEST(quota_of_a_container) {
+  char folder[] = "/tmp/hiddenstate-cgroup-XXXXXX";
+  if (!mkdtemp(folder)) std::abort();
+  const std::string root = folder;
+  const auto write = [&](const std::string& path, const std::string& text) {
+    for (size_t at = 1; (at = path.find('/', at)) != std::string::npos; at++) mkdir((root + path.substr(0, at)).c_str(), 0700);
+    std::ofstream(root + path) << text;
+  };
+  CHECK(quota_cpus("0::/\n", root) == 0);
+  write("/pod/cpu.max", "max 100000\n");
+  write("/pod/box/cpu.max", "150000 100000\n");
+  CHECK(quota_cpus("0::/pod\n", root) == 0);          // "max": no quota
+  CHECK(quota_cpus("0::/pod/box\n", root) == 2);      // 1.5 processors
+  CHECK(quota_cpus("0::/pod/box/in\n", root) == 2);   // its parent's
+  write("/pod/cpu.max", "50000 100000\n");
+  CHECK(quota_cpus("0::/pod/box\n", root) == 1);      // the tighter one above
+  write("/cpu,cpuacct/old/cpu.cfs_quota_us", "300000\n");
+  write("/cpu,cpuacct/old/cpu.cfs_period_us", "100000\n");
+  CHECK(quota_cpus("4:cpu,cpuacct:/old\n3:memory:/pod\n", root) == 3);  // v1; other controllers do not count
+  write("/cpu,cpuacct/old/cpu.cfs_quota_us", "-1\n");
+  CHECK(quota_cpus("4:cpu,cpuacct:/old\n", root) == 0);
+  CHECK(quota_cpus("nonsense\n::\n", root) == 0);
+  CHECK(std::system(("rm -r " + root).c_str()) == 0);
+}
+#endif
+
+TEST(startable_threads_counts) {
+  CHECK(startable_threads(0) == 0);
+  CHECK(startable_threads(3) == 3);
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace hs
