@@ -1,0 +1,227 @@
+// Every gradient against central differences, in double: L = sum of a random projection of the output, (L(x+h) - L(x-h)) / 2h
+// for every element of every parameter and input. Layers and cells come from the registries, so that a new one is checked
+// without a line here; one without a case fails.
+// h = 1e-5: the cut-off of the differences is h^2/6 of the third derivative, about 1e-11, their rounding about 1e-11 too.
+// Tolerance 1e-6 relative to the larger of the two; a gradient below a thousandth of its tensor's largest is measured
+// against that thousandth. Kinks (relu, hard_sigmoid, clips, hinge) are avoided by the inputs, not skipped.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "layers/activation_name.h"
+#include "objectives/objective.h"
+#include "test/layer_cases.h"
+#include "test/test.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+constexpr double kStep = 1e-5, kTolerance = 1e-6;
+
+struct Verdict {
+  double error = 0;  // largest relative error; infinity where a gradient is not finite
+  std::string where;
+};
+
+// analytic[n] against the differences of loss() as value[n] moves.
+template <typename Loss>
+void compare(Verdict& verdict, const std::string& name, double* value, const std::vector<double>& analytic, const Loss& loss) {
+  std::vector<double> numeric;
+  double largest = 0.1;
+  for (size_t i = 0; i < analytic.size(); i++) {
+    const double before = value[i];
+    value[i] = before + kStep;
+    const double up = loss();
+    value[i] = before - kStep;
+    const double down = loss();
+    value[i] = before;
+    numeric.push_back((up - down) / (2 * kStep));
+    largest = std::max(largest, std::fabs(numeric.back()));
+  }
+  for (size_t i = 0; i < analytic.size(); i++) {
+    const double size = std::max({std::fabs(analytic[i]), std::fabs(numeric[i]), 1e-3 * largest});
+    double error = std::fabs(analytic[i] - numeric[i]) / size;
+    if (!std::isfinite(error)) error = INFINITY;
+    if (error > verdict.error) {
+      verdict = {error, name + "[" + std::to_string(i) + "]: " + std::to_string(analytic[i]) + " against " +
+                            std::to_string(numeric[i])};
+    }
+  }
+}
+
+Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false) {
+  const auto loss = [&] {
+    const std::vector<double> y = rig.forward();
+    double sum = 0;
+    for (size_t i = 0; i < y.size(); i++) sum += y[i] * rig.dy[i];
+    return sum;
+  };
+  loss();
+  rig.backward();
+  std::map<std::string, std::vector<double>> dparams;
+  for (const auto& [name, tensor] : rig.params) {
+    dparams[name].assign(rig.gradient(name), rig.gradient(name) + rig.size(name));
+  }
+  const auto dx = rig.input_gradients;
+  Verdict verdict;
+  for (const auto& [name, gradient] : dparams) compare(verdict, name, rig.value(name), gradient, loss);
+  for (size_t i = 0; i < dx.size(); i++) {
+    if (indices || (extent_only && i == 1)) {  // no gradient: zeros
+      for (double d : dx[i]) {
+        if (d != 0) verdict = {INFINITY, "x" + std::to_string(i) + ": a gradient where there is none"};
+      }
+    } else {
+      compare(verdict, "x" + std::to_string(i), rig.inputs[i].data(), dx[i], loss);
+    }
+  }
+  return verdict;
+}
+
+void check_all(const std::vector<LayerCase>& cases) {
+  for (const LayerCase& c : cases) {
+    Rig<double> rig = make_rig<double>(c);
+    const Verdict v = check(rig, c.indices, c.ties_first);
+    CHECK_MESSAGE(v.error <= kTolerance, c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
+  }
+}
+
+TEST(gradients_of_every_layer) {
+  std::set<std::string> seen;
+  std::vector<LayerCase> others;
+  for (const LayerCase& c : layer_cases()) {
+    seen.insert(c.layer);
+    if (c.layer != "recurrence") others.push_back(c);
+  }
+  for (const std::string& name : layer_names()) CHECK_MESSAGE(seen.count(name), "layer " + name + " has no case");
+  check_all(others);
+}
+
+TEST(gradients_of_every_cell) { check_all(recurrence_cases()); }
+
+// Parameters of a frozen layer get no gradient, and dx stays right.
+TEST(gradients_of_a_frozen_layer) {
+  for (const char* name : {"dense", "recurrence"}) {
+    for (const LayerCase& c : layer_cases()) {
+      if (c.layer != name) continue;
+      Rig<double> rig = make_rig<double>(c);
+      rig.forward(), rig.backward();
+      const auto dx = rig.input_gradients;
+      rig.layer().trainable = false;
+      rig.forward(), rig.backward();
+      CHECK_MESSAGE(dx == rig.input_gradients, c.name);
+      rig.layer().trainable = true;
+      rig.wants_input_gradient = false;  // the first layer of a model
+      rig.forward(), rig.backward();
+      for (const auto& [param, tensor] : rig.params) CHECK_MESSAGE(std::isfinite(rig.gradient(param)[0]), c.name);
+      break;
+    }
+  }
+}
+
+// Negative control: layers that are wrong in one way each. y = x * w.
+struct Broken : Layer<double> {
+  enum Fault { kNone, kFactor, kOneElement, kForgotten, kAdded, kOldScratch, kBeyond } fault;
+  Tensor w, scratch;
+  explicit Broken(Fault f) : fault(f) {}
+  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
+  void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
+    w = d.param("w", {x[0].last()});
+    scratch = d.scratch("x", {x[0].size()});
+  }
+  void forward(Pass<double>& p) override {
+    const int64_t n = p.y_extent.size(), K = p.y_extent.last();
+    for (int64_t i = 0; i < n; i++) p.y[i] = p.x[0][i] * p.at(w)[i % K], p.at(scratch)[i] = p.x[0][i];
+    if (fault == kBeyond) p.at(scratch)[n] = 1;
+  }
+  void backward(Pass<double>& p) override {
+    const int64_t n = p.y_extent.size(), K = p.y_extent.last();
+    const double* x = fault == kOldScratch ? p.at(scratch) : p.x[0];
+    if (fault != kAdded) std::fill_n(p.grad(w), K, 0);
+    for (int64_t i = 0; i < n; i++) {
+      p.grad(w)[i % K] += p.dy[i] * x[i];
+      p.dx[0][i] = p.dy[i] * p.at(w)[i % K] * (fault == kFactor ? 1.00001 : 1);
+    }
+    if (fault == kOneElement) p.dx[0][n - 1] += 1e-3;
+    if (fault == kForgotten) p.dx[0][0] = NAN;  // what a rig leaves where nothing was written
+  }
+};
+
+double error_of(Broken::Fault fault) {
+  Rig<double> rig(std::make_unique<Broken>(fault), {{3, {4}}}, true);
+  for (int i = 0; i < 12; i++) rig.inputs[0][i] = 0.3 * i - 1, rig.dy[i] = 1 - 0.1 * i;
+  for (int k = 0; k < 4; k++) rig.value("w")[k] = k - 1.5;
+  return check(rig).error;
+}
+
+TEST(broken_layers_are_caught) {
+  CHECK(error_of(Broken::kNone) <= kTolerance);
+  for (auto fault : {Broken::kFactor, Broken::kOneElement, Broken::kForgotten, Broken::kAdded, Broken::kOldScratch}) {
+    CHECK_MESSAGE(error_of(fault) > kTolerance, "fault " + std::to_string(fault));
+  }
+  bool caught = false;
+  try {
+    error_of(Broken::kBeyond);
+  } catch (const std::runtime_error&) {
+    caught = true;
+  }
+  CHECK(caught);
+}
+
+// --- objectives
+
+// Pairs (t, p) an objective is tried with. Logarithms want p > 0; 1 - t p stays off 0, p off t, off the ends of the clips.
+struct Pairs {
+  const char* name;
+  std::set<std::string> not_for;
+  double (*t)(std::mt19937&);
+  double (*p)(std::mt19937&);
+};
+double unit(std::mt19937& random) { return double(random()) / 4294967296.0; }
+const Pairs kPairs[] = {
+    {"probabilities", {}, [](std::mt19937& r) { return 0.1 + 0.8 * unit(r); }, [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
+    {"zeros and ones", {}, [](std::mt19937& r) { return double(r() % 2); }, [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
+    {"signs",
+     {"categorical_crossentropy", "sparse_categorical_crossentropy", "poisson"},
+     [](std::mt19937& r) { return r() % 2 ? 1.0 : -1.0; },
+     [](std::mt19937& r) { return (r() % 2 ? 1 : -1) * (r() % 2 ? 0.2 + 0.7 * unit(r) : 1.1 + unit(r)); }},
+};
+
+Verdict check(const Objective<double>& o, const Pairs& pairs) {
+  constexpr int64_t rows = 6, K = 5;
+  const int64_t Ky = o.sparse ? 1 : K;
+  std::mt19937 random(5);
+  std::vector<double> t(rows * Ky), p(rows * K), coef(rows), dp(rows * K, NAN), score(rows);
+  for (double& v : t) v = o.sparse ? double(random() % K) : pairs.t(random);
+  for (double& v : p) v = pairs.p(random);
+  for (double& v : coef) v = unit(random) - 0.5;
+  o.gradient(dp.data(), coef.data(), t.data(), p.data(), rows, Ky, K);
+  Verdict verdict;
+  compare(verdict, std::string(o.name) + " of " + pairs.name, p.data(), dp, [&] {
+    o.value(score.data(), t.data(), p.data(), rows, Ky, K);
+    double sum = 0;
+    for (int64_t r = 0; r < rows; r++) sum += coef[r] * score[r];
+    return sum;
+  });
+  return verdict;
+}
+
+TEST(gradients_of_every_objective) {
+  for (const char* const* name = objective_names(); *name; name++) {
+    for (const Pairs& pairs : kPairs) {
+      if (pairs.not_for.count(*name)) continue;
+      const Verdict v = check(*objective<double>(*name), pairs);
+      CHECK_MESSAGE(v.error <= kTolerance, v.where + ", relative error " + std::to_string(v.error));
+    }
+  }
+}
+
+TEST(broken_objective_is_caught) {
+  Objective<double> o = *objective<double>("mean_squared_error");
+  o.gradient = objective<double>("mean_absolute_error")->gradient;
+  CHECK(check(o, kPairs[0]).error > kTolerance);
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace hs

@@ -1,0 +1,149 @@
+#include "test/layer_cases.h"
+
+#include "layers/activation_name.h"
+
+namespace hs {
+namespace test {
+
+namespace {
+
+std::vector<LayerCase> dense_cases() {
+  std::vector<LayerCase> list;
+  for (const char* a : kActivationNames) {
+    list.push_back({"dense", std::string("dense/") + a, {{"units", 4}, {"activation", a}}, {{3, {2, 5}}}});
+  }
+  list.push_back({"dense", "dense/no bias", {{"units", 4}, {"bias", false}}, {{3, {5}}}});
+  list.push_back({"dense", "dense/one unit", {{"units", 1}, {"activation", "sigmoid"}}, {{3, {5}}}});
+  list.push_back({"dense", "dense/three axes", {{"units", 3}, {"activation", "tanh"}}, {{2, {2, 3, 4}}}});
+  list.push_back({"dense", "dense/blocks of rows", {{"units", 3}, {"activation", "tanh"}}, {{130, {4, 1}}}});
+  list.push_back({"dense", "dense/tails: 17 units of 19", {{"units", 17}, {"activation", "softmax"}}, {{3, {19}}}});
+  return list;
+}
+
+std::vector<LayerCase> merge_cases() {
+  std::vector<LayerCase> list;
+  for (const char* mode : {"sum", "mul", "ave"}) {
+    list.push_back({"merge", std::string("merge/") + mode, {{"mode", mode}}, {{3, {2, 4}}, {3, {2, 4}}, {3, {2, 4}}}});
+  }
+  const auto concat = [&](int axis, const std::vector<Extent>& x) {
+    list.push_back({"merge", "merge/concat axis " + std::to_string(axis) + " of " + x[0].text(),
+                    {{"mode", "concat"}, {"axis", axis}}, x});
+  };
+  concat(-1, {{3, {2}}, {3, {4}}});
+  concat(0, {{3, {2}}, {3, {4}}});
+  concat(0, {{3, {2, 5}}, {3, {4, 5}}, {3, {1, 5}}});
+  concat(1, {{3, {2, 5}}, {3, {2, 1}}});
+  concat(-2, {{2, {3, 2, 5}}, {2, {3, 4, 5}}});
+  concat(-1, {{2, {3, 2, 5}}, {2, {3, 2, 1}}});
+  return list;
+}
+
+void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+}  // namespace
+
+std::vector<LayerCase> layer_cases() {
+  std::vector<LayerCase> list = dense_cases();
+  append(list, merge_cases());
+  for (const char* a : kActivationNames) {
+    list.push_back({"activation", std::string("activation/") + a, {{"activation", a}}, {{3, {4, 5}}}});
+  }
+  const Options words = {{"inputDim", 7}, {"outputDim", 5}};
+  list.push_back({"embedding", "embedding", words, {{3, {4}}}, false, true});
+  list.push_back({"embedding", "embedding/dropout", {{"inputDim", 7}, {"outputDim", 37}, {"dropout", 0.4}}, {{3, {4}}}, false, true});
+  list.push_back({"dropout", "dropout", {{"p", 0.3}}, {{3, {4, 5}}}});
+  list.push_back({"dropout", "dropout/shared steps", {{"p", 0.3}, {"shared", Dims{0, 1, 0}}}, {{3, {4, 5}}}});
+  list.push_back({"dropout", "dropout/p 1 does nothing", {{"p", 1}}, {{3, {4, 5}}}});
+  list.push_back({"masking", "masking", {{"maskValue", 0.5}}, {{3, {4, 5}}}});
+  list.push_back({"reshape", "reshape/flatten", {{"dims", Dims{12}}}, {{3, {4, 3}}}});
+  list.push_back({"reshape", "reshape/to steps", {{"dims", Dims{4, 3}}}, {{3, {12}}}});
+  list.push_back({"reshape", "reshape/other steps", {{"dims", Dims{2, -1, 3}}}, {{3, {4, 3}}}});
+  list.push_back({"reshape", "reshape/same steps", {{"dims", Dims{4, 2, 3}}}, {{3, {4, 6}}}});
+  list.push_back({"reshape", "reshape/coprime steps", {{"dims", Dims{3, 4}}}, {{3, {4, 3}}}});
+  list.push_back({"permute", "permute/two axes", {{"dims", Dims{2, 1}}}, {{3, {4, 5}}}});
+  list.push_back({"permute", "permute/three axes", {{"dims", Dims{3, 1, 2}}}, {{2, {4, 5, 3}}}});
+  list.push_back({"permute", "permute/last two", {{"dims", Dims{1, 3, 2}}}, {{2, {4, 5, 3}}}});
+  list.push_back({"permute", "permute/one axis", {{"dims", Dims{1}}}, {{3, {4}}}});
+  list.push_back({"repeat_vector", "repeat_vector", {{"n", 3}}, {{3, {5}}}});
+  list.push_back({"reverse", "reverse", {}, {{3, {4, 5}}}});
+  list.push_back({"reverse", "reverse/three axes", {}, {{3, {4, 2, 5}}}});
+  list.push_back({"fold", "fold", {}, {{3, {4, 5}}}});
+  list.push_back({"fold", "fold/three axes", {}, {{3, {4, 2, 5}}}});
+  list.push_back({"unfold", "unfold", {}, {{12, {5}}, {3, {4, 2}}}, false, false, true});
+  list.push_back({"unfold", "unfold/three axes", {}, {{12, {2, 5}}, {3, {4, 2}}}, false, false, true});
+  append(list, recurrence_cases());
+  return list;
+}
+
+// Every cell with every combination of switches; every activation inside and outside; sizes with a reason.
+std::vector<LayerCase> recurrence_cases() {
+  std::vector<LayerCase> list;
+  for (const std::string& cell : cell_names()) {
+    const auto add = [&](const std::string& name, int H, const Extent& x, bool masked, Options options) {
+      options.insert(options.begin(), {{"cell", cell}, {"units", H}});
+      list.push_back({"recurrence", cell + "/" + name, options, {x}, masked});
+    };
+    for (int bits = 0; bits < 16; bits++) {
+      const bool masked = bits & 1, backwards = bits & 2, sequences = bits & 4, stateful = bits & 8;
+      for (const char* dropout : {"", ".dropout", ".shared dropout"}) {
+        std::string name = std::string("T4.B3.D2.H3") + (masked ? ".masked" : "") + (backwards ? ".backwards" : "") +
+                           (sequences ? ".sequences" : "") + (stateful ? ".stateful" : "") + dropout;
+        const double p = *dropout ? 0.4 : 0;
+        add(name, 3, {3, {4, 2}}, masked,
+            {{"goBackwards", backwards}, {"returnSequences", sequences}, {"stateful", stateful}, {"dropoutW", p},
+             {"dropoutU", p}, {"sharedDropout", std::string(dropout) == ".shared dropout"}});
+      }
+    }
+    for (const char* a : kActivationNames) {
+      add(std::string("outer ") + a, 3, {2, {3, 2}}, true, {{"activation", a}, {"returnSequences", true}});
+      add(std::string("inner ") + a, 3, {2, {3, 2}}, false, {{"innerActivation", a}, {"returnSequences", true}});
+    }
+    add("softmax and dropout", 3, {2, {3, 2}}, true, {{"activation", "softmax"}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
+    add("one step", 3, {3, {1, 2}}, false, {});
+    add("one unit, one row", 1, {1, {3, 1}}, false, {{"returnSequences", true}});
+    add("H17: a tail after whole vectors", 17, {2, {2, 3}}, false, {{"returnSequences", true}});
+    add("B9: 6 + 3 rows of a block", 3, {9, {2, 2}}, false, {{"returnSequences", true}});
+  }
+  return list;
+}
+
+namespace {
+
+// Away from the kinks of relu, elu, softsign (0) and hard_sigmoid (+-2.5) by 0.05: the differences of the check are smaller.
+double off_kinks(double v) {
+  for (double kink : {0.0, -2.5, 2.5}) {
+    if (std::fabs(v - kink) < 0.05) v = v < kink ? kink - 0.05 : kink + 0.05;
+  }
+  return v;
+}
+
+}  // namespace
+
+template <typename real>
+Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed) {
+  Rig<real> rig(make_layer<real>(c.layer, tree(c.options)), c.x, training, c.masked);
+  std::mt19937 random(seed);
+  const auto uniform = [&](double low, double high) { return low + (high - low) * (double(random()) / 4294967296.0); };
+  const auto fill = [&](real* p, int64_t n, double low, double high) {
+    for (int64_t i = 0; i < n; i++) p[i] = real(float(uniform(low, high)));
+  };
+  for (auto& [name, tensor] : rig.params) fill(rig.value(name), tensor.size, -0.9, 0.9);
+  for (auto& [name, tensor] : rig.carries) fill(rig.carry(name), tensor.size, -0.9, 0.9);
+  for (auto& x : rig.inputs) {
+    for (real& v : x) v = c.indices ? real(random() % 7) : real(float(off_kinks(uniform(-3, 3))));
+  }
+  fill(rig.dy.data(), int64_t(rig.dy.size()), -1, 1);
+  rig.wants_input_gradient = true;
+  if (c.masked) {  // row 0: first and third step masked; row 1: nothing; row 2: everything; row 3 as row 0, ...
+    const int64_t B = c.x[0].rows, T = c.x[0].dims[0];
+    for (int64_t t = 0; t < T; t++) {
+      for (int64_t b = 0; b < B; b++) rig.mask[size_t(t * B + b)] = b % 3 == 2 || (b % 3 == 0 && t % 2 == 0) ? real(0) : real(1);
+    }
+  }
+  return rig;
+}
+template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned);
+template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned);
+
+}  // namespace test
+}  // namespace hs

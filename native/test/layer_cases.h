@@ -1,0 +1,29 @@
+// The list of cases of every layer: gradient checks, the comparison of instruction sets and of thread counts run over it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "test/layer_rig.h"
+
+namespace hs {
+namespace test {
+
+struct LayerCase {
+  std::string layer;  // registered name
+  std::string name;   // "dense/softmax"
+  Options options;
+  std::vector<Extent> x;
+  bool masked = false;
+  bool indices = false;  // inputs are word indices: 0 .. 6, no gradient
+  bool ties_first = false;  // the second input gives its extent only
+};
+
+std::vector<LayerCase> layer_cases();
+std::vector<LayerCase> recurrence_cases();
+
+// A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers for every real.
+template <typename real>
+Rig<real> make_rig(const LayerCase&, bool training = true, unsigned seed = 1);
+
+}  // namespace test
+}  // namespace hs
