@@ -86,7 +86,7 @@ const levels = [
     'lowering',
     'optimizer-state',
   ],
-  ['compile', 'session', 'evaluate', 'fit', 'generator', 'saving', 'saving/', 'summary', 'utils', 'preprocessing/'],
+  ['compile', 'session', 'evaluate', 'fit', 'fit-generator', 'generator', 'saving', 'saving/', 'summary', 'utils', 'preprocessing/'],
   ['sequential', 'sequential/', 'model', 'models', 'merge'],
   ['index'],
 ]
@@ -211,11 +211,11 @@ export const rules = [
     bad: { 'native/layers/x.cc': '#pragma omp parallel\n' },
   },
   {
-    // float_mode.h sets the control register and wait.cc pauses a spinning core: neither touches vectors.
+    // float_mode sets the control register and wait.cc pauses a spinning core: neither touches vectors.
     name: 'intrinsics only in vec_*.h',
     find: banned(
       nativeCode,
-      /^native\/kernels\/vec_\w+\.h$|^native\/test\/bench_|^native\/base\/(float_mode\.h|wait\.cc)$/,
+      /^native\/kernels\/vec_\w+\.h$|^native\/test\/bench_|^native\/base\/(float_mode\.(h|cc)|wait\.cc)$/,
       /#\s*include\s*<(\w+intrin|arm_neon)\.h>|\b_mm(256|512)?_\w+\(/,
       'intrinsics belong into native/kernels/vec_*.h',
     ),
