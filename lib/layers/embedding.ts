@@ -60,6 +60,10 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     return this.options.inputShape ? [null, ...this.options.inputShape] : [null, this.options.inputLength]
   }
 
+  override get indexLimit(): number {
+    return this.options.inputDim
+  }
+
   protected override defaultInputDtype(): string {
     return 'int32'
   }

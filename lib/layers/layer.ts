@@ -189,6 +189,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return [...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)]
   }
 
+  /** For inputs that are word indices: they must be integers below this. Null: any numbers. */
+  get indexLimit(): number | null {
+    return null
+  }
+
   /** Whether states live on from batch to batch. */
   get stateful(): boolean {
     return this.children.some((c) => c.stateful)

@@ -90,27 +90,27 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   protected abstract readonly kerasGates: readonly (readonly [gate: string, letter: string])[]
   protected override readonly inputLetters = ['B', 'T', 'D']
 
-  /** The options without what a subclass adds. */
-  get #given(): Resolved<RecurrentOptions & { outputDim: number }> {
+  /** The options without what a subclass adds; the base constructor reads them too. */
+  protected get given(): Resolved<RecurrentOptions & { outputDim: number }> {
     return this.options as unknown as Resolved<RecurrentOptions & { outputDim: number }>
   }
 
   get returnSequences(): boolean {
-    return this.#given.returnSequences
+    return this.given.returnSequences
   }
 
   override get stateful(): boolean {
-    return this.#given.stateful
+    return this.given.stateful
   }
 
   protected override impliedInputShape(): Shape | null {
-    const { inputDim, inputLength } = this.#given
+    const { inputDim, inputLength } = this.given
     return inputDim === null ? null : [null, inputLength, inputDim]
   }
 
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, steps = null] = inputShape
-    return this.returnSequences ? [batch, steps, this.#given.outputDim] : [batch, this.#given.outputDim]
+    return this.returnSequences ? [batch, steps, this.given.outputDim] : [batch, this.given.outputDim]
   }
 
   override computeMask(masked: boolean): boolean {
@@ -124,7 +124,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    const { stateful, unroll } = this.#given
+    const { stateful, unroll } = this.given
     if (stateful && inputShape[0] === null) {
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
@@ -148,7 +148,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override createVariables(inputShape: Shape): void {
-    const { outputDim: H, init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.#given
+    const { outputDim: H, init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.given
     const D = this.known(inputShape, -1, 'D')
     const G = this.gates.length
     this.#checkEigenvalue()
@@ -162,7 +162,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
   #fuse(rows: number, make: (gate: string) => ArrayLike<number>): Float64Array {
-    const H = this.#given.outputDim
+    const H = this.given.outputDim
     const width = this.gates.length * H
     const out = new Float64Array(rows * width)
     for (const [k, gate] of this.gates.entries()) mergeColumns(out, [rows, width], [k * H, (k + 1) * H], make(gate))
@@ -171,20 +171,20 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   /** Whether Keras has one array for all gates. */
   get #fused(): boolean {
-    return this.gates.length === 1 || this.#given.consumeLess === 'gpu'
+    return this.gates.length === 1 || this.given.consumeLess === 'gpu'
   }
 
   /** The eigenvalue of a fused matrix is not the sum of those of its gates. */
   #checkEigenvalue(): void {
     if (this.#fused) return
     for (const key of ['WRegularizer', 'URegularizer'] as const) {
-      const regularizer = this.#given[key]
+      const regularizer = this.given[key]
       if (!regularizer || !('eigenvalue' in regularizer.penalty)) continue
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
         what: key,
-        expected: `an l1 or l2 penalty with consumeLess: '${this.#given.consumeLess}'`,
+        expected: `an l1 or l2 penalty with consumeLess: '${this.given.consumeLess}'`,
         actual: 'an EigenvalueRegularizer',
         hint: "With consumeLess: 'gpu' it acts on the fused matrix.",
       })
@@ -194,7 +194,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   /** Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused. */
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()
-    const H = this.#given.outputDim
+    const H = this.given.outputDim
     return this.kerasGates.flatMap(([gate, letter]) => {
       const k = this.gates.indexOf(gate)
       return this.variables.map((v: Variable) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
@@ -202,7 +202,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } = this.#given
+    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
     return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),

@@ -1,0 +1,36 @@
+/** The models of the golden data, built from their configurations without native code. */
+import { layerClasses, layerFromConfig } from '../../lib/config.js'
+import type { Layer } from '../../lib/layers/layer.js'
+import type { Shape } from '../../lib/spec.js'
+import { type Case, type LayerConfig, load, type ModelConfig } from '../golden/loader.js'
+
+export interface ModelCase extends Case {
+  readonly model: ModelConfig
+  readonly weight_names?: string[]
+  readonly trainable_sorted?: string[]
+  readonly optimizer_weight_order?: string[]
+  readonly output_shape?: (number | null)[]
+}
+
+const isKnown = ({ class_name: name, config }: LayerConfig): boolean =>
+  layerClasses.has(name) && (config.layer === undefined || isKnown(config.layer as LayerConfig))
+
+/** Every case with a model all of whose layers exist here; how many others there are. */
+export function modelCases(suites: readonly string[]): { cases: [string, ModelCase][]; others: number } {
+  const all = suites.flatMap((suite) => load<ModelCase>(suite, 'float32').map((c) => [`${suite}/${c.name}`, c] as [string, ModelCase]))
+  const models = all.filter(([, c]) => c.model !== undefined)
+  const cases = models.filter(([, c]) => c.model.config.every(isKnown))
+  return { cases, others: models.length - cases.length }
+}
+
+/** The layers of a chain, built one after the other. */
+export function buildChain(layers: readonly Layer[]): Shape {
+  let shape: Shape = layers[0]?.batchInputShape ?? []
+  for (const layer of layers) {
+    layer.build(shape)
+    shape = layer.outputShape as Shape
+  }
+  return shape
+}
+
+export const layersOf = (model: ModelConfig): Layer[] => model.config.map((config) => layerFromConfig(config))
