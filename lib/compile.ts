@@ -1,0 +1,102 @@
+/** What `compile` was told: optimizer, loss and metrics, resolved against the output of the model. */
+import { ConfigError, fail } from './errors.js'
+import type { Layer } from './layers/layer.js'
+import type { Training } from './lowering.js'
+import { type MetricName, metricName } from './metrics.js'
+import { describe } from './ndarray.js'
+import { type ObjectiveName, objectiveName } from './objectives.js'
+import { type Optimizer, type OptimizerName, toOptimizer } from './optimizers.js'
+import { resolveOptions } from './options.js'
+import type { Option } from './spec.js'
+
+/** Options of {@link Sequential.compile}. */
+export interface CompileOptions {
+  /** A name, for Keras' defaults, or an instance: `new RMSprop({ lr: 0.001 })`. */
+  optimizer: OptimizerName | Optimizer
+  /** Name of the objective: `'binary_crossentropy'`, `'mse'`, … */
+  loss: ObjectiveName
+  /** Names of metrics; `'accuracy'` (or `'acc'`) picks the kind that fits loss and output. Default: none. */
+  metrics?: readonly MetricName[]
+  /** `'temporal'`: sample weights per time step, `[N, T]`. Default null: per sample. */
+  sampleWeightMode?: 'temporal' | null
+}
+
+const DEFAULTS = { optimizer: undefined, loss: undefined, metrics: [] as readonly string[], sampleWeightMode: null }
+
+/** A finished `compile`; immutable, but for the properties of the optimizer. */
+export interface Compiled {
+  readonly optimizer: Optimizer
+  /** As the caller wrote it: files keep it. */
+  readonly loss: string
+  /** As the caller wrote them. */
+  readonly metrics: readonly string[]
+  readonly sampleWeightMode: 'temporal' | null
+  /** Names of the logs: 'loss', then the metrics. */
+  readonly metricsNames: readonly string[]
+  /** Classes of a sparse loss; null: targets have the output's shape. */
+  readonly classes: number | null
+  /** The canonical names, for the Spec. */
+  training(): Training
+}
+
+/**
+ * Checks and resolves the options of `compile`.
+ *
+ * @param layers of the model; not empty
+ * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME
+ */
+export function resolveCompile(layers: readonly Layer[], given: CompileOptions): Compiled {
+  const options = resolveOptions('compile', DEFAULTS as Record<string, unknown>, given)
+  for (const key of ['optimizer', 'loss']) {
+    if (options[key] === undefined) {
+      fail(ConfigError, 'ERR_OPTION', { where: 'compile', what: key, expected: 'given', actual: 'undefined' })
+    }
+  }
+  const { metrics, sampleWeightMode } = options
+  if (!Array.isArray(metrics))
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'compile',
+      what: 'metrics',
+      expected: 'a list of names',
+      actual: describe(metrics),
+    })
+  if (sampleWeightMode !== null && sampleWeightMode !== 'temporal') {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'compile',
+      what: 'sampleWeightMode',
+      expected: "'temporal' or null",
+      actual: describe(sampleWeightMode),
+    })
+  }
+  const optimizer = toOptimizer(options.optimizer, 'compile: optimizer')
+  const loss = objectiveName(options.loss, 'compile: loss')
+  const last = layers.at(-1)!
+  const width = last.outputShape!.at(-1) ?? null
+  const resolved = metrics.map((metric) => resolveMetric(metric, loss, width))
+  const isSparse = loss === 'sparse_categorical_crossentropy'
+  return Object.freeze({
+    optimizer,
+    loss: options.loss as string,
+    metrics: Object.freeze([...metrics]) as readonly string[],
+    sampleWeightMode,
+    metricsNames: Object.freeze(['loss', ...resolved.map((metric) => metric.label)]),
+    classes: isSparse ? width : null,
+    training: () => ({
+      loss,
+      metrics: resolved.map((metric) => metric.name),
+      temporal: sampleWeightMode === 'temporal',
+      optimizer: optimizer.hyper() as { name: string; [hyper: string]: Option },
+    }),
+  })
+}
+
+/** Keras' choice of the accuracy (training.py, compile): by the width of the output, then by the loss. */
+function resolveMetric(metric: unknown, loss: string, width: number | null): { name: string; label: string } {
+  if (metric === 'accuracy' || metric === 'acc') {
+    if (width === 1 || loss === 'binary_crossentropy') return { name: 'binary_accuracy', label: 'acc' }
+    if (loss === 'sparse_categorical_crossentropy') return { name: 'sparse_categorical_accuracy', label: 'acc' }
+    return { name: 'categorical_accuracy', label: 'acc' }
+  }
+  const name = metricName(metric, 'compile: metrics')
+  return { name, label: name }
+}

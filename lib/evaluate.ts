@@ -1,0 +1,301 @@
+/** Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls on one batch. */
+import { checkInteger, checkSignal, checkVerbose } from './call-options.js'
+import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
+import { fail, InternalError, ShapeError } from './errors.js'
+import type { Floats, NativeArray, NativeData, RunResult } from './native.js'
+import { NDArray, sizeOf, type TensorLike } from './ndarray.js'
+import { NanWatch } from './nan-watch.js'
+import { resolveOptions } from './options.js'
+import { Progbar } from './progress.js'
+import type { Sequential } from './sequential.js'
+import type { Session, Turn } from './session.js'
+
+/** One array, or one for each input of the model. */
+export type Inputs = TensorLike | readonly TensorLike[]
+
+/** Options of {@link Sequential.predict}. */
+export interface PredictOptions {
+  /** Default 32; a stateful model's own batch size. */
+  batchSize?: number
+  /** Default 0. */
+  verbose?: 0 | 1 | boolean
+  signal?: AbortSignal | null
+}
+
+/** Options of {@link Sequential.evaluate}. */
+export interface EvaluateOptions {
+  /** Default 32; a stateful model's own batch size. */
+  batchSize?: number
+  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Default: ones. */
+  sampleWeight?: TensorLike | null
+  /** 1 (default): a progress bar on a terminal. */
+  verbose?: 0 | 1 | 2 | boolean
+  signal?: AbortSignal | null
+}
+
+/** Options of {@link Sequential.trainOnBatch}. */
+export interface TrainOnBatchOptions {
+  classWeight?: ClassWeight | null
+  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Wins over classWeight. */
+  sampleWeight?: TensorLike | null
+}
+
+/** A loss, or `[loss, …metrics]` in the order of `model.metricsNames`. */
+export type Logs = number | number[]
+
+const asLogs = (values: readonly number[]): Logs => (values.length === 1 ? values[0]! : [...values])
+
+/** A data set for a model: checked, not yet in native memory. */
+export interface Prepared {
+  samples: number
+  x: NativeArray[]
+  y?: NativeArray
+  weights?: NativeArray
+}
+
+/** Checks x, y and weights against the model. @throws ShapeError, ConfigError */
+export function prepareTraining(
+  model: Sequential,
+  x: Inputs,
+  y: Inputs,
+  weighting: TrainOnBatchOptions,
+  names = { x: 'x', y: 'y', sampleWeight: 'sampleWeight' },
+): Prepared {
+  const arrays = prepareInputs(x, model.inputSlots(), names.x)
+  const samples = arrays[0]!.shape[0]!
+  const targets = prepareTargets(y, model.targetSlot(), samples, names.y)
+  const isTemporal = model.requireCompiled('fit').sampleWeightMode === 'temporal'
+  const weights = prepareWeights(weighting, targets, isTemporal, names.sampleWeight)
+  return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
+}
+
+/**
+ * The batch size to use: the given one, else that of a stateful model, else 32.
+ *
+ * @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own
+ */
+export function batchSizeFor(model: Sequential, where: string, given: unknown, samples: number): number {
+  const own = model.statefulBatchSize
+  const size = given === undefined ? (own ?? 32) : checkInteger(where, 'batchSize', given, 1)
+  checkStatefulBatches(model, where, samples, size)
+  return size
+}
+
+/** @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own */
+export function checkStatefulBatches(model: Sequential, where: string, samples: number, batchSize: number): void {
+  const own = model.statefulBatchSize
+  if (own === null || (samples % batchSize === 0 && batchSize === own)) return
+  if (samples === own && batchSize >= own) return // one short batch, which is just right
+  fail(ShapeError, 'ERR_SHAPE', {
+    where,
+    what: 'batches of a stateful model',
+    expected: `${own} samples each, as its batchInputShape says`,
+    actual: `${samples} samples in batches of ${batchSize}`,
+    hint: 'The number of samples must be a multiple of the batch size.',
+  })
+}
+
+/** Runs `samples` samples in chunks; the caller holds the turn. */
+export async function runChunks(
+  session: Session,
+  turn: Turn,
+  request: { mode: 'test' | 'predict' | 'train'; data: NativeData; order?: Int32Array; batchSize: number },
+  samples: number,
+  rest: { signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void } = {},
+): Promise<void> {
+  let seen = 0
+  while (seen < samples) {
+    const result = await session.run({ ...request, from: seen }, rest.signal)
+    if (result.samples <= 0) {
+      fail(InternalError, 'ERR_INTERNAL', {
+        where: request.mode,
+        what: 'native run',
+        expected: 'one batch or more',
+        actual: 'none',
+      })
+    }
+    seen += result.samples
+    rest.onChunk?.(result, seen)
+    if (seen < samples) await turn.pass()
+  }
+}
+
+/** Means of loss and metrics over a data set, weighted by batch size. */
+export async function testLoop(
+  session: Session,
+  turn: Turn,
+  data: NativeData,
+  rest: {
+    batchSize: number
+    samples: number
+    order?: Int32Array
+    signal?: AbortSignal | null
+    onSeen?: (seen: number) => void
+  },
+): Promise<number[]> {
+  let sums: number[] = []
+  const { order, batchSize, samples } = rest
+  await runChunks(session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
+    signal: rest.signal ?? null,
+    onChunk: (result, seen) => {
+      sums = result.sums.map((sum, i) => sum + (sums[i] ?? 0))
+      rest.onSeen?.(seen)
+    },
+  })
+  return sums.map((sum) => sum / samples)
+}
+
+/** Collects the outputs of chunks into one array. */
+class Outputs {
+  #data: Floats | null = null // [N, …]
+  #shape: number[] = []
+
+  constructor(readonly samples: number) {}
+
+  add(result: RunResult, seen: number): void {
+    const { data, shape } = result.outputs!
+    if (result.samples === this.samples) {
+      this.#data = data
+      this.#shape = shape
+      return
+    }
+    const row = sizeOf(shape.slice(1))
+    if (this.#data === null) {
+      this.#shape = [this.samples, ...shape.slice(1)]
+      this.#data =
+        data instanceof Float64Array ? new Float64Array(this.samples * row) : new Float32Array(this.samples * row)
+    }
+    this.#data.set(data, (seen - result.samples) * row)
+  }
+
+  array(): NDArray {
+    return new NDArray(this.#data!, this.#shape)
+  }
+}
+
+const barFor = (verbose: number, samples: number): Progbar | null =>
+  verbose === 1 && process.stdout.isTTY ? new Progbar(samples) : null
+
+export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Logs> {
+  const { session } = model
+  session.checkAlive('evaluate')
+  model.requireCompiled('evaluate')
+  const options = resolveOptions<Record<string, unknown>>(
+    'evaluate',
+    { batchSize: undefined, sampleWeight: null, verbose: 1, signal: null },
+    given,
+  )
+  const verbose = checkVerbose('evaluate', options.verbose)
+  const signal = checkSignal('evaluate', options.signal)
+  signal?.throwIfAborted()
+  const prepared = prepareTraining(model, x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
+  const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
+  const data = session.load(prepared)
+  const turn = await session.take()
+  try {
+    const bar = barFor(verbose, prepared.samples)
+    const onSeen = (seen: number) => bar?.update(seen)
+    return asLogs(await testLoop(session, turn, data(), { batchSize, samples: prepared.samples, signal, onSeen }))
+  } finally {
+    turn.release()
+  }
+}
+
+export async function predict(
+  model: Sequential,
+  x: Inputs,
+  given?: PredictOptions,
+  where = 'predict',
+): Promise<NDArray> {
+  const { session } = model
+  session.checkAlive(where)
+  const options = resolveOptions<Record<string, unknown>>(
+    where,
+    { batchSize: undefined, verbose: 0, signal: null },
+    given,
+  )
+  const verbose = checkVerbose(where, options.verbose)
+  const signal = checkSignal(where, options.signal)
+  signal?.throwIfAborted()
+  const arrays = prepareInputs(x, model.inputSlots())
+  const samples = arrays[0]!.shape[0]!
+  const batchSize = batchSizeFor(model, where, options.batchSize, samples)
+  return predictPrepared(session, arrays, samples, batchSize, signal, barFor(verbose, samples))
+}
+
+async function predictPrepared(
+  session: Session,
+  x: NativeArray[],
+  samples: number,
+  batchSize: number,
+  signal: AbortSignal | null,
+  bar: Progbar | null,
+): Promise<NDArray> {
+  const data = session.load({ x })
+  const turn = await session.take()
+  try {
+    const outputs = new Outputs(samples)
+    await runChunks(session, turn, { mode: 'predict', data: data(), batchSize }, samples, {
+      signal,
+      onChunk: (result, seen) => {
+        outputs.add(result, seen)
+        bar?.update(seen)
+      },
+    })
+    return outputs.array()
+  } finally {
+    turn.release()
+  }
+}
+
+/** Inputs of a call on one batch. */
+function prepareBatch(model: Sequential, where: string, x: Inputs): { arrays: NativeArray[]; samples: number } {
+  model.session.checkAlive(where)
+  const arrays = prepareInputs(x, model.inputSlots())
+  const samples = arrays[0]!.shape[0]!
+  checkStatefulBatches(model, where, samples, samples)
+  return { arrays, samples }
+}
+
+export async function predictOnBatch(model: Sequential, x: Inputs): Promise<NDArray> {
+  const { arrays, samples } = prepareBatch(model, 'predictOnBatch', x)
+  return predictPrepared(model.session, arrays, samples, samples, null, null)
+}
+
+export function predictOnBatchSync(model: Sequential, x: Inputs): NDArray {
+  const { session } = model
+  session.checkIdle('predictOnBatchSync', true)
+  const { arrays, samples } = prepareBatch(model, 'predictOnBatchSync', x)
+  const plan = session.plan()
+  const { outputs } = plan.runSync({ mode: 'predict', data: plan.load({ x: arrays }), batchSize: samples })
+  return new NDArray(outputs!.data, outputs!.shape)
+}
+
+/** One step of training or of testing on the whole of x as one batch. */
+export async function onBatch(
+  model: Sequential,
+  mode: 'train' | 'test',
+  x: Inputs,
+  y: Inputs,
+  given: TrainOnBatchOptions | undefined,
+): Promise<Logs> {
+  const where = mode === 'train' ? 'trainOnBatch' : 'testOnBatch'
+  const { session } = model
+  if (mode === 'train') session.checkIdle(where)
+  else session.checkAlive(where)
+  model.requireCompiled(where)
+  const defaults: Record<string, unknown> =
+    mode === 'train' ? { classWeight: null, sampleWeight: null } : { sampleWeight: null }
+  const prepared = prepareTraining(model, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
+  checkStatefulBatches(model, where, prepared.samples, prepared.samples)
+  const data = session.load(prepared)
+  const turn = await session.take()
+  try {
+    if (mode === 'train') session.checkIdle(where) // a fit may have begun while this call waited
+    const result = await session.run({ mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })
+    if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
+    return asLogs(result.last)
+  } finally {
+    turn.release()
+  }
+}

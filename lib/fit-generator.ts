@@ -1,0 +1,403 @@
+/** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
+import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
+import type { Callback, History, Logs } from './callbacks.js'
+import type { ClassWeight } from './data.js'
+import { ConfigError, fail, ShapeError } from './errors.js'
+import { checkStatefulBatches, type Inputs, prepareTraining, testLoop, type Logs as Values } from './evaluate.js'
+import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
+import { checkCallbacks, type Hooks } from './hooks.js'
+import { NanWatch } from './nan-watch.js'
+import type { NativeData } from './native.js'
+import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
+import { resolveOptions } from './options.js'
+import { FitProgress } from './progress.js'
+import type { Sequential } from './sequential.js'
+import type { Turn } from './session.js'
+
+/** Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. */
+export type Source<T = Triple> = Iterable<T> | AsyncIterable<T>
+
+/** Options of {@link Sequential.fitGenerator}. */
+export interface FitGeneratorOptions {
+  /** An epoch ends once it has seen this many samples. */
+  samplesPerEpoch: number
+  nbEpoch: number
+  /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
+  verbose?: 0 | 1 | 2 | boolean
+  callbacks?: readonly Callback[]
+  /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source. */
+  validationData?: Triple | Source | null
+  /** Samples of a validation; needed when validationData is a source. */
+  nbValSamples?: number | null
+  classWeight?: ClassWeight | null
+  /** At most this many batches are fetched ahead; this package fetches one. Default 10. */
+  maxQSize?: number
+  /** Number of the first epoch, from 0; default 0. */
+  initialEpoch?: number
+  signal?: AbortSignal | null
+  onNaN?: 'warn' | 'throw'
+}
+
+/** Options of evaluateGenerator and predictGenerator. */
+export interface GeneratorOptions {
+  /** Samples to take. */
+  valSamples: number
+  maxQSize?: number
+  signal?: AbortSignal | null
+}
+
+const DEFAULTS: Record<string, unknown> = {
+  samplesPerEpoch: undefined,
+  nbEpoch: undefined,
+  verbose: 1,
+  callbacks: [],
+  validationData: null,
+  nbValSamples: null,
+  classWeight: null,
+  maxQSize: 10,
+  initialEpoch: 0,
+  signal: null,
+  onNaN: 'warn',
+}
+
+const isSource = (value: unknown): value is Source<unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  (Symbol.iterator in value || Symbol.asyncIterator in value) &&
+  !ArrayBuffer.isView(value)
+
+/** Batches of a source. A list, and anything else that can be iterated again, starts anew when it ends. */
+class Batches {
+  #iterator: Iterator<unknown> | AsyncIterator<unknown>
+  #ahead: Promise<IteratorResult<unknown>> | null = null
+  #isFresh = true
+
+  constructor(
+    readonly source: unknown,
+    readonly where: string,
+  ) {
+    if (!isSource(source)) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what: 'source',
+        expected: 'an iterable or async iterable of batches',
+        actual: describe(source),
+      })
+    }
+    this.#iterator = this.#open()
+  }
+
+  #open(): Iterator<unknown> | AsyncIterator<unknown> {
+    const source = this.source as Partial<Iterable<unknown> & AsyncIterable<unknown>>
+    return source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]!()
+  }
+
+  /** Starts fetching the next batch; {@link next} gives it. */
+  prefetch(): void {
+    if (this.#ahead) return
+    this.#ahead = (async () => await this.#iterator.next())()
+    this.#ahead.catch(() => {}) // told by next()
+  }
+
+  /** @param missing samples still needed, for the message */
+  async next(missing: number): Promise<unknown> {
+    this.prefetch()
+    const ahead = this.#ahead!
+    this.#ahead = null
+    const { done, value } = await ahead
+    if (!done) {
+      this.#isFresh = false
+      return value
+    }
+    const again = this.#isFresh ? this.#iterator : this.#open()
+    if (again === this.#iterator) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        what: 'source',
+        expected: `${missing} more samples`,
+        actual: 'its end',
+        hint: 'A generator must go on for as long as samples are needed.',
+      })
+    }
+    this.#iterator = again
+    this.#isFresh = true
+    return this.next(missing)
+  }
+}
+
+function requireCount(where: string, what: string, value: unknown): number {
+  if (value === undefined || value === null) {
+    fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'given', actual: String(value) })
+  }
+  return checkInteger(where, what, value, 1)
+}
+
+/** The x of what a source for predictions yields: `[x, y]`, `[x, y, sampleWeight]`, or x itself. */
+function inputOf(model: Sequential, value: unknown): Inputs {
+  if (!Array.isArray(value) || value.length < 2 || value.length > 3) return value as Inputs
+  const slots = model.inputSlots()
+  if (slots.length > 1) return Array.isArray(value[0]) ? (value[0] as Inputs) : (value as Inputs)
+  if (isArrayObject(value[0])) return value[0]
+  // nested arrays: the first element of a pair has as many axes as the input
+  return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+}
+
+interface GeneratorJob {
+  batches: Batches
+  samplesPerEpoch: number
+  nbEpoch: number
+  initialEpoch: number
+  classWeight: ClassWeight | null
+  signal: AbortSignal | null
+  /** Means after an epoch whose last batch had this size; null: no validation. */
+  validate: ((turn: Turn, batchSize: number) => Promise<number[]>) | null
+}
+
+/** See {@link Sequential.fitGenerator}. */
+export async function fitGenerator(model: Sequential, source: Source, given: FitGeneratorOptions): Promise<History> {
+  const where = 'fitGenerator'
+  const { session } = model
+  session.checkIdle(where)
+  const { metricsNames } = model.requireCompiled(where)
+  const options = resolveOptions(where, DEFAULTS, given)
+  const verbose = checkVerbose(where, options.verbose)
+  checkInteger(where, 'maxQSize', options.maxQSize, 1)
+  const signal = checkSignal(where, options.signal)
+  signal?.throwIfAborted()
+  const callbacks = checkCallbacks(where, options.callbacks)
+  const watch = new NanWatch(checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
+  const job: GeneratorJob = {
+    samplesPerEpoch: requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch),
+    nbEpoch: requireCount(where, 'nbEpoch', options.nbEpoch),
+    initialEpoch: checkInteger(where, 'initialEpoch', options.initialEpoch, 0),
+    classWeight: options.classWeight as ClassWeight | null,
+    signal,
+    validate: validation(model, options, signal),
+    batches: new Batches(source, where),
+  }
+  const doValidation = job.validate !== null
+  return training(model, where, callbacks, async (hooks, turn, history) => {
+    const progress = new FitProgress(verbose)
+    hooks.introduce(model, {
+      batchSize: null,
+      nbEpoch: job.nbEpoch,
+      nbSample: job.samplesPerEpoch,
+      verbose,
+      doValidation,
+      metrics: doValidation ? [...metricsNames, ...metricsNames.map((name) => `val_${name}`)] : metricsNames,
+    })
+    try {
+      await hooks.trainBegin()
+      model.stopTraining = false
+      for (let epoch = job.initialEpoch; epoch < job.nbEpoch && !model.stopTraining; epoch++) {
+        progress.epochBegin(epoch, job.nbEpoch, job.samplesPerEpoch)
+        const logs = await generatorEpoch(model, job, { hooks, turn, progress, watch, epoch })
+        await hooks.epochEnd(epoch, logs)
+      }
+      await hooks.trainEnd()
+    } catch (error) {
+      progress.interrupt()
+      throw error
+    }
+    return history
+  })
+}
+
+/** How to validate, or null. */
+function validation(
+  model: Sequential,
+  options: Readonly<Record<string, unknown>>,
+  signal: AbortSignal | null,
+): GeneratorJob['validate'] {
+  const { validationData } = options
+  if (validationData === null || validationData === undefined) return null
+  if (Array.isArray(validationData) && !isBatchList(validationData)) {
+    const prepared = prepareValidation(model, validationData)
+    const data = model.session.load(prepared)
+    return (turn, batchSize) => testLoop(model.session, turn, data(), { batchSize, samples: prepared.samples, signal })
+  }
+  const samples = requireCount(
+    'fitGenerator',
+    'nbValSamples, which a source as validationData needs,',
+    options.nbValSamples,
+  )
+  const batches = new Batches(validationData, 'fitGenerator: validationData')
+  return (turn) => evaluateBatches(model, batches, samples, turn, signal)
+}
+
+/** Whether a list is a list of batches (a source) and not `[x, y]`: all its elements are pairs or triples of arrays. */
+const isBatchList = (list: readonly unknown[]): boolean =>
+  list.length > 0 &&
+  list.every(
+    (batch) =>
+      Array.isArray(batch) && (batch.length === 2 || batch.length === 3) && batch.slice(0, 2).every(isArrayObject),
+  )
+
+async function generatorEpoch(
+  model: Sequential,
+  job: GeneratorJob,
+  run: { hooks: Hooks; turn: Turn; progress: FitProgress; watch: NanWatch; epoch: number },
+): Promise<Logs> {
+  const { hooks, turn, progress, watch, epoch } = run
+  const { metricsNames } = model
+  const sums = metricsNames.map(() => 0)
+  let seen = 0
+  let size = 0
+  await hooks.epochBegin(epoch)
+  for (let batch = 0; seen < job.samplesPerEpoch; batch++) {
+    const data = await nextBatch(model, job, turn, job.samplesPerEpoch - seen)
+    size = data.samples
+    const logs: Logs = { batch, size }
+    await hooks.batchBegin(batch, logs)
+    const request = { mode: 'train', data: data.load(), batchSize: size, maxBatches: 1 } as const
+    if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
+    const result = await model.session.run(request, job.signal)
+    watch.check(result, 'fitGenerator', epoch, batch)
+    for (const [i, name] of metricsNames.entries()) {
+      logs[name] = result.last[i]!
+      sums[i]! += result.sums[i]!
+    }
+    seen += size
+    progress.update(
+      seen,
+      metricsNames.map((name) => [name, logs[name]!] as const),
+    )
+    await hooks.batchEnd(batch, logs)
+    await turn.pass()
+  }
+  if (seen > job.samplesPerEpoch) {
+    process.emitWarning(
+      `fitGenerator: epoch ${epoch} must comprise samplesPerEpoch ${job.samplesPerEpoch} samples, got ${seen}: the last batch went beyond it.`,
+      { code: 'HIDDENSTATE_SAMPLES' },
+    )
+  }
+  const logs: Logs = {}
+  for (const [i, name] of metricsNames.entries()) logs[name] = sums[i]! / seen
+  if (job.validate) {
+    const means = await job.validate(turn, size)
+    for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
+  }
+  progress.epochEnd(seen, logs)
+  return logs
+}
+
+async function nextBatch(
+  model: Sequential,
+  job: GeneratorJob,
+  turn: Turn,
+  missing: number,
+): Promise<{ samples: number; load: () => NativeData }> {
+  job.signal?.throwIfAborted()
+  const [x, y, sampleWeight = null] = checkTriple(
+    'fitGenerator: batch',
+    await abortable(turn.lend(job.batches.next(missing)), job.signal),
+  )
+  const prepared = prepareTraining(model, x, y, { sampleWeight, classWeight: job.classWeight })
+  checkStatefulBatches(model, 'fitGenerator', prepared.samples, prepared.samples)
+  return { samples: prepared.samples, load: model.session.load(prepared) }
+}
+
+/** Rejects with the signal's reason as soon as it is aborted, even if the source never answers. */
+async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null): Promise<T> {
+  if (!signal) return wait
+  signal.throwIfAborted()
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([wait, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop!)
+    wait.catch(() => {}) // lost the race: told already
+  }
+}
+
+async function evaluateBatches(
+  model: Sequential,
+  batches: Batches,
+  samples: number,
+  turn: Turn,
+  signal: AbortSignal | null,
+): Promise<number[]> {
+  const sums = model.metricsNames.map(() => 0)
+  let seen = 0
+  while (seen < samples) {
+    signal?.throwIfAborted()
+    const [x, y, sampleWeight = null] = checkTriple(
+      'batch',
+      await abortable(turn.lend(batches.next(samples - seen)), signal),
+    )
+    const prepared = prepareTraining(model, x, y, { sampleWeight })
+    checkStatefulBatches(model, 'batch', prepared.samples, prepared.samples)
+    const data = model.session.load(prepared)()
+    const result = await model.session.run({ mode: 'test', data, batchSize: prepared.samples, maxBatches: 1 }, signal)
+    for (const [i, sum] of result.sums.entries()) sums[i]! += sum
+    seen += prepared.samples
+    await turn.pass()
+  }
+  return sums.map((sum) => sum / seen)
+}
+
+const GENERATOR_DEFAULTS: Record<string, unknown> = { valSamples: undefined, maxQSize: 10, signal: null }
+
+/** See {@link Sequential.evaluateGenerator}. */
+export async function evaluateGenerator(model: Sequential, source: Source, given: GeneratorOptions): Promise<Values> {
+  const where = 'evaluateGenerator'
+  model.session.checkAlive(where)
+  model.requireCompiled(where)
+  const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
+  const samples = requireCount(where, 'valSamples', options.valSamples)
+  const signal = checkSignal(where, options.signal)
+  const batches = new Batches(source, where)
+  const turn = await model.session.take()
+  try {
+    const means = await evaluateBatches(model, batches, samples, turn, signal)
+    return means.length === 1 ? means[0]! : means
+  } finally {
+    turn.release()
+  }
+}
+
+/** See {@link Sequential.predictGenerator}. */
+export async function predictGenerator(
+  model: Sequential,
+  source: Source<unknown>,
+  given: GeneratorOptions,
+): Promise<NDArray> {
+  const where = 'predictGenerator'
+  model.session.checkAlive(where)
+  const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
+  const samples = requireCount(where, 'valSamples', options.valSamples)
+  const signal = checkSignal(where, options.signal)
+  const batches = new Batches(source, where)
+  const parts: NDArray[] = []
+  let seen = 0
+  while (seen < samples) {
+    signal?.throwIfAborted()
+    const value = await abortable(batches.next(samples - seen), signal)
+    const part = await model.predictOnBatch(inputOf(model, value))
+    if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where,
+        what: 'outputs of all batches',
+        expected: `[${parts[0].shape.slice(1).join(', ')}] for each sample`,
+        actual: `[${part.shape.slice(1).join(', ')}]`,
+      })
+    }
+    parts.push(part)
+    seen += part.shape[0]!
+  }
+  const first = parts[0]!
+  const data =
+    first.data instanceof Float64Array
+      ? new Float64Array(seen * sizeOf(first.shape.slice(1)))
+      : new Float32Array(seen * sizeOf(first.shape.slice(1)))
+  let at = 0
+  for (const part of parts) {
+    data.set(part.data, at)
+    at += part.data.length
+  }
+  return new NDArray(data, [seen, ...first.shape.slice(1)]).slice(0, samples)
+}

@@ -1,0 +1,109 @@
+/** Calling callbacks in Keras' order, on this thread, while the plan is idle. */
+import { Callback, type Logs } from './callbacks.js'
+import { ConfigError, fail } from './errors.js'
+import { describe } from './ndarray.js'
+import type { Sequential } from './sequential.js'
+import type { Session, Turn } from './session.js'
+
+/** What callbacks see as `this.params`. */
+export interface FitParams {
+  /** Null in fitGenerator. */
+  batchSize: number | null
+  nbEpoch: number
+  /** Samples of an epoch. */
+  nbSample: number
+  verbose: number
+  doValidation: boolean
+  /** Keys of the epoch's logs. */
+  metrics: readonly string[]
+}
+
+type Hook = 'onTrainBegin' | 'onTrainEnd' | 'onEpochBegin' | 'onEpochEnd' | 'onBatchBegin' | 'onBatchEnd'
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+
+/** @throws ConfigError ERR_OPTION for anything but a list of callbacks */
+export function checkCallbacks(where: string, value: unknown): readonly Callback[] {
+  if (value === null || value === undefined) return []
+  if (!Array.isArray(value)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'callbacks',
+      expected: 'a list of callbacks',
+      actual: describe(value),
+    })
+  }
+  for (const [i, callback] of value.entries()) {
+    if (callback instanceof Callback) continue
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: `callbacks[${i}]`,
+      expected: 'an instance of Callback',
+      actual: describe(callback),
+      hint: 'new LambdaCallback({ onEpochEnd }) makes one of a function.',
+    })
+  }
+  return value
+}
+
+export class Hooks {
+  /** Whether someone wants to hear of single batches. */
+  readonly wantsBatches: boolean
+  readonly #callbacks: readonly Callback[]
+  readonly #session: Session
+  readonly #turn: Turn
+
+  constructor(callbacks: readonly Callback[], session: Session, turn: Turn) {
+    this.#callbacks = callbacks
+    this.#session = session
+    this.#turn = turn
+    this.wantsBatches = callbacks.some((c) => c.wantsBatches)
+  }
+
+  /** Tells the callbacks what they belong to. */
+  introduce(model: Sequential, params: FitParams): void {
+    for (const callback of this.#callbacks) {
+      callback.setModel(model)
+      callback.setParams(params)
+    }
+  }
+
+  trainBegin(): Promise<void> {
+    return this.#call('onTrainBegin', [{}])
+  }
+
+  trainEnd(): Promise<void> {
+    return this.#call('onTrainEnd', [{}])
+  }
+
+  epochBegin(epoch: number): Promise<void> {
+    return this.#call('onEpochBegin', [epoch, {}])
+  }
+
+  epochEnd(epoch: number, logs: Logs): Promise<void> {
+    return this.#call('onEpochEnd', [epoch, logs])
+  }
+
+  batchBegin(batch: number, logs: Logs): Promise<void> {
+    return this.#call('onBatchBegin', [batch, logs])
+  }
+
+  batchEnd(batch: number, logs: Logs): Promise<void> {
+    return this.#call('onBatchEnd', [batch, logs])
+  }
+
+  /** One hook of all callbacks, in order; each is awaited before the next is called. */
+  async #call(hook: Hook, args: readonly unknown[]): Promise<void> {
+    for (const callback of this.#callbacks) {
+      this.#session.callbackDepth++
+      try {
+        const method = callback[hook] as (...args: unknown[]) => unknown
+        const returned = method.apply(callback, [...args])
+        if (isThenable(returned)) await this.#turn.lend(returned)
+      } finally {
+        this.#session.callbackDepth--
+      }
+    }
+  }
+}

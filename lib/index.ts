@@ -1,0 +1,75 @@
+/** The public surface. */
+export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
+export * from './callbacks.js'
+export type { CompileOptions } from './compile.js'
+export {
+  Constraint,
+  type ConstraintLike,
+  type ConstraintName,
+  maxnorm,
+  minMaxNorm,
+  nonneg,
+  unitnorm,
+} from './constraints.js'
+export type { ClassWeight } from './data.js'
+export {
+  ConfigError,
+  type ErrorCode,
+  FormatError,
+  HiddenstateError,
+  InternalError,
+  ShapeError,
+  StateError,
+} from './errors.js'
+export type { EvaluateOptions, Inputs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
+export type { FitGeneratorOptions, GeneratorOptions, Source } from './fit-generator.js'
+export type { FitOptions, Triple } from './fit.js'
+export type { FitParams } from './hooks.js'
+export type { Init, Initializer, InitName } from './initializations.js'
+export * from './layers/index.js'
+export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
+export type { MetricName } from './metrics.js'
+export { loadModel, modelFromJson, modelFromYaml } from './models.js'
+export {
+  type ArrayObject,
+  array,
+  type DType,
+  NDArray,
+  type Nested,
+  type TensorLike,
+  type TypedArray,
+} from './ndarray.js'
+export type { ObjectiveName } from './objectives.js'
+export {
+  Adadelta,
+  type AdadeltaOptions,
+  Adagrad,
+  type AdagradOptions,
+  Adam,
+  Adamax,
+  type AdamOptions,
+  Nadam,
+  type NadamOptions,
+  Optimizer,
+  type OptimizerName,
+  type OptimizerOptions,
+  RMSprop,
+  type RMSpropOptions,
+  SGD,
+  type SGDOptions,
+} from './optimizers.js'
+export { setSeed } from './random.js'
+export {
+  activityL1,
+  activityL1l2,
+  activityL2,
+  l1,
+  l1l2,
+  l2,
+  type Regularizer,
+  type RegularizerLike,
+  type RegularizerName,
+} from './regularizers.js'
+export type { LoadWeightsOptions, SaveOptions } from './saving.js'
+export { Sequential } from './sequential.js'
+export type { Shape } from './spec.js'

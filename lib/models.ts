@@ -1,0 +1,91 @@
+/** Models from files and texts. Keras 1.2.2 `keras.models`. */
+import { fail, FormatError } from './errors.js'
+import { describe } from './ndarray.js'
+import { readModel } from './saving.js'
+import { Sequential } from './sequential.js'
+import { parseYaml } from './yaml/parse.js'
+
+/** @throws FormatError ERR_FILE_FORMAT */
+function fromDocument(where: string, document: unknown): Sequential {
+  const { class_name: name, config } = (typeof document === 'object' && document !== null ? document : {}) as Record<
+    string,
+    unknown
+  >
+  if (name !== 'Sequential') {
+    fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'class_name',
+      expected: "'Sequential'",
+      actual: describe(name),
+    })
+  }
+  if (!Array.isArray(config)) {
+    fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'config',
+      expected: 'a list of layers',
+      actual: describe(config),
+    })
+  }
+  return Sequential.fromConfig(config)
+}
+
+/**
+ * A model, with new weights, from the JSON of `toJson` or of Keras 1.x.
+ *
+ * @throws FormatError ERR_FILE_FORMAT for a text that is no such JSON; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+ * @example
+ * import { Dense, modelFromJson, Sequential } from 'hiddenstate'
+ * const json = new Sequential([new Dense(2, { inputDim: 3 })]).toJson()
+ * console.log(modelFromJson(json).outputShape) // [ null, 2 ]
+ * @see keras.models.model_from_json
+ */
+export function modelFromJson(json: string): Sequential {
+  let document: unknown
+  try {
+    document = JSON.parse(json)
+  } catch (cause) {
+    throw new FormatError(
+      'ERR_FILE_FORMAT',
+      `modelFromJson: text must be JSON, got ${describe(json)}: ${(cause as Error).message}.`,
+      {
+        expected: 'JSON',
+        actual: describe(json),
+        cause,
+      },
+    )
+  }
+  return fromDocument('modelFromJson', document)
+}
+
+/**
+ * A model, with new weights, from the YAML of `toYaml` or of Keras 1.x.
+ *
+ * @throws FormatError ERR_FILE_FORMAT; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+ * @example
+ * import { Dense, modelFromYaml, Sequential } from 'hiddenstate'
+ * const yaml = new Sequential([new Dense(2, { inputDim: 3 })]).toYaml()
+ * console.log(modelFromYaml(yaml).outputShape) // [ null, 2 ]
+ * @see keras.models.model_from_yaml
+ */
+export function modelFromYaml(yaml: string): Sequential {
+  return fromDocument('modelFromYaml', parseYaml(yaml))
+}
+
+/**
+ * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and, when it was compiled,
+ * its training configuration with the state of the optimizer.
+ *
+ * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file
+ * @example
+ * import { Dense, loadModel, Sequential } from 'hiddenstate'
+ * import { rm } from 'node:fs/promises'
+ * await new Sequential([new Dense(2, { inputDim: 3 })]).save('example-model.h5')
+ * const model = await loadModel('example-model.h5')
+ * console.log(model.outputShape) // [ null, 2 ]
+ * await rm('example-model.h5')
+ * @see keras.models.load_model
+ */
+export async function loadModel(path: string): Promise<Sequential> {
+  return readModel(path, (config) => Sequential.fromConfig(config))
+}

@@ -1,0 +1,475 @@
+/** The model: a chain of layers that is trained and asked. */
+import { type Floatx, floatx } from './backend.js'
+import type { History } from './callbacks.js'
+import { type Compiled, type CompileOptions, resolveCompile } from './compile.js'
+import { layerFromConfig } from './config.js'
+import type { InputSlot, TargetSlot } from './data.js'
+import { ConfigError, fail, StateError } from './errors.js'
+import * as running from './evaluate.js'
+import type { EvaluateOptions, Inputs, Logs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
+import * as generators from './fit-generator.js'
+import type { FitGeneratorOptions, GeneratorOptions, Source } from './fit-generator.js'
+import { fit, type FitOptions } from './fit.js'
+import { LayerStack } from './layer-stack.js'
+import { type Layer, type LayerConfig, uniqueName } from './layers/layer.js'
+import { readKerasArrays, writeKerasArrays } from './layers/variable.js'
+import { lowerModel } from './lowering.js'
+import { describe, type NDArray, type TensorLike } from './ndarray.js'
+import { optimizerWeights, setOptimizerWeights } from './optimizer-state.js'
+import type { Optimizer } from './optimizers.js'
+import { resolveOptions } from './options.js'
+import { classesOf, warnUnlessProbabilities } from './predictions.js'
+import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
+import { KERAS_VERSION } from './saving/layout.js'
+import { Session } from './session.js'
+import type { Shape, Spec } from './spec.js'
+import { summaryText } from './summary.js'
+import { emitYaml } from './yaml/emit.js'
+
+/**
+ * A linear stack of layers.
+ *
+ * Numeric work runs off the event loop; different models run side by side. A `predict` during a `fit` of the same model runs
+ * between two batches; a second `fit`, `compile` or `setWeights` during a fit is ERR_BUSY, unless a callback calls it
+ * (then only `setWeights` and the like).
+ *
+ * @example
+ * import { Sequential, LSTM, Dense } from 'hiddenstate'
+ * const model = new Sequential([new LSTM(8, { inputShape: [5, 2] }), new Dense(1, { activation: 'sigmoid' })])
+ * model.compile({ loss: 'binary_crossentropy', optimizer: 'adam', metrics: ['accuracy'] })
+ * const x = Array.from({ length: 4 }, (_, n) => Array.from({ length: 5 }, (_, t) => [n, t]))
+ * const { history } = await model.fit(x, [0, 1, 0, 1], { nbEpoch: 2, verbose: 0 })
+ * console.log(history.loss.length, (await model.predict(x)).shape) // 2 [ 4, 1 ]
+ * @see keras.models.Sequential
+ */
+export class Sequential {
+  /** `'sequential_1'`, … */
+  readonly name: string
+  /** Set to true (by a callback) to end a fit after the epoch. */
+  stopTraining = false
+  /** Of the last fit. */
+  history: History | undefined
+  /** @internal */
+  readonly session: Session
+  readonly #stack = new LayerStack()
+  #compiled: Compiled | null = null
+  /** Of the model as it is now; null: to be made anew. */
+  #spec: Spec | null = null
+  #floatx: Floatx = floatx()
+
+  /**
+   * @param layers default: none yet
+   * @param options.name default: `'sequential_N'`
+   * @throws as {@link Sequential.add}
+   */
+  constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
+    const { name } = resolveOptions('Sequential', { name: null as string | null }, options)
+    this.name = name ?? uniqueName('sequential')
+    this.session = new Session({
+      layers: this.#stack.layers,
+      spec: () => this.#lowered('predict'),
+      hyper: () => this.#compiled?.optimizer.hyper() ?? null,
+    })
+    if (!Array.isArray(layers)) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'Sequential',
+        what: 'layers',
+        expected: 'a list of layers',
+        actual: describe(layers),
+      })
+    }
+    for (const layer of layers) this.add(layer)
+  }
+
+  // ---- layers ----
+
+  /** The layers, first to last. */
+  get layers(): readonly Layer[] {
+    return this.#stack.layers
+  }
+
+  /**
+   * Adds a layer at the end; its weights are created now. A compiled model must be compiled again.
+   *
+   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`)
+   * @returns the model
+   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support;
+   *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY during a fit
+   */
+  add(layer: Layer): this {
+    this.session.checkIdle('add')
+    this.#stack.add(layer)
+    if (this.layers.length === 1) this.#floatx = floatx()
+    this.#changed()
+    return this
+  }
+
+  /**
+   * Removes the last layer. A compiled model must be compiled again.
+   *
+   * @throws StateError ERR_NOT_BUILT when there is none, ERR_BUSY during a fit
+   */
+  pop(): void {
+    this.session.checkIdle('pop')
+    this.#stack.pop()
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#compiled = null
+    this.#spec = null
+  }
+
+  #requireLayers(call: string): readonly Layer[] {
+    this.session.checkAlive(call)
+    return this.#stack.require(call)
+  }
+
+  /**
+   * A layer by name or by index.
+   *
+   * @param which `{ name }`, or `{ index }`, where index 0 is the hidden input layer, as in Keras: `layers[0]` has index 1
+   * @returns undefined for an unknown name
+   * @throws ConfigError ERR_OPTION for an index out of range
+   */
+  getLayer(which: { name: string } | { index: number }): Layer | undefined {
+    return this.#stack.find(which)
+  }
+
+  /** With the batch: `[null, 28, 64]`. Undefined without layers. */
+  get inputShape(): Shape | undefined {
+    return this.#stack.layers[0]?.inputShape
+  }
+
+  /** With the batch. Undefined without layers. */
+  get outputShape(): Shape | undefined {
+    return this.#stack.layers.at(-1)?.outputShape
+  }
+
+  /** The number of numbers in all parameters. */
+  countParams(): number {
+    return this.#stack.layers.reduce((sum, layer) => sum + layer.countParams(), 0)
+  }
+
+  /**
+   * Prints the layers with their output shapes and parameter counts, as Keras does.
+   *
+   * @param options.print takes the text; default `console.log`
+   */
+  summary(options?: { print?: (text: string) => void }): void {
+    const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
+    print(summaryText(this.#requireLayers('summary'), this.#stack.inputName))
+  }
+
+  // ---- weights and states ----
+
+  /**
+   * Copies of all parameters, layer after layer, in Keras 1.2.2's order and shapes.
+   *
+   * @throws StateError ERR_BUSY while a batch runs (callbacks may call it)
+   */
+  getWeights(): NDArray[] {
+    this.session.checkAlive('getWeights')
+    return readKerasArrays(this.#stack.layers.flatMap((layer) => layer.kerasArrays()))
+  }
+
+  /**
+   * Sets all parameters, all or none.
+   *
+   * @param weights as {@link Sequential.getWeights} gives them
+   * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit (callbacks may call it)
+   */
+  setWeights(weights: readonly TensorLike[]): void {
+    this.session.checkIdle('setWeights', true)
+    writeKerasArrays(
+      'model',
+      this.#stack.layers.flatMap((layer) => layer.kerasArrays()),
+      weights,
+    )
+  }
+
+  /**
+   * Sets the states of all stateful layers to zero; nothing for a model without them.
+   *
+   * @throws StateError ERR_BUSY during a fit (callbacks may call it)
+   */
+  resetStates(): void {
+    this.session.checkIdle('resetStates', true)
+    this.session.resetStates()
+  }
+
+  // ---- compile ----
+
+  /**
+   * Says how to train. The optimizer starts anew; the weights stay.
+   *
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY during a fit, ERR_NOT_BUILT without layers
+   * @example
+   * import { Dense, RMSprop, Sequential } from 'hiddenstate'
+   * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+   * model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.01 }), metrics: ['mae'] })
+   * console.log(model.metricsNames) // [ 'loss', 'mean_absolute_error' ]
+   */
+  compile(options: CompileOptions): void {
+    this.session.checkIdle('compile')
+    const compiled = resolveCompile(this.#requireLayers('compile'), options)
+    this.#spec = lowerModel(this.#stack.layers, this.#floatx, compiled.training())
+    this.#compiled = compiled
+  }
+
+  /** The optimizer of `compile`; its properties may be changed at any time and count from the next batch. Null before. */
+  get optimizer(): Optimizer | null {
+    return this.#compiled?.optimizer ?? null
+  }
+
+  /** Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before compile. */
+  get metricsNames(): readonly string[] {
+    return this.#compiled?.metricsNames ?? []
+  }
+
+  /** @internal What `compile` was told; null before. */
+  get compiled(): Compiled | null {
+    return this.#compiled
+  }
+
+  /** @internal */
+  requireCompiled(call: string): Compiled {
+    this.session.checkAlive(call)
+    if (this.#compiled) return this.#compiled
+    fail(StateError, 'ERR_NOT_COMPILED', {
+      where: `model.${call}`,
+      what: 'model',
+      expected: 'compiled',
+      actual: 'one that is not (or whose layers have changed since)',
+      hint: 'Call model.compile({ optimizer, loss }) first.',
+    })
+  }
+
+  #lowered(call: string): Spec {
+    this.#spec ??= lowerModel(this.#requireLayers(call), this.#floatx, null)
+    return this.#spec
+  }
+
+  /** @internal */
+  inputSlots(): InputSlot[] {
+    const first = this.#requireLayers('predict')[0]!
+    return [{ where: first.where, shape: first.inputShape!, indexLimit: first.indexLimit }]
+  }
+
+  /** @internal */
+  targetSlot(): TargetSlot {
+    const last = this.#stack.layers.at(-1)!
+    return { where: last.where, shape: last.outputShape!, classes: this.requireCompiled('fit').classes }
+  }
+
+  /** @internal The batch size of a stateful model; null: any. */
+  get statefulBatchSize(): number | null {
+    return this.#stack.statefulBatchSize
+  }
+
+  // ---- training ----
+
+  /**
+   * Trains for a number of epochs.
+   *
+   * @param x `[N, …]`, as the first layer takes it; copied at once
+   * @param y `[N, …]`, as the output; `[N]` counts as `[N, 1]`
+   * @returns the history: `history.loss`, `history.acc`, `history.val_loss`, … with one value per epoch
+   * @throws StateError ERR_NOT_COMPILED, ERR_BUSY, ERR_NAN (with `onNaN: 'throw'`); ShapeError ERR_SHAPE; ConfigError ERR_OPTION;
+   *   the reason of the signal when aborted. Always as a rejection.
+   * @example
+   * import { Dense, Sequential, setSeed } from 'hiddenstate'
+   * setSeed(1)
+   * const model = new Sequential([new Dense(1, { inputDim: 1 })])
+   * model.compile({ loss: 'mse', optimizer: 'sgd' })
+   * const { history } = await model.fit([0, 1, 2, 3], [0, 2, 4, 6], { nbEpoch: 20, verbose: 0 })
+   * console.log(history.loss[19] < history.loss[0]) // true
+   */
+  async fit(x: Inputs, y: Inputs, options?: FitOptions): Promise<History> {
+    return fit(this, x, y, options)
+  }
+
+  /**
+   * Trains on batches that an iterable or async iterable yields: `[x, y]` or `[x, y, sampleWeight]`. The next batch is fetched
+   * while native code works on the present one.
+   *
+   * @throws as {@link Sequential.fit}; ConfigError ERR_OPTION when the source ends too early
+   */
+  async fitGenerator(source: Source, options: FitGeneratorOptions): Promise<History> {
+    return generators.fitGenerator(this, source, options)
+  }
+
+  /**
+   * One update of the weights with x as one batch.
+   *
+   * @returns the loss before the update, or `[loss, …metrics]`; NaN where it is not a number (then the weights stay)
+   * @throws as {@link Sequential.fit}
+   */
+  async trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<Logs> {
+    return running.onBatch(this, 'train', x, y, options)
+  }
+
+  // ---- asking ----
+
+  /**
+   * Loss (and metrics) on a data set, in batches.
+   *
+   * @returns the loss, or `[loss, …metrics]` in the order of `metricsNames`
+   * @throws StateError ERR_NOT_COMPILED; ShapeError ERR_SHAPE; ConfigError ERR_OPTION
+   */
+  async evaluate(x: Inputs, y: Inputs, options?: EvaluateOptions): Promise<Logs> {
+    return running.evaluate(this, x, y, options)
+  }
+
+  /** Loss (and metrics) on `valSamples` samples of a source of batches. @throws as {@link Sequential.evaluate} */
+  async evaluateGenerator(source: Source, options: GeneratorOptions): Promise<Logs> {
+    return generators.evaluateGenerator(this, source, options)
+  }
+
+  /** Loss (and metrics) with x as one batch; changes nothing but states. @throws as {@link Sequential.evaluate} */
+  async testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<Logs> {
+    return running.onBatch(this, 'test', x, y, options)
+  }
+
+  /**
+   * The outputs for x, in batches. Needs no compile.
+   *
+   * @param x `[N, …]`
+   * @returns `[N, …]`
+   * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION; StateError ERR_DISPOSED
+   */
+  async predict(x: Inputs, options?: PredictOptions): Promise<NDArray> {
+    return running.predict(this, x, options)
+  }
+
+  /** The classes for x: the index of the largest output, or, for one output, 1 where it is above 0.5. int32. @throws as {@link Sequential.predict} */
+  async predictClasses(x: Inputs, options?: PredictOptions): Promise<NDArray> {
+    return classesOf(await running.predict(this, x, options, 'predictClasses'))
+  }
+
+  /** {@link Sequential.predict}, with a process warning when an output is no probability. */
+  async predictProba(x: Inputs, options?: PredictOptions): Promise<NDArray> {
+    const outputs = await running.predict(this, x, options, 'predictProba')
+    warnUnlessProbabilities(outputs)
+    return outputs
+  }
+
+  /** The outputs for `valSamples` samples of a source; it may yield x, or `[x, y]` whose y is ignored. @throws as {@link Sequential.predict} */
+  async predictGenerator(source: Source<unknown>, options: GeneratorOptions): Promise<NDArray> {
+    return generators.predictGenerator(this, source, options)
+  }
+
+  /** The outputs for x as one batch. @throws as {@link Sequential.predict} */
+  async predictOnBatch(x: Inputs): Promise<NDArray> {
+    return running.predictOnBatch(this, x)
+  }
+
+  /**
+   * {@link Sequential.predictOnBatch} at once, on this thread: the shortest way for small steps such as sampling. Not in Keras.
+   *
+   * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model runs; ShapeError ERR_SHAPE
+   */
+  predictOnBatchSync(x: Inputs): NDArray {
+    return running.predictOnBatchSync(this, x)
+  }
+
+  // ---- files ----
+
+  /** Writes architecture, weights, training configuration and optimizer state to a Keras 1.2.2 `.h5` file. @see saveModel */
+  async save(path: string, options?: SaveOptions): Promise<void> {
+    this.#requireLayers('save')
+    return saveModel(this, path, options)
+  }
+
+  /** Writes the weights to a Keras 1.2.2 `.h5` file. */
+  async saveWeights(path: string, options?: SaveOptions): Promise<void> {
+    this.#requireLayers('saveWeights')
+    return saveWeights(this, path, options)
+  }
+
+  /** Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x. All or none. */
+  async loadWeights(path: string, options?: LoadWeightsOptions): Promise<void> {
+    this.session.checkIdle('loadWeights', true)
+    this.#requireLayers('loadWeights')
+    return loadWeights(this, path, options)
+  }
+
+  /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
+  getConfig(): LayerConfig[] {
+    return this.#stack.layers.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
+  }
+
+  /**
+   * A model, with new weights, from what {@link Sequential.getConfig} gave.
+   *
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+   */
+  static fromConfig(config: readonly unknown[]): Sequential {
+    if (!Array.isArray(config)) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'Sequential.fromConfig',
+        what: 'config',
+        expected: 'a list of { class_name, config }',
+        actual: describe(config),
+      })
+    }
+    return new Sequential(config.map((layer, i) => layerFromConfig(layer, `config[${i}]`)))
+  }
+
+  #document(): object {
+    return { class_name: 'Sequential', config: this.getConfig(), keras_version: KERAS_VERSION }
+  }
+
+  /** The architecture as Keras 1.2.2's JSON; `modelFromJson` reads it. */
+  toJson(): string {
+    return JSON.stringify(this.#document())
+  }
+
+  /** The architecture as Keras 1.2.2's YAML; `modelFromYaml` reads it. */
+  toYaml(): string {
+    return emitYaml(this.#document())
+  }
+
+  /** @internal Runs `use` while no batch of this model runs. */
+  async whenIdle<T>(call: string, use: () => T): Promise<T> {
+    this.session.checkAlive(call)
+    const turn = await this.session.take()
+    try {
+      this.session.checkAlive(call)
+      return use()
+    } finally {
+      turn.release()
+    }
+  }
+
+  /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
+  optimizerWeights(): NDArray[] | null {
+    return this.#compiled && this.session.hasTrained ? this.beginOptimizerWeights() : null
+  }
+
+  /** @internal The same, begun if needed. */
+  beginOptimizerWeights(): NDArray[] {
+    const { optimizer } = this.requireCompiled('save')
+    return optimizerWeights({ layers: this.#stack.layers, optimizer, plan: this.session.plan() })
+  }
+
+  /** @internal All or none. */
+  setOptimizerWeights(state: readonly NDArray[]): void {
+    const { optimizer } = this.requireCompiled('loadModel')
+    setOptimizerWeights({ layers: this.#stack.layers, optimizer, plan: this.session.plan() }, state)
+    this.session.hasTrained = true
+  }
+
+  /**
+   * Frees the native memory at once instead of at the next garbage collection. A fit under way stops and rejects; every later
+   * call throws ERR_DISPOSED. Twice does no harm.
+   */
+  dispose(): void {
+    this.session.dispose()
+  }
+
+  /** For `using model = …`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
