@@ -345,7 +345,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** Name and class for an op. */
   protected opName(): { layer: string; className: string } {
-    return { layer: this.where, className: this.layerClass.className }
+    return { layer: this.name, className: this.layerClass.className }
   }
 
   // ---- weights ----

@@ -118,6 +118,12 @@ export function readKerasArrays(
   })
 }
 
+/** How errors call an array: 'lstm_1/W_i'. */
+function pathOf({ name, variable: { path } }: KerasArray): string {
+  const layer = path.slice(0, path.lastIndexOf('/'))
+  return `${layer}/${name.slice(layer.length + 1)}`
+}
+
 /**
  * Writes many Keras arrays, all or none: shapes are checked before the first number changes.
  * @param where who asks, for errors: 'lstm_1 (LSTM)'
@@ -142,12 +148,13 @@ export function writeKerasArrays(
     })
   }
   const given = values.map((value) => NDArray.from(value))
-  for (const [i, { name, shape }] of arrays.entries()) {
+  for (const [i, array] of arrays.entries()) {
+    const { shape } = array
     const got = (given[i] as NDArray).shape
     if (got.length === shape.length && got.every((d, k) => d === shape[k])) continue
     const transposed = got.length === 2 && got[0] === shape[1] && got[1] === shape[0]
     fail(ShapeError, 'ERR_SHAPE', {
-      where: name,
+      where: pathOf(array),
       what: 'shape',
       expected: shapeText(shape),
       actual: shapeText(got),

@@ -1,0 +1,363 @@
+/** What layers accept, refuse, and lower to; no native code. */
+import { describe, expect, it } from 'vitest'
+import { layerFromConfig } from '../../lib/config.js'
+import { ConfigError, ShapeError } from '../../lib/errors.js'
+import {
+  Activation,
+  ActivityRegularization,
+  Bidirectional,
+  Dense,
+  Dropout,
+  Embedding,
+  Flatten,
+  GRU,
+  LSTM,
+  Masking,
+  Permute,
+  RepeatVector,
+  Reshape,
+  SimpleRNN,
+  TimeDistributed,
+} from '../../lib/layers/index.js'
+import type { Layer } from '../../lib/layers/layer.js'
+import type { NDArray } from '../../lib/ndarray.js'
+import { EigenvalueRegularizer } from '../../lib/regularizers.js'
+import { Graph, type OpSpec } from '../../lib/spec.js'
+import { buildChain } from './golden-models.js'
+
+/** The ops of a chain and what comes out. */
+function lower(...layers: Layer[]): { ops: OpSpec[]; mask: string | null; shape: readonly (number | null)[] } {
+  buildChain(layers)
+  const graph = new Graph()
+  let value = graph.input(layers[0]?.batchInputShape?.slice(1) ?? [])
+  for (const layer of layers) value = layer.lower(graph, value)
+  return { ops: graph.ops, mask: value.mask, shape: value.shape }
+}
+
+const caught = (run: () => unknown): Error & { code?: string } => {
+  try {
+    run()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('bad options', () => {
+  const cases: [string, () => unknown, string, RegExp][] = [
+    ['unknown', () => new LSTM(3, { returnSequence: true } as never), 'ERR_OPTION', /`returnSequences`/],
+    ['later Keras', () => new Dense(3, { units: 4 } as never), 'ERR_OPTION', /units/],
+    ['no argument', () => new Dense(undefined as never), 'ERR_OPTION', /outputDim must be argument 1/],
+    ['positional twice', () => new Dense(3, { outputDim: 4 } as never), 'ERR_OPTION', /outputDim/],
+    ['options no object', () => new Dense(3, 'relu' as never), 'ERR_OPTION', /one object/],
+    ['units 0', () => new GRU(0), 'ERR_OPTION', /positive integer/],
+    ['units 1.5', () => new GRU(1.5), 'ERR_OPTION', /positive integer/],
+    ['flag', () => new GRU(2, { stateful: 1 as never }), 'ERR_OPTION', /true or false/],
+    ['share', () => new GRU(2, { dropoutW: 1.5 }), 'ERR_OPTION', /0 to 1/],
+    ['consumeLess', () => new GRU(2, { consumeLess: 'foo' as never }), 'ERR_OPTION', /'gpu'/],
+    ['activation', () => new Dense(2, { activation: 'sigmoide' as never }), 'ERR_UNKNOWN_NAME', /'sigmoid'/],
+    ['init', () => new Dense(2, { init: 'zeros' as never }), 'ERR_UNKNOWN_NAME', /'zero'/],
+    ['regularizer', () => new Dense(2, { WRegularizer: 'L2' as never }), 'ERR_UNKNOWN_NAME', /'l2'/],
+    ['constraint', () => new Dense(2, { WConstraint: 'nope' as never }), 'ERR_UNKNOWN_NAME', /constraint/],
+    ['merge mode', () => new Bidirectional(new GRU(2), { mergeMode: 'cat' as never }), 'ERR_UNKNOWN_NAME', /'concat'/],
+    ['not recurrent', () => new Bidirectional(new Dense(2) as never), 'ERR_OPTION', /recurrent/],
+    ['not a layer', () => new TimeDistributed({} as never), 'ERR_OPTION', /layer/],
+    ['two open extents', () => new Reshape([-1, -1]), 'ERR_OPTION', /-1/],
+    ['no permutation', () => new Permute([1, 1]), 'ERR_OPTION', /permutation/],
+    ['input shape', () => new Dense(2, { inputShape: [0] }), 'ERR_OPTION', /positive integers/],
+    ['name', () => new Dense(2, { name: '' }), 'ERR_OPTION', /non-empty/],
+    ['unknown class', () => layerFromConfig({ class_name: 'Dens', config: {} }), 'ERR_UNKNOWN_NAME', /'Dense'/],
+    ['unknown key', () => layerFromConfig({ class_name: 'Dropout', config: { p: 0.1, foo: 1 } }), 'ERR_OPTION', /foo/],
+    ['no config', () => layerFromConfig({ class_name: 'Dense' }), 'ERR_OPTION', /object/],
+    ['wrapper without layer', () => layerFromConfig({ class_name: 'TimeDistributed', config: {} }), 'ERR_OPTION', /layer/],
+    ['class __proto__', () => layerFromConfig({ class_name: '__proto__', config: {} }), 'ERR_UNKNOWN_NAME', /one of/],
+  ]
+  it.each(cases)('%s', (_, run, code, message) => {
+    const error = caught(run)
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.code).toBe(code)
+    expect(error.message).toMatch(message)
+  })
+})
+
+describe('bad inputs', () => {
+  const cases: [string, () => unknown][] = [
+    ['RNN on [B, D]', () => new GRU(3, { name: 'gru_1' }).build([null, 2])],
+    ['RNN of unknown D', () => new GRU(3, { name: 'gru_1' }).build([null, 5, null])],
+    ['stateful without batch', () => new GRU(3, { name: 'gru_1', stateful: true }).build([null, 4, 2])],
+    ['unroll without length', () => new GRU(3, { name: 'gru_1', unroll: true }).build([null, null, 2])],
+    ['Flatten of unknown T', () => new Flatten({ name: 'flatten_1' }).build([null, null, 2])],
+    ['Reshape to another size', () => new Reshape([3, 5], { name: 'reshape_1' }).build([null, 4, 2])],
+    ['Permute of another rank', () => new Permute([2, 1], { name: 'permute_1' }).build([null, 4])],
+    ['RepeatVector of a sequence', () => new RepeatVector(2, { name: 'r' }).build([null, 4, 2])],
+    ['softmax of 4 axes', () => new Activation('softmax', { name: 'a' }).build([null, 2, 3, 4])],
+    ['weights of another shape', () => new Dense(3, { name: 'd', weights: [[[1, 2, 3]], [0, 0, 0]] }).build([null, 2])],
+    ['identity of [2, 3]', () => new Dense(3, { name: 'd', init: 'identity' }).build([null, 2])],
+    ['an init of other length', () => new Dense(3, { name: 'd', init: () => [1] }).build([null, 2])],
+    ['Embedding of other T', () => new Embedding(5, 2, { name: 'e', inputLength: 4 }).build([null, 3])],
+    ['noise of another shape', () => new Dropout(0.5, { name: 'd', noiseShape: [null, 3] }).build([null, 4])],
+  ]
+  it.each(cases)('%s', (_, run) => {
+    const error = caught(run)
+    expect(error).toBeInstanceOf(ShapeError)
+    expect(error.message).toMatchSnapshot()
+  })
+
+  it('leave the layer as it was', () => {
+    const layer = new Dense(3, { weights: [[[1, 2, 3]], [0, 0, 0]] })
+    expect(() => layer.build([null, 2])).toThrow(ShapeError)
+    expect([layer.built, layer.countParams(), layer.inputShape, layer.outputShape]).toEqual([false, 0, undefined, undefined])
+    layer.build([null, 1])
+    expect(layer.getWeights().map((w) => [...w.data])).toEqual([[1, 2, 3], [0, 0, 0]])
+  })
+
+  it('a layer is built once', () => {
+    const layer = new Dense(3)
+    layer.build([null, 2])
+    expect(() => layer.build([null, 2])).toThrow(/new/)
+  })
+
+  it('setWeights changes all or nothing', () => {
+    const layer = new Dense(2)
+    layer.build([null, 2])
+    const before = layer.getWeights().map((w) => [...w.data])
+    const wrong = caught(() => layer.setWeights([[[1, 2], [3, 4]], [[5, 6]]]))
+    expect(wrong.message).toMatch(/\/b: shape must be \[2\], got \[1, 2\]/)
+    expect(layer.getWeights().map((w) => [...w.data])).toEqual(before)
+    expect(() => layer.setWeights([[[1, 2], [3, 4]]])).toThrow(/2 arrays/)
+  })
+})
+
+describe('masks', () => {
+  const masked = () => new Masking({ inputShape: [4, 2] })
+
+  it.each([
+    ['Dense', () => new Dense(3)],
+    ['Flatten', () => new Flatten()],
+    ['Reshape', () => new Reshape([8])],
+    ['Permute', () => new Permute([2, 1])],
+  ])('%s refuses one', (name, make) => {
+    const error = caught(() => lower(masked(), make()))
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.message).toContain(name.toLowerCase())
+  })
+
+  it.each([
+    ['GRU', () => new GRU(3), false],
+    ['GRU with sequences', () => new GRU(3, { returnSequences: true }), true],
+    ['Bidirectional', () => new Bidirectional(new GRU(3)), false],
+    ['Bidirectional with sequences', () => new Bidirectional(new GRU(3, { returnSequences: true })), true],
+    ['TimeDistributed(Dense)', () => new TimeDistributed(new Dense(3)), true],
+    ['TimeDistributed(RepeatVector)', () => new TimeDistributed(new RepeatVector(3)), true],
+    ['Activation', () => new Activation('tanh'), true],
+    ['Dropout', () => new Dropout(0.5), true],
+    ['ActivityRegularization', () => new ActivityRegularization({ l1: 1 }), true],
+  ])('%s', (_, make, passes) => {
+    const layer = make()
+    expect(layer.computeMask(true)).toBe(passes)
+    const { ops, mask } = lower(masked(), layer)
+    expect(mask).toBe(passes ? ops[0]?.maskOut : null)
+  })
+
+  it('Embedding makes one with maskZero', () => {
+    expect(lower(new Embedding(9, 2)).mask).toBeNull()
+    expect(lower(new Embedding(9, 2, { maskZero: true })).mask).toMatch(/^embedding_\d+\/mask$/)
+  })
+})
+
+describe('lowering', () => {
+  it('an LSTM', () => {
+    const layer = new LSTM(2, { name: 'l', inputShape: [null, 3], goBackwards: true, URegularizer: 'l2', trainable: false })
+    const { ops, shape } = lower(layer)
+    expect(shape).toEqual([2])
+    expect(ops).toMatchInlineSnapshot(`
+      [
+        {
+          "activity": null,
+          "className": "LSTM",
+          "inputs": [
+            "input",
+          ],
+          "layer": "l",
+          "mask": null,
+          "maskOut": null,
+          "op": "recurrence",
+          "options": {
+            "activation": "tanh",
+            "cell": "lstm",
+            "dropoutU": 0,
+            "dropoutW": 0,
+            "goBackwards": true,
+            "innerActivation": "hard_sigmoid",
+            "returnSequences": false,
+            "sharedDropout": false,
+            "stateful": false,
+            "units": 2,
+          },
+          "output": "l",
+          "params": [
+            {
+              "constraint": null,
+              "dims": [
+                3,
+                8,
+              ],
+              "name": "W",
+              "penalty": null,
+              "trainable": false,
+            },
+            {
+              "constraint": null,
+              "dims": [
+                2,
+                8,
+              ],
+              "name": "U",
+              "penalty": {
+                "l1": 0,
+                "l2": 0.009999999776482582,
+              },
+              "trainable": false,
+            },
+            {
+              "constraint": null,
+              "dims": [
+                8,
+              ],
+              "name": "b",
+              "penalty": null,
+              "trainable": false,
+            },
+          ],
+        },
+      ]
+    `)
+  })
+
+  it('Bidirectional: two recurrences, one turned round, merged last', () => {
+    const layer = new Bidirectional(new GRU(2, { name: 'g', returnSequences: true }), { name: 'b', inputShape: [5, 3] })
+    const { ops, shape } = lower(layer)
+    expect(shape).toEqual([5, 4])
+    expect(ops.map((o) => [o.op, o.layer, o.inputs, o.output])).toEqual([
+      ['recurrence', 'forward_g', ['input'], 'forward_g'],
+      ['recurrence', 'backward_g', ['input'], 'backward_g'],
+      ['reverse', 'b/reversed', ['backward_g'], 'b/reversed'],
+      ['merge', 'b', ['forward_g', 'b/reversed'], 'b'],
+    ])
+    expect(ops.map((o) => o.options.goBackwards)).toEqual([false, true, undefined, undefined])
+    expect(ops[3]?.options).toEqual({ mode: 'concat', axis: 1 })
+    const last = lower(new Bidirectional(new GRU(2), { mergeMode: 'sum', inputShape: [5, 3] }))
+    expect(last.ops.map((o) => o.op)).toEqual(['recurrence', 'recurrence', 'merge'])
+    expect(() => lower(new Bidirectional(new GRU(2), { mergeMode: null, inputShape: [5, 3] }))).toThrow(/mergeMode/)
+  })
+
+  it('TimeDistributed: the op alone where it is per step, else folded', () => {
+    const dense = lower(new TimeDistributed(new Dense(4, { name: 'd' }), { inputShape: [5, 3] }))
+    expect(dense.ops.map((o) => [o.op, o.layer])).toEqual([['dense', 'd']])
+    expect(dense.shape).toEqual([5, 4])
+    const lstm = lower(new TimeDistributed(new LSTM(4, { name: 'l' }), { name: 't', inputShape: [2, 5, 3] }))
+    expect(lstm.ops.map((o) => [o.op, o.layer])).toEqual([
+      ['fold', 't/rows'],
+      ['recurrence', 'l'],
+      ['unfold', 't'],
+    ])
+    expect(lstm.ops[2]?.inputs).toEqual(['l', 'input'])
+    expect(lstm.shape).toEqual([2, 4])
+  })
+
+  it('freezing a wrapper freezes what it wraps', () => {
+    const layer = new Bidirectional(new GRU(2), { inputShape: [5, 3] })
+    layer.trainable = false
+    expect(lower(layer).ops.flatMap((o) => o.params.map((p) => p.trainable))).toEqual(Array(6).fill(false))
+    expect(layer.kerasArrays().some((a) => a.trainable)).toBe(false)
+  })
+
+  it('the eigenvalue penalty is refused where gates are separate', () => {
+    const penalty = { WRegularizer: new EigenvalueRegularizer({ k: 0.1 }), inputShape: [5, 3] }
+    expect(() => lower(new GRU(2, penalty))).toThrow(/consumeLess: 'gpu'/)
+    expect(lower(new GRU(2, { ...penalty, consumeLess: 'gpu' })).ops[0]?.params[0]?.penalty).toEqual({ eigenvalue: Math.fround(0.1) })
+    expect(() => lower(new Dense(2, { activityRegularizer: penalty.WRegularizer, inputDim: 2 }))).toThrow(/activity/)
+  })
+})
+
+describe('initial values', () => {
+  const H = 6
+  const weights = (layer: Layer): Map<string, NDArray> => {
+    layer.build([null, 5, 4])
+    return new Map(layer.kerasArrays().map((a, i) => [a.name.slice(layer.name.length + 1), layer.getWeights()[i] as NDArray]))
+  }
+  const range = (w: NDArray): number => Math.max(...Array.from(w.data, Math.abs))
+
+  it('biases: 1 for the forget gate, 0 elsewhere, in every mode', () => {
+    const cpu = weights(new LSTM(H))
+    expect(['b_i', 'b_c', 'b_f', 'b_o'].map((n) => [...(cpu.get(n)?.data ?? [])])).toEqual([0, 0, 1, 0].map((v) => Array(H).fill(v)))
+    const gpu = weights(new LSTM(H, { consumeLess: 'gpu' }))
+    expect([...(gpu.get('b')?.data ?? [])]).toEqual([0, 1, 0, 0].flatMap((v) => Array(H).fill(v)))
+  })
+
+  it.each(['cpu', 'mem', 'gpu'] as const)('U of each gate is orthogonal with gain 1.1 (%s)', (consumeLess) => {
+    const layer = new GRU(H, { consumeLess })
+    layer.build([null, 5, 4])
+    const U = layer.variables[1]?.read() ?? new Float32Array()
+    for (let gate = 0; gate < 3; gate++) {
+      for (let i = 0; i < H; i++) {
+        for (let j = 0; j < H; j++) {
+          let dot = 0
+          for (let k = 0; k < H; k++) dot += (U[i * 3 * H + gate * H + k] ?? 0) * (U[j * 3 * H + gate * H + k] ?? 0)
+          expect(dot).toBeCloseTo(i === j ? 1.21 : 0, 5)
+        }
+      }
+    }
+  })
+
+  it('W is within the bounds of its own shape', () => {
+    const perGate = Math.sqrt(6 / (4 + 40))
+    const fused = Math.sqrt(6 / (4 + 160))
+    const cpu = weights(new LSTM(40))
+    for (const name of ['W_i', 'W_c', 'W_f', 'W_o']) {
+      const widest = range(cpu.get(name) as NDArray)
+      expect(widest).toBeLessThanOrEqual(perGate)
+      expect(widest).toBeGreaterThan(fused)
+    }
+    expect(range(weights(new LSTM(40, { consumeLess: 'gpu' })).get('W') as NDArray)).toBeLessThanOrEqual(fused)
+  })
+
+  it('a function of the shape', () => {
+    const shapes: number[][] = []
+    const init = (shape: readonly number[]) => {
+      shapes.push([...shape])
+      return new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5)
+    }
+    const layer = new SimpleRNN(3, { init, innerInit: init })
+    layer.build([null, 5, 4])
+    expect(shapes).toEqual([[4, 3], [3, 3]])
+    expect(layer.getConfig().init).toBe('init')
+  })
+
+  it('given weights', () => {
+    const given = [[[1], [2]], [[3]], [4]]
+    const layer = new SimpleRNN(1, { weights: given })
+    layer.build([null, 5, 2])
+    expect(layer.getWeights().map((w) => w.toArray())).toEqual(given)
+    expect(layer.getConfig()).not.toHaveProperty('weights')
+    const both = new Bidirectional(new SimpleRNN(1), { weights: [...given, [[5], [6]], [[7]], [8]] })
+    both.build([null, 5, 2])
+    expect(both.getWeights().map((w) => w.toArray())).toEqual([...given, [[5], [6]], [[7]], [8]])
+  })
+})
+
+it('resetAfter has a recurrent bias and says so in its configuration', () => {
+  const layer = new GRU(2, { resetAfter: true })
+  layer.build([null, 5, 3])
+  expect(layer.kerasArrays().map((a) => a.name.slice(layer.name.length + 1))).toEqual(
+    ['z', 'r', 'h'].flatMap((gate) => ['W', 'U', 'b', 'c'].map((p) => `${p}_${gate}`)),
+  )
+  expect(layer.getConfig().reset_after).toBe(true)
+  expect(new GRU(2).getConfig()).not.toHaveProperty('reset_after')
+  expect((layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.resetAfter).toBe(true)
+})
+
+it('resetStates is for stateful layers', () => {
+  expect(() => new GRU(2).resetStates()).toThrow(/stateful/)
+  expect(() => new GRU(2, { stateful: true }).resetStates()).not.toThrow()
+})
