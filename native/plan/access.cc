@@ -60,6 +60,16 @@ bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) const {
   return p >= 0 && params_[p].trainable && update_.has_moments() && is(update_.moment(params_[p], index), params_[p].dims);
 }
 
+// Of "lstm_1/W:0" before the first step: moments are zero then, and have no memory yet.
+template <typename real>
+const Param* PlanOf<real>::moment_to_come(const std::string& name) const {
+  std::string stem = name;
+  const int index = cut_index(stem);
+  const int p = params_.find(stem);
+  if (index < 0 || index >= update_.moments() || p < 0 || !params_[p].trainable || update_.has_moments()) return nullptr;
+  return &params_[p];
+}
+
 template <typename real>
 double* PlanOf<real>::find_number(const std::string& name) {
   if (name == "optimizer/iterations" && update_.trains()) return &update_.iterations;
@@ -74,11 +84,11 @@ Array PlanOf<real>::read(const std::string& name) const {
   if (const double* number = const_cast<PlanOf*>(this)->find_number(name)) {
     Array array;
     array.f64 = {*number};  // whatever the precision: counts must be exact
-    array.dims = {1};
-    return array;
+    return array;           // of no axes
   }
   Cell cell;
   if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
+  if (const Param* p = moment_to_come(name)) return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
   if (!graph_.bound()) unknown(name);
   const auto batch_major = [](const real* data, const Extent& extent) {
     Array array;
@@ -109,16 +119,13 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
     fail(Code::kShape, name, "shape", to_string(dims), to_string(array.dims), turned ? "Transposed?" : "");
   };
   if (double* number = find_number(name)) {
-    check_shape({1});
+    check_shape(array.dims.empty() ? Dims{} : Dims{1});
     *number = array.f64.empty() ? double(array.f32[0]) : array.f64[0];
     return;
   }
-  std::string stem = name;
-  const int index = cut_index(stem);
-  if (index >= 0 && index < update_.moments() && params_.find(stem) >= 0 && params_.learning() > 0) {
-    update_.prepare(params_);  // moments may be written before the first step
-  }
+  if (moment_to_come(name)) update_.prepare(params_);
   Cell cell;
+  std::string stem = name;
   if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
   check_shape(cell.dims);
   if (array.f32.empty()) {
@@ -150,7 +157,7 @@ std::vector<std::string> PlanOf<real>::names() const {
     names.push_back(p.path);
     if (!p.trainable) continue;
     if (params_.has_grad(p)) names.push_back(p.path + kGrad);
-    for (int i = 0; update_.has_moments() && i < update_.moments(); i++) names.push_back(p.path + ":" + std::to_string(i));
+    for (int i = 0; i < update_.moments(); i++) names.push_back(p.path + ":" + std::to_string(i));
   }
   for (const Place& place : graph_.carry().places()) names.push_back(place.name + kCarry);
   if (update_.trains()) names.insert(names.end(), {"optimizer/iterations", "optimizer/m_schedule"});
@@ -168,6 +175,7 @@ std::vector<std::string> PlanOf<real>::names() const {
   template void PlanOf<real>::set(const std::string&, double);           \
   template std::vector<std::string> PlanOf<real>::names() const;         \
   template bool PlanOf<real>::find_tensor(const std::string&, Cell&) const; \
+  template const Param* PlanOf<real>::moment_to_come(const std::string&) const; \
   template double* PlanOf<real>::find_number(const std::string&);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

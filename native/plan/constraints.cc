@@ -26,17 +26,11 @@ void each_row(const Dims& dims, const std::vector<int>& axes, const Fn& fn) {
     stride[d] = groups;
     groups *= dims[d];
   }
-  Dims at(rank, 0);
   const int64_t n = dims.back(), rows = n == 0 ? 0 : count(dims) / n;
-  int64_t group = 0;
   for (int64_t row = 0; row < rows; row++) {
+    int64_t group = 0, left = row;
+    for (size_t d = rank - 1; d-- > 0; left /= dims[d]) group += left % dims[d] * stride[d];
     fn(row * n, group, stride[rank - 1]);
-    for (size_t d = rank - 1; d-- > 0;) {  // next row: the odometer of the leading axes
-      group += stride[d];
-      if (++at[d] < dims[d]) break;
-      group -= stride[d] * dims[d];
-      at[d] = 0;
-    }
   }
 }
 

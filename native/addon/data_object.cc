@@ -1,0 +1,62 @@
+#include "addon/js_errors.h"
+#include "addon/plan_object.h"
+
+namespace hs {
+namespace {
+
+// No other object in the process has it: what carries it is ours.
+constexpr napi_type_tag kDataTag = {0x6869646465e57a7eULL, 0x7374617465646174ULL};
+
+int64_t bytes_of(const DataSet& data) {
+  const auto bytes = [](const Array& a) { return static_cast<int64_t>(a.f32.size() * sizeof(float) + a.f64.size() * sizeof(double)); };
+  int64_t n = bytes(data.y) + bytes(data.weights);
+  for (const Array& x : data.x) n += bytes(x);
+  return n;
+}
+
+}  // namespace
+
+void DataObject::define(Napi::Env env, Environment& environment) {
+  environment.data_class =
+      Napi::Persistent(DefineClass(env, "NativeData", {InstanceAccessor<&DataObject::samples>("samples", napi_enumerable)}));
+}
+
+Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> data) {
+  Environment& environment = Environment::of(env);
+  environment.constructing = &data;
+  const Napi::Object object = environment.data_class.New({});
+  environment.constructing = nullptr;
+  return object;
+}
+
+DataObject::DataObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DataObject>(info) {
+  guard(info.Env(), [&] {
+    void*& given = Environment::of(info.Env()).constructing;
+    if (!given) throw Error(Code::kInternal, "NativeData", "it is made by plan.load() alone.");
+    data_ = std::move(*static_cast<std::shared_ptr<const DataSet>*>(given));
+    given = nullptr;
+    if (napi_type_tag_object(info.Env(), info.This(), &kDataTag) != napi_ok) {
+      throw Error(Code::kInternal, "NativeData", "the object could not be marked.");
+    }
+    reported_ = bytes_of(*data_);
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), reported_);
+  });
+}
+
+void DataObject::Finalize(Napi::Env env) {
+  if (reported_) Napi::MemoryManagement::AdjustExternalMemory(env, -reported_);
+}
+
+std::shared_ptr<const DataSet> DataObject::unwrap(const Napi::Value& value) {
+  bool ours = false;
+  if (value.IsObject() && napi_check_object_type_tag(value.Env(), value, &kDataTag, &ours) == napi_ok && ours) {
+    return Napi::ObjectWrap<DataObject>::Unwrap(value.As<Napi::Object>())->data_;
+  }
+  fail(Code::kOption, "run", "data", "the result of plan.load()", "something else");
+}
+
+Napi::Value DataObject::samples(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(data_->samples));
+}
+
+}  // namespace hs

@@ -1,0 +1,155 @@
+#include "addon/js_values.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+namespace hs {
+namespace {
+
+Dims to_dims(const Napi::Value& value, const std::string& where) {
+  if (!value.IsArray()) fail(Code::kOption, where, "shape", "an array of numbers", "something else");
+  const Napi::Array array = value.As<Napi::Array>();
+  if (array.Length() > 32) fail(Code::kShape, where, "shape", "of at most 32 axes", std::to_string(array.Length()) + " axes");
+  Dims dims;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value entry = array.Get(i);
+    const double d = entry.IsNumber() ? entry.As<Napi::Number>().DoubleValue() : -1;
+    if (!(d >= 0 && d <= 9007199254740992.0) || d != std::floor(d)) {
+      fail(Code::kShape, where, "an extent of shape", "a whole number from 0", entry.ToString().Utf8Value());
+    }
+    dims.push_back(static_cast<int64_t>(d));
+  }
+  return dims;
+}
+
+template <typename From>
+void convert(Array& to, const void* data, size_t n, bool float64) {
+  const From* from = static_cast<const From*>(data);
+  if (float64) {
+    to.f64.assign(from, from + n);
+  } else {
+    to.f32.resize(n);
+    std::transform(from, from + n, to.f32.begin(), [](From v) { return static_cast<float>(v); });
+  }
+}
+
+template <typename real, typename JsArray>
+Napi::Value floats(Napi::Env env, const std::vector<real>& data) {
+  JsArray array = JsArray::New(env, data.size());
+  if (!data.empty()) std::copy(data.begin(), data.end(), array.Data());
+  return array;
+}
+
+Napi::Array numbers(Napi::Env env, const std::vector<double>& values) {
+  const Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); i++) array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, values[i]));
+  return array;
+}
+
+// A whole number of an optional key.
+int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
+  const Napi::Value value = object.Get(key);
+  if (value.IsUndefined() || value.IsNull()) return otherwise;
+  const double d = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(d >= 0 && d <= 9007199254740992.0) || d != std::floor(d)) {
+    fail(Code::kOption, "run", key, "a whole number from 0", value.ToString().Utf8Value());
+  }
+  return static_cast<int64_t>(d);
+}
+
+}  // namespace
+
+Array to_array(const Napi::Value& value, bool float64, const std::string& where) {
+  if (!value.IsObject()) fail(Code::kOption, where, "an array", "{ data, shape }", "something else");
+  const Napi::Object object = value.As<Napi::Object>();
+  Array array;
+  array.dims = to_dims(object.Get("shape"), where);
+  const Napi::Value source = object.Get("data");
+  if (!source.IsTypedArray()) {
+    fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array", "something else");
+  }
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), source, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    fail(Code::kOption, where, "data", "a readable typed array", "one that is not");
+  }
+  const int64_t wanted = checked_count(array.dims, where);
+  if (static_cast<int64_t>(length) != wanted || (wanted > 0 && !data)) {  // a detached array has length 0
+    fail(Code::kShape, where, "data", std::to_string(wanted) + " numbers, as shape " + to_string(array.dims) + " says",
+         std::to_string(length) + " numbers", length == 0 && wanted > 0 ? "Was its buffer transferred?" : "");
+  }
+  switch (type) {
+    case napi_float32_array: convert<float>(array, data, length, float64); break;
+    case napi_float64_array: convert<double>(array, data, length, float64); break;
+    case napi_int32_array: convert<int32_t>(array, data, length, float64); break;
+    case napi_uint8_array: convert<uint8_t>(array, data, length, float64); break;
+    default:
+      fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array", "another typed array");
+  }
+  return array;
+}
+
+Napi::Object to_js(Napi::Env env, const Array& array) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("data", array.f64.empty() ? floats<float, Napi::Float32Array>(env, array.f32)
+                                       : floats<double, Napi::Float64Array>(env, array.f64));
+  const std::vector<double> shape(array.dims.begin(), array.dims.end());
+  object.Set("shape", numbers(env, shape));
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const RunResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  const auto number = [&](const char* key, int64_t n) { object.Set(key, Napi::Number::New(env, static_cast<double>(n))); };
+  number("batches", result.batches);
+  number("samples", result.samples);
+  object.Set("sums", numbers(env, result.sums));
+  object.Set("last", numbers(env, result.last));
+  if (!result.outputs.dims.empty()) object.Set("outputs", to_js(env, result.outputs));
+  number("badBatch", result.bad_batch);
+  object.Set("badLayer", Napi::String::New(env, result.bad_layer));
+  number("badBatches", result.bad_batches);
+  return object;
+}
+
+RunRequest to_request(const Napi::Object& object) {
+  RunRequest request;
+  const Napi::Value mode = object.Get("mode");
+  const std::string name = mode.IsString() ? mode.As<Napi::String>().Utf8Value() : "";
+  const char* const modes[] = {"train", "test", "predict", "gradient"};  // in the order of Mode
+  const auto at = std::find(std::begin(modes), std::end(modes), name);
+  if (at == std::end(modes)) fail(Code::kOption, "run", "mode", "train, test, predict or gradient", "'" + name + "'");
+  request.mode = static_cast<Mode>(at - std::begin(modes));
+
+  const Napi::Value order = object.Get("order");
+  if (!order.IsUndefined() && !order.IsNull()) {
+    napi_typedarray_type type = napi_float32_array;
+    size_t length = 0;
+    void* data = nullptr;
+    if (!order.IsTypedArray() ||
+        napi_get_typedarray_info(object.Env(), order, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+        type != napi_int32_array || length == 0) {
+      fail(Code::kOption, "run", "order", "an Int32Array that is not empty", "something else");
+    }
+    const int32_t* from = static_cast<const int32_t*>(data);
+    request.order.assign(from, from + length);
+  }
+  request.from = whole(object, "from", 0);
+  request.batch_size = whole(object, "batchSize", 32);
+  request.max_batches = whole(object, "maxBatches", -1);
+  const Napi::Value ms = object.Get("maxMs");
+  if (ms.IsNumber()) request.max_ms = std::max(0.0, ms.As<Napi::Number>().DoubleValue());
+  return request;
+}
+
+Napi::Array to_js(Napi::Env env, const std::vector<std::string>& texts) {
+  const Napi::Array array = Napi::Array::New(env, texts.size());
+  for (size_t i = 0; i < texts.size(); i++) array.Set(static_cast<uint32_t>(i), Napi::String::New(env, texts[i]));
+  return array;
+}
+
+}  // namespace hs

@@ -1,0 +1,26 @@
+// Arrays and requests across the boundary.
+#pragma once
+#include <napi.h>
+
+#include <string>
+
+#include "plan/plan.h"
+
+namespace hs {
+
+// { data: Float32Array | Float64Array | Int32Array | Uint8Array, shape: number[] }, copied. The numbers go into f64 or f32.
+// where: what messages call it. Throws Error(kShape, kOption).
+Array to_array(const Napi::Value& value, bool float64, const std::string& where);
+
+// { data, shape }: a Float64Array or a Float32Array, whichever of the two is filled.
+Napi::Object to_js(Napi::Env env, const Array& array);
+
+// RunResult of lib/native.ts
+Napi::Object to_js(Napi::Env env, const RunResult& result);
+
+// RunRequest of lib/native.ts, without its data. Throws Error(kOption).
+RunRequest to_request(const Napi::Object& object);
+
+Napi::Array to_js(Napi::Env env, const std::vector<std::string>& texts);
+
+}  // namespace hs

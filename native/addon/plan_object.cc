@@ -1,0 +1,244 @@
+#include "addon/plan_object.h"
+
+#include <algorithm>
+
+#include "addon/js_errors.h"
+#include "addon/js_values.h"
+#include "base/float_mode.h"
+#include "base/parallel.h"
+
+namespace hs {
+namespace {
+
+// Tells V8 how much native memory hangs on the object. Only while the engine does not work on the plan.
+void report_memory(Napi::Env env, PlanState& state) {
+  if (state.finalized || state.pending > 0) return;
+  const int64_t bytes = state.plan ? state.plan->bytes() : 0;
+  if (bytes != state.reported) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - state.reported);
+  state.reported = bytes;
+}
+
+// One run on the engine thread and the promise that waits for it.
+class PromisedRun final : public RunJob, public std::enable_shared_from_this<PromisedRun> {
+ public:
+  PromisedRun(Napi::Env env, std::shared_ptr<PlanState> state, RunRequest request)
+      : RunJob(state->plan, std::move(request)),
+        deferred(Napi::Promise::Deferred::New(env)),
+        state_(std::move(state)),
+        mailbox_(Environment::of(env).mailbox) {
+    owner = mailbox_.get();
+  }
+
+  Napi::Promise::Deferred deferred;
+
+  void finished(std::exception_ptr error) noexcept override {
+    try {
+      mailbox_->post([self = shared_from_this(), error](Napi::Env env) { self->settle(env, error); });
+    } catch (...) {  // no memory for the letter: the promise stays pending
+    }
+  }
+
+ private:
+  void settle(Napi::Env env, std::exception_ptr error) {
+    state_->pending--;
+    auto& jobs = state_->jobs;
+    jobs.erase(std::remove_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
+               jobs.end());
+    report_memory(env, *state_);
+    Napi::Value value;
+    try {
+      if (!error) value = to_js(env, result);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) {
+      deferred.Reject(to_js_error(env, error));
+    } else {
+      deferred.Resolve(value);
+    }
+  }
+
+  std::shared_ptr<PlanState> state_;
+  std::shared_ptr<Mailbox> mailbox_;
+};
+
+Napi::Object argument(const Napi::CallbackInfo& info, size_t i, const char* where) {
+  if (i >= info.Length() || !info[i].IsObject()) fail(Code::kOption, where, "its argument", "an object", "something else");
+  return info[i].As<Napi::Object>();
+}
+
+std::string text_argument(const Napi::CallbackInfo& info, size_t i, const char* where) {
+  if (i >= info.Length() || !info[i].IsString()) fail(Code::kOption, where, "name", "text", "something else");
+  return info[i].As<Napi::String>().Utf8Value();
+}
+
+RunRequest request_argument(const Napi::CallbackInfo& info, const Plan& plan) {
+  const Napi::Object object = argument(info, 0, "run");
+  RunRequest request = to_request(object);
+  request.data = DataObject::unwrap(object.Get("data"));
+  plan.check(*request.data);
+  return request;
+}
+
+}  // namespace
+
+void PlanObject::define(Napi::Env env, Environment& environment) {
+  environment.plan_class = Napi::Persistent(DefineClass(
+      env, "NativePlan",
+      {InstanceMethod<&PlanObject::load>("load"), InstanceMethod<&PlanObject::run>("run"),
+       InstanceMethod<&PlanObject::run_sync>("runSync"), InstanceMethod<&PlanObject::read>("read"),
+       InstanceMethod<&PlanObject::write>("write"), InstanceMethod<&PlanObject::set>("set"),
+       InstanceMethod<&PlanObject::reset_states>("resetStates"), InstanceMethod<&PlanObject::names>("names"),
+       InstanceMethod<&PlanObject::cancel>("cancel"), InstanceMethod<&PlanObject::dispose>("dispose")}));
+}
+
+Napi::Object PlanObject::create(Napi::Env env, std::unique_ptr<Plan> plan) {
+  Environment& environment = Environment::of(env);
+  environment.constructing = &plan;
+  const Napi::Object object = environment.plan_class.New({});
+  environment.constructing = nullptr;
+  return object;
+}
+
+PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
+  guard(info.Env(), [&] {
+    void*& given = Environment::of(info.Env()).constructing;
+    if (!given) throw Error(Code::kInternal, "NativePlan", "it is made by compile() alone.");
+    state_ = std::make_shared<PlanState>();
+    state_->plan = std::move(*static_cast<std::unique_ptr<Plan>*>(given));
+    given = nullptr;
+    report_memory(info.Env(), *state_);
+  });
+}
+
+void PlanObject::Finalize(Napi::Env env) {
+  if (!state_) return;
+  state_->finalized = true;
+  if (state_->reported) Napi::MemoryManagement::AdjustExternalMemory(env, -state_->reported);
+}
+
+Plan& PlanObject::alive() const {
+  if (!state_->plan) throw Error(Code::kDisposed, "plan", "it has been disposed and can do nothing more.");
+  return *state_->plan;
+}
+
+Plan& PlanObject::idle(const char* what) const {
+  Plan& plan = alive();
+  if (state_->pending > 0) fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs", "Await it first.");
+  return plan;
+}
+
+Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const Plan& plan = alive();
+    const Napi::Object arrays = argument(info, 0, "load");
+    auto data = std::make_shared<DataSet>();
+    const Napi::Value xs = arrays.Get("x");
+    if (!xs.IsArray() || xs.As<Napi::Array>().Length() == 0) fail(Code::kOption, "load", "x", "a list of arrays", "something else");
+    for (uint32_t i = 0; i < xs.As<Napi::Array>().Length(); i++) {
+      data->x.push_back(to_array(xs.As<Napi::Array>().Get(i), plan.float64(), "x[" + std::to_string(i) + "]"));
+    }
+    const auto optional = [&](const char* key, Array& to) {
+      const Napi::Value value = arrays.Get(key);
+      if (value.IsUndefined() || value.IsNull()) return;
+      to = to_array(value, plan.float64(), key);
+      if (to.dims.empty()) fail(Code::kShape, key, "shape", "at least [N]", "[]");
+    };
+    optional("y", data->y);
+    optional("weights", data->weights);
+    data->samples = data->x[0].dims.empty() ? 0 : data->x[0].dims[0];
+    plan.check(*data);
+    return DataObject::create(info.Env(), std::move(data));
+  });
+}
+
+Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guard(env, [&]() -> Napi::Value {
+    std::exception_ptr error;
+    try {
+      const Plan& plan = alive();
+      auto job = std::make_shared<PromisedRun>(env, state_, request_argument(info, plan));
+      state_->jobs.push_back(job);
+      Engine::get().submit(job);
+      state_->pending++;
+      Environment::of(env).mailbox->expect();
+      return job->deferred.Promise();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(to_js_error(env, error));
+    return deferred.Promise();
+  });
+}
+
+Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    Plan& plan = idle("runSync");
+    const RunRequest request = request_argument(info, plan);
+    const std::atomic<bool> never{false};
+    RunResult result;
+    {
+      const Inline on_this_thread;
+      const FlushDenormals flush;
+      result = plan.run(request, never);
+    }
+    report_memory(info.Env(), *state_);
+    return to_js(info.Env(), result);
+  });
+}
+
+Napi::Value PlanObject::read(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    return to_js(info.Env(), idle("read").read(text_argument(info, 0, "read")));
+  });
+}
+
+void PlanObject::write(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    Plan& plan = idle("write");
+    const std::string name = text_argument(info, 0, "write");
+    plan.write(name, to_array(argument(info, 1, "write"), true, name));
+    report_memory(info.Env(), *state_);
+  });
+}
+
+void PlanObject::set(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    Plan& plan = idle("set");
+    const std::string key = text_argument(info, 0, "set");
+    if (info.Length() < 2 || !(info[1].IsNumber() || info[1].IsBoolean())) {
+      fail(Code::kOption, "set", key, "a number", "something else");
+    }
+    plan.set(key, info[1].ToNumber().DoubleValue());
+  });
+}
+
+void PlanObject::reset_states(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] { idle("resetStates").reset_states(); });
+}
+
+Napi::Value PlanObject::names(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value { return to_js(info.Env(), idle("names").names()); });
+}
+
+void PlanObject::cancel(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    for (const std::weak_ptr<Job>& job : state_->jobs) {
+      if (const std::shared_ptr<Job> alive = job.lock()) alive->cancelled = true;
+    }
+  });
+}
+
+void PlanObject::dispose(const Napi::CallbackInfo& info) {
+  cancel(info);
+  guard(info.Env(), [&] {
+    state_->plan.reset();  // runs under way keep it until they end
+    if (!state_->reported) return;
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -state_->reported);
+    state_->reported = 0;
+  });
+}
+
+}  // namespace hs

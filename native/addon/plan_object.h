@@ -1,0 +1,65 @@
+// The JS classes Plan and Data. They unwrap, guard (busy, disposed), call, wrap; nothing else.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/environment.h"
+#include "plan/engine.h"
+#include "plan/plan.h"
+
+namespace hs {
+
+// A data set in native memory (NativeData of lib/native.ts).
+class DataObject : public Napi::ObjectWrap<DataObject> {
+ public:
+  static void define(Napi::Env env, Environment& environment);
+  static Napi::Object create(Napi::Env env, std::shared_ptr<const DataSet> data);
+  static std::shared_ptr<const DataSet> unwrap(const Napi::Value& value);  // Throws Error(kOption).
+
+  explicit DataObject(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
+
+ private:
+  Napi::Value samples(const Napi::CallbackInfo& info);
+  std::shared_ptr<const DataSet> data_;
+  int64_t reported_ = 0;  // bytes that V8 has been told of
+};
+
+// What a Plan object and its jobs share. JS thread only, but for `plan`, which belongs to the engine thread while pending > 0.
+struct PlanState {
+  std::shared_ptr<Plan> plan;  // null: disposed
+  std::vector<std::weak_ptr<Job>> jobs;
+  int pending = 0;        // runs under way or queued
+  int64_t reported = 0;   // bytes that V8 has been told of
+  bool finalized = false; // the JS object is gone
+};
+
+// NativePlan of lib/native.ts.
+class PlanObject : public Napi::ObjectWrap<PlanObject> {
+ public:
+  static void define(Napi::Env env, Environment& environment);
+  static Napi::Object create(Napi::Env env, std::unique_ptr<Plan> plan);
+
+  explicit PlanObject(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
+
+ private:
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value run_sync(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
+  void write(const Napi::CallbackInfo& info);
+  void set(const Napi::CallbackInfo& info);
+  void reset_states(const Napi::CallbackInfo& info);
+  Napi::Value names(const Napi::CallbackInfo& info);
+  void cancel(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
+
+  Plan& alive() const;                    // Throws Error(kDisposed).
+  Plan& idle(const char* what) const;     // Throws Error(kDisposed, kBusy).
+
+  std::shared_ptr<PlanState> state_;
+};
+
+}  // namespace hs
