@@ -36,7 +36,7 @@ export function meant(key: string, valid: readonly string[]): string | undefined
  * @throws ConfigError ERR_OPTION for an unknown key (names the nearest valid one) or a `given` that is no object
  */
 export function resolveOptions<D extends object>(owner: string, defaults: D, given: unknown): Readonly<D> {
-  const merged: Record<string, unknown> = Object.assign({}, defaults)
+  const merged: Record<string, unknown> = { ...(defaults as Record<string, unknown>) }
   if (given !== undefined) {
     if (given === null || typeof given !== 'object' || Array.isArray(given) || ArrayBuffer.isView(given)) {
       const actual = Array.isArray(given) ? 'an array' : given === null ? 'null' : typeof given
