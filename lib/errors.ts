@@ -38,9 +38,9 @@ export interface ErrorDetails {
 export class HiddenstateError extends Error {
   readonly code: ErrorCode
   /** Name and class of the layer the error speaks of, where there is one. */
-  readonly layer?: string
-  readonly expected?: string
-  readonly actual?: string
+  declare readonly layer?: string
+  declare readonly expected?: string
+  declare readonly actual?: string
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -135,7 +135,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
  * @internal
  */
 export function nativeError(code: string, message: string, where: string, expected: string, actual: string): Error {
-  const known = code in CLASS_OF_CODE ? (code as ErrorCode) : 'ERR_INTERNAL'
+  const known = Object.hasOwn(CLASS_OF_CODE, code) ? (code as ErrorCode) : 'ERR_INTERNAL'
   const error = new CLASS_OF_CODE[known](known, message, {
     ...(where ? { layer: where } : {}),
     ...(expected ? { expected } : {}),
