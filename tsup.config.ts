@@ -1,3 +1,4 @@
+import { copyFile } from 'node:fs/promises'
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
@@ -11,4 +12,6 @@ export default defineConfig({
   splitting: true, // one copy of the error and NDArray classes for all entries
   sourcemap: true,
   clean: true,
+  // Loaded by its name by a Worker, not imported: it lies beside the code as it does in lib/hdf5/.
+  onSuccess: () => copyFile('lib/hdf5/hdf5-worker.mjs', 'dist/hdf5-worker.mjs'),
 })

@@ -42,6 +42,7 @@ export interface SavableModel {
   beginOptimizerWeights(): NDArray[]
   /** All or none. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): void
+  dispose(): void
 }
 
 const overwriteOf = (where: string, options: SaveOptions | undefined): { overwrite: boolean } => {
@@ -156,13 +157,23 @@ export async function readModel<M extends SavableModel>(
   return readH5(path, async (file) => {
     const config = modelConfig(file)
     const model = inFile(path, 'model_config', () => build(config))
-    const set = await readLayers(file, 'model_weights', model.layers, false)
-    inFile(path, 'model_weights', set)
-    const compile = inFile(path, 'training_config', () => readCompile(file))
-    if (compile === null) return model
-    inFile(path, 'training_config', () => model.compile(compile))
-    const state = await readState(file, () => model.beginOptimizerWeights())
-    if (state) inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(state))
+    try {
+      await restore(file, model)
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
     return model
   })
+}
+
+/** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
+async function restore(file: H5File, model: SavableModel): Promise<void> {
+  const { path } = file
+  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.layers, false))
+  const compile = inFile(path, 'training_config', () => readCompile(file))
+  if (compile === null) return
+  inFile(path, 'training_config', () => model.compile(compile))
+  const state = await readState(file, () => model.beginOptimizerWeights())
+  if (state) inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(state))
 }

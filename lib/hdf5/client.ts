@@ -39,7 +39,8 @@ class Hdf5Worker {
   dead = false
 
   constructor() {
-    // The same name beside the sources and in dist/. Its output would be the library's chatter.
+    // The same name beside the sources and in dist/. Its output, the library's chatter, is left unread:
+    // a stream that is read would keep the process alive.
     this.#worker = new Worker(new URL('./hdf5-worker.mjs', import.meta.url), {
       name: 'hiddenstate-hdf5',
       execArgv: [],
@@ -48,8 +49,6 @@ class Hdf5Worker {
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 512 },
     })
-    this.#worker.stdout.resume()
-    this.#worker.stderr.resume()
     this.#worker.unref()
     this.#worker.on('message', (reply: H5Reply) => this.#settle?.resolve(reply))
     this.#worker.on('error', (error) => this.end(new Hdf5Failure(error.message, { cause: error })))
