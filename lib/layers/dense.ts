@@ -41,7 +41,7 @@ export interface DenseOptions extends LayerOptions {
  * model.outputShape // [null, 10]
  * @see keras.layers.Dense
  */
-export class Dense<O extends DenseOptions = DenseOptions> extends Layer<O & { outputDim: number }> {
+export class Dense extends Layer<DenseOptions & { outputDim: number }> {
   static override readonly className: string = 'Dense'
   static override readonly positional = ['outputDim']
   static override readonly defaults: Readonly<Record<string, unknown>> = {
@@ -61,7 +61,7 @@ export class Dense<O extends DenseOptions = DenseOptions> extends Layer<O & { ou
   override readonly supportsMasking: boolean = false
   protected override readonly inputLetters: readonly string[] = ['B', '…', 'D']
 
-  constructor(outputDim: number, options?: O) {
+  constructor(outputDim: number, options?: DenseOptions) {
     super([outputDim], options)
   }
 

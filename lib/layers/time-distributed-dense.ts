@@ -1,5 +1,6 @@
 import { Dense, type DenseOptions } from './dense.js'
 import type { Shape } from '../spec.js'
+import type { Resolved } from './option-rules.js'
 
 export interface TimeDistributedDenseOptions extends DenseOptions {
   /** T, for a first layer with `inputDim`. Default `null`: any. */
@@ -15,11 +16,16 @@ export interface TimeDistributedDenseOptions extends DenseOptions {
  * model.outputShape // [null, 5, 4]
  * @see keras.layers.TimeDistributedDense
  */
-export class TimeDistributedDense extends Dense<TimeDistributedDenseOptions> {
+export class TimeDistributedDense extends Dense {
   static override readonly className = 'TimeDistributedDense'
   static override readonly defaults = { ...Dense.defaults, inputLength: null }
+  declare readonly options: Resolved<TimeDistributedDenseOptions & { outputDim: number }>
   override readonly supportsMasking = true
   protected override readonly inputLetters = ['B', 'T', 'D']
+
+  constructor(outputDim: number, options?: TimeDistributedDenseOptions) {
+    super(outputDim, options)
+  }
 
   protected override impliedInputShape(): Shape | null {
     const { inputDim, inputLength } = this.options

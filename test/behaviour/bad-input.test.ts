@@ -12,7 +12,7 @@ import { compiled, D, data, small, T } from './models.js'
 type Any = any
 type Row = [what: string, code: string | RegExp, call: (model: Any) => unknown, says?: RegExp]
 
-const quiet = { verbose: 0, nbEpoch: 1 }
+const quiet = { verbose: 0, nbEpoch: 1 } as const
 const { x, y } = data()
 const N = 20
 const nested = (rows: number[][][]): number[][][] => rows

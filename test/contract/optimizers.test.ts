@@ -5,7 +5,7 @@ import * as main from '../package.js'
 import { ConfigError, Dense, GRU, Sequential, setSeed } from '../package.js'
 
 type Class = new (options?: object) => main.Optimizer
-const OPTIMIZERS = Object.values(main).filter(
+const OPTIMIZERS = (Object.values(main) as unknown[]).filter(
   (e): e is Class => typeof e === 'function' && e.prototype instanceof main.Optimizer,
 )
 

@@ -23,7 +23,7 @@ export interface Sample {
 type Class = (new (...args: never[]) => Layer) & { className: string }
 
 /** Every layer class the package exports: subclasses of Layer with a class name of their own. */
-export const LAYERS: Class[] = Object.values(main).filter(
+export const LAYERS: Class[] = (Object.values(main) as unknown[]).filter(
   (e): e is Class => typeof e === 'function' && e.prototype instanceof main.Layer && Object.hasOwn(e, 'className'),
 )
 

@@ -61,7 +61,7 @@ async function objective(c: FunctionCase, check: Check): Promise<void> {
   const model = identity(c.y_pred.shape)
   model.compile({ optimizer: 'sgd', loss: c.fn as never })
   const n = c.y_pred.shape[0] as number
-  const scores = (c.result as Golden).data
+  const scores = (c.result as Golden).data as Float32Array
   const each = scores.length / n
   for (let i = 0; i < n; i++) {
     const mean = scores.subarray(i * each, (i + 1) * each).reduce((sum, v) => sum + v / each, 0)

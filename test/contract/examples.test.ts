@@ -1,0 +1,81 @@
+/** Every @example of the sources runs. Names that it does not import are those of the package. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import * as main from '../package.js'
+import { preprocessing, utils } from '../package.js'
+
+const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
+const MODULES: Record<string, object> = {
+  hiddenstate: main,
+  'hiddenstate/preprocessing': preprocessing,
+  'hiddenstate/utils': utils,
+}
+const NAMES: Record<string, unknown> = { ...utils, ...preprocessing, ...main }
+
+interface Example {
+  title: string
+  code: string
+}
+
+/** The text after @example, up to the next tag or the end of the comment. */
+function examplesOf(file: string): Example[] {
+  const source = readFileSync(path.join(lib, file), 'utf8')
+  const found: Example[] = []
+  for (const match of source.matchAll(/^ *\* @example *\n((?: *\*(?! *@)(?!\/).*\n)+)/gm)) {
+    const line = source.slice(0, match.index).split('\n').length
+    const code = (match[1] as string).replace(/^ *\* ?/gm, '').replace(/^```\w*$/gm, '')
+    found.push({ title: `lib/${file}:${line}`, code })
+  }
+  return found
+}
+
+const examples = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter((f) => f.endsWith('.ts'))
+  .sort()
+  .flatMap(examplesOf)
+
+type Run = (modules: typeof MODULES, ...names: unknown[]) => Promise<void>
+const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => Run
+
+/** Imports become destructuring; what is not imported is handed in. */
+async function run(code: string): Promise<void> {
+  const imported = new Set<string>()
+  const body = code.replace(/^import (\{[^}]+\}) from '([^']+)';?$/gm, (_, names: string, from: string) => {
+    for (const name of names.matchAll(/\w+/g)) imported.add(name[0])
+    if (!MODULES[from]) return `const ${names} = await import('${from}')`
+    return `const ${names.replaceAll(' as ', ': ')} = modules['${from}']`
+  })
+  const declared = new Set([...body.matchAll(/(?:const|let|class|function) (\w+)/g)].map((m) => m[1] as string))
+  const free = Object.keys(NAMES).filter(
+    (n) => !imported.has(n) && !declared.has(n) && new RegExp(`\\b${n}\\b`).test(body),
+  )
+  await new AsyncFunction('modules', ...free, body)(MODULES, ...free.map((n) => NAMES[n]))
+}
+
+describe('examples', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hs-examples-'))
+  const home = process.cwd()
+  beforeAll(() => process.chdir(folder))
+  afterAll(() => {
+    process.chdir(home)
+    rmSync(folder, { recursive: true, force: true })
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+    main.setFloatx('float32')
+  })
+
+  it('are found', () => {
+    expect(examples.length).toBeGreaterThan(30)
+  })
+
+  it.each(examples.map((e) => [e.title, e.code] as const))('%s', async (_, code) => {
+    vi.spyOn(console, 'log').mockImplementation(() => {})
+    vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
+    vi.spyOn(process.stderr, 'write').mockImplementation(() => true)
+    await run(code)
+  })
+})
