@@ -1,0 +1,171 @@
+// Every optimizer of every instruction set against its formula written out for one number in double (Keras 1.2.2 optimizers.py).
+#include "optimizers/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <random>
+
+#include "kernels/table.h"
+#include "registry.inc"
+#include "test/test.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+using Formula = std::function<void(double& p, double g, double* m, const Hyper&)>;
+
+const std::map<std::string, Formula> kFormulas = {
+    {"sgd",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] = h.momentum * m[0] - h.lr_t * g;
+       p = h.nesterov ? p + h.momentum * m[0] - h.lr_t * g : p + m[0];
+     }},
+    {"rmsprop",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] = h.rho * m[0] + (1 - h.rho) * g * g;
+       p -= h.lr_t * g / (std::sqrt(m[0]) + h.epsilon);
+     }},
+    {"adagrad",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] += g * g;
+       p -= h.lr_t * g / (std::sqrt(m[0]) + h.epsilon);
+     }},
+    {"adadelta",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] = h.rho * m[0] + (1 - h.rho) * g * g;
+       const double u = g * std::sqrt(m[1] + h.epsilon) / std::sqrt(m[0] + h.epsilon);
+       p -= h.lr_t * u;
+       m[1] = h.rho * m[1] + (1 - h.rho) * u * u;
+     }},
+    {"adam",
+     [](double& p, double g, double* m, const Hyper& h) {
+       const double rate = h.lr_t * std::sqrt(1 - std::pow(h.beta_2, h.t)) / (1 - std::pow(h.beta_1, h.t));
+       m[0] = h.beta_1 * m[0] + (1 - h.beta_1) * g;
+       m[1] = h.beta_2 * m[1] + (1 - h.beta_2) * g * g;
+       p -= rate * m[0] / (std::sqrt(m[1]) + h.epsilon);
+     }},
+    {"adamax",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] = h.beta_1 * m[0] + (1 - h.beta_1) * g;
+       m[1] = std::max(h.beta_2 * m[1], std::fabs(g));
+       p -= h.lr_t / (1 - std::pow(h.beta_1, h.t)) * m[0] / (m[1] + h.epsilon);
+     }},
+    {"nadam",
+     [](double& p, double g, double* m, const Hyper& h) {
+       m[0] = h.beta_1 * m[0] + (1 - h.beta_1) * g;
+       m[1] = h.beta_2 * m[1] + (1 - h.beta_2) * g * g;
+       const double g1 = g / (1 - h.m_schedule), m1 = m[0] / (1 - h.m_schedule_next), v1 = m[1] / (1 - std::pow(h.beta_2, h.t));
+       p -= h.lr * ((1 - h.momentum_t) * g1 + h.momentum_t_1 * m1) / (std::sqrt(v1) + h.epsilon);
+     }},
+};
+
+// Hyperparameters as the plan would give them before step t, rounded as Keras' variables are.
+template <typename real>
+Hyper hyper_at(int t, bool nesterov, double* schedule) {
+  Hyper h;
+  h.lr = real(0.01), h.lr_t = real(0.01 / (1 + 0.1 * (t - 1)));
+  h.momentum = real(0.9), h.rho = real(0.95), h.beta_1 = real(0.9), h.beta_2 = real(0.999), h.epsilon = 1e-8;
+  h.nesterov = nesterov, h.t = t;
+  const auto mu = [&](int s) { return h.beta_1 * (1 - 0.5 * std::pow(0.96, s * 0.004)); };
+  h.momentum_t = mu(t), h.momentum_t_1 = mu(t + 1);
+  h.m_schedule = *schedule *= h.momentum_t;
+  h.m_schedule_next = h.m_schedule * h.momentum_t_1;
+  return h;
+}
+
+// Largest relative difference after five steps on n numbers; infinity when it writes beyond them.
+template <typename real>
+double difference(const OptimizerKernels<real>& o, const Formula& formula, int64_t n, bool nesterov) {
+  constexpr real kGuard = -77;
+  std::mt19937 random(3);
+  const auto uniform = [&] { return real(double(random()) / 2147483648.0 - 1); };
+  std::vector<real> p(n + 16, kGuard), g(n + 16, kGuard), a(n + 16, kGuard), b(n + 16, kGuard);
+  std::vector<double> p64(n), a64(n), b64(n);
+  for (int64_t i = 0; i < n; i++) p64[i] = p[i] = uniform(), a[i] = b[i] = 0;
+  double schedule = 1;
+  for (int t = 1; t <= 5; t++) {
+    const Hyper h = hyper_at<real>(t, nesterov, &schedule);
+    for (int64_t i = 0; i < n; i++) {
+      g[i] = i % 7 == 3 ? real(0) : uniform();
+      double m[2] = {a64[i], b64[i]};
+      formula(p64[i], g[i], m, h);
+      a64[i] = m[0], b64[i] = m[1];
+    }
+    real* const moments[] = {a.data(), b.data()};
+    o.update(p.data(), g.data(), moments, n, h);
+  }
+  double worst = 0;
+  const auto compare = [&](const std::vector<real>& got, const std::vector<double>& want) {
+    for (int64_t i = 0; i < n; i++) {
+      const double e = std::fabs(got[i] - want[i]) / std::max(1e-3, std::fabs(want[i]));
+      worst = std::isfinite(e) ? std::max(worst, e) : INFINITY;
+    }
+    for (size_t i = size_t(n); i < got.size(); i++) {
+      if (got[i] != kGuard) worst = INFINITY;
+    }
+  };
+  compare(p, p64);
+  compare(a, a64);
+  if (o.moments > 1) compare(b, b64);
+  return worst;
+}
+
+template <typename real>
+void check_all(const char* isa, double tolerance) {
+#define HS_NAME(name) #name,
+  for (const std::string name : {HS_OPTIMIZERS(HS_NAME)}) {
+#undef HS_NAME
+    const OptimizerKernels<real>* o = kernels_for<real>(isa).optimizer(name.c_str());
+    CHECK_MESSAGE(o && kFormulas.count(name), name + " has no kernels or no formula here");
+    if (!o || !kFormulas.count(name)) continue;
+    CHECK(o->name == name);
+    for (int64_t n : {1, 3, 8, 17, 67}) {  // less than, several of, and one more than whole vectors
+      for (bool nesterov : {false, true}) {
+        const double e = difference(*o, kFormulas.at(name), n, nesterov);
+        CHECK_MESSAGE(e <= tolerance, std::string(isa) + "/" + name + " n " + std::to_string(n) + ": " + std::to_string(e));
+      }
+    }
+  }
+}
+
+// float32: five steps, each a dozen roundings of 6e-8, on values that may cancel. double: the same, 1e-9 times smaller.
+TEST(optimizers_of_every_instruction_set) {
+  for (const char* const* isa = available_isas(); *isa; isa++) {
+    check_all<float>(*isa, 5e-5);
+    check_all<double>(*isa, 1e-12);
+  }
+}
+
+TEST(wrong_formula_is_caught) {
+  const Table<float>& k = kernels<float>();
+  CHECK(difference(*k.optimizer("adamax"), kFormulas.at("adam"), 17, false) > 1e-3);
+  CHECK(difference(*k.optimizer("sgd"), kFormulas.at("sgd"), 17, true) < 5e-5);
+}
+
+TEST(saved_state_of_optimizers_as_keras) {
+  const std::map<std::string, std::pair<int, bool>> expected = {
+      {"sgd", {1, true}},  {"rmsprop", {1, false}}, {"adagrad", {1, false}}, {"adadelta", {2, false}},
+      {"adam", {2, true}}, {"adamax", {2, true}},   {"nadam", {2, true}}};
+  for (const auto& [name, state] : expected) {
+    const OptimizerKernels<double>* o = kernels<double>().optimizer(name.c_str());
+    CHECK_MESSAGE(o && o->moments == state.first && o->saves_iterations == state.second, name);
+  }
+  CHECK(!kernels<double>().optimizer("adma"));
+}
+
+TEST(optimizers_hand_a_nan_gradient_on) {
+  for (const auto& [name, formula] : kFormulas) {
+    float p = 1, g = NAN, a = 0, b = 0;
+    float* const moments[] = {&a, &b};
+    double schedule = 1;
+    kernels<float>().optimizer(name.c_str())->update(&p, &g, moments, 1, hyper_at<float>(1, false, &schedule));
+    CHECK_MESSAGE(std::isnan(p), name);
+  }
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace hs
