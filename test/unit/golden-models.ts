@@ -17,7 +17,9 @@ const isKnown = ({ class_name: name, config }: LayerConfig): boolean =>
 
 /** Every case with a model all of whose layers exist here; how many others there are. */
 export function modelCases(suites: readonly string[]): { cases: [string, ModelCase][]; others: number } {
-  const all = suites.flatMap((suite) => load<ModelCase>(suite, 'float32').map((c) => [`${suite}/${c.name}`, c] as [string, ModelCase]))
+  const all = suites.flatMap((suite) =>
+    load<ModelCase>(suite, 'float32').map((c) => [`${suite}/${c.name}`, c] as [string, ModelCase]),
+  )
   const models = all.filter(([, c]) => c.model !== undefined)
   const cases = models.filter(([, c]) => c.model.config.every(isKnown))
   return { cases, others: models.length - cases.length }

@@ -17,7 +17,8 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   const { name, ...rest } = value as { name?: unknown }
-  const entries = name === 'EigenvalueRegularizer' ? [['name', name]] : Object.entries(name === undefined ? rest : { name, ...rest })
+  const entries =
+    name === 'EigenvalueRegularizer' ? [['name', name]] : Object.entries(name === undefined ? rest : { name, ...rest })
   return Object.fromEntries(entries.map(([key, v]) => [key as string, plain(v)]))
 }
 
@@ -61,7 +62,9 @@ describe.each(cases)('%s', (_, c) => {
 })
 
 describe('default configurations', () => {
-  const [recorded] = load('g_fit', 'float32').filter((c) => c.name === 'default_configs') as unknown as [{ configs: Record<string, unknown> }]
+  const [recorded] = load('g_fit', 'float32').filter((c) => c.name === 'default_configs') as unknown as [
+    { configs: Record<string, unknown> },
+  ]
   const { configs } = recorded
   const made: Record<string, () => { getConfig(): Record<string, unknown> }> = {
     Activation: () => new layers.Activation('tanh'),
@@ -69,7 +72,13 @@ describe('default configurations', () => {
     Bidirectional: () => new layers.Bidirectional(new layers.LSTM(3)),
     Dense: () => new layers.Dense(3),
     Dense_full: () =>
-      new layers.Dense(3, { inputDim: 2, WRegularizer: 'l2', activityRegularizer: 'activity_l2', WConstraint: maxnorm({ m: 2 }), bConstraint: 'nonneg' }),
+      new layers.Dense(3, {
+        inputDim: 2,
+        WRegularizer: 'l2',
+        activityRegularizer: 'activity_l2',
+        WConstraint: maxnorm({ m: 2 }),
+        bConstraint: 'nonneg',
+      }),
     Dropout: () => new layers.Dropout(0.3),
     Embedding: () => new layers.Embedding(5, 3),
     Flatten: () => new layers.Flatten(),
@@ -99,7 +108,11 @@ describe('default configurations', () => {
     TimeDistributed: () => new layers.TimeDistributed(new layers.Dense(3)),
     TimeDistributedDense: () => new layers.TimeDistributedDense(3),
     ...Object.fromEntries([...optimizerClasses].map(([name, Class]) => [name, () => new Class()])),
-    Adam_clip: () => new (optimizerClasses.get('Adam') as new (o: object) => { getConfig(): Record<string, unknown> })({ clipnorm: 1, clipvalue: 0.5 }),
+    Adam_clip: () =>
+      new (optimizerClasses.get('Adam') as new (o: object) => { getConfig(): Record<string, unknown> })({
+        clipnorm: 1,
+        clipvalue: 0.5,
+      }),
     l1: () => l1(),
     l2: () => l2(),
     l1l2: () => l1l2(),
@@ -108,7 +121,8 @@ describe('default configurations', () => {
     unitnorm: () => unitnorm(),
     minmax: () => minMaxNorm(),
   }
-  const automatic = (config: unknown): unknown => JSON.parse(JSON.stringify(config, (key, v) => (key === 'name' && /^[a-z]+_\d+$/.test(v) ? '_' : v)))
+  const automatic = (config: unknown): unknown =>
+    JSON.parse(JSON.stringify(config, (key, v) => (key === 'name' && /^[a-z]+_\d+$/.test(v) ? '_' : v)))
 
   it.each(Object.keys(made))('%s', (name) => {
     expect(automatic(made[name]?.().getConfig())).toEqual(automatic(configs[name]))

@@ -69,7 +69,12 @@ describe('bad options', () => {
     ['unknown class', () => layerFromConfig({ class_name: 'Dens', config: {} }), 'ERR_UNKNOWN_NAME', /'Dense'/],
     ['unknown key', () => layerFromConfig({ class_name: 'Dropout', config: { p: 0.1, foo: 1 } }), 'ERR_OPTION', /foo/],
     ['no config', () => layerFromConfig({ class_name: 'Dense' }), 'ERR_OPTION', /object/],
-    ['wrapper without layer', () => layerFromConfig({ class_name: 'TimeDistributed', config: {} }), 'ERR_OPTION', /layer/],
+    [
+      'wrapper without layer',
+      () => layerFromConfig({ class_name: 'TimeDistributed', config: {} }),
+      'ERR_OPTION',
+      /layer/,
+    ],
     ['class __proto__', () => layerFromConfig({ class_name: '__proto__', config: {} }), 'ERR_UNKNOWN_NAME', /one of/],
   ]
   it.each(cases)('%s', (_, run, code, message) => {
@@ -106,9 +111,17 @@ describe('bad inputs', () => {
   it('leave the layer as it was', () => {
     const layer = new Dense(3, { weights: [[[1, 2, 3]], [0, 0, 0]] })
     expect(() => layer.build([null, 2])).toThrow(ShapeError)
-    expect([layer.built, layer.countParams(), layer.inputShape, layer.outputShape]).toEqual([false, 0, undefined, undefined])
+    expect([layer.built, layer.countParams(), layer.inputShape, layer.outputShape]).toEqual([
+      false,
+      0,
+      undefined,
+      undefined,
+    ])
     layer.build([null, 1])
-    expect(layer.getWeights().map((w) => [...w.data])).toEqual([[1, 2, 3], [0, 0, 0]])
+    expect(layer.getWeights().map((w) => [...w.data])).toEqual([
+      [1, 2, 3],
+      [0, 0, 0],
+    ])
   })
 
   it('a layer is built once', () => {
@@ -121,10 +134,25 @@ describe('bad inputs', () => {
     const layer = new Dense(2)
     layer.build([null, 2])
     const before = layer.getWeights().map((w) => [...w.data])
-    const wrong = caught(() => layer.setWeights([[[1, 2], [3, 4]], [[5, 6]]]))
+    const wrong = caught(() =>
+      layer.setWeights([
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [[5, 6]],
+      ]),
+    )
     expect(wrong.message).toMatch(/\/b: shape must be \[2\], got \[1, 2\]/)
     expect(layer.getWeights().map((w) => [...w.data])).toEqual(before)
-    expect(() => layer.setWeights([[[1, 2], [3, 4]]])).toThrow(/2 arrays/)
+    expect(() =>
+      layer.setWeights([
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ]),
+    ).toThrow(/2 arrays/)
   })
 })
 
@@ -167,7 +195,13 @@ describe('masks', () => {
 
 describe('lowering', () => {
   it('an LSTM', () => {
-    const layer = new LSTM(2, { name: 'l', inputShape: [null, 3], goBackwards: true, URegularizer: 'l2', trainable: false })
+    const layer = new LSTM(2, {
+      name: 'l',
+      inputShape: [null, 3],
+      goBackwards: true,
+      URegularizer: 'l2',
+      trainable: false,
+    })
     const { ops, shape } = lower(layer)
     expect(shape).toEqual([2])
     expect(ops).toMatchInlineSnapshot(`
@@ -275,7 +309,9 @@ describe('lowering', () => {
   it('the eigenvalue penalty is refused where gates are separate', () => {
     const penalty = { WRegularizer: new EigenvalueRegularizer({ k: 0.1 }), inputShape: [5, 3] }
     expect(() => lower(new GRU(2, penalty))).toThrow(/consumeLess: 'gpu'/)
-    expect(lower(new GRU(2, { ...penalty, consumeLess: 'gpu' })).ops[0]?.params[0]?.penalty).toEqual({ eigenvalue: Math.fround(0.1) })
+    expect(lower(new GRU(2, { ...penalty, consumeLess: 'gpu' })).ops[0]?.params[0]?.penalty).toEqual({
+      eigenvalue: Math.fround(0.1),
+    })
     expect(() => lower(new Dense(2, { activityRegularizer: penalty.WRegularizer, inputDim: 2 }))).toThrow(/activity/)
   })
 })
@@ -284,13 +320,17 @@ describe('initial values', () => {
   const H = 6
   const weights = (layer: Layer): Map<string, NDArray> => {
     layer.build([null, 5, 4])
-    return new Map(layer.kerasArrays().map((a, i) => [a.name.slice(layer.name.length + 1), layer.getWeights()[i] as NDArray]))
+    return new Map(
+      layer.kerasArrays().map((a, i) => [a.name.slice(layer.name.length + 1), layer.getWeights()[i] as NDArray]),
+    )
   }
   const range = (w: NDArray): number => Math.max(...Array.from(w.data, Math.abs))
 
   it('biases: 1 for the forget gate, 0 elsewhere, in every mode', () => {
     const cpu = weights(new LSTM(H))
-    expect(['b_i', 'b_c', 'b_f', 'b_o'].map((n) => [...(cpu.get(n)?.data ?? [])])).toEqual([0, 0, 1, 0].map((v) => Array(H).fill(v)))
+    expect(['b_i', 'b_c', 'b_f', 'b_o'].map((n) => [...(cpu.get(n)?.data ?? [])])).toEqual(
+      [0, 0, 1, 0].map((v) => Array(H).fill(v)),
+    )
     const gpu = weights(new LSTM(H, { consumeLess: 'gpu' }))
     expect([...(gpu.get('b')?.data ?? [])]).toEqual([0, 1, 0, 0].flatMap((v) => Array(H).fill(v)))
   })
@@ -330,7 +370,10 @@ describe('initial values', () => {
     }
     const layer = new SimpleRNN(3, { init, innerInit: init })
     layer.build([null, 5, 4])
-    expect(shapes).toEqual([[4, 3], [3, 3]])
+    expect(shapes).toEqual([
+      [4, 3],
+      [3, 3],
+    ])
     expect(layer.getConfig().init).toBe('init')
   })
 

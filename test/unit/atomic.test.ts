@@ -1,0 +1,81 @@
+/** Files that appear whole or not at all. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { writeFileAtomic } from '../../lib/atomic.js'
+import { ConfigError, FormatError } from '../../lib/errors.js'
+
+const root = mkdtempSync(path.join(tmpdir(), 'hs-atomic-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** A folder of its own, so that what lies beside the file shows. */
+function folder(): string {
+  return mkdtempSync(path.join(root, 'case-'))
+}
+
+test('writes a new file and nothing beside it', async () => {
+  const dir = folder()
+  await writeFileAtomic(path.join(dir, 'a.bin'), new Uint8Array([1, 2, 3]))
+  expect(readdirSync(dir)).toEqual(['a.bin'])
+  expect([...readFileSync(path.join(dir, 'a.bin'))]).toEqual([1, 2, 3])
+})
+
+test('replaces a file, text or bytes', async () => {
+  const file = path.join(folder(), 'a.txt')
+  writeFileSync(file, 'a longer text than the new one')
+  await writeFileAtomic(file, 'new')
+  expect(readFileSync(file, 'utf8')).toBe('new')
+})
+
+test('overwrite: false keeps what is there and says how to replace it', async () => {
+  const dir = folder()
+  const file = path.join(dir, 'a.txt')
+  await writeFileAtomic(file, 'first', { overwrite: false })
+  const again = writeFileAtomic(file, 'second', { overwrite: false })
+  await expect(again).rejects.toBeInstanceOf(ConfigError)
+  await expect(again).rejects.toMatchObject({ code: 'ERR_OPTION' })
+  await expect(again).rejects.toThrow(/a\.txt: overwrite must be true for an existing file, got false\./)
+  expect(readFileSync(file, 'utf8')).toBe('first')
+  expect(readdirSync(dir)).toEqual(['a.txt'])
+})
+
+test('a folder that is not there is an error with the system error as its cause', async () => {
+  const wanted = writeFileAtomic(path.join(folder(), 'no', 'a.txt'), 'x')
+  await expect(wanted).rejects.toBeInstanceOf(FormatError)
+  await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', cause: { code: 'ENOENT' } })
+})
+
+test('a failure after the content was written leaves the old and no trace of the new', async () => {
+  const dir = folder()
+  mkdirSync(path.join(dir, 'taken', 'inner'), { recursive: true }) // rename cannot replace a folder that is not empty
+  await expect(writeFileAtomic(path.join(dir, 'taken'), 'x')).rejects.toBeInstanceOf(FormatError)
+  expect(readdirSync(dir)).toEqual(['taken'])
+})
+
+test('a symbolic link is replaced, not followed', async () => {
+  const dir = folder()
+  writeFileSync(path.join(dir, 'target'), 'kept')
+  symlinkSync(path.join(dir, 'target'), path.join(dir, 'link'))
+  await writeFileAtomic(path.join(dir, 'link'), 'new')
+  expect(readFileSync(path.join(dir, 'target'), 'utf8')).toBe('kept')
+  expect(readFileSync(path.join(dir, 'link'), 'utf8')).toBe('new')
+})
+
+test('many writers of one path: one of them wins whole', async () => {
+  const dir = folder()
+  const file = path.join(dir, 'a.txt')
+  const contents = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000))
+  await Promise.all(contents.map((content) => writeFileAtomic(file, content)))
+  expect(contents).toContain(readFileSync(file, 'utf8'))
+  expect(readdirSync(dir)).toEqual(['a.txt'])
+})
+
+test('with overwrite: false, of many writers exactly one succeeds', async () => {
+  const file = path.join(folder(), 'a.txt')
+  const done = await Promise.allSettled(
+    Array.from({ length: 6 }, (_, i) => writeFileAtomic(file, String(i), { overwrite: false })),
+  )
+  expect(done.filter((d) => d.status === 'fulfilled')).toHaveLength(1)
+  expect(readFileSync(file, 'utf8')).toBe(String(done.findIndex((d) => d.status === 'fulfilled')))
+})
