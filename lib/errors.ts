@@ -58,35 +58,35 @@ export class HiddenstateError extends Error {
 /** A bad option or an unknown name: `ERR_OPTION`, `ERR_UNKNOWN_NAME`. Thrown at once. */
 export class ConfigError extends HiddenstateError {
   static {
-    Object.defineProperty(this, 'name', { value: 'ConfigError' })
+    Object.defineProperty(ConfigError, 'name', { value: 'ConfigError' })
   }
 }
 
 /** Data, weights or layers whose shapes do not fit: `ERR_SHAPE`. */
 export class ShapeError extends HiddenstateError {
   static {
-    Object.defineProperty(this, 'name', { value: 'ShapeError' })
+    Object.defineProperty(ShapeError, 'name', { value: 'ShapeError' })
   }
 }
 
 /** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_CANCELLED`, `ERR_NAN`, `ERR_NOT_BUILT`. */
 export class StateError extends HiddenstateError {
   static {
-    Object.defineProperty(this, 'name', { value: 'StateError' })
+    Object.defineProperty(StateError, 'name', { value: 'StateError' })
   }
 }
 
 /** A file that cannot be read or is not what it should be: `ERR_FILE_FORMAT`. */
 export class FormatError extends HiddenstateError {
   static {
-    Object.defineProperty(this, 'name', { value: 'FormatError' })
+    Object.defineProperty(FormatError, 'name', { value: 'FormatError' })
   }
 }
 
 /** Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`. */
 export class InternalError extends HiddenstateError {
   static {
-    Object.defineProperty(this, 'name', { value: 'InternalError' })
+    Object.defineProperty(InternalError, 'name', { value: 'InternalError' })
   }
 }
 

@@ -1,5 +1,5 @@
 /** Layers and what `compile` was told → Spec. */
-import { type Floatx } from './backend.js'
+import type { Floatx } from './backend.js'
 import { ConfigError } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import { Graph, type Option, type Spec } from './spec.js'

@@ -253,6 +253,7 @@ export class NDArray {
   }
 
   /** The elements as nested arrays; a number for shape `[]`, booleans for dtype `bool`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the depth is not known to the compiler
   toArray(): any {
     const { data, shape, dtype } = this
     const go = (axis: number, at: number, stride: number): unknown => {

@@ -9,7 +9,8 @@ import * as running from './evaluate.js'
 import type { EvaluateOptions, Inputs, Logs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
 import * as generators from './fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions, Source } from './fit-generator.js'
-import { fit, type FitOptions } from './fit.js'
+import * as fitting from './fit.js'
+import type { FitOptions } from './fit.js'
 import { LayerStack } from './layer-stack.js'
 import { type Layer, type LayerConfig, uniqueName } from './layers/layer.js'
 import { readKerasArrays, writeKerasArrays } from './layers/variable.js'
@@ -286,7 +287,7 @@ export class Sequential {
    * console.log(history.loss[19] < history.loss[0]) // true
    */
   async fit(x: Inputs, y: Inputs, options?: FitOptions): Promise<History> {
-    return fit(this, x, y, options)
+    return fitting.fit(this, x, y, options)
   }
 
   /**

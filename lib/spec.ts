@@ -111,7 +111,8 @@ export class Graph {
       activity: rest.activity ?? null,
     })
     const mask =
-      maskOut ?? (rest.mask === 'pass' ? (inputs[0]?.mask ?? null) : typeof rest.mask === 'object' ? rest.mask.name : null)
+      maskOut ??
+      (rest.mask === 'pass' ? (inputs[0]?.mask ?? null) : typeof rest.mask === 'object' ? rest.mask.name : null)
     return { name: output, shape, mask }
   }
 }
