@@ -18,7 +18,9 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
  * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
  */
 export function layerFromConfig(layer: unknown, where = 'layer config'): Layer {
-  const { class_name: name, config } = (typeof layer === 'object' && layer !== null ? layer : {}) as Partial<LayerConfig>
+  const { class_name: name, config } = (
+    typeof layer === 'object' && layer !== null ? layer : {}
+  ) as Partial<LayerConfig>
   const Class = typeof name === 'string' ? layerClasses.get(name) : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys()) : undefined
@@ -31,7 +33,12 @@ export function layerFromConfig(layer: unknown, where = 'layer config'): Layer {
     })
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    fail(ConfigError, 'ERR_OPTION', { where, what: `config of ${name}`, expected: 'an object', actual: describe(config) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: `config of ${name}`,
+      expected: 'an object',
+      actual: describe(config),
+    })
   }
   return Class.fromConfig(config, (inner) => layerFromConfig(inner, `${where}.layer`))
 }

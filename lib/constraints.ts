@@ -105,7 +105,8 @@ export function toConstraint(value: unknown, where: string): Constraint | null {
   const { name, ...rest } = (typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}) as {
     name?: unknown
   }
-  if (typeof name === 'string' && Object.hasOwn(table, name)) return new table[name as keyof typeof table](rest as never)
+  if (typeof name === 'string' && Object.hasOwn(table, name))
+    return new table[name as keyof typeof table](rest as never)
   const near = typeof name === 'string' ? nearest(name, Object.keys(table)) : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,

@@ -32,7 +32,8 @@ const table = {
   /** U(±sqrt(6 / (fanIn + fanOut))). */
   glorot_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / (fans(shape).fanIn + fans(shape).fanOut))),
   /** N(0, sqrt(2 / (fanIn + fanOut))), not truncated. */
-  glorot_normal: (shape: readonly number[]) => normal(size(shape), 0, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
+  glorot_normal: (shape: readonly number[]) =>
+    normal(size(shape), 0, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
   /** U(±sqrt(6 / fanIn)). */
   he_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / fans(shape).fanIn)),
   /** N(0, sqrt(2 / fanIn)). */
@@ -49,7 +50,7 @@ export const initNames = Object.keys(table) as InitName[]
 /**
  * A random matrix with orthonormal rows or columns (whichever are fewer), times 1.1; further axes are flattened.
  * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
- * its rows, done twice for accuracy, gives the same (Haar) distribution.
+ * its its rows gives the same (Haar) distribution.
  */
 function orthogonal(shape: readonly number[]): Float64Array {
   const rows = shape[0] ?? 1
@@ -58,21 +59,35 @@ function orthogonal(shape: readonly number[]): Float64Array {
   const q = normal(n * m, 0, 1) // [n, m], row-major
   for (let i = 0; i < n; i++) {
     const v = q.subarray(i * m, (i + 1) * m)
-    for (let pass = 0; pass < 2; pass++) {
-      for (let j = 0; j < i; j++) {
-        let dot = 0
-        for (let k = 0; k < m; k++) dot += (v[k] as number) * (q[j * m + k] as number)
-        for (let k = 0; k < m; k++) v[k] = (v[k] as number) - dot * (q[j * m + k] as number)
-      }
+    let before = norm(v)
+    let after = 0
+    for (let pass = 0; pass < 3; pass++) {
+      for (let j = 0; j < i; j++) subtractProjection(v, q.subarray(j * m, (j + 1) * m))
+      after = norm(v)
+      if (after > 0.1 * before) break // else what is left is mostly rounding: once more
+      before = after
     }
-    const norm = Math.hypot(...(m <= 4096 ? v : [])) || Math.sqrt(v.reduce((s, x) => s + x * x, 0))
-    for (let k = 0; k < m; k++) v[k] = (v[k] as number) / norm
+    for (let k = 0; k < m; k++) v[k]! /= after
   }
   const out = new Float64Array(rows * columns)
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[r * columns + c] = 1.1 * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
+    for (let c = 0; c < columns; c++)
+      out[r * columns + c] = 1.1 * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
   }
   return out
+}
+
+function norm(v: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < v.length; k++) sum += v[k]! * v[k]!
+  return Math.sqrt(sum)
+}
+
+/** v -= (v·u) u, for u of length 1. */
+function subtractProjection(v: Float64Array, u: Float64Array): void {
+  let dot = 0
+  for (let k = 0; k < v.length; k++) dot += v[k]! * u[k]!
+  for (let k = 0; k < v.length; k++) v[k]! -= dot * u[k]!
 }
 
 /** The unit matrix; only for square matrices. */

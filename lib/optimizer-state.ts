@@ -24,7 +24,10 @@ function described(optimizer: Optimizer): { moments: number; savesIterations: bo
   const found = loadNative()
     .describe()
     .optimizers.find((o) => o.name === name)
-  return found ?? fail(InternalError, 'ERR_INTERNAL', { where: name, what: 'optimizer', expected: 'native', actual: 'unknown' })
+  return (
+    found ??
+    fail(InternalError, 'ERR_INTERNAL', { where: name, what: 'optimizer', expected: 'native', actual: 'unknown' })
+  )
 }
 
 /** SGD without decay never counts its iterations in Keras. */

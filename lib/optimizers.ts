@@ -280,7 +280,9 @@ const classes = { SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam }
 const byLowerCase = new Map(Object.values(classes).map((c) => [c.className.toLowerCase(), c]))
 
 /** The optimizer classes by Keras' names. */
-export const optimizerClasses: ReadonlyMap<string, (typeof classes)[keyof typeof classes]> = new Map(Object.entries(classes))
+export const optimizerClasses: ReadonlyMap<string, (typeof classes)[keyof typeof classes]> = new Map(
+  Object.entries(classes),
+)
 
 /** What `compile({ optimizer })` takes as a string: the class name as it is or in lower case. */
 export type OptimizerName = keyof typeof classes | Lowercase<keyof typeof classes>
@@ -312,7 +314,7 @@ export function optimizerFromConfig(config: unknown, where = 'optimizer_config')
     class_name?: unknown
     config?: unknown
   }
-  const { constructor } = toOptimizer(name, where)
+  const Class = toOptimizer(name, where).constructor as new (options: object) => Optimizer
   const given = Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [snakeToCamel(key), value]))
-  return new (constructor as new (options: object) => Optimizer)(given)
+  return new Class(given)
 }

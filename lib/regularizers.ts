@@ -47,13 +47,20 @@ export class EigenvalueRegularizer implements Regularizer {
 
 function strength(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return Math.fround(value)
-  return fail(ConfigError, 'ERR_OPTION', { where: 'regularizer', what: name, expected: 'a finite number', actual: describe(value) })
+  return fail(ConfigError, 'ERR_OPTION', {
+    where: 'regularizer',
+    what: name,
+    expected: 'a finite number',
+    actual: describe(value),
+  })
 }
 
 /** `l * sum|w|`. Default l 0.01. @example new Dense(8, { WRegularizer: l1({ l: 0.001 }) }) */
-export const l1 = (options: { l?: number } = {}): Regularizer => new L1L2Regularizer({ l1: resolveOptions('l1', { l: 0.01 }, options).l })
+export const l1 = (options: { l?: number } = {}): Regularizer =>
+  new L1L2Regularizer({ l1: resolveOptions('l1', { l: 0.01 }, options).l })
 /** `l * sum(w^2)`. Default l 0.01. @example new Dense(8, { WRegularizer: l2({ l: 0.001 }) }) */
-export const l2 = (options: { l?: number } = {}): Regularizer => new L1L2Regularizer({ l2: resolveOptions('l2', { l: 0.01 }, options).l })
+export const l2 = (options: { l?: number } = {}): Regularizer =>
+  new L1L2Regularizer({ l2: resolveOptions('l2', { l: 0.01 }, options).l })
 /** `l1 * sum|w| + l2 * sum(w^2)`. Defaults 0.01. @example new Dense(8, { WRegularizer: l1l2({ l1: 0.001, l2: 0.01 }) }) */
 export const l1l2 = (options: { l1?: number; l2?: number } = {}): Regularizer =>
   new L1L2Regularizer(resolveOptions('l1l2', { l1: 0.01, l2: 0.01 }, options))
@@ -70,7 +77,9 @@ export const activityL1l2 = (options: { l1?: number; l2?: number } = {}): Regula
 /** Keras' own configurations leave k out, and Keras then cannot read them; here they come back with 0.1 and a warning. */
 function eigenvalue(options: { k?: number }): Regularizer {
   if (options.k === undefined) {
-    process.emitWarning('The configuration of an EigenvalueRegularizer does not say k; 0.1 is used.', { code: 'HIDDENSTATE_CONFIG' })
+    process.emitWarning('The configuration of an EigenvalueRegularizer does not say k; 0.1 is used.', {
+      code: 'HIDDENSTATE_CONFIG',
+    })
   }
   return new EigenvalueRegularizer({ k: options.k ?? 0.1 })
 }

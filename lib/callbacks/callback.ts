@@ -62,12 +62,22 @@ export class CallbackList {
   /** @throws ConfigError `ERR_OPTION` for anything that does not extend Callback */
   constructor(callbacks: readonly Callback[] = []) {
     if (!Array.isArray(callbacks)) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'callbacks', what: 'value', expected: 'a list', actual: describe(callbacks) })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'callbacks',
+        what: 'value',
+        expected: 'a list',
+        actual: describe(callbacks),
+      })
     }
     for (const [i, callback] of callbacks.entries()) {
       if (callback instanceof Callback) continue
       const actual = describe(callback)
-      fail(ConfigError, 'ERR_OPTION', { where: `callbacks[${i}]`, what: 'callback', expected: 'an instance of Callback', actual })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: `callbacks[${i}]`,
+        what: 'callback',
+        expected: 'an instance of Callback',
+        actual,
+      })
     }
     this.callbacks = [...callbacks]
   }

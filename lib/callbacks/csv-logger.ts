@@ -54,7 +54,8 @@ export class CSVLogger extends Callback {
   /** As Python prints it: nan, inf; quoted where separator, quote or line end are inside. */
   #cell(cell: string | number | undefined): string {
     if (cell === undefined) return ''
-    if (typeof cell === 'number' && !Number.isFinite(cell)) return Number.isNaN(cell) ? 'nan' : cell > 0 ? 'inf' : '-inf'
+    if (typeof cell === 'number' && !Number.isFinite(cell))
+      return Number.isNaN(cell) ? 'nan' : cell > 0 ? 'inf' : '-inf'
     const text = String(cell)
     return text.includes(this.separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   }

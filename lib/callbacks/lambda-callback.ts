@@ -32,10 +32,17 @@ const none: Record<keyof LambdaCallbackOptions, null> = {
 export class LambdaCallback extends Callback {
   constructor(options?: LambdaCallbackOptions) {
     super()
-    for (const [key, value] of Object.entries(resolveOptions<Record<string, unknown>>('LambdaCallback', none, options))) {
+    for (const [key, value] of Object.entries(
+      resolveOptions<Record<string, unknown>>('LambdaCallback', none, options),
+    )) {
       if (value === null) continue
       if (typeof value !== 'function') {
-        fail(ConfigError, 'ERR_OPTION', { where: 'LambdaCallback', what: key, expected: 'a function', actual: describe(value) })
+        fail(ConfigError, 'ERR_OPTION', {
+          where: 'LambdaCallback',
+          what: key,
+          expected: 'a function',
+          actual: describe(value),
+        })
       }
       Object.defineProperty(this, key, { value, configurable: true, writable: true })
     }

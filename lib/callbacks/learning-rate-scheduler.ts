@@ -17,7 +17,12 @@ export class LearningRateScheduler extends Callback {
     super()
     if (typeof schedule !== 'function') {
       const actual = describe(schedule)
-      fail(ConfigError, 'ERR_OPTION', { where: 'LearningRateScheduler', what: 'schedule', expected: 'a function', actual })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'LearningRateScheduler',
+        what: 'schedule',
+        expected: 'a function',
+        actual,
+      })
     }
     this.schedule = schedule
   }

@@ -19,9 +19,12 @@ export function moreIsBetter(where: string, monitor: string, mode: MonitorMode, 
 
 /** Says, as a process warning, that the value is not there. */
 export function warnMissing(where: string, monitor: string, logs: Logs): void {
-  process.emitWarning(`${where}: there is no '${monitor}' among ${Object.keys(logs).join(', ')}; this epoch does not count.`, {
-    code: 'HIDDENSTATE_MONITOR',
-  })
+  process.emitWarning(
+    `${where}: there is no '${monitor}' among ${Object.keys(logs).join(', ')}; this epoch does not count.`,
+    {
+      code: 'HIDDENSTATE_MONITOR',
+    },
+  )
 }
 
 /** @throws ConfigError `ERR_OPTION` for anything but finite numbers */

@@ -56,7 +56,12 @@ export class ReduceLROnPlateau extends Callback {
     const { monitor, mode, factor, patience, epsilon, cooldown, minLr } = this.options
     checkNumbers('ReduceLROnPlateau', { factor, patience, epsilon, cooldown, minLr })
     if (factor >= 1) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'ReduceLROnPlateau', what: 'factor', expected: 'below 1', actual: `${factor}` })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'ReduceLROnPlateau',
+        what: 'factor',
+        expected: 'below 1',
+        actual: `${factor}`,
+      })
     }
     this.#more = moreIsBetter('ReduceLROnPlateau', monitor, mode, false)
     this.onTrainBegin()
@@ -73,7 +78,10 @@ export class ReduceLROnPlateau extends Callback {
     const optimizer = this.model.optimizer as { lr: number }
     const current = logs[monitor]
     logs.lr = optimizer.lr
-    if (current === undefined) return warnMissing('ReduceLROnPlateau', monitor, logs)
+    if (current === undefined) {
+      warnMissing('ReduceLROnPlateau', monitor, logs)
+      return
+    }
     if (this.cooldownCounter > 0) {
       this.cooldownCounter--
       this.wait = 0

@@ -29,7 +29,12 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     super([p], options)
     const { seed } = this.options
     if (seed === null || (Number.isSafeInteger(seed) && seed >= 0)) return
-    fail(ConfigError, 'ERR_OPTION', { where: this.where, what: 'seed', expected: 'an integer from 0', actual: describe(seed) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      what: 'seed',
+      expected: 'an integer from 0',
+      actual: describe(seed),
+    })
   }
 
   /** With a mask of its own shape, steps are not alike. */

@@ -20,7 +20,10 @@ export class Flatten extends Layer {
   }
 
   computeOutputShape(inputShape: Shape): Shape {
-    return [inputShape[0] ?? null, sizeOf(inputShape.slice(1).map((_, i) => this.known(inputShape, i + 1, 'every extent')))]
+    return [
+      inputShape[0] ?? null,
+      sizeOf(inputShape.slice(1).map((_, i) => this.known(inputShape, i + 1, 'every extent'))),
+    ]
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -26,7 +26,11 @@ export class GRU extends Recurrent<GRUOptions> {
   static override readonly className = 'GRU'
   static override readonly defaults = { ...Recurrent.defaults, innerActivation: 'hard_sigmoid', resetAfter: false }
   protected readonly gates = ['z', 'r', 'g']
-  protected readonly kerasGates = [['z', 'z'], ['r', 'r'], ['g', 'h']] as const
+  protected readonly kerasGates = [
+    ['z', 'z'],
+    ['r', 'r'],
+    ['g', 'h'],
+  ] as const
 
   protected get cell(): string {
     return this.options.resetAfter ? 'gru_reset_after' : 'gru'

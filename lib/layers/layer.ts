@@ -353,7 +353,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable. */
   kerasArrays(): KerasArray[] {
     const own = this.#params.flatMap(({ variable }) => this.slices(variable))
-    return [...own.filter((a) => a.variable.trainable), ...own.filter((a) => !a.variable.trainable), ...this.children.flatMap((c) => c.kerasArrays())]
+    return [
+      ...own.filter((a) => a.variable.trainable),
+      ...own.filter((a) => !a.variable.trainable),
+      ...this.children.flatMap((c) => c.kerasArrays()),
+    ]
   }
 
   /** How Keras divides one variable. Default: as it is, called `<layer>_<param>`. */
@@ -397,7 +401,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    */
   resetStates(): void {
     if (!this.stateful) {
-      fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.where, what: 'layer', expected: 'stateful', actual: 'stateful: false' })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'layer',
+        expected: 'stateful',
+        actual: 'stateful: false',
+      })
     }
     for (const child of this.children) if (child.stateful) child.resetStates()
     if (!this.#plan) return
@@ -417,7 +427,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
     const { unsaved } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
-      if (!unsaved.includes(key) && !(camelToSnake(key) in config)) config[camelToSnake(key)] = serializeOption(key, value)
+      if (!unsaved.includes(key) && !(camelToSnake(key) in config))
+        config[camelToSnake(key)] = serializeOption(key, value)
     }
     return config
   }
@@ -443,10 +454,12 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    */
   static fromConfig(this: LayerClass, config: Record<string, unknown>, decode: (layer: LayerConfig) => Layer): Layer {
     void decode
+    // biome-ignore lint/complexity/noThisInStatic: the class it is called on, not Layer
+    const Class: LayerClass = this
     const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
-    const args = this.positional.map((key) => given[key])
-    for (const key of this.positional) delete given[key]
-    const layer = new this(...args, given)
+    const args = Class.positional.map((key) => given[key])
+    for (const key of Class.positional) delete given[key]
+    const layer = new Class(...args, given)
     layer.#tells = layer.#tells.filter((key) => key in config)
     return layer
   }

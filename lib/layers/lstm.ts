@@ -24,7 +24,12 @@ export class LSTM extends Recurrent<LSTMOptions> {
   static override readonly defaults = { ...Recurrent.defaults, forgetBiasInit: 'one', innerActivation: 'hard_sigmoid' }
   protected readonly cell = 'lstm'
   protected readonly gates = ['i', 'f', 'g', 'o']
-  protected readonly kerasGates = [['i', 'i'], ['g', 'c'], ['f', 'f'], ['o', 'o']] as const
+  protected readonly kerasGates = [
+    ['i', 'i'],
+    ['g', 'c'],
+    ['f', 'f'],
+    ['o', 'o'],
+  ] as const
 
   protected override biasInit(gate: string): Init {
     return gate === 'f' ? this.options.forgetBiasInit : 'zero'

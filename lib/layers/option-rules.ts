@@ -61,7 +61,8 @@ const rules: readonly Rule[] = [
   },
   {
     matches: /^layer$/,
-    keep: (v, where, key) => (typeof v === 'object' && v !== null && 'layerClass' in v ? v : bad(where, key, 'a layer', v)),
+    keep: (v, where, key) =>
+      typeof v === 'object' && v !== null && 'layerClass' in v ? v : bad(where, key, 'a layer', v),
     save: (v) => {
       const layer = v as { layerClass: { className: string }; getConfig(): object }
       return { class_name: layer.layerClass.className, config: layer.getConfig() }
@@ -78,15 +79,18 @@ const rules: readonly Rule[] = [
   },
   {
     matches: /^(p|dropout[WU]?)$/,
-    keep: (v, where, key) => (typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v)),
+    keep: (v, where, key) =>
+      typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v),
   },
   {
     matches: /^consumeLess$/,
-    keep: (v, where, key) => (v === 'cpu' || v === 'mem' || v === 'gpu' ? v : bad(where, key, "'cpu', 'mem' or 'gpu'", v)),
+    keep: (v, where, key) =>
+      v === 'cpu' || v === 'mem' || v === 'gpu' ? v : bad(where, key, "'cpu', 'mem' or 'gpu'", v),
   },
   {
     matches: /^(name|inputDtype)$/,
-    keep: (v, where, key) => (v === null || (typeof v === 'string' && v !== '') ? v : bad(where, key, 'a non-empty string', v)),
+    keep: (v, where, key) =>
+      v === null || (typeof v === 'string' && v !== '') ? v : bad(where, key, 'a non-empty string', v),
   },
   {
     matches: /^weights$/,

@@ -55,7 +55,9 @@ export interface GatedOptions extends RecurrentOptions {
  * Base of SimpleRNN, GRU and LSTM: [B, T, D] → [B, T, H] with `returnSequences`, else [B, H].
  * A subclass names its native cell and its gates; one cell is one file in native/cells/.
  */
-export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> extends Layer<O & { outputDim: number }> {
+export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> extends Layer<
+  O & { outputDim: number }
+> {
   static override readonly positional: readonly string[] = ['outputDim']
   static override readonly defaults: Readonly<Record<string, unknown>> = {
     ...Layer.defaults,
@@ -157,7 +159,12 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
     const U = this.#fuse(H, () => initialize(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
-    this.addVariable('b', [G * H], this.#fuse(1, (gate) => initialize(this.biasInit(gate), [H])), { regularizer: bRegularizer })
+    this.addVariable(
+      'b',
+      [G * H],
+      this.#fuse(1, (gate) => initialize(this.biasInit(gate), [H])),
+      { regularizer: bRegularizer },
+    )
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
@@ -202,7 +209,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } = this.given
+    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } =
+      this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
     return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),

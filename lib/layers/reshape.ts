@@ -20,7 +20,8 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
   constructor(targetShape: readonly number[], options?: LayerOptions) {
     super([targetShape], options)
     const given: unknown = this.options.targetShape
-    const fits = Array.isArray(given) && given.length > 0 && given.every((d) => d === -1 || (Number.isSafeInteger(d) && d > 0))
+    const fits =
+      Array.isArray(given) && given.length > 0 && given.every((d) => d === -1 || (Number.isSafeInteger(d) && d > 0))
     if (fits && given.filter((d) => d === -1).length < 2) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,

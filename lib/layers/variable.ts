@@ -33,7 +33,13 @@ export class Variable {
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
     if (this.#plan) return this.#plan.read(this.path).data
-    if (!this.#data) return fail(InternalError, 'ERR_INTERNAL', { where: this.path, what: 'value', expected: 'data or a plan', actual: 'neither' })
+    if (!this.#data)
+      return fail(InternalError, 'ERR_INTERNAL', {
+        where: this.path,
+        what: 'value',
+        expected: 'data or a plan',
+        actual: 'neither',
+      })
     return this.#data.slice()
   }
 
@@ -99,7 +105,8 @@ export function mergeColumns(
   const width = dims.at(-1) ?? 1
   const [from, to] = columns ?? [0, width]
   const rows = data.length / width
-  for (let r = 0; r < rows; r++) for (let j = from; j < to; j++) data[r * width + j] = part[r * (to - from) + j - from] as number
+  for (let r = 0; r < rows; r++)
+    for (let j = from; j < to; j++) data[r * width + j] = part[r * (to - from) + j - from] as number
 }
 
 /**
@@ -137,7 +144,12 @@ export function writeKerasArrays(
   store: (variable: Variable, data: Floats) => void = (v, data) => v.write(data),
 ): void {
   if (!Array.isArray(values)) {
-    fail(ShapeError, 'ERR_SHAPE', { where, what: 'weights', expected: `a list of ${arrays.length} arrays`, actual: describe(values) })
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'weights',
+      expected: `a list of ${arrays.length} arrays`,
+      actual: describe(values),
+    })
   }
   if (values.length !== arrays.length) {
     fail(ShapeError, 'ERR_SHAPE', {
@@ -171,4 +183,5 @@ export function writeKerasArrays(
 }
 
 export const readKerasArray = (array: KerasArray): NDArray => readKerasArrays([array])[0] as NDArray
-export const writeKerasArray = (array: KerasArray, value: TensorLike): void => writeKerasArrays(array.name, [array], [value])
+export const writeKerasArray = (array: KerasArray, value: TensorLike): void =>
+  writeKerasArrays(array.name, [array], [value])
