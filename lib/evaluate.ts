@@ -291,7 +291,6 @@ export async function onBatch(
   const data = session.load(prepared)
   const turn = await session.take()
   try {
-    if (mode === 'train') session.checkIdle(where) // a fit may have begun while this call waited
     const result = await session.run({ mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })
     if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
     return asLogs(result.last)
