@@ -100,6 +100,9 @@ function fromList(list: ArrayLike<number>, where: string): NativeArray {
 const isListOfArrays = (value: unknown): value is readonly TensorLike[] =>
   Array.isArray(value) && value.length > 0 && value.every(isArrayObject)
 
+/** As errors print what is expected: `[B, 28, 64]`. */
+const expectedText = (shape: Shape): string => shapeText(shape).replace(/^\[(null|\d+)/, '[B')
+
 const fits = (shape: readonly number[], wanted: Shape): boolean =>
   shape.length === wanted.length &&
   wanted.every((extent, axis) => axis === 0 || extent === null || extent === shape[axis])
@@ -183,7 +186,7 @@ export function prepareInputs(
         where: slot.where,
         layer: slot.where,
         what: label,
-        expected: shapeText([null, ...slot.shape.slice(1)]),
+        expected: expectedText(slot.shape),
         actual: shapeText(array.shape),
         hint: isSample ? `A single sample needs a batch axis in front: ${shapeText([1, ...array.shape])}.` : undefined,
       })
@@ -231,7 +234,7 @@ export function prepareTargets(
       where: slot.where,
       layer: slot.where,
       what: name,
-      expected: shapeText([null, ...wanted.slice(1)]),
+      expected: expectedText(wanted),
       actual: shapeText(array.shape),
       hint: isSparse
         ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
@@ -283,7 +286,7 @@ export function prepareWeights(
       where: "sampleWeightMode 'temporal'",
       what: 'output',
       expected: '[B, T, K], so that each step can have a weight',
-      actual: shapeText([null, ...y.shape.slice(1)]),
+      actual: expectedText(y.shape),
     })
   }
   if (given.sampleWeight !== undefined && given.sampleWeight !== null) {

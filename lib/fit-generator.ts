@@ -99,6 +99,11 @@ class Batches {
     this.#ahead.catch(() => {}) // told by next()
   }
 
+  /** Lets the source tidy up; what it answers is not waited for. */
+  close(): void {
+    ;(async () => await this.#iterator.return?.())().catch(() => {}) // the call has its result already
+  }
+
   /** @param missing samples still needed, for the message */
   async next(missing: number): Promise<unknown> {
     this.prefetch()
@@ -125,6 +130,15 @@ class Batches {
   }
 }
 
+/** Uses batches, and closes their source in the end, as a for-of loop does. */
+async function closing<T>(batches: readonly Batches[], use: () => Promise<T>): Promise<T> {
+  try {
+    return await use()
+  } finally {
+    for (const one of batches) one.close()
+  }
+}
+
 function requireCount(where: string, what: string, value: unknown): number {
   if (value === undefined || value === null) {
     fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'given', actual: String(value) })
@@ -142,6 +156,13 @@ function inputOf(model: Sequential, value: unknown): Inputs {
   return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
 }
 
+interface Validation {
+  /** Where its batches come from; null: arrays. */
+  batches: Batches | null
+  /** Means after an epoch whose last batch had this size. */
+  run(turn: Turn, batchSize: number): Promise<number[]>
+}
+
 interface GeneratorJob {
   batches: Batches
   samplesPerEpoch: number
@@ -149,8 +170,7 @@ interface GeneratorJob {
   initialEpoch: number
   classWeight: ClassWeight | null
   signal: AbortSignal | null
-  /** Means after an epoch whose last batch had this size; null: no validation. */
-  validate: ((turn: Turn, batchSize: number) => Promise<number[]>) | null
+  validation: Validation | null
 }
 
 /** See {@link Sequential.fitGenerator}. */
@@ -172,11 +192,12 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
     initialEpoch: checkInteger(where, 'initialEpoch', options.initialEpoch, 0),
     classWeight: options.classWeight as ClassWeight | null,
     signal,
-    validate: validation(model, options, signal),
+    validation: prepareValidationOf(model, options, signal),
     batches: new Batches(source, where),
   }
-  const doValidation = job.validate !== null
-  return training(model, where, callbacks, async (hooks, turn, history) => {
+  const doValidation = job.validation !== null
+  const sources = [job.batches, ...(job.validation?.batches ? [job.validation.batches] : [])]
+  const train = async (hooks: Hooks, turn: Turn, history: History): Promise<History> => {
     const progress = new FitProgress(verbose)
     hooks.introduce(model, {
       batchSize: null,
@@ -200,21 +221,25 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
       throw error
     }
     return history
-  })
+  }
+  return closing(sources, () => training(model, where, callbacks, train))
 }
 
 /** How to validate, or null. */
-function validation(
+function prepareValidationOf(
   model: Sequential,
   options: Readonly<Record<string, unknown>>,
   signal: AbortSignal | null,
-): GeneratorJob['validate'] {
+): Validation | null {
   const { validationData } = options
   if (validationData === null || validationData === undefined) return null
   if (Array.isArray(validationData) && !isBatchList(validationData)) {
     const prepared = prepareValidation(model, validationData)
     const data = model.session.load(prepared)
-    return (turn, batchSize) => testLoop(model.session, turn, data(), { batchSize, samples: prepared.samples, signal })
+    return {
+      batches: null,
+      run: (turn, batchSize) => testLoop(model.session, turn, data(), { batchSize, samples: prepared.samples, signal }),
+    }
   }
   const samples = requireCount(
     'fitGenerator',
@@ -222,7 +247,7 @@ function validation(
     options.nbValSamples,
   )
   const batches = new Batches(validationData, 'fitGenerator: validationData')
-  return (turn) => evaluateBatches(model, batches, samples, turn, signal)
+  return { batches, run: (turn) => evaluateBatches(model, batches, samples, turn, signal) }
 }
 
 /** Whether a list is a list of batches (a source) and not `[x, y]`: all its elements are pairs or triples of arrays. */
@@ -273,8 +298,8 @@ async function generatorEpoch(
   }
   const logs: Logs = {}
   for (const [i, name] of metricsNames.entries()) logs[name] = sums[i]! / seen
-  if (job.validate) {
-    const means = await job.validate(turn, size)
+  if (job.validation) {
+    const means = await job.validation.run(turn, size)
     for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
   }
   progress.epochEnd(seen, logs)
@@ -353,7 +378,7 @@ export async function evaluateGenerator(model: Sequential, source: Source, given
   const batches = new Batches(source, where)
   const turn = await model.session.take()
   try {
-    const means = await evaluateBatches(model, batches, samples, turn, signal)
+    const means = await closing([batches], () => evaluateBatches(model, batches, samples, turn, signal))
     return means.length === 1 ? means[0]! : means
   } finally {
     turn.release()
@@ -372,6 +397,15 @@ export async function predictGenerator(
   const samples = requireCount(where, 'valSamples', options.valSamples)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
+  return closing([batches], () => predictBatches(model, batches, samples, signal))
+}
+
+async function predictBatches(
+  model: Sequential,
+  batches: Batches,
+  samples: number,
+  signal: AbortSignal | null,
+): Promise<NDArray> {
   const parts: NDArray[] = []
   let seen = 0
   while (seen < samples) {
@@ -380,7 +414,7 @@ export async function predictGenerator(
     const part = await model.predictOnBatch(inputOf(model, value))
     if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
       fail(ShapeError, 'ERR_SHAPE', {
-        where,
+        where: 'predictGenerator',
         what: 'outputs of all batches',
         expected: `[${parts[0].shape.slice(1).join(', ')}] for each sample`,
         actual: `[${part.shape.slice(1).join(', ')}]`,

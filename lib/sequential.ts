@@ -292,7 +292,8 @@ export class Sequential {
 
   /**
    * Trains on batches that an iterable or async iterable yields: `[x, y]` or `[x, y, sampleWeight]`. The next batch is fetched
-   * while native code works on the present one.
+   * while native code works on the present one. A source that ends and can be iterated again (a list) starts anew; in the end
+   * it is closed, as a for-of loop does.
    *
    * @throws as {@link Sequential.fit}; ConfigError ERR_OPTION when the source ends too early
    */

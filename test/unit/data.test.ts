@@ -69,13 +69,13 @@ describe('prepareInputs', () => {
 
   it('names layer, expected and got', () => {
     const error = thrown(() => prepareInputs(zeros(4, 2, 4), [slot]))
-    expect(error.message).toMatchInlineSnapshot(`"lstm_1 (LSTM): x must be [null, 2, 3], got [4, 2, 4]."`)
+    expect(error.message).toMatchInlineSnapshot(`"lstm_1 (LSTM): x must be [B, 2, 3], got [4, 2, 4]."`)
     expect(error.layer).toBe('lstm_1 (LSTM)')
   })
 
   it('sees a sample without batch axis', () => {
     expect(thrown(() => prepareInputs(zeros(2, 3), [slot])).message).toMatchInlineSnapshot(
-      `"lstm_1 (LSTM): x must be [null, 2, 3], got [2, 3]. A single sample needs a batch axis in front: [1, 2, 3]."`,
+      `"lstm_1 (LSTM): x must be [B, 2, 3], got [2, 3]. A single sample needs a batch axis in front: [1, 2, 3]."`,
     )
   })
 
@@ -121,7 +121,7 @@ describe('prepareTargets', () => {
 
   it('suggests the sparse loss for class numbers', () => {
     expect(thrown(() => prepareTargets([0, 1, 2], dense, 3)).message).toMatchInlineSnapshot(
-      `"dense_1 (Dense): y must be [null, 3], got [3, 1]. For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."`,
+      `"dense_1 (Dense): y must be [B, 3], got [3, 1]. For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."`,
     )
   })
 
