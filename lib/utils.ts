@@ -33,7 +33,7 @@ export function toCategorical(y: TensorLike, options?: { nbClasses?: number | nu
     fail(ShapeError, 'ERR_SHAPE', { where, what: 'y', expected: 'at least one label, or nbClasses', actual: 'none' })
   }
   let largest = -1
-  for (const label of labels) largest = Math.max(largest, label)
+  for (const label of labels) if (label > largest) largest = label // NaN is told below
   const K = nbClasses || largest + 1
   for (let n = 0; n < labels.length; n++) {
     const label = labels[n] as number
