@@ -184,7 +184,7 @@ export class Tokenizer {
     this.documentCount = count
   }
 
-  /** The word indices of each text. */
+  /** The word indices of each text. @throws StateError ERR_NOT_BUILT before fitOnTexts */
   textsToSequences(texts: Iterable<string>): number[][] {
     return [...this.textsToSequencesGenerator(texts)]
   }
@@ -192,6 +192,15 @@ export class Tokenizer {
   /** The same one by one, for texts that do not fit into memory. */
   *textsToSequencesGenerator(texts: Iterable<string>): Generator<number[], void, undefined> {
     const below = this.nbWords ?? Number.POSITIVE_INFINITY
+    if (this.wordIndex.size === 0 && this.documentCount === 0) {
+      fail(StateError, 'ERR_NOT_BUILT', {
+        where: 'Tokenizer.textsToSequences',
+        what: 'Tokenizer',
+        expected: 'fitted on texts',
+        actual: 'one without a fit',
+        hint: 'Call fitOnTexts first.',
+      })
+    }
     for (const text of this.#checked('textsToSequences', texts)) {
       const indices = this.#words(text).map((word) => this.wordIndex.get(word))
       yield indices.filter((i): i is number => i !== undefined && i < below)

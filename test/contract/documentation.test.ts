@@ -39,7 +39,7 @@ function members(s: ts.Symbol): ts.Symbol[] {
     const flags = ts.getCombinedModifierFlags(declaration)
     const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override
     const internal = ts.getJSDocTags(declaration).some((tag) => tag.tagName.text === 'internal')
-    return !(flags & hidden) && !internal && !m.name.startsWith('__#')
+    return !(flags & hidden) && !internal && !(declaration.name && ts.isPrivateIdentifier(declaration.name))
   })
 }
 

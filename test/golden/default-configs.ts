@@ -62,7 +62,14 @@ const SPECIAL: Record<string, { needs: string; make(): unknown }> = {
         name: 'mylstm',
       }),
   },
-  LSTM_stateful: { needs: 'LSTM', make: () => make('LSTM', 3, { batchInputShape: [2, 4, 2], stateful: true }) },
+  LSTM_stateful: {
+    needs: 'LSTM',
+    make: () => {
+      const layer = make('LSTM', 3, { batchInputShape: [2, 4, 2], stateful: true })
+      make('Sequential', [layer])
+      return layer
+    },
+  },
   minmax: { needs: 'minMaxNorm', make: () => call('minMaxNorm') },
 }
 

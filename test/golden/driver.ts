@@ -69,9 +69,9 @@ export function compile(model: Model, c: CompileCase): void {
   })
 }
 
-/** What `trainOnBatch` and its kin return, as a list. */
-export const list = (result: number | readonly number[]): number[] =>
-  typeof result === 'number' ? [result] : Array.from(result)
+/** What `trainOnBatch` and its kin return, and Keras returned, as a list. JSON has NaN as a string. */
+export const list = (result: number | string | readonly number[]): number[] =>
+  typeof result === 'object' ? Array.from(result) : [Number(result)]
 
 /** The classes a configuration names, nested layers included: what the package must export to run it. */
 export function classesIn(node: unknown): string[] {
