@@ -49,7 +49,7 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
   const options = resolveOptions('compile', DEFAULTS as Record<string, unknown>, given)
   for (const key of ['optimizer', 'loss']) {
     if (options[key] === undefined) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'compile', what: key, expected: 'given', actual: 'undefined' })
+      fail(ConfigError, 'ERR_OPTION', { where: 'compile', what: key, expected: 'given', actual: 'nothing' })
     }
   }
   const { metrics, sampleWeightMode } = options

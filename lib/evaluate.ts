@@ -289,6 +289,7 @@ export async function onBatch(
   const prepared = prepareTraining(model, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
   checkStatefulBatches(model, where, prepared.samples, prepared.samples)
   const data = session.load(prepared)
+  if (mode === 'train') session.drawSeed()
   const turn = await session.take()
   try {
     const result = await session.run({ mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })

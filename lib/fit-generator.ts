@@ -141,7 +141,7 @@ async function closing<T>(batches: readonly Batches[], use: () => Promise<T>): P
 
 function requireCount(where: string, what: string, value: unknown): number {
   if (value === undefined || value === null) {
-    fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'given', actual: String(value) })
+    fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'given', actual: describe(value) })
   }
   return checkInteger(where, what, value, 1)
 }
@@ -185,7 +185,7 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
   const callbacks = checkCallbacks(where, options.callbacks)
-  const watch = new NanWatch(checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
+  const watch = new NanWatch(model, checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
   const job: GeneratorJob = {
     samplesPerEpoch: requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch),
     nbEpoch: requireCount(where, 'nbEpoch', options.nbEpoch),

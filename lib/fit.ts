@@ -17,7 +17,7 @@ import type { NativeData, RunResult } from './native.js'
 import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { FitProgress } from './progress.js'
-import { shuffle } from './random.js'
+import { nextSeed, RandomStream } from './random.js'
 import type { Sequential } from './sequential.js'
 import type { Session, Turn } from './session.js'
 
@@ -83,6 +83,8 @@ interface Job {
   nbEpoch: number
   initialEpoch: number
   shuffle: boolean | 'batch'
+  /** Its own, so that fits that run side by side do not depend on who is first. */
+  stream: RandomStream
   validation: Validation | null
   signal: AbortSignal | null
 }
@@ -107,10 +109,10 @@ export function prepareValidation(model: Sequential, value: unknown): Prepared {
 }
 
 /** Shuffles whole batches; what is left over stays at the end (Keras' `batch_shuffle`). */
-function shuffleBatches(order: Int32Array, batchSize: number): void {
+function shuffleBatches(stream: RandomStream, order: Int32Array, batchSize: number): void {
   const batches = Math.floor(order.length / batchSize)
   const before = order.slice()
-  const places = shuffle(Int32Array.from({ length: batches }, (_, i) => i))
+  const places = stream.shuffle(Int32Array.from({ length: batches }, (_, i) => i))
   for (let i = 0; i < batches; i++)
     order.set(before.subarray(places[i]! * batchSize, (places[i]! + 1) * batchSize), i * batchSize)
 }
@@ -169,6 +171,7 @@ function prepareJob(model: Sequential, x: Inputs, y: Inputs, options: Readonly<R
     nbEpoch: checkInteger('fit', 'nbEpoch', options.nbEpoch, 0),
     initialEpoch: checkInteger('fit', 'initialEpoch', options.initialEpoch, 0),
     shuffle: checkOneOf('fit', 'shuffle', options.shuffle, [true, false, 'batch'] as const),
+    stream: new RandomStream(nextSeed()),
     validation,
     signal: checkSignal('fit', options.signal),
   }
@@ -182,7 +185,7 @@ export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOp
   const options = resolveOptions('fit', DEFAULTS, given)
   const verbose = checkVerbose('fit', options.verbose)
   const callbacks = checkCallbacks('fit', options.callbacks)
-  const watch = new NanWatch(checkOneOf('fit', 'onNaN', options.onNaN, ['warn', 'throw'] as const))
+  const watch = new NanWatch(model, checkOneOf('fit', 'onNaN', options.onNaN, ['warn', 'throw'] as const))
   checkSignal('fit', options.signal)?.throwIfAborted()
   const job = prepareJob(model, x, y, options)
   const doValidation = job.validation !== null
@@ -220,6 +223,7 @@ export async function training<T>(
   run: (hooks: Hooks, turn: Turn, history: History) => Promise<T>,
 ): Promise<T> {
   const { session } = model
+  session.drawSeed()
   session.training = name
   const history = new History()
   model.history = history
@@ -258,12 +262,15 @@ class Epoch {
     const { order, batchSize, validation, signal } = job
     progress.epochBegin(epoch, job.nbEpoch, order.length)
     await hooks.epochBegin(epoch)
-    if (job.shuffle === 'batch') shuffleBatches(order, batchSize)
-    else if (job.shuffle) shuffle(order)
+    if (job.shuffle === 'batch') shuffleBatches(job.stream, order, batchSize)
+    else if (job.shuffle) job.stream.shuffle(order)
+    const position = { epoch, seen: 0, order, stream: job.stream }
+    session.position = position
     const data = job.data()
     while (this.#seen < order.length) {
       if (hooks.wantsBatches) await this.#oneBatch(data, order.subarray(this.#seen, this.#seen + batchSize), signal)
       else this.#count(await session.run({ mode: 'train', data, order: order.subarray(this.#seen), batchSize }, signal))
+      position.seen = this.#seen
       await turn.pass()
     }
     const logs: Logs = {}

@@ -1,6 +1,7 @@
 /** Non-finite losses: recorded as Keras does, told once. */
 import { StateError } from './errors.js'
 import type { RunResult } from './native.js'
+import type { Sequential } from './sequential.js'
 
 const watches = new WeakMap<object, NanWatch>()
 
@@ -9,12 +10,15 @@ export class NanWatch {
   #hasWarned = false
 
   /** @param onNaN 'warn': one process warning with code HIDDENSTATE_NAN; 'throw': an error */
-  constructor(readonly onNaN: 'warn' | 'throw' = 'warn') {}
+  constructor(
+    readonly model: Sequential,
+    readonly onNaN: 'warn' | 'throw' = 'warn',
+  ) {}
 
   /** The watch of `trainOnBatch`: one warning per model. */
-  static ofModel(model: object): NanWatch {
+  static ofModel(model: Sequential): NanWatch {
     let watch = watches.get(model)
-    if (!watch) watches.set(model, (watch = new NanWatch()))
+    if (!watch) watches.set(model, (watch = new NanWatch(model)))
     return watch
   }
 
@@ -28,7 +32,7 @@ export class NanWatch {
   check(result: RunResult, where: string, epoch: number | null, firstBatch: number): void {
     if (result.badBatch < 0 || (this.#hasWarned && this.onNaN === 'warn')) return
     const place = epoch === null ? '' : ` in epoch ${epoch}, batch ${firstBatch + result.badBatch} (counted from 0)`
-    const layer = result.badLayer || 'the loss'
+    const layer = this.#nameOf(result.badLayer)
     const message =
       `${where}: loss and gradients must be finite, got a number that is not${place}; the first such values are those of ${layer}. ` +
       'The batch did not change the weights. Look for NaN in the data, lower the learning rate, or set clipnorm.'
@@ -36,5 +40,12 @@ export class NanWatch {
       throw new StateError('ERR_NAN', message, { layer, expected: 'finite numbers', actual: 'NaN or infinity' })
     this.#hasWarned = true
     process.emitWarning(message, { type: 'HiddenstateWarning', code: 'HIDDENSTATE_NAN' })
+  }
+  /** What has the first values that are not finite. */
+  #nameOf(badLayer: string): string {
+    const { layers } = this.model
+    if (badLayer === '') return 'the loss'
+    if (layers.length > 0 && badLayer.startsWith('input')) return `the data, the input of ${layers[0]!.where}`
+    return layers.find((layer) => layer.name === badLayer)?.where ?? badLayer
   }
 }

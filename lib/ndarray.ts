@@ -142,7 +142,8 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
 
 /** A value in a few words, for messages. */
 export function describe(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+  if (value === undefined) return 'nothing'
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
     return String(value)
   if (typeof value === 'string') return `the string '${value.length > 30 ? `${value.slice(0, 30)}…` : value}'`
   if (typeof value === 'bigint') return `the bigint ${value}n`

@@ -9,41 +9,94 @@ import { randomInt } from 'node:crypto'
 import { ConfigError, fail } from './errors.js'
 import { describe } from './ndarray.js'
 
-const state = new Uint32Array(4)
-let seedings = 0
-
 const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k))
 
-function fill(seed: number): void {
-  // both halves of the seed count: 53 bits of integer
-  let a = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32) >>> 0, 0x85ebca6b)
-  for (let i = 0; i < 4; i++) {
-    a = (a + 0x9e3779b9) | 0
-    let z = a
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    state[i] = z ^ (z >>> 15)
+/** A stream of random numbers of its own. */
+export class RandomStream {
+  readonly #state = new Uint32Array(4)
+
+  /** @param seed an integer from 0 to 2^53 - 1 */
+  constructor(seed: number) {
+    this.seed(seed)
+  }
+
+  /** Starts anew. */
+  seed(seed: number): void {
+    // both halves of the seed count: 53 bits of integer
+    let a = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32) >>> 0, 0x85ebca6b)
+    for (let i = 0; i < 4; i++) {
+      a = (a + 0x9e3779b9) | 0
+      let z = a
+      z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+      z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+      this.#state[i] = z ^ (z >>> 15)
+    }
+  }
+
+  /** Next 32 random bits, as an unsigned integer. */
+  next(): number {
+    const s = this.#state
+    const s1 = s[1]!
+    const result = Math.imul(rotl(Math.imul(s1, 5), 7), 9) >>> 0
+    s[2]! ^= s[0]!
+    s[3]! ^= s1
+    s[1]! ^= s[2]!
+    s[0]! ^= s[3]!
+    s[2]! ^= s1 << 9
+    s[3] = rotl(s[3]!, 11)
+    return result
+  }
+
+  /** Uniform in [0, 1), 53 bits. */
+  random(): number {
+    return ((this.next() >>> 5) * 67108864 + (this.next() >>> 6)) / 9007199254740992
+  }
+
+  /** Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are thrown away. */
+  integer(n: number): number {
+    const limit = 2 ** 32 - (2 ** 32 % n)
+    let x = this.next()
+    while (x >= limit) x = this.next()
+    return x % n
+  }
+
+  /** Shuffles in place (Fisher-Yates) and returns the array. */
+  shuffle(order: Int32Array): Int32Array {
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = this.integer(i + 1)
+      const kept = order[i]!
+      order[i] = order[j]!
+      order[j] = kept
+    }
+    return order
+  }
+
+  /** The whole state: four unsigned 32-bit integers, for those who want to go on from exactly here. */
+  get state(): number[] {
+    return Array.from(this.#state)
+  }
+
+  set state(saved: readonly number[]) {
+    const fits =
+      Array.isArray(saved) && saved.length === 4 && saved.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
+    if (!fits || saved.every((n) => n === 0)) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'random state',
+        what: 'value',
+        expected: 'four unsigned 32-bit integers, not all zero',
+        actual: describe(saved),
+      })
+    }
+    this.#state.set(saved)
   }
 }
-fill(randomInt(2 ** 47))
 
-/** Next 32 random bits, as an unsigned integer. */
-function next(): number {
-  const s1 = state[1]!
-  const result = Math.imul(rotl(Math.imul(s1, 5), 7), 9) >>> 0
-  state[2]! ^= state[0]!
-  state[3]! ^= s1
-  state[1]! ^= state[2]!
-  state[0]! ^= state[3]!
-  state[2]! ^= s1 << 9
-  state[3] = rotl(state[3]!, 11)
-  return result
-}
+/** The stream of this thread: initial weights, and the seeds of everything that needs a stream of its own. */
+const main = new RandomStream(randomInt(2 ** 47))
+let seedings = 0
 
 /** Uniform in [0, 1), 53 bits. */
-export function random(): number {
-  return ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992
-}
+export const random = (): number => main.random()
 
 /**
  * Fixes everything that is random: initial weights, shuffling, dropout. With the same seed, the same calls give the same bits again,
@@ -69,7 +122,7 @@ export function setSeed(seed: number): void {
       actual: describe(seed),
     })
   }
-  fill(seed)
+  main.seed(seed)
   seedings++
 }
 
@@ -97,39 +150,24 @@ export function normal(n: number, mean = 0, sd = 1): Float64Array {
   return out
 }
 
-/** Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are thrown away. */
-export function integer(n: number): number {
-  const limit = 2 ** 32 - (2 ** 32 % n)
-  let x = next()
-  while (x >= limit) x = next()
-  return x % n
-}
+/** Uniform integer in [0, n), n <= 2^32, without bias. */
+export const integer = (n: number): number => main.integer(n)
 
-/** Shuffles in place (Fisher-Yates) and returns the array. */
-export function shuffle(order: Int32Array): Int32Array {
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = integer(i + 1)
-    const kept = order[i]!
-    order[i] = order[j]!
-    order[j] = kept
-  }
-  return order
-}
+/** Shuffles in place and returns the array. */
+export const shuffle = (order: Int32Array): Int32Array => main.shuffle(order)
 
 /** 0 … n-1 in random order. */
 export function permutation(n: number): Int32Array {
   return shuffle(Int32Array.from({ length: n }, (_, i) => i))
 }
 
-/** A seed for native code: an integer below 2^48, exact in a double. */
+/** A seed for another stream or for native code: an integer below 2^48, exact in a double. */
 export function nextSeed(): number {
-  return (next() >>> 8) * 2 ** 24 + (next() >>> 8)
+  return (main.next() >>> 8) * 2 ** 24 + (main.next() >>> 8)
 }
 
-/** The whole state of the stream, for those who want to go on from exactly here; {@link setRandomState} puts it back. */
-export function randomState(): number[] {
-  return Array.from(state)
-}
+/** The state of this thread's stream, see {@link RandomStream.state}. */
+export const randomState = (): number[] => main.state
 
 /**
  * Puts back what {@link randomState} gave.
@@ -137,15 +175,5 @@ export function randomState(): number[] {
  * @throws ConfigError ERR_OPTION for anything but four unsigned 32-bit integers that are not all zero
  */
 export function setRandomState(saved: readonly number[]): void {
-  const fits =
-    Array.isArray(saved) && saved.length === 4 && saved.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
-  if (!fits || saved.every((n) => n === 0)) {
-    fail(ConfigError, 'ERR_OPTION', {
-      where: 'setRandomState',
-      what: 'state',
-      expected: 'four unsigned 32-bit integers from randomState()',
-      actual: describe(saved),
-    })
-  }
-  state.set(saved)
+  main.state = saved
 }

@@ -16,7 +16,7 @@ import {
   type RunResult,
 } from './native.js'
 import { describe } from './ndarray.js'
-import { nextSeed, seedingCount } from './random.js'
+import { nextSeed, type RandomStream, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
 
 /** The right to use the plan until released. */
@@ -40,6 +40,17 @@ export interface Owner {
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
 
+/** Where a fit stands: with weights, optimizer state and {@link Session.dropoutState} all that going on from here needs. */
+export interface Position {
+  epoch: number
+  /** Samples of the epoch so far. */
+  seen: number
+  /** The order of this epoch's samples. */
+  readonly order: Int32Array
+  /** What shuffles. */
+  readonly stream: RandomStream
+}
+
 export class Session {
   readonly #owner: Owner
   #plan: NativePlan | null = null
@@ -55,6 +66,8 @@ export class Session {
   #disposed = false
   /** The call that trains now ('fit'), or null. */
   training: string | null = null
+  /** Of the fit under way, or of the last one. */
+  position: Position | null = null
   /** Whether the optimizer of the present plan has state worth keeping. */
   hasTrained = false
   /** Callbacks being called or awaited. */
@@ -232,16 +245,19 @@ export class Session {
     return this.plan().runSync(request)
   }
 
+  /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
+  drawSeed(): void {
+    if (this.#seedings === seedingCount()) return
+    if (this.#seed === null || this.#seedings >= 0) {
+      this.#seed = nextSeed()
+      this.#steps = 0
+    }
+    this.#seedings = seedingCount()
+    this.#isSeedPushed = false
+  }
+
   /** Before training: seed and step of dropout, and every hyper-parameter that has changed. */
   #prepare(plan: NativePlan): void {
-    if (this.#seedings !== seedingCount()) {
-      if (this.#seed === null || this.#seedings >= 0) {
-        this.#seed = nextSeed()
-        this.#steps = 0
-      }
-      this.#seedings = seedingCount()
-      this.#isSeedPushed = false
-    }
     if (!this.#isSeedPushed) {
       plan.set('seed', this.dropoutState.seed)
       plan.set('step', this.#steps)

@@ -50,7 +50,7 @@ describe('a fit under way', () => {
     const [a, b] = [slow(), slow()]
     const order: string[] = []
     const note = (tag: string) => new LambdaCallback({ onBatchEnd: () => void order.push(tag) })
-    const options = { ...quiet, nbEpoch: 2, batchSize: 32 }
+    const options = { ...quiet, nbEpoch: 2, batchSize: 32, shuffle: false }
     await Promise.all([
       a.model.fit(a.x, a.y, { ...options, callbacks: [note('a')] }),
       b.model.fit(b.x, b.y, { ...options, callbacks: [note('b')] }),
