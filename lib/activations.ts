@@ -15,6 +15,7 @@ export const activationNames = [
   'linear',
 ] as const
 
+/** What an option for an activation takes. */
 export type ActivationName = (typeof activationNames)[number]
 
 /**

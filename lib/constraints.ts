@@ -72,7 +72,12 @@ export class MinMaxNorm extends Constraint {
   }
 }
 
-/** {@link MaxNorm} as a function. @example new Dense(8, { WConstraint: maxnorm({ m: 3 }) }) */
+/**
+ * {@link MaxNorm} as a function.
+ * @example
+ * import { Dense, maxnorm } from 'hiddenstate'
+ * const layer = new Dense(8, { WConstraint: maxnorm({ m: 3 }) })
+ */
 export const maxnorm = (options: { m?: number; axis?: number } = {}): Constraint => new MaxNorm(options)
 /** {@link NonNeg} as a function. */
 export const nonneg = (options: Record<string, never> = {}): Constraint => new NonNeg(options)
@@ -92,7 +97,9 @@ const table = {
   MinMaxNorm,
 } satisfies Record<string, new (options: never) => Constraint>
 
+/** Constraints by string, with their defaults. */
 export type ConstraintName = 'maxnorm' | 'nonneg' | 'unitnorm' | 'MinMaxNorm'
+/** What an option for a constraint takes. */
 export type ConstraintLike = ConstraintName | Constraint | null
 
 /**

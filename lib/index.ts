@@ -6,9 +6,13 @@ export {
   Constraint,
   type ConstraintLike,
   type ConstraintName,
+  MaxNorm,
+  MinMaxNorm,
   maxnorm,
   minMaxNorm,
+  NonNeg,
   nonneg,
+  UnitNorm,
   unitnorm,
 } from './constraints.js'
 export type { ClassWeight } from './data.js'
@@ -63,6 +67,8 @@ export {
   activityL1,
   activityL1l2,
   activityL2,
+  EigenvalueRegularizer,
+  L1L2Regularizer,
   l1,
   l1l2,
   l2,

@@ -5,6 +5,7 @@ import { normal, uniform } from './random.js'
 
 /** Made by a name, or by a function of one's own: shape in, numbers in C order out. */
 export type Initializer = (shape: readonly number[]) => ArrayLike<number>
+/** What an option for an initialization takes. */
 export type Init = InitName | Initializer
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
@@ -44,7 +45,9 @@ const table = {
   one: (shape: readonly number[]) => new Float64Array(size(shape)).fill(1),
 } satisfies Record<string, Initializer>
 
+/** Keras 1.2.2's initializations: 'zero' and 'one' without s. */
 export type InitName = keyof typeof table
+/** Every {@link InitName}. */
 export const initNames = Object.keys(table) as InitName[]
 
 /**

@@ -78,6 +78,7 @@ function limit(where: string, what: string, value: unknown): number | null {
   return fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'a number from 0, or null', actual: describe(value) })
 }
 
+/** Options of {@link SGD}. */
 export interface SGDOptions extends OptimizerOptions {
   /** Learning rate. Default 0.01. */
   lr?: number
@@ -92,7 +93,10 @@ export interface SGDOptions extends OptimizerOptions {
 /**
  * Stochastic gradient descent: `v = momentum*v - lr*g`, `p += v`; nesterov `p += momentum*v - lr*g`.
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new SGD({ lr: 0.1, momentum: 0.9, nesterov: true }) })
+ * @example
+ * import { Dense, Sequential, SGD } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new SGD({ lr: 0.1, momentum: 0.9, nesterov: true }) })
  * @see keras.optimizers.SGD
  */
 export class SGD extends Optimizer {
@@ -108,6 +112,7 @@ export class SGD extends Optimizer {
   }
 }
 
+/** Options of {@link RMSprop}. */
 export interface RMSpropOptions extends OptimizerOptions {
   /** Learning rate. Default 0.001. */
   lr?: number
@@ -122,7 +127,10 @@ export interface RMSpropOptions extends OptimizerOptions {
 /**
  * `a = rho*a + (1-rho)*g²`, `p -= lr*g / (√a + epsilon)`. The usual choice for recurrent networks.
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.003, clipnorm: 1 }) })
+ * @example
+ * import { Dense, RMSprop, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.003, clipnorm: 1 }) })
  * @see keras.optimizers.RMSprop
  */
 export class RMSprop extends Optimizer {
@@ -138,6 +146,7 @@ export class RMSprop extends Optimizer {
   }
 }
 
+/** Options of {@link Adagrad}. */
 export interface AdagradOptions extends OptimizerOptions {
   /** Learning rate. Default 0.01. */
   lr?: number
@@ -150,7 +159,10 @@ export interface AdagradOptions extends OptimizerOptions {
 /**
  * `a += g²`, `p -= lr*g / (√a + epsilon)`.
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new Adagrad() })
+ * @example
+ * import { Adagrad, Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new Adagrad() })
  * @see keras.optimizers.Adagrad
  */
 export class Adagrad extends Optimizer {
@@ -164,6 +176,7 @@ export class Adagrad extends Optimizer {
   }
 }
 
+/** Options of {@link Adadelta}. */
 export interface AdadeltaOptions extends OptimizerOptions {
   /** Learning rate. Default 1. */
   lr?: number
@@ -178,7 +191,10 @@ export interface AdadeltaOptions extends OptimizerOptions {
 /**
  * `u = g*√(d + epsilon) / √(a + epsilon)`, `p -= lr*u`, with running means a of g² and d of u².
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new Adadelta() })
+ * @example
+ * import { Adadelta, Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new Adadelta() })
  * @see keras.optimizers.Adadelta
  */
 export class Adadelta extends Optimizer {
@@ -193,6 +209,7 @@ export class Adadelta extends Optimizer {
   }
 }
 
+/** Options of {@link Adam} and {@link Adamax}. */
 export interface AdamOptions extends OptimizerOptions {
   /** Learning rate. Default 0.001 (Adamax 0.002). */
   lr?: number
@@ -209,7 +226,10 @@ export interface AdamOptions extends OptimizerOptions {
 /**
  * `p -= lr·√(1-β2^t)/(1-β1^t) · m / (√v + epsilon)`, with running means m of g and v of g².
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new Adam({ lr: 0.002 }) })
+ * @example
+ * import { Adam, Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new Adam({ lr: 0.002 }) })
  * @see keras.optimizers.Adam
  */
 export class Adam extends Optimizer {
@@ -228,7 +248,10 @@ export class Adam extends Optimizer {
 /**
  * Adam with the largest gradient instead of v: `u = max(β2·u, |g|)`, `p -= lr/(1-β1^t) · m / (u + epsilon)`.
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new Adamax() })
+ * @example
+ * import { Adamax, Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new Adamax() })
  * @see keras.optimizers.Adamax
  */
 export class Adamax extends Optimizer {
@@ -244,6 +267,7 @@ export class Adamax extends Optimizer {
   }
 }
 
+/** Options of {@link Nadam}. */
 export interface NadamOptions extends OptimizerOptions {
   /** Learning rate. Default 0.002. */
   lr?: number
@@ -260,7 +284,10 @@ export interface NadamOptions extends OptimizerOptions {
 /**
  * Adam with Nesterov momentum, as Keras 1.2.2 schedules it.
  * @throws ConfigError `ERR_OPTION`
- * @example model.compile({ loss: 'mse', optimizer: new Nadam() })
+ * @example
+ * import { Dense, Nadam, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 3 })])
+ * model.compile({ loss: 'mse', optimizer: new Nadam() })
  * @see keras.optimizers.Nadam
  */
 export class Nadam extends Optimizer {

@@ -55,13 +55,28 @@ function strength(name: string, value: unknown): number {
   })
 }
 
-/** `l * sum|w|`. Default l 0.01. @example new Dense(8, { WRegularizer: l1({ l: 0.001 }) }) */
+/**
+ * `l * sum|w|`. Default l 0.01.
+ * @example
+ * import { Dense, l1 } from 'hiddenstate'
+ * const layer = new Dense(8, { WRegularizer: l1({ l: 0.001 }) })
+ */
 export const l1 = (options: { l?: number } = {}): Regularizer =>
   new L1L2Regularizer({ l1: resolveOptions('l1', { l: 0.01 }, options).l })
-/** `l * sum(w^2)`. Default l 0.01. @example new Dense(8, { WRegularizer: l2({ l: 0.001 }) }) */
+/**
+ * `l * sum(w^2)`. Default l 0.01.
+ * @example
+ * import { Dense, l2 } from 'hiddenstate'
+ * const layer = new Dense(8, { WRegularizer: l2({ l: 0.001 }) })
+ */
 export const l2 = (options: { l?: number } = {}): Regularizer =>
   new L1L2Regularizer({ l2: resolveOptions('l2', { l: 0.01 }, options).l })
-/** `l1 * sum|w| + l2 * sum(w^2)`. Defaults 0.01. @example new Dense(8, { WRegularizer: l1l2({ l1: 0.001, l2: 0.01 }) }) */
+/**
+ * `l1 * sum|w| + l2 * sum(w^2)`. Defaults 0.01.
+ * @example
+ * import { Dense, l1l2 } from 'hiddenstate'
+ * const layer = new Dense(8, { WRegularizer: l1l2({ l1: 0.001, l2: 0.01 }) })
+ */
 export const l1l2 = (options: { l1?: number; l2?: number } = {}): Regularizer =>
   new L1L2Regularizer(resolveOptions('l1l2', { l1: 0.01, l2: 0.01 }, options))
 /** {@link l1} of an output, summed over the batch. Default l 0.01. */
@@ -99,7 +114,9 @@ const table = {
   EigenvalueRegularizer: eigenvalue,
 } satisfies Record<string, (options: never) => Regularizer>
 
+/** Regularizers by string, with their defaults. */
 export type RegularizerName = 'l1' | 'l2' | 'l1l2' | 'activity_l1' | 'activity_l2' | 'activity_l1l2'
+/** What an option for a regularizer takes. */
 export type RegularizerLike = RegularizerName | Regularizer | null
 
 /**

@@ -15,12 +15,16 @@ type Hook = void | Promise<void>
  * Hooks see `this.model` and `this.params`; setting `this.model.stopTraining = true` ends the training after the batch.
  * A callback with batch hooks is called after every batch, which keeps native code from running many at once.
  * @example
+ * import { Callback, Dense, Sequential } from 'hiddenstate'
  * class Printer extends Callback {
- *   override onEpochEnd(epoch, logs) {
+ *   onEpochEnd(epoch, logs) {
  *     console.log(epoch, logs.loss)
  *   }
  * }
- * await model.fit(x, y, { callbacks: [new Printer()] })
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * await model.fit(x, y, { callbacks: [new Printer()], verbose: 0 })
  * @see keras.callbacks.Callback
  */
 export class Callback {
@@ -29,10 +33,12 @@ export class Callback {
   /** Set by `fit` before `onTrainBegin`. */
   declare params: FitParams
 
+  /** Called by `fit` before `onTrainBegin`. */
   setModel(model: Sequential): void {
     this.model = model
   }
 
+  /** Called by `fit` before `onTrainBegin`. */
   setParams(params: FitParams): void {
     this.params = params
   }
@@ -43,15 +49,30 @@ export class Callback {
     return this.onBatchBegin !== onBatchBegin || this.onBatchEnd !== onBatchEnd
   }
 
+  /** Before the first epoch. */
   onTrainBegin(_logs: Logs): Hook {}
+  /** After the last epoch; not when the fit fails or is aborted. */
   onTrainEnd(_logs: Logs): Hook {}
-  /** @param _epoch from 0 */
+  /**
+   * Before an epoch.
+   * @param _epoch from 0
+   */
   onEpochBegin(_epoch: number, _logs: Logs): Hook {}
-  /** @param _epoch from 0; what is added to the logs reaches the callbacks after this one and the history */
+  /**
+   * After an epoch and its validation.
+   * @param _epoch from 0
+   * @param _logs the epoch's values; what is added to the logs reaches the callbacks after this one and the history
+   */
   onEpochEnd(_epoch: number, _logs: Logs): Hook {}
-  /** @param _batch from 0 within the epoch */
+  /**
+   * Before a batch.
+   * @param _batch from 0 within the epoch
+   */
   onBatchBegin(_batch: number, _logs: Logs): Hook {}
-  /** @param _batch from 0 within the epoch */
+  /**
+   * After a batch.
+   * @param _batch from 0 within the epoch
+   */
   onBatchEnd(_batch: number, _logs: Logs): Hook {}
 }
 
@@ -87,34 +108,42 @@ export class CallbackList {
     return this.callbacks.some((callback) => callback.wantsBatches)
   }
 
+  /** Tells all callbacks the model. */
   setModel(model: Sequential): void {
     for (const callback of this.callbacks) callback.setModel(model)
   }
 
+  /** Tells all callbacks the parameters of the run. */
   setParams(params: FitParams): void {
     for (const callback of this.callbacks) callback.setParams(params)
   }
 
+  /** Calls `onTrainBegin` of all. */
   onTrainBegin(logs: Logs = {}): Hook {
     return this.#each((c) => c.onTrainBegin(logs))
   }
 
+  /** Calls `onTrainEnd` of all. */
   onTrainEnd(logs: Logs = {}): Hook {
     return this.#each((c) => c.onTrainEnd(logs))
   }
 
+  /** Calls `onEpochBegin` of all. */
   onEpochBegin(epoch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onEpochBegin(epoch, logs))
   }
 
+  /** Calls `onEpochEnd` of all. */
   onEpochEnd(epoch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onEpochEnd(epoch, logs))
   }
 
+  /** Calls `onBatchBegin` of all. */
   onBatchBegin(batch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onBatchBegin(batch, logs))
   }
 
+  /** Calls `onBatchEnd` of all. */
   onBatchEnd(batch: number, logs: Logs = {}): Hook {
     return this.#each((c) => c.onBatchEnd(batch, logs))
   }

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 
+/** Options of {@link CSVLogger}. */
 export interface CSVLoggerOptions {
   /** Between columns. Default `','`. */
   separator?: string
@@ -15,7 +16,11 @@ export interface CSVLoggerOptions {
  * @param filename path of the file; its folder must exist
  * @throws ConfigError `ERR_OPTION`; in `fit` what the file system says
  * @example
- * await model.fit(x, y, { callbacks: [new CSVLogger('training.csv')] })
+ * import { CSVLogger, Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * await model.fit(x, y, { callbacks: [new CSVLogger('training.csv')], verbose: 0 })
  * @see keras.callbacks.CSVLogger
  */
 export class CSVLogger extends Callback {

@@ -3,6 +3,7 @@ import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
 
+/** Options of {@link EarlyStopping}. */
 export interface EarlyStoppingOptions {
   /** Key of the logs. Default `'val_loss'`. */
   monitor?: string
@@ -22,7 +23,12 @@ const defaults = { monitor: 'val_loss', minDelta: 0, patience: 0, verbose: 0, mo
  * Stops training when a value no longer improves.
  * @throws ConfigError `ERR_OPTION`; in `fit` too, when the logs do not have the value
  * @example
- * await model.fit(x, y, { validationSplit: 0.2, callbacks: [new EarlyStopping({ patience: 2 })] })
+ * import { Dense, EarlyStopping, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * const callbacks = [new EarlyStopping({ monitor: 'loss', patience: 2 })]
+ * await model.fit(x, y, { nbEpoch: 100, callbacks, verbose: 0 })
  * @see keras.callbacks.EarlyStopping
  */
 export class EarlyStopping extends Callback {

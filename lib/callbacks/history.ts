@@ -3,8 +3,12 @@ import { Callback, type Logs } from './callback.js'
 /**
  * What `fit` returns: one value per epoch for everything in the epoch's logs.
  * @example
- * const { epoch, history } = await model.fit(x, y, { nbEpoch: 3 })
- * history.loss // three numbers; epoch is [0, 1, 2]
+ * import { Dense, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * const { epoch, history } = await model.fit(x, y, { nbEpoch: 3, verbose: 0 })
+ * console.log(epoch, history.loss) // [ 0, 1, 2 ] and three numbers
  * @see keras.callbacks.History
  */
 export class History extends Callback {

@@ -7,7 +7,12 @@ import { Callback } from './callback.js'
  * @param schedule epoch (from 0) → learning rate
  * @throws ConfigError `ERR_OPTION` when it is no function, or (in `fit`) returns no finite number
  * @example
- * await model.fit(x, y, { callbacks: [new LearningRateScheduler((epoch) => 0.1 / (epoch + 1))] })
+ * import { Dense, LearningRateScheduler, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * const callbacks = [new LearningRateScheduler((epoch) => 0.1 / (epoch + 1))]
+ * await model.fit(x, y, { callbacks, verbose: 0 })
  * @see keras.callbacks.LearningRateScheduler
  */
 export class LearningRateScheduler extends Callback {

@@ -3,6 +3,7 @@ import { Callback, type Logs } from './callback.js'
 import { formatFields } from './format-fields.js'
 import { checkNumbers, type MonitorMode, moreIsBetter, warnMissing } from './monitor.js'
 
+/** Options of {@link ModelCheckpoint}. */
 export interface ModelCheckpointOptions {
   /** Key of the logs. Default `'val_loss'`. */
   monitor?: string
@@ -32,7 +33,12 @@ const defaults = {
  * @param filepath may hold fields of `epoch` (from 0) and the logs, as Python formats them: `weights.{epoch:02d}-{val_loss:.2f}.h5`
  * @throws ConfigError `ERR_OPTION`; in `fit` also for a field that is not in the logs, and what `save` throws
  * @example
- * await model.fit(x, y, { callbacks: [new ModelCheckpoint('best.h5', { monitor: 'loss', saveBestOnly: true })] })
+ * import { Dense, ModelCheckpoint, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * const callbacks = [new ModelCheckpoint('best.h5', { monitor: 'loss', saveBestOnly: true })]
+ * await model.fit(x, y, { callbacks, verbose: 0 })
  * @see keras.callbacks.ModelCheckpoint
  */
 export class ModelCheckpoint extends Callback {

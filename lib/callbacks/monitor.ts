@@ -3,6 +3,7 @@ import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Logs } from './callback.js'
 
+/** Which way a monitored value gets better. */
 export type MonitorMode = 'auto' | 'min' | 'max'
 
 /**

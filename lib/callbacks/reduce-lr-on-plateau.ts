@@ -3,6 +3,7 @@ import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter, warnMissing } from './monitor.js'
 
+/** Options of {@link ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions {
   /** Key of the logs. Default `'val_loss'`. */
   monitor?: string
@@ -37,7 +38,13 @@ const defaults = {
  * Lowers the learning rate when a value no longer improves. Adds `lr` to the logs, hence to the history.
  * @throws ConfigError `ERR_OPTION`
  * @example
- * await model.fit(x, y, { callbacks: [new ReduceLROnPlateau({ monitor: 'loss', factor: 0.5, patience: 3 })] })
+ * import { Dense, ReduceLROnPlateau, Sequential } from 'hiddenstate'
+ * const model = new Sequential([new Dense(1, { inputDim: 2 })])
+ * model.compile({ loss: 'mse', optimizer: 'sgd' })
+ * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
+ * const callbacks = [new ReduceLROnPlateau({ monitor: 'loss', factor: 0.5, patience: 3 })]
+ * const { history } = await model.fit(x, y, { callbacks, verbose: 0 })
+ * console.log(history.lr)
  * @see keras.callbacks.ReduceLROnPlateau
  */
 export class ReduceLROnPlateau extends Callback {

@@ -1,6 +1,7 @@
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
+/** Options of {@link ActivityRegularization}. */
 export interface ActivityRegularizationOptions extends LayerOptions {
   /** Factor of the sum of absolute values. Default 0. */
   l1?: number

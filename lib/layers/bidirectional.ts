@@ -6,8 +6,10 @@ import type { Recurrent } from './recurrent.js'
 import { wrappedConfig } from './wrapped.js'
 
 const mergeModes = ['sum', 'mul', 'concat', 'ave'] as const
+/** How Bidirectional makes one output of two. */
 export type MergeMode = (typeof mergeModes)[number]
 
+/** Options of {@link Bidirectional}. */
 export interface BidirectionalOptions extends LayerOptions {
   /** How the two outputs become one; `null` (both, in Keras) is impossible in a Sequential. Default `'concat'`, forward first. */
   mergeMode?: MergeMode | null

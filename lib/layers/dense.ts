@@ -7,6 +7,7 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { checkSoftmax } from './activation.js'
 import { Layer, type LayerOptions } from './layer.js'
 
+/** Options of {@link Dense}. */
 export interface DenseOptions extends LayerOptions {
   /** Initial W. Default `'glorot_uniform'`. */
   init?: Init

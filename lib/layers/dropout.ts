@@ -3,6 +3,7 @@ import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions, showShape } from './layer.js'
 
+/** Options of {@link Dropout}. */
 export interface DropoutOptions extends LayerOptions {
   /** Shape of the mask, with the batch; an axis of 1 shares it: `[null, 1, 8]` drops features for all steps. Default: the input's. */
   noiseShape?: Shape | null

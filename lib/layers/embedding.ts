@@ -6,6 +6,7 @@ import { activityOf, type RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
+/** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends LayerOptions {
   /** Initial W. Default `'uniform'`, ±0.05. */
   init?: Init

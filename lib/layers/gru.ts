@@ -1,6 +1,7 @@
 import type { Shape } from '../spec.js'
 import { type GatedOptions, Recurrent } from './recurrent.js'
 
+/** Options of {@link GRU}. */
 export interface GRUOptions extends GatedOptions {
   /**
    * Applies the reset gate after the recurrent product, with a bias of its own, as cuDNN and PyTorch do. Not in Keras 1.2.2:

@@ -454,8 +454,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    */
   static fromConfig(this: LayerClass, config: Record<string, unknown>, decode: (layer: LayerConfig) => Layer): Layer {
     void decode
-    // biome-ignore lint/complexity/noThisInStatic: the class it is called on, not Layer
-    const Class: LayerClass = this
+    // biome-ignore lint/complexity/noThisInStatic: the class it is called on
+    return Layer.#make(this, config)
+  }
+
+  static #make(Class: LayerClass, config: Record<string, unknown>): Layer {
     const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]

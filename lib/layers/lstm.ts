@@ -1,6 +1,7 @@
 import type { Init } from '../initializations.js'
 import { type GatedOptions, Recurrent } from './recurrent.js'
 
+/** Options of {@link LSTM}. */
 export interface LSTMOptions extends GatedOptions {
   /** Initial bias of the forget gate. Default `'one'`. */
   forgetBiasInit?: Init

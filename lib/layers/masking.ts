@@ -1,6 +1,7 @@
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
+/** Options of {@link Masking}. */
 export interface MaskingOptions extends LayerOptions {
   /** A step all of whose features equal this is masked, and becomes 0. Default 0. */
   maskValue?: number

@@ -1,5 +1,6 @@
 import { Recurrent, type RecurrentOptions } from './recurrent.js'
 
+/** Options of {@link SimpleRNN}. */
 export type SimpleRNNOptions = RecurrentOptions
 
 /**

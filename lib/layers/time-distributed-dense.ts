@@ -2,6 +2,7 @@ import { Dense, type DenseOptions } from './dense.js'
 import type { Shape } from '../spec.js'
 import type { Resolved } from './option-rules.js'
 
+/** Options of {@link TimeDistributedDense}. */
 export interface TimeDistributedDenseOptions extends DenseOptions {
   /** T, for a first layer with `inputDim`. Default `null`: any. */
   inputLength?: number | null
