@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
 import { H5Builder, readH5, writeH5 } from '../../lib/hdf5/file.js'
@@ -139,6 +140,21 @@ describe('the worker', () => {
       'of the caller',
     )
     await readH5(GOLDEN, async (h5) => expect(h5.hasGroup('model_weights')).toBe(true))
+  })
+
+  test.each([
+    [16, 'error'],
+    [256, 'bytes'],
+  ])('with %i MB of memory, 60 MB of data end as %s', async (megabytes, kind) => {
+    const worker = new Worker(new URL('../../lib/hdf5/hdf5-worker.mjs', import.meta.url), { execArgv: [] })
+    const file = new H5Builder()
+    file.dataset('a', { shape: [15e6], data: new Float32Array(15e6) })
+    const { groups, datasets } = file
+    worker.postMessage({ kind: 'write', content: { groups, datasets }, memory: megabytes * 2 ** 20 })
+    const reply = await new Promise<{ kind: string; message?: string }>((resolve) => worker.once('message', resolve))
+    await worker.terminate()
+    expect(reply.kind).toBe(kind)
+    if (kind === 'error') expect(reply.message).toMatch(/memory/i)
   })
 
   /** A counter, so that a red run can be had again. */
