@@ -37,7 +37,8 @@ const examples = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .sort()
   .flatMap(examplesOf)
 
-type Run = (modules: typeof MODULES, ...names: unknown[]) => Promise<void>
+type Load = (name: string) => Promise<unknown>
+type Run = (modules: typeof MODULES, load: Load, ...names: unknown[]) => Promise<void>
 const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => Run
 
 /** Imports become destructuring; what is not imported is handed in. */
@@ -45,14 +46,18 @@ async function run(code: string): Promise<void> {
   const imported = new Set<string>()
   const body = code.replace(/^import (\{[^}]+\}) from '([^']+)';?$/gm, (_, names: string, from: string) => {
     for (const name of names.matchAll(/\w+/g)) imported.add(name[0])
-    if (!MODULES[from]) return `const ${names} = await import('${from}')`
+    if (!MODULES[from]) return `const ${names} = await load('${from}')`
     return `const ${names.replaceAll(' as ', ': ')} = modules['${from}']`
   })
   const declared = new Set([...body.matchAll(/(?:const|let|class|function) (\w+)/g)].map((m) => m[1] as string))
   const free = Object.keys(NAMES).filter(
     (n) => !imported.has(n) && !declared.has(n) && new RegExp(`\\b${n}\\b`).test(body),
   )
-  await new AsyncFunction('modules', ...free, body)(MODULES, ...free.map((n) => NAMES[n]))
+  await new AsyncFunction('modules', 'load', ...free, body)(
+    MODULES,
+    (name) => import(name),
+    ...free.map((n) => NAMES[n]),
+  )
 }
 
 describe('examples', () => {
