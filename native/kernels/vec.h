@@ -27,6 +27,23 @@
 namespace hs {
 namespace HS_ISA {
 
+// Asks for the cache line at p, to lie in L2 when it is needed. Any address will do.
+static HS_INLINE void prefetch(const void* p) {
+#if defined(_MSC_VER)
+  (void)p;
+#else
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
+// The same, to lie in L1 and be written.
+static HS_INLINE void prefetch_near(const void* p) {
+#if defined(_MSC_VER)
+  (void)p;
+#else
+  __builtin_prefetch(p, 1, 3);
+#endif
+}
+
 template <class real>
 struct Vec {
   static constexpr int lanes = 1;

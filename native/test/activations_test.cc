@@ -53,9 +53,10 @@ double worst(const std::vector<real>& actual, const std::vector<double>& referen
   return most;
 }
 
-// A few units in the last place everywhere: measured 3.4 (float), 5.0 (double) at most, tanh below 0.
+// Largest relative errors seen over 2 million arguments, every instruction set, in eps (float / double): tanh 1.5 / 1.6 on
+// [-12, 12], sigmoid 1.2 / 1.3 and softplus 2.1 / 2.4 on [-80, 80], elu 0.8 / 1.0 on [-30, 1], softsign 1.0 / 0.8.
 template <typename real>
-constexpr double kRelative = 6 * std::numeric_limits<real>::epsilon();
+constexpr double kRelative = 3 * std::numeric_limits<real>::epsilon();
 template <typename real>
 constexpr double kNmse = sizeof(real) == 4 ? 1e-12 : 1e-30;
 

@@ -25,6 +25,7 @@ const Shape kShapes[] = {
     {32, 100, 64, "N=100: a panel of 64 and one of 36"},
     {11, 1, 40, "N=1: Dense(1)"},
     {40, 48, 3, "K=3: shorter than any unrolling"},
+    {8, 520, 520, "more than 1 MB of weights: panels are fetched ahead"},
 };
 
 template <typename real>
