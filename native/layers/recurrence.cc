@@ -22,7 +22,7 @@
 namespace hs {
 
 template <typename real>
-Recurrence<real>::Recurrence(const Config& options)
+Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cell)
     : H_(options.integer("units")),
       inner_(activation_of(options.str("innerActivation", "hard_sigmoid"))),
       outer_(activation_of(options.str("activation", "tanh"))),
@@ -33,7 +33,7 @@ Recurrence<real>::Recurrence(const Config& options)
       p_W_(options.num("dropoutW", 0)),
       p_U_(options.num("dropoutU", 0)) {
   const std::string& name = options.str("cell");
-  cell_ = kernels<real>().cell(name.c_str());
+  cell_ = cell ? cell : kernels<real>().cell(name.c_str());
   if (!cell_) throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
@@ -470,5 +470,7 @@ std::unique_ptr<Layer<real>> make_recurrence(const Config& options) {
 }
 
 HS_REGISTER_LAYER(recurrence)
+template class Recurrence<float>;
+template class Recurrence<double>;
 
 }  // namespace hs

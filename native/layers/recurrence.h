@@ -9,7 +9,8 @@ namespace hs {
 template <typename real>
 class Recurrence final : public Layer<real> {
  public:
-  explicit Recurrence(const Config& options);
+  // cell: instead of the registered one that the options name (a test's broken cell).
+  explicit Recurrence(const Config& options, const CellKernels<real>* cell = nullptr);
   Extent output(const std::vector<Extent>& x) const override;
   void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
   void forward(Pass<real>&) override;

@@ -1,5 +1,7 @@
 #include "test/layer_cases.h"
 
+#include <utility>
+
 #include "layers/activation_name.h"
 
 namespace hs {
@@ -120,8 +122,9 @@ double off_kinks(double v) {
 }  // namespace
 
 template <typename real>
-Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed) {
-  Rig<real> rig(make_layer<real>(c.layer, tree(c.options)), c.x, training, c.masked);
+Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed, std::unique_ptr<Layer<real>> layer) {
+  if (!layer) layer = make_layer<real>(c.layer, tree(c.options));
+  Rig<real> rig(std::move(layer), c.x, training, c.masked);
   std::mt19937 random(seed);
   const auto uniform = [&](double low, double high) { return low + (high - low) * (double(random()) / 4294967296.0); };
   const auto fill = [&](real* p, int64_t n, double low, double high) {
@@ -142,8 +145,8 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed) {
   }
   return rig;
 }
-template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned);
-template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned);
+template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned, std::unique_ptr<Layer<float>>);
+template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned, std::unique_ptr<Layer<double>>);
 
 }  // namespace test
 }  // namespace hs
