@@ -86,7 +86,19 @@ const levels = [
     'lowering',
     'optimizer-state',
   ],
-  ['compile', 'session', 'evaluate', 'fit', 'fit-generator', 'generator', 'saving', 'saving/', 'summary', 'utils', 'preprocessing/'],
+  [
+    'compile',
+    'session',
+    'evaluate',
+    'fit',
+    'fit-generator',
+    'generator',
+    'saving',
+    'saving/',
+    'summary',
+    'utils',
+    'preprocessing/',
+  ],
   ['sequential', 'sequential/', 'model', 'models', 'merge'],
   ['index'],
 ]
@@ -279,6 +291,22 @@ export const rules = [
     name: 'nothing reads the workshop',
     find: banned(/./, /^$/, outside, 'names a folder outside of the repository'),
     bad: { 'docs/x.md': `see ${['..', 'shared', 'x'].join('/')}\n` },
+  },
+  {
+    // A registry mirror without the packages of other platforms makes npm leave them out of the lock; then `npm ci` fails elsewhere.
+    name: 'the lock lists every optional dependency',
+    find: (files) =>
+      entries(files, /^package-lock\.json$/).flatMap(([file, text]) => {
+        const { packages } = JSON.parse(text)
+        return Object.entries(packages).flatMap(([where, { optionalDependencies = {} }]) =>
+          Object.keys(optionalDependencies)
+            .filter((name) => !packages[`node_modules/${name}`] && !packages[`${where}/node_modules/${name}`])
+            .map((name) => `${file}: must have an entry for ${name}, an optional dependency of ${where}`),
+        )
+      }),
+    bad: {
+      'package-lock.json': '{ "packages": { "node_modules/a": { "optionalDependencies": { "a-win32": "1" } } } }',
+    },
   },
   {
     name: 'no TODO without an issue',

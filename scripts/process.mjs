@@ -40,7 +40,8 @@ function findPackageJson(packageName) {
     const file = path.join(folder, packageName, 'package.json')
     if (fs.existsSync(file)) return file
   }
-  throw new Error(`${packageName} is not installed; run \`npm ci\` first`)
+  console.error(`hiddenstate: ${packageName} is not installed: run \`npm ci\` first.`)
+  process.exit(1)
 }
 
 /** Runs a dependency's command; returns its exit status. */
