@@ -54,19 +54,17 @@ export abstract class Optimizer {
     return { ...Object.fromEntries(values), clipnorm, clipvalue, name: className.toLowerCase() }
   }
 
+  /** What is a variable in Keras is rounded to the floatx in use, here as in files: so a loaded model goes on with the same bits. */
   #value(key: string): number | boolean {
-    return (this as unknown as Record<string, number | boolean>)[key] as number | boolean
+    const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
+    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && floatx() === 'float32'
+    return rounds ? Math.fround(value) : value
   }
 
   /** Keras' snake_case dictionary; what is a variable there comes rounded to the floatx in use. */
   getConfig(): Record<string, unknown> {
-    const { defaults, variables } = this.#class
     const config: Record<string, unknown> = {}
-    for (const key of Object.keys(defaults)) {
-      const value = this.#value(key)
-      const rounds = typeof value === 'number' && variables.includes(key) && floatx() === 'float32'
-      config[camelToSnake(key)] = rounds ? Math.fround(value) : value
-    }
+    for (const key of Object.keys(this.#class.defaults)) config[camelToSnake(key)] = this.#value(key)
     if (this.clipnorm !== null) config.clipnorm = this.clipnorm
     if (this.clipvalue !== null) config.clipvalue = this.clipvalue
     return config

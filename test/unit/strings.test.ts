@@ -30,7 +30,7 @@ describe('optimizers', () => {
     expect(sgd.hyper()).toEqual({
       name: 'sgd',
       lr: 0.5,
-      momentum: 0.9,
+      momentum: Math.fround(0.9),
       decay: 0,
       nesterov: true,
       clipnorm: 2,
