@@ -1,6 +1,16 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+/** HS_TEST_DIST=1: the suites that come in through test/package.ts test the built files instead of the sources. */
+const built = (entry: string) => fileURLToPath(new URL(`./dist/${entry}.js`, import.meta.url))
+const toBuilt = [
+  { find: /^\.\.\/lib\/index\.js$/, replacement: built('index') },
+  { find: /^\.\.\/lib\/preprocessing\/index\.js$/, replacement: built('preprocessing') },
+  { find: /^\.\.\/lib\/utils\.js$/, replacement: built('utils') },
+]
+
 export default defineConfig({
+  resolve: { alias: process.env.HS_TEST_DIST ? toBuilt : [] },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/consumer/**', '**/node_modules/**'],

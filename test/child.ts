@@ -15,9 +15,9 @@ function newest(folder: string): number {
 /** Fails with one sentence where the built files are missing or older than the sources: they would test something else. */
 export function requireBuild(): void {
   const built = path.join(ROOT, 'dist/index.js')
-  if (!existsSync(built)) throw new Error('dist/ is missing: run `npm run compile` before these tests.')
+  if (!existsSync(built)) throw new Error('dist/ is missing: run `npm run build:all` before these tests.')
   if (statSync(built).mtimeMs < newest(path.join(ROOT, 'lib'))) {
-    throw new Error('dist/ is older than lib/: run `npm run compile:ts` before these tests.')
+    throw new Error('dist/ is older than lib/: run `npm run build:ts` before these tests.')
   }
 }
 

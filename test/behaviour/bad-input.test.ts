@@ -135,9 +135,10 @@ describe.each(Object.entries(wrong))('%s', (_, rows) => {
       error = e
     }
     expect(error).toBeInstanceOf(HiddenstateError)
-    const { code: got, message } = error as HiddenstateError
+    const { code: got, message, expected, actual } = error as HiddenstateError
     expect(got, message).toMatch(code)
     expect(message).not.toMatch(/undefined|\[object/)
+    expect([typeof expected, typeof actual], 'expected and actual on the error').toEqual(['string', 'string'])
     if (says) expect(message).toMatch(says)
     expectAllSameBits(model.getWeights(), before, 'weights after the error')
     const history = await model.fit(x, y, quiet)

@@ -50,7 +50,7 @@ describe('texts of errors', () => {
   it('a missing argument', async () => {
     expect(await textOf(() => new (LSTM as Any)())).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION
-      LSTM: outputDim must be argument 1, got undefined."
+      LSTM: outputDim must be argument 1, got nothing."
     `)
   })
   it('an argument of the wrong type', async () => {
@@ -132,13 +132,13 @@ describe('texts of errors', () => {
   it('inputs of the wrong shape', async () => {
     expect(await textOf(() => compiled().predict(filled(0, 4, 6, 3)))).toMatchInlineSnapshot(`
       "ShapeError ERR_SHAPE
-      lstm_N (LSTM): x must be [null, 5, 3], got [4, 6, 3]."
+      lstm_N (LSTM): x must be [B, 5, 3], got [4, 6, 3]."
     `)
   })
   it('targets of the wrong shape', async () => {
     expect(await textOf(() => compiled().trainOnBatch(x, filled(0, 4, 3)))).toMatchInlineSnapshot(`
       "ShapeError ERR_SHAPE
-      dense_N (Dense): y must be [null, 2], got [4, 3]."
+      dense_N (Dense): y must be [B, 2], got [4, 3]."
     `)
   })
   it('other numbers of samples', async () => {
