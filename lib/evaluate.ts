@@ -19,6 +19,7 @@ export interface PredictOptions {
   batchSize?: number
   /** Default 0. */
   verbose?: 0 | 1 | boolean
+  /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
 }
 
@@ -30,11 +31,13 @@ export interface EvaluateOptions {
   sampleWeight?: TensorLike | null
   /** 1 (default): a progress bar on a terminal. */
   verbose?: 0 | 1 | 2 | boolean
+  /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
 }
 
 /** Options of {@link Sequential.trainOnBatch}. */
 export interface TrainOnBatchOptions {
+  /** Weight of each class in the loss. */
   classWeight?: ClassWeight | null
   /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Wins over classWeight. */
   sampleWeight?: TensorLike | null
@@ -129,6 +132,7 @@ export async function testLoop(
     batchSize: number
     samples: number
     order?: Int32Array
+    /** Stops at the next batch; the call rejects with the signal's reason. */
     signal?: AbortSignal | null
     onSeen?: (seen: number) => void
   },

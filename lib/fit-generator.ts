@@ -1,4 +1,5 @@
 /** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
+import { abortable, Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
 import type { Callback, History, Logs } from './callbacks.js'
 import type { ClassWeight } from './data.js'
@@ -14,27 +15,29 @@ import { FitProgress } from './progress.js'
 import type { Sequential } from './sequential.js'
 import type { Turn } from './session.js'
 
-/** Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. */
-export type Source<T = Triple> = Iterable<T> | AsyncIterable<T>
-
 /** Options of {@link Sequential.fitGenerator}. */
 export interface FitGeneratorOptions {
   /** An epoch ends once it has seen this many samples. */
   samplesPerEpoch: number
+  /** Number of the last epoch. */
   nbEpoch: number
   /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
   verbose?: 0 | 1 | 2 | boolean
+  /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
   /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source. */
   validationData?: Triple | Source | null
   /** Samples of a validation; needed when validationData is a source. */
   nbValSamples?: number | null
+  /** Weight of each class, for the training loss. */
   classWeight?: ClassWeight | null
   /** At most this many batches are fetched ahead; this package fetches one. Default 10. */
   maxQSize?: number
   /** Number of the first epoch, from 0; default 0. */
   initialEpoch?: number
+  /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
+  /** What to do about a loss or gradient that is not finite: 'warn' (default), once, or 'throw'. */
   onNaN?: 'warn' | 'throw'
 }
 
@@ -42,7 +45,9 @@ export interface FitGeneratorOptions {
 export interface GeneratorOptions {
   /** Samples to take. */
   valSamples: number
+  /** At most this many batches are fetched ahead. Default 10. */
   maxQSize?: number
+  /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
 }
 
@@ -58,85 +63,6 @@ const DEFAULTS: Record<string, unknown> = {
   initialEpoch: 0,
   signal: null,
   onNaN: 'warn',
-}
-
-const isSource = (value: unknown): value is Source<unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  (Symbol.iterator in value || Symbol.asyncIterator in value) &&
-  !ArrayBuffer.isView(value)
-
-/** Batches of a source. A list, and anything else that can be iterated again, starts anew when it ends. */
-class Batches {
-  #iterator: Iterator<unknown> | AsyncIterator<unknown>
-  #ahead: Promise<IteratorResult<unknown>> | null = null
-  #isFresh = true
-
-  constructor(
-    readonly source: unknown,
-    readonly where: string,
-  ) {
-    if (!isSource(source)) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where,
-        what: 'source',
-        expected: 'an iterable or async iterable of batches',
-        actual: describe(source),
-      })
-    }
-    this.#iterator = this.#open()
-  }
-
-  #open(): Iterator<unknown> | AsyncIterator<unknown> {
-    const source = this.source as Partial<Iterable<unknown> & AsyncIterable<unknown>>
-    return source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]!()
-  }
-
-  /** Starts fetching the next batch; {@link next} gives it. */
-  prefetch(): void {
-    if (this.#ahead) return
-    this.#ahead = (async () => await this.#iterator.next())()
-    this.#ahead.catch(() => {}) // told by next()
-  }
-
-  /** Lets the source tidy up; what it answers is not waited for. */
-  close(): void {
-    ;(async () => await this.#iterator.return?.())().catch(() => {}) // the call has its result already
-  }
-
-  /** @param missing samples still needed, for the message */
-  async next(missing: number): Promise<unknown> {
-    this.prefetch()
-    const ahead = this.#ahead!
-    this.#ahead = null
-    const { done, value } = await ahead
-    if (!done) {
-      this.#isFresh = false
-      return value
-    }
-    const again = this.#isFresh ? this.#iterator : this.#open()
-    if (again === this.#iterator) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        what: 'source',
-        expected: `${missing} more samples`,
-        actual: 'its end',
-        hint: 'A generator must go on for as long as samples are needed.',
-      })
-    }
-    this.#iterator = again
-    this.#isFresh = true
-    return this.next(missing)
-  }
-}
-
-/** Uses batches, and closes their source in the end, as a for-of loop does. */
-async function closing<T>(batches: readonly Batches[], use: () => Promise<T>): Promise<T> {
-  try {
-    return await use()
-  } finally {
-    for (const one of batches) one.close()
-  }
 }
 
 function requireCount(where: string, what: string, value: unknown): number {
@@ -320,23 +246,6 @@ async function nextBatch(
   const prepared = prepareTraining(model, x, y, { sampleWeight, classWeight: job.classWeight })
   checkStatefulBatches(model, 'fitGenerator', prepared.samples, prepared.samples)
   return { samples: prepared.samples, load: model.session.load(prepared) }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted, even if the source never answers. */
-async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null): Promise<T> {
-  if (!signal) return wait
-  signal.throwIfAborted()
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([wait, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop!)
-    wait.catch(() => {}) // lost the race: told already
-  }
 }
 
 async function evaluateBatches(

@@ -32,6 +32,7 @@ export interface FitOptions {
   nbEpoch?: number
   /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
   verbose?: 0 | 1 | 2 | boolean
+  /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
   /** Share of the samples, the last ones before any shuffling, kept for validation. Default 0. */
   validationSplit?: number

@@ -1,4 +1,5 @@
 /** The public surface. */
+export type { Source } from './batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
 export * from './callbacks.js'
 export type { CompileOptions } from './compile.js'
@@ -26,7 +27,7 @@ export {
   StateError,
 } from './errors.js'
 export type { EvaluateOptions, Inputs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
-export type { FitGeneratorOptions, GeneratorOptions, Source } from './fit-generator.js'
+export type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 export type { FitOptions, Triple } from './fit.js'
 export type { FitParams } from './hooks.js'
 export type { Init, Initializer, InitName } from './initializations.js'

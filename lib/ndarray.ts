@@ -3,6 +3,7 @@ import { ConfigError, ShapeError, fail } from './errors.js'
 
 /** Element type of an {@link NDArray}; `bool` is stored as 0 and 1 in a Uint8Array. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
+/** What holds the elements of an {@link NDArray}. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array
 /** Numbers, nested to any depth; all rows of an axis of the same length. */
 export type Nested = number | boolean | ArrayLike<number> | readonly Nested[]
@@ -143,8 +144,7 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
 /** A value in a few words, for messages. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
-  if (value === null || typeof value === 'number' || typeof value === 'boolean')
-    return String(value)
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return `the string '${value.length > 30 ? `${value.slice(0, 30)}…` : value}'`
   if (typeof value === 'bigint') return `the bigint ${value}n`
   if (Array.isArray(value)) return `an array of length ${value.length}`

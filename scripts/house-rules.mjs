@@ -88,6 +88,9 @@ const levels = [
   ],
   [
     'compile',
+    'layer-stack',
+    'predictions',
+    'batches',
     'session',
     'evaluate',
     'fit',
