@@ -18,9 +18,9 @@ async function textOf(call: () => unknown): Promise<string> {
     await call()
   } catch (error) {
     expect(error).toBeInstanceOf(HiddenstateError)
-    const { name, code, message } = error as HiddenstateError
+    const { name, code, message, layer } = error as HiddenstateError
     expect(message).toMatch(GRAMMAR)
-    return `${name} ${code}\n${steady(message)}`
+    return `${name} ${code}${layer ? ` in ${steady(layer)}` : ''}\n${steady(message)}`
   }
   return 'nothing was thrown'
 }
@@ -67,35 +67,35 @@ describe('texts of errors', () => {
   })
   it('a first layer without input shape', async () => {
     expect(await textOf(() => new Sequential([new LSTM(4)]))).toMatchInlineSnapshot(`
-      "ConfigError ERR_OPTION
+      "ConfigError ERR_OPTION in lstm_N (LSTM)
       lstm_N (LSTM): first layer of a model must be given an inputShape or batchInputShape, got one without. For example inputShape: [28, 64]."
     `)
   })
   it('a recurrent layer on [B, D]', async () => {
     const layers = () => [new GRU(4, { inputShape: [5, 3] }), new GRU(4)]
     expect(await textOf(() => new Sequential(layers()))).toMatchInlineSnapshot(`
-      "ShapeError ERR_SHAPE
+      "ShapeError ERR_SHAPE in gru_N (GRU)
       gru_N (GRU): input must be [B, T, D], got [B, 4]. Does the layer before it need returnSequences: true?"
     `)
   })
   it('a mask into a layer that has no use for it', async () => {
     const layers = () => [new Masking({ inputShape: [5, 3] }), new Flatten()]
     expect(await textOf(() => new Sequential(layers()))).toMatchInlineSnapshot(`
-      "ConfigError ERR_OPTION
+      "ConfigError ERR_OPTION in flatten_N (Flatten)
       flatten_N (Flatten): input must be without a mask, which this layer does not support, got one with a mask (from Masking, or Embedding with maskZero). Put a recurrent layer without returnSequences before it."
     `)
   })
   it('Flatten of an unknown length', async () => {
     const layers = () => [new LSTM(4, { inputShape: [null, 3], returnSequences: true }), new Flatten()]
     expect(await textOf(() => new Sequential(layers()))).toMatchInlineSnapshot(`
-      "ShapeError ERR_SHAPE
+      "ShapeError ERR_SHAPE in flatten_N (Flatten)
       flatten_N (Flatten): every extent of the input must be known, got [B, null, 4]. Give the first layer its full inputShape."
     `)
   })
   it('stateful without a batch size', async () => {
     const layer = () => new LSTM(4, { inputShape: [5, 3], stateful: true })
     expect(await textOf(() => new Sequential([layer()]))).toMatchInlineSnapshot(`
-      "ShapeError ERR_SHAPE
+      "ShapeError ERR_SHAPE in lstm_N (LSTM)
       lstm_N (LSTM): batch size of a stateful layer must be known, got [B, …]. Give the first layer batchInputShape: [batch, T, D]."
     `)
   })
@@ -131,13 +131,13 @@ describe('texts of errors', () => {
   })
   it('inputs of the wrong shape', async () => {
     expect(await textOf(() => compiled().predict(filled(0, 4, 6, 3)))).toMatchInlineSnapshot(`
-      "ShapeError ERR_SHAPE
+      "ShapeError ERR_SHAPE in lstm_N (LSTM)
       lstm_N (LSTM): x must be [B, 5, 3], got [4, 6, 3]."
     `)
   })
   it('targets of the wrong shape', async () => {
     expect(await textOf(() => compiled().trainOnBatch(x, filled(0, 4, 3)))).toMatchInlineSnapshot(`
-      "ShapeError ERR_SHAPE
+      "ShapeError ERR_SHAPE in dense_N (Dense)
       dense_N (Dense): y must be [B, 2], got [4, 3]."
     `)
   })
@@ -174,7 +174,7 @@ describe('texts of errors', () => {
   it('a word index that is out of range', async () => {
     const model = () => new Sequential([new Embedding(5, 2, { inputLength: 2 })])
     expect(await textOf(() => model().predict([[1, 5]]))).toMatchInlineSnapshot(`
-      "ConfigError ERR_OPTION
+      "ConfigError ERR_OPTION in embedding_N (Embedding)
       embedding_N (Embedding): word indices in x (sample 0) must be integers from 0 to 4, got 5. inputDim must be the largest index + 1."
     `)
   })
@@ -183,7 +183,7 @@ describe('texts of errors', () => {
     expect(
       await textOf(() => new Sequential(layers()).compile({ optimizer: 'sgd', loss: 'mse' })),
     ).toMatchInlineSnapshot(`
-      "ConfigError ERR_OPTION
+      "ConfigError ERR_OPTION in a
       model: layer names must be unique, got 'a' twice. Give one of the layers another \`name\`."
     `)
   })
