@@ -23,6 +23,9 @@ static constexpr int kPanelUnits = kUnitVectors<Cell, phase>* Vec<real>::lanes;
 template <class Cell, class real, int phase>
 static constexpr int kPanelRow = kPanelUnits<Cell, real, phase>* Cell::phase[phase].count;  // elements of one k
 
+template <class real>
+static constexpr int kLineElements = 64 / sizeof(real);
+
 // A masked step keeps every state; aux must stay finite, for it meets gradients that are zero.
 template <class Cell, class real, int phase>
 static inline void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
@@ -35,11 +38,34 @@ static inline void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_
   }
 }
 
+// The formulas over one row's recurrent products of one panel: product [count][U*lanes], bias included.
+template <class Cell, class real, int phase>
+static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const real* product) {
+  constexpr int L = Vec<real>::lanes, U = kUnitVectors<Cell, phase>, first = Cell::phase[phase].first;
+  if (a.mask && a.mask[row] == 0) {
+    hold<Cell, real, phase>(a, row, unit, unit + U * L < a.H ? unit + U * L : a.H);
+    return;
+  }
+  for (int u = 0; u < U && unit < a.H; u++, unit += L) {
+    const int64_t at = row * a.H + unit, gate0 = row * a.H * Cell::kGates + unit;
+    if (a.H - unit >= L) {
+      PanelStep<Cell, real, false> s{a, at, gate0, L, product + u * L, U * L, first};
+      Cell::template forward<phase>(s);
+    } else {
+      PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.H - unit), product + u * L, U * L, first};
+      Cell::template forward<phase>(s);
+    }
+  }
+}
+
+// Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its share of the next panel.
+static constexpr int64_t kNearBytes = 1 << 20;
+
+// ahead: what this block is to fetch, the same place of every k of the next panel; nullptr: nothing. lines: cache lines a k.
 template <class Cell, class real, int phase, int MR, bool kShared>
-static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel) {
+static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel, const real* ahead, int lines) {
   using V = Vec<real>;
-  constexpr int count = Cell::phase[phase].count, first = Cell::phase[phase].first;
-  constexpr int U = kUnitVectors<Cell, phase>, NV = count * U, L = V::lanes;
+  constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
   const real* w = a.packed + panel * (1 + a.H) * NV * L;  // [1 + H][count][U*L]
   const real* operand = a.operand + row * a.H;            // [MR, H] (+ gate * operand_gate)
   V acc[MR][NV];
@@ -50,6 +76,8 @@ static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t p
   }
   for (int64_t k = 0; k < a.K; k++) {
     w += NV * L;
+    for (int line = 0; line < lines; line++) prefetch(ahead + line * kLineElements<real>);
+    ahead += NV * L;
     V b[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++) b[v] = V::load(w + v * L);
@@ -66,39 +94,39 @@ static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t p
       }
     }
   }
-  for (int i = 0; i < MR; i++) {
-    int64_t r = row + i, unit = panel * U * L;
-    if (a.mask && a.mask[r] == 0) {
-      hold<Cell, real, phase>(a, r, unit, unit + U * L < a.H ? unit + U * L : a.H);
-      continue;
-    }
-    for (int u = 0; u < U && unit < a.H; u++, unit += L) {
-      int64_t at = r * a.H + unit, gate0 = r * a.H * Cell::kGates + unit;
-      if (a.H - unit >= L) {
-        PanelStep<Cell, real, false> s{a, at, gate0, L, acc[i] + u, U, first};
-        Cell::template forward<phase>(s);
-      } else {
-        PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.H - unit), acc[i] + u, U, first};
-        Cell::template forward<phase>(s);
-      }
-    }
-  }
+  // Through memory, so that the formulas are compiled once, not MR times.
+  alignas(64) real product[MR][NV * L];
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; v++) acc[i][v].store(product[i] + v * L);
+  for (int i = 0; i < MR; i++) finish_row<Cell, real, phase>(a, row + i, panel * U * L, product[i]);
 }
 
 template <class Cell, class real, int phase, bool kShared>
 static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int units = kPanelUnits<Cell, real, phase>, MR = kMaxRows<real>;
-  for (int64_t panel = a.u0 / units; panel * units < a.u1; panel++) {
+  constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
+  const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first, blocks = (a.r1 - a.r0 + MR - 1) / MR;
+  const bool far = panels > 1 && panels * a.K * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
+  const int share = far ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
+  for (int64_t panel = first; panel < first + panels; panel++) {
+    // After the last panel comes the first one again, for the next step.
+    const real* next = a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.H) * width;
+    int fetched = 0;
     for (int64_t row = a.r0; row < a.r1;) {
-      int64_t left = a.r1 - row;
+      const int64_t left = a.r1 - row;
+      const int n = fetched + share <= lines ? share : lines - fetched;
+      const real* ahead = next + fetched * kLineElements<real>;
+      fetched += n;
       if (left >= MR && !(MR == 6 && left == 8)) {  // 8 rows go better as 4 + 4
-        forward_block<Cell, real, phase, MR, kShared>(a, row, panel), row += MR;
+        forward_block<Cell, real, phase, MR, kShared>(a, row, panel, ahead, n), row += MR;
       } else if (MR > 4 && left >= 4) {
-        forward_block<Cell, real, phase, 4, kShared>(a, row, panel), row += 4;
+        forward_block<Cell, real, phase, 4, kShared>(a, row, panel, ahead, n), row += 4;
       } else if (left >= 2) {
-        forward_block<Cell, real, phase, 2, kShared>(a, row, panel), row += 2;
+        forward_block<Cell, real, phase, 2, kShared>(a, row, panel, ahead, n), row += 2;
       } else {
-        forward_block<Cell, real, phase, 1, kShared>(a, row, panel), row += 1;
+        forward_block<Cell, real, phase, 1, kShared>(a, row, panel, ahead, n), row += 1;
       }
     }
   }

@@ -17,8 +17,8 @@ struct PanelStep {
   int64_t at;    // row * H + unit, in [B, H]
   int64_t gate0;  // row * G*H + unit, in [B, G*H]
   int n;         // units here, if kTail
-  const V* acc;  // [count][U] recurrent products of this phase, bias included; forward only
-  int acc_step, first;
+  const real* products;  // [count][products_step] of this phase, bias included, at this unit; forward only
+  int products_step, first;
 
   V load(const real* p) const {
     if constexpr (kTail) return V::load_n(p, n);
@@ -38,7 +38,7 @@ struct PanelStep {
   V outer_back(V y, V d) const { return d * activate_slope(a.outer, y); }
 
   V projection(int q) const { return load(a.gates + gate0 + q * a.H); }
-  V product(int q) const { return acc[(q - first) * acc_step]; }
+  V product(int q) const { return V::load(products + (q - first) * products_step); }
   V pre(int q) const { return projection(q) + product(q); }
   V gate(int q) const { return load(a.gates + gate0 + q * a.H); }
   void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
