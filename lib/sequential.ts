@@ -96,10 +96,10 @@ export class Sequential {
    * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`)
    * @returns the model
    * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support;
-   *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY during a fit
+   *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY while a call works on the model
    */
   add(layer: Layer): this {
-    this.session.checkIdle('add')
+    this.session.checkUnused('add')
     this.#stack.add(layer)
     if (this.layers.length === 1) this.#floatx = floatx()
     this.#changed()
@@ -109,10 +109,10 @@ export class Sequential {
   /**
    * Removes the last layer. A compiled model must be compiled again.
    *
-   * @throws StateError ERR_NOT_BUILT when there is none, ERR_BUSY during a fit
+   * @throws StateError ERR_NOT_BUILT when there is none, ERR_BUSY while a call works on the model
    */
   pop(): void {
-    this.session.checkIdle('pop')
+    this.session.checkUnused('pop')
     this.#stack.pop()
     this.#changed()
   }

@@ -117,6 +117,19 @@ export class Session {
     })
   }
 
+  /** For what changes the layers. @throws StateError ERR_BUSY while any call works on the model */
+  checkUnused(call: string): void {
+    this.checkIdle(call)
+    if (!this.#taken) return
+    fail(StateError, 'ERR_BUSY', {
+      where: `model.${call}`,
+      what: 'model',
+      expected: 'idle',
+      actual: 'one that another call works on',
+      hint: 'Await it first.',
+    })
+  }
+
   // ---- turns ----
 
   async take(): Promise<Turn> {
