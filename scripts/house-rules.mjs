@@ -37,6 +37,7 @@ const mayInclude = {
   addon: [
     'addon/',
     'plan/',
+    'layers/activation_name.h',
     'objectives/',
     'optimizers/optimizer.h',
     'cells/cell.h',
