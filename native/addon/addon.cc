@@ -7,14 +7,10 @@
 #include "addon/js_values.h"
 #include "addon/plan_object.h"
 #include "base/parallel.h"
-#include "cells/cell.h"
-#include "layers/activation_name.h"
-#include "objectives/objective.h"
-#include "optimizers/optimizer.h"
-#include "plan/penalties.h"
-#include "registry.inc"
+#include "kernels/table.h"
+#include "plan/registry.h"
 
-#if !NODE_ADDON_API_CPP_EXCEPTIONS_ALL && !defined(NODE_ADDON_API_CPP_EXCEPTIONS_ALL)
+#ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #error "without NODE_ADDON_API_CPP_EXCEPTIONS_ALL a std::bad_alloc in a callback ends the process"
 #endif
 #ifndef HS_VERSION
@@ -24,71 +20,50 @@
 namespace hs {
 namespace {
 
-template <typename Names>
-std::vector<std::string> texts(const Names& names) {  // an array of texts
-  return std::vector<std::string>(std::begin(names), std::end(names));
-}
-
-std::vector<std::string> texts(const char* const* names) {  // ended by nullptr
-  std::vector<std::string> list;
-  for (; *names; names++) list.push_back(*names);
-  return list;
-}
-
-#define HS_NAME(name) #name,
-const char* const kLayers[] = {HS_LAYERS(HS_NAME)};
-const char* const kCells[] = {HS_CELLS(HS_NAME)};
-const char* const kOptimizers[] = {HS_OPTIMIZERS(HS_NAME)};
-#undef HS_NAME
-
 Napi::Value describe(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
-    const Table<float>& k = kernels<float>();
+    const Registry registry = hs::registry();
     Napi::Array cells = Napi::Array::New(env);
-    for (const char* name : kCells) {
-      const CellKernels<float>* cell = k.cell(name);
-      if (!cell) throw Error(Code::kInternal, name, "this cell has no kernels.");
+    for (const CellEntry& cell : registry.cells) {
       Napi::Object entry = Napi::Object::New(env);
-      std::vector<std::string> states;
-      for (const char* s = cell->states; *s; s++) states.emplace_back(1, *s);
-      entry.Set("name", Napi::String::New(env, name));
-      entry.Set("gates", Napi::String::New(env, cell->gates));
-      entry.Set("states", to_js(env, states));
+      entry.Set("name", Napi::String::New(env, cell.name));
+      entry.Set("gates", Napi::String::New(env, cell.gates));
+      entry.Set("states", to_js(env, cell.states));
       cells.Set(cells.Length(), entry);
     }
     Napi::Array optimizers = Napi::Array::New(env);
-    for (const char* name : kOptimizers) {
-      const OptimizerKernels<float>* optimizer = k.optimizer(name);
-      if (!optimizer) throw Error(Code::kInternal, name, "this optimizer has no kernels.");
+    for (const OptimizerEntry& optimizer : registry.optimizers) {
       Napi::Object entry = Napi::Object::New(env);
-      entry.Set("name", Napi::String::New(env, name));
-      entry.Set("moments", Napi::Number::New(env, optimizer->moments));
-      entry.Set("savesIterations", Napi::Boolean::New(env, optimizer->saves_iterations));
+      entry.Set("name", Napi::String::New(env, optimizer.name));
+      entry.Set("moments", Napi::Number::New(env, optimizer.moments));
+      entry.Set("savesIterations", Napi::Boolean::New(env, optimizer.saves_iterations));
       optimizers.Set(optimizers.Length(), entry);
     }
     Napi::Object all = Napi::Object::New(env);
-    all.Set("layers", to_js(env, texts(kLayers)));
+    all.Set("layers", to_js(env, registry.layers));
     all.Set("cells", cells);
     all.Set("optimizers", optimizers);
-    all.Set("objectives", to_js(env, texts(objective_names())));
-    all.Set("metrics", to_js(env, texts(metric_names())));
-    all.Set("activations", to_js(env, texts(kActivationNames)));
-    all.Set("constraints", to_js(env, texts(constraint_names())));
+    all.Set("objectives", to_js(env, registry.objectives));
+    all.Set("metrics", to_js(env, registry.metrics));
+    all.Set("activations", to_js(env, registry.activations));
+    all.Set("constraints", to_js(env, registry.constraints));
     return all;
   });
 }
 
 Napi::Value compile_spec(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    if (info.Length() < 1 || !info[0].IsObject()) fail(Code::kOption, "compile", "spec", "an object", "something else");
+    if (info.Length() < 1 || !info[0].IsObject())
+      fail(Code::kOption, "compile", "spec", "an object", "something else");
     return PlanObject::create(info.Env(), compile(to_config(info[0])));
   });
 }
 
 void set_thread_count(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    const double n = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+    const double n =
+        info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
     if (!(n >= 1 && n <= 4096) || n != static_cast<int>(n)) {
       const std::string got = info.Length() > 0 ? info[0].ToString().Utf8Value() : "nothing";
       fail(Code::kOption, "setThreads", "threads", "a whole number from 1", got);
@@ -103,7 +78,9 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
     Napi::Object object = Napi::Object::New(env);
     object.Set("version", Napi::String::New(env, HS_VERSION));
     object.Set("isa", Napi::String::New(env, kernels<float>().isa));
-    object.Set("isas", to_js(env, texts(available_isas())));
+    std::vector<std::string> isas;
+    for (const char* const* isa = available_isas(); *isa; isa++) isas.push_back(*isa);
+    object.Set("isas", to_js(env, isas));
     object.Set("threads", Napi::Number::New(env, threads()));
     object.Set("threading", Napi::String::New(env, threading()));
     return object;
@@ -112,7 +89,8 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
 
 void set_error_classes(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    if (info.Length() < 1 || !info[0].IsFunction()) fail(Code::kOption, "setErrorClasses", "make", "a function", "something else");
+    if (info.Length() < 1 || !info[0].IsFunction())
+      fail(Code::kOption, "setErrorClasses", "make", "a function", "something else");
     Environment::of(info.Env()).make_error = Napi::Persistent(info[0].As<Napi::Function>());
   });
 }

@@ -8,7 +8,9 @@ namespace {
 constexpr napi_type_tag kDataTag = {0x6869646465e57a7eULL, 0x7374617465646174ULL};
 
 int64_t bytes_of(const DataSet& data) {
-  const auto bytes = [](const Array& a) { return static_cast<int64_t>(a.f32.size() * sizeof(float) + a.f64.size() * sizeof(double)); };
+  const auto bytes = [](const Array& a) {
+    return static_cast<int64_t>(a.f32.size() * sizeof(float) + a.f64.size() * sizeof(double));
+  };
   int64_t n = bytes(data.y) + bytes(data.weights);
   for (const Array& x : data.x) n += bytes(x);
   return n;
@@ -17,8 +19,8 @@ int64_t bytes_of(const DataSet& data) {
 }  // namespace
 
 void DataObject::define(Napi::Env env, Environment& environment) {
-  environment.data_class =
-      Napi::Persistent(DefineClass(env, "NativeData", {InstanceAccessor<&DataObject::samples>("samples", napi_enumerable)}));
+  environment.data_class = Napi::Persistent(DefineClass(
+      env, "NativeData", {InstanceAccessor<&DataObject::samples>("samples", napi_enumerable)}));
 }
 
 Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> data) {
@@ -49,7 +51,8 @@ void DataObject::Finalize(Napi::Env env) {
 
 std::shared_ptr<const DataSet> DataObject::unwrap(const Napi::Value& value) {
   bool ours = false;
-  if (value.IsObject() && napi_check_object_type_tag(value.Env(), value, &kDataTag, &ours) == napi_ok && ours) {
+  if (value.IsObject() &&
+      napi_check_object_type_tag(value.Env(), value, &kDataTag, &ours) == napi_ok && ours) {
     return Napi::ObjectWrap<DataObject>::Unwrap(value.As<Napi::Object>())->data_;
   }
   fail(Code::kOption, "run", "data", "the result of plan.load()", "something else");

@@ -7,7 +7,8 @@ namespace hs {
 namespace {
 
 void check(napi_env env, napi_status status) {
-  if (status != napi_ok) throw Napi::Error::New(Napi::Env(env), "hiddenstate: a Node-API call failed.");
+  if (status != napi_ok)
+    throw Napi::Error::New(Napi::Env(env), "hiddenstate: a Node-API call failed.");
 }
 
 }  // namespace
@@ -15,9 +16,11 @@ void check(napi_env env, napi_status status) {
 std::shared_ptr<Mailbox> Mailbox::make(Napi::Env env) {
   std::shared_ptr<Mailbox> box(new Mailbox(env));
   const Napi::String name = Napi::String::New(env, "hiddenstate");
-  auto context = std::make_unique<std::shared_ptr<Mailbox>>(box);  // alive until the function is finalized
-  check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, &Mailbox::finalize, context.get(),
-                                             &Mailbox::deliver, &box->signal_));
+  auto context =
+      std::make_unique<std::shared_ptr<Mailbox>>(box);  // alive until the function is finalized
+  check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
+                                             &Mailbox::finalize, context.get(), &Mailbox::deliver,
+                                             &box->signal_));
   context.release();
   check(env, napi_unref_threadsafe_function(env, box->signal_));
   return box;
@@ -61,12 +64,14 @@ void Mailbox::deliver(napi_env raw, napi_value, void* context, void*) {
       if (self->letters_.empty()) return;
       letter = std::move(self->letters_.front());
       self->letters_.pop_front();
-      if (--self->expected_ == 0 && self->signal_) napi_unref_threadsafe_function(raw, self->signal_);
+      if (--self->expected_ == 0 && self->signal_)
+        napi_unref_threadsafe_function(raw, self->signal_);
     }
     const Napi::HandleScope scope(env);
     try {
       letter(env);
-    } catch (const Napi::Error& error) {  // no letter lets one out; if JS is terminating, there is nobody to tell
+    } catch (const Napi::Error&
+                 error) {  // no letter lets one out; if JS is terminating, there is nobody to tell
     } catch (...) {
     }
   }

@@ -18,7 +18,7 @@ class Mailbox {
   static std::shared_ptr<Mailbox> make(Napi::Env env);
   void post(Letter letter) noexcept;  // any thread; dropped when the environment is gone
   void expect();                      // JS thread: a letter will come, keep the process alive
-  void close();                       // JS thread: the environment ends; nothing is delivered any more
+  void close();  // JS thread: the environment ends; nothing is delivered any more
 
  private:
   explicit Mailbox(Napi::Env env) : env_(env) {}
@@ -27,7 +27,8 @@ class Mailbox {
 
   std::mutex mutex_;
   std::deque<Letter> letters_;
-  napi_threadsafe_function signal_ = nullptr;  // wakes the JS thread; unref'ed while nothing is expected
+  napi_threadsafe_function signal_ =
+      nullptr;  // wakes the JS thread; unref'ed while nothing is expected
   napi_env env_;
   int expected_ = 0;  // JS thread only
 };
@@ -37,7 +38,8 @@ struct Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Napi::FunctionReference plan_class, data_class, make_error;
-  void* constructing = nullptr;  // what the next constructor call wraps; JS cannot construct by itself
+  void* constructing =
+      nullptr;  // what the next constructor call wraps; JS cannot construct by itself
   std::shared_ptr<Mailbox> mailbox;
 };
 

@@ -10,13 +10,14 @@ constexpr size_t kLongestText = 1 << 20;
 class Converter {
  public:
   Config convert(const Napi::Value& value, int level) {
-    if (level > kMostLevels) fail(Code::kInternal, "spec", "nesting", "at most 32 levels", "more (a cycle?)");
-    if (++entries_ > kMostEntries) fail(Code::kInternal, "spec", "size", "at most a million entries", "more");
+    if (level > kMostLevels)
+      fail(Code::kInternal, "spec", "nesting", "at most 32 levels", "more (a cycle?)");
+    if (++entries_ > kMostEntries)
+      fail(Code::kInternal, "spec", "size", "at most a million entries", "more");
     Config config;
     switch (value.Type()) {
       case napi_undefined:
-      case napi_null:
-        return config;
+      case napi_null: return config;
       case napi_number:
         config.kind = Config::Kind::kNumber;
         config.number = value.As<Napi::Number>().DoubleValue();
@@ -31,19 +32,20 @@ class Converter {
         return config;
       case napi_object:
         if (value.IsArray()) return list(value.As<Napi::Array>(), level);
-        if (!value.IsTypedArray() && !value.IsArrayBuffer() && !value.IsDataView() && !value.IsPromise()) {
+        if (!value.IsTypedArray() && !value.IsArrayBuffer() && !value.IsDataView() &&
+            !value.IsPromise()) {
           return tree(value.As<Napi::Object>(), level);
         }
         [[fallthrough]];
-      default:
-        fail(Code::kInternal, "spec", "an entry", "plain data", "something else");
+      default: fail(Code::kInternal, "spec", "an entry", "plain data", "something else");
     }
   }
 
  private:
   static std::string text(const Napi::Value& value) {
     size_t length = 0;
-    if (napi_get_value_string_utf8(value.Env(), value, nullptr, 0, &length) != napi_ok || length > kLongestText) {
+    if (napi_get_value_string_utf8(value.Env(), value, nullptr, 0, &length) != napi_ok ||
+        length > kLongestText) {
       fail(Code::kInternal, "spec", "a text", "at most a million characters", "more");
     }
     return value.As<Napi::String>().Utf8Value();
@@ -53,7 +55,8 @@ class Converter {
     Config config;
     config.kind = Config::Kind::kList;
     const uint32_t n = array.Length();
-    if (n > kMostEntries) fail(Code::kInternal, "spec", "a list", "at most a million entries", std::to_string(n));
+    if (n > kMostEntries)
+      fail(Code::kInternal, "spec", "a list", "at most a million entries", std::to_string(n));
     for (uint32_t i = 0; i < n; i++) {
       const Napi::HandleScope scope(array.Env());
       config.list.push_back(convert(array.Get(i), level + 1));
@@ -70,7 +73,8 @@ class Converter {
       const Napi::HandleScope scope(object.Env());
       const Napi::Value key = keys.Get(i);
       const Napi::Value value = object.Get(key);
-      if (!value.IsUndefined()) config.tree.emplace(text(key.ToString()), convert(value, level + 1));
+      if (!value.IsUndefined())
+        config.tree.emplace(text(key.ToString()), convert(value, level + 1));
     }
     return config;
   }

@@ -23,8 +23,8 @@ const char* code_name(Code code) {
 
 namespace {
 
-Napi::Value make(Napi::Env env, const char* code, const std::string& message, const std::string& where,
-                 const std::string& expected, const std::string& actual) {
+Napi::Value make(Napi::Env env, const char* code, const std::string& message,
+                 const std::string& where, const std::string& expected, const std::string& actual) {
   Environment& environment = Environment::of(env);
   if (!environment.make_error.IsEmpty()) {
     const auto text = [&](const std::string& s) { return Napi::String::New(env, s); };
@@ -45,15 +45,19 @@ Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown) {
   } catch (const Napi::Error& error) {
     return error.Value();
   } catch (const Error& error) {
-    return make(env, code_name(error.code), error.message, error.where, error.expected, error.actual);
+    return make(env, code_name(error.code), error.message, error.where, error.expected,
+                error.actual);
   } catch (const std::bad_alloc&) {
-    return make(env, "ERR_OUT_OF_MEMORY",
-                "native memory: there is not enough of it. A smaller batch or a smaller model needs less.", "native memory",
-                "enough memory", "an allocation that failed");
+    return make(
+        env, "ERR_OUT_OF_MEMORY",
+        "native memory: there is not enough of it. A smaller batch or a smaller model needs less.",
+        "native memory", "enough memory", "an allocation that failed");
   } catch (const std::exception& error) {
-    return make(env, "ERR_INTERNAL", std::string("native code: ") + error.what(), "native code", "", "");
+    return make(env, "ERR_INTERNAL", std::string("native code: ") + error.what(), "native code", "",
+                "");
   } catch (...) {
-    return make(env, "ERR_INTERNAL", "native code: something unknown was thrown.", "native code", "", "");
+    return make(env, "ERR_INTERNAL", "native code: something unknown was thrown.", "native code",
+                "", "");
   }
 }
 

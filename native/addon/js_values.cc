@@ -10,15 +10,19 @@ namespace hs {
 namespace {
 
 Dims to_dims(const Napi::Value& value, const std::string& where) {
-  if (!value.IsArray()) fail(Code::kOption, where, "shape", "an array of numbers", "something else");
+  if (!value.IsArray())
+    fail(Code::kOption, where, "shape", "an array of numbers", "something else");
   const Napi::Array array = value.As<Napi::Array>();
-  if (array.Length() > 32) fail(Code::kShape, where, "shape", "of at most 32 axes", std::to_string(array.Length()) + " axes");
+  if (array.Length() > 32)
+    fail(Code::kShape, where, "shape", "of at most 32 axes",
+         std::to_string(array.Length()) + " axes");
   Dims dims;
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::Value entry = array.Get(i);
     const double d = entry.IsNumber() ? entry.As<Napi::Number>().DoubleValue() : -1;
     if (!(d >= 0 && d <= 9007199254740992.0) || d != std::floor(d)) {
-      fail(Code::kShape, where, "an extent of shape", "a whole number from 0", entry.ToString().Utf8Value());
+      fail(Code::kShape, where, "an extent of shape", "a whole number from 0",
+           entry.ToString().Utf8Value());
     }
     dims.push_back(static_cast<int64_t>(d));
   }
@@ -45,7 +49,8 @@ Napi::Value floats(Napi::Env env, const std::vector<real>& data) {
 
 Napi::Array numbers(Napi::Env env, const std::vector<double>& values) {
   const Napi::Array array = Napi::Array::New(env, values.size());
-  for (size_t i = 0; i < values.size(); i++) array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, values[i]));
+  for (size_t i = 0; i < values.size(); i++)
+    array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, values[i]));
   return array;
 }
 
@@ -63,24 +68,30 @@ int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
 }  // namespace
 
 Array to_array(const Napi::Value& value, bool float64, const std::string& where) {
-  if (!value.IsObject()) fail(Code::kOption, where, "an array", "{ data, shape }", "something else");
+  if (!value.IsObject())
+    fail(Code::kOption, where, "an array", "{ data, shape }", "something else");
   const Napi::Object object = value.As<Napi::Object>();
   Array array;
   array.dims = to_dims(object.Get("shape"), where);
   const Napi::Value source = object.Get("data");
   if (!source.IsTypedArray()) {
-    fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array", "something else");
+    fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array",
+         "something else");
   }
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(value.Env(), source, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+  if (napi_get_typedarray_info(value.Env(), source, &type, &length, &data, nullptr, nullptr) !=
+      napi_ok) {
     fail(Code::kOption, where, "data", "a readable typed array", "one that is not");
   }
   const int64_t wanted = checked_count(array.dims, where);
-  if (static_cast<int64_t>(length) != wanted || (wanted > 0 && !data)) {  // a detached array has length 0
-    fail(Code::kShape, where, "data", std::to_string(wanted) + " numbers, as shape " + to_string(array.dims) + " says",
-         std::to_string(length) + " numbers", length == 0 && wanted > 0 ? "Was its buffer transferred?" : "");
+  if (static_cast<int64_t>(length) != wanted ||
+      (wanted > 0 && !data)) {  // a detached array has length 0
+    fail(Code::kShape, where, "data",
+         std::to_string(wanted) + " numbers, as shape " + to_string(array.dims) + " says",
+         std::to_string(length) + " numbers",
+         length == 0 && wanted > 0 ? "Was its buffer transferred?" : "");
   }
   switch (type) {
     case napi_float32_array: convert<float>(array, data, length, float64); break;
@@ -88,7 +99,8 @@ Array to_array(const Napi::Value& value, bool float64, const std::string& where)
     case napi_int32_array: convert<int32_t>(array, data, length, float64); break;
     case napi_uint8_array: convert<uint8_t>(array, data, length, float64); break;
     default:
-      fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array", "another typed array");
+      fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array",
+           "another typed array");
   }
   return array;
 }
@@ -104,7 +116,9 @@ Napi::Object to_js(Napi::Env env, const Array& array) {
 
 Napi::Object to_js(Napi::Env env, const RunResult& result) {
   Napi::Object object = Napi::Object::New(env);
-  const auto number = [&](const char* key, int64_t n) { object.Set(key, Napi::Number::New(env, static_cast<double>(n))); };
+  const auto number = [&](const char* key, int64_t n) {
+    object.Set(key, Napi::Number::New(env, static_cast<double>(n)));
+  };
   number("batches", result.batches);
   number("samples", result.samples);
   object.Set("sums", numbers(env, result.sums));
@@ -122,7 +136,8 @@ RunRequest to_request(const Napi::Object& object) {
   const std::string name = mode.IsString() ? mode.As<Napi::String>().Utf8Value() : "";
   const char* const modes[] = {"train", "test", "predict", "gradient"};  // in the order of Mode
   const auto at = std::find(std::begin(modes), std::end(modes), name);
-  if (at == std::end(modes)) fail(Code::kOption, "run", "mode", "train, test, predict or gradient", "'" + name + "'");
+  if (at == std::end(modes))
+    fail(Code::kOption, "run", "mode", "train, test, predict or gradient", "'" + name + "'");
   request.mode = static_cast<Mode>(at - std::begin(modes));
 
   const Napi::Value order = object.Get("order");
@@ -131,7 +146,8 @@ RunRequest to_request(const Napi::Object& object) {
     size_t length = 0;
     void* data = nullptr;
     if (!order.IsTypedArray() ||
-        napi_get_typedarray_info(object.Env(), order, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+        napi_get_typedarray_info(object.Env(), order, &type, &length, &data, nullptr, nullptr) !=
+            napi_ok ||
         type != napi_int32_array || length == 0) {
       fail(Code::kOption, "run", "order", "an Int32Array that is not empty", "something else");
     }
@@ -148,7 +164,8 @@ RunRequest to_request(const Napi::Object& object) {
 
 Napi::Array to_js(Napi::Env env, const std::vector<std::string>& texts) {
   const Napi::Array array = Napi::Array::New(env, texts.size());
-  for (size_t i = 0; i < texts.size(); i++) array.Set(static_cast<uint32_t>(i), Napi::String::New(env, texts[i]));
+  for (size_t i = 0; i < texts.size(); i++)
+    array.Set(static_cast<uint32_t>(i), Napi::String::New(env, texts[i]));
   return array;
 }
 

@@ -14,7 +14,8 @@ namespace {
 void report_memory(Napi::Env env, PlanState& state) {
   if (state.finalized || state.pending > 0) return;
   const int64_t bytes = state.plan ? state.plan->bytes() : 0;
-  if (bytes != state.reported) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - state.reported);
+  if (bytes != state.reported)
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - state.reported);
   state.reported = bytes;
 }
 
@@ -33,7 +34,8 @@ class PromisedRun final : public RunJob, public std::enable_shared_from_this<Pro
 
   void finished(std::exception_ptr error) noexcept override {
     try {
-      mailbox_->post([self = shared_from_this(), error](Napi::Env env) { self->settle(env, error); });
+      mailbox_->post(
+          [self = shared_from_this(), error](Napi::Env env) { self->settle(env, error); });
     } catch (...) {  // no memory for the letter: the promise stays pending
     }
   }
@@ -42,8 +44,10 @@ class PromisedRun final : public RunJob, public std::enable_shared_from_this<Pro
   void settle(Napi::Env env, std::exception_ptr error) {
     state_->pending--;
     auto& jobs = state_->jobs;
-    jobs.erase(std::remove_if(jobs.begin(), jobs.end(), [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
-               jobs.end());
+    jobs.erase(
+        std::remove_if(jobs.begin(), jobs.end(),
+                       [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
+        jobs.end());
     report_memory(env, *state_);
     Napi::Value value;
     try {
@@ -63,12 +67,14 @@ class PromisedRun final : public RunJob, public std::enable_shared_from_this<Pro
 };
 
 Napi::Object argument(const Napi::CallbackInfo& info, size_t i, const char* where) {
-  if (i >= info.Length() || !info[i].IsObject()) fail(Code::kOption, where, "its argument", "an object", "something else");
+  if (i >= info.Length() || !info[i].IsObject())
+    fail(Code::kOption, where, "its argument", "an object", "something else");
   return info[i].As<Napi::Object>();
 }
 
 std::string text_argument(const Napi::CallbackInfo& info, size_t i, const char* where) {
-  if (i >= info.Length() || !info[i].IsString()) fail(Code::kOption, where, "name", "text", "something else");
+  if (i >= info.Length() || !info[i].IsString())
+    fail(Code::kOption, where, "name", "text", "something else");
   return info[i].As<Napi::String>().Utf8Value();
 }
 
@@ -88,8 +94,9 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
       {InstanceMethod<&PlanObject::load>("load"), InstanceMethod<&PlanObject::run>("run"),
        InstanceMethod<&PlanObject::run_sync>("runSync"), InstanceMethod<&PlanObject::read>("read"),
        InstanceMethod<&PlanObject::write>("write"), InstanceMethod<&PlanObject::set>("set"),
-       InstanceMethod<&PlanObject::reset_states>("resetStates"), InstanceMethod<&PlanObject::names>("names"),
-       InstanceMethod<&PlanObject::cancel>("cancel"), InstanceMethod<&PlanObject::dispose>("dispose")}));
+       InstanceMethod<&PlanObject::reset_states>("resetStates"),
+       InstanceMethod<&PlanObject::names>("names"), InstanceMethod<&PlanObject::cancel>("cancel"),
+       InstanceMethod<&PlanObject::dispose>("dispose")}));
 }
 
 Napi::Object PlanObject::create(Napi::Env env, std::unique_ptr<Plan> plan) {
@@ -118,13 +125,16 @@ void PlanObject::Finalize(Napi::Env env) {
 }
 
 Plan& PlanObject::alive() const {
-  if (!state_->plan) throw Error(Code::kDisposed, "plan", "it has been disposed and can do nothing more.");
+  if (!state_->plan)
+    throw Error(Code::kDisposed, "plan", "it has been disposed and can do nothing more.");
   return *state_->plan;
 }
 
 Plan& PlanObject::idle(const char* what) const {
   Plan& plan = alive();
-  if (state_->pending > 0) fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs", "Await it first.");
+  if (state_->pending > 0)
+    fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs",
+         "Await it first.");
   return plan;
 }
 
@@ -134,9 +144,11 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
     const Napi::Object arrays = argument(info, 0, "load");
     auto data = std::make_shared<DataSet>();
     const Napi::Value xs = arrays.Get("x");
-    if (!xs.IsArray() || xs.As<Napi::Array>().Length() == 0) fail(Code::kOption, "load", "x", "a list of arrays", "something else");
+    if (!xs.IsArray() || xs.As<Napi::Array>().Length() == 0)
+      fail(Code::kOption, "load", "x", "a list of arrays", "something else");
     for (uint32_t i = 0; i < xs.As<Napi::Array>().Length(); i++) {
-      data->x.push_back(to_array(xs.As<Napi::Array>().Get(i), plan.float64(), "x[" + std::to_string(i) + "]"));
+      data->x.push_back(
+          to_array(xs.As<Napi::Array>().Get(i), plan.float64(), "x[" + std::to_string(i) + "]"));
     }
     const auto optional = [&](const char* key, Array& to) {
       const Napi::Value value = arrays.Get(key);
@@ -220,7 +232,8 @@ void PlanObject::reset_states(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value PlanObject::names(const Napi::CallbackInfo& info) {
-  return guard(info.Env(), [&]() -> Napi::Value { return to_js(info.Env(), idle("names").names()); });
+  return guard(info.Env(),
+               [&]() -> Napi::Value { return to_js(info.Env(), idle("names").names()); });
 }
 
 void PlanObject::cancel(const Napi::CallbackInfo& info) {

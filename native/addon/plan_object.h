@@ -30,9 +30,9 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
 struct PlanState {
   std::shared_ptr<Plan> plan;  // null: disposed
   std::vector<std::weak_ptr<Job>> jobs;
-  int pending = 0;        // runs under way or queued
-  int64_t reported = 0;   // bytes that V8 has been told of
-  bool finalized = false; // the JS object is gone
+  int pending = 0;         // runs under way or queued
+  int64_t reported = 0;    // bytes that V8 has been told of
+  bool finalized = false;  // the JS object is gone
 };
 
 // NativePlan of lib/native.ts.
@@ -56,8 +56,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void cancel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
-  Plan& alive() const;                    // Throws Error(kDisposed).
-  Plan& idle(const char* what) const;     // Throws Error(kDisposed, kBusy).
+  Plan& alive() const;                 // Throws Error(kDisposed).
+  Plan& idle(const char* what) const;  // Throws Error(kDisposed, kBusy).
 
   std::shared_ptr<PlanState> state_;
 };

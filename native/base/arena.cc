@@ -12,7 +12,8 @@ int64_t checked_count(const Dims& dims, const std::string& where) {
   for (int64_t d : dims) {
     if (d < 0) fail(Code::kInternal, where, "extents", "known", to_string(dims));
     if (d > 0 && n > kMost / d) {
-      throw Error(Code::kOutOfMemory, where, "a tensor of shape " + to_string(dims) + " does not fit into memory.");
+      throw Error(Code::kOutOfMemory, where,
+                  "a tensor of shape " + to_string(dims) + " does not fit into memory.");
     }
     n *= d;
   }
@@ -43,8 +44,9 @@ void Layout::clear() {
 }
 
 bool Layout::same_sizes(const Layout& other) const {
-  return std::equal(places_.begin(), places_.end(), other.places_.begin(), other.places_.end(),
-                    [](const Place& a, const Place& b) { return a.name == b.name && a.dims == b.dims; });
+  return std::equal(
+      places_.begin(), places_.end(), other.places_.begin(), other.places_.end(),
+      [](const Place& a, const Place& b) { return a.name == b.name && a.dims == b.dims; });
 }
 
 int64_t Overlay::add(int64_t size, int from, int to) {

@@ -79,7 +79,8 @@ class Block {
     data_ = grown;
     size_ = n;
 #ifndef NDEBUG
-    for (int64_t i = 0; i < n; i++) data_[i] = std::numeric_limits<real>::quiet_NaN();  // nobody may count on zeros
+    for (int64_t i = 0; i < n; i++)
+      data_[i] = std::numeric_limits<real>::quiet_NaN();  // nobody may count on zeros
 #endif
   }
   void zero() {
@@ -94,7 +95,8 @@ class Block {
  private:
   static real* allocate(int64_t n) {
     if (n > (int64_t{1} << 46)) throw std::bad_alloc();
-    return static_cast<real*>(::operator new(static_cast<size_t>(n) * sizeof(real), std::align_val_t(kAlignment)));
+    return static_cast<real*>(
+        ::operator new(static_cast<size_t>(n) * sizeof(real), std::align_val_t(kAlignment)));
   }
   real* data_ = nullptr;
   int64_t size_ = 0;

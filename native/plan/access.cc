@@ -13,14 +13,17 @@ namespace {
 const char kGrad[] = ":grad", kCarry[] = ":carry";
 
 bool cut(std::string& name, const std::string& suffix) {
-  if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) return false;
+  if (name.size() <= suffix.size() ||
+      name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+    return false;
   name.resize(name.size() - suffix.size());
   return true;
 }
 
 // "lstm_1/W:1" -> "lstm_1/W" and 1; -1: no number
 int cut_index(std::string& name) {
-  if (name.size() < 3 || name[name.size() - 2] != ':' || name.back() < '0' || name.back() > '9') return -1;
+  if (name.size() < 3 || name[name.size() - 2] != ':' || name.back() < '0' || name.back() > '9')
+    return -1;
   const int index = name.back() - '0';
   name.resize(name.size() - 2);
   return index;
@@ -52,12 +55,14 @@ bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) const {
   }
   if (cut(stem, kGrad)) {
     p = params_.find(stem);
-    return p >= 0 && params_[p].trainable && params_.has_grad(params_[p]) && is(params_.grad(params_[p]), params_[p].dims);
+    return p >= 0 && params_[p].trainable && params_.has_grad(params_[p]) &&
+           is(params_.grad(params_[p]), params_[p].dims);
   }
   const int index = cut_index(stem);
   if (index < 0 || index >= update_.moments()) return false;
   p = params_.find(stem);
-  return p >= 0 && params_[p].trainable && update_.has_moments() && is(update_.moment(params_[p], index), params_[p].dims);
+  return p >= 0 && params_[p].trainable && update_.has_moments() &&
+         is(update_.moment(params_[p], index), params_[p].dims);
 }
 
 // Of "lstm_1/W:0" before the first step: moments are zero then, and have no memory yet.
@@ -66,7 +71,9 @@ const Param* PlanOf<real>::moment_to_come(const std::string& name) const {
   std::string stem = name;
   const int index = cut_index(stem);
   const int p = params_.find(stem);
-  if (index < 0 || index >= update_.moments() || p < 0 || !params_[p].trainable || update_.has_moments()) return nullptr;
+  if (index < 0 || index >= update_.moments() || p < 0 || !params_[p].trainable ||
+      update_.has_moments())
+    return nullptr;
   return &params_[p];
 }
 
@@ -88,7 +95,8 @@ Array PlanOf<real>::read(const std::string& name) const {
   }
   Cell cell;
   if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
-  if (const Param* p = moment_to_come(name)) return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
+  if (const Param* p = moment_to_come(name))
+    return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
   if (!graph_.bound()) unknown(name);
   const auto batch_major = [](const real* data, const Extent& extent) {
     Array array;
@@ -107,7 +115,8 @@ Array PlanOf<real>::read(const std::string& name) const {
     array.dims.pop_back();
     return array;
   }
-  if (const Place* place = graph_.saved_place(name)) return copy<real>(graph_.saved_at(*place), place->dims);
+  if (const Place* place = graph_.saved_place(name))
+    return copy<real>(graph_.saved_at(*place), place->dims);
   unknown(name);
 }
 
@@ -115,8 +124,10 @@ template <typename real>
 void PlanOf<real>::write(const std::string& name, const Array& array) {
   const auto check_shape = [&](const Dims& dims) {
     if (array.dims == dims && (array.f32.size() + array.f64.size()) == size_t(count(dims))) return;
-    const bool turned = array.dims.size() == 2 && dims.size() == 2 && array.dims[0] == dims[1] && array.dims[1] == dims[0];
-    fail(Code::kShape, name, "shape", to_string(dims), to_string(array.dims), turned ? "Transposed?" : "");
+    const bool turned = array.dims.size() == 2 && dims.size() == 2 && array.dims[0] == dims[1] &&
+                        array.dims[1] == dims[0];
+    fail(Code::kShape, name, "shape", to_string(dims), to_string(array.dims),
+         turned ? "Transposed?" : "");
   };
   if (double* number = find_number(name)) {
     check_shape(array.dims.empty() ? Dims{} : Dims{1});
@@ -129,7 +140,8 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
   if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
   check_shape(cell.dims);
   if (array.f32.empty()) {
-    std::transform(array.f64.begin(), array.f64.end(), cell.data, [](double v) { return static_cast<real>(v); });
+    std::transform(array.f64.begin(), array.f64.end(), cell.data,
+                   [](double v) { return static_cast<real>(v); });
   } else {
     std::copy(array.f32.begin(), array.f32.end(), cell.data);
   }
@@ -140,11 +152,13 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
 template <typename real>
 void PlanOf<real>::set(const std::string& key, double value) {
   if (key == "seed" || key == "step") {
-    if (!(value >= 0 && value <= 9007199254740992.0)) fail(Code::kOption, "plan", key, "a whole number from 0", std::to_string(value));
+    if (!(value >= 0 && value <= 9007199254740992.0))
+      fail(Code::kOption, "plan", key, "a whole number from 0", std::to_string(value));
     (key == "seed" ? seed_ : step_) = value;
     return;
   }
-  if (!std::isfinite(value)) fail(Code::kOption, "optimizer", key, "a finite number", std::to_string(value));
+  if (!std::isfinite(value))
+    fail(Code::kOption, "optimizer", key, "a finite number", std::to_string(value));
   if (!update_.set(key, value)) {
     throw Error(Code::kUnknownName, "plan", "there is no setting named '" + key + "'.");
   }
@@ -169,12 +183,12 @@ std::vector<std::string> PlanOf<real>::names() const {
   return names;
 }
 
-#define HS_INSTANTIATE(real)                                             \
-  template Array PlanOf<real>::read(const std::string&) const;           \
-  template void PlanOf<real>::write(const std::string&, const Array&);   \
-  template void PlanOf<real>::set(const std::string&, double);           \
-  template std::vector<std::string> PlanOf<real>::names() const;         \
-  template bool PlanOf<real>::find_tensor(const std::string&, Cell&) const; \
+#define HS_INSTANTIATE(real)                                                    \
+  template Array PlanOf<real>::read(const std::string&) const;                  \
+  template void PlanOf<real>::write(const std::string&, const Array&);          \
+  template void PlanOf<real>::set(const std::string&, double);                  \
+  template std::vector<std::string> PlanOf<real>::names() const;                \
+  template bool PlanOf<real>::find_tensor(const std::string&, Cell&) const;     \
   template const Param* PlanOf<real>::moment_to_come(const std::string&) const; \
   template double* PlanOf<real>::find_number(const std::string&);
 HS_INSTANTIATE(float)

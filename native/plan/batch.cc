@@ -24,7 +24,8 @@ void gather(real* x_tb, const real* x_bt, const Extent& to, const int32_t* order
   const int64_t sample = count(to.dims), T = to.steps(), B = to.rows;
   const int64_t step = T > 0 ? sample / T : 0;
   each_sample(to, [&](int64_t b) {
-    const real* from = x_bt + (order ? static_cast<int64_t>(order[b]) : first + b) * sample;  // [T, ...]
+    const real* from =
+        x_bt + (order ? static_cast<int64_t>(order[b]) : first + b) * sample;  // [T, ...]
     for (int64_t t = 0; t < T; t++) std::copy_n(from + t * step, step, x_tb + (t * B + b) * step);
   });
 }
@@ -34,11 +35,12 @@ void scatter(real* y_bt, const real* y_tb, const Extent& from) {
   const int64_t sample = count(from.dims), T = from.steps(), B = from.rows;
   const int64_t step = T > 0 ? sample / T : 0;
   each_sample(from, [&](int64_t b) {
-    for (int64_t t = 0; t < T; t++) std::copy_n(y_tb + (t * B + b) * step, step, y_bt + b * sample + t * step);
+    for (int64_t t = 0; t < T; t++)
+      std::copy_n(y_tb + (t * B + b) * step, step, y_bt + b * sample + t * step);
   });
 }
 
-#define HS_INSTANTIATE(real)                                                                  \
+#define HS_INSTANTIATE(real)                                                              \
   template void gather<real>(real*, const real*, const Extent&, const int32_t*, int64_t); \
   template void scatter<real>(real*, const real*, const Extent&);
 HS_INSTANTIATE(float)

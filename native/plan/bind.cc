@@ -27,7 +27,8 @@ class Graph<real>::Binder final : public Declaration {
     for (size_t i = 0; i < asked_.size(); i++) {
       if (asked_[i]) continue;
       const Param& p = (*graph_.params_)[op_->params[i]];
-      fail(Code::kInternal, p.path, "a declared parameter", "one that " + op_->layer->where() + " uses", "one it does not know");
+      fail(Code::kInternal, p.path, "a declared parameter",
+           "one that " + op_->layer->where() + " uses", "one it does not know");
     }
   }
 
@@ -35,16 +36,24 @@ class Graph<real>::Binder final : public Declaration {
     for (size_t i = 0; i < op_->params.size(); i++) {
       const Param& p = (*graph_.params_)[op_->params[i]];
       if (p.name != name) continue;
-      if (p.dims != dims) fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
+      if (p.dims != dims)
+        fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
       asked_[i] = 1;
       return {Arena::kParams, p.offset, p.size};
     }
-    fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared", "nothing");
+    fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared",
+         "nothing");
   }
 
-  Tensor saved(const char* name, const Dims& dims) override { return place(graph_.saved_, Arena::kSaved, name, dims); }
-  Tensor carry(const char* name, const Dims& dims) override { return place(carry_, Arena::kCarry, name, dims); }
-  Tensor packed(const char* name, const Dims& dims) override { return place(packed_, Arena::kPacked, name, dims); }
+  Tensor saved(const char* name, const Dims& dims) override {
+    return place(graph_.saved_, Arena::kSaved, name, dims);
+  }
+  Tensor carry(const char* name, const Dims& dims) override {
+    return place(carry_, Arena::kCarry, name, dims);
+  }
+  Tensor packed(const char* name, const Dims& dims) override {
+    return place(packed_, Arena::kPacked, name, dims);
+  }
 
   Tensor scratch(const char* name, const Dims& dims) override {
     Tensor t{Arena::kScratch, scratch_, checked_count(dims, op_->layer->name + "/" + name)};
@@ -56,7 +65,8 @@ class Graph<real>::Binder final : public Declaration {
   void output_is(Tensor tensor, int64_t offset) override {
     const int64_t n = graph_.values_[size_t(op_->output)].extent.size();
     if (tensor.arena != Arena::kSaved || offset < 0 || offset + n > tensor.size) {
-      fail(Code::kInternal, op_->layer->where(), "its output", "inside a saved tensor", "a part of none");
+      fail(Code::kInternal, op_->layer->where(), "its output", "inside a saved tensor",
+           "a part of none");
     }
     graph_.saved_offset_[size_t(op_->output)] = tensor.offset + offset;
   }
@@ -64,7 +74,8 @@ class Graph<real>::Binder final : public Declaration {
   void output_is_input() override {
     const int64_t n = graph_.values_[size_t(op_->output)].extent.size();
     const Extent& x = graph_.values_[size_t(op_->inputs[0])].extent;
-    if (x.size() != n) fail(Code::kInternal, op_->layer->where(), "its output", "as large as its input", x.text());
+    if (x.size() != n)
+      fail(Code::kInternal, op_->layer->where(), "its output", "as large as its input", x.text());
     graph_.is_input_[size_t(op_->output)] = 1;
   }
 
@@ -86,7 +97,9 @@ class Graph<real>::Binder final : public Declaration {
 
 template <typename real>
 void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
-  const auto same = [](const Extent& a, const Extent& b) { return a.rows == b.rows && a.dims == b.dims; };
+  const auto same = [](const Extent& a, const Extent& b) {
+    return a.rows == b.rows && a.dims == b.dims;
+  };
   if (bound_ && backward_ == backward && threads_ == threads() &&
       std::equal(inputs.begin(), inputs.end(), bound_inputs_.begin(), bound_inputs_.end(), same)) {
     return;
@@ -126,7 +139,8 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
   is_input_.assign(values_.size(), 0);
   mask_offset_.assign(masks_.size(), -1);
   for (int i = 0; i < inputs_; i++) {
-    slot_offset_[size_t(i)] = slots_.add(values_[size_t(i)].name, {values_[size_t(i)].extent.size()});
+    slot_offset_[size_t(i)] =
+        slots_.add(values_[size_t(i)].name, {values_[size_t(i)].extent.size()});
   }
   Binder binder(*this, backward, carry, packed);
   for (Op<real>& op : ops_) {
@@ -137,7 +151,8 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
       const MaskValue<real>& mask = masks_[size_t(op.mask)];
       const Extent& x = pass.x_extent[0];
       if (mask.steps != x.steps() || mask.rows != x.rows) {
-        fail(Code::kInternal, op.layer->where(), "its mask", to_string({x.rows, x.steps()}), to_string({mask.rows, mask.steps}));
+        fail(Code::kInternal, op.layer->where(), "its mask", to_string({x.rows, x.steps()}),
+             to_string({mask.rows, mask.steps}));
       }
     }
     Value<real>& out = values_[size_t(op.output)];
@@ -181,7 +196,8 @@ void Graph<real>::place_gradients() {
       if (grad_offset_[size_t(v)] < 0) {
         born(v, last - i);
       } else {  // another consumer has written it: make this one beside it and add
-        extra_offset_[size_t(i)][j] = gradients_.add(values_[size_t(v)].extent.size(), last - i, last - i);
+        extra_offset_[size_t(i)][j] =
+            gradients_.add(values_[size_t(v)].extent.size(), last - i, last - i);
       }
     }
   }
@@ -195,8 +211,10 @@ void Graph<real>::keep_carry(const Layout& carry) {
     const Place* kept = carry_.places().empty() ? nullptr : &carry_.places().front();
     const std::string where = kept ? kept->name.substr(0, kept->name.find('/')) : "states";
     const int64_t had = kept && !kept->dims.empty() ? kept->dims[0] : 0;
-    fail(Code::kShape, where, "a batch of a stateful model", std::to_string(had) + " samples, as the states it keeps",
-         std::to_string(values_[0].extent.rows) + " samples", "Call resetStates() before changing the batch size.");
+    fail(Code::kShape, where, "a batch of a stateful model",
+         std::to_string(had) + " samples, as the states it keeps",
+         std::to_string(values_[0].extent.rows) + " samples",
+         "Call resetStates() before changing the batch size.");
   }
   carry_block_.reserve(carry.total());
   carry_block_.zero();
@@ -222,7 +240,8 @@ void Graph<real>::point() {
     Pass<real>& pass = op.pass;
     real* const arenas[] = {params_->values(),     params_->grads(),    saved_block_.data(),
                             scratch_block_.data(), carry_block_.data(), packed_block_.data()};
-    static_assert(sizeof(arenas) == sizeof(pass.arenas), "one pointer for each kind of memory, in the order of Arena");
+    static_assert(sizeof(arenas) == sizeof(pass.arenas),
+                  "one pointer for each kind of memory, in the order of Arena");
     std::copy(std::begin(arenas), std::end(arenas), pass.arenas);
     pass.k = k_;
     pass.y = values_[size_t(op.output)].data;
@@ -243,8 +262,7 @@ void Graph<real>::point() {
   }
 }
 
-#define HS_INSTANTIATE(real)                                            \
-  template void Graph<real>::bind(const std::vector<Extent>&, bool);
+#define HS_INSTANTIATE(real) template void Graph<real>::bind(const std::vector<Extent>&, bool);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

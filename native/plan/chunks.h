@@ -7,7 +7,8 @@
 
 namespace hs {
 
-constexpr int64_t kChunk = 1 << 14;  // elements: 64 KiB of float, half an L1+L2 working set of p, g and moments
+constexpr int64_t kChunk =
+    1 << 14;  // elements: 64 KiB of float, half an L1+L2 working set of p, g and moments
 
 inline int64_t chunks_of(int64_t n) { return (n + kChunk - 1) / kChunk; }
 
@@ -32,7 +33,9 @@ template <typename Fn>
 double sum_chunks(int64_t n, const Fn& fn) {
   if (n <= kChunk) return n > 0 ? fn(int64_t{0}, n) : 0.0;
   std::vector<double> parts(static_cast<size_t>(chunks_of(n)));
-  each_chunk(n, [&](int64_t begin, int64_t end) { parts[static_cast<size_t>(begin / kChunk)] = fn(begin, end); });
+  each_chunk(n, [&](int64_t begin, int64_t end) {
+    parts[static_cast<size_t>(begin / kChunk)] = fn(begin, end);
+  });
   double sum = 0;
   for (double part : parts) sum += part;
   return sum;

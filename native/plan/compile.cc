@@ -18,7 +18,8 @@ std::unique_ptr<Plan> compile(const Config& spec) {
   const std::string& floatx = spec.str("floatx");
   if (floatx == "float32") return std::make_unique<PlanOf<float>>(spec);
   if (floatx == "float64") return std::make_unique<PlanOf<double>>(spec);
-  throw Error(Code::kUnknownName, "spec", "floatx must be float32 or float64, got '" + floatx + "'.");
+  throw Error(Code::kUnknownName, "spec",
+              "floatx must be float32 or float64, got '" + floatx + "'.");
 }
 
 }  // namespace hs

@@ -19,7 +19,8 @@ std::string owner(const Config& config) {
 const Config& typed(const Config& config, const std::string& key, Config::Kind kind) {
   const Config& value = config.at(key);
   if (value.kind != kind) {
-    fail(Code::kInternal, owner(config), "'" + key + "'", kKinds[static_cast<int>(kind)], kKinds[static_cast<int>(value.kind)]);
+    fail(Code::kInternal, owner(config), "'" + key + "'", kKinds[static_cast<int>(kind)],
+         kKinds[static_cast<int>(value.kind)]);
   }
   return value;
 }
@@ -46,13 +47,19 @@ const Config& Config::at(const std::string& key) const {
 
 double Config::num(const std::string& key) const { return typed(*this, key, Kind::kNumber).number; }
 
-double Config::num(const std::string& key, double otherwise) const { return has(key) ? num(key) : otherwise; }
+double Config::num(const std::string& key, double otherwise) const {
+  return has(key) ? num(key) : otherwise;
+}
 
 int64_t Config::integer(const std::string& key) const { return whole(num(key), owner(*this), key); }
 
-int64_t Config::integer(const std::string& key, int64_t otherwise) const { return has(key) ? integer(key) : otherwise; }
+int64_t Config::integer(const std::string& key, int64_t otherwise) const {
+  return has(key) ? integer(key) : otherwise;
+}
 
-const std::string& Config::str(const std::string& key) const { return typed(*this, key, Kind::kText).text; }
+const std::string& Config::str(const std::string& key) const {
+  return typed(*this, key, Kind::kText).text;
+}
 
 std::string Config::str(const std::string& key, const std::string& otherwise) const {
   return has(key) ? str(key) : otherwise;
@@ -70,7 +77,8 @@ Dims Config::dims(const std::string& key) const {
     } else if (entry.kind == Kind::kNumber) {
       dims.push_back(whole(entry.number, owner(*this), key));
     } else {
-      fail(Code::kInternal, owner(*this), "'" + key + "'", "a list of numbers", kKinds[static_cast<int>(entry.kind)]);
+      fail(Code::kInternal, owner(*this), "'" + key + "'", "a list of numbers",
+           kKinds[static_cast<int>(entry.kind)]);
     }
   }
   return dims;
@@ -80,7 +88,8 @@ std::vector<std::string> Config::strings(const std::string& key) const {
   std::vector<std::string> strings;
   for (const Config& entry : typed(*this, key, Kind::kList).list) {
     if (entry.kind != Kind::kText) {
-      fail(Code::kInternal, owner(*this), "'" + key + "'", "a list of texts", kKinds[static_cast<int>(entry.kind)]);
+      fail(Code::kInternal, owner(*this), "'" + key + "'", "a list of texts",
+           kKinds[static_cast<int>(entry.kind)]);
     }
     strings.push_back(entry.text);
   }

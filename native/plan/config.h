@@ -17,8 +17,8 @@ struct Config {
   std::vector<Config> list;
   std::map<std::string, Config> tree;
 
-  bool has(const std::string& key) const;                 // present and not null
-  const Config& at(const std::string& key) const;         // ERR_INTERNAL when missing
+  bool has(const std::string& key) const;          // present and not null
+  const Config& at(const std::string& key) const;  // ERR_INTERNAL when missing
   double num(const std::string& key) const;
   double num(const std::string& key, double otherwise) const;
   int64_t integer(const std::string& key) const;
@@ -26,7 +26,7 @@ struct Config {
   const std::string& str(const std::string& key) const;
   std::string str(const std::string& key, const std::string& otherwise) const;
   bool on(const std::string& key, bool otherwise = false) const;
-  Dims dims(const std::string& key) const;                // null entries become -1
+  Dims dims(const std::string& key) const;  // null entries become -1
   std::vector<std::string> strings(const std::string& key) const;
 };
 

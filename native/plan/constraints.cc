@@ -38,7 +38,8 @@ double wanted(const Constraint& c, double norm) {
   switch (c.kind) {
     case Constraint::Kind::kMaxNorm: return std::min(norm, c.m);
     case Constraint::Kind::kUnitNorm: return 1;
-    case Constraint::Kind::kMinMaxNorm: return c.rate * std::min(std::max(norm, c.low), c.high) + (1 - c.rate) * norm;
+    case Constraint::Kind::kMinMaxNorm:
+      return c.rate * std::min(std::max(norm, c.low), c.high) + (1 - c.rate) * norm;
     default: return norm;
   }
 }
@@ -53,7 +54,8 @@ Constraint Constraint::from(const Config* config, const Dims& dims, const std::s
   const std::string& name = config->str("name");
   int kind = 0;
   while (kNames[kind] && name != kNames[kind]) kind++;
-  if (!kNames[kind]) throw Error(Code::kUnknownName, where, "there is no constraint named '" + name + "'.");
+  if (!kNames[kind])
+    throw Error(Code::kUnknownName, where, "there is no constraint named '" + name + "'.");
   c.kind = static_cast<Kind>(kind + 1);
   c.m = config->num("m", 2);
   c.low = config->num("low", 0);
@@ -61,13 +63,15 @@ Constraint Constraint::from(const Config* config, const Dims& dims, const std::s
   c.rate = config->num("rate", 1);
   Dims axes = {0};
   if (config->has("axis")) {
-    axes = config->at("axis").kind == Config::Kind::kList ? config->dims("axis") : Dims{config->integer("axis")};
+    axes = config->at("axis").kind == Config::Kind::kList ? config->dims("axis")
+                                                          : Dims{config->integer("axis")};
   }
   const int64_t rank = static_cast<int64_t>(dims.size());
   for (int64_t axis : axes) {
     const int64_t from_start = axis < 0 ? axis + rank : axis;
     if (c.kind != Kind::kNonNeg && (from_start < 0 || from_start >= rank)) {
-      fail(Code::kOption, where, "axis of the constraint " + name, "an axis of " + to_string(dims), std::to_string(axis));
+      fail(Code::kOption, where, "axis of the constraint " + name, "an axis of " + to_string(dims),
+           std::to_string(axis));
     }
     const int place = static_cast<int>(from_start);
     if (std::find(c.axes.begin(), c.axes.end(), place) == c.axes.end()) c.axes.push_back(place);
@@ -88,14 +92,16 @@ void constrain(const Constraint& c, real* w, const Dims& dims) {
   std::vector<double> factor(size_t(groups), 0.0);  // sums of squares first
   const int64_t n = dims.back();
   each_row(dims, c.axes, [&](int64_t row, int64_t group, int64_t step) {
-    for (int64_t j = 0; j < n; j++) factor[size_t(group + j * step)] += double(w[row + j]) * double(w[row + j]);
+    for (int64_t j = 0; j < n; j++)
+      factor[size_t(group + j * step)] += double(w[row + j]) * double(w[row + j]);
   });
   for (double& f : factor) {
     const double norm = std::sqrt(f);
     f = wanted(c, norm) / (kEpsilon + norm);
   }
   each_row(dims, c.axes, [&](int64_t row, int64_t group, int64_t step) {
-    for (int64_t j = 0; j < n; j++) w[row + j] = static_cast<real>(double(w[row + j]) * factor[size_t(group + j * step)]);
+    for (int64_t j = 0; j < n; j++)
+      w[row + j] = static_cast<real>(double(w[row + j]) * factor[size_t(group + j * step)]);
   });
 }
 

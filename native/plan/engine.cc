@@ -16,7 +16,9 @@ namespace {
 constexpr double kSliceMs = 10;  // another job waits this long plus one batch at most
 
 double now_ms() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void stop_at_exit() { Engine::get().stop(500); }
@@ -24,7 +26,8 @@ void stop_at_exit() { Engine::get().stop(500); }
 }  // namespace
 
 Engine& Engine::get() {
-  static Engine* const engine = new Engine;  // never destroyed: the thread outlives static destruction
+  static Engine* const engine =
+      new Engine;  // never destroyed: the thread outlives static destruction
   return *engine;
 }
 
@@ -34,7 +37,8 @@ void Engine::submit(std::shared_ptr<Job> job) {
     try {
       std::thread([this] { loop(); }).detach();
     } catch (const std::system_error&) {
-      throw Error(Code::kInternal, "engine", "the compute thread could not be started: the system allows no more threads.");
+      throw Error(Code::kInternal, "engine",
+                  "the compute thread could not be started: the system allows no more threads.");
     }
     started_ = true;
     std::atexit(stop_at_exit);
@@ -103,7 +107,10 @@ void Engine::loop() {
 }
 
 RunJob::RunJob(std::shared_ptr<Plan> plan, RunRequest request)
-    : plan_(std::move(plan)), request_(std::move(request)), max_ms_(request_.max_ms), max_batches_(request_.max_batches) {}
+    : plan_(std::move(plan)),
+      request_(std::move(request)),
+      max_ms_(request_.max_ms),
+      max_batches_(request_.max_batches) {}
 
 bool RunJob::step() {
   if (spent_from_ < 0) spent_from_ = now_ms();
@@ -134,7 +141,8 @@ bool RunJob::step() {
       to.dims[0] += from.dims[0];
     }
   }
-  const int64_t total = request_.order.empty() ? request_.data->samples : static_cast<int64_t>(request_.order.size());
+  const int64_t total =
+      request_.order.empty() ? request_.data->samples : static_cast<int64_t>(request_.order.size());
   if (cancelled || request_.from >= total || slice.batches == 0) return true;
   if (max_batches_ >= 0 && result.batches >= max_batches_) return true;
   return max_ms_ >= 0 && now_ms() - spent_from_ >= max_ms_;

@@ -7,8 +7,8 @@
 
 namespace hs {
 
-#define HS_DECLARE(name) \
-  template <typename real>  \
+#define HS_DECLARE(name)   \
+  template <typename real> \
   std::unique_ptr<Layer<real>> make_##name(const Config& options);
 HS_LAYERS(HS_DECLARE)
 #undef HS_DECLARE
@@ -18,7 +18,8 @@ namespace {
 template <typename real>
 LayerFactory<real> factory(const std::string& op) {
 #define HS_ENTRY(name) {#name, &make_##name<real>},
-  static const auto* const table = new std::unordered_map<std::string, LayerFactory<real>>{HS_LAYERS(HS_ENTRY)};
+  static const auto* const table =
+      new std::unordered_map<std::string, LayerFactory<real>>{HS_LAYERS(HS_ENTRY)};
 #undef HS_ENTRY
   const auto it = table->find(op);
   return it == table->end() ? nullptr : it->second;
@@ -43,7 +44,8 @@ int Graph<real>::mask_named(const std::string& name, const std::string& where) c
 }
 
 template <typename real>
-Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* k) : k_(k), params_(&params) {
+Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* k)
+    : k_(k), params_(&params) {
   for (const Config& input : spec.at("inputs").list) {
     Value<real> value;
     value.name = input.str("name");
@@ -74,7 +76,8 @@ void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
   op.layer->class_name = spec.str("className", kind);
   op.layer->stream = static_cast<uint32_t>(ops_.size());
   const std::string where = op.layer->where();
-  for (const std::string& input : spec.strings("inputs")) op.inputs.push_back(value_named(input, where));
+  for (const std::string& input : spec.strings("inputs"))
+    op.inputs.push_back(value_named(input, where));
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
   if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
@@ -94,7 +97,9 @@ void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
   output.name = spec.str("output");
   output.producer = index;
   for (const Value<real>& other : values_) {
-    if (other.name == output.name) fail(Code::kInternal, where, "the name of its output", "unique", "'" + output.name + "' again");
+    if (other.name == output.name)
+      fail(Code::kInternal, where, "the name of its output", "unique",
+           "'" + output.name + "' again");
   }
   op.output = static_cast<int>(values_.size());
   values_.push_back(std::move(output));
@@ -162,7 +167,8 @@ void Graph<real>::backward() {
     if (op.activity.any()) penalize(op.activity, out.data, out.grad, {out.extent.size()}, k_);
     op.layer->backward(op.pass);
     for (size_t j = 0; j < op.inputs.size(); j++) {
-      if (op.add_to[j]) k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
+      if (op.add_to[j])
+        k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
     }
   }
 }
@@ -172,7 +178,8 @@ double Graph<real>::activity_penalty() const {
   double sum = 0;
   for (const Op<real>& op : ops_) {
     const Value<real>& out = values_[size_t(op.output)];
-    if (op.activity.any()) sum += penalize<real>(op.activity, out.data, nullptr, {out.extent.size()}, k_);
+    if (op.activity.any())
+      sum += penalize<real>(op.activity, out.data, nullptr, {out.extent.size()}, k_);
   }
   return sum;
 }
@@ -225,8 +232,8 @@ void Graph<real>::reset_states() {
 
 template <typename real>
 int64_t Graph<real>::bytes() const {
-  return saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() + packed_block_.bytes() + scratch_block_.bytes() +
-         grad_block_.bytes();
+  return saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() + packed_block_.bytes() +
+         scratch_block_.bytes() + grad_block_.bytes();
 }
 
 template class Graph<float>;

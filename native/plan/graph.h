@@ -37,12 +37,15 @@ struct Op {
   int output = -1;
   int mask = -1, mask_out = -1;  // indices of masks
   std::vector<int> params;
-  Penalty activity;         // of the output
-  bool backward = false;    // something trainable lies here or below, and a gradient reaches the output
-  bool seeds = false;       // nothing else writes the output's gradient before the activity penalty adds to it
-  bool fresh = true;        // parameters have changed since the packed tensors were filled
+  Penalty activity;  // of the output
+  bool backward =
+      false;  // something trainable lies here or below, and a gradient reaches the output
+  bool seeds =
+      false;  // nothing else writes the output's gradient before the activity penalty adds to it
+  bool fresh = true;  // parameters have changed since the packed tensors were filled
   Pass<real> pass;
-  std::vector<real*> add_to;  // per input: where dx is to be added when another consumer has written it already; else nullptr
+  std::vector<real*>
+      add_to;  // per input: where dx is to be added when another consumer has written it already; else nullptr
 };
 
 template <typename real>
@@ -55,8 +58,12 @@ class Graph {
   const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
   Value<real>& output() { return values_[static_cast<size_t>(output_)]; }
   const Value<real>& output() const { return values_[static_cast<size_t>(output_)]; }
-  const MaskValue<real>* output_mask() const { return output_mask_ < 0 ? nullptr : &masks_[static_cast<size_t>(output_mask_)]; }
-  bool learns() const { return values_wanting_ > 0; }  // there is something trainable below the output
+  const MaskValue<real>* output_mask() const {
+    return output_mask_ < 0 ? nullptr : &masks_[static_cast<size_t>(output_mask_)];
+  }
+  bool learns() const {
+    return values_wanting_ > 0;
+  }  // there is something trainable below the output
 
   // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at all where they are the
   // ones bound last. Keeps carry; ERR_SHAPE when states are kept for another batch size.
@@ -70,15 +77,17 @@ class Graph {
   std::string first_not_finite() const;  // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
-  void commit();                 // states of stateful layers become those of this batch
-  void packed_are_current();     // a whole step has run: packed tensors are filled
-  void params_changed();         // all of them: weights were written
-  void trained();                // the trainable ones
+  void commit();              // states of stateful layers become those of this batch
+  void packed_are_current();  // a whole step has run: packed tensors are filled
+  void params_changed();      // all of them: weights were written
+  void trained();             // the trainable ones
   void reset_states();
   int64_t bytes() const;
 
   // For Plan::read: places of saved tensors and carry, by "layer/name".
-  const Place* saved_place(const std::string& path) const { return bound_ ? saved_.find(path) : nullptr; }
+  const Place* saved_place(const std::string& path) const {
+    return bound_ ? saved_.find(path) : nullptr;
+  }
   const Place* carry_place(const std::string& path) const { return carry_.find(path); }
   real* saved_at(const Place& p) const { return saved_block_.data() + p.offset; }
   real* carry_at(const Place& p) const { return carry_block_.data() + p.offset; }
@@ -116,10 +125,12 @@ class Graph {
   Layout saved_, slots_, carry_, packed_;
   int64_t scratch_ = 0;
   Overlay gradients_;
-  std::vector<int64_t> slot_offset_, mask_offset_, grad_offset_;  // per value, mask, value; -1: none
-  std::vector<std::vector<int64_t>> extra_offset_;                // per op and input: gradient to be added, -1: written directly
-  std::vector<int64_t> saved_offset_;                             // per value: it lies in `saved`; -1: it does not
-  std::vector<char> is_input_;                                    // per value: it is its op's first input, seen differently
+  std::vector<int64_t> slot_offset_, mask_offset_,
+      grad_offset_;  // per value, mask, value; -1: none
+  std::vector<std::vector<int64_t>>
+      extra_offset_;  // per op and input: gradient to be added, -1: written directly
+  std::vector<int64_t> saved_offset_;  // per value: it lies in `saved`; -1: it does not
+  std::vector<char> is_input_;         // per value: it is its op's first input, seen differently
   Block<real> saved_block_, slot_block_, carry_block_, packed_block_, scratch_block_, grad_block_;
   bool carry_live_ = false;  // states are worth keeping
 };

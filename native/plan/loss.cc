@@ -24,11 +24,13 @@ Loss<real>::Loss(const Config& spec, const Table<real>* k) : k_(k), temporal_(sp
   if (!spec.has("loss")) return;
   const std::string& name = spec.str("loss");
   objective_ = objective<real>(name.c_str());
-  if (!objective_) throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
+  if (!objective_)
+    throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
   if (!spec.has("metrics")) return;
   for (const std::string& metric_name : spec.strings("metrics")) {
     metrics_.push_back(metric<real>(metric_name.c_str()));
-    if (!metrics_.back()) throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + metric_name + "'.");
+    if (!metrics_.back())
+      throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + metric_name + "'.");
   }
 }
 
@@ -49,19 +51,22 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   target_extent_ = {p.rows, wanted};
   weight_extent_ = {p.rows, {1}};
   if (temporal_ && !p.sequence()) {
-    fail(Code::kShape, "sample weights", "the output of a model with temporal weights", "[B, T, ...]", p.text());
+    fail(Code::kShape, "sample weights", "the output of a model with temporal weights",
+         "[B, T, ...]", p.text());
   }
   if (weighted_) {
     Dims full = {data.samples};
     if (temporal_) full.push_back(p.steps()), weight_extent_.dims = {p.steps(), 1};
-    if (data.weights.dims != full) fail(Code::kShape, "sample weights", "shape", to_string(full), to_string(data.weights.dims));
+    if (data.weights.dims != full)
+      fail(Code::kShape, "sample weights", "shape", to_string(full), to_string(data.weights.dims));
   }
   K_ = p.last();
   Ky_ = wanted.back();
   R_ = K_ > 0 ? p.size() / K_ : 0;
   if (const MaskValue<real>* mask = graph.output_mask()) {
     if (mask->rows != p.rows || mask->steps != p.steps()) {
-      fail(Code::kInternal, "loss", "the mask of the output", to_string({p.rows, p.steps()}), to_string({mask->rows, mask->steps}));
+      fail(Code::kInternal, "loss", "the mask of the output", to_string({p.rows, p.steps()}),
+           to_string({mask->rows, mask->steps}));
     }
   }
   layout_.clear();
@@ -84,24 +89,26 @@ void Loss<real>::check_labels(const DataSet& data, int64_t K) const {
       got.pop_back();
       if (point) break;
     }
-    fail(Code::kOption, "targets", "the label at position " + std::to_string(i), "an integer from 0 to " + std::to_string(K - 1), got);
+    fail(Code::kOption, "targets", "the label at position " + std::to_string(i),
+         "an integer from 0 to " + std::to_string(K - 1), got);
   }
 }
 
 template <typename real>
 void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
   gather(at(y_), values_of<real>(data.y).data(), target_extent_, order, first);
-  if (weighted_) gather(at(weights_), values_of<real>(data.weights).data(), weight_extent_, order, first);
+  if (weighted_)
+    gather(at(weights_), values_of<real>(data.weights).data(), weight_extent_, order, first);
 }
 
 template <typename real>
 double Loss<real>::value(const Graph<real>& graph) {
   const Extent& e = graph.output().extent;
-  const real* p = graph.output().data;   // [R, K]
-  const real* y = at(y_);                // [R, Ky]
+  const real* p = graph.output().data;                 // [R, K]
+  const real* y = at(y_);                              // [R, Ky]
   const real* w = weighted_ ? at(weights_) : nullptr;  // [B], or [T, B]
-  real* coef = at(coef_);                // [R] = [T, B, ...] or [B]
-  real* score = at(score_);              // [R]
+  real* coef = at(coef_);                              // [R] = [T, B, ...] or [B]
+  real* score = at(score_);                            // [R]
 
   const MaskValue<real>* mask_value = graph.output_mask();
   const real* mask = mask_value ? mask_value->data : nullptr;  // [T, B]
@@ -147,7 +154,8 @@ void Loss<real>::gradient(const Graph<real>& graph, real* dp) {
 
 template <typename real>
 void Loss<real>::metrics(const Graph<real>& graph, double* values) {
-  for (size_t i = 0; i < metrics_.size(); i++) values[i] = metrics_[i]->value(at(y_), graph.output().data, R_, Ky_, K_);
+  for (size_t i = 0; i < metrics_.size(); i++)
+    values[i] = metrics_[i]->value(at(y_), graph.output().data, R_, Ky_, K_);
 }
 
 template class Loss<float>;

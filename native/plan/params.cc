@@ -15,12 +15,15 @@ int Params<real>::add(const std::string& layer, const Config& config) {
   p.trainable = config.on("trainable", true);
   if (p.dims.empty()) fail(Code::kInternal, p.path, "a parameter", "at least of one axis", "[]");
   p.penalty = Penalty::from(config.has("penalty") ? &config.at("penalty") : nullptr);
-  p.constraint = Constraint::from(config.has("constraint") ? &config.at("constraint") : nullptr, p.dims, p.path);
+  p.constraint = Constraint::from(config.has("constraint") ? &config.at("constraint") : nullptr,
+                                  p.dims, p.path);
   if (p.penalty.eigenvalue != 0 && p.dims.size() != 2) {
-    fail(Code::kOption, p.path, "a parameter with an eigenvalue regularizer", "a matrix", to_string(p.dims));
+    fail(Code::kOption, p.path, "a parameter with an eigenvalue regularizer", "a matrix",
+         to_string(p.dims));
   }
   const int index = static_cast<int>(list_.size());
-  if (!by_path_.emplace(p.path, index).second) fail(Code::kInternal, p.path, "the name of a parameter", "unique", "a second one");
+  if (!by_path_.emplace(p.path, index).second)
+    fail(Code::kInternal, p.path, "the name of a parameter", "unique", "a second one");
   list_.push_back(std::move(p));
   return index;
 }

@@ -27,8 +27,9 @@ class Params {
  public:
   // config: ParamSpec of lib/spec.ts. learns: a layer with at least one trainable parameter (its gradients are written whole).
   int add(const std::string& layer, const Config& config);
-  void allocate(const std::vector<char>& learns);  // learns[i]: parameter i belongs to such a layer. Params become zero.
-  void need_gradients();                           // allocates grads, at the first backward pass
+  void allocate(const std::vector<char>&
+                    learns);  // learns[i]: parameter i belongs to such a layer. Params become zero.
+  void need_gradients();      // allocates grads, at the first backward pass
 
   const Param& operator[](int i) const { return list_[static_cast<size_t>(i)]; }
   const std::vector<Param>& list() const { return list_; }
@@ -42,7 +43,8 @@ class Params {
   int64_t learning() const { return learning_; }  // elements that have gradients and moments
   int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
 
-  double penalties(bool gradients, const Table<real>* k) const;  // their sum; gradients: added to grads of trainable ones
+  double penalties(bool gradients, const Table<real>* k)
+      const;  // their sum; gradients: added to grads of trainable ones
   bool gradients_finite(const Table<real>* k, int* first_bad) const;
 
  private:

@@ -18,7 +18,8 @@ constexpr int kPowerSteps = 9;  // regularizers.py: power = 9
 
 // out[R] = w[R, C] v[C]
 template <typename real>
-void times(std::vector<double>& out, const real* w, const std::vector<double>& v, int64_t R, int64_t C) {
+void times(std::vector<double>& out, const real* w, const std::vector<double>& v, int64_t R,
+           int64_t C) {
   out.assign(static_cast<size_t>(R), 0);
   for (int64_t r = 0; r < R; r++) {
     double sum = 0;
@@ -29,7 +30,8 @@ void times(std::vector<double>& out, const real* w, const std::vector<double>& v
 
 // out[C] = w[R, C]^T u[R]
 template <typename real>
-void times_transposed(std::vector<double>& out, const real* w, const std::vector<double>& u, int64_t R, int64_t C) {
+void times_transposed(std::vector<double>& out, const real* w, const std::vector<double>& u,
+                      int64_t R, int64_t C) {
   out.assign(static_cast<size_t>(C), 0);
   for (int64_t r = 0; r < R; r++) {
     for (int64_t c = 0; c < C; c++) out[size_t(c)] += double(w[r * C + c]) * u[size_t(r)];
@@ -43,7 +45,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 // dw[R, C] += u[R] v[C]^T
-void add_outer(std::vector<double>& dw, const std::vector<double>& u, const std::vector<double>& v) {
+void add_outer(std::vector<double>& dw, const std::vector<double>& u,
+               const std::vector<double>& v) {
   for (size_t r = 0; r < u.size(); r++) {
     for (size_t c = 0; c < v.size(); c++) dw[r * v.size() + c] += u[r] * v[c];
   }
@@ -101,8 +104,14 @@ template <typename real>
 double penalize(const Penalty& p, const real* w, real* dw, const Dims& dims, const Table<real>* k) {
   const int64_t n = count(dims);
   double value = 0;
-  if (p.l1 != 0) value += p.l1 * sum_chunks(n, [&](int64_t begin, int64_t end) { return k->sum_abs(w + begin, end - begin); });
-  if (p.l2 != 0) value += p.l2 * sum_chunks(n, [&](int64_t begin, int64_t end) { return k->sum_squares(w + begin, end - begin); });
+  if (p.l1 != 0)
+    value += p.l1 * sum_chunks(n, [&](int64_t begin, int64_t end) {
+               return k->sum_abs(w + begin, end - begin);
+             });
+  if (p.l2 != 0)
+    value += p.l2 * sum_chunks(n, [&](int64_t begin, int64_t end) {
+               return k->sum_squares(w + begin, end - begin);
+             });
   if (dw && (p.l1 != 0 || p.l2 != 0)) {
     const real l1 = static_cast<real>(p.l1), twice_l2 = static_cast<real>(2 * p.l2);
     each_chunk(n, [&](int64_t begin, int64_t end) {
@@ -115,8 +124,9 @@ double penalize(const Penalty& p, const real* w, real* dw, const Dims& dims, con
   return value;
 }
 
-#define HS_INSTANTIATE(real) \
-  template double penalize<real>(const Penalty&, const real*, real*, const Dims&, const Table<real>*);
+#define HS_INSTANTIATE(real)                                                      \
+  template double penalize<real>(const Penalty&, const real*, real*, const Dims&, \
+                                 const Table<real>*);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

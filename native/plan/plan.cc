@@ -14,7 +14,8 @@ namespace hs {
 template <typename real>
 void PlanOf<real>::check(const DataSet& data) const {
   if (static_cast<int>(data.x.size()) != graph_.inputs()) {
-    fail(Code::kShape, "input", "the number of arrays", std::to_string(graph_.inputs()), std::to_string(data.x.size()));
+    fail(Code::kShape, "input", "the number of arrays", std::to_string(graph_.inputs()),
+         std::to_string(data.x.size()));
   }
   for (size_t i = 0; i < data.x.size(); i++) {
     const Value<real>& input = graph_.input(static_cast<int>(i));
@@ -22,23 +23,30 @@ void PlanOf<real>::check(const DataSet& data) const {
     Dims wanted = input.declared;
     wanted.insert(wanted.begin(), -1);
     bool fits = got.size() == wanted.size();
-    for (size_t d = 0; fits && d < got.size(); d++) fits = got[d] >= 1 && (wanted[d] < 0 || wanted[d] == got[d]);
-    if (!fits) fail(Code::kShape, input.name, "shape", to_string(wanted) + " with no extent of 0", to_string(got));
+    for (size_t d = 0; fits && d < got.size(); d++)
+      fits = got[d] >= 1 && (wanted[d] < 0 || wanted[d] == got[d]);
+    if (!fits)
+      fail(Code::kShape, input.name, "shape", to_string(wanted) + " with no extent of 0",
+           to_string(got));
     if (got[0] != data.samples) {
-      fail(Code::kShape, input.name, "the number of samples", std::to_string(data.samples), std::to_string(got[0]));
+      fail(Code::kShape, input.name, "the number of samples", std::to_string(data.samples),
+           std::to_string(got[0]));
     }
     if (static_cast<int64_t>(values_of<real>(data.x[i]).size()) != count(got)) {
-      fail(Code::kInternal, input.name, "data", float64() ? "float64" : "float32", "another precision or length");
+      fail(Code::kInternal, input.name, "data", float64() ? "float64" : "float32",
+           "another precision or length");
     }
   }
   for (const Array* array : {&data.y, &data.weights}) {
     if (array->dims.empty()) continue;
     const std::string where = array == &data.y ? "targets" : "sample weights";
     if (array->dims[0] != data.samples) {
-      fail(Code::kShape, where, "the number of samples", std::to_string(data.samples), std::to_string(array->dims[0]));
+      fail(Code::kShape, where, "the number of samples", std::to_string(data.samples),
+           std::to_string(array->dims[0]));
     }
     if (static_cast<int64_t>(values_of<real>(*array).size()) != count(array->dims)) {
-      fail(Code::kInternal, where, "data", float64() ? "float64" : "float32", "another precision or length");
+      fail(Code::kInternal, where, "data", float64() ? "float64" : "float32",
+           "another precision or length");
     }
   }
 }
@@ -49,15 +57,19 @@ void PlanOf<real>::check_request(const RunRequest& r) const {
   check(*r.data);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
   if ((learns || r.mode == Mode::kTest) && !loss_.present()) {
-    throw Error(Code::kNotCompiled, "run", "the model must be compiled with a loss before it is trained or tested.");
+    throw Error(Code::kNotCompiled, "run",
+                "the model must be compiled with a loss before it is trained or tested.");
   }
   if (r.mode == Mode::kTrain && !update_.trains()) {
-    throw Error(Code::kNotCompiled, "run", "the model must be compiled with an optimizer before it is trained.");
+    throw Error(Code::kNotCompiled, "run",
+                "the model must be compiled with an optimizer before it is trained.");
   }
-  if (r.batch_size < 1) fail(Code::kOption, "run", "batchSize", "at least 1", std::to_string(r.batch_size));
+  if (r.batch_size < 1)
+    fail(Code::kOption, "run", "batchSize", "at least 1", std::to_string(r.batch_size));
   const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
   if (r.from < 0 || r.from > total) {
-    fail(Code::kOption, "run", "from", "a position from 0 to " + std::to_string(total), std::to_string(r.from));
+    fail(Code::kOption, "run", "from", "a position from 0 to " + std::to_string(total),
+         std::to_string(r.from));
   }
 }
 
@@ -77,12 +89,14 @@ void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
   for (int i = 0; batch.order && i < batch.rows; i++) {
     const int32_t index = batch.order[i];
     if (index < 0 || index >= data.samples) {
-      fail(Code::kOption, "run", "an index of order", "from 0 to " + std::to_string(data.samples - 1), std::to_string(index));
+      fail(Code::kOption, "run", "an index of order",
+           "from 0 to " + std::to_string(data.samples - 1), std::to_string(index));
     }
   }
   for (int i = 0; i < graph_.inputs(); i++) {
     const Value<real>& input = graph_.input(i);
-    gather(input.data, values_of<real>(data.x[size_t(i)]).data(), input.extent, batch.order, batch.first);
+    gather(input.data, values_of<real>(data.x[size_t(i)]).data(), input.extent, batch.order,
+           batch.first);
   }
 }
 
@@ -107,7 +121,9 @@ RunResult PlanOf<real>::run(const RunRequest& r, const std::atomic<bool>& cancel
     position += rows;
     result.batches++;
     result.samples += rows;
-    if (r.max_ms >= 0 && std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms) break;
+    if (r.max_ms >= 0 &&
+        std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms)
+      break;
   }
   return result;
 }
@@ -125,22 +141,26 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     graph_.commit();
     return;
   }
-  const double loss = loss_.value(graph_) + params_.penalties(false, &k_) + graph_.activity_penalty();
+  const double loss =
+      loss_.value(graph_) + params_.penalties(false, &k_) + graph_.activity_penalty();
   result.last.resize(size_t(loss_.logs()));
   result.last[0] = loss;
   loss_.metrics(graph_, result.last.data() + 1);
 
   std::string bad_layer;
   if (learns) {
-    if (!learn(r, loss, bad_layer)) graph_.params_changed();  // backward may not have filled its packed tensors
-    if (r.mode == Mode::kTrain) step_ += 1;                   // also past a bad batch: the next one draws other numbers
+    if (!learn(r, loss, bad_layer))
+      graph_.params_changed();  // backward may not have filled its packed tensors
+    if (r.mode == Mode::kTrain)
+      step_ += 1;  // also past a bad batch: the next one draws other numbers
   } else {
     graph_.packed_are_current();
     graph_.commit();
     if (!std::isfinite(loss)) bad_layer = graph_.first_not_finite();
     if (!std::isfinite(loss) && bad_layer.empty()) bad_layer = "loss";
   }
-  for (size_t i = 0; i < result.last.size(); i++) result.sums[i] += result.last[i] * double(batch.rows);
+  for (size_t i = 0; i < result.last.size(); i++)
+    result.sums[i] += result.last[i] * double(batch.rows);
   if (bad_layer.empty()) return;
   if (result.bad_batch < 0) {
     result.bad_batch = result.batches;

@@ -11,18 +11,23 @@
 
 namespace hs {
 
-enum class Mode { kTrain, kTest, kPredict, kGradient };  // kGradient: forward and backward, no update (read "layer/W:grad")
+enum class Mode {
+  kTrain,
+  kTest,
+  kPredict,
+  kGradient
+};  // kGradient: forward and backward, no update (read "layer/W:grad")
 
-struct Array {       // batch-major data as users have it, [N, dims...]
-  Dims dims;         // with N first
+struct Array {  // batch-major data as users have it, [N, dims...]
+  Dims dims;    // with N first
   std::vector<double> f64;
   std::vector<float> f32;  // one of the two is filled, as the plan's floatx says
 };
 
-struct DataSet {     // copied once; shared by the runs that use it
+struct DataSet {  // copied once; shared by the runs that use it
   std::vector<Array> x;
-  Array y;           // empty dims: none
-  Array weights;     // [N] or, temporal, [N, T]; empty dims: ones
+  Array y;        // empty dims: none
+  Array weights;  // [N] or, temporal, [N, T]; empty dims: ones
   int64_t samples = 0;
 };
 
@@ -32,17 +37,19 @@ struct RunRequest {
   std::vector<int32_t> order;  // indices of samples; empty: 0, 1, 2, ...
   int64_t from = 0;            // position in `order` of the first sample
   int64_t batch_size = 32;
-  int64_t max_batches = -1;    // -1: to the end
-  double max_ms = -1;          // stop after the batch in which this much time has passed
+  int64_t max_batches = -1;  // -1: to the end
+  double max_ms = -1;        // stop after the batch in which this much time has passed
 };
 
 struct RunResult {
   int64_t batches = 0, samples = 0;  // done
-  std::vector<double> sums;          // per log (loss, then metrics): value of each batch times its size, summed
-  std::vector<double> last;          // values of the last batch
-  Array outputs;                     // kPredict only: [samples, dims...]
-  int64_t bad_batch = -1;            // first batch (counted from 0 within this run) with a non-finite loss or gradient
-  std::string bad_layer;             // first layer there whose values are not finite
+  std::vector<double>
+      sums;  // per log (loss, then metrics): value of each batch times its size, summed
+  std::vector<double> last;  // values of the last batch
+  Array outputs;             // kPredict only: [samples, dims...]
+  int64_t bad_batch =
+      -1;  // first batch (counted from 0 within this run) with a non-finite loss or gradient
+  std::string bad_layer;  // first layer there whose values are not finite
   int64_t bad_batches = 0;
 };
 

@@ -15,8 +15,9 @@ namespace hs {
 
 template <typename real>
 const std::vector<std::string>& Update<real>::keys() {
-  static const auto* const names = new std::vector<std::string>{"lr",    "momentum", "nesterov", "rho",           "beta1",    "beta2",
-                                                                "epsilon", "decay",    "scheduleDecay", "clipnorm", "clipvalue"};
+  static const auto* const names = new std::vector<std::string>{
+      "lr",      "momentum", "nesterov",      "rho",      "beta1",    "beta2",
+      "epsilon", "decay",    "scheduleDecay", "clipnorm", "clipvalue"};
   return *names;
 }
 
@@ -41,14 +42,16 @@ Update<real>::Update(const Config* optimizer, const Table<real>* k) : k_(k) {
   if (!optimizer || optimizer->kind == Config::Kind::kNull) return;
   const std::string& name = optimizer->str("name");
   kernels_ = k->optimizer(name.c_str());
-  if (!kernels_) throw Error(Code::kUnknownName, "optimizer", "there is no optimizer named '" + name + "'.");
+  if (!kernels_)
+    throw Error(Code::kUnknownName, "optimizer", "there is no optimizer named '" + name + "'.");
   for (const auto& [key, value] : optimizer->tree) {
     if (key == "name" || value.kind == Config::Kind::kNull) continue;
     if (value.kind != Config::Kind::kNumber && value.kind != Config::Kind::kFlag) {
       fail(Code::kInternal, name, "'" + key + "'", "a number", "something else");
     }
     const double number = value.kind == Config::Kind::kFlag ? (value.flag ? 1 : 0) : value.number;
-    if (!set(key, number)) throw Error(Code::kInternal, name, "there is no hyperparameter named '" + key + "'.");
+    if (!set(key, number))
+      throw Error(Code::kInternal, name, "there is no hyperparameter named '" + key + "'.");
   }
 }
 
@@ -73,7 +76,9 @@ void Update<real>::clip(Params<real>& params) const {
     double squares = 0;
     for (const Param& p : params.list()) {
       if (!p.trainable) continue;
-      squares += sum_chunks(p.size, [&](int64_t begin, int64_t end) { return k_->sum_squares(params.grad(p) + begin, end - begin); });
+      squares += sum_chunks(p.size, [&](int64_t begin, int64_t end) {
+        return k_->sum_squares(params.grad(p) + begin, end - begin);
+      });
     }
     const double norm = std::sqrt(squares);
     if (norm >= clipnorm_) {
@@ -98,7 +103,9 @@ void Update<real>::apply(Params<real>& params) {
   Hyper h = hyper_;
   h.lr_t = h.lr / (1 + decay_ * iterations);
   h.t = iterations + 1;
-  const auto mu = [&](double t) { return h.beta_1 * (1 - 0.5 * std::pow(0.96, t * h.schedule_decay)); };
+  const auto mu = [&](double t) {
+    return h.beta_1 * (1 - 0.5 * std::pow(0.96, t * h.schedule_decay));
+  };
   h.momentum_t = mu(h.t);
   h.momentum_t_1 = mu(h.t + 1);
   h.m_schedule = m_schedule * h.momentum_t;

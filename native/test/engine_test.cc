@@ -18,7 +18,8 @@ void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 
 class Counted : public Job {  // `slices` steps, each noted in the log
  public:
-  Counted(std::string name, int slices, std::vector<std::string>* log) : name_(std::move(name)), left_(slices), log_(log) {}
+  Counted(std::string name, int slices, std::vector<std::string>* log)
+      : name_(std::move(name)), left_(slices), log_(log) {}
   bool step() override {
     if (cancelled) return true;
     log_->push_back(name_);
@@ -73,7 +74,8 @@ TEST(engine_takes_turns_in_order) {
   auto gate = std::make_shared<Gate>();
   Engine::get().submit(gate);
   gate->entered.get_future().wait();
-  auto a = std::make_shared<Counted>("a", 3, &log), b = std::make_shared<Counted>("b", 1, &log), c = std::make_shared<Counted>("c", 2, &log);
+  auto a = std::make_shared<Counted>("a", 3, &log), b = std::make_shared<Counted>("b", 1, &log),
+       c = std::make_shared<Counted>("c", 2, &log);
   for (const auto& job : {a, b, c}) Engine::get().submit(job);
   gate->opened.set_value();
   for (const auto& job : {a, b, c}) CHECK(!job->done.get_future().get());
@@ -137,7 +139,8 @@ TEST(engine_drops_what_belongs_to_one_owner) {
   running->owner = &mine;
   Engine::get().submit(running);
   running->entered.get_future().wait();
-  auto queued = std::make_shared<Counted>("dropped", 1, &log), kept = std::make_shared<Counted>("kept", 1, &log);
+  auto queued = std::make_shared<Counted>("dropped", 1, &log),
+       kept = std::make_shared<Counted>("kept", 1, &log);
   queued->owner = &mine;
   kept->owner = &other;
   Engine::get().submit(queued);

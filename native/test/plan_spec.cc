@@ -48,26 +48,43 @@ Config tree(std::initializer_list<std::pair<const std::string, Config>> entries)
 }
 
 Config param(const std::string& name, const Dims& dims) {
-  return tree({{"name", text(name)}, {"dims", extents(dims)}, {"trainable", flag(true)}, {"penalty", {}}, {"constraint", {}}});
+  return tree({{"name", text(name)},
+               {"dims", extents(dims)},
+               {"trainable", flag(true)},
+               {"penalty", {}},
+               {"constraint", {}}});
 }
 
-Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs, const std::string& output,
-          Config options, std::vector<Config> params) {
+Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
+          const std::string& output, Config options, std::vector<Config> params) {
   Config names = list({});
   for (const std::string& input : inputs) names.list.push_back(text(input));
-  return tree({{"op", text(kind)}, {"layer", text(layer)}, {"className", text(kind)}, {"inputs", names}, {"output", text(output)},
-               {"mask", {}}, {"maskOut", {}}, {"options", options}, {"params", list(std::move(params))}, {"activity", {}}});
+  return tree({{"op", text(kind)},
+               {"layer", text(layer)},
+               {"className", text(kind)},
+               {"inputs", names},
+               {"output", text(output)},
+               {"mask", {}},
+               {"maskOut", {}},
+               {"options", options},
+               {"params", list(std::move(params))},
+               {"activity", {}}});
 }
 
-Config dense(const std::string& layer, const std::string& input, int64_t D, int64_t K, const std::string& activation) {
-  return op("dense", layer, {input}, layer, tree({{"units", number(double(K))}, {"activation", text(activation)}, {"bias", flag(true)}}),
-            {param("W", {D, K}), param("b", {K})});
+Config dense(const std::string& layer, const std::string& input, int64_t D, int64_t K,
+             const std::string& activation) {
+  return op(
+      "dense", layer, {input}, layer,
+      tree({{"units", number(double(K))}, {"activation", text(activation)}, {"bias", flag(true)}}),
+      {param("W", {D, K}), param("b", {K})});
 }
 
-Config lstm(const std::string& layer, const std::string& input, int64_t D, int64_t H, bool stateful) {
-  return op("recurrence", layer, {input}, layer,
-            tree({{"cell", text("lstm")}, {"units", number(double(H))}, {"stateful", flag(stateful)}}),
-            {param("W", {D, 4 * H}), param("U", {H, 4 * H}), param("b", {4 * H})});
+Config lstm(const std::string& layer, const std::string& input, int64_t D, int64_t H,
+            bool stateful) {
+  return op(
+      "recurrence", layer, {input}, layer,
+      tree({{"cell", text("lstm")}, {"units", number(double(H))}, {"stateful", flag(stateful)}}),
+      {param("W", {D, 4 * H}), param("U", {H, 4 * H}), param("b", {4 * H})});
 }
 
 Config model(const Dims& input, std::vector<Config> ops, const std::string& output) {
@@ -121,7 +138,8 @@ std::shared_ptr<const DataSet> data(Array x, Array y, Array weights) {
   return set;
 }
 
-RunResult run(Plan& plan, Mode mode, std::shared_ptr<const DataSet> data, int64_t batch_size, int64_t max_batches) {
+RunResult run(Plan& plan, Mode mode, std::shared_ptr<const DataSet> data, int64_t batch_size,
+              int64_t max_batches) {
   RunRequest request;
   request.mode = mode;
   request.data = std::move(data);
@@ -131,7 +149,8 @@ RunResult run(Plan& plan, Mode mode, std::shared_ptr<const DataSet> data, int64_
   return plan.run(request, never);
 }
 
-double gradient_error(Plan& plan, const std::shared_ptr<const DataSet>& data, std::shared_ptr<const DataSet> analytic) {
+double gradient_error(Plan& plan, const std::shared_ptr<const DataSet>& data,
+                      std::shared_ptr<const DataSet> analytic) {
   constexpr double kStep = 1e-6;
   run(plan, Mode::kGradient, analytic ? analytic : data);
   std::vector<std::pair<std::string, Array>> found;
@@ -153,7 +172,8 @@ double gradient_error(Plan& plan, const std::shared_ptr<const DataSet>& data, st
       }
       plan.write(name, kept);
       largest = std::max(largest, std::fabs(gradient.f64[i]));
-      difference = std::max(difference, std::fabs((loss[1] - loss[0]) / (2 * kStep) - gradient.f64[i]));
+      difference =
+          std::max(difference, std::fabs((loss[1] - loss[0]) / (2 * kStep) - gradient.f64[i]));
     }
     worst = std::max(worst, difference / largest);
   }

@@ -20,8 +20,9 @@ std::vector<std::vector<double>> everything(const Plan& plan) {
   const std::vector<std::string> names = plan.names();
   for (const std::string& name : names) {
     const bool param = std::find(names.begin(), names.end(), name + ":grad") != names.end();
-    const bool lasting = param || name.rfind("optimizer/", 0) == 0 || name.find(":carry") != std::string::npos ||
-                         name.find(":0") != std::string::npos || name.find(":1") != std::string::npos;
+    const bool lasting =
+        param || name.rfind("optimizer/", 0) == 0 || name.find(":carry") != std::string::npos ||
+        name.find(":0") != std::string::npos || name.find(":1") != std::string::npos;
     if (lasting) all.push_back(plan.read(name).f64);
   }
   return all;
@@ -29,7 +30,9 @@ std::vector<std::vector<double>> everything(const Plan& plan) {
 
 std::vector<double> value(const Plan& plan, const std::string& name) { return plan.read(name).f64; }
 
-Config two_layers() { return model({3}, {dense("a", "input", 3, 5, "tanh"), dense("b", "a", 5, 2, "linear")}, "b"); }
+Config two_layers() {
+  return model({3}, {dense("a", "input", 3, 5, "tanh"), dense("b", "a", 5, 2, "linear")}, "b");
+}
 
 std::shared_ptr<const DataSet> regression(int64_t N) {
   const std::vector<double> x = noise(size_t(N) * 3, 90);
@@ -72,7 +75,8 @@ TEST(plan_float32_follows_float64) {
   fill(*wide), fill(*narrow);
   auto set = std::make_shared<DataSet>(*regression(6));
   run(*wide, Mode::kTrain, set);
-  for (Array* a : {&set->x[0], &set->y}) a->f32.assign(a->f64.begin(), a->f64.end()), a->f64.clear();
+  for (Array* a : {&set->x[0], &set->y})
+    a->f32.assign(a->f64.begin(), a->f64.end()), a->f64.clear();
   run(*narrow, Mode::kTrain, set);
   const Array w = narrow->read("a/W");
   CHECK(w.f64.empty() && w.f32.size() == 15);
@@ -88,12 +92,15 @@ TEST(plan_gradients_of_a_graph_with_branches) {
   out.tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0.01)}, {"l2", number(0.02)}});
   Config dead = dense("dead", "a", 4, 3, "tanh");
   dead.tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0)}, {"l2", number(0.1)}});
-  Config seeding = dense("seeding", "a", 4, 3, "tanh");  // leads nowhere but for its activity penalty
+  Config seeding =
+      dense("seeding", "a", 4, 3, "tanh");  // leads nowhere but for its activity penalty
   seeding.tree["activity"] = tree({{"l1", number(0)}, {"l2", number(0.04)}});
   Config frozen = dense("frozen", "a", 4, 4, "tanh");
   for (Config& p : frozen.tree["params"].list) p.tree["trainable"] = flag(false);
-  const Config merge = op("merge", "sum", {"a", "b", "a", "frozen"}, "sum", tree({{"mode", text("sum")}, {"axis", number(-1)}}));
-  const auto plan = compile(model({3}, {dense("a", "input", 3, 4, "tanh"), b, dead, seeding, frozen, merge, out}, "out"));
+  const Config merge = op("merge", "sum", {"a", "b", "a", "frozen"}, "sum",
+                          tree({{"mode", text("sum")}, {"axis", number(-1)}}));
+  const auto plan = compile(
+      model({3}, {dense("a", "input", 3, 4, "tanh"), b, dead, seeding, frozen, merge, out}, "out"));
   fill(*plan);
   CHECK(gradient_error(*plan, regression(5)) < 1e-7);
   bool has_frozen = false;
@@ -138,8 +145,10 @@ TEST(plan_weights_of_samples) {
 }
 
 TEST(plan_masked_loss_with_temporal_weights) {
-  Config embedding = op("embedding", "e", {"input"}, "e",
-                        tree({{"inputDim", number(5)}, {"outputDim", number(3)}, {"maskZero", flag(true)}}), {param("W", {5, 3})});
+  Config embedding =
+      op("embedding", "e", {"input"}, "e",
+         tree({{"inputDim", number(5)}, {"outputDim", number(3)}, {"maskZero", flag(true)}}),
+         {param("W", {5, 3})});
   embedding.tree["maskOut"] = text("e/mask");
   Config spec = model({-1}, {embedding, dense("d", "e", 3, 2, "linear")}, "d");
   spec.tree["outputMask"] = text("e/mask");
@@ -152,7 +161,9 @@ TEST(plan_masked_loss_with_temporal_weights) {
   const std::vector<double> p = run(*plan, Mode::kPredict, set).outputs.f64;
   double expected = 0;
   for (size_t i = 0; i < 6; i++) {
-    const double score = (std::pow(p[2 * i] - set->y.f64[2 * i], 2) + std::pow(p[2 * i + 1] - set->y.f64[2 * i + 1], 2)) / 2;
+    const double score = (std::pow(p[2 * i] - set->y.f64[2 * i], 2) +
+                          std::pow(p[2 * i + 1] - set->y.f64[2 * i + 1], 2)) /
+                         2;
     expected += score * (ids[i] != 0) / (4.0 / 6) * w[i] / (5.0 / 6) / 6;
   }
   CHECK_CLOSE(run(*plan, Mode::kTest, set).last[0], expected, 1e-12);
@@ -161,8 +172,12 @@ TEST(plan_masked_loss_with_temporal_weights) {
 
 TEST(plan_clips_by_one_norm_then_by_value) {
   Config spec = two_layers();
-  spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0)}, {"l2", number(0.5)}});
-  spec.tree["optimizer"] = tree({{"name", text("sgd")}, {"lr", number(1)}, {"clipnorm", number(0.3)}, {"clipvalue", number(0.1)}});
+  spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] =
+      tree({{"l1", number(0)}, {"l2", number(0.5)}});
+  spec.tree["optimizer"] = tree({{"name", text("sgd")},
+                                 {"lr", number(1)},
+                                 {"clipnorm", number(0.3)},
+                                 {"clipvalue", number(0.1)}});
   const auto plan = compile(spec);
   fill(*plan);
   const auto set = regression(6);
@@ -191,8 +206,12 @@ TEST(plan_clips_by_one_norm_then_by_value) {
 }
 
 TEST(plan_bad_batch_leaves_no_trace) {
-  Config spec = model({2, 3}, {lstm("l", "input", 3, 4, true), dense("d", "l", 4, 1, "linear")}, "d");
-  spec.tree["optimizer"] = tree({{"name", text("adam")}, {"lr", number(0.01)}, {"beta1", number(0.9)}, {"beta2", number(0.999)}});
+  Config spec =
+      model({2, 3}, {lstm("l", "input", 3, 4, true), dense("d", "l", 4, 1, "linear")}, "d");
+  spec.tree["optimizer"] = tree({{"name", text("adam")},
+                                 {"lr", number(0.01)},
+                                 {"beta1", number(0.9)},
+                                 {"beta2", number(0.999)}});
   const auto plan = compile(spec);
   fill(*plan);
   std::vector<double> x = noise(6 * 6, 3);
@@ -200,7 +219,7 @@ TEST(plan_bad_batch_leaves_no_trace) {
   run(*plan, Mode::kTrain, data(array({6, 2, 3}, x), y), 2);
   const auto before = everything(*plan);
   CHECK(before.size() == 5 + 2 * 5 + 2 + 2);  // parameters, moments, states, counts
-  x[13] = kNaN;  // the second batch of two rows
+  x[13] = kNaN;                               // the second batch of two rows
   const RunResult r = run(*plan, Mode::kTrain, data(array({6, 2, 3}, x), y), 2, 2);
   CHECK(r.batches == 2 && r.bad_batches == 1 && r.bad_batch == 1);
   CHECK(r.bad_layer == "input");
@@ -209,7 +228,9 @@ TEST(plan_bad_batch_leaves_no_trace) {
 
   const auto now = everything(*plan);
   const std::vector<double> bad(x.begin() + 12, x.begin() + 24);
-  CHECK(run(*plan, Mode::kTrain, data(array({2, 2, 3}, bad), array({2, 1}, {0, 0})), 2).bad_batches == 1);
+  CHECK(
+      run(*plan, Mode::kTrain, data(array({2, 2, 3}, bad), array({2, 1}, {0, 0})), 2).bad_batches ==
+      1);
   CHECK(everything(*plan) == now);
 }
 
@@ -224,8 +245,10 @@ TEST(plan_infinite_gradient_of_a_finite_loss) {
 }
 
 TEST(plan_rebinding_keeps_weights_and_moments) {
-  Config spec = model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d");
-  spec.tree["optimizer"] = tree({{"name", text("sgd")}, {"lr", number(0.1)}, {"momentum", number(0.9)}});
+  Config spec =
+      model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d");
+  spec.tree["optimizer"] =
+      tree({{"name", text("sgd")}, {"lr", number(0.1)}, {"momentum", number(0.9)}});
   const auto a = compile(spec), b = compile(spec);
   fill(*a), fill(*b);
   const auto set = data(array({5, 4, 3}, noise(60, 8)), array({5, 1}, noise(5, 9)));
@@ -236,30 +259,38 @@ TEST(plan_rebinding_keeps_weights_and_moments) {
     run(*b, Mode::kPredict, other, 3);
     run(*b, Mode::kTest, other);
   }
-  for (const char* name : {"l/W", "l/U", "l/b", "d/W", "d/b", "l/U:0", "d/b:0"}) CHECK_MESSAGE(value(*a, name) == value(*b, name), name);
+  for (const char* name : {"l/W", "l/U", "l/b", "d/W", "d/b", "l/U:0", "d/b:0"})
+    CHECK_MESSAGE(value(*a, name) == value(*b, name), name);
 }
 
 TEST(plan_packed_weights_follow_every_write) {
-  const auto plan = compile(model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
-  const auto fresh = compile(model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
+  const auto plan = compile(
+      model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
+  const auto fresh = compile(
+      model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
   fill(*plan), fill(*fresh);
   const auto set = data(array({2, 4, 3}, noise(24, 8)), array({2, 1}, noise(2, 9)));
   run(*plan, Mode::kPredict, set);
   for (Plan* p : {plan.get(), fresh.get()}) p->write("l/U", array({4, 16}, noise(64, 33)));
-  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 == run(*fresh, Mode::kPredict, set).outputs.f64);
+  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 ==
+        run(*fresh, Mode::kPredict, set).outputs.f64);
   for (Plan* p : {plan.get(), fresh.get()}) run(*p, Mode::kTrain, set);
-  const auto again = compile(model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
+  const auto again = compile(
+      model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
   for (const char* name : {"l/W", "l/U", "l/b", "d/W", "d/b"}) again->write(name, plan->read(name));
-  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 == run(*again, Mode::kPredict, set).outputs.f64);
+  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 ==
+        run(*again, Mode::kPredict, set).outputs.f64);
 }
 
 TEST(plan_states_are_carried_and_guarded) {
-  const auto plan = compile(model({-1, 3}, {lstm("l", "input", 3, 4, true), dense("d", "l", 4, 1, "linear")}, "d"));
+  const auto plan = compile(
+      model({-1, 3}, {lstm("l", "input", 3, 4, true), dense("d", "l", 4, 1, "linear")}, "d"));
   fill(*plan);
   const std::vector<double> x = noise(2 * 6 * 3, 21);
   const auto part = [&](int64_t from, int64_t T) {
     std::vector<double> cut;
-    for (int64_t b = 0; b < 2; b++) cut.insert(cut.end(), x.begin() + (b * 6 + from) * 3, x.begin() + (b * 6 + from + T) * 3);
+    for (int64_t b = 0; b < 2; b++)
+      cut.insert(cut.end(), x.begin() + (b * 6 + from) * 3, x.begin() + (b * 6 + from + T) * 3);
     return data(array({2, T, 3}, cut), {});
   };
   const std::vector<double> whole = run(*plan, Mode::kPredict, part(0, 6)).outputs.f64;
@@ -267,7 +298,8 @@ TEST(plan_states_are_carried_and_guarded) {
   run(*plan, Mode::kPredict, part(0, 2));
   const std::vector<double> halves = run(*plan, Mode::kPredict, part(2, 4)).outputs.f64;
   for (size_t i = 0; i < 2; i++) CHECK_CLOSE(halves[i], whole[i], 1e-14);
-  CHECK_ERROR(run(*plan, Mode::kPredict, data(array({3, 2, 3}, noise(18, 1)), {})), Code::kShape, "resetStates()");
+  CHECK_ERROR(run(*plan, Mode::kPredict, data(array({3, 2, 3}, noise(18, 1)), {})), Code::kShape,
+              "resetStates()");
   CHECK(value(*plan, "l/h:carry").size() == 8);
   plan->reset_states();
   run(*plan, Mode::kPredict, data(array({3, 2, 3}, noise(18, 1)), {}));
@@ -281,12 +313,16 @@ TEST(plan_same_bits_for_any_number_of_threads) {
   std::vector<double> seen[2];
   for (int n = 1; n <= 2; n++) {
     set_threads(n);
-    Config spec = model({40}, {dense("a", "input", 40, 300, "tanh"), dense("b", "a", 300, 200, "linear")}, "b");
+    Config spec = model(
+        {40}, {dense("a", "input", 40, 300, "tanh"), dense("b", "a", 300, 200, "linear")}, "b");
     spec.tree["optimizer"].tree["clipnorm"] = number(0.5);
-    spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0.01)}, {"l2", number(0.01)}});
+    spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] =
+        tree({{"l1", number(0.01)}, {"l2", number(0.01)}});
     const auto plan = compile(spec);
     fill(*plan, 0.1);
-    for (int i = 0; i < 3; i++) run(*plan, Mode::kTrain, data(array({200, 40}, noise(8000, 1)), array({200, 200}, noise(40000, 2))), 128);
+    for (int i = 0; i < 3; i++)
+      run(*plan, Mode::kTrain,
+          data(array({200, 40}, noise(8000, 1)), array({200, 200}, noise(40000, 2))), 128);
     seen[n - 1] = value(*plan, "a/W");
   }
   set_threads(before);
@@ -296,11 +332,15 @@ TEST(plan_same_bits_for_any_number_of_threads) {
 TEST(plan_refuses_what_does_not_fit) {
   const auto plan = compile(two_layers());
   const auto x = array({4, 3}, noise(12, 1)), y = array({4, 2}, noise(8, 2));
-  CHECK_ERROR(run(*plan, Mode::kTrain, data(array({4, 5}, noise(20, 1)), y)), Code::kShape, "[null, 3]");
-  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, array({3, 2}, noise(6, 1)))), Code::kShape, "samples");
-  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, array({4, 3}, noise(12, 1)))), Code::kShape, "[4, 2]");
+  CHECK_ERROR(run(*plan, Mode::kTrain, data(array({4, 5}, noise(20, 1)), y)), Code::kShape,
+              "[null, 3]");
+  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, array({3, 2}, noise(6, 1)))), Code::kShape,
+              "samples");
+  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, array({4, 3}, noise(12, 1)))), Code::kShape,
+              "[4, 2]");
   CHECK_ERROR(run(*plan, Mode::kTrain, data(x, {})), Code::kShape, "y must be given");
-  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, y, array({4, 1}, {1, 1, 1, 1}))), Code::kShape, "sample weights");
+  CHECK_ERROR(run(*plan, Mode::kTrain, data(x, y, array({4, 1}, {1, 1, 1, 1}))), Code::kShape,
+              "sample weights");
   CHECK_ERROR(run(*plan, Mode::kTrain, data(x, y), 0), Code::kOption, "batchSize");
   CHECK_ERROR(plan->write("a/W", array({5, 3}, noise(15, 1))), Code::kShape, "Transposed?");
   CHECK_ERROR(plan->read("a/V"), Code::kUnknownName, "a/V");
@@ -315,7 +355,8 @@ TEST(plan_refuses_what_does_not_fit) {
 
   Config spec = two_layers();
   spec.tree["ops"].list[0].tree["params"].list[0] = param("W", {3, 4});
-  CHECK_ERROR(run(*compile(spec), Mode::kPredict, data(x, {})), Code::kInternal, "a/W: shape must be [3, 5], got [3, 4]");
+  CHECK_ERROR(run(*compile(spec), Mode::kPredict, data(x, {})), Code::kInternal,
+              "a/W: shape must be [3, 5], got [3, 4]");
   spec = two_layers();
   spec.tree["ops"].list[0].tree["op"] = text("no_such_op");
   CHECK_ERROR(compile(spec), Code::kInternal, "no_such_op");
@@ -324,7 +365,8 @@ TEST(plan_refuses_what_does_not_fit) {
   CHECK_ERROR(run(*compile(spec), Mode::kTrain, data(x, y)), Code::kNotCompiled, "compiled");
   spec = two_layers();
   spec.tree["loss"] = text("sparse_categorical_crossentropy");
-  CHECK_ERROR(run(*compile(spec), Mode::kTrain, data(x, array({4, 1}, {0, 1, 2, 0}))), Code::kOption, "from 0 to 1, got 2");
+  CHECK_ERROR(run(*compile(spec), Mode::kTrain, data(x, array({4, 1}, {0, 1, 2, 0}))),
+              Code::kOption, "from 0 to 1, got 2");
 }
 
 }  // namespace test
