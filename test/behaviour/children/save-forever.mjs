@@ -2,7 +2,8 @@
 import { data, model } from './task.mjs'
 
 const file = process.argv[2]
-const [a, b] = [model(64), model(64)]
+// Large enough for a write to take a while.
+const [a, b] = [model(200), model(200)]
 const { x, y } = data(32, 5, 4)
 await b.trainOnBatch(x, y)
 await a.save(file)
