@@ -11,7 +11,8 @@ namespace {
 template <typename real>
 class ActivationLayer final : public Layer<real> {
  public:
-  explicit ActivationLayer(const Config& options) : kind_(activation_of(options.str("activation"))) {}
+  explicit ActivationLayer(const Config& options)
+      : kind_(activation_of(options.str("activation"))) {}
 
   Extent output(const std::vector<Extent>& x) const override { return x[0]; }
 

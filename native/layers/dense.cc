@@ -78,7 +78,8 @@ class Dense final : public Layer<real> {
       dz = out;
     }
     if (this->trainable) {
-      matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_), gemm_scratch_.size);
+      matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_),
+                gemm_scratch_.size);
       if (bias_) row_sums(k, p.grad(b_), dz, rows_, K_, p.at(sums_));
     }
     if (p.dx[0]) {

@@ -22,7 +22,8 @@ class Dropout final : public Layer<real> {
 
   Extent output(const std::vector<Extent>& x) const override {
     if (!shared_.empty() && shared_.size() != x[0].dims.size() + 1) {
-      fail(Code::kShape, this->where(), "noiseShape", std::to_string(x[0].dims.size() + 1) + " extents, as the input " + x[0].text(),
+      fail(Code::kShape, this->where(), "noiseShape",
+           std::to_string(x[0].dims.size() + 1) + " extents, as the input " + x[0].text(),
            std::to_string(shared_.size()));
     }
     return x[0];
@@ -45,14 +46,16 @@ class Dropout final : public Layer<real> {
       return;
     }
     real* mask = p.at(mask_);  // of x's memory order
-    const DropoutKey key = seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
+    const DropoutKey key =
+        seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
     if (shared_.empty()) {
       dropout_mask(mask, n, p_, key, this->stream * 16);
     } else {
       dropout_mask(p.at(drawn_), drawn_.size, p_, key, this->stream * 16);
       spread(mask, p.at(drawn_), p.y_extent);
     }
-    for_elements(n, [&](int64_t i, int64_t end) { p.k->multiply(p.y + i, p.x[0] + i, mask + i, end - i); });
+    for_elements(
+        n, [&](int64_t i, int64_t end) { p.k->multiply(p.y + i, p.x[0] + i, mask + i, end - i); });
   }
 
   void backward(Pass<real>& p) override {
@@ -64,7 +67,8 @@ class Dropout final : public Layer<real> {
       return;
     }
     const real* mask = p.at(mask_);
-    for_elements(n, [&](int64_t i, int64_t end) { p.k->multiply(dx + i, p.dy + i, mask + i, end - i); });
+    for_elements(
+        n, [&](int64_t i, int64_t end) { p.k->multiply(dx + i, p.dy + i, mask + i, end - i); });
   }
 
  private:

@@ -32,8 +32,8 @@ class Embedding final : public Layer<real> {
   void forward(Pass<real>& p) override {
     check(p);
     const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
-    const real* W = p.at(W_);             // [V, D]
-    const real* ids = p.x[0];             // [B, T]: one axis lies batch-major
+    const real* W = p.at(W_);                                  // [V, D]
+    const real* ids = p.x[0];                                  // [B, T]: one axis lies batch-major
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     if (factor) dropout_mask(p.at(factor_), V_, p_, p.dropout, this->stream * 16);
     for_rows(T * B, D_, [&](int64_t s0, int64_t s1) {
@@ -74,7 +74,9 @@ class Embedding final : public Layer<real> {
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
   // The id of step s = t * B + b of the time-major output. As Keras' cast to int32, it cuts fractions off.
-  static int64_t at(const real* ids, int64_t s, int64_t B, int64_t T) { return static_cast<int64_t>(ids[s % B * T + s / B]); }
+  static int64_t at(const real* ids, int64_t s, int64_t B, int64_t T) {
+    return static_cast<int64_t>(ids[s % B * T + s / B]);
+  }
 
   void check(const Pass<real>& p) const {
     const int64_t T = p.x_extent[0].dims[0], n = p.x_extent[0].size();
@@ -85,8 +87,10 @@ class Embedding final : public Layer<real> {
       if (got.find('.') != std::string::npos) got.erase(got.find_last_not_of("0") + 1);
       if (!got.empty() && got.back() == '.') got.pop_back();
       fail(Code::kOption, this->where(),
-           "index at position " + std::to_string(i % T) + " of row " + std::to_string(i / T) + " of the batch",
-           "an integer from 0 to " + std::to_string(V_ - 1), got, "inputDim is the largest index plus one.");
+           "index at position " + std::to_string(i % T) + " of row " + std::to_string(i / T) +
+               " of the batch",
+           "an integer from 0 to " + std::to_string(V_ - 1), got,
+           "inputDim is the largest index plus one.");
     }
   }
 

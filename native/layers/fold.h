@@ -8,7 +8,9 @@
 namespace hs {
 
 // The folded extent of a sequence.
-inline Extent folded(const Extent& x) { return {x.rows * x.dims[0], Dims(x.dims.begin() + 1, x.dims.end())}; }
+inline Extent folded(const Extent& x) {
+  return {x.rows * x.dims[0], Dims(x.dims.begin() + 1, x.dims.end())};
+}
 
 // With one axis left, or a first one of extent 1, both lie the same in memory.
 inline bool fold_moves(const Extent& x) { return x.dims.size() > 2 && x.dims[1] != 1; }
@@ -20,7 +22,8 @@ void fold_copy(real* to, const real* from, const Extent& whole, bool folding) {
     if (to != from) std::copy_n(from, whole.size(), to);
     return;
   }
-  const int64_t rows = whole.rows * whole.dims[0], R = whole.dims[1], inner = count(whole.dims) / (whole.dims[0] * R);
+  const int64_t rows = whole.rows * whole.dims[0], R = whole.dims[1],
+                inner = count(whole.dims) / (whole.dims[0] * R);
   for_rows(rows, R * inner, [&](int64_t s0, int64_t s1) {
     for (int64_t s = s0; s < s1; s++) {
       for (int64_t r = 0; r < R; r++) {

@@ -11,16 +11,15 @@ namespace {
 template <typename real>
 class Masking final : public Layer<real> {
  public:
-  explicit Masking(const Config& options) : value_(static_cast<real>(options.num("maskValue", 0))) {}
+  explicit Masking(const Config& options)
+      : value_(static_cast<real>(options.num("maskValue", 0))) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
     return x[0];
   }
 
-  void forward(Pass<real>& p) override {
-    each_step(p, p.x[0], p.y, p.mask_out);
-  }
+  void forward(Pass<real>& p) override { each_step(p, p.x[0], p.y, p.mask_out); }
 
   void backward(Pass<real>& p) override {
     if (p.dx[0]) each_step(p, p.dy, p.dx[0], nullptr);

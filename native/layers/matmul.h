@@ -20,10 +20,13 @@ namespace hs {
 
 // Below this much work (about 50 us of one core) waking other threads costs more than it brings.
 constexpr double kParallelFlops = 2e6;
-constexpr int64_t kParallelElements = 1 << 15;  // the same for work that only streams through memory
-constexpr int64_t kAlignElements = 16;          // 64 bytes of float, 128 of double
+constexpr int64_t kParallelElements = 1
+                                      << 15;  // the same for work that only streams through memory
+constexpr int64_t kAlignElements = 16;        // 64 bytes of float, 128 of double
 
-inline int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
 
 // fn(begin, end) for fixed chunks of [0, n), over the threads if there are several chunks and enough elements.
@@ -34,7 +37,8 @@ void for_chunks(int64_t n, int64_t chunk, int64_t elements_each, const Fn& fn) {
     if (n > 0) fn(int64_t{0}, n);
     return;
   }
-  parallel_for(tiles, [&](int64_t tile, int) { fn(tile * chunk, std::min(n, (tile + 1) * chunk)); });
+  parallel_for(tiles,
+               [&](int64_t tile, int) { fn(tile * chunk, std::min(n, (tile + 1) * chunk)); });
 }
 
 // fn(begin, end) over n elements of elementwise work. Chunks are multiples of a cache line.
@@ -58,14 +62,15 @@ int64_t packed_size(int64_t K, int64_t N) {
 // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb.
 // On one thread: K*N elements once per batch, against T*B*K*N multiply-adds that use them.
 template <typename real>
-void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N) {
+void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool transposed,
+          int64_t K, int64_t N) {
   k->pack(packed, b, ldb, transposed, K, N);
 }
 
 // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda.
 template <typename real>
-void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M, int64_t N,
-            int64_t K, bool accumulate) {
+void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
+            const real* packed, int64_t M, int64_t N, int64_t K, bool accumulate) {
   if (M == 0 || N == 0) return;
   if (threads() == 1 || 2.0 * double(M) * double(N) * double(K) < kParallelFlops) {
     k->gemm(c, ldc, a, lda, packed, M, N, K, 0, N, accumulate);
@@ -76,15 +81,16 @@ void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t l
   const int64_t tile_n = rows >= 4 ? N : round_up(128, k->gemm_nr), columns = tiles_of(N, tile_n);
   parallel_for(rows * columns, [&](int64_t tile, int) {
     const int64_t m0 = tile / columns * tile_m, n0 = tile % columns * tile_n;
-    k->gemm(c + m0 * ldc, ldc, a + m0 * lda, lda, packed, std::min(tile_m, M - m0), N, K, n0, std::min(N, n0 + tile_n),
-            accumulate);
+    k->gemm(c + m0 * ldc, ldc, a + m0 * lda, lda, packed, std::min(tile_m, M - m0), N, K, n0,
+            std::min(N, n0 + tile_n), accumulate);
   });
 }
 
 // Elements of scratch that matmul_tn needs for every worker there may be now.
 template <typename real>
 int64_t matmul_tn_scratch_each() {
-  return round_up(std::max<int64_t>(1, static_cast<int64_t>(kernels<real>().gemm_tn_scratch)), kAlignElements);
+  return round_up(std::max<int64_t>(1, static_cast<int64_t>(kernels<real>().gemm_tn_scratch)),
+                  kAlignElements);
 }
 template <typename real>
 int64_t matmul_tn_scratch() {
@@ -94,13 +100,15 @@ int64_t matmul_tn_scratch() {
 // c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B.
 // scratch: scratch_size elements; as many workers take part as it has room for, so a plan laid out for fewer threads stays valid.
 template <typename real>
-void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb, int64_t K,
-               int64_t M, int64_t N, bool accumulate, real* scratch, int64_t scratch_size) {
+void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
+               const real* b, int64_t ldb, int64_t K, int64_t M, int64_t N, bool accumulate,
+               real* scratch, int64_t scratch_size) {
   if (M == 0 || N == 0) return;
   const int64_t each = matmul_tn_scratch_each<real>();
   const int workers = static_cast<int>(std::min<int64_t>(threads(), scratch_size / each));
   if (workers < 1) {
-    fail(Code::kInternal, "matmul_tn", "scratch", std::to_string(each) + " elements a worker", std::to_string(scratch_size));
+    fail(Code::kInternal, "matmul_tn", "scratch", std::to_string(each) + " elements a worker",
+         std::to_string(scratch_size));
   }
   if (workers == 1 || 2.0 * double(M) * double(N) * double(K) < kParallelFlops) {
     k->gemm_tn(c, ldc, a, lda, b, ldb, K, 0, M, 0, N, accumulate, scratch);
@@ -112,8 +120,8 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
   parallel_region(workers, [&](int worker) {
     for (int64_t tile; (tile = next.fetch_add(1)) < rows * columns;) {
       const int64_t m0 = tile / columns * tile_m, n0 = tile % columns * tile_n;
-      k->gemm_tn(c, ldc, a, lda, b, ldb, K, m0, std::min(M, m0 + tile_m), n0, std::min(N, n0 + tile_n), accumulate,
-                 scratch + worker * each);
+      k->gemm_tn(c, ldc, a, lda, b, ldb, K, m0, std::min(M, m0 + tile_m), n0,
+                 std::min(N, n0 + tile_n), accumulate, scratch + worker * each);
     }
   });
 }
@@ -122,11 +130,14 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
 constexpr int64_t kSumRows = 256;
 
 // Elements of scratch that row_sums needs.
-inline int64_t row_sums_scratch(int64_t rows, int64_t K) { return std::max<int64_t>(1, tiles_of(rows, kSumRows) * K); }
+inline int64_t row_sums_scratch(int64_t rows, int64_t K) {
+  return std::max<int64_t>(1, tiles_of(rows, kSumRows) * K);
+}
 
 // s[K] = sum over the rows of x[rows, K]: bias gradients. Blocks of kSumRows rows in order, then the blocks in order.
 template <typename real>
-void row_sums(const Table<real>* k, real* s, const real* x, int64_t rows, int64_t K, real* scratch) {
+void row_sums(const Table<real>* k, real* s, const real* x, int64_t rows, int64_t K,
+              real* scratch) {
   const int64_t blocks = tiles_of(rows, kSumRows);
   if (blocks <= 1) {
     k->column_sums(s, x, rows, K, false);
@@ -134,7 +145,8 @@ void row_sums(const Table<real>* k, real* s, const real* x, int64_t rows, int64_
   }
   for_chunks(blocks, 1, kSumRows * K, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      k->column_sums(scratch + i * K, x + i * kSumRows * K, std::min(kSumRows, rows - i * kSumRows), K, false);
+      k->column_sums(scratch + i * K, x + i * kSumRows * K, std::min(kSumRows, rows - i * kSumRows),
+                     K, false);
     }
   });
   k->column_sums(s, scratch, blocks, K, false);

@@ -22,13 +22,15 @@ Mode mode_of(const std::string& name) {
 template <typename real>
 class Merge final : public Layer<real> {
  public:
-  explicit Merge(const Config& options) : mode_(mode_of(options.str("mode"))), axis_(options.integer("axis", -1)) {}
+  explicit Merge(const Config& options)
+      : mode_(mode_of(options.str("mode"))), axis_(options.integer("axis", -1)) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     Extent y = x[0];
     const int64_t axes = static_cast<int64_t>(y.dims.size());
     if (mode_ == Mode::kConcat && (axis_ >= axes || axis_ < -axes)) {
-      fail(Code::kOption, this->where(), "axis", "within the " + std::to_string(axes) + " axes of " + to_string(y.dims),
+      fail(Code::kOption, this->where(), "axis",
+           "within the " + std::to_string(axes) + " axes of " + to_string(y.dims),
            std::to_string(axis_));
     }
     for (size_t i = 1; i < x.size(); i++) {
@@ -52,7 +54,8 @@ class Merge final : public Layer<real> {
       parts(p, [&](int64_t outer, int64_t inner, int64_t whole, int64_t from) {
         const real* x = p.x[i++];
         for_rows(outer, inner, [&](int64_t o0, int64_t o1) {
-          for (int64_t o = o0; o < o1; o++) std::copy_n(x + o * inner, inner, p.y + o * whole + from);
+          for (int64_t o = o0; o < o1; o++)
+            std::copy_n(x + o * inner, inner, p.y + o * whole + from);
         });
       });
       return;
@@ -78,7 +81,8 @@ class Merge final : public Layer<real> {
         real* dx = p.dx[i++];
         if (!dx) return;
         for_rows(outer, inner, [&](int64_t o0, int64_t o1) {
-          for (int64_t o = o0; o < o1; o++) std::copy_n(p.dy + o * whole + from, inner, dx + o * inner);
+          for (int64_t o = o0; o < o1; o++)
+            std::copy_n(p.dy + o * whole + from, inner, dx + o * inner);
         });
       });
       return;
@@ -97,7 +101,9 @@ class Merge final : public Layer<real> {
   }
 
  private:
-  size_t axis(const Dims& dims) const { return static_cast<size_t>(axis_ < 0 ? axis_ + static_cast<int64_t>(dims.size()) : axis_); }
+  size_t axis(const Dims& dims) const {
+    return static_cast<size_t>(axis_ < 0 ? axis_ + static_cast<int64_t>(dims.size()) : axis_);
+  }
 
   // Equal but, in concat, for the concatenated axis, which has grown already.
   bool agree(const Dims& a, const Dims& b) const {
@@ -114,7 +120,8 @@ class Merge final : public Layer<real> {
     const size_t a = axis(p.y_extent.dims);
     int64_t rest = 1;
     for (size_t i = a + 1; i < p.y_extent.dims.size(); i++) rest *= p.y_extent.dims[i];
-    if (p.y_extent.sequence() && a == 0) rest *= p.y_extent.rows;  // [T, B, ...]: steps lie one after the other
+    if (p.y_extent.sequence() && a == 0)
+      rest *= p.y_extent.rows;  // [T, B, ...]: steps lie one after the other
     const int64_t whole = p.y_extent.dims[a] * rest, outer = whole ? p.y_extent.size() / whole : 0;
     int64_t from = 0;
     for (const Extent& x : p.x_extent) {

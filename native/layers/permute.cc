@@ -32,7 +32,8 @@ class Permute final : public Layer<real> {
       }
     }
     if (axes_.size() != x[0].dims.size()) {
-      fail(Code::kShape, this->where(), "input", std::to_string(axes_.size() + 1) + " axes with the batch", x[0].text());
+      fail(Code::kShape, this->where(), "input",
+           std::to_string(axes_.size() + 1) + " axes with the batch", x[0].text());
     }
     Extent y{x[0].rows, {}};
     for (int64_t a : axes_) y.dims.push_back(x[0].dims[a - 1]);

@@ -1,4 +1,5 @@
-// The same numbers in the same batch-major order under another shape: Reshape, Flatten. Keras 1.2.2 core.py:376-390 (Reshape), :482-483 (Flatten).
+// The same numbers in the same batch-major order under another shape.
+// Keras 1.2.2 core.py:376-390 (Reshape), :482-483 (Flatten).
 // Element j of a sample lies at ((j / inner) * B + b) * inner + j % inner, inner = count / dims[0], if there are several axes;
 // at b * count + j if there is one. Where both shapes have the same inner the memory is the same.
 #include <algorithm>
@@ -18,12 +19,14 @@ int64_t run_of(const Extent& e) {
 // to (shape `to_e`) = from (shape `from_e`), batch-major order kept.
 template <typename real>
 void reorder(real* to, const Extent& to_e, const real* from, const Extent& from_e) {
-  const int64_t B = to_e.rows, n = count(to_e.dims), to_run = run_of(to_e), from_run = run_of(from_e);
+  const int64_t B = to_e.rows, n = count(to_e.dims), to_run = run_of(to_e),
+                from_run = run_of(from_e);
   for_rows(B, n, [&](int64_t b0, int64_t b1) {
     for (int64_t b = b0; b < b1; b++) {
       for (int64_t j = 0; j < n;) {
         const int64_t i = j % to_run, k = j % from_run, length = std::min(to_run - i, from_run - k);
-        std::copy_n(from + (j / from_run * B + b) * from_run + k, length, to + (j / to_run * B + b) * to_run + i);
+        std::copy_n(from + (j / from_run * B + b) * from_run + k, length,
+                    to + (j / to_run * B + b) * to_run + i);
         j += length;
       }
     }
@@ -40,14 +43,17 @@ class Reshape final : public Layer<real> {
     const int64_t n = count(x[0].dims);
     int64_t known = 1, open = 0;
     for (int64_t d : dims_) {
-      if (d < 0) open++;
-      else known *= d;
+      if (d < 0)
+        open++;
+      else
+        known *= d;
     }
     if (open == 1 && known > 0 && n % known == 0) {
       for (int64_t& d : y.dims) d = d < 0 ? n / known : d;
     }
     if (open > 1 || count(y.dims) != n) {
-      fail(Code::kShape, this->where(), "the size of the new shape " + to_string(dims_), std::to_string(n) + ", as that of the input",
+      fail(Code::kShape, this->where(), "the size of the new shape " + to_string(dims_),
+           std::to_string(n) + ", as that of the input",
            open ? "no whole number for the open axis" : std::to_string(known));
     }
     return y;

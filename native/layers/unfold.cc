@@ -11,7 +11,8 @@ class Unfold final : public Layer<real> {
   explicit Unfold(const Config&) {}
 
   Extent output(const std::vector<Extent>& x) const override {
-    if (x.size() != 2) fail(Code::kInternal, this->where(), "number of inputs", "2", std::to_string(x.size()));
+    if (x.size() != 2)
+      fail(Code::kInternal, this->where(), "number of inputs", "2", std::to_string(x.size()));
     if (!x[1].sequence() || x[0].dims.empty() || x[0].rows != x[1].rows * x[1].dims[0]) {
       fail(Code::kShape, this->where(), "input", "[B*T, ...] of " + x[1].text(), x[0].text());
     }

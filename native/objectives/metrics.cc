@@ -22,7 +22,8 @@ namespace hs {
 namespace {
 
 void check_columns(const char* name, int64_t Ky, int64_t K) {
-  if (Ky != K) fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));
+  if (Ky != K)
+    fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));
 }
 
 template <typename real>
@@ -51,14 +52,17 @@ double categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t 
 }
 
 template <typename real>
-double sparse_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double sparse_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky,
+                                   int64_t K) {
   int64_t hits = 0;
-  for (int64_t r = 0; r < rows; r++) hits += y[r * Ky + argmax(y + r * Ky, Ky)] == real(argmax(p + r * K, K));
+  for (int64_t r = 0; r < rows; r++)
+    hits += y[r * Ky + argmax(y + r * Ky, Ky)] == real(argmax(p + r * K, K));
   return double(hits) / double(rows);
 }
 
 template <typename real>
-double top_k_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double top_k_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky,
+                                  int64_t K) {
   check_columns("top_k_categorical_accuracy", Ky, K);
   constexpr int64_t kTop = 5;
   int64_t hits = 0;
@@ -149,7 +153,8 @@ constexpr Metric<real> kMetrics[] = {
     {"fmeasure", fbeta_score<real>},
 };
 constexpr size_t kOwn = sizeof(kMetrics<float>) / sizeof(kMetrics<float>[0]);
-constexpr size_t kMostObjectives = 32;  // instances of mean_score; a longer list of objectives would not start
+constexpr size_t kMostObjectives =
+    32;  // instances of mean_score; a longer list of objectives would not start
 
 template <typename real>
 struct Registry {  // the metrics above, then every objective, whatever list objectives.cc has
@@ -167,7 +172,8 @@ struct Registry {  // the metrics above, then every objective, whatever list obj
     using Value = double (*)(const real*, const real*, int64_t, int64_t, int64_t);
     const Value values[] = {mean_score<real, which>...};
     for (size_t i = 0; objective_names()[i]; i++) {
-      if (i == kMostObjectives) fail(Code::kInternal, "metrics.cc", "kMostObjectives", "raised", std::to_string(i));
+      if (i == kMostObjectives)
+        fail(Code::kInternal, "metrics.cc", "kMostObjectives", "raised", std::to_string(i));
       list[size++] = {objective_names()[i], values[i]};
     }
   }

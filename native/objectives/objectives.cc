@@ -53,7 +53,8 @@ real sign(real x) {
 
 // y has as many columns as p. The plan has checked it for a whole model; this keeps a wrong call from reading beyond the rows.
 void check_columns(const char* name, int64_t Ky, int64_t K) {
-  if (Ky != K) fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));
+  if (Ky != K)
+    fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));
 }
 
 // --- mean over the row of f(t, p); `slope` is df/dp
@@ -183,11 +184,13 @@ void mean_value(real* score, const real* y, const real* p, int64_t rows, int64_t
 }
 
 template <typename real, typename Rule>
-void mean_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+void mean_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
+                   int64_t Ky, int64_t K) {
   check_columns(Rule::kName, Ky, K);
   for (int64_t r = 0; r < rows; r++) {
     const double c = double(coef[r]) / double(K);
-    for (int64_t i = r * K; i < (r + 1) * K; i++) dp[i] = real(c * Rule::template slope<real>(y[i], p[i]));
+    for (int64_t i = r * K; i < (r + 1) * K; i++)
+      dp[i] = real(c * Rule::template slope<real>(y[i], p[i]));
   }
 }
 
@@ -207,7 +210,8 @@ void kld_value(real* score, const real* y, const real* p, int64_t rows, int64_t 
 }
 
 template <typename real>
-void kld_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+void kld_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
+                  int64_t Ky, int64_t K) {
   check_columns("kullback_leibler_divergence", Ky, K);
   for (int64_t i = 0; i < rows * K; i++) {
     const real u = clip(y[i], kEpsilon<real>, real(1));
@@ -247,7 +251,8 @@ void cce_value(real* score, const real* y, const real* p, int64_t rows, int64_t 
 }
 
 template <typename real>
-void cce_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+void cce_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
+                  int64_t Ky, int64_t K) {
   check_columns("categorical_crossentropy", Ky, K);
   for (int64_t r = 0; r < rows; r++) {
     const real* t = y + r * K;
@@ -277,7 +282,9 @@ int64_t label(real t, int64_t row, int64_t K) {
 }
 
 void check_sparse(int64_t Ky) {
-  if (Ky != 1) fail(Code::kShape, "sparse_categorical_crossentropy", "last axis of the target", "1", std::to_string(Ky));
+  if (Ky != 1)
+    fail(Code::kShape, "sparse_categorical_crossentropy", "last axis of the target", "1",
+         std::to_string(Ky));
 }
 
 template <typename real>
@@ -291,14 +298,16 @@ void sparse_value(real* score, const real* y, const real* p, int64_t rows, int64
 }
 
 template <typename real>
-void sparse_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+void sparse_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
+                     int64_t Ky, int64_t K) {
   check_sparse(Ky);
   for (int64_t r = 0; r < rows; r++) {
     const int64_t k = label(y[r], r, K);
     const double s = row_sum(p + r * K, K);
     const real n = normalised(p[r * K + k], s);
     const bool clipped = n < kEpsilon<real> || n > kOneMinus<real>;
-    const double c = (clipped ? 0 * s : double(coef[r])) / s;  // d n = -1 inside the clip: every other class gets +1/s
+    const double c = (clipped ? 0 * s : double(coef[r])) /
+                     s;  // d n = -1 inside the clip: every other class gets +1/s
     for (int64_t j = 0; j < K; j++) dp[r * K + j] = real(c);
     dp[r * K + k] = real(clipped ? c : c * (1 - 1 / double(n)));
   }
@@ -323,12 +332,14 @@ void cosine_value(real* score, const real* y, const real* p, int64_t rows, int64
   check_columns("cosine_proximity", Ky, K);
   for (int64_t r = 0; r < rows; r++) {
     const real *t = y + r * K, *q = p + r * K;
-    score[r] = real(-dot(t, q, K) / (norm(t, K) * norm(q, K)) / double(K));  // a zero vector gives NaN, as on Theano
+    score[r] = real(-dot(t, q, K) / (norm(t, K) * norm(q, K)) /
+                    double(K));  // a zero vector gives NaN, as on Theano
   }
 }
 
 template <typename real>
-void cosine_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+void cosine_gradient(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
+                     int64_t Ky, int64_t K) {
   check_columns("cosine_proximity", Ky, K);
   for (int64_t r = 0; r < rows; r++) {
     const real *t = y + r * K, *q = p + r * K;

@@ -26,8 +26,10 @@ struct Adadelta {
   }
 };
 
-extern constexpr OptimizerKernels<float> adadelta_f32 = {"adadelta", 2, false, update<Adadelta, float, 2>};
-extern constexpr OptimizerKernels<double> adadelta_f64 = {"adadelta", 2, false, update<Adadelta, double, 2>};
+extern constexpr OptimizerKernels<float> adadelta_f32 = {"adadelta", 2, false,
+                                                         update<Adadelta, float, 2>};
+extern constexpr OptimizerKernels<double> adadelta_f64 = {"adadelta", 2, false,
+                                                          update<Adadelta, double, 2>};
 
 }  // namespace HS_ISA
 }  // namespace hs

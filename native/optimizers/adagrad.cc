@@ -18,8 +18,10 @@ struct Adagrad {
   }
 };
 
-extern constexpr OptimizerKernels<float> adagrad_f32 = {"adagrad", 1, false, update<Adagrad, float, 1>};
-extern constexpr OptimizerKernels<double> adagrad_f64 = {"adagrad", 1, false, update<Adagrad, double, 1>};
+extern constexpr OptimizerKernels<float> adagrad_f32 = {"adagrad", 1, false,
+                                                        update<Adagrad, float, 1>};
+extern constexpr OptimizerKernels<double> adagrad_f64 = {"adagrad", 1, false,
+                                                         update<Adagrad, double, 1>};
 
 }  // namespace HS_ISA
 }  // namespace hs

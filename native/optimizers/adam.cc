@@ -17,7 +17,8 @@ struct Adam {
         rest_1(V::set1(real(1) - real(h.beta_1))),
         beta_2(V::set1(real(h.beta_2))),
         rest_2(V::set1(real(1) - real(h.beta_2))),
-        rate(V::set1(real(h.lr_t * ::sqrt(one_minus_power<real>(h.beta_2, h.t)) / one_minus_power<real>(h.beta_1, h.t)))),
+        rate(V::set1(real(h.lr_t * ::sqrt(one_minus_power<real>(h.beta_2, h.t)) /
+                          one_minus_power<real>(h.beta_1, h.t)))),
         epsilon(V::set1(real(h.epsilon))) {}
   HS_INLINE void step(V& p, V g, V* m) const {
     m[0] = fma(rest_1, g, beta_1 * m[0]);

@@ -26,7 +26,8 @@ struct Adamax {
 };
 
 extern constexpr OptimizerKernels<float> adamax_f32 = {"adamax", 2, true, update<Adamax, float, 2>};
-extern constexpr OptimizerKernels<double> adamax_f64 = {"adamax", 2, true, update<Adamax, double, 2>};
+extern constexpr OptimizerKernels<double> adamax_f64 = {"adamax", 2, true,
+                                                        update<Adamax, double, 2>};
 
 }  // namespace HS_ISA
 }  // namespace hs

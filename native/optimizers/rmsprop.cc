@@ -21,8 +21,10 @@ struct RmsProp {
   }
 };
 
-extern constexpr OptimizerKernels<float> rmsprop_f32 = {"rmsprop", 1, false, update<RmsProp, float, 1>};
-extern constexpr OptimizerKernels<double> rmsprop_f64 = {"rmsprop", 1, false, update<RmsProp, double, 1>};
+extern constexpr OptimizerKernels<float> rmsprop_f32 = {"rmsprop", 1, false,
+                                                        update<RmsProp, float, 1>};
+extern constexpr OptimizerKernels<double> rmsprop_f64 = {"rmsprop", 1, false,
+                                                         update<RmsProp, double, 1>};
 
 }  // namespace HS_ISA
 }  // namespace hs

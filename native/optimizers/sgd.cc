@@ -11,7 +11,8 @@ template <class real, bool nesterov>
 struct SgdRule {
   using V = Vec<real>;
   V momentum, lr;
-  explicit SgdRule(const Hyper& h) : momentum(V::set1(real(h.momentum))), lr(V::set1(real(h.lr_t))) {}
+  explicit SgdRule(const Hyper& h)
+      : momentum(V::set1(real(h.momentum))), lr(V::set1(real(h.lr_t))) {}
   HS_INLINE void step(V& p, V g, V* m) const {
     m[0] = fnma(lr, g, momentum * m[0]);
     p = nesterov ? fnma(lr, g, fma(momentum, m[0], p)) : p + m[0];
@@ -23,7 +24,8 @@ template <class real>
 using SgdNesterov = SgdRule<real, true>;
 
 template <class real>
-static void update_sgd(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper) {
+static void update_sgd(real* p, const real* g, real* const* moments, int64_t n,
+                       const Hyper& hyper) {
   if (hyper.nesterov) {
     update<SgdNesterov, real, 1>(p, g, moments, n, hyper);
   } else {

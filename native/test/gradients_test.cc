@@ -26,7 +26,8 @@ struct Verdict {
 
 // analytic[n] against the differences of loss() as value[n] moves.
 template <typename Loss>
-void compare(Verdict& verdict, const std::string& name, double* value, const std::vector<double>& analytic, const Loss& loss) {
+void compare(Verdict& verdict, const std::string& name, double* value,
+             const std::vector<double>& analytic, const Loss& loss) {
   std::vector<double> numeric;
   double largest = 0.1;
   for (size_t i = 0; i < analytic.size(); i++) {
@@ -44,8 +45,8 @@ void compare(Verdict& verdict, const std::string& name, double* value, const std
     double error = std::fabs(analytic[i] - numeric[i]) / size;
     if (!std::isfinite(error)) error = INFINITY;
     if (error > verdict.error) {
-      verdict = {error, name + "[" + std::to_string(i) + "]: " + std::to_string(analytic[i]) + " against " +
-                            std::to_string(numeric[i])};
+      verdict = {error, name + "[" + std::to_string(i) + "]: " + std::to_string(analytic[i]) +
+                            " against " + std::to_string(numeric[i])};
     }
   }
 }
@@ -65,11 +66,13 @@ Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false) 
   }
   const auto dx = rig.input_gradients;
   Verdict verdict;
-  for (const auto& [name, gradient] : dparams) compare(verdict, name, rig.value(name), gradient, loss);
+  for (const auto& [name, gradient] : dparams)
+    compare(verdict, name, rig.value(name), gradient, loss);
   for (size_t i = 0; i < dx.size(); i++) {
     if (indices || (extent_only && i == 1)) {  // no gradient: zeros
       for (double d : dx[i]) {
-        if (d != 0) verdict = {INFINITY, "x" + std::to_string(i) + ": a gradient where there is none"};
+        if (d != 0)
+          verdict = {INFINITY, "x" + std::to_string(i) + ": a gradient where there is none"};
       }
     } else {
       compare(verdict, "x" + std::to_string(i), rig.inputs[i].data(), dx[i], loss);
@@ -82,7 +85,8 @@ void check_all(const std::vector<LayerCase>& cases) {
   for (const LayerCase& c : cases) {
     Rig<double> rig = make_rig<double>(c);
     const Verdict v = check(rig, c.indices, c.extent_only);
-    CHECK_MESSAGE(v.error <= kTolerance, c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
+    CHECK_MESSAGE(v.error <= kTolerance,
+                  c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
   }
 }
 
@@ -93,7 +97,8 @@ TEST(gradients_of_every_layer) {
     seen.insert(c.layer);
     if (c.layer != "recurrence") others.push_back(c);
   }
-  for (const std::string& name : layer_names()) CHECK_MESSAGE(seen.count(name), "layer " + name + " has no case");
+  for (const std::string& name : layer_names())
+    CHECK_MESSAGE(seen.count(name), "layer " + name + " has no case");
   check_all(others);
 }
 
@@ -113,7 +118,8 @@ TEST(gradients_of_a_frozen_layer) {
       rig.layer().trainable = true;
       rig.wants_input_gradient = false;  // the first layer of a model
       rig.forward(), rig.backward();
-      for (const auto& [param, tensor] : rig.params) CHECK_MESSAGE(std::isfinite(rig.gradient(param)[0]), c.name);
+      for (const auto& [param, tensor] : rig.params)
+        CHECK_MESSAGE(std::isfinite(rig.gradient(param)[0]), c.name);
       break;
     }
   }
@@ -131,7 +137,8 @@ struct Broken : Layer<double> {
   }
   void forward(Pass<double>& p) override {
     const int64_t n = p.y_extent.size(), K = p.y_extent.last();
-    for (int64_t i = 0; i < n; i++) p.y[i] = p.x[0][i] * p.at(w)[i % K], p.at(scratch)[i] = p.x[0][i];
+    for (int64_t i = 0; i < n; i++)
+      p.y[i] = p.x[0][i] * p.at(w)[i % K], p.at(scratch)[i] = p.x[0][i];
     if (fault == kBeyond) p.at(scratch)[n] = 1;
   }
   void backward(Pass<double>& p) override {
@@ -156,7 +163,8 @@ double error_of(Broken::Fault fault) {
 
 TEST(broken_layers_are_caught) {
   CHECK(error_of(Broken::kNone) <= kTolerance);
-  for (auto fault : {Broken::kFactor, Broken::kOneElement, Broken::kForgotten, Broken::kAdded, Broken::kOldScratch}) {
+  for (auto fault : {Broken::kFactor, Broken::kOneElement, Broken::kForgotten, Broken::kAdded,
+                     Broken::kOldScratch}) {
     CHECK_MESSAGE(error_of(fault) > kTolerance, "fault " + std::to_string(fault));
   }
   bool caught = false;
@@ -202,12 +210,20 @@ struct Pairs {
 };
 double unit(std::mt19937& random) { return double(random()) / 4294967296.0; }
 const Pairs kPairs[] = {
-    {"probabilities", {}, [](std::mt19937& r) { return 0.1 + 0.8 * unit(r); }, [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
-    {"zeros and ones", {}, [](std::mt19937& r) { return double(r() % 2); }, [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
+    {"probabilities",
+     {},
+     [](std::mt19937& r) { return 0.1 + 0.8 * unit(r); },
+     [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
+    {"zeros and ones",
+     {},
+     [](std::mt19937& r) { return double(r() % 2); },
+     [](std::mt19937& r) { return 0.05 + 0.9 * unit(r); }},
     {"signs",
      {"categorical_crossentropy", "sparse_categorical_crossentropy", "poisson"},
      [](std::mt19937& r) { return r() % 2 ? 1.0 : -1.0; },
-     [](std::mt19937& r) { return (r() % 2 ? 1 : -1) * (r() % 2 ? 0.2 + 0.7 * unit(r) : 1.1 + unit(r)); }},
+     [](std::mt19937& r) {
+       return (r() % 2 ? 1 : -1) * (r() % 2 ? 0.2 + 0.7 * unit(r) : 1.1 + unit(r));
+     }},
 };
 
 Verdict check(const Objective<double>& o, const Pairs& pairs) {

@@ -12,24 +12,36 @@ namespace {
 std::vector<LayerCase> dense_cases() {
   std::vector<LayerCase> list;
   for (const char* a : kActivationNames) {
-    list.push_back({"dense", std::string("dense/") + a, {{"units", 4}, {"activation", a}}, {{3, {2, 5}}}});
+    list.push_back(
+        {"dense", std::string("dense/") + a, {{"units", 4}, {"activation", a}}, {{3, {2, 5}}}});
   }
   list.push_back({"dense", "dense/no bias", {{"units", 4}, {"bias", false}}, {{3, {5}}}});
-  list.push_back({"dense", "dense/one unit", {{"units", 1}, {"activation", "sigmoid"}}, {{3, {5}}}});
-  list.push_back({"dense", "dense/three axes", {{"units", 3}, {"activation", "tanh"}}, {{2, {2, 3, 4}}}});
-  list.push_back({"dense", "dense/blocks of rows", {{"units", 3}, {"activation", "tanh"}}, {{130, {4, 1}}}});
-  list.push_back({"dense", "dense/tails: 17 units of 19", {{"units", 17}, {"activation", "softmax"}}, {{3, {19}}}});
+  list.push_back(
+      {"dense", "dense/one unit", {{"units", 1}, {"activation", "sigmoid"}}, {{3, {5}}}});
+  list.push_back(
+      {"dense", "dense/three axes", {{"units", 3}, {"activation", "tanh"}}, {{2, {2, 3, 4}}}});
+  list.push_back(
+      {"dense", "dense/blocks of rows", {{"units", 3}, {"activation", "tanh"}}, {{130, {4, 1}}}});
+  list.push_back({"dense",
+                  "dense/tails: 17 units of 19",
+                  {{"units", 17}, {"activation", "softmax"}},
+                  {{3, {19}}}});
   return list;
 }
 
 std::vector<LayerCase> merge_cases() {
   std::vector<LayerCase> list;
   for (const char* mode : {"sum", "mul", "ave"}) {
-    list.push_back({"merge", std::string("merge/") + mode, {{"mode", mode}}, {{3, {2, 4}}, {3, {2, 4}}, {3, {2, 4}}}});
+    list.push_back({"merge",
+                    std::string("merge/") + mode,
+                    {{"mode", mode}},
+                    {{3, {2, 4}}, {3, {2, 4}}, {3, {2, 4}}}});
   }
   const auto concat = [&](int axis, const std::vector<Extent>& x) {
-    list.push_back({"merge", "merge/concat axis " + std::to_string(axis) + " of " + x[0].text(),
-                    {{"mode", "concat"}, {"axis", axis}}, x});
+    list.push_back({"merge",
+                    "merge/concat axis " + std::to_string(axis) + " of " + x[0].text(),
+                    {{"mode", "concat"}, {"axis", axis}},
+                    x});
   };
   concat(-1, {{3, {2}}, {3, {4}}});
   concat(0, {{3, {2}}, {3, {4}}});
@@ -40,7 +52,9 @@ std::vector<LayerCase> merge_cases() {
   return list;
 }
 
-void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) { to.insert(to.end(), from.begin(), from.end()); }
+void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 }  // namespace
 
@@ -48,13 +62,20 @@ std::vector<LayerCase> layer_cases() {
   std::vector<LayerCase> list = dense_cases();
   append(list, merge_cases());
   for (const char* a : kActivationNames) {
-    list.push_back({"activation", std::string("activation/") + a, {{"activation", a}}, {{3, {4, 5}}}});
+    list.push_back(
+        {"activation", std::string("activation/") + a, {{"activation", a}}, {{3, {4, 5}}}});
   }
   const Options words = {{"inputDim", 7}, {"outputDim", 5}};
   list.push_back({"embedding", "embedding", words, {{3, {4}}}, false, true});
-  list.push_back({"embedding", "embedding/dropout", {{"inputDim", 7}, {"outputDim", 37}, {"dropout", 0.4}}, {{3, {4}}}, false, true});
+  list.push_back({"embedding",
+                  "embedding/dropout",
+                  {{"inputDim", 7}, {"outputDim", 37}, {"dropout", 0.4}},
+                  {{3, {4}}},
+                  false,
+                  true});
   list.push_back({"dropout", "dropout", {{"p", 0.3}}, {{3, {4, 5}}}});
-  list.push_back({"dropout", "dropout/shared steps", {{"p", 0.3}, {"shared", Dims{0, 1, 0}}}, {{3, {4, 5}}}});
+  list.push_back(
+      {"dropout", "dropout/shared steps", {{"p", 0.3}, {"shared", Dims{0, 1, 0}}}, {{3, {4, 5}}}});
   list.push_back({"dropout", "dropout/p 1 does nothing", {{"p", 1}}, {{3, {4, 5}}}});
   list.push_back({"masking", "masking", {{"maskValue", 0.5}}, {{3, {4, 5}}}});
   list.push_back({"reshape", "reshape/flatten", {{"dims", Dims{12}}}, {{3, {4, 3}}}});
@@ -72,7 +93,8 @@ std::vector<LayerCase> layer_cases() {
   list.push_back({"fold", "fold", {}, {{3, {4, 5}}}});
   list.push_back({"fold", "fold/three axes", {}, {{3, {4, 2, 5}}}});
   list.push_back({"unfold", "unfold", {}, {{12, {5}}, {3, {4, 2}}}, false, false, true});
-  list.push_back({"unfold", "unfold/three axes", {}, {{12, {2, 5}}, {3, {4, 2}}}, false, false, true});
+  list.push_back(
+      {"unfold", "unfold/three axes", {}, {{12, {2, 5}}, {3, {4, 2}}}, false, false, true});
   append(list, recurrence_cases());
   return list;
 }
@@ -81,26 +103,35 @@ std::vector<LayerCase> layer_cases() {
 std::vector<LayerCase> recurrence_cases() {
   std::vector<LayerCase> list;
   for (const std::string& cell : cell_names()) {
-    const auto add = [&](const std::string& name, int H, const Extent& x, bool masked, Options options) {
+    const auto add = [&](const std::string& name, int H, const Extent& x, bool masked,
+                         Options options) {
       options.insert(options.begin(), {{"cell", cell}, {"units", H}});
       list.push_back({"recurrence", cell + "/" + name, options, {x}, masked});
     };
     for (int bits = 0; bits < 16; bits++) {
       const bool masked = bits & 1, backwards = bits & 2, sequences = bits & 4, stateful = bits & 8;
       for (const char* dropout : {"", ".dropout", ".shared dropout"}) {
-        std::string name = std::string("T4.B3.D2.H3") + (masked ? ".masked" : "") + (backwards ? ".backwards" : "") +
-                           (sequences ? ".sequences" : "") + (stateful ? ".stateful" : "") + dropout;
+        std::string name = std::string("T4.B3.D2.H3") + (masked ? ".masked" : "") +
+                           (backwards ? ".backwards" : "") + (sequences ? ".sequences" : "") +
+                           (stateful ? ".stateful" : "") + dropout;
         const double p = *dropout ? 0.4 : 0;
         add(name, 3, {3, {4, 2}}, masked,
-            {{"goBackwards", backwards}, {"returnSequences", sequences}, {"stateful", stateful}, {"dropoutW", p},
-             {"dropoutU", p}, {"sharedDropout", std::string(dropout) == ".shared dropout"}});
+            {{"goBackwards", backwards},
+             {"returnSequences", sequences},
+             {"stateful", stateful},
+             {"dropoutW", p},
+             {"dropoutU", p},
+             {"sharedDropout", std::string(dropout) == ".shared dropout"}});
       }
     }
     for (const char* a : kActivationNames) {
-      add(std::string("outer ") + a, 3, {2, {3, 2}}, true, {{"activation", a}, {"returnSequences", true}});
-      add(std::string("inner ") + a, 3, {2, {3, 2}}, false, {{"innerActivation", a}, {"returnSequences", true}});
+      add(std::string("outer ") + a, 3, {2, {3, 2}}, true,
+          {{"activation", a}, {"returnSequences", true}});
+      add(std::string("inner ") + a, 3, {2, {3, 2}}, false,
+          {{"innerActivation", a}, {"returnSequences", true}});
     }
-    add("softmax and dropout", 3, {2, {3, 2}}, true, {{"activation", "softmax"}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
+    add("softmax and dropout", 3, {2, {3, 2}}, true,
+        {{"activation", "softmax"}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
     add("one step", 3, {3, {1, 2}}, false, {});
     add("one unit, one row", 1, {1, {3, 1}}, false, {{"returnSequences", true}});
     add("H17: a tail after whole vectors", 17, {2, {2, 3}}, false, {{"returnSequences", true}});
@@ -122,11 +153,14 @@ double off_kinks(double v) {
 }  // namespace
 
 template <typename real>
-Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed, std::unique_ptr<Layer<real>> layer) {
+Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
+                   std::unique_ptr<Layer<real>> layer) {
   if (!layer) layer = make_layer<real>(c.layer, tree(c.options));
   Rig<real> rig(std::move(layer), c.x, training, c.masked);
   std::mt19937 random(seed);
-  const auto uniform = [&](double low, double high) { return low + (high - low) * (double(random()) / 4294967296.0); };
+  const auto uniform = [&](double low, double high) {
+    return low + (high - low) * (double(random()) / 4294967296.0);
+  };
   const auto fill = [&](real* p, int64_t n, double low, double high) {
     for (int64_t i = 0; i < n; i++) p[i] = real(float(uniform(low, high)));
   };
@@ -140,13 +174,16 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed, std::unique
   if (c.masked) {  // row 0: first and third step masked; row 1: nothing; row 2: everything; row 3 as row 0, ...
     const int64_t B = c.x[0].rows, T = c.x[0].dims[0];
     for (int64_t t = 0; t < T; t++) {
-      for (int64_t b = 0; b < B; b++) rig.mask[size_t(t * B + b)] = b % 3 == 2 || (b % 3 == 0 && t % 2 == 0) ? real(0) : real(1);
+      for (int64_t b = 0; b < B; b++)
+        rig.mask[size_t(t * B + b)] = b % 3 == 2 || (b % 3 == 0 && t % 2 == 0) ? real(0) : real(1);
     }
   }
   return rig;
 }
-template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned, std::unique_ptr<Layer<float>>);
-template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned, std::unique_ptr<Layer<double>>);
+template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned,
+                                    std::unique_ptr<Layer<float>>);
+template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned,
+                                      std::unique_ptr<Layer<double>>);
 
 }  // namespace test
 }  // namespace hs

@@ -14,7 +14,7 @@ struct LayerCase {
   Options options;
   std::vector<Extent> x;
   bool masked = false;
-  bool indices = false;  // inputs are word indices: 0 .. 6, no gradient
+  bool indices = false;      // inputs are word indices: 0 .. 6, no gradient
   bool extent_only = false;  // the second input gives its extent only
 };
 
@@ -24,7 +24,8 @@ std::vector<LayerCase> recurrence_cases();
 // A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers for every real.
 // layer: instead of the registered one that the case names.
 template <typename real>
-Rig<real> make_rig(const LayerCase&, bool training = true, unsigned seed = 1, std::unique_ptr<Layer<real>> layer = nullptr);
+Rig<real> make_rig(const LayerCase&, bool training = true, unsigned seed = 1,
+                   std::unique_ptr<Layer<real>> layer = nullptr);
 
 }  // namespace test
 }  // namespace hs

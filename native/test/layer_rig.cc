@@ -5,7 +5,7 @@
 
 namespace hs {
 
-#define HS_DECLARE(name) \
+#define HS_DECLARE(name)   \
   template <typename real> \
   std::unique_ptr<Layer<real>> make_##name(const Config& options);
 HS_LAYERS(HS_DECLARE)

@@ -40,9 +40,10 @@ inline Config tree(const Options& options) {
 }
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_layer(const std::string& name, const Config& options);  // layer_rig.cc
-std::vector<std::string> layer_names();  // every registered layer
-std::vector<std::string> cell_names();   // every registered cell
+std::unique_ptr<Layer<real>> make_layer(const std::string& name,
+                                        const Config& options);  // layer_rig.cc
+std::vector<std::string> layer_names();                          // every registered layer
+std::vector<std::string> cell_names();                           // every registered cell
 
 template <typename real>
 class Rig : private Declaration {
@@ -84,7 +85,9 @@ class Rig : private Declaration {
 
   Layer<real>& layer() { return *layer_; }
   real* value(const std::string& param) { return memory(params.at(param)); }
-  real* gradient(const std::string& param) { return memory_[int(Arena::kGrads)].data() + params.at(param).offset; }
+  real* gradient(const std::string& param) {
+    return memory_[int(Arena::kGrads)].data() + params.at(param).offset;
+  }
   real* carry(const std::string& name) { return memory(carries.at(name)); }
   int64_t size(const std::string& param) const { return params.at(param).size; }
 
@@ -133,7 +136,8 @@ class Rig : private Declaration {
   void poison(Arena arena) {
     for (const Tensor& t : tensors_) {
       if (arena == Arena::kGrads ? t.arena == Arena::kParams : t.arena == arena) {
-        std::fill_n(memory_[int(arena)].data() + t.offset, t.size, std::numeric_limits<real>::quiet_NaN());
+        std::fill_n(memory_[int(arena)].data() + t.offset, t.size,
+                    std::numeric_limits<real>::quiet_NaN());
       }
     }
   }
@@ -141,7 +145,8 @@ class Rig : private Declaration {
   void check_gaps() {
     for (const Tensor& t : tensors_) {
       for (int64_t i = t.size; i < t.size + kGap; i++) {
-        if (memory(t)[i] != guard()) throw std::runtime_error(layer_->name + ": wrote beyond a tensor");
+        if (memory(t)[i] != guard())
+          throw std::runtime_error(layer_->name + ": wrote beyond a tensor");
       }
     }
   }
@@ -162,8 +167,12 @@ class Rig : private Declaration {
   Tensor saved(const char*, const Dims& d) override { return place(Arena::kSaved, d); }
   Tensor scratch(const char*, const Dims& d) override { return place(Arena::kScratch, d); }
   Tensor packed(const char*, const Dims& d) override { return place(Arena::kPacked, d); }
-  Tensor carry(const char* name, const Dims& d) override { return carries[name] = place(Arena::kCarry, d); }
-  void output_is(Tensor tensor, int64_t offset) override { alias_ = tensor, alias_.offset += offset; }
+  Tensor carry(const char* name, const Dims& d) override {
+    return carries[name] = place(Arena::kCarry, d);
+  }
+  void output_is(Tensor tensor, int64_t offset) override {
+    alias_ = tensor, alias_.offset += offset;
+  }
   void output_is_input() override { in_place_ = true; }
   bool training() const override { return training_; }
 
@@ -173,7 +182,9 @@ class Rig : private Declaration {
     Aligned() = default;
     template <typename Other>
     Aligned(const Aligned<Other>&) {}
-    T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+    T* allocate(size_t n) {
+      return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64)));
+    }
     void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
     bool operator==(const Aligned&) const { return true; }
     bool operator!=(const Aligned&) const { return false; }

@@ -20,18 +20,22 @@ std::vector<real> batch_major(const Extent& e, const std::vector<real>& memory) 
   const int64_t T = e.dims[0], B = e.rows, inner = count(e.dims) / T;
   for (int64_t b = 0; b < B; b++) {
     for (int64_t t = 0; t < T; t++) {
-      for (int64_t i = 0; i < inner; i++) out[size_t((b * T + t) * inner + i)] = memory[size_t((t * B + b) * inner + i)];
+      for (int64_t i = 0; i < inner; i++)
+        out[size_t((b * T + t) * inner + i)] = memory[size_t((t * B + b) * inner + i)];
     }
   }
   return out;
 }
 
-Rig<double> rig_of(const std::string& layer, const Options& options, const std::vector<Extent>& x, bool training = false) {
+Rig<double> rig_of(const std::string& layer, const Options& options, const std::vector<Extent>& x,
+                   bool training = false) {
   return make_rig<double>({layer, layer, options, x}, training);
 }
 
 std::vector<double> seen(Rig<double>& rig) { return batch_major(rig.pass.y_extent, rig.forward()); }
-std::vector<double> given(const Rig<double>& rig, size_t i = 0) { return batch_major(rig.pass.x_extent[i], rig.inputs[i]); }
+std::vector<double> given(const Rig<double>& rig, size_t i = 0) {
+  return batch_major(rig.pass.x_extent[i], rig.inputs[i]);
+}
 
 Extent output_of(const std::string& layer, const Options& options, const std::vector<Extent>& x) {
   auto made = make_layer<double>(layer, tree(options));
@@ -63,7 +67,9 @@ TEST(permute_moves_axes) {
   for (int b = 0; b < 2; b++)
     for (int i = 0; i < 3; i++)
       for (int j = 0; j < 4; j++)
-        for (int k = 0; k < 5; k++) good &= y[size_t(((b * 5 + k) * 3 + i) * 4 + j)] == x[size_t(((b * 3 + i) * 4 + j) * 5 + k)];
+        for (int k = 0; k < 5; k++)
+          good &=
+              y[size_t(((b * 5 + k) * 3 + i) * 4 + j)] == x[size_t(((b * 3 + i) * 4 + j) * 5 + k)];
   CHECK(good);
 }
 
@@ -89,7 +95,9 @@ TEST(merge_concatenates_any_axis) {
     if (c.layer != "merge" || c.name.find("concat") == std::string::npos) continue;
     Rig<double> rig = make_rig<double>(c, false);
     const int axis = int(tree(c.options).num("axis"));
-    CHECK_MESSAGE(seen(rig) == concatenated(rig, size_t(axis < 0 ? axis + int(c.x[0].dims.size()) : axis)), c.name);
+    CHECK_MESSAGE(
+        seen(rig) == concatenated(rig, size_t(axis < 0 ? axis + int(c.x[0].dims.size()) : axis)),
+        c.name);
   }
 }
 
@@ -119,7 +127,9 @@ TEST(fold_and_unfold_are_inverse) {
     bool good = true;  // row t * B + b of the folded value is step t of sample b
     for (int64_t t = 0; t < 4; t++)
       for (int64_t b = 0; b < 3; b++)
-        for (int64_t i = 0; i < n; i++) good &= rows[size_t((t * 3 + b) * n + i)] == batch_major(e, x)[size_t((b * 4 + t) * n + i)];
+        for (int64_t i = 0; i < n; i++)
+          good &=
+              rows[size_t((t * 3 + b) * n + i)] == batch_major(e, x)[size_t((b * 4 + t) * n + i)];
     CHECK_MESSAGE(good, to_string(dims));
     Rig<double> unfold = rig_of("unfold", {}, {fold.pass.y_extent, e});
     unfold.inputs[0] = folded;
@@ -135,7 +145,8 @@ TEST(masking_masks_steps_that_are_all_mask_value) {
   CHECK(rig.forward() == (std::vector<double>{0, 0, -1, 5, 0, 0, 0, 0}));
   CHECK(rig.mask_out == (std::vector<double>{0, 1, 1, 0}));
   rig.backward();
-  CHECK(rig.input_gradients[0][0] == 0 && rig.input_gradients[0][2] == rig.dy[2] && rig.input_gradients[0][7] == 0);
+  CHECK(rig.input_gradients[0][0] == 0 && rig.input_gradients[0][2] == rig.dy[2] &&
+        rig.input_gradients[0][7] == 0);
 }
 
 const Options kWords = {{"inputDim", 4}, {"outputDim", 2}};
@@ -154,7 +165,8 @@ TEST(embedding_gradient_adds_up_repeated_words) {
   rig.forward();
   rig.dy = {1, 2, 3, 4, 5, 6};
   rig.backward();
-  CHECK(std::vector<double>(rig.gradient("W"), rig.gradient("W") + 8) == (std::vector<double>{3, 4, 0, 0, 6, 8, 0, 0}));
+  CHECK(std::vector<double>(rig.gradient("W"), rig.gradient("W") + 8) ==
+        (std::vector<double>{3, 4, 0, 0, 6, 8, 0, 0}));
 }
 
 TEST(embedding_refuses_words_out_of_range) {
@@ -162,12 +174,14 @@ TEST(embedding_refuses_words_out_of_range) {
     Rig<double> rig = rig_of("embedding", kWords, {{2, {3}}});
     std::fill(rig.inputs[0].begin(), rig.inputs[0].end(), 0);
     rig.inputs[0][5] = id;
-    CHECK_ERROR(rig.forward(), Code::kOption, "position 2 of row 1 of the batch must be an integer from 0 to 3");
+    CHECK_ERROR(rig.forward(), Code::kOption,
+                "position 2 of row 1 of the batch must be an integer from 0 to 3");
   }
 }
 
 TEST(embedding_drops_whole_words) {
-  Rig<double> rig = rig_of("embedding", {{"inputDim", 200}, {"outputDim", 2}, {"dropout", 0.25}}, {{1, {400}}}, true);
+  Rig<double> rig = rig_of("embedding", {{"inputDim", 200}, {"outputDim", 2}, {"dropout", 0.25}},
+                           {{1, {400}}}, true);
   for (size_t i = 0; i < 400; i++) rig.inputs[0][i] = double(i % 200);
   std::fill_n(rig.value("W"), 400, 3.0);
   const auto y = rig.forward();
@@ -175,7 +189,8 @@ TEST(embedding_drops_whole_words) {
   bool whole = true;
   for (size_t i = 0; i < 200; i++) {
     dropped += y[2 * i] == 0;
-    whole &= y[2 * i] == y[2 * i + 1] && y[2 * i] == y[2 * (i + 200)] && (y[2 * i] == 0 || std::fabs(y[2 * i] - 4) < 1e-12);
+    whole &= y[2 * i] == y[2 * i + 1] && y[2 * i] == y[2 * (i + 200)] &&
+             (y[2 * i] == 0 || std::fabs(y[2 * i] - 4) < 1e-12);
   }
   CHECK(whole);
   CHECK(dropped > 25 && dropped < 75);  // 50 expected, four standard deviations are 24.5
@@ -188,7 +203,8 @@ TEST(dropout_only_in_training) {
       std::fill(rig.inputs[0].begin(), rig.inputs[0].end(), 3.0);
       const auto y = rig.forward();
       const auto zeros = std::count(y.begin(), y.end(), 0.0);
-      const auto scaled = std::count_if(y.begin(), y.end(), [](double v) { return std::fabs(v - 4) < 1e-12; });
+      const auto scaled =
+          std::count_if(y.begin(), y.end(), [](double v) { return std::fabs(v - 4) < 1e-12; });
       if (training && p == 0.25) {
         CHECK(zeros > 195 && zeros < 305);  // 250 expected, four standard deviations are 54.8
         CHECK(zeros + scaled == 1000);
@@ -221,15 +237,18 @@ TEST(dropout_shares_its_mask_along_axes) {
   Rig<double> rig = rig_of("dropout", {{"p", 0.5}, {"shared", Dims{0, 1, 0}}}, {{3, {4, 5}}}, true);
   std::fill(rig.inputs[0].begin(), rig.inputs[0].end(), 1.0);
   const auto y = rig.forward();  // [T, B, D]: every step is as the first
-  for (size_t t = 1; t < 4; t++) CHECK(std::equal(y.begin(), y.begin() + 15, y.begin() + int64_t(t) * 15));
-  CHECK(std::count(y.begin(), y.begin() + 15, 0.0) > 0 && std::count(y.begin(), y.begin() + 15, 0.0) < 15);
+  for (size_t t = 1; t < 4; t++)
+    CHECK(std::equal(y.begin(), y.begin() + 15, y.begin() + int64_t(t) * 15));
+  CHECK(std::count(y.begin(), y.begin() + 15, 0.0) > 0 &&
+        std::count(y.begin(), y.begin() + 15, 0.0) < 15);
   CHECK(!std::equal(y.begin(), y.begin() + 5, y.begin() + 5));
 }
 
 // --- errors
 
 TEST(layers_refuse_inputs_of_the_wrong_shape) {
-  const auto refused = [](const std::string& layer, const Options& options, const std::vector<Extent>& x, const char* part) {
+  const auto refused = [](const std::string& layer, const Options& options,
+                          const std::vector<Extent>& x, const char* part) {
     CHECK_ERROR(output_of(layer, options, x), Code::kShape, part);
   };
   refused("embedding", kWords, {{2, {3, 4}}}, "it (Layer): input must be [B, T], got [2, 3, 4]");
@@ -242,11 +261,15 @@ TEST(layers_refuse_inputs_of_the_wrong_shape) {
   refused("reshape", {{"dims", Dims{5, -1}}}, {{2, {3, 4}}}, "no whole number");
   refused("permute", {{"dims", Dims{2, 1}}}, {{2, {3}}}, "3 axes with the batch");
   refused("merge", {{"mode", "sum"}}, {{2, {3}}, {2, {4}}}, "input 1 must be [2, 3], got [2, 4]");
-  refused("merge", {{"mode", "concat"}}, {{2, {3, 4}}, {2, {5, 4}}}, "Only the concatenated axis may differ");
-  refused("dropout", {{"p", 0.5}, {"shared", Dims{0, 1}}}, {{2, {3, 4}}}, "noiseShape must be 3 extents");
+  refused("merge", {{"mode", "concat"}}, {{2, {3, 4}}, {2, {5, 4}}},
+          "Only the concatenated axis may differ");
+  refused("dropout", {{"p", 0.5}, {"shared", Dims{0, 1}}}, {{2, {3, 4}}},
+          "noiseShape must be 3 extents");
   refused("recurrence", {{"cell", "lstm"}, {"units", 2}}, {{2, {3}}}, "[B, T, D]");
-  CHECK_ERROR(output_of("permute", {{"dims", Dims{2, 2}}}, {{2, {3, 4}}}), Code::kOption, "each axis from 1 on once");
-  CHECK_ERROR(output_of("merge", {{"mode", "concat"}, {"axis", 2}}, {{2, {3, 4}}}), Code::kOption, "axis");
+  CHECK_ERROR(output_of("permute", {{"dims", Dims{2, 2}}}, {{2, {3, 4}}}), Code::kOption,
+              "each axis from 1 on once");
+  CHECK_ERROR(output_of("merge", {{"mode", "concat"}, {"axis", 2}}, {{2, {3, 4}}}), Code::kOption,
+              "axis");
   CHECK_ERROR(output_of("activation", {{"activation", "tanhh"}}, {}), Code::kUnknownName, "tanhh");
   CHECK_ERROR(output_of("merge", {{"mode", "cos"}}, {}), Code::kUnknownName, "cos");
 }
@@ -265,13 +288,16 @@ TEST(float_agrees_with_double) {
   for (const LayerCase& c : layer_cases()) {
     Rig<float> f = make_rig<float>(c);
     Rig<double> d = make_rig<double>(c);
-    const auto check = [&](const std::string& what, const std::vector<float>& a, const std::vector<double>& b) {
-      CHECK_MESSAGE(distance(a, b) <= 1e-11, c.name + " " + what + " " + std::to_string(std::log10(distance(a, b))));
+    const auto check = [&](const std::string& what, const std::vector<float>& a,
+                           const std::vector<double>& b) {
+      CHECK_MESSAGE(distance(a, b) <= 1e-11,
+                    c.name + " " + what + " " + std::to_string(std::log10(distance(a, b))));
     };
     const auto y = f.forward();
     check("y", y, d.forward());
     f.backward(), d.backward();
-    for (size_t i = 0; i < f.inputs.size(); i++) check("dx", f.input_gradients[i], d.input_gradients[i]);
+    for (size_t i = 0; i < f.inputs.size(); i++)
+      check("dx", f.input_gradients[i], d.input_gradients[i]);
     for (const auto& [name, tensor] : f.params) {
       check("d" + name, std::vector<float>(f.gradient(name), f.gradient(name) + tensor.size),
             std::vector<double>(d.gradient(name), d.gradient(name) + tensor.size));
@@ -284,7 +310,12 @@ std::vector<LayerCase> large_cases() {
   std::vector<LayerCase> list = {
       {"dense", "dense/many rows", {{"units", 70}, {"activation", "softmax"}}, {{61, {13, 67}}}},
       {"dense", "dense/few rows", {{"units", 530}, {"activation", "tanh"}}, {{5, {611}}}},
-      {"embedding", "embedding", {{"inputDim", 900}, {"outputDim", 100}, {"dropout", 0.2}}, {{33, {40}}}, false, true},
+      {"embedding",
+       "embedding",
+       {{"inputDim", 900}, {"outputDim", 100}, {"dropout", 0.2}},
+       {{33, {40}}},
+       false,
+       true},
       {"activation", "activation", {{"activation", "tanh"}}, {{33, {40, 50}}}},
       {"activation", "softmax", {{"activation", "softmax"}}, {{33, {40, 50}}}},
       {"dropout", "dropout", {{"p", 0.5}}, {{33, {40, 50}}}},
@@ -298,8 +329,11 @@ std::vector<LayerCase> large_cases() {
       {"merge", "concat", {{"mode", "concat"}}, {{33, {40, 50}}, {33, {40, 7}}}}};
   for (const std::string& cell : cell_names()) {
     for (int B : {33, 3}) {
-      list.push_back({"recurrence", cell + " B" + std::to_string(B),
-                      {{"cell", cell}, {"units", 130}, {"returnSequences", true}}, {{B, {12, 40}}}, true});
+      list.push_back({"recurrence",
+                      cell + " B" + std::to_string(B),
+                      {{"cell", cell}, {"units", 130}, {"returnSequences", true}},
+                      {{B, {12, 40}}},
+                      true});
     }
   }
   return list;
@@ -310,7 +344,8 @@ std::vector<float> everything(Rig<float>& rig) {
   std::vector<float> all = rig.forward();
   rig.backward();
   for (const auto& dx : rig.input_gradients) all.insert(all.end(), dx.begin(), dx.end());
-  for (const auto& [name, tensor] : rig.params) all.insert(all.end(), rig.gradient(name), rig.gradient(name) + tensor.size);
+  for (const auto& [name, tensor] : rig.params)
+    all.insert(all.end(), rig.gradient(name), rig.gradient(name) + tensor.size);
   return all;
 }
 
@@ -327,9 +362,11 @@ TEST(any_number_of_threads_gives_the_same_bits) {
     for (int n : {2, 3, 5}) {
       set_threads(n);
       Rig<float> rig = make_rig<float>(c);
-      CHECK_MESSAGE(same_bits(everything(rig), expected), c.name + " with " + std::to_string(n) + " threads");
+      CHECK_MESSAGE(same_bits(everything(rig), expected),
+                    c.name + " with " + std::to_string(n) + " threads");
       set_threads(1);
-      CHECK_MESSAGE(same_bits(everything(rig), expected), c.name + " laid out for " + std::to_string(n) + ", run by one");
+      CHECK_MESSAGE(same_bits(everything(rig), expected),
+                    c.name + " laid out for " + std::to_string(n) + ", run by one");
     }
   }
   set_threads(before);

@@ -42,7 +42,8 @@ const std::map<std::string, Formula> kFormulas = {
      }},
     {"adam",
      [](double& p, double g, double* m, const Hyper& h) {
-       const double rate = h.lr_t * std::sqrt(1 - std::pow(h.beta_2, h.t)) / (1 - std::pow(h.beta_1, h.t));
+       const double rate =
+           h.lr_t * std::sqrt(1 - std::pow(h.beta_2, h.t)) / (1 - std::pow(h.beta_1, h.t));
        m[0] = h.beta_1 * m[0] + (1 - h.beta_1) * g;
        m[1] = h.beta_2 * m[1] + (1 - h.beta_2) * g * g;
        p -= rate * m[0] / (std::sqrt(m[1]) + h.epsilon);
@@ -57,7 +58,8 @@ const std::map<std::string, Formula> kFormulas = {
      [](double& p, double g, double* m, const Hyper& h) {
        m[0] = h.beta_1 * m[0] + (1 - h.beta_1) * g;
        m[1] = h.beta_2 * m[1] + (1 - h.beta_2) * g * g;
-       const double g1 = g / (1 - h.m_schedule), m1 = m[0] / (1 - h.m_schedule_next), v1 = m[1] / (1 - std::pow(h.beta_2, h.t));
+       const double g1 = g / (1 - h.m_schedule), m1 = m[0] / (1 - h.m_schedule_next),
+                    v1 = m[1] / (1 - std::pow(h.beta_2, h.t));
        p -= h.lr * ((1 - h.momentum_t) * g1 + h.momentum_t_1 * m1) / (std::sqrt(v1) + h.epsilon);
      }},
 };
@@ -67,7 +69,8 @@ template <typename real>
 Hyper hyper_at(int t, bool nesterov, double* schedule) {
   Hyper h;
   h.lr = real(0.01), h.lr_t = real(0.01 / (1 + 0.1 * (t - 1)));
-  h.momentum = real(0.9), h.rho = real(0.95), h.beta_1 = real(0.9), h.beta_2 = real(0.999), h.epsilon = 1e-8;
+  h.momentum = real(0.9), h.rho = real(0.95), h.beta_1 = real(0.9), h.beta_2 = real(0.999),
+  h.epsilon = 1e-8;
   h.nesterov = nesterov, h.t = t;
   const auto mu = [&](int s) { return h.beta_1 * (1 - 0.5 * std::pow(0.96, s * 0.004)); };
   h.momentum_t = mu(t), h.momentum_t_1 = mu(t + 1);
@@ -78,7 +81,8 @@ Hyper hyper_at(int t, bool nesterov, double* schedule) {
 
 // Largest relative difference after five steps on n numbers; infinity when it writes beyond them.
 template <typename real>
-double difference(const OptimizerKernels<real>& o, const Formula& formula, int64_t n, bool nesterov) {
+double difference(const OptimizerKernels<real>& o, const Formula& formula, int64_t n,
+                  bool nesterov) {
   constexpr real kGuard = -77;
   std::mt19937 random(3);
   const auto uniform = [&] { return real(double(random()) / 2147483648.0 - 1); };
@@ -125,7 +129,8 @@ void check_all(const char* isa, double tolerance) {
     for (int64_t n : {1, 3, 8, 17, 67}) {  // less than, several of, and one more than whole vectors
       for (bool nesterov : {false, true}) {
         const double e = difference(*o, kFormulas.at(name), n, nesterov);
-        CHECK_MESSAGE(e <= tolerance, std::string(isa) + "/" + name + " n " + std::to_string(n) + ": " + std::to_string(e));
+        CHECK_MESSAGE(e <= tolerance, std::string(isa) + "/" + name + " n " + std::to_string(n) +
+                                          ": " + std::to_string(e));
       }
     }
   }
@@ -147,8 +152,9 @@ TEST(wrong_formula_is_caught) {
 
 TEST(saved_state_of_optimizers_as_keras) {
   const std::map<std::string, std::pair<int, bool>> expected = {
-      {"sgd", {1, true}},  {"rmsprop", {1, false}}, {"adagrad", {1, false}}, {"adadelta", {2, false}},
-      {"adam", {2, true}}, {"adamax", {2, true}},   {"nadam", {2, true}}};
+      {"sgd", {1, true}},       {"rmsprop", {1, false}}, {"adagrad", {1, false}},
+      {"adadelta", {2, false}}, {"adam", {2, true}},     {"adamax", {2, true}},
+      {"nadam", {2, true}}};
   for (const auto& [name, state] : expected) {
     const OptimizerKernels<double>* o = kernels<double>().optimizer(name.c_str());
     CHECK_MESSAGE(o && o->moments == state.first && o->saves_iterations == state.second, name);
@@ -161,7 +167,9 @@ TEST(optimizers_hand_a_nan_gradient_on) {
     float p = 1, g = NAN, a = 0, b = 0;
     float* const moments[] = {&a, &b};
     double schedule = 1;
-    kernels<float>().optimizer(name.c_str())->update(&p, &g, moments, 1, hyper_at<float>(1, false, &schedule));
+    kernels<float>()
+        .optimizer(name.c_str())
+        ->update(&p, &g, moments, 1, hyper_at<float>(1, false, &schedule));
     CHECK_MESSAGE(std::isnan(p), name);
   }
 }
