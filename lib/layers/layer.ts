@@ -1,6 +1,6 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
 import type { Constraint } from '../constraints.js'
-import { ConfigError, fail, ShapeError } from '../errors.js'
+import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import { type Init, initialize } from '../initializations.js'
 import type { NativePlan } from '../native.js'
 import { describe, type NDArray, type TensorLike } from '../ndarray.js'
@@ -203,7 +203,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /**
    * Creates the parameters for inputs of this shape (with the batch). Once per layer.
-   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs; ConfigError `ERR_OPTION` when it is built already.
+   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs; ConfigError `ERR_OPTION` when it is built already;
+   *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
     if (this.built) {
@@ -227,6 +228,16 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
       this.#params = []
       this.inputShape = undefined
       this.built = false
+      // 'Invalid typed array length', 'Array buffer allocation failed'
+      if (error instanceof RangeError) {
+        fail(InternalError, 'ERR_OUT_OF_MEMORY', {
+          where: this.where,
+          layer: this.where,
+          what: `parameters for input ${showShape(inputShape)}`,
+          expected: 'small enough for the memory there is',
+          actual: `what cannot be allocated (${error.message})`,
+        })
+      }
       throw error
     }
     this.outputShape = outputShape

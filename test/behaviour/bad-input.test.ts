@@ -4,7 +4,18 @@
  */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, filled, integers, oneHot, uniform } from '../arrays.js'
-import { Dense, Embedding, GRU, HiddenstateError, LSTM, NDArray, Sequential, ShapeError } from '../package.js'
+import {
+  Dense,
+  Embedding,
+  GRU,
+  HiddenstateError,
+  LSTM,
+  NDArray,
+  RepeatVector,
+  Sequential,
+  type SGD,
+  ShapeError,
+} from '../package.js'
 import { compiled, D, data, small, T } from './models.js'
 
 // Bad calls do not type-check: that is another test (test/types).
@@ -108,6 +119,33 @@ const wrong: Record<string, Row[]> = {
       /accuracy/,
     ],
     ['no loss', /ERR_(OPTION|UNKNOWN_NAME)/, (m) => m.compile({ optimizer: 'sgd' }), /loss/],
+    [
+      'parameters beyond any memory',
+      'ERR_OUT_OF_MEMORY',
+      () => new Sequential([new Dense(1e9, { inputDim: 1e9 })]),
+      /dense_\d+/,
+    ],
+    [
+      'a value beyond any memory',
+      'ERR_OUT_OF_MEMORY',
+      () => new Sequential([new RepeatVector(2 ** 40, { inputShape: [4] })]).predict([[1, 2, 3, 4]]),
+    ],
+    [
+      'nbEpoch without end',
+      'ERR_OPTION',
+      (m) => m.fit(x, y, { verbose: 0, nbEpoch: Number.POSITIVE_INFINITY }),
+      /nbEpoch/,
+    ],
+    [
+      'a learning rate that is no number',
+      'ERR_OPTION',
+      () => {
+        const other = compiled()
+        ;(other.optimizer as SGD).lr = Number.NaN
+        return other.trainOnBatch(x, y)
+      },
+      /lr/,
+    ],
     ['an unknown layer', 'ERR_UNKNOWN_NAME', () => Sequential.fromConfig([{ class_name: 'LTSM', config: {} }]), /LSTM/],
   ],
   weights: [
