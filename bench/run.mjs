@@ -8,7 +8,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { runCmakeJs } from '../scripts/build.mjs'
+import { buildWith } from '../scripts/build.mjs'
 import { executable } from '../scripts/native-tests.mjs'
 import { capture, root } from '../scripts/process.mjs'
 import { machine } from './machine.mjs'
@@ -39,7 +39,7 @@ const threadCounts = values.threads.split(',').map(Number)
 
 /** GFLOP/s by thread count. */
 function measurePeak() {
-  if (runCmakeJs(['build', '--log-level', 'warn', '--CDHS_TESTS=ON', '--target', 'bench_peak']) !== 0) process.exit(1)
+  if (buildWith('build', { HS_TESTS: 'ON' }, 'bench_peak') !== 0) process.exit(1)
   const { status, output } = capture(executable('build', 'bench_peak'), threadCounts.map(String))
   if (status !== 0) {
     console.error(output)

@@ -22,13 +22,19 @@ export function buildNative({ force = false } = {}) {
     return 0
   requireTools()
   console.log('Building the native addon (the first time takes a minute or two) …')
-  return runCmakeJs(['compile', '--log-level', 'warn'])
+  return runCmakeJs(['compile', '--target', 'hiddenstate'])
 }
 
-/** cmake-js on this repository, with all processors. */
-export function runCmakeJs(args, options = {}) {
-  const all = [...args, '--directory', root, '--parallel', jobs()]
-  return runBin('cmake-js', all, options)
+/** cmake-js on this repository, with all processors; its exit status. */
+export function runCmakeJs(args) {
+  return runBin('cmake-js', [...args, '--directory', root, '--parallel', jobs(), '--log-level', 'warn'])
+}
+
+/** As above for a build folder (relative to the root) with options of its own: cmake-js alone configures only a new folder. */
+export function buildWith(out, options, target) {
+  const folder = ['--out', path.join(root, out)]
+  const status = runCmakeJs(['configure', ...folder, ...Object.entries(options).map(([k, v]) => `--CD${k}=${v}`)])
+  return status || runCmakeJs(['build', ...folder, ...(target ? ['--target', target] : [])])
 }
 
 /** Exit status of building dist/. */

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runCmakeJs } from './build.mjs'
+import { buildWith } from './build.mjs'
 import { capture, root } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
 
@@ -21,14 +21,15 @@ export function executable(buildDir, name) {
   const found = [path.join(buildDir, name + suffix), path.join(buildDir, 'Release', name + suffix)]
     .map((file) => path.join(root, file))
     .find((file) => fs.existsSync(file))
-  if (!found) throw new Error(`${buildDir} holds no ${name}: did its build fail?`)
-  return found
+  if (found) return found
+  console.error(`${buildDir} holds no ${name}: did its build fail?`)
+  process.exit(1)
 }
 
 /** Builds and runs them; `{ passed, failed }`. A crash, a missing closing line or a failed build counts as one failure. */
 export function nativeTests() {
   requireTools()
-  if (runCmakeJs(['build', '--log-level', 'warn', '--CDHS_TESTS=ON']) !== 0) return { passed: 0, failed: 1 }
+  if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0) return { passed: 0, failed: 1 }
   return runNativeTests('build')
 }
 

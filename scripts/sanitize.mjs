@@ -4,7 +4,7 @@
  * Further arguments go to vitest, e.g. a file to run alone.
  */
 import path from 'node:path'
-import { runCmakeJs } from './build.mjs'
+import { buildWith } from './build.mjs'
 import { runNativeTests } from './native-tests.mjs'
 import { capture, jobs, root, run, runBin } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
@@ -31,10 +31,7 @@ function must(status, what) {
 
 function address() {
   must(
-    runCmakeJs([
-      ...['build', '--log-level', 'warn', '--out', path.join(root, 'build-asan', 'build')],
-      ...['--CDHS_SANITIZE=address;undefined', '--CDHS_TESTS=ON', '--CDHS_STATIC_RUNTIME=OFF'],
-    ]),
+    buildWith('build-asan/build', { HS_SANITIZE: 'address;undefined', HS_TESTS: 'ON', HS_STATIC_RUNTIME: 'OFF' }),
     'the build',
   )
   const undefinedBehaviour = { UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' }
