@@ -40,13 +40,13 @@ const threadCounts = values.threads.split(',').map(Number)
 /** GFLOP/s by thread count. */
 function measurePeak() {
   if (buildWith('build', { HS_TESTS: 'ON' }, 'bench_peak') !== 0) process.exit(1)
-  const { status, output } = capture(executable('build', 'bench_peak'), threadCounts.map(String))
+  const { status, output, stdout } = capture(executable('build', 'bench_peak'), threadCounts.map(String))
   if (status !== 0) {
     console.error(output)
     process.exit(1)
   }
   return Object.fromEntries(
-    output
+    stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line))
@@ -60,7 +60,7 @@ for (let round = 0; round < Number(values.rounds); round++)
   for (const name of values.workload.split(','))
     for (const mode of name === 'W6' ? ['infer'] : values.mode.split(','))
       for (const threads of threadCounts) {
-        const { status, output } = capture(process.execPath, [
+        const { status, output, stdout } = capture(process.execPath, [
           'bench/trial.mjs',
           name,
           mode,
@@ -71,7 +71,7 @@ for (let round = 0; round < Number(values.rounds); round++)
           console.error(`bench: ${name} ${mode} ${threads}: ${output}`)
           process.exit(1)
         }
-        trials.push(JSON.parse(output.trim().split('\n').at(-1)))
+        trials.push(JSON.parse(stdout.trim().split('\n').at(-1)))
         process.stderr.write('.')
       }
 process.stderr.write('\n')

@@ -15,8 +15,8 @@ fs.mkdirSync(project)
 process.on('exit', () => process.argv.includes('--keep') || fs.rmSync(dir, { recursive: true, force: true }))
 
 function must(step, command, args, options) {
-  const { status, output } = capture(command, args, options)
-  if (status === 0) return output
+  const { status, output, stdout } = capture(command, args, options)
+  if (status === 0) return stdout
   console.error(`${output}\nconsumer test: ${step} failed (exit status ${status})`)
   process.exit(1)
 }

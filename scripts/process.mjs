@@ -17,14 +17,14 @@ export function run(command, args, options = {}) {
   return status ?? 1
 }
 
-/** As `run`, with what the program wrote as well. `echo` passes it on when the program has ended. */
+/** As `run`, with what the program wrote: all of it as `output`. `echo` passes it on when the program has ended. */
 export function capture(command, args, { echo = false, ...options } = {}) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, ...options })
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}`
   if (echo) process.stdout.write(output)
   if (result.error) console.error(`${command}: ${result.error.message}`)
   if (result.signal) console.error(`${command}: ended by ${result.signal}`)
-  return { status: result.status ?? 1, output }
+  return { status: result.status ?? 1, output, stdout: result.stdout ?? '' }
 }
 
 /** The script behind a package's command, to be run with `process.execPath`: no shell, no npx. */

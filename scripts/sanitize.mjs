@@ -42,7 +42,7 @@ function address() {
   })
   must(tests.failed, 'the native tests')
   const compiler = process.env.CXX?.split(' ')[0] ?? 'c++'
-  const library = (name) => capture(compiler, [`-print-file-name=${name}`]).output.trim()
+  const library = (name) => capture(compiler, [`-print-file-name=${name}`]).stdout.trim()
   must(
     runBin('vitest', ['run', ...rest], {
       env: {
