@@ -2,7 +2,7 @@
 #pragma once
 #include <napi.h>
 
-#include "plan/config.h"
+#include "base/config.h"
 
 namespace hs {
 

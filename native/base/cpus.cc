@@ -41,11 +41,14 @@ double least_quota(const std::string& mount, std::string group, bool v2) {
   }
 }
 
-bool lists_cpu(const std::string& controllers) { return ("," + controllers + ",").find(",cpu,") != std::string::npos; }
+bool lists_cpu(const std::string& controllers) {
+  return ("," + controllers + ",").find(",cpu,") != std::string::npos;
+}
 
 #if defined(__linux__)
 int affinity_cpus() {
-  for (int room = 1024; room <= 1 << 20; room *= 2) {  // the kernel refuses sets smaller than its own
+  for (int room = 1024; room <= 1 << 20;
+       room *= 2) {  // the kernel refuses sets smaller than its own
     cpu_set_t* set = CPU_ALLOC(room);
     if (!set) return 0;
     const size_t bytes = CPU_ALLOC_SIZE(room);
@@ -68,7 +71,8 @@ int look_up() {
   std::ifstream in("/proc/self/cgroup");
   std::stringstream cgroup;
   cgroup << in.rdbuf();
-  if (const int limit = quota_cpus(cgroup.str(), "/sys/fs/cgroup"); limit > 0) cpus = std::min(cpus, limit);
+  if (const int limit = quota_cpus(cgroup.str(), "/sys/fs/cgroup"); limit > 0)
+    cpus = std::min(cpus, limit);
 #endif
   return cpus;
 }
@@ -88,7 +92,8 @@ int quota_cpus(const std::string& cgroup, const std::string& root) {
     if (!v2 && !lists_cpu(controllers)) continue;
     // In a container the group's own path may not be visible; its quota is then in the mount's root.
     for (const char* mount : {"", "/unified", "/cpu", "/cpu,cpuacct"}) {
-      if (const double q = least_quota(root + mount, group, v2); q > 0 && (least == 0 || q < least)) least = q;
+      if (const double q = least_quota(root + mount, group, v2); q > 0 && (least == 0 || q < least))
+        least = q;
     }
   }
   return least == 0 ? 0 : std::max(1, static_cast<int>(std::ceil(least - 1e-9)));

@@ -22,9 +22,9 @@ namespace {
 constexpr int kMaxThreads = 1024;
 std::atomic<int> chosen_threads{0};  // by set_threads; 0: default_threads()
 
-thread_local int inside = 0;          // Inline scopes and regions that this thread is in
-thread_local int held = 0;            // HoldThreads: 0, or what threads() was
-thread_local int proven = 1;          // threads, this one included, that have been alive together
+thread_local int inside = 0;           // Inline scopes and regions that this thread is in
+thread_local int held = 0;             // HoldThreads: 0, or what threads() was
+thread_local int proven = 1;           // threads, this one included, that have been alive together
 thread_local int limit = kMaxThreads;  // threads the system lets this one have
 
 bool use_openmp() {
@@ -39,7 +39,8 @@ bool use_openmp() {
     const char* names = "'team' (this build has no OpenMP)";
 #endif
     if (std::strcmp(wanted, "team") == 0) return false;
-    fail(Code::kOption, "HIDDENSTATE_THREADING", "threading", names, "'" + std::string(wanted) + "'");
+    fail(Code::kOption, "HIDDENSTATE_THREADING", "threading", names,
+         "'" + std::string(wanted) + "'");
   }();
   return openmp;
 }
@@ -110,16 +111,16 @@ int default_threads() {
   char* end = nullptr;
   const long n = std::strtol(text, &end, 10);
   if (*end != '\0' || n < 1 || n > kMaxThreads) {
-    fail(Code::kOption, "HIDDENSTATE_THREADS", "threads", "a whole number from 1 to " + std::to_string(kMaxThreads),
-         "'" + std::string(text) + "'");
+    fail(Code::kOption, "HIDDENSTATE_THREADS", "threads",
+         "a whole number from 1 to " + std::to_string(kMaxThreads), "'" + std::string(text) + "'");
   }
   return static_cast<int>(n);
 }
 
 void set_threads(int n) {
   if (n < 1 || n > kMaxThreads) {
-    fail(Code::kOption, "setThreads", "threads", "a whole number from 1 to " + std::to_string(kMaxThreads),
-         std::to_string(n));
+    fail(Code::kOption, "setThreads", "threads",
+         "a whole number from 1 to " + std::to_string(kMaxThreads), std::to_string(n));
   }
   chosen_threads.store(n);
 }
@@ -140,12 +141,15 @@ const char* threading() { return use_openmp() ? "openmp" : "team"; }
 Inline::Inline() { inside++; }
 Inline::~Inline() { inside--; }
 
-HoldThreads::HoldThreads() : before_(held) { held = before_ > 0 ? before_ : inside > 0 ? 0 : threads(); }
+HoldThreads::HoldThreads() : before_(held) {
+  held = before_ > 0 ? before_ : inside > 0 ? 0 : threads();
+}
 HoldThreads::~HoldThreads() { held = before_; }
 
 void parallel_region(int workers, const std::function<void(int)>& fn) {
   if (workers < 1 || workers > threads()) {
-    fail(Code::kInternal, "parallel_region", "workers", "from 1 to " + std::to_string(threads()), std::to_string(workers));
+    fail(Code::kInternal, "parallel_region", "workers", "from 1 to " + std::to_string(threads()),
+         std::to_string(workers));
   }
   Region region(fn);
   if (workers == 1) {
@@ -169,7 +173,8 @@ void parallel_for(int64_t tiles, const std::function<void(int64_t, int)>& fn) {
   std::atomic<int64_t> next{0};
   parallel_region(workers, [&](int worker) {
     try {
-      for (int64_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < tiles;) fn(tile, worker);
+      for (int64_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < tiles;)
+        fn(tile, worker);
     } catch (...) {
       next.store(tiles);  // nobody begins another tile
       throw;

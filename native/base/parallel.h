@@ -9,20 +9,23 @@
 
 namespace hs {
 
-int threads();            // workers a parallel call of this thread may use: 1 inside an Inline scope
+int threads();  // workers a parallel call of this thread may use: 1 inside an Inline scope
 void set_threads(int n);  // ERR_OPTION below 1
 int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
 
-const char* threading();  // back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
+const char*
+threading();  // back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
 
-struct Inline {  // while alive, parallel calls of this thread run on this thread alone (predictOnBatchSync)
+struct
+    Inline {  // while alive, parallel calls of this thread run on this thread alone (predictOnBatchSync)
   Inline();
   ~Inline();
   Inline(const Inline&) = delete;
   Inline& operator=(const Inline&) = delete;
 };
 
-struct HoldThreads {  // while alive, threads() of this thread stays what it is: set_threads waits for the next run
+struct
+    HoldThreads {  // while alive, threads() of this thread stays what it is: set_threads waits for the next run
   HoldThreads();
   ~HoldThreads();
   HoldThreads(const HoldThreads&) = delete;

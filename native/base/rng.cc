@@ -27,7 +27,8 @@ void philox(uint32_t out[4], DropoutKey key, uint32_t stream, uint64_t index) {
 
 template <typename real>
 void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stream) {
-  const uint64_t threshold = static_cast<uint64_t>(p * 4294967296.0);  // of 2^32: words below it drop
+  const uint64_t threshold =
+      static_cast<uint64_t>(p * 4294967296.0);  // of 2^32: words below it drop
   const real keep = p < 1 ? static_cast<real>(1 / (1 - p)) : real(0);
   for (int64_t i = 0; i < n; i += 4) {
     uint32_t word[4];
@@ -43,7 +44,8 @@ void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream) {
     uint32_t word[4];
     philox(word, key, stream, static_cast<uint64_t>(i / 4));
     for (int j = 0; j < 4 && i + j < n; j += 2) {
-      const double radius = std::sqrt(-2 * std::log((word[j] + 0.5) / 4294967296.0)), angle = kTurn * word[j + 1];
+      const double radius = std::sqrt(-2 * std::log((word[j] + 0.5) / 4294967296.0)),
+                   angle = kTurn * word[j + 1];
       noise[i + j] = static_cast<real>(radius * std::cos(angle));
       if (i + j + 1 < n) noise[i + j + 1] = static_cast<real>(radius * std::sin(angle));
     }

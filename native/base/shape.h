@@ -16,7 +16,8 @@ inline int64_t count(const Dims& dims) {
 
 inline std::string to_string(const Dims& dims) {
   std::string s = "[";
-  for (size_t i = 0; i < dims.size(); i++) s += (i ? ", " : "") + (dims[i] < 0 ? std::string("null") : std::to_string(dims[i]));
+  for (size_t i = 0; i < dims.size(); i++)
+    s += (i ? ", " : "") + (dims[i] < 0 ? std::string("null") : std::to_string(dims[i]));
   return s + "]";
 }
 
@@ -30,7 +31,9 @@ struct Extent {
   int64_t size() const { return rows * count(dims); }
   bool sequence() const { return dims.size() >= 2; }
   int64_t steps() const { return sequence() ? dims[0] : 1; }  // T
-  int64_t last() const { return dims.empty() ? 1 : dims.back(); }  // features: the axis that lies contiguous
+  int64_t last() const {
+    return dims.empty() ? 1 : dims.back();
+  }  // features: the axis that lies contiguous
   std::string text() const {  // as users see it: batch first
     Dims all = dims;
     all.insert(all.begin(), rows);

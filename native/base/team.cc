@@ -45,8 +45,9 @@ class Team {
         std::thread([this, self, index] { live(self, index); }).detach();
       } catch (const std::system_error&) {
         team_.pop_back();
-        throw Error(Code::kInternal, "threads", "cannot start thread " + std::to_string(index + 1) +
-                                                    ": the system's limit is reached. Set HIDDENSTATE_THREADS lower.");
+        throw Error(Code::kInternal, "threads",
+                    "cannot start thread " + std::to_string(index + 1) +
+                        ": the system's limit is reached. Set HIDDENSTATE_THREADS lower.");
       }
     }
   }

@@ -31,10 +31,12 @@ inline void pause() {
 
 #if defined(__linux__)
 void sleep_while(std::atomic<uint32_t>& value, uint32_t old) {  // may return early
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAIT_PRIVATE, old, nullptr, nullptr,
+          0);
 }
 void wake_all(std::atomic<uint32_t>& value) {
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr,
+          nullptr, 0);
 }
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is 32 bits");
 #else
@@ -52,7 +54,9 @@ void sleep_while(std::atomic<uint32_t>& value, uint32_t old) {
   place().changed.wait(lock, [&] { return value.load() != old; });
 }
 void wake_all(std::atomic<uint32_t>&) {
-  { std::lock_guard<std::mutex> lock(place().mutex); }  // nobody is between looking and sleeping
+  {
+    std::lock_guard<std::mutex> lock(place().mutex);
+  }  // nobody is between looking and sleeping
   place().changed.notify_all();
 }
 #endif

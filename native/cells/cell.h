@@ -28,23 +28,27 @@ struct CellArgs {
   const real* mask = nullptr;    // [B] of this step, 1 = real; nullptr: all real
   const real* h_prev = nullptr;  // [B, H]
   const real* c_prev = nullptr;  // [B, H], cells with two states
-  real* gates = nullptr;         // [B, G*H] forward: in x W, out activated gates. backward: in those, out their gradients
-  real* aux = nullptr;           // [B, H] what the cell keeps for a later phase or for backward
+  real* gates =
+      nullptr;  // [B, G*H] forward: in x W, out activated gates. backward: in those, out their gradients
+  real* aux = nullptr;  // [B, H] what the cell keeps for a later phase or for backward
   // forward
-  const real* packed = nullptr;   // this phase's U and bias, as CellKernels::pack laid them
-  const real* operand = nullptr;  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
-  int64_t operand_gate = 0;       // 0: one operand for all gates of the phase
-  int64_t K = 0;                  // H, or 0 where the operand is known to be zero
-  const real* product = nullptr;  // [B, count*H] plain path: operand U + bias, made by the recurrence
-  real* h = nullptr;              // [B, H]
-  real* c = nullptr;              // [B, H]
+  const real* packed = nullptr;  // this phase's U and bias, as CellKernels::pack laid them
+  const real* operand =
+      nullptr;  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
+  int64_t operand_gate = 0;  // 0: one operand for all gates of the phase
+  int64_t K = 0;             // H, or 0 where the operand is known to be zero
+  const real* product =
+      nullptr;        // [B, count*H] plain path: operand U + bias, made by the recurrence
+  real* h = nullptr;  // [B, H]
+  real* c = nullptr;  // [B, H]
   // backward
   const real* dy = nullptr;  // [B, H] gradient of this step's output; nullptr: none
-  real* dh = nullptr;        // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
-  real* dc = nullptr;        // [B, H] in: of c, out: of c_prev
-  const real* daux = nullptr;  // [B, H] gradient of aux (phases after which another phase has used it)
-  real* drec = nullptr;      // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
-  real* scratch = nullptr;   // plain path: CellKernels::row_scratch * H elements
+  real* dh = nullptr;  // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
+  real* dc = nullptr;  // [B, H] in: of c, out: of c_prev
+  const real* daux =
+      nullptr;           // [B, H] gradient of aux (phases after which another phase has used it)
+  real* drec = nullptr;  // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
+  real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
 };
 
 template <typename real>

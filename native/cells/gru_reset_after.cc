@@ -31,7 +31,8 @@ struct GruResetAfter {
   template <int phase, class Step>
   static inline void backward(Step& s) {
     auto z = s.gate(0), r = s.gate(1), g = s.gate(2), dh = s.dh(), dhz = dh * z;
-    auto dg = s.outer_back(g, dh - dhz), dz = s.inner_back(z, dh * (s.h_prev() - g)), dr = s.inner_back(r, dg * s.aux());
+    auto dg = s.outer_back(g, dh - dhz), dz = s.inner_back(z, dh * (s.h_prev() - g)),
+         dr = s.inner_back(r, dg * s.aux());
     s.dgate(0, dz), s.dgate(1, dr), s.dgate(2, dg);
     s.dproduct(0, dz), s.dproduct(1, dr), s.dproduct(2, dg * r);
     s.dh_prev(dhz);

@@ -18,10 +18,11 @@ template <class Cell, int phase>
 static constexpr int kUnitVectors = 4 / Cell::phase[phase].count;  // per gate: 4, 2, 1, 1
 
 template <class Cell, class real, int phase>
-static constexpr int kPanelUnits = kUnitVectors<Cell, phase>* Vec<real>::lanes;
+static constexpr int kPanelUnits = kUnitVectors<Cell, phase> * Vec<real>::lanes;
 
 template <class Cell, class real, int phase>
-static constexpr int kPanelRow = kPanelUnits<Cell, real, phase>* Cell::phase[phase].count;  // elements of one k
+static constexpr int kPanelRow =
+    kPanelUnits<Cell, real, phase> * Cell::phase[phase].count;  // elements of one k
 
 template <class real>
 static constexpr int kLineElements = 64 / sizeof(real);
@@ -41,7 +42,8 @@ static inline void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_
 // The formulas over one row's recurrent products of one panel: product [count][U*lanes], bias included.
 template <class Cell, class real, int phase>
 static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const real* product) {
-  constexpr int L = Vec<real>::lanes, U = kUnitVectors<Cell, phase>, first = Cell::phase[phase].first;
+  constexpr int L = Vec<real>::lanes, U = kUnitVectors<Cell, phase>,
+                first = Cell::phase[phase].first;
   if (a.mask && a.mask[row] == 0) {
     hold<Cell, real, phase>(a, row, unit, unit + U * L < a.H ? unit + U * L : a.H);
     return;
@@ -52,7 +54,8 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
       PanelStep<Cell, real, false> s{a, at, gate0, L, product + u * L, U * L, first};
       Cell::template forward<phase>(s);
     } else {
-      PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.H - unit), product + u * L, U * L, first};
+      PanelStep<Cell, real, true> s{
+          a, at, gate0, static_cast<int>(a.H - unit), product + u * L, U * L, first};
       Cell::template forward<phase>(s);
     }
   }
@@ -63,7 +66,8 @@ static constexpr int64_t kNearBytes = 1 << 20;
 
 // ahead: what this block is to fetch, the same place of every k of the next panel; nullptr: nothing. lines: cache lines a k.
 template <class Cell, class real, int phase, int MR, bool kShared>
-static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel, const real* ahead, int lines) {
+static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel,
+                                 const real* ahead, int lines) {
   using V = Vec<real>;
   constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
   const real* w = a.packed + panel * (1 + a.H) * NV * L;  // [1 + H][count][U*L]
@@ -90,7 +94,8 @@ static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t p
       } else {
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++)
-          acc[i][v] = fma(V::set1(operand[(v / U) * a.operand_gate + i * a.H + k]), b[v], acc[i][v]);
+          acc[i][v] =
+              fma(V::set1(operand[(v / U) * a.operand_gate + i * a.H + k]), b[v], acc[i][v]);
       }
     }
   }
@@ -107,12 +112,15 @@ template <class Cell, class real, int phase, bool kShared>
 static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int units = kPanelUnits<Cell, real, phase>, MR = kMaxRows<real>;
   constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
-  const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first, blocks = (a.r1 - a.r0 + MR - 1) / MR;
-  const bool far = panels > 1 && panels * a.K * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
+  const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first,
+                blocks = (a.r1 - a.r0 + MR - 1) / MR;
+  const bool far =
+      panels > 1 && panels * a.K * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
   const int share = far ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
-    const real* next = a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.H) * width;
+    const real* next =
+        a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.H) * width;
     int fetched = 0;
     for (int64_t row = a.r0; row < a.r1;) {
       const int64_t left = a.r1 - row;
@@ -200,7 +208,8 @@ static void backward_rows_phase(const CellArgs<real>& a) {
 
 template <class Cell, class real, int phase>
 static void pack_phase(real* packed, const real* U, const real* bias, int64_t H) {
-  constexpr int units = kPanelUnits<Cell, real, phase>, count = Cell::phase[phase].count, first = Cell::phase[phase].first;
+  constexpr int units = kPanelUnits<Cell, real, phase>, count = Cell::phase[phase].count,
+                first = Cell::phase[phase].first;
   const int64_t GH = Cell::kGates * H;
   for (int64_t unit = 0; unit < H; unit += units) {
     const int64_t n = H - unit < units ? H - unit : units;
@@ -218,13 +227,17 @@ static void pack_phase(real* packed, const real* U, const real* bias, int64_t H)
 template <class Cell, class real>
 struct CellFunctions {
   static constexpr int last = Cell::kPhases - 1;
-  static int panel_units(int phase) { return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>; }
+  static int panel_units(int phase) {
+    return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>;
+  }
   static size_t packed_size(int phase, int64_t H) {
     const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
-    return static_cast<size_t>(panels * (1 + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
+    return static_cast<size_t>(
+        panels * (1 + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
   }
   static void pack(int phase, real* packed, const real* U, const real* bias, int64_t H) {
-    phase == 0 ? pack_phase<Cell, real, 0>(packed, U, bias, H) : pack_phase<Cell, real, last>(packed, U, bias, H);
+    phase == 0 ? pack_phase<Cell, real, 0>(packed, U, bias, H)
+               : pack_phase<Cell, real, last>(packed, U, bias, H);
   }
   static void forward(int phase, const CellArgs<real>& a) {
     phase == 0 ? forward_phase<Cell, real, 0>(a) : forward_phase<Cell, real, last>(a);

@@ -14,10 +14,11 @@ template <class Cell, class real, bool kTail>
 struct PanelStep {
   using V = Vec<real>;
   const CellArgs<real>& a;
-  int64_t at;    // row * H + unit, in [B, H]
+  int64_t at;     // row * H + unit, in [B, H]
   int64_t gate0;  // row * G*H + unit, in [B, G*H]
-  int n;         // units here, if kTail
-  const real* products;  // [count][products_step] of this phase, bias included, at this unit; forward only
+  int n;          // units here, if kTail
+  const real*
+      products;  // [count][products_step] of this phase, bias included, at this unit; forward only
   int products_step, first;
 
   V load(const real* p) const {
@@ -95,7 +96,8 @@ static inline Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
   return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i] + z.p[i]; });
 }
 
-static constexpr int kRowScratch = 48;  // rows of temporaries: the longest formula (LSTM backward) makes 28
+static constexpr int kRowScratch =
+    48;  // rows of temporaries: the longest formula (LSTM backward) makes 28
 
 template <class Cell, class real>
 struct RowStep {
@@ -125,7 +127,8 @@ struct RowStep {
     if (kind == Activation::kSoftmax) {
       softmax_row(y.p, v.p, v.n);
     } else {
-      for (int64_t i = 0; i < v.n; i++) activate(kind, Vec<real>::load_n(v.p + i, 1)).store_n(y.p + i, 1);
+      for (int64_t i = 0; i < v.n; i++)
+        activate(kind, Vec<real>::load_n(v.p + i, 1)).store_n(y.p + i, 1);
     }
     return y;
   }
@@ -137,7 +140,8 @@ struct RowStep {
       for (int64_t i = 0; i < y.n; i++) x.p[i] = y.p[i] * (d.p[i] - s);
     } else {
       for (int64_t i = 0; i < y.n; i++)
-        (Vec<real>::load_n(d.p + i, 1) * activate_slope(kind, Vec<real>::load_n(y.p + i, 1))).store_n(x.p + i, 1);
+        (Vec<real>::load_n(d.p + i, 1) * activate_slope(kind, Vec<real>::load_n(y.p + i, 1)))
+            .store_n(x.p + i, 1);
     }
     return x;
   }

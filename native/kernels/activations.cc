@@ -34,9 +34,10 @@ static void backward_as(real* dx, const real* y, const real* dy, int64_t n) {
 }
 
 // The kind becomes a constant, so that the switch stays outside the loop.
-#define HS_EACH_ACTIVATION(CASE)                                                                           \
-  CASE(kLinear) CASE(kTanh) CASE(kSigmoid) CASE(kHardSigmoid) CASE(kRelu) CASE(kSoftplus) CASE(kSoftsign) \
-  CASE(kElu)
+#define HS_EACH_ACTIVATION(CASE) \
+  CASE(kLinear)                  \
+  CASE(kTanh)                    \
+  CASE(kSigmoid) CASE(kHardSigmoid) CASE(kRelu) CASE(kSoftplus) CASE(kSoftsign) CASE(kElu)
 
 template <class real>
 void activate_array(Activation kind, real* y, const real* x, int64_t n) {
@@ -100,15 +101,16 @@ void softmax_backward(real* dx, const real* y, const real* dy, int64_t rows, int
     const int left = static_cast<int>(K - k);
     if (left > 0) sum = fma(V::load_n(y + k, left), V::load_n(dy + k, left), sum);
     const V dot = V::set1(reduce_add(sum));
-    for (k = 0; k + V::lanes <= K; k += V::lanes) (V::load(y + k) * (V::load(dy + k) - dot)).store(dx + k);
+    for (k = 0; k + V::lanes <= K; k += V::lanes)
+      (V::load(y + k) * (V::load(dy + k) - dot)).store(dx + k);
     if (left > 0) (V::load_n(y + k, left) * (V::load_n(dy + k, left) - dot)).store_n(dx + k, left);
   }
 }
 
-#define HS_INSTANTIATE(real)                                                                 \
-  template void activate_array<real>(Activation, real*, const real*, int64_t);               \
+#define HS_INSTANTIATE(real)                                                                   \
+  template void activate_array<real>(Activation, real*, const real*, int64_t);                 \
   template void activate_backward<real>(Activation, real*, const real*, const real*, int64_t); \
-  template void softmax<real>(real*, const real*, int64_t, int64_t);                         \
+  template void softmax<real>(real*, const real*, int64_t, int64_t);                           \
   template void softmax_backward<real>(real*, const real*, const real*, int64_t, int64_t);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

@@ -10,7 +10,8 @@ template <class real, class F>
 static HS_INLINE void map(real* y, int64_t n, F f) {
   using V = Vec<real>;
   int64_t i = 0;
-  for (; i + V::lanes <= n; i += V::lanes) f([i](const real* p) { return V::load(p + i); }).store(y + i);
+  for (; i + V::lanes <= n; i += V::lanes)
+    f([i](const real* p) { return V::load(p + i); }).store(y + i);
   if (i < n) {
     const int left = static_cast<int>(n - i);
     f([i, left](const real* p) { return V::load_n(p + i, left); }).store_n(y + i, left);
@@ -58,14 +59,14 @@ void clip(real* y, real low, real high, int64_t n) {  // a NaN stays one
   map(y, n, [=](auto at) { return min(V::set1(high), max(V::set1(low), at(y))); });
 }
 
-#define HS_INSTANTIATE(real)                                               \
-  template void fill<real>(real*, real, int64_t);                          \
-  template void add<real>(real*, const real*, int64_t);                    \
-  template void axpy<real>(real*, real, const real*, int64_t);             \
-  template void scale<real>(real*, real, int64_t);                         \
-  template void multiply<real>(real*, const real*, const real*, int64_t);  \
+#define HS_INSTANTIATE(real)                                                  \
+  template void fill<real>(real*, real, int64_t);                             \
+  template void add<real>(real*, const real*, int64_t);                       \
+  template void axpy<real>(real*, real, const real*, int64_t);                \
+  template void scale<real>(real*, real, int64_t);                            \
+  template void multiply<real>(real*, const real*, const real*, int64_t);     \
   template void multiply_add<real>(real*, const real*, const real*, int64_t); \
-  template void broadcast_rows<real>(real*, const real*, int64_t, int64_t); \
+  template void broadcast_rows<real>(real*, const real*, int64_t, int64_t);   \
   template void clip<real>(real*, real, real, int64_t);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

@@ -54,9 +54,10 @@ static inline void look_ahead(TileArgs<real>& t, bool wanted, const real* at, in
 
 // Rows [m0, m1) of one panel. next: the panel that follows, of which each tile fetches its share if it is not near anyway.
 template <class real>
-static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, int64_t m0, int64_t m1, int64_t columns,
-                              const real* next, bool near) {
-  const int64_t count = (m1 - m0 + kMR - 1) / kMR, share = least(kLine<real>, (kNR<real> + count - 1) / count);
+static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, int64_t m0, int64_t m1,
+                              int64_t columns, const real* next, bool near) {
+  const int64_t count = (m1 - m0 + kMR - 1) / kMR,
+                share = least(kLine<real>, (kNR<real> + count - 1) / count);
   for (int64_t m = m0; m < m1; next += t.K * share) {
     const int rows = tile_height(m1 - m);
     t.a = a + m * t.a_row;
@@ -68,8 +69,8 @@ static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, int64_t
 }
 
 template <class real>
-void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M, int64_t N, int64_t K,
-          int64_t n0, int64_t n1, bool accumulate) {
+void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
+          int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate) {
   constexpr int64_t NR = kNR<real>;
   if (K == 0 && !accumulate) zero_rows(c + n0, ldc, M, n1 - n0);
   const bool near = K * (n1 - n0) * static_cast<int64_t>(sizeof(real)) <= kNear;
@@ -99,8 +100,8 @@ static inline int64_t block_stride(int64_t rows) {
 
 // The same for few rows, where copying would cost more than it brings: a and b are read where they are, in whole vectors.
 template <class real>
-static void gemm_tn_direct(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb, int64_t K, int rows,
-                           int64_t columns, bool accumulate) {
+static void gemm_tn_direct(real* c, int64_t ldc, const real* a, int64_t lda, const real* b,
+                           int64_t ldb, int64_t K, int rows, int64_t columns, bool accumulate) {
   TileArgs<real> t{};
   t.ldc = ldc, t.a_row = 1, t.a_step = lda, t.b_step = ldb;
   for (int64_t k0 = 0; k0 < K; k0 += kKC) {
@@ -120,15 +121,18 @@ template <class real>
 static constexpr int64_t kLines = (kNR<real> + kLine<real> - 1) / kLine<real>;
 
 template <class real>
-void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb, int64_t K, int64_t m0,
-             int64_t m1, int64_t n0, int64_t n1, bool accumulate, real* scratch) {
+void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
+             int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
+             real* scratch) {
   constexpr int64_t NR = kNR<real>, NC = kTnColumns<real>;
   real* packed_b = scratch;             // [panels][KC][NR]
   real* packed_a = scratch + kKC * NC;  // [KC][block_stride]
   if (K == 0 && !accumulate) zero_rows(c + m0 * ldc + n0, ldc, m1 - m0, n1 - n0);
-  if (m1 - m0 <= kMR && m1 > m0) {  // whole vectors here; what is left of the columns goes the long way
+  if (m1 - m0 <= kMR &&
+      m1 > m0) {  // whole vectors here; what is left of the columns goes the long way
     const int64_t whole = (n1 - n0) / Vec<real>::lanes * Vec<real>::lanes;
-    gemm_tn_direct(c + m0 * ldc + n0, ldc, a + m0, lda, b + n0, ldb, K, static_cast<int>(m1 - m0), whole, accumulate);
+    gemm_tn_direct(c + m0 * ldc + n0, ldc, a + m0, lda, b + n0, ldb, K, static_cast<int>(m1 - m0),
+                   whole, accumulate);
     n0 += whole;
   }
   for (int64_t nb = n0; nb < n1; nb += NC) {
@@ -139,7 +143,8 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
       t.K = least(kKC, K - k0);
       t.fresh = k0 == 0 && !accumulate;
       for (int64_t n = nb; n < ne; n += NR)
-        copy_rows(packed_b + (n - nb) * t.K, panel_width<real>(ne - n), b + k0 * ldb + n, ldb, t.K, least(NR, ne - n));
+        copy_rows(packed_b + (n - nb) * t.K, panel_width<real>(ne - n), b + k0 * ldb + n, ldb, t.K,
+                  least(NR, ne - n));
       for (int64_t mb = m0; mb < m1; mb += kMC) {
         const int64_t me = least(m1, mb + kMC);
         t.a_step = block_stride<real>(me - mb);
@@ -152,11 +157,13 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
             const int rows = tile_height(me - m);
             t.a = packed_a + (m - mb);
             t.c = c + m * ldc + n;
-            const int64_t column = (tiles - kLines<real>)*kLine<real>;  // of a: fetched after the lines of b
+            const int64_t column =
+                (tiles - kLines<real>)*kLine<real>;  // of a: fetched after the lines of b
             if (tiles < kLines<real>) {
               look_ahead(t, k0 + kKC < K, b + (k0 + kKC) * ldb + n + tiles * kLine<real>, ldb);
             } else {
-              look_ahead(t, k0 + kKC < K && n == nb && mb + column < me, a + (k0 + kKC) * lda + mb + column, lda);
+              look_ahead(t, k0 + kKC < K && n == nb && mb + column < me,
+                         a + (k0 + kKC) * lda + mb + column, lda);
             }
             run_tile(rows, static_cast<int>(least(NR, ne - n)), t);
             m += rows;
@@ -167,13 +174,13 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
   }
 }
 
-#define HS_INSTANTIATE(real)                                                                                           \
-  template size_t packed_size<real>(int64_t, int64_t);                                                                 \
-  template void pack<real>(real*, const real*, int64_t, bool, int64_t, int64_t);                                       \
-  template void gemm<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t, int64_t, int64_t,      \
-                           int64_t, bool);                                                                             \
-  template void gemm_tn<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t, int64_t, int64_t,   \
-                              int64_t, int64_t, bool, real*);
+#define HS_INSTANTIATE(real)                                                                       \
+  template size_t packed_size<real>(int64_t, int64_t);                                             \
+  template void pack<real>(real*, const real*, int64_t, bool, int64_t, int64_t);                   \
+  template void gemm<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t,    \
+                           int64_t, int64_t, int64_t, bool);                                       \
+  template void gemm_tn<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t, \
+                              int64_t, int64_t, int64_t, int64_t, bool, real*);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

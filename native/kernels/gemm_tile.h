@@ -14,35 +14,37 @@ static constexpr int kMR = 6;
 template <class real>
 static constexpr int kNV = Vec<real>::registers >= 32 ? 4 : 2;
 template <class real>
-static constexpr int kNR = kNV<real>* Vec<real>::lanes;
+static constexpr int kNR = kNV<real> * Vec<real>::lanes;
 
-static constexpr int64_t kKC = 256;  // rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
-static constexpr int64_t kMC = 96;   // rows of A that share a panel while it is near: a multiple of kMR
+static constexpr int64_t kKC =
+    256;  // rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
+static constexpr int64_t kMC =
+    96;  // rows of A that share a panel while it is near: a multiple of kMR
 static constexpr int64_t kNear = 1 << 20;  // bytes of B that are thought to stay in L2
 template <class real>
 static constexpr int64_t kLine = 64 / sizeof(real);  // elements of a cache line
 template <class real>
 static constexpr int64_t kTnColumns = 4 * kNR<real>;  // columns of B that gemm_tn packs at a time
 template <class real>
-static constexpr size_t kTnScratch = kKC*(kTnColumns<real> + kMC + kLine<real>);
+static constexpr size_t kTnScratch = kKC * (kTnColumns<real> + kMC + kLine<real>);
 
 // A tile of c: MR x NV vectors, the last vector `last` lanes wide. Each element is one chain of multiply-adds over rising k,
 // starting at c, or at 0 if `fresh`.
 template <class real>
 struct TileArgs {
-  real* c;            // [MR, NV*lanes]
+  real* c;  // [MR, NV*lanes]
   int64_t ldc;
-  const real* a;      // element (i, k) at a[i * a_row + k * a_step]
+  const real* a;  // element (i, k) at a[i * a_row + k * a_step]
   int64_t a_row, a_step;
-  const real* b;      // [K, NV*lanes], row stride b_step
+  const real* b;  // [K, NV*lanes], row stride b_step
   int64_t b_step;
   int64_t K;
   int last;
   bool fresh;
-  const real* ahead;  // what comes next: with each k, the cache line here is asked for, and so on every ahead_step elements
+  const real*
+      ahead;  // what comes next: with each k, the cache line here is asked for, and so on every ahead_step elements
   int64_t ahead_step;
 };
-
 
 template <class real, int MR, int NV>
 static void tile(const TileArgs<real>& t) {
@@ -64,7 +66,8 @@ static void tile(const TileArgs<real>& t) {
         acc[i][j] = j < NV - 1 || whole ? V::load(c) : V::load_n(c, t.last);
       }
   }
-  for (int i = 0; i < MR; i++)  // the rows of the next tile: reading c is all that a tile ever waits for
+  for (int i = 0; i < MR;
+       i++)  // the rows of the next tile: reading c is all that a tile ever waits for
     for (int j = 0; j < NV; j++) prefetch_near(t.c + (MR + i) * t.ldc + j * L);
   const real *a = t.a, *b = t.b;
   const int64_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
@@ -137,7 +140,8 @@ static inline int64_t panel_width(int64_t columns) {
 
 // to[r, 0:columns) = from[r, 0:columns), then zeros up to a whole vector
 template <class real>
-static inline void copy_rows(real* to, int64_t ldto, const real* from, int64_t ldfrom, int64_t rows, int64_t columns) {
+static inline void copy_rows(real* to, int64_t ldto, const real* from, int64_t ldfrom, int64_t rows,
+                             int64_t columns) {
   using V = Vec<real>;
   constexpr int64_t L = V::lanes;
   for (int64_t r = 0; r < rows; r++, from += ldfrom, to += ldto) {

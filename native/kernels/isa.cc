@@ -68,10 +68,11 @@ bool has(uint32_t word, int bit) { return (word >> bit) & 1; }
 // Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well.
 int x86_level() {
   const Registers one = cpuid(1), seven = cpuid(7);
-  const bool osxsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12), avx2 = has(seven.b, 5);
+  const bool osxsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12),
+             avx2 = has(seven.b, 5);
   if (!osxsave || !avx || !fma || !avx2) return 0;
   const uint64_t state = saved_state();
-  if ((state & 0x6) != 0x6) return 0;                                // xmm, ymm
+  if ((state & 0x6) != 0x6) return 0;  // xmm, ymm
   const bool avx512 = has(seven.b, 16) && has(seven.b, 17) && has(seven.b, 30) && has(seven.b, 31);
   return avx512 && (state & 0xe0) == 0xe0 ? 2 : 1;  // opmask, zmm 0-15, zmm 16-31
 }
@@ -113,8 +114,10 @@ template <typename real>
 const Table<real>& find_or_fail(const char* isa, const char* where) {
   if (const Table<real>* table = find<real>(isa)) return *table;
   std::string names;
-  for (const char* const* name = available_isas(); *name; name++) names += (names.empty() ? "" : ", ") + std::string(*name);
-  fail(Code::kOption, where, "instruction set", "one of " + names + " on this processor", "'" + std::string(isa) + "'");
+  for (const char* const* name = available_isas(); *name; name++)
+    names += (names.empty() ? "" : ", ") + std::string(*name);
+  fail(Code::kOption, where, "instruction set", "one of " + names + " on this processor",
+       "'" + std::string(isa) + "'");
 }
 
 template <typename real>
@@ -146,7 +149,8 @@ const char* const* available_isas() {
 
 template <typename real>
 const Table<real>& kernels() {
-  static const Table<real>& chosen = choose<real>();  // if choose() throws, the next call asks again
+  static const Table<real>& chosen =
+      choose<real>();  // if choose() throws, the next call asks again
   return chosen;
 }
 

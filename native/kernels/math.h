@@ -17,12 +17,15 @@ struct MathConstants;
 template <>
 struct MathConstants<float> {
   static constexpr float log2e = 1.44269504f;
-  static constexpr float ln2_hi = 0.693359375f, ln2_lo = -2.12194440e-4f;  // hi has 9 bits: n * hi is exact
-  static constexpr float exp_low = -104, exp_high = 89;                    // beyond: 0, inf
-  static constexpr float expm1_low = -20, expm1_high = 88;                 // below: -1
-  static constexpr float tanh_limit = 20;                                  // of 2x: beyond, +-1
-  static constexpr float min_normal = 1.17549435e-38f, denormal_scale = 16777216, denormal_exponent = 24;
-  static constexpr float P[] = {1.39261836e-3f, 8.36317905e-3f, 4.16665546e-2f, 1.66665770e-1f, 0.5f};
+  static constexpr float ln2_hi = 0.693359375f,
+                         ln2_lo = -2.12194440e-4f;          // hi has 9 bits: n * hi is exact
+  static constexpr float exp_low = -104, exp_high = 89;     // beyond: 0, inf
+  static constexpr float expm1_low = -20, expm1_high = 88;  // below: -1
+  static constexpr float tanh_limit = 20;                   // of 2x: beyond, +-1
+  static constexpr float min_normal = 1.17549435e-38f, denormal_scale = 16777216,
+                         denormal_exponent = 24;
+  static constexpr float P[] = {1.39261836e-3f, 8.36317905e-3f, 4.16665546e-2f, 1.66665770e-1f,
+                                0.5f};
   static constexpr float Q[] = {1.47900265e-1f, 1.99943891e-1f, 3.33333425e-1f};
 };
 
@@ -35,17 +38,20 @@ struct MathConstants<double> {
   static constexpr double tanh_limit = 40;
   static constexpr double min_normal = 2.2250738585072014e-308, denormal_scale = 18014398509481984,
                           denormal_exponent = 54;
-  static constexpr double P[] = {2.51003854955103191e-8, 2.76200884454097482e-7, 2.75572684599970648e-6,
-                                 2.48015212959543751e-5, 1.98412698630536169e-4, 1.38888889172137169e-3,
-                                 8.33333333333006183e-3, 4.16666666666241279e-2, 1.66666666666666675e-1,
-                                 5.00000000000000102e-1};
-  static constexpr double Q[] = {7.30829271244431099e-2, 7.66585530910538578e-2, 9.09144472783747302e-2,
-                                 1.11111055651299385e-1, 1.42857143130016344e-1, 1.99999999999497216e-1,
+  static constexpr double P[] = {2.51003854955103191e-8, 2.76200884454097482e-7,
+                                 2.75572684599970648e-6, 2.48015212959543751e-5,
+                                 1.98412698630536169e-4, 1.38888889172137169e-3,
+                                 8.33333333333006183e-3, 4.16666666666241279e-2,
+                                 1.66666666666666675e-1, 5.00000000000000102e-1};
+  static constexpr double Q[] = {7.30829271244431099e-2, 7.66585530910538578e-2,
+                                 9.09144472783747302e-2, 1.11111055651299385e-1,
+                                 1.42857143130016344e-1, 1.99999999999497216e-1,
                                  3.33333333333333484e-1};
 };
 
 template <class real, int terms>
-static HS_INLINE Vec<real> polynomial(Vec<real> x, const real (&c)[terms]) {  // Horner, highest power first
+static HS_INLINE Vec<real> polynomial(Vec<real> x,
+                                      const real (&c)[terms]) {  // Horner, highest power first
   Vec<real> p = Vec<real>::set1(c[0]);
   for (int i = 1; i < terms; i++) p = fma(p, x, Vec<real>::set1(c[i]));
   return p;
@@ -53,7 +59,8 @@ static HS_INLINE Vec<real> polynomial(Vec<real> x, const real (&c)[terms]) {  //
 
 template <class real>
 static HS_INLINE Vec<real> clamp(Vec<real> x, real low, real high) {
-  return min(Vec<real>::set1(high), max(Vec<real>::set1(low), x));  // in this order a NaN comes through
+  return min(Vec<real>::set1(high),
+             max(Vec<real>::set1(low), x));  // in this order a NaN comes through
 }
 
 // n = round(x / ln2) and e^(x - n ln2) - 1
@@ -103,8 +110,8 @@ static HS_INLINE Vec<real> log_(Vec<real> x) {
   V s = (m - one) / (m + one), z = s * s, s2 = s + s;
   V tail = fma(s2 * z, polynomial(z, C::Q), e * V::set1(C::ln2_lo));
   V y = fma(e, V::set1(C::ln2_hi), s2 + tail);
-  y = select_gt(inf, x, y, x);            // inf and NaN: themselves
-  y = select_gt(x, zero, y, x - inf);     // 0: -inf; NaN stays NaN
+  y = select_gt(inf, x, y, x);         // inf and NaN: themselves
+  y = select_gt(x, zero, y, x - inf);  // 0: -inf; NaN stays NaN
   return select_gt(zero, x, V::set1(real(NAN)), y);
 }
 
@@ -197,7 +204,8 @@ static HS_INLINE Vec<real> activate_slope(Activation kind, Vec<real> y) {
     case Activation::kLinear: return one;
     case Activation::kTanh: return fnma(y, y, one);
     case Activation::kSigmoid: return fnma(y, y, y);
-    case Activation::kHardSigmoid: return select_gt(y, zero, select_gt(one, y, V::set1(real(0.2)), zero), zero);
+    case Activation::kHardSigmoid:
+      return select_gt(y, zero, select_gt(one, y, V::set1(real(0.2)), zero), zero);
     case Activation::kRelu: return select_gt(y, zero, one, zero);
     default: return activate_slope_seldom(kind, y);
   }

@@ -75,10 +75,10 @@ bool all_finite(const real* x, int64_t n) {
   return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) == 0;
 }
 
-#define HS_INSTANTIATE(real)                                                      \
-  template void column_sums<real>(real*, const real*, int64_t, int64_t, bool);    \
-  template double sum_squares<real>(const real*, int64_t);                        \
-  template double sum_abs<real>(const real*, int64_t);                            \
+#define HS_INSTANTIATE(real)                                                   \
+  template void column_sums<real>(real*, const real*, int64_t, int64_t, bool); \
+  template double sum_squares<real>(const real*, int64_t);                     \
+  template double sum_abs<real>(const real*, int64_t);                         \
   template bool all_finite<real>(const real*, int64_t);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

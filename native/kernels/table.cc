@@ -7,12 +7,12 @@
 namespace hs {
 namespace HS_ISA {
 
-#define HS_DECLARE(name)                    \
+#define HS_DECLARE(name)                      \
   extern const CellKernels<float> name##_f32; \
   extern const CellKernels<double> name##_f64;
 HS_CELLS(HS_DECLARE)
 #undef HS_DECLARE
-#define HS_DECLARE(name)                         \
+#define HS_DECLARE(name)                           \
   extern const OptimizerKernels<float> name##_f32; \
   extern const OptimizerKernels<double> name##_f64;
 HS_OPTIMIZERS(HS_DECLARE)

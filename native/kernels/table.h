@@ -7,7 +7,17 @@
 namespace hs {
 
 // Derivatives of all of them are computed from the OUTPUT y alone. kSoftmax works on whole rows (last axis).
-enum class Activation : int { kLinear, kTanh, kSigmoid, kHardSigmoid, kRelu, kSoftplus, kSoftsign, kElu, kSoftmax };
+enum class Activation : int {
+  kLinear,
+  kTanh,
+  kSigmoid,
+  kHardSigmoid,
+  kRelu,
+  kSoftplus,
+  kSoftsign,
+  kElu,
+  kSoftmax
+};
 
 template <typename real>
 struct CellKernels;  // cells/cell.h
@@ -25,32 +35,36 @@ struct Table {
   // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb
   void (*pack)(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N);
   // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed. Columns n0..n1 only (multiples of gemm_nr, or N): lets threads share the columns.
-  void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M, int64_t N, int64_t K,
-               int64_t n0, int64_t n1, bool accumulate);
+  void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
+               int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate);
   // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K = T*B. scratch: gemm_tn_scratch elements.
-  void (*gemm_tn)(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb, int64_t K, int64_t m0, int64_t m1,
-                  int64_t n0, int64_t n1, bool accumulate, real* scratch);
+  void (*gemm_tn)(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
+                  int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
+                  real* scratch);
   size_t gemm_tn_scratch;
   int gemm_mr, gemm_nr;  // rows and columns of the register tile
 
   // --- activations.cc
-  void (*activate)(Activation kind, real* y, const real* x, int64_t n);                              // not kSoftmax; y may be x
-  void (*activate_backward)(Activation kind, real* dx, const real* y, const real* dy, int64_t n);  // dx = dy * f'; dx may be dy
-  void (*softmax)(real* y, const real* x, int64_t rows, int64_t K);                                // y may be x
-  void (*softmax_backward)(real* dx, const real* y, const real* dy, int64_t rows, int64_t K);      // dx may be dy
+  void (*activate)(Activation kind, real* y, const real* x, int64_t n);  // not kSoftmax; y may be x
+  void (*activate_backward)(Activation kind, real* dx, const real* y, const real* dy,
+                            int64_t n);                              // dx = dy * f'; dx may be dy
+  void (*softmax)(real* y, const real* x, int64_t rows, int64_t K);  // y may be x
+  void (*softmax_backward)(real* dx, const real* y, const real* dy, int64_t rows,
+                           int64_t K);  // dx may be dy
 
   // --- elementwise.cc
   void (*fill)(real* y, real a, int64_t n);
-  void (*add)(real* y, const real* x, int64_t n);                            // y += x
-  void (*axpy)(real* y, real a, const real* x, int64_t n);                   // y += a * x
-  void (*scale)(real* y, real a, int64_t n);                                 // y *= a
-  void (*multiply)(real* z, const real* x, const real* y, int64_t n);        // z = x * y
-  void (*multiply_add)(real* z, const real* x, const real* y, int64_t n);    // z += x * y
-  void (*broadcast_rows)(real* y, const real* b, int64_t rows, int64_t K);   // y[r, :] = b
+  void (*add)(real* y, const real* x, int64_t n);                           // y += x
+  void (*axpy)(real* y, real a, const real* x, int64_t n);                  // y += a * x
+  void (*scale)(real* y, real a, int64_t n);                                // y *= a
+  void (*multiply)(real* z, const real* x, const real* y, int64_t n);       // z = x * y
+  void (*multiply_add)(real* z, const real* x, const real* y, int64_t n);   // z += x * y
+  void (*broadcast_rows)(real* y, const real* b, int64_t rows, int64_t K);  // y[r, :] = b
   void (*clip)(real* y, real low, real high, int64_t n);
 
   // --- reduce.cc: fixed order, whatever the instruction set or alignment of the call
-  void (*column_sums)(real* s, const real* x, int64_t rows, int64_t K, bool accumulate);  // s[k] (+)= sum over rows, in order
+  void (*column_sums)(real* s, const real* x, int64_t rows, int64_t K,
+                      bool accumulate);  // s[k] (+)= sum over rows, in order
   double (*sum_squares)(const real* x, int64_t n);
   double (*sum_abs)(const real* x, int64_t n);
   bool (*all_finite)(const real* x, int64_t n);
@@ -65,6 +79,6 @@ template <typename real>
 const Table<real>& kernels();
 template <typename real>
 const Table<real>& kernels_for(const char* isa);  // throws likewise: tests compare instruction sets
-const char* const* available_isas();             // nullptr-terminated, from "scalar" up
+const char* const* available_isas();              // nullptr-terminated, from "scalar" up
 
 }  // namespace hs

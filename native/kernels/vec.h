@@ -83,14 +83,16 @@ struct Vec {
     real sum = a.v + magic;
     return {sum - magic};
   }
-  friend HS_INLINE Vec pow2i(Vec n) {  // n + bias as the low bits of 2^mantissa + n + bias, moved to the exponent's place
+  friend HS_INLINE Vec pow2i(
+      Vec n) {  // n + bias as the low bits of 2^mantissa + n + bias, moved to the exponent's place
     if constexpr (is_float) {
       return {from_bits(bits<uint32_t>(n.v + real(8388608 + 127)) << 23)};
     } else {
       return {from_bits(bits<uint64_t>(n.v + real(4503599627370496 + 1023)) << 52)};
     }
   }
-  friend HS_INLINE Vec scale2(Vec x, Vec n) {  // in two factors, since 2^n itself may be out of range
+  friend HS_INLINE Vec scale2(Vec x,
+                              Vec n) {  // in two factors, since 2^n itself may be out of range
     Vec half = round(n * set1(real(0.5)));
     return x * pow2i(half) * pow2i(n - half);
   }

@@ -38,7 +38,8 @@ struct Vec<float> {
   friend HS_INLINE Vec round(Vec a) {
     return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  friend HS_INLINE Vec pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
+  friend HS_INLINE Vec
+  pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
     __m256i biased = _mm256_castps_si256(_mm256_add_ps(n.v, _mm256_set1_ps(8388608.0f + 127)));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};
   }
@@ -100,8 +101,10 @@ struct Vec<double> {
   friend HS_INLINE Vec round(Vec a) {
     return {_mm256_round_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  friend HS_INLINE Vec pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
-    __m256i biased = _mm256_castpd_si256(_mm256_add_pd(n.v, _mm256_set1_pd(4503599627370496.0 + 1023)));
+  friend HS_INLINE Vec
+  pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
+    __m256i biased =
+        _mm256_castpd_si256(_mm256_add_pd(n.v, _mm256_set1_pd(4503599627370496.0 + 1023)));
     return {_mm256_castsi256_pd(_mm256_slli_epi64(biased, 52))};
   }
   friend HS_INLINE Vec scale2(Vec x, Vec n) {

@@ -23,7 +23,9 @@ struct Vec<float> {
   static HS_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
   static HS_INLINE Vec set1(float a) { return {_mm512_set1_ps(a)}; }
   static HS_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static HS_INLINE Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  static HS_INLINE Vec load_n(const float* p, int n) {
+    return {_mm512_maskz_loadu_ps(first(n), p)};
+  }
   HS_INLINE void store(float* p) const { _mm512_storeu_ps(p, v); }
   HS_INLINE void store_n(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
 
@@ -72,7 +74,9 @@ struct Vec<double> {
   static HS_INLINE Vec zero() { return {_mm512_setzero_pd()}; }
   static HS_INLINE Vec set1(double a) { return {_mm512_set1_pd(a)}; }
   static HS_INLINE Vec load(const double* p) { return {_mm512_loadu_pd(p)}; }
-  static HS_INLINE Vec load_n(const double* p, int n) { return {_mm512_maskz_loadu_pd(first(n), p)}; }
+  static HS_INLINE Vec load_n(const double* p, int n) {
+    return {_mm512_maskz_loadu_pd(first(n), p)};
+  }
   HS_INLINE void store(double* p) const { _mm512_storeu_pd(p, v); }
   HS_INLINE void store_n(double* p, int n) const { _mm512_mask_storeu_pd(p, first(n), v); }
 

@@ -47,7 +47,8 @@ struct Vec<float> {
     Vec magic = set1(12582912.0f);
     return (a + magic) - magic;
   }
-  friend HS_INLINE Vec pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
+  friend HS_INLINE Vec
+  pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
     __m128i biased = _mm_castps_si128(_mm_add_ps(n.v, _mm_set1_ps(8388608.0f + 127)));
     return {_mm_castsi128_ps(_mm_slli_epi32(biased, 23))};
   }
@@ -118,7 +119,8 @@ struct Vec<double> {
     Vec magic = set1(6755399441055744.0);
     return (a + magic) - magic;
   }
-  friend HS_INLINE Vec pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
+  friend HS_INLINE Vec
+  pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
     __m128i biased = _mm_castpd_si128(_mm_add_pd(n.v, _mm_set1_pd(4503599627370496.0 + 1023)));
     return {_mm_castsi128_pd(_mm_slli_epi64(biased, 52))};
   }

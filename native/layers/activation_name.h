@@ -8,8 +8,8 @@
 namespace hs {
 
 // In the order of enum Activation.
-constexpr const char* kActivationNames[] = {"linear",   "tanh",     "sigmoid", "hard_sigmoid", "relu",
-                                            "softplus", "softsign", "elu",     "softmax"};
+constexpr const char* kActivationNames[] = {
+    "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "softplus", "softsign", "elu", "softmax"};
 
 inline Activation activation_of(const std::string& name) {
   int i = 0;

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/config.h"
 #include "base/rng.h"
 #include "base/shape.h"
 #include "kernels/table.h"
-#include "plan/config.h"
 
 namespace hs {
 
@@ -30,7 +30,8 @@ struct Tensor {  // a place in an arena, resolved by Pass::at
 class Declaration {
  public:
   virtual ~Declaration() = default;
-  virtual Tensor param(const char* name, const Dims& dims) = 0;  // asserts the shape that TypeScript declared
+  virtual Tensor param(const char* name,
+                       const Dims& dims) = 0;  // asserts the shape that TypeScript declared
   virtual Tensor saved(const char* name, const Dims& dims) = 0;
   virtual Tensor scratch(const char* name, const Dims& dims) = 0;
   virtual Tensor carry(const char* name, const Dims& dims) = 0;
@@ -39,7 +40,8 @@ class Declaration {
   virtual void output_is(Tensor tensor, int64_t offset) = 0;
   // The output is the input's memory, seen with another shape. Not for layers that keep their input for backward.
   virtual void output_is_input() = 0;
-  virtual bool training() const = 0;  // false: no backward will follow, declare only what forward needs
+  virtual bool training()
+      const = 0;  // false: no backward will follow, declare only what forward needs
 };
 
 template <typename real>
@@ -47,21 +49,25 @@ struct Pass {
   const Table<real>* k = nullptr;  // kernels of the instruction set in use
   bool training = false;           // Keras' learning phase
   bool backward_follows = false;   // forward must fill what backward reads
-  bool repack = true;              // parameters have changed since this op last filled its packed tensors
-  DropoutKey dropout;              // seed and step of this batch; layers add a stream of their own (see base/rng.h)
-  std::vector<const real*> x;      // inputs, by Extent
+  bool repack = true;  // parameters have changed since this op last filled its packed tensors
+  DropoutKey
+      dropout;  // seed and step of this batch; layers add a stream of their own (see base/rng.h)
+  std::vector<const real*> x;  // inputs, by Extent
   std::vector<Extent> x_extent;
-  real* y = nullptr;               // output
+  real* y = nullptr;  // output
   Extent y_extent;
-  const real* mask = nullptr;      // [T, B], 1 = real step; nullptr: none
-  real* mask_out = nullptr;        // [T, B], for layers that make one (embedding, masking)
-  const real* dy = nullptr;        // backward: gradient of the output
-  std::vector<real*> dx;           // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
+  const real* mask = nullptr;  // [T, B], 1 = real step; nullptr: none
+  real* mask_out = nullptr;    // [T, B], for layers that make one (embedding, masking)
+  const real* dy = nullptr;    // backward: gradient of the output
+  std::vector<real*>
+      dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
   real* arenas[static_cast<int>(Arena::kCount)] = {};
 
   real* at(const Tensor& t) const { return arenas[static_cast<int>(t.arena)] + t.offset; }
   // Gradient of a parameter: WRITE. nullptr-like (never called) when `trainable(t)` is false.
-  real* grad(const Tensor& param) const { return arenas[static_cast<int>(Arena::kGrads)] + param.offset; }
+  real* grad(const Tensor& param) const {
+    return arenas[static_cast<int>(Arena::kGrads)] + param.offset;
+  }
 };
 
 template <typename real>
@@ -71,12 +77,14 @@ class Layer {
   std::string name;        // "lstm_1": set by the plan, for errors
   std::string class_name;  // "LSTM"
   uint32_t stream = 0;     // set by the plan: the layer's own stream of random numbers (its index)
-  bool trainable = true;   // set by the plan: false, then backward need not write parameter gradients
+  bool trainable =
+      true;  // set by the plan: false, then backward need not write parameter gradients
 
   std::string where() const { return name + " (" + class_name + ")"; }
   // Extent out for extents in. Throws Error(kShape).
   virtual Extent output(const std::vector<Extent>& x) const = 0;
-  virtual void declare(Declaration&, const std::vector<Extent>& /*x*/, const Extent& /*y*/, bool /*masked*/) {}
+  virtual void declare(Declaration&, const std::vector<Extent>& /*x*/, const Extent& /*y*/,
+                       bool /*masked*/) {}
   virtual void forward(Pass<real>&) = 0;
   virtual void backward(Pass<real>&) = 0;
   // Carry tensors become valid only when the whole batch has succeeded; the plan calls this then.
@@ -89,7 +97,7 @@ class Layer {
 template <typename real>
 using LayerFactory = std::unique_ptr<Layer<real>> (*)(const Config& options);
 
-#define HS_REGISTER_LAYER(name)                                              \
+#define HS_REGISTER_LAYER(name)                                             \
   template std::unique_ptr<Layer<float>> make_##name<float>(const Config&); \
   template std::unique_ptr<Layer<double>> make_##name<double>(const Config&);
 

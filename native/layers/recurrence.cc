@@ -2,7 +2,7 @@
 //
 //   forward    gates = x W                       one product for all steps (deferred: bias, in the cell's panels)
 //              for t, for phase: gates[t] += operand U, activations, states    fused, per row block and panel
-//   backward   for t from the end, for phase from the last: gate gradients in place of the gates, d operand += dgates U^T
+//   backward   (parts/recurrence_backward.cc) for t from the end, for phase from the last: gate gradients in place of the gates, d operand += dgates U^T
 //              dU, dW, db, dx                    one product each over T*B rows, after the loop
 //
 // Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps without a barrier; a small batch
@@ -34,7 +34,8 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
       p_U_(options.num("dropoutU", 0)) {
   const std::string& name = options.str("cell");
   cell_ = cell ? cell : kernels<real>().cell(name.c_str());
-  if (!cell_) throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
+  if (!cell_)
+    throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
   plain_ = inner_ == Activation::kSoftmax || outer_ == Activation::kSoftmax;
@@ -43,12 +44,14 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
 template <typename real>
 Extent Recurrence<real>::output(const std::vector<Extent>& x) const {
   if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
-  if (x[0].dims[0] < 1) fail(Code::kShape, this->where(), "the number of steps T", "at least 1", x[0].text());
+  if (x[0].dims[0] < 1)
+    fail(Code::kShape, this->where(), "the number of steps T", "at least 1", x[0].text());
   return {x[0].rows, sequences_ ? Dims{x[0].dims[0], H_} : Dims{H_}};
 }
 
 template <typename real>
-void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool masked) {
+void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, const Extent&,
+                               bool masked) {
   const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
   T_ = T, B_ = B, D_ = D;
   masked_ = masked;
@@ -75,13 +78,16 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   late_ = masked && stateful_;  // the output differs from h before the first real step
   if (!late_) d.output_is(h_, sequences_ ? B * H : T * B * H);
 
-  packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(D, H) : packed_size<real>(D, GH)});
+  packed_W_ = d.packed(
+      "W", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(D, H) : packed_size<real>(D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
     const int64_t n = cell_->phase[phase].count;
-    packed_U_[phase] = d.packed("U", {plain_ ? n * packed_size<real>(H, H) : int64_t(cell_->packed_size(phase, H))});
+    packed_U_[phase] = d.packed(
+        "U", {plain_ ? n * packed_size<real>(H, H) : int64_t(cell_->packed_size(phase, H))});
     if (d.training()) {
       const int64_t each = packed_size<real>(H, H);
-      packed_UT_[phase] = d.packed("U^T", {drop_U_ && !shared_dropout_ ? n * each : packed_size<real>(n * H, H)});
+      packed_UT_[phase] =
+          d.packed("U^T", {drop_U_ && !shared_dropout_ ? n * each : packed_size<real>(n * H, H)});
     }
   }
   if (drop_W_) x_drop_ = d.scratch("x dropped", {T, B, D});
@@ -96,10 +102,13 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   daux_ = d.scratch("daux", {B, H});
   if (cell_->recurrent_bias) drec_ = d.scratch("drec", {T, B, GH});
   if (late_) dy_seen_ = d.scratch("dy of real steps", {sequences_ ? T : 1, B, H});
-  if (drop_U_) product_drop_ = d.scratch("d operand before its mask", {B, H}), sequence_drop_ = d.scratch("operands dropped", {T, B, H});
+  if (drop_U_)
+    product_drop_ = d.scratch("d operand before its mask", {B, H}),
+    sequence_drop_ = d.scratch("operands dropped", {T, B, H});
   if (backwards_ || drop_W_) dx_run_ = d.scratch("dx in running order", {T, B, D});
   if (drop_W_ && !shared_dropout_) dx_gate_ = d.scratch("dx of one gate", {T, B, D});
-  packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(H, D) : packed_size<real>(GH, D)});
+  packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(H, D)
+                                                            : packed_size<real>(GH, D)});
   gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
   sums_ = d.scratch("sums", {row_sums_scratch(T * B, GH)});
 }
@@ -136,13 +145,17 @@ void Recurrence<real>::forward(Pass<real>& p) {
 
   // Cells whose recurrent product has a bias of its own take b with the projection.
   const bool with_b = cell_->recurrent_bias;
-  if (with_b) for_rows(rows, GH, [&](int64_t r0, int64_t r1) { k->broadcast_rows(gates + r0 * GH, p.at(b_), r1 - r0, GH); });
+  if (with_b)
+    for_rows(rows, GH, [&](int64_t r0, int64_t r1) {
+      k->broadcast_rows(gates + r0 * GH, p.at(b_), r1 - r0, GH);
+    });
   if (drop_W_ && !shared_dropout_) {
     const int64_t each = packed_size<real>(D, H);
     for (int q = 0; q < G_; q++) {
       if (p.repack) pack(k, p.at(packed_W_) + q * each, p.at(W_) + q * H, GH, false, D, H);
       times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
-      matmul(k, gates + q * H, GH, p.at(x_drop_), D, p.at(packed_W_) + q * each, rows, H, D, with_b);
+      matmul(k, gates + q * H, GH, p.at(x_drop_), D, p.at(packed_W_) + q * each, rows, H, D,
+             with_b);
     }
   } else {
     if (p.repack) pack(k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
@@ -184,8 +197,8 @@ void Recurrence<real>::forward(Pass<real>& p) {
 }
 
 template <typename real>
-void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1, const Split& split, int worker,
-                                    const real* bias) {
+void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
+                                    const Split& split, int worker, const real* bias) {
   const Table<real>* k = p.k;
   const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
@@ -210,8 +223,8 @@ void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t
     const int64_t N = ph.count * H;
     k->broadcast_rows(product + r0 * N, bias + ph.first * H, r1 - r0, N);
     for (int q = 0; q < ph.count && a.K > 0; q++) {
-      k->gemm(product + r0 * N + q * H, N, a.operand + q * a.operand_gate + r0 * H, H, a.packed + q * packed_size<real>(H, H),
-              r1 - r0, H, H, 0, H, true);
+      k->gemm(product + r0 * N + q * H, N, a.operand + q * a.operand_gate + r0 * H, H,
+              a.packed + q * packed_size<real>(H, H), r1 - r0, H, H, 0, H, true);
     }
     a.product = product;
     a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
@@ -225,155 +238,8 @@ void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t
 }
 
 template <typename real>
-void Recurrence<real>::backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, H = H_, BH = B * H;
-  const real* dy = late_ ? seen_dy(p) : p.dy;  // [T, B, H], or [B, H] of the last step
-  real *dh = p.at(dh_), *dc = p.at(dc_);       // [B, H]
-  const Split split = this->split();
-
-  for (int phase = 0; phase < cell_->phases && p.repack; phase++) {
-    const Phase& ph = cell_->phase[phase];
-    real* packed = p.at(packed_UT_[phase]);
-    if (drop_U_ && !shared_dropout_) {  // a product for each gate, since each meets its own mask
-      for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size<real>(H, H)) {
-        pack(p.k, packed, p.at(U_) + q * H, G_ * H, true, H, H);
-      }
-    } else {
-      pack(p.k, packed, p.at(U_) + ph.first * H, G_ * H, true, ph.count * H, H);
-    }
-  }
-
-  Barrier barrier(split.workers);
-  auto work = [&](int worker) {
-    const int64_t r0 = split.by_rows ? B * worker / split.workers : 0;
-    const int64_t r1 = split.by_rows ? B * (worker + 1) / split.workers : B;
-    const int64_t units = p.k->gemm_nr, panels = tiles_of(H, units);
-    const int64_t n0 = split.by_rows ? 0 : panels * worker / split.workers * units;
-    const int64_t n1 = split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
-    for (int64_t r = r0; r < r1; r++) {
-      std::fill(dh + r * H + n0, dh + r * H + n1, real(0));
-      std::fill(dc + r * H + n0, dc + r * H + n1, real(0));
-    }
-    for (int64_t t = T - 1; t >= 0; t--) {
-      const real* dy_t = sequences_ ? dy + t * BH : t == T - 1 ? dy : nullptr;  // [B, H]
-      for (int phase = cell_->phases - 1; phase >= 0; phase--) {
-        CellArgs<real> a = step(p, t, r0, r1);
-        a.u0 = n0, a.u1 = n1;
-        a.dy = dy_t, a.dh = dh, a.dc = dc, a.daux = p.at(daux_);
-        if (cell_->recurrent_bias) a.drec = p.at(drec_) + t * B * G_ * H;
-        if (plain_) {
-          a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
-          cell_->backward_rows(phase, a);
-        } else {
-          cell_->backward(phase, a);
-        }
-        if (!split.by_rows) barrier.wait();
-        operand_backward(p, t, phase, r0, r1, n0, n1);
-        if (!split.by_rows) barrier.wait();
-      }
-    }
-  };
-  if (split.workers == 1) {
-    work(0);
-  } else {
-    parallel_region(split.workers, work);
-  }
-  if (this->trainable) weights_backward(p);
-  if (p.dx[0]) input_backward(p);
-}
-
-// d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev) or daux.
-template <typename real>
-void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0, int64_t n1) {
-  const Phase& ph = cell_->phase[phase];
-  if (t == 0 && !ph.on_aux) return;  // nobody wants the gradient of the first state
-  const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
-  const real* d = p.at(cell_->recurrent_bias ? drec_ : gates_) + (t * B + r0) * GH + ph.first * H;  // [rows, count*H] in [B, G*H]
-  real* out = p.at(ph.on_aux ? daux_ : dh_) + r0 * H;                                              // [rows, H]
-  const real* packed = p.at(packed_UT_[phase]);
-  if (!drop_U_) {
-    p.k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux);
-    return;
-  }
-  real* product = p.at(product_drop_) + r0 * H;  // [rows, H]
-  if (ph.on_aux) p.k->fill(out, 0, rows * H);
-  const int n = shared_dropout_ ? 1 : ph.count;
-  for (int q = 0; q < n; q++) {
-    const int64_t K = shared_dropout_ ? ph.count * H : H;
-    p.k->gemm(product, H, d + q * H, GH, packed + q * packed_size<real>(H, H), rows, H, K, 0, H, false);
-    const real* m = p.at(drop_U_mask_) + ((shared_dropout_ ? 0 : ph.first + q) * B + r0) * H;
-    p.k->multiply_add(out, product, m, rows * H);
-  }
-}
-
-template <typename real>
-void Recurrence<real>::weights_backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H, rows = T * B;
-  real* scratch = p.at(gemm_scratch_);
-  auto product = [&](real* c, const real* a, int64_t lda, const real* b, int64_t K, int64_t M, int64_t N) {
-    matmul_tn(p.k, c, GH, a, lda, b, GH, K, M, N, false, scratch, gemm_scratch_.size);
-  };
-  const real* gates = p.at(gates_);                                // [T, B, G*H]
-  const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [T, B, G*H]
-  const int64_t t0 = stateful_ ? 0 : 1;                            // the first state is zero: step 0 adds nothing
-  for (int phase = 0; phase < cell_->phases; phase++) {
-    const Phase& ph = cell_->phase[phase];
-    const real* operand = (ph.on_aux ? p.at(aux_) : p.at(h_)) + t0 * BH;  // [T-t0, B, H]
-    const real* d = drec + t0 * B * GH + ph.first * H;                   // [T-t0, B, count*H]
-    real* dU = p.grad(U_) + ph.first * H;                                // [H, count*H] in [H, G*H]
-    const int n = drop_U_ && !shared_dropout_ ? ph.count : 1;
-    for (int q = 0; q < n; q++) {
-      const real* a = operand;
-      if (drop_U_) {
-        const real* m = p.at(drop_U_mask_) + (shared_dropout_ ? 0 : ph.first + q) * BH;
-        times_mask(p.k, p.at(sequence_drop_), operand, m, T - t0, BH);
-        a = p.at(sequence_drop_);
-      }
-      product(dU + q * H, a, H, d + q * H, (T - t0) * B, H, n > 1 ? H : ph.count * H);
-    }
-  }
-  const real* x = backwards_ ? p.at(x_run_) : p.x[0];  // [T, B, D]
-  for (int q = 0; q < (drop_W_ ? masks() : 1); q++) {
-    if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
-    product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, D, gates + q * H, rows, D, drop_W_ && masks() > 1 ? H : GH);
-  }
-  row_sums(p.k, p.grad(b_), gates, rows, GH, p.at(sums_));
-  if (cell_->recurrent_bias) row_sums(p.k, p.grad(c_bias_), drec, rows, GH, p.at(sums_));
-}
-
-template <typename real>
-void Recurrence<real>::input_backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, rows = T * B;
-  const Table<real>* k = p.k;
-  real* dx = backwards_ ? p.at(dx_run_) : p.dx[0];  // [T, B, D]
-  real* packed = p.at(packed_WT_);
-  if (drop_W_ && !shared_dropout_) {
-    real* one = p.at(dx_gate_);  // [T, B, D]
-    for (int q = 0; q < G_; q++) {
-      if (p.repack) pack(k, packed, p.at(W_) + q * H, GH, true, H, D);
-      matmul(k, one, D, p.at(gates_) + q * H, GH, packed, rows, D, H, false);
-      packed += packed_size<real>(H, D);
-      const real* m = p.at(drop_W_mask_) + q * B * D;  // [B, D]
-      if (q == 0) {
-        times_mask(k, dx, one, m, T, B * D);
-      } else {
-        for_rows(T, B * D, [&](int64_t t0, int64_t t1) {
-          for (int64_t t = t0; t < t1; t++) k->multiply_add(dx + t * B * D, one + t * B * D, m, B * D);
-        });
-      }
-    }
-  } else {
-    if (p.repack) pack(k, packed, p.at(W_), GH, true, GH, D);
-    matmul(k, dx, D, p.at(gates_), GH, packed, rows, D, GH, false);
-    if (drop_W_) times_mask(k, dx, dx, p.at(drop_W_mask_), T, B * D);
-  }
-  if (backwards_) {
-    for (int64_t t = 0; t < T; t++) std::copy_n(dx + t * B * D, B * D, p.dx[0] + (T - 1 - t) * B * D);
-  }
-}
-
-template <typename real>
-CellArgs<real> Recurrence<real>::step(const Pass<real>& p, int64_t t, int64_t r0, int64_t r1) const {
+CellArgs<real> Recurrence<real>::step(const Pass<real>& p, int64_t t, int64_t r0,
+                                      int64_t r1) const {
   const int64_t BH = B_ * H_;
   CellArgs<real> a;
   a.r0 = r0, a.r1 = r1, a.H = H_;
@@ -391,25 +257,32 @@ template <typename real>
 const real* Recurrence<real>::running_input(Pass<real>& p) const {
   if (!backwards_) return p.x[0];
   const int64_t BD = B_ * D_;
-  for (int64_t t = 0; t < T_; t++) std::copy_n(p.x[0] + (T_ - 1 - t) * BD, BD, p.at(x_run_) + t * BD);
-  for (int64_t t = 0; masked_ && t < T_; t++) std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
+  for (int64_t t = 0; t < T_; t++)
+    std::copy_n(p.x[0] + (T_ - 1 - t) * BD, BD, p.at(x_run_) + t * BD);
+  for (int64_t t = 0; masked_ && t < T_; t++)
+    std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
   return p.at(x_run_);
 }
 
 template <typename real>
 void Recurrence<real>::draw_dropout(Pass<real>& p) const {
   if (drop_W_) {
-    if (p.training) dropout_mask(p.at(drop_W_mask_), masks() * B_ * D_, p_W_, p.dropout, this->stream * 16);
-    else p.k->fill(p.at(drop_W_mask_), 1, masks() * B_ * D_);
+    if (p.training)
+      dropout_mask(p.at(drop_W_mask_), masks() * B_ * D_, p_W_, p.dropout, this->stream * 16);
+    else
+      p.k->fill(p.at(drop_W_mask_), 1, masks() * B_ * D_);
   }
   if (drop_U_) {
-    if (p.training) dropout_mask(p.at(drop_U_mask_), masks() * B_ * H_, p_U_, p.dropout, this->stream * 16 + 1);
-    else p.k->fill(p.at(drop_U_mask_), 1, masks() * B_ * H_);
+    if (p.training)
+      dropout_mask(p.at(drop_U_mask_), masks() * B_ * H_, p_U_, p.dropout, this->stream * 16 + 1);
+    else
+      p.k->fill(p.at(drop_U_mask_), 1, masks() * B_ * H_);
   }
 }
 
 template <typename real>
-void Recurrence<real>::times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T, int64_t n) {
+void Recurrence<real>::times_mask(const Table<real>* k, real* z, const real* x, const real* mask,
+                                  int64_t T, int64_t n) {
   for_rows(T, n, [&](int64_t t0, int64_t t1) {
     for (int64_t t = t0; t < t1; t++) k->multiply(z + t * n, x + t * n, mask, n);
   });
@@ -433,28 +306,6 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
       }
     }
   }
-}
-
-// dy with zeros where late_output put a constant.
-template <typename real>
-const real* Recurrence<real>::seen_dy(Pass<real>& p) const {
-  const int64_t T = T_, B = B_, H = H_;
-  const real* mask = running_mask(p);  // [T, B]
-  real* dy = p.at(dy_seen_);           // [T, B, H] or [B, H]
-  for (int64_t row = 0; row < B; row++) {
-    bool seen = false;
-    for (int64_t t = 0; t < T; t++) {
-      seen = seen || mask[t * B + row] != 0;
-      if (!sequences_ && t < T - 1) continue;
-      const int64_t at = ((sequences_ ? t * B : 0) + row) * H;
-      if (seen) {
-        std::copy_n(p.dy + at, H, dy + at);
-      } else {
-        std::fill(dy + at, dy + at + H, real(0));
-      }
-    }
-  }
-  return dy;
 }
 
 template <typename real>

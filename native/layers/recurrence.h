@@ -26,18 +26,23 @@ class Recurrence final : public Layer<real> {
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
   const real* running_input(Pass<real>&) const;  // x in processing order; [T, B, D]
-  const real* running_mask(const Pass<real>& p) const { return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask; }
+  const real* running_mask(const Pass<real>& p) const {
+    return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
+  }
   void draw_dropout(Pass<real>&) const;
   CellArgs<real> step(const Pass<real>&, int64_t t, int64_t r0, int64_t r1) const;
-  void step_forward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, const Split&, int worker, const real* bias);
+  void step_forward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, const Split&,
+                    int worker, const real* bias);
   void late_output(Pass<real>&) const;
 
   const real* seen_dy(Pass<real>&) const;
-  void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0, int64_t n1);
+  void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
+                        int64_t n1);
   void weights_backward(Pass<real>&);
   void input_backward(Pass<real>&);
   // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
-  static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T, int64_t n);
+  static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T,
+                         int64_t n);
 
   const CellKernels<real>* cell_;
   int64_t H_;
@@ -50,11 +55,29 @@ class Recurrence final : public Layer<real> {
   // of the extent declared last
   int64_t T_ = 0, B_ = 0, D_ = 0;
   bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
-  Tensor W_, U_, b_, c_bias_;
-  Tensor h_, c_, gates_, aux_, x_run_, mask_run_, drop_W_mask_, drop_U_mask_, carry_h_, carry_c_;
-  Tensor packed_W_, packed_WT_, packed_U_[2], packed_UT_[2];
-  Tensor x_drop_, operand_drop_, product_, rows_;
-  Tensor dh_, dc_, daux_, drec_, dy_seen_, product_drop_, sequence_drop_, dx_run_, dx_gate_, gemm_scratch_, sums_;
+  Tensor W_, U_;              // [D, G*H] [H, G*H]
+  Tensor b_, c_bias_;         // [G*H]
+  Tensor h_, c_;              // [T+1, B, H], slot 0 the initial state
+  Tensor gates_;              // [T, B, G*H]
+  Tensor aux_;                // [T, B, H]
+  Tensor x_run_;              // [T, B, D] and
+  Tensor mask_run_;           // [T, B], in processing order when that is backwards
+  Tensor drop_W_mask_;        // [masks, B, D]
+  Tensor drop_U_mask_;        // [masks, B, H]
+  Tensor carry_h_, carry_c_;  // [B, H]
+  Tensor packed_W_, packed_WT_, packed_U_[2],
+      packed_UT_[2];            // as Table::pack or CellKernels::pack lays them
+  Tensor x_drop_;               // [T, B, D] input under its mask
+  Tensor operand_drop_;         // [G, B, H] operand of one step under its masks
+  Tensor product_;              // [B, G*H] plain path
+  Tensor rows_;                 // [threads, row_scratch, H] plain path
+  Tensor dh_, dc_, daux_;       // [B, H]
+  Tensor drec_;                 // [T, B, G*H]
+  Tensor dy_seen_;              // [T, B, H] or [1, B, H]
+  Tensor product_drop_;         // [B, H]
+  Tensor sequence_drop_;        // [T, B, H]
+  Tensor dx_run_, dx_gate_;     // [T, B, D]
+  Tensor gemm_scratch_, sums_;  // as matmul.h asks
 };
 
 }  // namespace hs

@@ -10,15 +10,15 @@ struct Hyper {
   double lr_t = 0;
   double momentum = 0, rho = 0, beta_1 = 0, beta_2 = 0, epsilon = 1e-8, schedule_decay = 0;
   bool nesterov = false;
-  double t = 1;  // iterations + 1
+  double t = 1;                                                                  // iterations + 1
   double m_schedule = 1, m_schedule_next = 1, momentum_t = 0, momentum_t_1 = 0;  // Nadam
 };
 
 template <typename real>
 struct OptimizerKernels {
   const char* name;
-  int moments;                   // arrays of the parameter's size kept between steps
-  bool saves_iterations;         // whether Keras' optimizer_weights begin with `iterations`
+  int moments;            // arrays of the parameter's size kept between steps
+  bool saves_iterations;  // whether Keras' optimizer_weights begin with `iterations`
   // p, g, moments[i]: n elements each, all updated in place except g
   void (*update)(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper);
 };

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/config.h"
 #include "base/shape.h"
 #include "kernels/table.h"
-#include "plan/config.h"
 
 namespace hs {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/config.h"
 #include "base/shape.h"
-#include "plan/config.h"
 
 namespace hs {
 

@@ -18,26 +18,32 @@ struct Named {
 };
 const double kInf = std::numeric_limits<double>::infinity();
 const Named kActivations[] = {
-    {Activation::kLinear, "linear", [](double x) { return x; }, [](double) { return 1.0; }, kInf, -kInf},
-    {Activation::kTanh, "tanh", [](double x) { return std::tanh(x); }, [](double y) { return 1 - y * y; }, 1, -1},
-    {Activation::kSigmoid, "sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, [](double y) { return y * (1 - y); }, 1,
-     0},
-    {Activation::kHardSigmoid, "hard_sigmoid", [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); },
+    {Activation::kLinear, "linear", [](double x) { return x; }, [](double) { return 1.0; }, kInf,
+     -kInf},
+    {Activation::kTanh, "tanh", [](double x) { return std::tanh(x); },
+     [](double y) { return 1 - y * y; }, 1, -1},
+    {Activation::kSigmoid, "sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); },
+     [](double y) { return y * (1 - y); }, 1, 0},
+    {Activation::kHardSigmoid, "hard_sigmoid",
+     [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); },
      [](double y) { return y > 0 && y < 1 ? 0.2 : 0.0; }, 1, 0},
-    {Activation::kRelu, "relu", [](double x) { return x > 0 ? x : 0.0; }, [](double y) { return y > 0 ? 1.0 : 0.0; }, kInf, 0},
-    {Activation::kSoftplus, "softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); },
+    {Activation::kRelu, "relu", [](double x) { return x > 0 ? x : 0.0; },
+     [](double y) { return y > 0 ? 1.0 : 0.0; }, kInf, 0},
+    {Activation::kSoftplus, "softplus",
+     [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); },
      [](double y) { return -std::expm1(-y); }, kInf, 0},
     {Activation::kSoftsign, "softsign", [](double x) { return x / (1 + std::fabs(x)); },
      [](double y) { return (1 - std::fabs(y)) * (1 - std::fabs(y)); }, 1, -1},
-    {Activation::kElu, "elu", [](double x) { return x > 0 ? x : std::expm1(x); }, [](double y) { return y > 0 ? 1 : y + 1; },
-     kInf, -1},
+    {Activation::kElu, "elu", [](double x) { return x > 0 ? x : std::expm1(x); },
+     [](double y) { return y > 0 ? 1 : y + 1; }, kInf, -1},
 };
 
 // Small, middle and saturating arguments of both signs.
 template <typename real>
 std::vector<real> arguments() {
   std::vector<real> x = numbers<real>(4001, 11, -12, 12);
-  for (double v : {0.0, 1e-30, 1e-8, 1e-4, 0.0625, 0.34657, 0.5, 1.0, 2.5, 9.0, 20.0, 50.0, 87.0, 100.0})
+  for (double v :
+       {0.0, 1e-30, 1e-8, 1e-4, 0.0625, 0.34657, 0.5, 1.0, 2.5, 9.0, 20.0, 50.0, 87.0, 100.0})
     x.push_back(static_cast<real>(v)), x.push_back(static_cast<real>(-v));
   return x;
 }
@@ -74,8 +80,9 @@ void check_values() {
       CHECK_MESSAGE(nmse(y, expected) <= kNmse<real>, where);
       const double relative = worst(y, expected);
       // hard_sigmoid subtracts near x = -2.5; there only the absolute error is small
-      CHECK_MESSAGE(relative <= kRelative<real> || f.kind == Activation::kHardSigmoid,
-                    where + ": " + std::to_string(relative / std::numeric_limits<real>::epsilon()) + " eps");
+      CHECK_MESSAGE(
+          relative <= kRelative<real> || f.kind == Activation::kHardSigmoid,
+          where + ": " + std::to_string(relative / std::numeric_limits<real>::epsilon()) + " eps");
       k.activate_backward(f.kind, dx.data(), y.data(), dy.data(), n);
       for (int64_t i = 0; i < n; i++) slope.push_back(double(dy[i]) * f.slope(double(y[i])));
       CHECK_MESSAGE(nmse(dx, slope) <= kNmse<real>, where + " backward");
@@ -85,7 +92,8 @@ void check_values() {
 
 template <typename real>
 void check_special() {
-  const real inf = std::numeric_limits<real>::infinity(), nan = std::numeric_limits<real>::quiet_NaN();
+  const real inf = std::numeric_limits<real>::infinity(),
+             nan = std::numeric_limits<real>::quiet_NaN();
   for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
     for (const Named& f : kActivations) {
       const std::string where = isa + " " + f.name;
@@ -117,7 +125,8 @@ void check_tails() {  // an element's bits do not depend on where it lies
         k.activate(f.kind, y.data(), x.data(), n);
         CHECK_MESSAGE(y.back() == real(7), isa + " wrote beyond the end");
         y.pop_back();
-        CHECK_MESSAGE(same_bits(y, std::vector<real>(whole.begin(), whole.begin() + n)), isa + " " + f.name);
+        CHECK_MESSAGE(same_bits(y, std::vector<real>(whole.begin(), whole.begin() + n)),
+                      isa + " " + f.name);
       }
     }
   });
@@ -138,12 +147,14 @@ void check_softmax() {
         for (int64_t i = r * K; i < (r + 1) * K; i++) sum += std::exp(double(x[i]));
         for (int64_t i = r * K; i < (r + 1) * K; i++) expected[i] = std::exp(double(x[i])) / sum;
         for (int64_t i = r * K; i < (r + 1) * K; i++) dot += double(y[i]) * double(dy[i]);
-        for (int64_t i = r * K; i < (r + 1) * K; i++) back[i] = double(y[i]) * (double(dy[i]) - dot);
+        for (int64_t i = r * K; i < (r + 1) * K; i++)
+          back[i] = double(y[i]) * (double(dy[i]) - dot);
       }
       const std::string where = isa + " K=" + std::to_string(K);
       CHECK_MESSAGE(nmse(y, expected) <= kNmse<real>, where);
       // K=1: the exact gradient is 0, and y*dy - y*dy is
-      CHECK_MESSAGE(nmse(dx, back) <= kNmse<real> * 10, where + " backward");  // 10: dy - dot cancels
+      CHECK_MESSAGE(nmse(dx, back) <= kNmse<real> * 10,
+                    where + " backward");  // 10: dy - dot cancels
       std::vector<real> large = x;
       for (real& v : large) v += real(1000);  // would overflow without taking the largest off
       k.softmax(shifted.data(), large.data(), rows, K);
@@ -162,15 +173,18 @@ TEST(broken_activation_is_caught) {
   std::vector<float> y(x.size());
   std::vector<double> expected;
   for (float v : x) expected.push_back(std::tanh(double(v)));
-  for (size_t i = 0; i < x.size(); i++)  // the usual shortcut: 2 sigmoid(2x) - 1 loses the small ones
+  for (size_t i = 0; i < x.size();
+       i++)  // the usual shortcut: 2 sigmoid(2x) - 1 loses the small ones
     y[i] = 2 / (1 + std::exp(-2 * x[i])) - 1;
   CHECK(worst(y, expected) > kRelative<float>);
-  for (size_t i = 0; i < x.size(); i++) y[i] = static_cast<float>(expected[i]) * (i % 7 ? 1 : 1.00001f);
+  for (size_t i = 0; i < x.size(); i++)
+    y[i] = static_cast<float>(expected[i]) * (i % 7 ? 1 : 1.00001f);
   CHECK(nmse(y, expected) > kNmse<float>);
 }
 
 TEST(unknown_isa_is_an_error) {
-  CHECK_ERROR(kernels_for<float>("avx1024"), Code::kOption, "instruction set must be one of scalar");
+  CHECK_ERROR(kernels_for<float>("avx1024"), Code::kOption,
+              "instruction set must be one of scalar");
   CHECK_ERROR(kernels_for<double>(""), Code::kOption, "got ''");
 }
 

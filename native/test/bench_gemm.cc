@@ -16,13 +16,17 @@ namespace hs {
 namespace test {
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // Zeros or numbers that begin at a cache line, as in the plan's arenas.
 template <typename real>
 std::shared_ptr<real> aligned(size_t n, uint32_t seed = 0) {
-  std::shared_ptr<real> p(static_cast<real*>(std::aligned_alloc(64, (n * sizeof(real) + 127) / 64 * 64)), std::free);
-  const std::vector<real> values = seed ? numbers<real>(static_cast<int64_t>(n), seed) : std::vector<real>(n);
+  std::shared_ptr<real> p(
+      static_cast<real*>(std::aligned_alloc(64, (n * sizeof(real) + 127) / 64 * 64)), std::free);
+  const std::vector<real> values =
+      seed ? numbers<real>(static_cast<int64_t>(n), seed) : std::vector<real>(n);
   std::copy(values.begin(), values.end(), p.get());
   return p;
 }
@@ -38,14 +42,17 @@ struct Bench {
 template <typename real>
 Bench peak(const Table<real>& k) {
   const int64_t M = k.gemm_mr, N = k.gemm_nr, K = 128;
-  auto a = aligned<real>(M * K, 1), c = aligned<real>(M * N), packed = aligned<real>(k.packed_size(K, N));
+  auto a = aligned<real>(M * K, 1), c = aligned<real>(M * N),
+       packed = aligned<real>(k.packed_size(K, N));
   return {"tile in L1", 2.0 * M * N * K * 300, [=, &k] {
-            for (int i = 0; i < 300; i++) k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true);
+            for (int i = 0; i < 300; i++)
+              k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true);
           }};
 }
 
 template <typename real>
-Bench product(const Table<real>& k, const std::string& name, int64_t M, int64_t N, int64_t K, bool tn) {
+Bench product(const Table<real>& k, const std::string& name, int64_t M, int64_t N, int64_t K,
+              bool tn) {
   auto a = aligned<real>(M * K, 1), b = aligned<real>(K * N, 2), c = aligned<real>(M * N),
        packed = aligned<real>(k.packed_size(K, N)), scratch = aligned<real>(k.gemm_tn_scratch);
   k.pack(packed.get(), b.get(), N, false, K, N);
@@ -90,8 +97,8 @@ void run(const char* isa) {
     }
   const double most = all[0].flops / all[0].best;
   for (const Bench& b : all)
-    std::printf("%-7s %-20s %7.1f GFLOP/s %5.1f %%\n", k.isa, b.name.c_str(), b.flops / b.best * 1e-9,
-                100 * b.flops / b.best / most);
+    std::printf("%-7s %-20s %7.1f GFLOP/s %5.1f %%\n", k.isa, b.name.c_str(),
+                b.flops / b.best * 1e-9, 100 * b.flops / b.best / most);
 }
 
 }  // namespace
@@ -100,5 +107,6 @@ void run(const char* isa) {
 
 int main(int argc, char** argv) {
   const char* isa = argc > 1 ? argv[1] : nullptr;
-  argc > 2 && std::string(argv[2]) == "f64" ? hs::test::run<double>(isa) : hs::test::run<float>(isa);
+  argc > 2 && std::string(argv[2]) == "f64" ? hs::test::run<double>(isa)
+                                            : hs::test::run<float>(isa);
 }

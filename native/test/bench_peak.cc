@@ -129,7 +129,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "bench_peak: thread count must be a number from 1, got %s\n", argv[i]);
       return 1;
     }
-    std::printf("{\"isa\":\"%s\",\"threads\":%d,\"gflops\":%.1f}\n", loop.isa, threads, gflops(loop.run, threads, 20));
+    std::printf("{\"isa\":\"%s\",\"threads\":%d,\"gflops\":%.1f}\n", loop.isa, threads,
+                gflops(loop.run, threads, 20));
   }
   return 0;
 }

@@ -28,7 +28,8 @@ double nmse(const std::vector<real>& actual, const std::vector<double>& referenc
 
 template <typename real>
 bool same_bits(const std::vector<real>& a, const std::vector<real>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0);
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0);
 }
 
 // Numbers that do not repeat, in [low, high); float values, so that both precisions see the same ones.
@@ -38,7 +39,8 @@ std::vector<real> numbers(int64_t n, uint32_t seed, double low = -1, double high
   uint64_t state = seed * 2654435769u + 12345;
   for (real& v : x) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    v = static_cast<real>(static_cast<float>(low + (high - low) * static_cast<double>(state >> 40) / 16777216.0));
+    v = static_cast<real>(
+        static_cast<float>(low + (high - low) * static_cast<double>(state >> 40) / 16777216.0));
   }
   return x;
 }
@@ -56,7 +58,9 @@ void for_each_isa(const Fn& fn) {
 }
 
 // Lengths around one and several vectors of every width (1, 2, 4, 8, 16 lanes), and nothing at all.
-inline std::vector<int64_t> lengths() { return {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 257}; }
+inline std::vector<int64_t> lengths() {
+  return {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 257};
+}
 
 }  // namespace test
 }  // namespace hs

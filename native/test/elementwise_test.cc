@@ -29,21 +29,33 @@ void check_elementwise() {
     for (int64_t n : lengths()) {
       const auto x = numbers<real>(n, 22), z = numbers<real>(n, 23);
       const real a = real(0.7f);
-      check<real>(isa + " fill", n, [&](real* y) { k.fill(y, a, n); }, [&](double, int64_t) { return double(a); });
-      check<real>(isa + " add", n, [&](real* y) { k.add(y, x.data(), n); },
-                  [&](double y, int64_t i) { return y + double(x[i]); });
-      check<real>(isa + " axpy", n, [&](real* y) { k.axpy(y, a, x.data(), n); },
-                  [&](double y, int64_t i) { return y + double(a) * double(x[i]); });
-      check<real>(isa + " scale", n, [&](real* y) { k.scale(y, a, n); }, [&](double y, int64_t) { return y * double(a); });
-      check<real>(isa + " multiply", n, [&](real* y) { k.multiply(y, x.data(), z.data(), n); },
-                  [&](double, int64_t i) { return double(x[i]) * double(z[i]); });
-      check<real>(isa + " multiply_add", n, [&](real* y) { k.multiply_add(y, x.data(), z.data(), n); },
-                  [&](double y, int64_t i) { return y + double(x[i]) * double(z[i]); });
-      check<real>(isa + " clip", n, [&](real* y) { k.clip(y, real(-0.25), real(0.5), n); },
-                  [&](double y, int64_t) { return y < -0.25 ? -0.25 : y > 0.5 ? 0.5 : y; });
+      check<real>(
+          isa + " fill", n, [&](real* y) { k.fill(y, a, n); },
+          [&](double, int64_t) { return double(a); });
+      check<real>(
+          isa + " add", n, [&](real* y) { k.add(y, x.data(), n); },
+          [&](double y, int64_t i) { return y + double(x[i]); });
+      check<real>(
+          isa + " axpy", n, [&](real* y) { k.axpy(y, a, x.data(), n); },
+          [&](double y, int64_t i) { return y + double(a) * double(x[i]); });
+      check<real>(
+          isa + " scale", n, [&](real* y) { k.scale(y, a, n); },
+          [&](double y, int64_t) { return y * double(a); });
+      check<real>(
+          isa + " multiply", n, [&](real* y) { k.multiply(y, x.data(), z.data(), n); },
+          [&](double, int64_t i) { return double(x[i]) * double(z[i]); });
+      check<real>(
+          isa + " multiply_add", n, [&](real* y) { k.multiply_add(y, x.data(), z.data(), n); },
+          [&](double y, int64_t i) { return y + double(x[i]) * double(z[i]); });
+      check<real>(
+          isa + " clip", n, [&](real* y) { k.clip(y, real(-0.25), real(0.5), n); },
+          [&](double y, int64_t) { return y < -0.25 ? -0.25
+                                          : y > 0.5 ? 0.5
+                                                    : y; });
       if (n > 0) {
-        check<real>(isa + " broadcast_rows", 3 * n, [&](real* y) { k.broadcast_rows(y, x.data(), 3, n); },
-                    [&](double, int64_t i) { return double(x[i % n]); });
+        check<real>(
+            isa + " broadcast_rows", 3 * n, [&](real* y) { k.broadcast_rows(y, x.data(), 3, n); },
+            [&](double, int64_t i) { return double(x[i % n]); });
       }
     }
     real nan[] = {real(NAN)};
@@ -70,7 +82,8 @@ void check_reductions() {
         for (int64_t at = 0; at < n; at++) {  // wherever it hides
           std::vector<real> y = x;
           y[at] = bad;
-          CHECK_MESSAGE(!k.all_finite(y.data(), n), isa + ", n=" + std::to_string(n) + ", at " + std::to_string(at));
+          CHECK_MESSAGE(!k.all_finite(y.data(), n),
+                        isa + ", n=" + std::to_string(n) + ", at " + std::to_string(at));
         }
       }
       const std::vector<real> largest(static_cast<size_t>(n), std::numeric_limits<real>::max());
@@ -85,7 +98,8 @@ void check_column_sums() {
   for (int64_t K : lengths()) {
     const auto x = numbers<real>(rows * K, 25), before = numbers<real>(K + 1, 26);
     for (bool accumulate : {false, true}) {
-      std::vector<real> in_order = before;  // the definition: row after row, so every set must have these bits
+      std::vector<real> in_order =
+          before;  // the definition: row after row, so every set must have these bits
       for (int64_t c = 0; c < K; c++) {
         if (!accumulate) in_order[c] = 0;
         for (int64_t r = 0; r < rows; r++) in_order[c] += x[r * K + c];

@@ -29,12 +29,13 @@ const Shape kShapes[] = {
 };
 
 template <typename real>
-std::vector<double> reference(const Shape& s, const std::vector<real>& a, const std::vector<real>& b,
-                              const std::vector<real>& c) {
+std::vector<double> reference(const Shape& s, const std::vector<real>& a,
+                              const std::vector<real>& b, const std::vector<real>& c) {
   std::vector<double> r = as_double(c);
   for (int64_t m = 0; m < s.M; m++)
     for (int64_t n = 0; n < s.N; n++)
-      for (int64_t k = 0; k < s.K; k++) r[m * s.N + n] += double(a[m * s.K + k]) * double(b[k * s.N + n]);
+      for (int64_t k = 0; k < s.K; k++)
+        r[m * s.N + n] += double(a[m * s.K + k]) * double(b[k * s.N + n]);
   return r;
 }
 
@@ -58,12 +59,14 @@ std::vector<real> padded(const std::vector<real>& x, int64_t rows, int64_t colum
 
 // Takes the padding off; it must be untouched.
 template <typename real>
-std::vector<real> unpadded(const std::vector<real>& p, int64_t rows, int64_t columns, const std::string& where) {
+std::vector<real> unpadded(const std::vector<real>& p, int64_t rows, int64_t columns,
+                           const std::string& where) {
   std::vector<real> x(static_cast<size_t>(rows * columns));
   bool clean = true;
   for (int64_t r = 0; r < rows; r++) {
     for (int64_t c = 0; c < columns; c++) x[r * columns + c] = p[r * (columns + kPad) + c];
-    for (int64_t c = 0; c < kPad; c++) clean = clean && p[r * (columns + kPad) + columns + c] == real(7);
+    for (int64_t c = 0; c < kPad; c++)
+      clean = clean && p[r * (columns + kPad) + columns + c] == real(7);
   }
   CHECK_MESSAGE(clean, where + ": wrote beyond its columns");
   return x;
@@ -74,38 +77,48 @@ template <typename real>
 constexpr double kTolerance = sizeof(real) == 4 ? 1e-11 : 1e-29;
 
 template <typename real>
-std::vector<real> run_gemm(const Table<real>& k, const Shape& s, const std::vector<real>& a, const std::vector<real>& b,
-                           const std::vector<real>& c, bool b_transposed, bool accumulate, const std::string& where) {
+std::vector<real> run_gemm(const Table<real>& k, const Shape& s, const std::vector<real>& a,
+                           const std::vector<real>& b, const std::vector<real>& c,
+                           bool b_transposed, bool accumulate, const std::string& where) {
   const std::vector<real> at = padded(a, s.M, s.K);
-  const std::vector<real> bt = b_transposed ? padded(transposed(b, s.K, s.N), s.N, s.K) : padded(b, s.K, s.N);
+  const std::vector<real> bt =
+      b_transposed ? padded(transposed(b, s.K, s.N), s.N, s.K) : padded(b, s.K, s.N);
   std::vector<real> ct = padded(c, s.M, s.N), packed(k.packed_size(s.K, s.N));
   k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N);
-  k.gemm(ct.data(), s.N + kPad, at.data(), s.K + kPad, packed.data(), s.M, s.N, s.K, 0, s.N, accumulate);
+  k.gemm(ct.data(), s.N + kPad, at.data(), s.K + kPad, packed.data(), s.M, s.N, s.K, 0, s.N,
+         accumulate);
   return unpadded(ct, s.M, s.N, where);
 }
 
 template <typename real>
-std::vector<real> run_gemm_tn(const Table<real>& k, const Shape& s, const std::vector<real>& a, const std::vector<real>& b,
-                              const std::vector<real>& c, bool accumulate, const std::string& where) {
+std::vector<real> run_gemm_tn(const Table<real>& k, const Shape& s, const std::vector<real>& a,
+                              const std::vector<real>& b, const std::vector<real>& c,
+                              bool accumulate, const std::string& where) {
   const std::vector<real> at = padded(transposed(a, s.M, s.K), s.K, s.M), bt = padded(b, s.K, s.N);
   std::vector<real> ct = padded(c, s.M, s.N), scratch(k.gemm_tn_scratch);
-  k.gemm_tn(ct.data(), s.N + kPad, at.data(), s.M + kPad, bt.data(), s.N + kPad, s.K, 0, s.M, 0, s.N, accumulate,
-            scratch.data());
+  k.gemm_tn(ct.data(), s.N + kPad, at.data(), s.M + kPad, bt.data(), s.N + kPad, s.K, 0, s.M, 0,
+            s.N, accumulate, scratch.data());
   return unpadded(ct, s.M, s.N, where);
 }
 
 template <typename real>
 void check_shape(const Shape& s) {
-  const auto a = numbers<real>(s.M * s.K, 1), b = numbers<real>(s.K * s.N, 2), c = numbers<real>(s.M * s.N, 3);
+  const auto a = numbers<real>(s.M * s.K, 1), b = numbers<real>(s.K * s.N, 2),
+             c = numbers<real>(s.M * s.N, 3);
   const std::vector<real> zero(c.size());
   const std::vector<double> product = reference(s, a, b, zero), sum = reference(s, a, b, c);
   for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
     const std::string where = isa + ", " + s.why;
-    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, false, false, where), product) <= kTolerance<real>, where);
-    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, true, false, where), product) <= kTolerance<real>, where + ", transposed");
-    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, false, true, where), sum) <= kTolerance<real>, where + ", accumulate");
-    CHECK_MESSAGE(nmse(run_gemm_tn(k, s, a, b, c, false, where), product) <= kTolerance<real>, where + ", tn");
-    CHECK_MESSAGE(nmse(run_gemm_tn(k, s, a, b, c, true, where), sum) <= kTolerance<real>, where + ", tn accumulate");
+    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, false, false, where), product) <= kTolerance<real>,
+                  where);
+    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, true, false, where), product) <= kTolerance<real>,
+                  where + ", transposed");
+    CHECK_MESSAGE(nmse(run_gemm(k, s, a, b, c, false, true, where), sum) <= kTolerance<real>,
+                  where + ", accumulate");
+    CHECK_MESSAGE(nmse(run_gemm_tn(k, s, a, b, c, false, where), product) <= kTolerance<real>,
+                  where + ", tn");
+    CHECK_MESSAGE(nmse(run_gemm_tn(k, s, a, b, c, true, where), sum) <= kTolerance<real>,
+                  where + ", tn accumulate");
   });
 }
 
@@ -115,15 +128,18 @@ void check_splits() {
   const int64_t M = 29, N = 200, K = 600;  // three blocks of k; rows and columns that fit no tile
   const auto a = numbers<real>(M * K, 4), b = numbers<real>(K * N, 5);
   for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
-    std::vector<real> packed(k.packed_size(K, N)), whole(M * N), rows(M * N), panels(M * N), uneven(M * N);
+    std::vector<real> packed(k.packed_size(K, N)), whole(M * N), rows(M * N), panels(M * N),
+        uneven(M * N);
     k.pack(packed.data(), b.data(), N, false, K, N);
     k.gemm(whole.data(), N, a.data(), K, packed.data(), M, N, K, 0, N, false);
     for (int64_t m = 0; m < M; m++)
       k.gemm(&rows[m * N], N, &a[m * K], K, packed.data(), 1, N, K, 0, N, false);
     for (int64_t n = 0; n < N; n += k.gemm_nr)
-      k.gemm(panels.data(), N, a.data(), K, packed.data(), M, N, K, n, std::min<int64_t>(N, n + k.gemm_nr), false);
+      k.gemm(panels.data(), N, a.data(), K, packed.data(), M, N, K, n,
+             std::min<int64_t>(N, n + k.gemm_nr), false);
     for (int64_t m = 0, step = 1; m < M; m += step, step++)
-      k.gemm(&uneven[m * N], N, &a[m * K], K, packed.data(), std::min(step, M - m), N, K, 0, N, false);
+      k.gemm(&uneven[m * N], N, &a[m * K], K, packed.data(), std::min(step, M - m), N, K, 0, N,
+             false);
     CHECK_MESSAGE(same_bits(whole, rows), isa);
     CHECK_MESSAGE(same_bits(whole, panels), isa);
     CHECK_MESSAGE(same_bits(whole, uneven), isa);
@@ -133,8 +149,8 @@ void check_splits() {
     k.gemm_tn(tn.data(), N, at.data(), M, b.data(), N, K, 0, M, 0, N, false, scratch.data());
     for (int64_t m = 0; m < M; m += 10)  // tiles that begin anywhere
       for (int64_t n = 0; n < N; n += 70)
-        k.gemm_tn(tn_split.data(), N, at.data(), M, b.data(), N, K, m, std::min(M, m + 10), n, std::min(N, n + 70), false,
-                  scratch.data());
+        k.gemm_tn(tn_split.data(), N, at.data(), M, b.data(), N, K, m, std::min(M, m + 10), n,
+                  std::min(N, n + 70), false, scratch.data());
     CHECK_MESSAGE(same_bits(tn, tn_split), isa);
     CHECK_MESSAGE(same_bits(tn, whole), isa + ": both kernels make the same chain");
   });
@@ -146,9 +162,11 @@ TEST(gemm_of_every_isa) {
 
 TEST(gemm_bits_do_not_depend_on_the_split) { check_splits<float>(), check_splits<double>(); }
 
-TEST(gemm_isas_with_fma_agree_bit_for_bit) {  // one chain, one rounding a step: the width of a vector cannot matter
+TEST(
+    gemm_isas_with_fma_agree_bit_for_bit) {  // one chain, one rounding a step: the width of a vector cannot matter
   const Shape s{17, 70, 300, ""};
-  const auto a = numbers<float>(s.M * s.K, 6), b = numbers<float>(s.K * s.N, 7), c = numbers<float>(s.M * s.N, 8);
+  const auto a = numbers<float>(s.M * s.K, 6), b = numbers<float>(s.K * s.N, 7),
+             c = numbers<float>(s.M * s.N, 8);
   std::vector<std::vector<float>> fused, plain;
   for_each_isa<float>([&](const Table<float>& k, const std::string& isa) {
     const bool no_fma = isa == "scalar/f32" || isa == "sse/f32";
@@ -168,8 +186,9 @@ TEST(broken_gemm_is_caught) {
   CHECK(nmse(run_gemm(good, s, a, b, c, false, false, "good"), product) <= kTolerance<float>);
 
   Table<float> broken = good;
-  broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed, int64_t M, int64_t N, int64_t K,
-                   int64_t n0, int64_t n1, bool accumulate) {  // forgets the last k
+  broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
+                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
+                   bool accumulate) {  // forgets the last k
     Table<float> t = kernels_for<float>("scalar");
     std::vector<float> copy(x, x + (M - 1) * lda + K);
     for (int64_t m = 0; m < M; m++) copy[m * lda + K - 1] = 0;
@@ -177,8 +196,9 @@ TEST(broken_gemm_is_caught) {
   };
   CHECK(nmse(run_gemm(broken, s, a, b, c, false, false, "broken"), product) > kTolerance<float>);
 
-  broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed, int64_t M, int64_t N, int64_t K,
-                   int64_t n0, int64_t n1, bool accumulate) {  // one element off by one part in a hundred
+  broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
+                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
+                   bool accumulate) {  // one element off by one part in a hundred
     kernels_for<float>("scalar").gemm(y, ldc, x, lda, packed, M, N, K, n0, n1, accumulate);
     y[ldc + 1] *= 1.01f;
   };

@@ -101,7 +101,8 @@ TEST(inline_scope_stays_on_its_thread) {
     Inline here;
     CHECK(threads() == 1);
     const auto self = std::this_thread::get_id();
-    parallel_for(9, [&](int64_t, int worker) { CHECK(worker == 0 && std::this_thread::get_id() == self); });
+    parallel_for(
+        9, [&](int64_t, int worker) { CHECK(worker == 0 && std::this_thread::get_id() == self); });
   }
   CHECK(threads() == 4);
 }
@@ -191,20 +192,22 @@ TEST(quota_of_a_container) {
   if (!mkdtemp(folder)) std::abort();
   const std::string root = folder;
   const auto write = [&](const std::string& path, const std::string& text) {
-    for (size_t at = 1; (at = path.find('/', at)) != std::string::npos; at++) mkdir((root + path.substr(0, at)).c_str(), 0700);
+    for (size_t at = 1; (at = path.find('/', at)) != std::string::npos; at++)
+      mkdir((root + path.substr(0, at)).c_str(), 0700);
     std::ofstream(root + path) << text;
   };
   CHECK(quota_cpus("0::/\n", root) == 0);
   write("/pod/cpu.max", "max 100000\n");
   write("/pod/box/cpu.max", "150000 100000\n");
-  CHECK(quota_cpus("0::/pod\n", root) == 0);          // "max": no quota
-  CHECK(quota_cpus("0::/pod/box\n", root) == 2);      // 1.5 processors
-  CHECK(quota_cpus("0::/pod/box/in\n", root) == 2);   // its parent's
+  CHECK(quota_cpus("0::/pod\n", root) == 0);         // "max": no quota
+  CHECK(quota_cpus("0::/pod/box\n", root) == 2);     // 1.5 processors
+  CHECK(quota_cpus("0::/pod/box/in\n", root) == 2);  // its parent's
   write("/pod/cpu.max", "50000 100000\n");
-  CHECK(quota_cpus("0::/pod/box\n", root) == 1);      // the tighter one above
+  CHECK(quota_cpus("0::/pod/box\n", root) == 1);  // the tighter one above
   write("/cpu,cpuacct/old/cpu.cfs_quota_us", "300000\n");
   write("/cpu,cpuacct/old/cpu.cfs_period_us", "100000\n");
-  CHECK(quota_cpus("4:cpu,cpuacct:/old\n3:memory:/pod\n", root) == 3);  // v1; other controllers do not count
+  CHECK(quota_cpus("4:cpu,cpuacct:/old\n3:memory:/pod\n", root) ==
+        3);  // v1; other controllers do not count
   write("/cpu,cpuacct/old/cpu.cfs_quota_us", "-1\n");
   CHECK(quota_cpus("4:cpu,cpuacct:/old\n", root) == 0);
   CHECK(quota_cpus("nonsense\n::\n", root) == 0);

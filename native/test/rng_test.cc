@@ -8,7 +8,8 @@ namespace hs {
 namespace test {
 namespace {
 
-void check_known(uint64_t seed, uint32_t step, uint32_t stream, uint64_t index, const uint32_t (&expected)[4]) {
+void check_known(uint64_t seed, uint32_t step, uint32_t stream, uint64_t index,
+                 const uint32_t (&expected)[4]) {
   uint32_t out[4];
   philox(out, {seed, step}, stream, index);
   for (int i = 0; i < 4; i++) CHECK_MESSAGE(out[i] == expected[i], "word " + std::to_string(i));
@@ -17,7 +18,8 @@ void check_known(uint64_t seed, uint32_t step, uint32_t stream, uint64_t index, 
 TEST(philox_known_answers) {
   check_known(0, 0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   check_known(~0ull, ~0u, ~0u, ~0ull, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
-  check_known(0x299f31d0a4093822, 0x03707344, 0x13198a2e, 0x85a308d3243f6a88, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+  check_known(0x299f31d0a4093822, 0x03707344, 0x13198a2e, 0x85a308d3243f6a88,
+              {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
 TEST(philox_streams_differ) {

@@ -13,14 +13,15 @@ struct Case {
   void (*run)();
 };
 std::vector<Case>& cases();
-void report_failure(const char* file, int line, const std::string& what);  // the running test has failed
+void report_failure(const char* file, int line,
+                    const std::string& what);  // the running test has failed
 
 struct Registration {
   Registration(const char* name, void (*run)()) { cases().push_back({name, run}); }
 };
 
-#define TEST(name)                                                     \
-  static void test_##name();                                           \
+#define TEST(name)                                                           \
+  static void test_##name();                                                 \
   static const ::hs::test::Registration register_##name(#name, test_##name); \
   static void test_##name()
 
@@ -31,26 +32,27 @@ struct Registration {
       ::hs::test::report_failure(__FILE__, __LINE__, std::string(#condition) + " " + (message)); \
   } while (0)
 
-#define CHECK_CLOSE(actual, expected, tolerance)                                                             \
-  do {                                                                                                       \
-    const double actual_ = (actual), expected_ = (expected);                                                 \
-    if (!(std::fabs(actual_ - expected_) <= (tolerance)))                                                    \
-      ::hs::test::report_failure(__FILE__, __LINE__, std::string(#actual) + " is " + std::to_string(actual_) + \
-                                                         ", not " + std::to_string(expected_));              \
+#define CHECK_CLOSE(actual, expected, tolerance)                                           \
+  do {                                                                                     \
+    const double actual_ = (actual), expected_ = (expected);                               \
+    if (!(std::fabs(actual_ - expected_) <= (tolerance)))                                  \
+      ::hs::test::report_failure(__FILE__, __LINE__,                                       \
+                                 std::string(#actual) + " is " + std::to_string(actual_) + \
+                                     ", not " + std::to_string(expected_));                \
   } while (0)
 
 // The statement must throw an Error of this code whose message holds `part`.
-#define CHECK_ERROR(statement, expected_code, part)                                                        \
-  do {                                                                                                     \
-    bool thrown_ = false;                                                                                  \
-    try {                                                                                                  \
-      statement;                                                                                           \
-    } catch (const ::hs::Error& error_) {                                                                  \
-      thrown_ = true;                                                                                      \
-      CHECK_MESSAGE(error_.code == (expected_code), error_.message);                                       \
-      CHECK_MESSAGE(error_.message.find(part) != std::string::npos, error_.message);                       \
-    }                                                                                                      \
-    CHECK_MESSAGE(thrown_, #statement " did not throw");                                                   \
+#define CHECK_ERROR(statement, expected_code, part)                                  \
+  do {                                                                               \
+    bool thrown_ = false;                                                            \
+    try {                                                                            \
+      statement;                                                                     \
+    } catch (const ::hs::Error& error_) {                                            \
+      thrown_ = true;                                                                \
+      CHECK_MESSAGE(error_.code == (expected_code), error_.message);                 \
+      CHECK_MESSAGE(error_.message.find(part) != std::string::npos, error_.message); \
+    }                                                                                \
+    CHECK_MESSAGE(thrown_, #statement " did not throw");                             \
   } while (0)
 
 }  // namespace test

@@ -1,4 +1,4 @@
-#include "plan/config.h"
+#include "base/config.h"
 
 #include <cmath>
 
