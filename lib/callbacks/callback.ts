@@ -1,7 +1,5 @@
-/** The base of callbacks, and the list that calls them in order. */
-import { ConfigError, fail } from '../errors.js'
+/** The base of callbacks. */
 import type { FitParams } from '../hooks.js'
-import { describe } from '../ndarray.js'
 import type { Sequential } from '../sequential.js'
 
 /** Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under Keras' own keys. */
@@ -12,7 +10,9 @@ type Hook = void | Promise<void>
 /**
  * Base class of callbacks: override what you need. A hook may return a promise, which `fit` awaits.
  *
- * Hooks see `this.model` and `this.params`; setting `this.model.stopTraining = true` ends the training after the batch.
+ * Hooks see `this.model` and `this.params`; setting `this.model.stopTraining = true` ends the training after the epoch, as in Keras.
+ * Until its promise is settled, a hook may read and write the model's weights and call `predict`, `evaluate` and `save`; calls of
+ * others on this model wait for it. So it must not wait for something that itself waits for such a call.
  * A callback with batch hooks is called after every batch, which keeps native code from running many at once.
  * @example
  * import { Callback, Dense, Sequential } from 'hiddenstate'
@@ -75,87 +75,3 @@ export class Callback {
    */
   onBatchEnd(_batch: number, _logs: Logs): Hook {}
 }
-
-/** Calls callbacks one after the other, waiting for those that return a promise. */
-export class CallbackList {
-  readonly callbacks: readonly Callback[]
-
-  /** @throws ConfigError `ERR_OPTION` for anything that does not extend Callback */
-  constructor(callbacks: readonly Callback[] = []) {
-    if (!Array.isArray(callbacks)) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: 'callbacks',
-        what: 'value',
-        expected: 'a list',
-        actual: describe(callbacks),
-      })
-    }
-    for (const [i, callback] of callbacks.entries()) {
-      if (callback instanceof Callback) continue
-      const actual = describe(callback)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: `callbacks[${i}]`,
-        what: 'callback',
-        expected: 'an instance of Callback',
-        actual,
-      })
-    }
-    this.callbacks = [...callbacks]
-  }
-
-  /** Whether any callback wants to be called for every batch. */
-  get wantsBatches(): boolean {
-    return this.callbacks.some((callback) => callback.wantsBatches)
-  }
-
-  /** Tells all callbacks the model. */
-  setModel(model: Sequential): void {
-    for (const callback of this.callbacks) callback.setModel(model)
-  }
-
-  /** Tells all callbacks the parameters of the run. */
-  setParams(params: FitParams): void {
-    for (const callback of this.callbacks) callback.setParams(params)
-  }
-
-  /** Calls `onTrainBegin` of all. */
-  onTrainBegin(logs: Logs = {}): Hook {
-    return this.#each((c) => c.onTrainBegin(logs))
-  }
-
-  /** Calls `onTrainEnd` of all. */
-  onTrainEnd(logs: Logs = {}): Hook {
-    return this.#each((c) => c.onTrainEnd(logs))
-  }
-
-  /** Calls `onEpochBegin` of all. */
-  onEpochBegin(epoch: number, logs: Logs = {}): Hook {
-    return this.#each((c) => c.onEpochBegin(epoch, logs))
-  }
-
-  /** Calls `onEpochEnd` of all. */
-  onEpochEnd(epoch: number, logs: Logs = {}): Hook {
-    return this.#each((c) => c.onEpochEnd(epoch, logs))
-  }
-
-  /** Calls `onBatchBegin` of all. */
-  onBatchBegin(batch: number, logs: Logs = {}): Hook {
-    return this.#each((c) => c.onBatchBegin(batch, logs))
-  }
-
-  /** Calls `onBatchEnd` of all. */
-  onBatchEnd(batch: number, logs: Logs = {}): Hook {
-    return this.#each((c) => c.onBatchEnd(batch, logs))
-  }
-
-  /** Synchronous as long as no callback returns a promise. */
-  #each(call: (callback: Callback) => unknown, from = 0): Hook {
-    for (let i = from; i < this.callbacks.length; i++) {
-      const result = call(this.callbacks[i] as Callback)
-      if (isPromise(result)) return Promise.resolve(result).then(() => this.#each(call, i + 1))
-    }
-  }
-}
-
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

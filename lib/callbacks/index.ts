@@ -1,6 +1,6 @@
 /** The callbacks. */
 export { BaseLogger } from './base-logger.js'
-export { Callback, CallbackList, type Logs } from './callback.js'
+export { Callback, type Logs } from './callback.js'
 export { CSVLogger, type CSVLoggerOptions } from './csv-logger.js'
 export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js'
 export { History } from './history.js'
