@@ -8,7 +8,8 @@ import { NanWatch } from './nan-watch.js'
 import { resolveOptions } from './options.js'
 import { Progbar } from './progress.js'
 import type { Sequential } from './sequential.js'
-import type { Session, Turn } from './session.js'
+import type { Session } from './session.js'
+import type { Turn } from './turns.js'
 
 /** One array, or one for each input of the model. */
 export type Inputs = TensorLike | readonly TensorLike[]
@@ -269,6 +270,7 @@ export async function predictOnBatch(model: Sequential, x: Inputs): Promise<NDAr
 export function predictOnBatchSync(model: Sequential, x: Inputs): NDArray {
   const { session } = model
   session.checkIdle('predictOnBatchSync', true)
+  session.checkStill('model.predictOnBatchSync')
   const { arrays, samples } = prepareBatch(model, 'predictOnBatchSync', x)
   const plan = session.plan()
   const { outputs } = plan.runSync({ mode: 'predict', data: plan.load({ x: arrays }), batchSize: samples })

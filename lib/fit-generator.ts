@@ -13,7 +13,7 @@ import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } fr
 import { resolveOptions } from './options.js'
 import { FitProgress } from './progress.js'
 import type { Sequential } from './sequential.js'
-import type { Turn } from './session.js'
+import type { Turn } from './turns.js'
 
 /** Options of {@link Sequential.fitGenerator}. */
 export interface FitGeneratorOptions {
@@ -31,7 +31,7 @@ export interface FitGeneratorOptions {
   nbValSamples?: number | null
   /** Weight of each class, for the training loss. */
   classWeight?: ClassWeight | null
-  /** At most this many batches are fetched ahead; this package fetches one. Default 10. */
+  /** At most this many batches are fetched ahead; it is never more than one, so this changes nothing. Default 10. */
   maxQSize?: number
   /** Number of the first epoch, from 0; default 0. */
   initialEpoch?: number
@@ -45,7 +45,7 @@ export interface FitGeneratorOptions {
 export interface GeneratorOptions {
   /** Samples to take. */
   valSamples: number
-  /** At most this many batches are fetched ahead. Default 10. */
+  /** As in fitGenerator: nothing is fetched ahead here. Default 10. */
   maxQSize?: number
   /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
@@ -148,7 +148,7 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
     }
     return history
   }
-  return closing(sources, () => training(model, where, callbacks, train))
+  return closing(sources, () => training(model, where, { callbacks, signal }, train))
 }
 
 /** How to validate, or null. */
@@ -241,7 +241,7 @@ async function nextBatch(
   job.signal?.throwIfAborted()
   const [x, y, sampleWeight = null] = checkTriple(
     'fitGenerator: batch',
-    await abortable(turn.lend(job.batches.next(missing)), job.signal),
+    await turn.lend(abortable(job.batches.next(missing), job.signal)),
   )
   const prepared = prepareTraining(model, x, y, { sampleWeight, classWeight: job.classWeight })
   checkStatefulBatches(model, 'fitGenerator', prepared.samples, prepared.samples)
@@ -261,7 +261,7 @@ async function evaluateBatches(
     signal?.throwIfAborted()
     const [x, y, sampleWeight = null] = checkTriple(
       'batch',
-      await abortable(turn.lend(batches.next(samples - seen)), signal),
+      await turn.lend(abortable(batches.next(samples - seen), signal)),
     )
     const prepared = prepareTraining(model, x, y, { sampleWeight })
     checkStatefulBatches(model, 'batch', prepared.samples, prepared.samples)
@@ -283,6 +283,7 @@ export async function evaluateGenerator(model: Sequential, source: Source, given
   model.requireCompiled(where)
   const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
   const samples = requireCount(where, 'valSamples', options.valSamples)
+  checkInteger(where, 'maxQSize', options.maxQSize, 1)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
   const turn = await model.session.take()
@@ -304,6 +305,7 @@ export async function predictGenerator(
   model.session.checkAlive(where)
   const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
   const samples = requireCount(where, 'valSamples', options.valSamples)
+  checkInteger(where, 'maxQSize', options.maxQSize, 1)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
   return closing([batches], () => predictBatches(model, batches, samples, signal))

@@ -19,7 +19,8 @@ import { resolveOptions } from './options.js'
 import { FitProgress } from './progress.js'
 import { nextSeed, RandomStream } from './random.js'
 import type { Sequential } from './sequential.js'
-import type { Session, Turn } from './session.js'
+import type { Session } from './session.js'
+import type { Turn } from './turns.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
 export type Triple = readonly [x: Inputs, y: Inputs, sampleWeight?: TensorLike | null]
@@ -190,7 +191,7 @@ export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOp
   checkSignal('fit', options.signal)?.throwIfAborted()
   const job = prepareJob(model, x, y, options)
   const doValidation = job.validation !== null
-  return training(model, 'fit', callbacks, async (hooks, turn, history) => {
+  return training(model, 'fit', { callbacks, signal: job.signal }, async (hooks, turn, history) => {
     const progress = new FitProgress(verbose)
     hooks.introduce(model, {
       batchSize: job.batchSize,
@@ -220,7 +221,7 @@ export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOp
 export async function training<T>(
   model: Sequential,
   name: string,
-  callbacks: readonly Callback[],
+  { callbacks, signal }: { callbacks: readonly Callback[]; signal: AbortSignal | null },
   run: (hooks: Hooks, turn: Turn, history: History) => Promise<T>,
 ): Promise<T> {
   const { session } = model
@@ -231,7 +232,7 @@ export async function training<T>(
   try {
     const turn = await session.take()
     try {
-      return await run(new Hooks([...callbacks, history], session, turn), turn, history)
+      return await run(new Hooks([...callbacks, history], session, signal), turn, history)
     } finally {
       turn.release()
     }

@@ -1,9 +1,9 @@
-/** Calling callbacks in Keras' order, on this thread, while the plan is idle. */
+/** Calling callbacks in Keras' order, on this thread, between two batches. */
 import { Callback, type Logs } from './callbacks.js'
 import { ConfigError, fail } from './errors.js'
 import { describe } from './ndarray.js'
 import type { Sequential } from './sequential.js'
-import type { Session, Turn } from './session.js'
+import type { Session } from './session.js'
 
 /** What callbacks see as `this.params`. */
 export interface FitParams {
@@ -19,9 +19,6 @@ export interface FitParams {
 }
 
 type Hook = 'onTrainBegin' | 'onTrainEnd' | 'onEpochBegin' | 'onEpochEnd' | 'onBatchBegin' | 'onBatchEnd'
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
 /** @throws ConfigError ERR_OPTION for anything but a list of callbacks */
 export function checkCallbacks(where: string, value: unknown): readonly Callback[] {
@@ -52,12 +49,12 @@ export class Hooks {
   readonly wantsBatches: boolean
   readonly #callbacks: readonly Callback[]
   readonly #session: Session
-  readonly #turn: Turn
+  readonly #signal: AbortSignal | null
 
-  constructor(callbacks: readonly Callback[], session: Session, turn: Turn) {
+  constructor(callbacks: readonly Callback[], session: Session, signal: AbortSignal | null) {
     this.#callbacks = callbacks
     this.#session = session
-    this.#turn = turn
+    this.#signal = signal
     this.wantsBatches = callbacks.some((c) => c.wantsBatches)
   }
 
@@ -96,14 +93,8 @@ export class Hooks {
   /** One hook of all callbacks, in order; each is awaited before the next is called. */
   async #call(hook: Hook, args: readonly unknown[]): Promise<void> {
     for (const callback of this.#callbacks) {
-      this.#session.callbackDepth++
-      try {
-        const method = callback[hook] as (...args: unknown[]) => unknown
-        const returned = method.apply(callback, [...args])
-        if (isThenable(returned)) await this.#turn.lend(returned)
-      } finally {
-        this.#session.callbackDepth--
-      }
+      const method = callback[hook] as (...args: unknown[]) => unknown
+      await this.#session.callback(() => method.apply(callback, [...args]), this.#signal)
     }
   }
 }

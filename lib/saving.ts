@@ -34,8 +34,8 @@ export interface SavableModel {
   /** What `compile` was told; null before. */
   readonly compiled: Compiled | null
   compile(options: CompileOptions): void
-  /** Runs `use` while no batch of this model runs. */
-  whenIdle<T>(call: string, use: () => T): Promise<T>
+  /** Runs `use` while no batch of this model runs; when it `writes` during a fit, only a callback may: else ERR_BUSY. */
+  whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
   /** The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle` only. */
   optimizerWeights(): NDArray[] | null
   /** The same, begun if needed. In `whenIdle` only. */
@@ -93,7 +93,7 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
 /**
  * Sets weights from a file of `saveWeights` or `save`, of this package or Keras 1.x; all or none.
  *
- * @throws FormatError ERR_FILE_FORMAT naming file, layer, array, expected and found
+ * @throws FormatError ERR_FILE_FORMAT naming file, layer, array, expected and found; StateError ERR_BUSY when a fit began meanwhile
  * @see keras.models.Sequential.load_weights
  */
 export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
@@ -102,7 +102,7 @@ export async function loadWeights(model: SavableModel, path: string, options?: L
   await readH5(path, async (file) => {
     const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
     const set = await readLayers(file, isWhole ? 'model_weights' : '', model.layers, byName === true)
-    await model.whenIdle('loadWeights', set)
+    await model.whenIdle('loadWeights', set, true)
   })
 }
 

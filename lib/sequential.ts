@@ -32,8 +32,8 @@ import { emitYaml } from './yaml/emit.js'
  * A linear stack of layers.
  *
  * Numeric work runs off the event loop; different models run side by side. A `predict` during a `fit` of the same model runs
- * between two batches; a second `fit`, `compile` or `setWeights` during a fit is ERR_BUSY, unless a callback calls it
- * (then only `setWeights` and the like).
+ * between two batches (after a callback whose promise is awaited); a second `fit`, `compile` or `setWeights` during a fit is
+ * ERR_BUSY. Callbacks may call `setWeights` and the like, `predict`, `evaluate` and `save`, until their promise is settled.
  *
  * @example
  * import { Sequential, LSTM, Dense } from 'hiddenstate'
@@ -172,6 +172,7 @@ export class Sequential {
    */
   getWeights(): NDArray[] {
     this.session.checkAlive('getWeights')
+    this.session.checkStill('model.getWeights')
     return readKerasArrays(this.#stack.layers.flatMap((layer) => layer.kerasArrays()))
   }
 
@@ -183,6 +184,7 @@ export class Sequential {
    */
   setWeights(weights: readonly TensorLike[]): void {
     this.session.checkIdle('setWeights', true)
+    this.session.checkStill('model.setWeights')
     writeKerasArrays(
       'model',
       this.#stack.layers.flatMap((layer) => layer.kerasArrays()),
@@ -197,15 +199,17 @@ export class Sequential {
    */
   resetStates(): void {
     this.session.checkIdle('resetStates', true)
+    this.session.checkStill('model.resetStates')
     this.session.resetStates()
   }
 
   // ---- compile ----
 
   /**
-   * Says how to train. The optimizer starts anew; the weights stay.
+   * Says how to train. The optimizer starts anew; the weights stay, and so do the states of stateful layers.
    *
-   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY during a fit, ERR_NOT_BUILT without layers
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY while a call works on the model,
+   *   ERR_NOT_BUILT without layers
    * @example
    * import { Dense, RMSprop, Sequential } from 'hiddenstate'
    * const model = new Sequential([new Dense(1, { inputDim: 3 })])
@@ -213,7 +217,7 @@ export class Sequential {
    * console.log(model.metricsNames) // [ 'loss', 'mean_absolute_error' ]
    */
   compile(options: CompileOptions): void {
-    this.session.checkIdle('compile')
+    this.session.checkUnused('compile')
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
     this.#spec = lowerModel(this.#stack.layers, this.#floatx, compiled.training())
     this.#compiled = compiled
@@ -433,12 +437,13 @@ export class Sequential {
     return emitYaml(this.#document())
   }
 
-  /** @internal Runs `use` while no batch of this model runs. */
-  async whenIdle<T>(call: string, use: () => T): Promise<T> {
+  /** @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that whose callback asks for it. */
+  async whenIdle<T>(call: string, use: () => T, writes = false): Promise<T> {
     this.session.checkAlive(call)
     const turn = await this.session.take()
     try {
-      this.session.checkAlive(call)
+      if (writes) this.session.checkIdle(call, true)
+      else this.session.checkAlive(call)
       return use()
     } finally {
       turn.release()

@@ -1,11 +1,10 @@
 /**
  * The native side of one model: its plan, whose turn it is, and what must be told before a chunk runs.
  *
- * Everything that runs takes a turn first, first come, first served; a fit keeps its turn while it calls synchronous
- * callbacks (the plan is idle then, so they may read and write weights), lends it while it awaits one that returned a
- * promise, and passes it between chunks, so that a predict runs between two of its batches.
+ * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
+ * batches.
  */
-import { ConfigError, fail, StateError } from './errors.js'
+import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import {
   loadNative,
@@ -15,18 +14,10 @@ import {
   type RunRequest,
   type RunResult,
 } from './native.js'
-import { describe } from './ndarray.js'
+import { describe, sizeOf } from './ndarray.js'
 import { nextSeed, type RandomStream, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
-
-/** The right to use the plan until released. */
-export interface Turn {
-  /** Lets the others go first, if any wait. */
-  pass(): Promise<void>
-  /** Awaits something while others may go. */
-  lend<T>(wait: PromiseLike<T>): Promise<T>
-  release(): void
-}
+import { type Turn, Turns } from './turns.js'
 
 /** What a model tells its session: read anew before each chunk. */
 export interface Owner {
@@ -40,7 +31,10 @@ export interface Owner {
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
 
-/** Where a fit stands: with weights, optimizer state and {@link Session.dropoutState} all that going on from here needs. */
+/**
+ * Where a fit stands: with weights, optimizer state and {@link Session.dropoutState} all that going on from here needs. Nothing
+ * reads it yet; it is kept for resuming a fit exactly where it stopped.
+ */
 export interface Position {
   epoch: number
   /** Samples of the epoch so far. */
@@ -54,10 +48,11 @@ export interface Position {
 export class Session {
   readonly #owner: Owner
   #plan: NativePlan | null = null
+  #shown: NativePlan | null = null // #plan as layers see it
+  #isMoving = false // weights are on their way into a plan
   #spec: Spec | null = null // what #plan was made from
   #pushed = new Map<string, unknown>()
-  #taken = false
-  #waiting: (() => void)[] = []
+  readonly #turns = new Turns()
   #seed: number | null = null
   #seedings = -1
   #isSeedPushed = false
@@ -70,8 +65,6 @@ export class Session {
   position: Position | null = null
   /** Whether the optimizer of the present plan has state worth keeping. */
   hasTrained = false
-  /** Callbacks being called or awaited. */
-  callbackDepth = 0
 
   constructor(owner: Owner) {
     this.#owner = owner
@@ -104,67 +97,49 @@ export class Session {
     })
   }
 
-  /** @throws StateError ERR_BUSY while a fit runs, except from within its callbacks when `inCallbacks` */
+  /** @throws StateError ERR_BUSY while a fit runs, except for its callbacks when `inCallbacks`; ERR_DISPOSED */
   checkIdle(call: string, inCallbacks = false): void {
     this.checkAlive(call)
-    if (this.training === null || (inCallbacks && this.callbackDepth > 0)) return
-    fail(StateError, 'ERR_BUSY', {
-      where: `model.${call}`,
-      what: 'model',
-      expected: 'idle',
-      actual: `one in the middle of ${this.training}`,
-      hint: 'Await it first.',
-    })
+    if (this.training === null || (inCallbacks && this.#turns.isInCallback)) return
+    this.#busy(`model.${call}`)
   }
 
   /** For what changes the layers. @throws StateError ERR_BUSY while any call works on the model */
   checkUnused(call: string): void {
     this.checkIdle(call)
-    if (!this.#taken) return
+    if (this.#turns.isUsed) this.#busy(`model.${call}`)
+  }
+
+  /** For what reads or writes the plan at once. @throws StateError ERR_BUSY while a batch runs */
+  checkStill(where: string): void {
+    if (this.#cancel) this.#busy(where)
+  }
+
+  #busy(where: string): never {
     fail(StateError, 'ERR_BUSY', {
-      where: `model.${call}`,
-      what: 'model',
+      where,
+      what: 'the model',
       expected: 'idle',
-      actual: 'one that another call works on',
-      hint: 'Await it first.',
+      actual: this.training === null ? 'one that another call works on' : 'one that is being fitted',
+      hint: 'Await the call under way.',
     })
   }
 
   // ---- turns ----
 
+  /** Waits for the right to use the plan. */
   async take(): Promise<Turn> {
-    if (this.#taken) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#taken = true
-    let isHeld = true
-    const give = () => {
-      const next = this.#waiting.shift()
-      if (next)
-        next() // stays taken: handed on
-      else this.#taken = false
+    const turn = await this.#turns.take()
+    const release = () => {
+      turn.release()
+      if (this.#disposed && !this.#turns.isTaken) this.#free()
     }
-    return {
-      pass: async () => {
-        if (this.#waiting.length === 0) return
-        const back = new Promise<void>((resolve) => this.#waiting.push(resolve))
-        give()
-        await back
-      },
-      lend: async (wait) => {
-        give()
-        try {
-          return await wait
-        } finally {
-          if (this.#taken) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-          this.#taken = true
-        }
-      },
-      release: () => {
-        if (!isHeld) return
-        isHeld = false
-        give()
-        if (this.#disposed && !this.#taken) this.#free()
-      },
-    }
+    return { ...turn, release }
+  }
+
+  /** Calls a callback of the fit that has the turn. @see Turns.callback */
+  callback(call: () => unknown, signal: AbortSignal | null): Promise<void> {
+    return this.#turns.callback(call, signal)
   }
 
   // ---- the plan ----
@@ -178,21 +153,47 @@ export class Session {
     const spec = this.#owner.spec()
     if (this.#plan && this.#spec === spec) return this.#plan
     const plan = loadNative().compile(spec)
+    const shown = this.#guarded(plan)
     const old = this.#plan
+    this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers) layer.attach(plan)
+      for (const layer of this.#owner.layers) layer.attach(shown)
+      if (old) keepStates(old, plan, spec)
     } catch (error) {
-      for (const layer of this.#owner.layers) layer.attach(old)
+      for (const layer of this.#owner.layers) layer.attach(this.#shown)
       plan.dispose()
       throw error
+    } finally {
+      this.#isMoving = false
     }
     old?.dispose()
     this.#plan = plan
+    this.#shown = shown
     this.#spec = spec
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
     this.#isSeedPushed = false
     this.hasTrained = false
     return plan
+  }
+
+  /** The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get between the batches of a fit. */
+  #guarded(plan: NativePlan): NativePlan {
+    const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
+      names: () => {
+        this.checkStill('layer')
+        return plan.names()
+      },
+      read: (name) => {
+        this.checkStill(name)
+        return plan.read(name)
+      },
+      write: (name, array) => {
+        if (!this.#isMoving && this.training !== null && !this.#turns.isInCallback) this.#busy(name)
+        this.checkStill(name)
+        plan.write(name, array)
+      },
+    }
+    return guarded as NativePlan
   }
 
   /**
@@ -202,7 +203,7 @@ export class Session {
    */
   load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): () => NativeData {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
-    if (isCurrent || !this.#taken) {
+    if (isCurrent || !this.#turns.isTaken) {
       const data = this.plan().load(pick(arrays))
       return () => data
     }
@@ -211,11 +212,6 @@ export class Session {
     const { x, y, weights } = arrays
     const kept = { x: x.map(copy), ...(y ? { y: copy(y) } : {}), ...(weights ? { weights: copy(weights) } : {}) }
     return () => this.plan().load(kept)
-  }
-
-  /** The plan if there is one. */
-  get currentPlan(): NativePlan | null {
-    return this.#plan
   }
 
   /**
@@ -238,6 +234,9 @@ export class Session {
     let result: RunResult
     try {
       result = await running
+    } catch (error) {
+      if (error instanceof HiddenstateError) Error.captureStackTrace?.(error) // native code knows none: that of the caller
+      throw error
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
@@ -252,11 +251,6 @@ export class Session {
   }
 
   #cancel: (() => void) | null = null
-
-  /** Runs inline, without a turn: native code refuses with ERR_BUSY while the engine works on the plan. */
-  runSync(request: RunRequest): RunResult {
-    return this.plan().runSync(request)
-  }
 
   /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
   drawSeed(): void {
@@ -288,24 +282,40 @@ export class Session {
     this.#plan?.resetStates()
   }
 
-  /** Takes a layer's weights back from the plan. */
-  detach(layer: Layer): void {
-    layer.attach(null)
-  }
-
   /** Frees the native memory, at once or when the run under way has stopped. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
     this.#cancel?.()
-    if (!this.#taken) this.#free()
+    if (!this.#turns.isTaken) this.#free()
   }
 
   #free(): void {
     for (const layer of this.#owner.layers) layer.attach(null)
     this.#plan?.dispose()
     this.#plan = null
+    this.#shown = null
     this.#spec = null
+  }
+}
+
+/**
+ * Hands the states of stateful layers on to a new plan, as Keras keeps them over `compile`. A plan has room for them once it has
+ * seen a batch; a made up one of a single step will do.
+ */
+function keepStates(from: NativePlan, to: NativePlan, { inputs }: Spec): void {
+  const kept = from.names().filter((name) => name.endsWith(':carry'))
+  if (kept.length === 0) return
+  const samples = from.read(kept[0]!).shape[0]! // [B, H]
+  const x = inputs.map(({ dims }) => {
+    const shape = [samples, ...dims.map((extent) => extent ?? 1)]
+    return { data: new Float32Array(sizeOf(shape)), shape }
+  })
+  to.runSync({ mode: 'predict', data: to.load({ x }), batchSize: samples })
+  const names = new Set(to.names())
+  for (const name of kept.filter((one) => names.has(one))) {
+    const { data, shape } = from.read(name)
+    if (shape.join() === to.read(name).shape.join()) to.write(name, { data, shape })
   }
 }
 

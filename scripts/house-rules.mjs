@@ -22,8 +22,8 @@ const mayInclude = {
   kernels: ['kernels/', 'base/error.h', 'cells/cell.h', 'optimizers/optimizer.h', 'registry.inc'],
   cells: ['cells/', 'kernels/'],
   optimizers: ['optimizers/', 'kernels/'],
-  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/'],
-  objectives: ['objectives/', 'kernels/table.h', 'base/'],
+  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/', 'plan/config.h'],
+  objectives: ['objectives/', 'kernels/table.h', 'base/', 'plan/config.h'],
   plan: [
     'plan/',
     'layers/',
@@ -97,13 +97,14 @@ const levels = [
     'evaluate',
     'fit',
     'fit-generator',
+    'generator',
     'saving',
     'saving/',
     'summary',
     'utils',
     'preprocessing/',
   ],
-  ['sequential', 'models'],
+  ['sequential', 'sequential/', 'model', 'models', 'merge'],
   ['index'],
 ]
 const levelOf = (file) => {
