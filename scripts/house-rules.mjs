@@ -22,8 +22,8 @@ const mayInclude = {
   kernels: ['kernels/', 'base/error.h', 'cells/cell.h', 'optimizers/optimizer.h', 'registry.inc'],
   cells: ['cells/', 'kernels/'],
   optimizers: ['optimizers/', 'kernels/'],
-  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/', 'plan/config.h'],
-  objectives: ['objectives/', 'kernels/table.h', 'base/', 'plan/config.h'],
+  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/'],
+  objectives: ['objectives/', 'kernels/table.h', 'base/'],
   plan: [
     'plan/',
     'layers/',
@@ -97,14 +97,13 @@ const levels = [
     'evaluate',
     'fit',
     'fit-generator',
-    'generator',
     'saving',
     'saving/',
     'summary',
     'utils',
     'preprocessing/',
   ],
-  ['sequential', 'sequential/', 'model', 'models', 'merge'],
+  ['sequential', 'models'],
   ['index'],
 ]
 const levelOf = (file) => {
