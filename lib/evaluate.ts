@@ -196,7 +196,7 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
   const prepared = prepareTraining(model, x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
   const data = session.load(prepared)
-  const turn = await session.take()
+  const turn = await session.take(signal)
   try {
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.update(seen)
@@ -237,7 +237,7 @@ async function predictPrepared(
   bar: Progbar | null,
 ): Promise<NDArray> {
   const data = session.load({ x })
-  const turn = await session.take()
+  const turn = await session.take(signal)
   try {
     const outputs = new Outputs(samples)
     await runChunks(session, turn, { mode: 'predict', data: data(), batchSize }, samples, {

@@ -286,7 +286,7 @@ export async function evaluateGenerator(model: Sequential, source: Source, given
   checkInteger(where, 'maxQSize', options.maxQSize, 1)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
-  const turn = await model.session.take()
+  const turn = await model.session.take(signal)
   try {
     const means = await closing([batches], () => evaluateBatches(model, batches, samples, turn, signal))
     return means.length === 1 ? means[0]! : means

@@ -230,7 +230,7 @@ export async function training<T>(
   const history = new History()
   model.history = history
   try {
-    const turn = await session.take()
+    const turn = await session.take(signal)
     try {
       return await run(new Hooks([...callbacks, history], session, signal), turn, history)
     } finally {

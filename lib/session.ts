@@ -4,6 +4,7 @@
  * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
  * batches.
  */
+import { abortable } from './batches.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import {
@@ -127,9 +128,16 @@ export class Session {
 
   // ---- turns ----
 
-  /** Waits for the right to use the plan. */
-  async take(): Promise<Turn> {
-    const turn = await this.#turns.take()
+  /** Waits for the right to use the plan. @throws the signal's reason when aborted meanwhile */
+  async take(signal: AbortSignal | null = null): Promise<Turn> {
+    const coming = this.#turns.take()
+    let turn: Turn
+    try {
+      turn = await abortable(coming, signal)
+    } catch (error) {
+      void coming.then((late) => late.release())
+      throw error
+    }
     const release = () => {
       turn.release()
       if (this.#disposed && !this.#turns.isTaken) this.#free()
@@ -180,7 +188,7 @@ export class Session {
   #guarded(plan: NativePlan): NativePlan {
     const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
       names: () => {
-        this.checkStill('layer')
+        this.checkStill('layer.resetStates')
         return plan.names()
       },
       read: (name) => {

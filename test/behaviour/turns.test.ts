@@ -181,6 +181,21 @@ describe('a callback that is awaited', () => {
     expect((await model.fit(x, y, { ...quiet, nbEpoch: 1 })).epoch).toEqual([0])
   })
 
+  it('does not keep a predict that waits for it from being aborted', async () => {
+    const model = compiled()
+    const { opened, open } = gate()
+    const running = model.fit(x, y, {
+      ...quiet,
+      nbEpoch: 1,
+      callbacks: [new LambdaCallback({ onEpochEnd: () => opened })],
+    })
+    await sleep(20)
+    await expect(model.predict(x, { signal: AbortSignal.timeout(20) })).rejects.toThrow(/timeout/)
+    const answer = model.predict(x)
+    open()
+    await Promise.all([running, answer])
+  })
+
   it('has no privilege once its promise is settled', async () => {
     const model = compiled()
     const start = model.getWeights()
