@@ -114,7 +114,11 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
     k->gemm_tn(c, ldc, a, lda, b, ldb, K, 0, M, 0, N, accumulate, scratch);
     return;
   }
-  const int64_t tile_m = round_up(64, k->gemm_mr), tile_n = round_up(128, k->gemm_nr);
+  // Large tiles repay the packing of their operands; small ones only where there would be too few to share.
+  int64_t tile_m = round_up(192, k->gemm_mr), tile_n = round_up(256, k->gemm_nr);
+  if (tiles_of(M, tile_m) * tiles_of(N, tile_n) < 4 * workers) {
+    tile_m = round_up(64, k->gemm_mr), tile_n = round_up(128, k->gemm_nr);
+  }
   const int64_t rows = tiles_of(M, tile_m), columns = tiles_of(N, tile_n);
   std::atomic<int64_t> next{0};
   parallel_region(workers, [&](int worker) {

@@ -14,6 +14,7 @@ namespace hs {
 namespace {
 
 constexpr double kSliceMs = 10;  // another job waits this long plus one batch at most
+constexpr int kLeaveMs = 500;  // whoever leaves waits this long for a running batch, and no longer
 
 double now_ms() {
   return std::chrono::duration<double, std::milli>(
@@ -21,7 +22,7 @@ double now_ms() {
       .count();
 }
 
-void stop_at_exit() { Engine::get().stop(500); }
+void stop_at_exit() { Engine::get().stop(kLeaveMs); }
 
 }  // namespace
 
@@ -56,7 +57,9 @@ void Engine::drop(const void* owner) {
   if (running_ && mine(running_)) {
     running_->cancelled = true;
     dropped_ = true;
-    idle_.wait(lock, [&] { return !running_ || running_->owner != owner || stopped_; });
+    // The job owns all that its batch still touches and its end is no longer reported: a long batch need not be waited for.
+    idle_.wait_for(lock, std::chrono::milliseconds(kLeaveMs),
+                   [&] { return !running_ || running_->owner != owner || stopped_; });
   }
   lock.unlock();
 }

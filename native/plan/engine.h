@@ -33,7 +33,7 @@ class Engine {
   static Engine& get();
 
   void submit(std::shared_ptr<Job> job);  // Throws Error(kInternal) where no thread can be started.
-  // Removes the queued jobs of this owner, cancels the running one and waits until it has come to the end of its batch.
+  // Removes the queued jobs of this owner, cancels the running one and waits, for a bounded time, until its batch has ended.
   // None of them will be finished() after this returns.
   void drop(const void* owner);
   void stop(int wait_ms);  // for good; used at exit
