@@ -34,17 +34,7 @@ const mayInclude = {
     'base/',
     'registry.inc',
   ],
-  addon: [
-    'addon/',
-    'plan/',
-    'layers/activation_name.h',
-    'objectives/',
-    'optimizers/optimizer.h',
-    'cells/cell.h',
-    'kernels/table.h',
-    'base/',
-    'registry.inc',
-  ],
+  addon: ['addon/', 'plan/', 'kernels/table.h', 'base/'],
   test: [''],
 }
 

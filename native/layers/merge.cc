@@ -1,5 +1,5 @@
 // n inputs into one. Keras 1.2.2 topology.py:1373-1397 (Merge): sum, mul, ave elementwise; concat along an axis of dims (-1: the
-// last; the batch axis is not counted). Masks are merged by the graph.
+// last; the batch axis is not counted). Masks pass by: the graph hands on what its layer says.
 //   sum  dx_i = dy    ave  dx_i = dy / n    mul  dx_i = dy * product of the other x    concat  dx_i = its part of dy
 #include <algorithm>
 
