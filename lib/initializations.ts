@@ -53,7 +53,7 @@ export const initNames = Object.keys(table) as InitName[]
 /**
  * A random matrix with orthonormal rows or columns (whichever are fewer), times 1.1; further axes are flattened.
  * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
- * its its rows gives the same (Haar) distribution.
+ * its rows gives the same (Haar) distribution.
  */
 function orthogonal(shape: readonly number[]): Float64Array {
   const rows = shape[0] ?? 1
@@ -65,7 +65,7 @@ function orthogonal(shape: readonly number[]): Float64Array {
     let before = norm(v)
     let after = 0
     for (let pass = 0; pass < 3; pass++) {
-      for (let j = 0; j < i; j++) subtractProjection(v, q.subarray(j * m, (j + 1) * m))
+      subtractProjections(v, q, i)
       after = norm(v)
       if (after > 0.1 * before) break // else what is left is mostly rounding: once more
       before = after
@@ -86,11 +86,34 @@ function norm(v: Float64Array): number {
   return Math.sqrt(sum)
 }
 
-/** v -= (v·u) u, for u of length 1. */
-function subtractProjection(v: Float64Array, u: Float64Array): void {
-  let dot = 0
-  for (let k = 0; k < v.length; k++) dot += v[k]! * u[k]!
-  for (let k = 0; k < v.length; k++) v[k]! -= dot * u[k]!
+/** v -= Σ (v·u) u over the first `count` rows u of q, which are orthonormal. Four at a time: one read of v serves four products. */
+function subtractProjections(v: Float64Array, q: Float64Array, count: number): void {
+  const m = v.length
+  let j = 0
+  for (; j + 4 <= count; j += 4) {
+    const a = j * m
+    const b = a + m
+    const c = b + m
+    const d = c + m
+    let va = 0
+    let vb = 0
+    let vc = 0
+    let vd = 0
+    for (let k = 0; k < m; k++) {
+      const x = v[k]!
+      va += x * q[a + k]!
+      vb += x * q[b + k]!
+      vc += x * q[c + k]!
+      vd += x * q[d + k]!
+    }
+    for (let k = 0; k < m; k++) v[k]! -= va * q[a + k]! + vb * q[b + k]! + (vc * q[c + k]! + vd * q[d + k]!)
+  }
+  for (; j < count; j++) {
+    const a = j * m
+    let va = 0
+    for (let k = 0; k < m; k++) va += v[k]! * q[a + k]!
+    for (let k = 0; k < m; k++) v[k]! -= va * q[a + k]!
+  }
 }
 
 /** The unit matrix; only for square matrices. */

@@ -103,6 +103,25 @@ describe('names', () => {
 })
 
 describe('initializations', () => {
+  it.each([
+    [65, 65],
+    [33, 70],
+    [70, 33],
+    [3, 2],
+  ])('orthogonal: the rows or columns of [%i, %i] are orthonormal, times 1.1', (rows, columns) => {
+    const q = initialize('orthogonal', [rows, columns])
+    const [n, m] = rows <= columns ? [rows, columns] : [columns, rows]
+    const at = (i: number, k: number) => (rows <= columns ? q[i * columns + k] : q[k * columns + i]) as number
+    let worst = 0
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j <= i; j++) {
+        let dot = 0
+        for (let k = 0; k < m; k++) dot += at(i, k) * at(j, k)
+        worst = Math.max(worst, Math.abs(dot - (i === j ? 1.21 : 0)))
+      }
+    expect(worst).toBeLessThan(1e-13)
+  })
+
   const N = [400, 600]
   const stats = (values: ArrayLike<number>) => {
     const list = Array.from(values)
