@@ -129,6 +129,9 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_OUT_OF_MEMORY: InternalError,
 }
 
+/** 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan', 'targets', 'optimizer/iterations', 'random/seed'. */
+const isLayer = (where: string): boolean => /^.+ \(\w+\)$|^(?!optimizer\/|random\/)[^/]+\/./.test(where)
+
 /**
  * Makes the error that native code describes; handed to the addon once.
  *
@@ -137,7 +140,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
 export function nativeError(code: string, message: string, where: string, expected: string, actual: string): Error {
   const known = Object.hasOwn(CLASS_OF_CODE, code) ? (code as ErrorCode) : 'ERR_INTERNAL'
   const error = new CLASS_OF_CODE[known](known, message, {
-    ...(where ? { layer: where } : {}),
+    ...(isLayer(where) ? { layer: where } : {}),
     ...(expected ? { expected } : {}),
     ...(actual ? { actual } : {}),
   })

@@ -59,6 +59,19 @@ describe('nativeError', () => {
     expect(error).toMatchObject({ code: 'ERR_SHAPE', layer: 'dense_1/W', expected: '[2]', actual: '[3]' })
   })
 
+  it.each([
+    ['lstm_1 (LSTM)', true],
+    ['forward_g/U', true],
+    ['plan', false],
+    ['targets', false],
+    ['sample weights', false],
+    ['optimizer/iterations', false],
+    ['random/seed', false],
+    [':input', false],
+  ])('%s: is a layer: %s', (where, is) => {
+    expect('layer' in nativeError('ERR_SHAPE', 'm', where, '', '')).toBe(is)
+  })
+
   it('takes an unknown code for an internal error', () => {
     expect(nativeError('ERR_WHAT', 'm', '', '', '')).toBeInstanceOf(InternalError)
     expect(nativeError('constructor', 'm', '', '', '')).toMatchObject({ code: 'ERR_INTERNAL' })
