@@ -1,4 +1,5 @@
 /** What `compile` was told: optimizer, loss and metrics, resolved against the output of the model. */
+import type { Floatx } from './backend.js'
 import { ConfigError, fail } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import type { Training } from './lowering.js'
@@ -26,6 +27,8 @@ const DEFAULTS = { optimizer: undefined, loss: undefined, metrics: [] as readonl
 /** A finished `compile`; immutable, but for the properties of the optimizer. */
 export interface Compiled {
   readonly optimizer: Optimizer
+  /** Precision of the model. */
+  readonly floatx: Floatx
   /** As the caller wrote it: files keep it. */
   readonly loss: string
   /** As the caller wrote them. */
@@ -76,6 +79,7 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
   const isSparse = loss === 'sparse_categorical_crossentropy'
   return Object.freeze({
     optimizer,
+    floatx: last.floatx,
     loss: options.loss as string,
     metrics: Object.freeze([...metrics]) as readonly string[],
     sampleWeightMode,
@@ -85,7 +89,7 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
       loss,
       metrics: resolved.map((metric) => metric.name),
       temporal: sampleWeightMode === 'temporal',
-      optimizer: optimizer.hyper() as { name: string; [hyper: string]: Option },
+      optimizer: optimizer.hyper(last.floatx) as { name: string; [hyper: string]: Option },
     }),
   })
 }

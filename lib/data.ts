@@ -1,5 +1,4 @@
 /** What callers pass, checked and made contiguous: the only way from user data to native memory. */
-import { floatx } from './backend.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
 import type { NativeArray } from './native.js'
 import {
@@ -37,11 +36,8 @@ export interface TargetSlot {
   classes: number | null
 }
 
-const typed = (length: number): Float32Array | Float64Array =>
-  floatx() === 'float64' ? new Float64Array(length) : new Float32Array(length)
-
 /**
- * Any array as a typed array in C order with its shape. Memory of the caller is used as it is where it fits: native code copies it.
+ * Any array as a typed array in C order with its shape; native code rounds it to the precision of the model. Memory of the caller is used as it is where it fits: native code copies it.
  *
  * @param where how messages call it: 'x', 'y'
  * @throws ShapeError ERR_SHAPE for ragged arrays; ConfigError ERR_OPTION for what holds no numbers
@@ -59,7 +55,7 @@ export function toNative(value: TensorLike, where: string): NativeArray {
   }
   const nested = value as unknown as Nested
   const shape = nestedShape(nested)
-  const data = typed(sizeOf(shape))
+  const data = new Float64Array(sizeOf(shape))
   flatten(nested, shape, data, where)
   return { data, shape }
 }
@@ -80,7 +76,7 @@ function fromList(list: ArrayLike<number>, where: string): NativeArray {
       hint: 'Convert with Int32Array.from(data, Number).',
     })
   }
-  const data = typed(list.length)
+  const data = new Float64Array(list.length)
   for (let i = 0; i < list.length; i++) {
     const element: unknown = list[i]
     if (typeof element !== 'number' && typeof element !== 'boolean') {
@@ -335,7 +331,7 @@ function classWeights(given: ClassWeight, y: NativeArray): NativeArray {
       : Object.hasOwn(given, cls)
         ? (given as Record<number, number>)[cls]
         : undefined
-  const data = typed(samples)
+  const data = new Float64Array(samples)
   for (let n = 0; n < samples; n++) {
     let cls = 0
     if (width === 1) cls = y.data[n]!

@@ -67,7 +67,7 @@ export function prepareTraining(
 ): Prepared {
   const arrays = prepareInputs(x, model.inputSlots(), names.x)
   const samples = arrays[0]!.shape[0]!
-  const targets = prepareTargets(y, model.targetSlot(), samples, names.y)
+  const targets = prepareTargets(y, model.targetSlot(arrays), samples, names.y)
   const isTemporal = model.requireCompiled('fit').sampleWeightMode === 'temporal'
   const weights = prepareWeights(weighting, targets, isTemporal, names.sampleWeight)
   return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }

@@ -1,8 +1,14 @@
 /** The layers of a model in their order, and whether each may follow the one before. */
+import { type Floatx, floatx as globalFloatx } from './backend.js'
 import { ConfigError, fail, StateError } from './errors.js'
-import { Layer, uniqueName } from './layers/layer.js'
+import { Layer } from './layers/layer.js'
+import { uniqueName } from './layers/names.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
+
+/** Layers and those inside them. */
+const withChildren = (layers: readonly Layer[]): Layer[] =>
+  layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
 
 export class LayerStack {
   readonly layers: Layer[] = []
@@ -33,11 +39,31 @@ export class LayerStack {
         hint: 'For example inputShape: [28, 64].',
       })
     }
+    const floatx = this.#precisionWith(layer)
+    layer.floatx = floatx
     const mask = layer.computeMask(this.#masks.at(-1) ?? false)
     layer.build(inputShape)
     if (!last) this.inputName = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
     this.layers.push(layer)
+    for (const each of this.layers) each.floatx = floatx
     this.#masks.push(mask)
+  }
+
+  /** The precision of the model when `layer` is part of it. @throws ConfigError ERR_OPTION for two options that differ */
+  #precisionWith(layer: Layer): Floatx {
+    const [first, ...others] = withChildren([...this.layers, layer]).filter((each) => each.options.dtype !== null)
+    const other = others.find((each) => each.options.dtype !== first!.options.dtype)
+    if (other) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: other.where,
+        layer: other.where,
+        what: 'dtype',
+        expected: `'${first!.options.dtype}', as that of ${first!.where}`,
+        actual: `'${other.options.dtype}'`,
+        hint: 'A model computes in one precision.',
+      })
+    }
+    return first?.options.dtype ?? this.layers[0]?.floatx ?? globalFloatx()
   }
 
   /** @throws StateError ERR_NOT_BUILT when there is none; ERR_BUSY while a batch runs */

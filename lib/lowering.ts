@@ -1,6 +1,5 @@
 /** Layers and what `compile` was told → Spec. */
-import type { Floatx } from './backend.js'
-import { ConfigError } from './errors.js'
+import { ConfigError, fail } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import { Graph, type Option, type Spec } from './spec.js'
 
@@ -14,24 +13,29 @@ export interface Training {
   optimizer: { name: string; [hyper: string]: Option }
 }
 
-/** @throws ConfigError ERR_OPTION when two layers have the same name */
+/** Each layer by its name. @throws ConfigError ERR_OPTION when two have the same */
 function checkNames(layers: readonly Layer[]): void {
-  const seen = new Set<string>()
-  for (const { name } of layers) {
-    if (seen.has(name)) {
-      throw new ConfigError(
-        'ERR_OPTION',
-        `model: layer names must be unique, got '${name}' twice. Give one of the layers another \`name\`.`,
-        {
-          layer: name,
-          expected: 'unique layer names',
-          actual: `'${name}' twice`,
-        },
-      )
+  const seen = new Map<string, Layer>()
+  for (const layer of layers) {
+    const other = seen.get(layer.name)
+    if (other) {
+      const place = ({ where, wrapper }: Layer) => (wrapper ? `${where} in ${wrapper.where}` : where)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'model',
+        layer: layer.where,
+        what: 'layer names',
+        expected: 'unique',
+        actual: `'${layer.name}' twice: ${place(other)} and ${place(layer)}`,
+        hint: 'Give one of the layers another `name`.',
+      })
     }
-    seen.add(name)
+    seen.set(layer.name, layer)
   }
 }
+
+/** The layers that have parameters and states: not the wrappers. */
+const innermost = (layers: readonly Layer[]): Layer[] =>
+  layers.flatMap((layer) => (layer.children.length > 0 ? innermost(layer.children) : [layer]))
 
 /**
  * Lowers a chain of layers.
@@ -39,13 +43,14 @@ function checkNames(layers: readonly Layer[]): void {
  * @param training null: for predictions only
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without support for them
  */
-export function lowerModel(layers: readonly Layer[], floatx: Floatx, training: Training | null): Spec {
+export function lowerModel(layers: readonly Layer[], training: Training | null): Spec {
   checkNames(layers)
+  checkNames(innermost(layers)) // a wrapper may be called as what it wraps
   const graph = new Graph()
   let value = graph.input(layers[0]!.batchInputShape!.slice(1))
   for (const layer of layers) value = layer.lower(graph, value)
   return {
-    floatx,
+    floatx: layers[0]!.floatx,
     inputs: graph.inputs,
     ops: graph.ops,
     output: value.name,
@@ -54,6 +59,5 @@ export function lowerModel(layers: readonly Layer[], floatx: Floatx, training: T
     metrics: [...(training?.metrics ?? [])],
     temporal: training?.temporal ?? false,
     optimizer: training?.optimizer ?? null,
-    seed: 0, // set when training begins, see Session
   }
 }

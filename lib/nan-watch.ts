@@ -2,6 +2,7 @@
 import { StateError } from './errors.js'
 import type { RunResult } from './native.js'
 import type { Sequential } from './sequential.js'
+import { INPUT } from './spec.js'
 
 const watches = new WeakMap<object, NanWatch>()
 
@@ -45,7 +46,7 @@ export class NanWatch {
   #nameOf(badLayer: string): string {
     const { layers } = this.model
     if (badLayer === '') return 'the loss'
-    if (layers.length > 0 && badLayer.startsWith('input')) return `the data, the input of ${layers[0]!.where}`
+    if (layers.length > 0 && badLayer === INPUT) return `the data, the input of ${layers[0]!.where}`
     return layers.find((layer) => layer.name === badLayer)?.where ?? badLayer
   }
 }

@@ -43,7 +43,7 @@ export function optimizerWeights({ layers, optimizer, plan }: Trained): NDArray[
   const out: NDArray[] = []
   if (savesIterations) {
     const iterations = counts(optimizer) ? plan.read('optimizer/iterations').data : Float32Array.of(0)
-    out.push(NDArray.from(iterations, []))
+    out.push(NDArray.from(iterations, [], layers[0]?.floatx)) // in Keras a variable like the others
   }
   for (let m = 0; m < moments; m++) out.push(...readKerasArrays(arrays, (v) => plan.read(`${v.path}:${m}`).data))
   return out

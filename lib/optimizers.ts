@@ -2,7 +2,7 @@
  * Optimizers: hyper-parameters with Keras 1.2.2's defaults, as plain properties that may change at any time; the
  * mathematics is native (optimizers/*.cc, called by the class name in lower case).
  */
-import { floatx } from './backend.js'
+import { type Floatx, floatx } from './backend.js'
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { camelToSnake, resolveOptions, snakeToCamel } from './options.js'
@@ -46,25 +46,25 @@ export abstract class Optimizer {
     return this.constructor as typeof Optimizer
   }
 
-  /** The hyper-parameters as they are now; `name` is the native optimizer. */
-  hyper(): { name: string; [key: string]: number | boolean | string | null } {
+  /** The hyper-parameters as they are now, for a model of this precision; `name` is the native optimizer. */
+  hyper(precision: Floatx = floatx()): { name: string; [key: string]: number | boolean | string | null } {
     const { className, defaults } = this.#class
-    const values = Object.keys(defaults).map((key) => [key, this.#value(key)] as const)
+    const values = Object.keys(defaults).map((key) => [key, this.#value(key, precision)] as const)
     const { clipnorm, clipvalue } = this
     return { ...Object.fromEntries(values), clipnorm, clipvalue, name: className.toLowerCase() }
   }
 
-  /** What is a variable in Keras is rounded to the floatx in use, here as in files: so a loaded model goes on with the same bits. */
-  #value(key: string): number | boolean {
+  /** What is a variable in Keras is rounded to the precision of the model, here as in files: so a loaded model goes on with the same bits. */
+  #value(key: string, precision: Floatx): number | boolean {
     const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
-    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && floatx() === 'float32'
+    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && precision === 'float32'
     return rounds ? Math.fround(value) : value
   }
 
-  /** Keras' snake_case dictionary; what is a variable there comes rounded to the floatx in use. */
-  getConfig(): Record<string, unknown> {
+  /** Keras' snake_case dictionary; what is a variable there comes rounded to `precision`, by default the floatx in use. */
+  getConfig(precision: Floatx = floatx()): Record<string, unknown> {
     const config: Record<string, unknown> = {}
-    for (const key of Object.keys(this.#class.defaults)) config[camelToSnake(key)] = this.#value(key)
+    for (const key of Object.keys(this.#class.defaults)) config[camelToSnake(key)] = this.#value(key, precision)
     if (this.clipnorm !== null) config.clipnorm = this.clipnorm
     if (this.clipvalue !== null) config.clipvalue = this.clipvalue
     return config

@@ -1,5 +1,4 @@
 /** The model: a chain of layers that is trained and asked. */
-import { type Floatx, floatx } from './backend.js'
 import type { Source } from './batches.js'
 import type { History } from './callbacks.js'
 import { type Compiled, type CompileOptions, resolveCompile } from './compile.js'
@@ -13,9 +12,11 @@ import type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 import * as fitting from './fit.js'
 import type { FitOptions } from './fit.js'
 import { LayerStack } from './layer-stack.js'
-import { type Layer, type LayerConfig, uniqueName } from './layers/layer.js'
+import type { Layer, LayerConfig } from './layers/layer.js'
+import { uniqueName } from './layers/names.js'
 import { readKerasArrays, writeKerasArrays } from './layers/variable.js'
 import { lowerModel } from './lowering.js'
+import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
 import { optimizerWeights, setOptimizerWeights } from './optimizer-state.js'
 import type { Optimizer } from './optimizers.js'
@@ -57,7 +58,6 @@ export class Sequential {
   #compiled: Compiled | null = null
   /** Of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
-  #floatx: Floatx = floatx()
 
   /**
    * @param layers default: none yet
@@ -70,7 +70,7 @@ export class Sequential {
     this.session = new Session({
       layers: this.#stack.layers,
       spec: () => this.#lowered('predict'),
-      hyper: () => this.#compiled?.optimizer.hyper() ?? null,
+      hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
     if (!Array.isArray(layers)) {
       fail(ConfigError, 'ERR_OPTION', {
@@ -101,7 +101,6 @@ export class Sequential {
   add(layer: Layer): this {
     this.session.checkUnused('add')
     this.#stack.add(layer)
-    if (this.layers.length === 1) this.#floatx = floatx()
     this.#changed()
     return this
   }
@@ -219,7 +218,7 @@ export class Sequential {
   compile(options: CompileOptions): void {
     this.session.checkUnused('compile')
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
-    this.#spec = lowerModel(this.#stack.layers, this.#floatx, compiled.training())
+    this.#spec = lowerModel(this.#stack.layers, compiled.training())
     this.#compiled = compiled
   }
 
@@ -252,7 +251,7 @@ export class Sequential {
   }
 
   #lowered(call: string): Spec {
-    this.#spec ??= lowerModel(this.#requireLayers(call), this.#floatx, null)
+    this.#spec ??= lowerModel(this.#requireLayers(call), null)
     return this.#spec
   }
 
@@ -262,10 +261,11 @@ export class Sequential {
     return [{ where: first.where, shape: first.inputShape!, indexLimit: first.indexLimit }]
   }
 
-  /** @internal */
-  targetSlot(): TargetSlot {
-    const last = this.#stack.layers.at(-1)!
-    return { where: last.where, shape: last.outputShape!, classes: this.requireCompiled('fit').classes }
+  /** @internal For these inputs, whose extents are known. */
+  targetSlot(inputs: readonly NativeArray[]): TargetSlot {
+    const { layers } = this.#stack
+    const shape = layers.reduce<Shape>((input, layer) => layer.computeOutputShape(input), inputs[0]!.shape)
+    return { where: layers.at(-1)!.where, shape, classes: this.requireCompiled('fit').classes }
   }
 
   /** @internal The batch size of a stateful model; null: any. */

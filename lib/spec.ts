@@ -50,7 +50,6 @@ export interface Spec {
   metrics: string[]
   temporal: boolean
   optimizer: { name: string; [hyper: string]: Option } | null
-  seed: number
 }
 
 /** A value inside a graph under construction: where it comes from and what shape it has. */
@@ -60,21 +59,25 @@ export interface Value {
   mask: string | null
 }
 
+/** Name of a model's (first) input as a value; no layer's name begins with a colon. */
+export const INPUT = ':input'
+
 /** Collects ops while layers lower themselves. */
 export class Graph {
   readonly inputs: { name: string; dims: Shape }[] = []
   readonly ops: OpSpec[] = []
-  #names = new Map<string, number>()
+  #names = new Set<string>()
 
   /** A fresh value name starting with `stem`: 'dense_1', then 'dense_1:2', ... */
   fresh(stem: string): string {
-    const n = (this.#names.get(stem) ?? 0) + 1
-    this.#names.set(stem, n)
-    return n === 1 ? stem : `${stem}:${n}`
+    let name = stem
+    for (let n = 2; this.#names.has(name); n++) name = `${stem}:${n}`
+    this.#names.add(name)
+    return name
   }
 
-  input(shape: Shape, stem = 'input'): Value {
-    const name = this.fresh(stem)
+  input(shape: Shape): Value {
+    const name = this.fresh(INPUT)
     this.inputs.push({ name, dims: shape })
     return { name, shape, mask: null }
   }

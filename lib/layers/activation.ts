@@ -1,7 +1,8 @@
 import type { ActivationName } from '../activations.js'
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions, showShape } from './layer.js'
+import { Layer, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
 
 /**
  * Softmax is defined for [B, K] and [B, T, K], as in Keras.
@@ -28,6 +29,7 @@ export function checkSoftmax(layer: Layer, activation: ActivationName, inputShap
 export class Activation extends Layer<LayerOptions & { activation: ActivationName }> {
   static override readonly className = 'Activation'
   static override readonly positional = ['activation']
+  override readonly supportsMasking = true
 
   constructor(activation: ActivationName, options?: LayerOptions) {
     super([activation], options)

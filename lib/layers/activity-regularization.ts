@@ -19,6 +19,7 @@ export interface ActivityRegularizationOptions extends LayerOptions {
 export class ActivityRegularization extends Layer<ActivityRegularizationOptions> {
   static override readonly className = 'ActivityRegularization'
   static override readonly defaults = { ...Layer.defaults, l1: 0, l2: 0 }
+  override readonly supportsMasking = true
 
   constructor(options?: ActivityRegularizationOptions) {
     super([], options)

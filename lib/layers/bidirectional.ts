@@ -32,6 +32,7 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
   static override readonly className = 'Bidirectional'
   static override readonly positional = ['layer']
   static override readonly defaults = { ...Layer.defaults, mergeMode: 'concat', weights: null }
+  override readonly supportsMasking = true
   protected override readonly inputLetters = ['B', 'T', 'D']
   readonly forward: Recurrent
   readonly backward: Recurrent

@@ -1,7 +1,8 @@
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions, showShape } from './layer.js'
+import { Layer, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
 
 /** Options of {@link Dropout}. */
 export interface DropoutOptions extends LayerOptions {
@@ -25,6 +26,7 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
   static override readonly positional = ['p']
   static override readonly defaults = { ...Layer.defaults, noiseShape: null, seed: null }
   static override readonly unsaved = [...Layer.unsaved, 'noiseShape', 'seed']
+  override readonly supportsMasking = true
 
   constructor(p: number, options?: DropoutOptions) {
     super([p], options)

@@ -1,5 +1,5 @@
 import type { ConstraintLike } from '../constraints.js'
-import { fail, ShapeError } from '../errors.js'
+import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import { activityOf, type RegularizerLike } from '../regularizers.js'
@@ -50,6 +50,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     weights: null,
     dropout: 0,
   }
+  override readonly supportsMasking = true
 
   protected override readonly inputLetters = ['B', 'T']
 
@@ -71,6 +72,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
+    this.#checkPrecision()
     const { inputLength } = this.options
     const steps = inputShape[1] ?? inputLength
     if (inputLength === null || steps === inputLength) return
@@ -80,6 +82,20 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
       what: 'T of the input',
       expected: `inputLength ${inputLength}`,
       actual: `${steps}`,
+    })
+  }
+
+  /** Indices travel as the numbers of the model. */
+  #checkPrecision(): void {
+    const { inputDim } = this.options
+    if (this.floatx === 'float64' || inputDim <= 2 ** 24) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: 'inputDim',
+      expected: `at most ${2 ** 24} in float32`,
+      actual: `${inputDim}`,
+      hint: "With dtype: 'float64' indices are exact up to 2^53.",
     })
   }
 
@@ -99,6 +115,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
   }
 
   protected emit(graph: Graph, x: Value): Value {
+    this.#checkPrecision() // a layer added later may have changed it
     const { inputDim, outputDim, maskZero, dropout, activityRegularizer } = this.options
     return graph.op('embedding', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),

@@ -12,7 +12,6 @@ import { Layer, type LayerOptions } from './layer.js'
  */
 export class Flatten extends Layer {
   static override readonly className = 'Flatten'
-  override readonly supportsMasking = false
   protected override readonly inputLetters = ['B', '…', 'D']
 
   constructor(options?: LayerOptions) {

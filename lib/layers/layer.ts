@@ -1,15 +1,13 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
-import type { Constraint } from '../constraints.js'
+import { type Floatx, floatx } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
-import { type Init, initialize } from '../initializations.js'
-import type { NativePlan } from '../native.js'
-import { describe, type NDArray, type TensorLike } from '../ndarray.js'
-import { camelToSnake, resolveOptions, snakeToCamel } from '../options.js'
-import { floatx } from '../backend.js'
-import type { Regularizer } from '../regularizers.js'
-import type { Graph, ParamSpec, Shape, Value } from '../spec.js'
-import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
-import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
+import type { TensorLike } from '../ndarray.js'
+import { camelToSnake, snakeToCamel } from '../options.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { resolveArguments } from './arguments.js'
+import { showShape, uniqueName } from './names.js'
+import { type Resolved, serializeOption } from './option-rules.js'
+import { ParameterOwner } from './weights.js'
 
 /** What every layer accepts. */
 export interface LayerOptions {
@@ -23,6 +21,11 @@ export interface LayerOptions {
   batchInputShape?: Shape | null
   /** Default: the floatx in use (`'float32'`); Embedding `'int32'`. */
   inputDtype?: string | null
+  /**
+   * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in double. In no configuration.
+   * Default: {@link floatx} when the first layer is added.
+   */
+  dtype?: Floatx | null
 }
 
 /** `{ class_name, config }`: how Keras writes a layer. */
@@ -42,54 +45,13 @@ export interface LayerClass {
   fromConfig(config: Record<string, unknown>, decode: (layer: LayerConfig) => Layer): Layer
 }
 
-interface ParamEntry {
-  variable: Variable
-  regularizer: Regularizer | null
-  constraint: Constraint | null
-}
-
-const counts = new Map<string, number>()
-
-/** Keras' automatic names: 'lstm_1', 'lstm_2', … per process and prefix. */
-export function uniqueName(prefix: string): string {
-  const n = (counts.get(prefix) ?? 0) + 1
-  counts.set(prefix, n)
-  return `${prefix}_${n}`
-}
-
-/** A shape with the batch as errors print it: `[B, 5, null]`. */
-export const showShape = (shape: Shape): string =>
-  `[${shape.map((d, i) => (d === null && i === 0 ? 'B' : String(d))).join(', ')}]`
-
-function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
-  if (options === undefined || options === null) return {}
-  if (typeof options !== 'object' || Array.isArray(options)) {
-    fail(ConfigError, 'ERR_OPTION', {
-      where: className,
-      what: 'options',
-      expected: 'one object after the arguments',
-      actual: describe(options),
-    })
-  }
-  const twice = positional.find((key) => key in options)
-  if (twice) {
-    fail(ConfigError, 'ERR_OPTION', {
-      where: className,
-      what: twice,
-      expected: `an argument: new ${className}(${positional.join(', ')}, { … })`,
-      actual: 'an option',
-    })
-  }
-  return options
-}
-
 /**
  * Base class of all layers; Keras 1.2.2 `keras.engine.topology.Layer`.
  *
  * A subclass says `className`, `positional`, `defaults`, how its output shape follows from its input shape
  * (`computeOutputShape`), which parameters it has (`createVariables`) and which ops it is (`emit`).
  */
-export abstract class Layer<O extends LayerOptions = LayerOptions> {
+export abstract class Layer<O extends LayerOptions = LayerOptions> extends ParameterOwner {
   /** Keras' class name, also in files. */
   static readonly className: string = 'Layer'
   /** Constructor arguments without default, in order. */
@@ -101,9 +63,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     inputShape: null,
     batchInputShape: null,
     inputDtype: null,
+    dtype: null,
   }
   /** Options that no configuration holds. */
-  static readonly unsaved: readonly string[] = ['inputShape', 'batchInputShape', 'inputDtype', 'weights']
+  static readonly unsaved: readonly string[] = ['inputShape', 'batchInputShape', 'inputDtype', 'dtype', 'weights']
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
@@ -115,7 +78,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   readonly batchInputShape: Shape | null
   readonly inputDtype: string
   /** Whether a mask may reach this layer. */
-  readonly supportsMasking: boolean = true
+  readonly supportsMasking: boolean = false
   /** With the batch, after `build`. */
   inputShape: Shape | undefined
   /** With the batch, after `build`. */
@@ -125,8 +88,6 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** What inputs look like, for checks and errors: letters of the axes; '…' stands for any number of them. */
   protected readonly inputLetters: readonly string[] = ['B', '…']
 
-  #params: ParamEntry[] = []
-  #plan: NativePlan | null = null
   /** Which of the keys that describe the input the configuration shows. */
   #tells: readonly string[] = []
 
@@ -135,29 +96,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * @param options everything else
    */
   protected constructor(args: readonly unknown[], options: object | null | undefined) {
-    const { className, positional, defaults } = this.layerClass
-    const given: Record<string, unknown> = { ...checkedOptions(className, positional, options) }
-    for (const [i, key] of positional.entries()) {
-      if (args[i] === undefined || args[i] === null) {
-        fail(ConfigError, 'ERR_OPTION', {
-          where: className,
-          what: key,
-          expected: `argument ${i + 1}`,
-          actual: describe(args[i]),
-        })
-      }
-      given[key] = args[i]
-    }
-    const merged = resolveOptions(
-      className,
-      { ...Object.fromEntries(positional.map((k) => [k, null])), ...defaults },
-      given,
-    ) as Record<string, unknown>
-    const kept: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(merged)) kept[key] = normalizeOption(className, key, value, defaults[key])
+    super()
+    const kept = resolveArguments(this.layerClass, args, options)
     this.options = Object.freeze(kept) as Resolved<O>
-    const { name, trainable, inputShape, batchInputShape, inputDtype } = kept as unknown as Resolved<LayerOptions>
-    this.name = name ?? uniqueName(className.toLowerCase())
+    const { name, trainable, inputShape, batchInputShape, inputDtype, dtype } =
+      kept as unknown as Resolved<LayerOptions>
+    this.floatx = dtype ?? floatx()
+    this.name = name ?? uniqueName(this.layerClass.className.toLowerCase())
     this.trainable = trainable
     this.batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
@@ -184,19 +129,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return false
   }
 
-  /** Own parameters, then those of the layers inside. */
-  get variables(): readonly Variable[] {
-    return [...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)]
-  }
-
   /** For inputs that are word indices: they must be integers below this. Null: any numbers. */
   get indexLimit(): number | null {
     return null
-  }
-
-  /** Whether states live on from batch to batch. */
-  get stateful(): boolean {
-    return this.children.some((c) => c.stateful)
   }
 
   // ---- shapes and parameters ----
@@ -225,7 +160,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
       const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
       if (weights) this.setWeights(weights)
     } catch (error) {
-      this.#params = []
+      this.dropVariables()
       this.inputShape = undefined
       this.built = false
       // 'Invalid typed array length', 'Array buffer allocation failed'
@@ -248,19 +183,6 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** Calls `addVariable` for each parameter. */
   protected createVariables(_inputShape: Shape): void {}
-
-  /** Adds one native parameter, `dims` as native code wants them. */
-  protected addVariable(
-    param: string,
-    dims: readonly number[],
-    value: Init | ArrayLike<number>,
-    rest: { trainable?: boolean; regularizer?: Regularizer | null; constraint?: Constraint | null } = {},
-  ): Variable {
-    const numbers = typeof value === 'string' || typeof value === 'function' ? initialize(value, dims) : value
-    const variable = new Variable(`${this.name}/${param}`, dims, numbers, rest.trainable ?? true)
-    this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
-    return variable
-  }
 
   /** @throws ShapeError `ERR_SHAPE` when the number of axes is wrong. */
   protected checkInput(inputShape: Shape): void {
@@ -335,98 +257,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   protected abstract emit(graph: Graph, x: Value): Value
 
-  /** The parameters as ops carry them. */
-  protected paramSpecs(): ParamSpec[] {
-    return this.#params.map(({ variable, regularizer, constraint }) => ({
-      name: variable.param,
-      dims: variable.dims,
-      trainable: this.trains && variable.trainable,
-      penalty: regularizer?.penalty ?? null,
-      constraint: constraint?.spec() ?? null,
-    }))
-  }
-
-  /** Set by a wrapper: whether what wraps this layer is trainable. */
-  wrapper: Layer | null = null
-
-  /** Whether this layer and all that wraps it are trainable. */
-  protected get trains(): boolean {
-    return this.trainable && (this.wrapper?.trains ?? true)
-  }
-
   /** Name and class for an op. */
   protected opName(): { layer: string; className: string } {
     return { layer: this.name, className: this.layerClass.className }
-  }
-
-  // ---- weights ----
-
-  /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable. */
-  kerasArrays(): KerasArray[] {
-    const own = this.#params.flatMap(({ variable }) => this.slices(variable))
-    return [
-      ...own.filter((a) => a.variable.trainable),
-      ...own.filter((a) => !a.variable.trainable),
-      ...this.children.flatMap((c) => c.kerasArrays()),
-    ]
-  }
-
-  /** How Keras divides one variable. Default: as it is, called `<layer>_<param>`. */
-  protected slices(variable: Variable): KerasArray[] {
-    return [this.slice(variable, variable.param)]
-  }
-
-  protected slice(variable: Variable, suffix: string, columns: KerasArray['columns'] = null): KerasArray {
-    const shape = columns ? [...variable.dims.slice(0, -1), columns[1] - columns[0]] : variable.dims
-    return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable: this.trains && variable.trainable }
-  }
-
-  /** Copies of the parameters, in Keras 1.2.2's order and shapes. Empty before the layer is part of a model. */
-  getWeights(): NDArray[] {
-    return readKerasArrays(this.kerasArrays())
-  }
-
-  /**
-   * Sets the parameters, all or none.
-   * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs from `getWeights()`.
-   */
-  setWeights(weights: readonly TensorLike[]): void {
-    writeKerasArrays(this.where, this.kerasArrays(), weights)
-  }
-
-  /** The number of numbers in all parameters. */
-  countParams(): number {
-    return this.variables.reduce((sum, v) => sum + v.size, 0)
-  }
-
-  /** Hands the parameters to a plan, or takes them back. */
-  attach(plan: NativePlan | null): void {
-    for (const { variable } of this.#params) variable.attach(plan)
-    for (const child of this.children) child.attach(plan)
-    this.#plan = plan
-  }
-
-  /**
-   * Sets the states of a stateful layer to zero.
-   * @throws ConfigError `ERR_OPTION` when the layer is not stateful.
-   */
-  resetStates(): void {
-    if (!this.stateful) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'layer',
-        expected: 'stateful',
-        actual: 'stateful: false',
-      })
-    }
-    for (const child of this.children) if (child.stateful) child.resetStates()
-    if (!this.#plan) return
-    for (const name of this.#plan.names()) {
-      if (!name.startsWith(`${this.name}/`) || !name.endsWith(':carry')) continue
-      const { data, shape } = this.#plan.read(name)
-      this.#plan.write(name, { data: data.fill(0), shape })
-    }
   }
 
   // ---- configuration ----

@@ -17,6 +17,7 @@ export interface MaskingOptions extends LayerOptions {
 export class Masking extends Layer<MaskingOptions> {
   static override readonly className = 'Masking'
   static override readonly defaults = { ...Layer.defaults, maskValue: 0 }
+  override readonly supportsMasking = true
   protected override readonly inputLetters = ['B', 'T', 'D']
 
   constructor(options?: MaskingOptions) {

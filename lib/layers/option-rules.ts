@@ -88,7 +88,19 @@ const rules: readonly Rule[] = [
       v === 'cpu' || v === 'mem' || v === 'gpu' ? v : bad(where, key, "'cpu', 'mem' or 'gpu'", v),
   },
   {
-    matches: /^(name|inputDtype)$/,
+    matches: /^dtype$/,
+    keep: (v, where, key) =>
+      v === null || v === 'float32' || v === 'float64' ? v : bad(where, key, "'float32', 'float64' or null", v),
+  },
+  {
+    matches: /^name$/,
+    keep: (v, where, key) =>
+      v === null || (typeof v === 'string' && /^[^:]/.test(v))
+        ? v
+        : bad(where, key, "a non-empty string that does not begin with ':'", v),
+  },
+  {
+    matches: /^inputDtype$/,
     keep: (v, where, key) =>
       v === null || (typeof v === 'string' && v !== '') ? v : bad(where, key, 'a non-empty string', v),
   },

@@ -1,7 +1,8 @@
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions, showShape } from './layer.js'
+import { Layer, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
 
 /**
  * Permutes the axes behind the batch: `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no mask.
@@ -15,7 +16,6 @@ import { Layer, type LayerOptions, showShape } from './layer.js'
 export class Permute extends Layer<LayerOptions & { dims: readonly number[] }> {
   static override readonly className = 'Permute'
   static override readonly positional = ['dims']
-  override readonly supportsMasking = false
 
   constructor(dims: readonly number[], options?: LayerOptions) {
     super([dims], options)

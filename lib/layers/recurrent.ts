@@ -79,6 +79,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     weights: null,
   }
 
+  override readonly supportsMasking = true
+
   /** @param outputDim H, the number of units */
   constructor(outputDim: number, options?: O) {
     super([outputDim], options)

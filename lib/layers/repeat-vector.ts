@@ -13,7 +13,6 @@ import { Layer, type LayerOptions } from './layer.js'
 export class RepeatVector extends Layer<LayerOptions & { n: number }> {
   static override readonly className = 'RepeatVector'
   static override readonly positional = ['n']
-  override readonly supportsMasking = false
   protected override readonly inputLetters = ['B', 'D']
 
   constructor(n: number, options?: LayerOptions) {

@@ -15,7 +15,6 @@ import { Layer, type LayerOptions } from './layer.js'
 export class Reshape extends Layer<LayerOptions & { targetShape: readonly number[] }> {
   static override readonly className = 'Reshape'
   static override readonly positional = ['targetShape']
-  override readonly supportsMasking = false
 
   constructor(targetShape: readonly number[], options?: LayerOptions) {
     super([targetShape], options)

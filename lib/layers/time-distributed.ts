@@ -1,6 +1,7 @@
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerConfig, type LayerOptions, showShape } from './layer.js'
+import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
 import { wrappedConfig } from './wrapped.js'
 
 /**
@@ -18,6 +19,7 @@ import { wrappedConfig } from './wrapped.js'
 export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   static override readonly className = 'TimeDistributed'
   static override readonly positional = ['layer']
+  override readonly supportsMasking = true
   protected override readonly inputLetters = ['B', 'T', '…', 'D']
   /** The wrapped layer. */
   readonly layer: Layer

@@ -1,8 +1,8 @@
 /** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
-import { floatx } from '../backend.js'
+import type { Floatx } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
 import type { Floats, NativePlan } from '../native.js'
-import { describe, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
+import { describe, dtypeOf, isArrayObject, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
 
 /** One native parameter; owns its value until a plan does. */
 export class Variable {
@@ -11,13 +11,22 @@ export class Variable {
   readonly dims: readonly number[]
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
-  #data: Floats | null // [dims]; null while a plan owns the value
+  readonly #owner: { readonly floatx: Floatx }
+  #data: Floats | null // [dims], rounded when read; null while a plan owns the value
   #plan: NativePlan | null = null
 
-  constructor(path: string, dims: readonly number[], value: ArrayLike<number>, trainable = true) {
+  /** @param owner says the precision, which may change until the model is complete */
+  constructor(
+    path: string,
+    dims: readonly number[],
+    value: ArrayLike<number>,
+    owner: { readonly floatx: Floatx },
+    trainable = true,
+  ) {
     this.path = path
     this.dims = [...dims]
     this.trainable = trainable
+    this.#owner = owner
     this.#data = this.#checked(value)
   }
 
@@ -40,7 +49,7 @@ export class Variable {
         expected: 'data or a plan',
         actual: 'neither',
       })
-    return this.#data.slice()
+    return this.#owner.floatx === 'float64' ? new Float64Array(this.#data) : new Float32Array(this.#data)
   }
 
   /** Replaces the value; the length must be that of `dims`. */
@@ -67,7 +76,7 @@ export class Variable {
         actual: `${value.length}`,
       })
     }
-    return floatx() === 'float64' ? Float64Array.from(value) : Float32Array.from(value)
+    return value instanceof Float32Array ? value.slice() : new Float64Array(value)
   }
 }
 
@@ -159,7 +168,10 @@ export function writeKerasArrays(
       actual: `${values.length}`,
     })
   }
-  const given = values.map((value) => NDArray.from(value))
+  const given = values.map((value) => {
+    const numbers = (isArrayObject(value) ? value.data : value) as ArrayLike<number>
+    return NDArray.from(value, undefined, dtypeOf(numbers) ? undefined : 'float64') // the variable rounds
+  })
   for (const [i, array] of arrays.entries()) {
     const { shape } = array
     const got = (given[i] as NDArray).shape
@@ -181,7 +193,3 @@ export function writeKerasArrays(
   }
   for (const [variable, data] of changed) store(variable, data)
 }
-
-export const readKerasArray = (array: KerasArray): NDArray => readKerasArrays([array])[0] as NDArray
-export const writeKerasArray = (array: KerasArray, value: TensorLike): void =>
-  writeKerasArrays(array.name, [array], [value])

@@ -1,5 +1,4 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
-import { floatx } from '../backend.js'
 import type { Compiled, CompileOptions } from '../compile.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { NDArray } from '../ndarray.js'
@@ -11,11 +10,11 @@ const GROUP = 'optimizer_weights'
 
 /** Writes `training_config` and, if there is one, the optimizer's state. */
 export function writeTraining(file: H5Builder, compiled: Compiled, state: readonly NDArray[] | null): void {
-  const { optimizer, loss, metrics, sampleWeightMode } = compiled
+  const { optimizer, loss, metrics, sampleWeightMode, floatx } = compiled
   const config = {
     optimizer_config: {
       class_name: (optimizer.constructor as typeof Optimizer).className,
-      config: optimizer.getConfig(),
+      config: optimizer.getConfig(floatx),
     },
     loss,
     metrics,
@@ -27,13 +26,8 @@ export function writeTraining(file: H5Builder, compiled: Compiled, state: readon
   writeArrays(
     file,
     GROUP,
-    state.map((value, i) => ({ name: `param_${i}`, value: inFloatx(value) })),
+    state.map((value, i) => ({ name: `param_${i}`, value })),
   )
-}
-
-/** Keras' counter of iterations is a variable like the others, of its floatx. */
-function inFloatx(value: NDArray): NDArray {
-  return value.dtype === floatx() ? value : NDArray.from(value, undefined, floatx())
 }
 
 /** An attribute that holds a JSON object. */

@@ -1,6 +1,7 @@
 /** Numbers that are not finite: reported, recorded, and kept out of the weights. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expectAllSameBits } from '../arrays.js'
+import { Dense, Sequential } from '../package.js'
 import { compiled, D, data, T } from './models.js'
 
 const quiet = { verbose: 0 } as const
@@ -49,6 +50,12 @@ describe('a batch with NaN in it', () => {
     expect(ours[0]?.message).toMatch(/batch 1/i)
     expect(ours[0]?.message).toContain(model.layers[0]?.name)
     model.dispose()
+  })
+
+  it('a layer whose name begins with input is not taken for the data', async () => {
+    const model = new Sequential([new Dense(1, { inputDim: 1, name: 'input_a', weights: [[[Number.NaN]], [0]] })])
+    model.compile({ loss: 'mse', optimizer: 'sgd' })
+    await expect(model.fit([1], [1], { ...quiet, onNaN: 'throw' })).rejects.toMatchObject({ layer: 'input_a (Dense)' })
   })
 
   it("onNaN: 'throw' rejects instead", async () => {

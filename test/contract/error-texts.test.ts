@@ -2,7 +2,18 @@
 import { describe, expect, it } from 'vitest'
 import { filled } from '../arrays.js'
 import * as main from '../package.js'
-import { Dense, Embedding, Flatten, GRU, HiddenstateError, LSTM, Masking, Sequential, SGD } from '../package.js'
+import {
+  Dense,
+  Embedding,
+  Flatten,
+  GRU,
+  HiddenstateError,
+  LSTM,
+  Masking,
+  Sequential,
+  SGD,
+  TimeDistributed,
+} from '../package.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: bad calls do not type-check
 type Any = any
@@ -183,8 +194,34 @@ describe('texts of errors', () => {
     expect(
       await textOf(() => new Sequential(layers()).compile({ optimizer: 'sgd', loss: 'mse' })),
     ).toMatchInlineSnapshot(`
-      "ConfigError ERR_OPTION in a
-      model: layer names must be unique, got 'a' twice. Give one of the layers another \`name\`."
+      "ConfigError ERR_OPTION in a (Dense)
+      model: layer names must be unique, got 'a' twice: a (Dense) and a (Dense). Give one of the layers another \`name\`."
+    `)
+  })
+  it('two layers of one name inside wrappers', async () => {
+    const inner = () => new TimeDistributed(new Dense(2, { name: 'd' }), { inputShape: [3, 2], name: 'w' })
+    const outer = (name: string) => new TimeDistributed(new Dense(2, { name: 'd' }), { name })
+    expect(
+      await textOf(() => new Sequential([inner(), outer('v')]).compile({ optimizer: 'sgd', loss: 'mse' })),
+    ).toMatchInlineSnapshot(`
+      "ConfigError ERR_OPTION in d (Dense)
+      model: layer names must be unique, got 'd' twice: d (Dense) in w (TimeDistributed) and d (Dense) in v (TimeDistributed). Give one of the layers another \`name\`."
+    `)
+    const same = new TimeDistributed(new Dense(2, { name: 'd' }), { name: 'd', inputShape: [1, 2] })
+    expect((await new Sequential([same]).predict([[[1, 2]]])).shape).toEqual([1, 1, 2])
+  })
+  it('targets of another length than the data', async () => {
+    const model = new Sequential([new LSTM(2, { inputShape: [null, 1], returnSequences: true, name: 'out' })])
+    model.compile({ optimizer: 'sgd', loss: 'mse' })
+    expect(await textOf(() => model.trainOnBatch([[[1], [2]]], [[[1, 1]]]))).toMatchInlineSnapshot(`
+      "ShapeError ERR_SHAPE in out (LSTM)
+      out (LSTM): y must be [B, 2, 2], got [1, 1, 2]."
+    `)
+  })
+  it('a name with a colon in front', async () => {
+    expect(await textOf(() => new Dense(1, { name: ':input' }))).toMatchInlineSnapshot(`
+      "ConfigError ERR_OPTION
+      Dense: name must be a non-empty string that does not begin with ':', got the string ':input'."
     `)
   })
   it('a disposed model', async () => {

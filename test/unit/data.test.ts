@@ -33,9 +33,9 @@ describe('toNative', () => {
   })
 
   it('converts other arrays', () => {
-    expect(toNative(Int16Array.of(1, 2) as never, 'x').data).toEqual(Float32Array.of(1, 2))
-    expect(toNative({ data: [1, 2], shape: [2, 1] }, 'x')).toEqual({ data: Float32Array.of(1, 2), shape: [2, 1] })
-    expect(toNative([[1], [2]], 'x')).toEqual({ data: Float32Array.of(1, 2), shape: [2, 1] })
+    expect(toNative(Int16Array.of(1, 2) as never, 'x').data).toEqual(Float64Array.of(1, 2))
+    expect(toNative({ data: [1, 2], shape: [2, 1] }, 'x')).toEqual({ data: Float64Array.of(1, 2), shape: [2, 1] })
+    expect(toNative([[1], [2]], 'x')).toEqual({ data: Float64Array.of(1, 2), shape: [2, 1] })
   })
 
   it.each([
@@ -145,18 +145,18 @@ describe('prepareWeights', () => {
   const steps = zeros(2, 4, 3)
 
   it('makes class weights sample weights', () => {
-    expect(prepareWeights({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(Float32Array.of(7, 5, 9))
+    expect(prepareWeights({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(Float64Array.of(7, 5, 9))
     const map = new Map([
       [0, 1],
       [1, 0],
     ])
     const column = { data: Float32Array.of(1, 0, 1), shape: [3, 1] }
-    expect(prepareWeights({ classWeight: map }, column, false)!.data).toEqual(Float32Array.of(0, 1, 0))
+    expect(prepareWeights({ classWeight: map }, column, false)!.data).toEqual(Float64Array.of(0, 1, 0))
   })
 
   it('lets sample weights win', () => {
     expect(prepareWeights({ sampleWeight: [1, 2, 3], classWeight: {} }, y, false)!.data).toEqual(
-      Float32Array.of(1, 2, 3),
+      Float64Array.of(1, 2, 3),
     )
     expect(prepareWeights({}, y, false)).toBe(null)
   })

@@ -210,7 +210,7 @@ describe('lowering', () => {
           "activity": null,
           "className": "LSTM",
           "inputs": [
-            "input",
+            ":input",
           ],
           "layer": "l",
           "mask": null,
@@ -273,8 +273,8 @@ describe('lowering', () => {
     const { ops, shape } = lower(layer)
     expect(shape).toEqual([5, 4])
     expect(ops.map((o) => [o.op, o.layer, o.inputs, o.output])).toEqual([
-      ['recurrence', 'forward_g', ['input'], 'forward_g'],
-      ['recurrence', 'backward_g', ['input'], 'backward_g'],
+      ['recurrence', 'forward_g', [':input'], 'forward_g'],
+      ['recurrence', 'backward_g', [':input'], 'backward_g'],
       ['reverse', 'b/reversed', ['backward_g'], 'b/reversed'],
       ['merge', 'b', ['forward_g', 'b/reversed'], 'b'],
     ])
@@ -295,7 +295,7 @@ describe('lowering', () => {
       ['recurrence', 'l'],
       ['unfold', 't'],
     ])
-    expect(lstm.ops[2]?.inputs).toEqual(['l', 'input'])
+    expect(lstm.ops[2]?.inputs).toEqual(['l', ':input'])
     expect(lstm.shape).toEqual([2, 4])
   })
 

@@ -1,0 +1,60 @@
+/** What a constructor was given, merged with the defaults and checked. */
+import { ConfigError, fail } from '../errors.js'
+import { describe } from '../ndarray.js'
+import { resolveOptions } from '../options.js'
+import type { LayerClass } from './layer.js'
+import { normalizeOption } from './option-rules.js'
+
+function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
+  if (options === undefined || options === null) return {}
+  if (typeof options !== 'object' || Array.isArray(options)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: className,
+      what: 'options',
+      expected: 'one object after the arguments',
+      actual: describe(options),
+    })
+  }
+  const twice = positional.find((key) => key in options)
+  if (twice) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: className,
+      what: twice,
+      expected: `an argument: new ${className}(${positional.join(', ')}, { … })`,
+      actual: 'an option',
+    })
+  }
+  return options
+}
+
+/**
+ * Every option of a layer, none missing, in the form in which layers keep them.
+ * @param args the positional arguments, in the order of `positional`
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME`
+ */
+export function resolveArguments(
+  { className, positional, defaults }: Pick<LayerClass, 'className' | 'positional' | 'defaults'>,
+  args: readonly unknown[],
+  options: object | null | undefined,
+): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...checkedOptions(className, positional, options) }
+  for (const [i, key] of positional.entries()) {
+    if (args[i] === undefined || args[i] === null) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: className,
+        what: key,
+        expected: `argument ${i + 1}`,
+        actual: describe(args[i]),
+      })
+    }
+    given[key] = args[i]
+  }
+  const merged = resolveOptions(
+    className,
+    { ...Object.fromEntries(positional.map((k) => [k, null])), ...defaults },
+    given,
+  ) as Record<string, unknown>
+  const kept: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(merged)) kept[key] = normalizeOption(className, key, value, defaults[key])
+  return kept
+}

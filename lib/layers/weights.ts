@@ -1,0 +1,156 @@
+/** What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states; its own and those inside. */
+import type { Floatx } from '../backend.js'
+import type { Constraint } from '../constraints.js'
+import { ConfigError, fail } from '../errors.js'
+import { type Init, initialize } from '../initializations.js'
+import type { NativePlan } from '../native.js'
+import type { NDArray, TensorLike } from '../ndarray.js'
+import type { Regularizer } from '../regularizers.js'
+import type { ParamSpec } from '../spec.js'
+import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
+
+interface ParamEntry {
+  variable: Variable
+  regularizer: Regularizer | null
+  constraint: Constraint | null
+}
+
+/** The side of a layer that holds numbers. */
+export abstract class ParameterOwner {
+  /** Unique within a model; the stem of its parameters' names. */
+  abstract readonly name: string
+  /** How errors call this layer: 'lstm_1 (LSTM)'. */
+  abstract readonly where: string
+  /** Layers inside this one, in the order of their weights. */
+  abstract readonly children: readonly ParameterOwner[]
+  /** Takes effect at the next `compile`. */
+  abstract trainable: boolean
+  /** Set by a wrapper: what wraps this layer. */
+  wrapper: ParameterOwner | null = null
+
+  #params: ParamEntry[] = []
+  #plan: NativePlan | null = null
+  #floatx: Floatx = 'float32'
+
+  /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
+  get floatx(): Floatx {
+    return this.wrapper?.floatx ?? this.#floatx
+  }
+
+  /** @internal */
+  set floatx(floatx: Floatx) {
+    this.#floatx = floatx
+  }
+
+  /** Own parameters, then those of the layers inside. */
+  get variables(): readonly Variable[] {
+    return [...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)]
+  }
+
+  /** Whether states live on from batch to batch. */
+  get stateful(): boolean {
+    return this.children.some((c) => c.stateful)
+  }
+
+  /** Adds one native parameter, `dims` as native code wants them. */
+  protected addVariable(
+    param: string,
+    dims: readonly number[],
+    value: Init | ArrayLike<number>,
+    rest: { trainable?: boolean; regularizer?: Regularizer | null; constraint?: Constraint | null } = {},
+  ): Variable {
+    const numbers = typeof value === 'string' || typeof value === 'function' ? initialize(value, dims) : value
+    const variable = new Variable(`${this.name}/${param}`, dims, numbers, this, rest.trainable ?? true)
+    this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
+    return variable
+  }
+
+  /** Forgets the parameters. */
+  protected dropVariables(): void {
+    this.#params = []
+  }
+
+  /** The parameters as ops carry them. */
+  protected paramSpecs(): ParamSpec[] {
+    return this.#params.map(({ variable, regularizer, constraint }) => ({
+      name: variable.param,
+      dims: variable.dims,
+      trainable: this.trains && variable.trainable,
+      penalty: regularizer?.penalty ?? null,
+      constraint: constraint?.spec() ?? null,
+    }))
+  }
+
+  /** Whether this layer and all that wraps it are trainable. */
+  protected get trains(): boolean {
+    return this.trainable && (this.wrapper?.trains ?? true)
+  }
+
+  /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable. */
+  kerasArrays(): KerasArray[] {
+    const own = this.#params.flatMap(({ variable }) => this.slices(variable))
+    return [
+      ...own.filter((a) => a.variable.trainable),
+      ...own.filter((a) => !a.variable.trainable),
+      ...this.children.flatMap((c) => c.kerasArrays()),
+    ]
+  }
+
+  /** How Keras divides one variable. Default: as it is, called `<layer>_<param>`. */
+  protected slices(variable: Variable): KerasArray[] {
+    return [this.slice(variable, variable.param)]
+  }
+
+  protected slice(variable: Variable, suffix: string, columns: KerasArray['columns'] = null): KerasArray {
+    const shape = columns ? [...variable.dims.slice(0, -1), columns[1] - columns[0]] : variable.dims
+    return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable: this.trains && variable.trainable }
+  }
+
+  /** Copies of the parameters, in Keras 1.2.2's order and shapes. Empty before the layer is part of a model. */
+  getWeights(): NDArray[] {
+    return readKerasArrays(this.kerasArrays())
+  }
+
+  /**
+   * Sets the parameters, all or none.
+   * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs from `getWeights()`.
+   */
+  setWeights(weights: readonly TensorLike[]): void {
+    writeKerasArrays(this.where, this.kerasArrays(), weights)
+  }
+
+  /** The number of numbers in all parameters. */
+  countParams(): number {
+    return this.variables.reduce((sum, v) => sum + v.size, 0)
+  }
+
+  /** Hands the parameters to a plan, or takes them back. */
+  attach(plan: NativePlan | null): void {
+    for (const { variable } of this.#params) variable.attach(plan)
+    for (const child of this.children) child.attach(plan)
+    this.#plan = plan
+  }
+
+  /**
+   * Sets the states of a stateful layer to zero.
+   * @throws ConfigError `ERR_OPTION` when the layer is not stateful.
+   */
+  resetStates(): void {
+    if (!this.stateful) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'layer',
+        expected: 'stateful',
+        actual: 'stateful: false',
+      })
+    }
+    for (const child of this.children) if (child.stateful) child.resetStates()
+    if (!this.#plan) return
+    for (const name of this.#plan.names()) {
+      if (!name.startsWith(`${this.name}/`) || !name.endsWith(':carry')) continue
+      const { data, shape } = this.#plan.read(name)
+      this.#plan.write(name, { data: data.fill(0), shape })
+    }
+  }
+}
