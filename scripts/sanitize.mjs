@@ -4,7 +4,7 @@
  * Further arguments go to vitest, e.g. a file to run alone.
  */
 import path from 'node:path'
-import { buildWith } from './build.mjs'
+import { buildTs, buildWith } from './build.mjs'
 import { runNativeTests } from './native-tests.mjs'
 import { capture, jobs, root, run, runBin } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
@@ -30,6 +30,7 @@ function must(status, what) {
 }
 
 function address() {
+  must(buildTs(), 'building the TypeScript')
   must(
     buildWith('build-asan/build', { HS_SANITIZE: 'address;undefined', HS_TESTS: 'ON', HS_STATIC_RUNTIME: 'OFF' }),
     'the build',
@@ -49,7 +50,8 @@ function address() {
         ...process.env,
         ...undefinedBehaviour,
         // node's own leaks at exit are not ours; libstdc++ must be there before the interceptors look for __cxa_throw.
-        ASAN_OPTIONS: 'detect_leaks=0',
+        // Memory that is not to be had is an error we hand on, so the sanitizer answers null, too.
+        ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
         LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so.6')}`,
         HIDDENSTATE_PREBUILD: path.join(root, 'build-asan'), // read by node-gyp-build: where to look for build/Release
         HS_TEST_SANITIZER: 'address', // tests that measure time or memory leave room

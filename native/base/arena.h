@@ -95,8 +95,11 @@ class Block {
  private:
   static real* allocate(int64_t n) {
     if (n > (int64_t{1} << 46)) throw std::bad_alloc();
-    return static_cast<real*>(
-        ::operator new(static_cast<size_t>(n) * sizeof(real), std::align_val_t(kAlignment)));
+    // nothrow: under AddressSanitizer the throwing form ends the process instead of throwing.
+    void* memory = ::operator new(static_cast<size_t>(n) * sizeof(real),
+                                  std::align_val_t(kAlignment), std::nothrow);
+    if (memory == nullptr) throw std::bad_alloc();
+    return static_cast<real*>(memory);
   }
   real* data_ = nullptr;
   int64_t size_ = 0;
