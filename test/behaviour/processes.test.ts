@@ -104,6 +104,8 @@ describe('instruction sets and threads', () => {
 })
 
 describe('the loader', () => {
+  /** A run under a sanitizer names its own build to the loader; these look for one beside the package alone. */
+  const nowhereElse = { HIDDENSTATE_PREBUILD: '' }
   /** The built package somewhere else, without a binary. */
   function elsewhere(): string {
     const folder = mkdtempSync(path.join(tmpdir(), 'hs-loader-'))
@@ -118,7 +120,7 @@ describe('the loader', () => {
   it('without a binary the error names the platform, the place and the command', async () => {
     const folder = elsewhere()
     try {
-      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder })
+      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder, env: nowhereElse })
       expect(ended.code).toBe(1)
       expect(ended.stderr).toContain(`${process.platform}`)
       expect(ended.stderr).toContain(process.arch)
@@ -132,7 +134,7 @@ describe('the loader', () => {
     const folder = elsewhere()
     try {
       cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'build/Release/hiddenstate.node'))
-      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder })
+      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder, env: nowhereElse })
       expect(ended.signal).toBeNull()
       expect(ended.code).toBe(1)
       expect(ended.stderr).toMatch(/hiddenstate/)
