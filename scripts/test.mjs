@@ -28,7 +28,10 @@ function vitest() {
   const report = path.join(root, 'build', 'vitest.json')
   fs.rmSync(report, { force: true })
   const status = runBin('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
-  if (!fs.existsSync(report)) return { passed: 0, failed: 1 }
+  if (!fs.existsSync(report)) {
+    console.error(`vitest: ended with status ${status} and without its report`)
+    return { passed: 0, failed: 1 }
+  }
   const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(fs.readFileSync(report, 'utf8'))
   if (numPendingTests > 0) console.log(`vitest: ${numPendingTests} tests skipped`)
   // A file that does not load has no tests to count.
