@@ -1,6 +1,6 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, unlink } from 'node:fs/promises'
+import { constants, type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigError, FormatError, HiddenstateError, fail } from './errors.js'
 
@@ -13,7 +13,8 @@ export interface WriteOptions {
 /**
  * Writes a whole file: into a new file of the same directory, to the disk (fsync), then under its name.
  * When anything fails, what was there before is untouched and the new file is removed. Writers of the same path
- * do not disturb each other; the last one wins. A symbolic link is replaced, not followed.
+ * do not disturb each other; the last one wins. A symbolic link is replaced, not followed. A file that is replaced hands its
+ * permissions on; one that may not be written is not replaced either, and nor is anything that is no regular file (a device, a pipe).
  *
  * @param path where to; its directory must exist
  * @param bytes the content
@@ -30,7 +31,8 @@ export async function writeFileAtomic(
   try {
     const target = resolve(path)
     const directory = dirname(target)
-    await writeNew(directory, target, bytes, options.overwrite ?? true)
+    const overwrite = options.overwrite ?? true
+    await writeNew(directory, target, bytes, { overwrite, mode: await modeFor(target, overwrite) })
     await syncDirectory(directory)
   } catch (error) {
     if (error instanceof HiddenstateError) throw error
@@ -38,18 +40,32 @@ export async function writeFileAtomic(
   }
 }
 
+/** The permissions that a file at `target` gets: those of the file there, null without one. Fails when that may not be replaced. */
+async function modeFor(target: string, overwrite: boolean): Promise<number | null> {
+  const before = await stat(target).catch((error) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  if (before === null) return null
+  if (!overwrite) throw existsError(target)
+  if (!before.isFile()) throw new Error(before.isDirectory() ? 'a directory' : 'something that is no regular file')
+  await (await open(target, constants.O_WRONLY)).close() // rename would not ask
+  return before.mode & 0o777
+}
+
 async function writeNew(
   directory: string,
   target: string,
   bytes: Uint8Array | string,
-  overwrite: boolean,
+  { overwrite, mode }: { overwrite: boolean; mode: number | null },
 ): Promise<void> {
   const unique = `${process.pid}.${randomBytes(6).toString('hex')}`
   const temporary = join(directory, `.${basename(target).slice(0, 100)}.${unique}.tmp`)
   // 'wx': a file of that name, or a link that someone has put there, is an error
-  const file = await open(temporary, 'wx', 0o666)
+  const file = await open(temporary, 'wx', mode ?? 0o666)
   try {
     try {
+      if (mode !== null) await allow(file, mode)
       await file.writeFile(bytes)
       await file.sync() // once: after a failed fsync the kernel may have dropped the pages
     } finally {
@@ -68,6 +84,16 @@ async function writeNew(
     throw error
   }
 }
+
+/** Gives what the umask took; where a file system knows no permissions, or will not change them, there are never more than `mode`. */
+async function allow(file: FileHandle, mode: number): Promise<void> {
+  await file.chmod(mode).catch((error) => {
+    if (!REFUSALS.includes(error.code)) throw error
+  })
+}
+
+/** What file systems answer that cannot do a thing. */
+const REFUSALS = ['EACCES', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EPERM']
 
 /** The error for an existing file with `overwrite: false`. */
 export function existsError(path: string): ConfigError {
@@ -103,13 +129,14 @@ export function checkedPath(where: string, path: unknown): string {
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } catch (error) {
-    // some network and FUSE file systems cannot sync a directory; the file itself is on the disk
-    if (!['EINVAL', 'ENOTSUP', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-  } finally {
-    await handle.close()
+  // some network and FUSE file systems cannot sync a directory, and one without permission to read cannot be opened; the file
+  // itself is on the disk
+  const unlessRefused = (error: NodeJS.ErrnoException) => {
+    if (!REFUSALS.includes(error.code ?? '')) throw error
   }
+  const handle = await open(directory, 'r').catch(unlessRefused)
+  await handle
+    ?.sync()
+    .catch(unlessRefused)
+    .finally(() => handle.close())
 }

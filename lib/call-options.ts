@@ -9,6 +9,12 @@ export function checkInteger(where: string, what: string, value: unknown, least:
   fail(ConfigError, 'ERR_OPTION', { where, what, expected: `an integer >= ${least}`, actual: describe(value) })
 }
 
+/** @throws ConfigError ERR_OPTION for anything but true and false */
+export function checkBoolean(where: string, what: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'true or false', actual: describe(value) })
+}
+
 /** `true` counts as 1, `false` as 0. @throws ConfigError ERR_OPTION */
 export function checkVerbose(where: string, value: unknown): Verbosity {
   if (value === 0 || value === 1 || value === 2) return value

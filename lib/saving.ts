@@ -4,6 +4,7 @@
  * Reading takes the configuration first, then the shapes that follow from it, then data of exactly those shapes.
  */
 import { checkedPath } from './atomic.js'
+import { checkBoolean } from './call-options.js'
 import type { Compiled, CompileOptions } from './compile.js'
 import { FormatError, HiddenstateError } from './errors.js'
 import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
@@ -46,8 +47,8 @@ export interface SavableModel {
 }
 
 const overwriteOf = (where: string, options: SaveOptions | undefined): { overwrite: boolean } => {
-  const { overwrite } = resolveOptions(where, { overwrite: true as boolean | undefined }, options)
-  return { overwrite: overwrite !== false }
+  const { overwrite } = resolveOptions(where, { overwrite: true }, options)
+  return { overwrite: checkBoolean(where, 'overwrite', overwrite) }
 }
 
 /**
@@ -97,11 +98,12 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
  * @see keras.models.Sequential.load_weights
  */
 export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
-  const { byName } = resolveOptions('loadWeights', { byName: false as boolean | undefined }, options)
+  const given = resolveOptions('loadWeights', { byName: false }, options)
+  const byName = checkBoolean('loadWeights', 'byName', given.byName)
   checkedPath('loadWeights', path)
   await readH5(path, async (file) => {
     const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.layers, byName === true)
+    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.layers, byName)
     await model.whenIdle('loadWeights', set, true)
   })
 }

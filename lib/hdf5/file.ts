@@ -1,5 +1,5 @@
 /** Reading and writing whole HDF5 files: a tree of groups, attributes and datasets. */
-import { open, stat } from 'node:fs/promises'
+import { constants, open, stat } from 'node:fs/promises'
 import { existsError, fileError, type WriteOptions, writeFileAtomic } from '../atomic.js'
 import { FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
@@ -100,7 +100,8 @@ export class H5File {
 }
 
 async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const handle = await open(path, 'r')
+  // a pipe without a writer would keep the call, and the end of the process, waiting; Windows has no such flag
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const info = await handle.stat()
     if (!info.isFile()) throw new Error('something that is no regular file')

@@ -1,5 +1,5 @@
 /** Files under bad conditions: killed in the middle, truncated, foreign, not there. */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -52,6 +52,18 @@ describe('saving', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
+  it('overwrite and byName are true or false, nothing that looks like it', async () => {
+    const model = compiled()
+    const file = at('boolean.h5')
+    writeFileSync(file, 'mine')
+    for (const bad of [0, 1, null, 'false'] as never[]) {
+      await expect(model.save(file, { overwrite: bad })).rejects.toThrow(/save: overwrite must be true or false, got/)
+      await expect(model.saveWeights(file, { overwrite: bad })).rejects.toThrow(/overwrite must be true or false/)
+      await expect(model.loadWeights(file, { byName: bad })).rejects.toThrow(/byName must be true or false/)
+    }
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+  })
+
   it('into a folder that is not there is an error that names the path', async () => {
     await expect(compiled().save(at('no/such/folder/a.h5'))).rejects.toThrow(/no\/such\/folder/)
   })
@@ -77,6 +89,13 @@ describe('loading', () => {
       await expect(loadModel(at(name))).rejects.toBeInstanceOf(FormatError)
       await expect(loadModel(at(name))).rejects.toThrow(name)
     }
+  })
+
+  it.runIf(process.platform !== 'win32')('a pipe is refused, and is not waited for', async () => {
+    execFileSync('mkfifo', [at('pipe.h5')])
+    await expect(loadModel(at('pipe.h5'))).rejects.toThrow(/pipe\.h5: .*no regular file/)
+    await expect(compiled().save(at('pipe.h5'))).rejects.toThrow(/pipe\.h5: .*no regular file/)
+    expect(statSync(at('pipe.h5')).isFIFO()).toBe(true)
   })
 
   it('a truncated file is a FormatError wherever it ends', async () => {

@@ -1,5 +1,17 @@
 /** Files that appear whole or not at all. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -46,11 +58,24 @@ test('a folder that is not there is an error with the system error as its cause'
   await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', cause: { code: 'ENOENT' } })
 })
 
-test('a failure after the content was written leaves the old and no trace of the new', async () => {
+test('a failure while or after the content is written leaves the old and no trace of the new', async () => {
   const dir = folder()
-  mkdirSync(path.join(dir, 'taken', 'inner'), { recursive: true }) // rename cannot replace a folder that is not empty
-  await expect(writeFileAtomic(path.join(dir, 'taken'), 'x')).rejects.toBeInstanceOf(FormatError)
+  const target = path.join(dir, 'taken')
+  function* content(): Generator<string> {
+    yield 'x'
+    mkdirSync(path.join(target, 'inner'), { recursive: true }) // rename cannot replace a folder that is not empty
+  }
+  await expect(writeFileAtomic(target, content() as never)).rejects.toBeInstanceOf(FormatError)
   expect(readdirSync(dir)).toEqual(['taken'])
+  const file = path.join(dir, 'a.txt')
+  writeFileSync(file, 'old')
+  function* broken(): Generator<string> {
+    yield 'x'
+    throw new Error('no more')
+  }
+  await expect(writeFileAtomic(file, broken() as never)).rejects.toThrow('no more')
+  expect(readFileSync(file, 'utf8')).toBe('old')
+  expect(readdirSync(dir).sort()).toEqual(['a.txt', 'taken'])
 })
 
 test('a symbolic link is replaced, not followed', async () => {
@@ -78,4 +103,70 @@ test('with overwrite: false, of many writers exactly one succeeds', async () => 
   )
   expect(done.filter((d) => d.status === 'fulfilled')).toHaveLength(1)
   expect(readFileSync(file, 'utf8')).toBe(String(done.findIndex((d) => d.status === 'fulfilled')))
+})
+
+const isPosix = process.platform !== 'win32'
+
+/** Runs without the rights of root, whom no permission stops; the folders of the tests are open to all. */
+async function unprivileged(use: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid!() === 0
+  if (isRoot) process.seteuid!(65534)
+  try {
+    await use()
+  } finally {
+    if (isRoot) process.seteuid!(0)
+  }
+}
+
+/** As {@link folder}, open to all. */
+function openFolder(): string {
+  const dir = folder()
+  for (const each of [root, dir]) chmodSync(each, 0o777)
+  return dir
+}
+
+test.runIf(isPosix)('what is no regular file is not replaced: pipe, link to one, folder', async () => {
+  const dir = folder()
+  const pipe = path.join(dir, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  symlinkSync(pipe, path.join(dir, 'link'))
+  for (const name of ['pipe', 'link']) {
+    const wanted = writeFileAtomic(path.join(dir, name), 'x')
+    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', message: /no regular file/ as never })
+  }
+  expect(lstatSync(pipe).isFIFO() && lstatSync(path.join(dir, 'link')).isSymbolicLink()).toBe(true)
+  mkdirSync(path.join(dir, 'folder'))
+  await expect(writeFileAtomic(path.join(dir, 'folder'), 'x')).rejects.toThrow(/folder: .*got a directory/)
+  expect(readdirSync(dir).sort()).toEqual(['folder', 'link', 'pipe'])
+})
+
+test.runIf(isPosix)('a file that is replaced hands its permissions on', async () => {
+  const file = path.join(folder(), 'a.txt')
+  for (const mode of [0o600, 0o666, 0o640]) {
+    writeFileSync(file, 'old')
+    chmodSync(file, mode)
+    await writeFileAtomic(file, 'new')
+    expect(statSync(file).mode & 0o777).toBe(mode)
+  }
+  expect(readFileSync(file, 'utf8')).toBe('new')
+})
+
+test.runIf(isPosix)('a file without permission to write is not replaced, as fs.writeFile has it', async () => {
+  const dir = openFolder()
+  const file = path.join(dir, 'a.txt')
+  writeFileSync(file, 'old', { mode: 0o444 })
+  await unprivileged(async () => {
+    const wanted = writeFileAtomic(file, 'new')
+    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', cause: { code: 'EACCES' } })
+  })
+  expect(readFileSync(file, 'utf8')).toBe('old')
+  expect(readdirSync(dir)).toEqual(['a.txt'])
+})
+
+test.runIf(isPosix)('a folder that may be written and not read takes a file', async () => {
+  const dir = openFolder()
+  chmodSync(dir, 0o333)
+  await unprivileged(() => writeFileAtomic(path.join(dir, 'a.txt'), 'new'))
+  chmodSync(dir, 0o777)
+  expect(readFileSync(path.join(dir, 'a.txt'), 'utf8')).toBe('new')
 })
