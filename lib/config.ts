@@ -12,12 +12,16 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
     .map((value) => [value.className, value]),
 )
 
+/** Wrappers in wrappers; more is no network but a trap for the stack. */
+const MAX_DEPTH = 32
+
 /**
  * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it too.
  * @param where how errors call the place: 'config[2]'
+ * @param depth wrappers around it
  * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
  */
-export function layerFromConfig(layer: unknown, where = 'layer config'): Layer {
+export function layerFromConfig(layer: unknown, where = 'layer config', depth = 0): Layer {
   const { class_name: name, config } = (
     typeof layer === 'object' && layer !== null ? layer : {}
   ) as Partial<LayerConfig>
@@ -40,5 +44,13 @@ export function layerFromConfig(layer: unknown, where = 'layer config'): Layer {
       actual: describe(config),
     })
   }
-  return Class.fromConfig(config, (inner) => layerFromConfig(inner, `${where}.layer`))
+  if (depth > MAX_DEPTH) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: where.slice(0, 40),
+      what: 'layers inside layers',
+      expected: `at most ${MAX_DEPTH} deep`,
+      actual: 'more',
+    })
+  }
+  return Class.fromConfig(config, (inner) => layerFromConfig(inner, `${where}.layer`, depth + 1))
 }

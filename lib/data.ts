@@ -2,8 +2,10 @@
 import { ConfigError, fail, ShapeError } from './errors.js'
 import type { NativeArray } from './native.js'
 import {
+  allocate,
   type ArrayObject,
   contiguous,
+  copyNumbers,
   describe,
   dtypeOf,
   flatten,
@@ -55,7 +57,7 @@ export function toNative(value: TensorLike, where: string): NativeArray {
   }
   const nested = value as unknown as Nested
   const shape = nestedShape(nested)
-  const data = new Float64Array(sizeOf(shape))
+  const data = allocate('float64', sizeOf(shape))
   flatten(nested, shape, data, where)
   return { data, shape }
 }
@@ -67,28 +69,11 @@ function fromObject(value: NDArray | ArrayObject, where: string): NativeArray {
 
 function fromList(list: ArrayLike<number>, where: string): NativeArray {
   if (dtypeOf(list)) return { data: list as NativeArray['data'], shape: [list.length] }
-  if (list instanceof BigInt64Array || list instanceof BigUint64Array || list instanceof DataView) {
-    fail(ConfigError, 'ERR_OPTION', {
-      where,
-      what: 'data',
-      expected: 'numbers',
-      actual: describe(list),
-      hint: 'Convert with Int32Array.from(data, Number).',
-    })
+  if (list instanceof DataView) {
+    fail(ConfigError, 'ERR_OPTION', { where, what: 'data', expected: 'numbers', actual: describe(list) })
   }
-  const data = new Float64Array(list.length)
-  for (let i = 0; i < list.length; i++) {
-    const element: unknown = list[i]
-    if (typeof element !== 'number' && typeof element !== 'boolean') {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: `${where}[${i}]`,
-        what: 'element',
-        expected: 'a number',
-        actual: describe(element),
-      })
-    }
-    data[i] = Number(element)
-  }
+  const data = allocate('float64', list.length)
+  copyNumbers(list, data, where)
   return { data, shape: [list.length] }
 }
 

@@ -1,5 +1,6 @@
 /** Concrete arrays: what goes in and what comes out. */
-import { ConfigError, ShapeError, fail } from './errors.js'
+import { totalmem } from 'node:os'
+import { ConfigError, ShapeError, fail, InternalError } from './errors.js'
 
 /** Element type of an {@link NDArray}; `bool` is stored as 0 and 1 in a Uint8Array. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
@@ -51,7 +52,11 @@ function checkedShape(shape: unknown, where: string): readonly number[] {
   return Object.freeze(list as number[])
 }
 
-/** An empty typed array of `length` elements of `dtype`. */
+/**
+ * An empty typed array of `length` elements of `dtype`.
+ *
+ * @throws InternalError ERR_OUT_OF_MEMORY for more than there is; ConfigError ERR_UNKNOWN_NAME for another dtype
+ */
 export function allocate(dtype: DType, length: number): TypedArray {
   const Storage = STORAGE[dtype]
   if (Storage === undefined) {
@@ -64,7 +69,42 @@ export function allocate(dtype: DType, length: number): TypedArray {
       },
     )
   }
-  return new Storage(length)
+  const bytes = length * Storage.BYTES_PER_ELEMENT
+  try {
+    // the system may promise more than it has, and end the process when it is used
+    if (bytes > 2 ** 30 && bytes > Math.min(totalmem(), process.constrainedMemory?.() || Infinity))
+      throw new RangeError('more than the memory of this machine')
+    return new Storage(length)
+  } catch (error) {
+    fail(InternalError, 'ERR_OUT_OF_MEMORY', {
+      where: 'array',
+      what: `${length} numbers of ${dtype}`,
+      expected: 'few enough for the memory there is',
+      actual: `what cannot be allocated (${(error as Error).message})`,
+    })
+  }
+}
+
+/**
+ * Copies numbers one by one; true and false count as 1 and 0.
+ *
+ * @param where how messages call the list
+ * @throws ConfigError ERR_OPTION for an element that is no number, or a list that has none
+ */
+export function copyNumbers(list: ArrayLike<unknown>, out: TypedArray, where: string): void {
+  for (let i = 0; i < list.length; i++) out[i] = toNumber(list[i], where, i)
+}
+
+function toNumber(element: unknown, where: string, i: number): number {
+  if (typeof element === 'number') return element
+  if (typeof element === 'boolean') return element ? 1 : 0
+  fail(ConfigError, 'ERR_OPTION', {
+    where: `${where}[${i}]`,
+    what: 'element',
+    expected: 'a number',
+    actual: describe(element),
+    hint: typeof element === 'bigint' ? 'Convert with Number().' : undefined,
+  })
 }
 
 /** The dtype whose storage `data` is, or undefined for another kind of array. */
@@ -82,6 +122,7 @@ export function nestedShape(nested: Nested): number[] {
   let at: unknown = nested
   while (typeof at === 'object' && at !== null && 'length' in at) {
     const { length } = at as ArrayLike<unknown>
+    if (!Number.isSafeInteger(length) || length < 0) break // no list: what is told of an element
     shape.push(length)
     at = (at as ArrayLike<unknown>)[0]
     if (shape.length > 32)
@@ -221,7 +262,7 @@ export class NDArray {
       const isBool = source instanceof NDArray && source.dtype === 'bool'
       return NDArray.#make(data, shape ?? own, dtype ?? (isBool ? 'bool' : undefined))
     }
-    if (ArrayBuffer.isView(source))
+    if (ArrayBuffer.isView(source) && 'length' in source)
       return NDArray.#make(
         source as unknown as ArrayLike<number>,
         shape ?? [(source as unknown as ArrayLike<number>).length],
@@ -244,7 +285,8 @@ export class NDArray {
     const want = dtype ?? own ?? 'float32'
     if (own === want || (want === 'bool' && own === 'uint8')) return new NDArray(data as TypedArray, shape, want)
     const out = allocate(want, data.length)
-    for (let i = 0; i < data.length; i++) out[i] = want === 'bool' ? Number(Boolean(data[i])) : data[i]!
+    if (want === 'bool') for (let i = 0; i < data.length; i++) out[i] = toNumber(data[i], 'array', i) === 0 ? 0 : 1
+    else copyNumbers(data, out, 'array')
     return new NDArray(out, shape, want)
   }
 
@@ -295,18 +337,27 @@ export class NDArray {
    * @throws ShapeError ERR_SHAPE when the number of elements would change
    */
   reshape(shape: readonly number[]): NDArray {
-    const open = shape.indexOf(-1)
-    let full = shape
+    if (!Array.isArray(shape) && !ArrayBuffer.isView(shape)) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'NDArray.reshape',
+        what: 'shape',
+        expected: 'a list of integers',
+        actual: describe(shape),
+      })
+    }
+    const wanted = Array.from(shape)
+    const open = wanted.indexOf(-1)
+    let full = wanted
     if (open >= 0) {
-      const rest = sizeOf(shape.filter((_, i) => i !== open))
-      full = shape.map((extent, i) => (i === open ? (rest > 0 ? this.size / rest : 0) : extent))
+      const rest = sizeOf(wanted.filter((_, i) => i !== open))
+      full = wanted.map((extent, i) => (i === open ? (rest > 0 ? this.size / rest : 0) : extent))
     }
     if (!full.every((n) => Number.isInteger(n) && n >= 0) || sizeOf(full) !== this.size) {
       fail(ShapeError, 'ERR_SHAPE', {
         where: 'NDArray.reshape',
         what: 'shape',
         expected: `${this.size} elements, as ${shapeText(this.shape)} has`,
-        actual: shapeText(shape),
+        actual: shapeText(wanted),
       })
     }
     return new NDArray(this.data, full, this.dtype)
@@ -402,12 +453,11 @@ export function contiguous(
   if (inOrder && offset === 0 && data.length === size) return { data, shape }
   if (inOrder && ArrayBuffer.isView(data))
     return { data: (data as unknown as TypedArray).subarray(offset, offset + size), shape }
-  const own = dtypeOf(data)
-  const out: TypedArray | number[] = own === undefined ? new Array<number>(size) : allocate(own, size)
+  const out = allocate(dtypeOf(data) ?? 'float64', size)
   const index = new Array<number>(shape.length).fill(0)
   let at = offset
   for (let i = 0; i < size; i++) {
-    out[i] = data[at]!
+    out[i] = toNumber(data[at], where, at)
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       at += stride[axis]!
       if (++index[axis]! < shape[axis]!) break

@@ -159,6 +159,14 @@ export class Sequential {
    */
   summary(options?: { print?: (text: string) => void }): void {
     const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
+    if (typeof print !== 'function') {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'summary',
+        what: 'print',
+        expected: 'a function of the text',
+        actual: describe(print),
+      })
+    }
     print(summaryText(this.#requireLayers('summary'), this.#stack.inputName))
   }
 

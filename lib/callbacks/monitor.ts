@@ -11,6 +11,14 @@ export type MonitorMode = 'auto' | 'min' | 'max'
  * @throws ConfigError `ERR_OPTION` for another mode
  */
 export function moreIsBetter(where: string, monitor: string, mode: MonitorMode, fmeasure = true): boolean {
+  if (typeof monitor !== 'string') {
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'monitor',
+      expected: 'a key of the logs',
+      actual: describe(monitor),
+    })
+  }
   if (mode !== 'auto' && mode !== 'min' && mode !== 'max') {
     fail(ConfigError, 'ERR_OPTION', { where, what: 'mode', expected: "'auto', 'min' or 'max'", actual: describe(mode) })
   }

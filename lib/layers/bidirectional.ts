@@ -60,14 +60,13 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
         actual: given.layerClass.className,
       })
     }
+    given.requireNew()
     this.forward = given.clone({ name: `forward_${given.name}` })
     this.backward = given.clone({
       name: `backward_${given.name}`,
       goBackwards: !given.options.goBackwards,
       weights: null,
     })
-    this.forward.wrapper = this
-    this.backward.wrapper = this
   }
 
   override get children(): readonly Layer[] {
@@ -98,8 +97,8 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
   }
 
   protected override createVariables(inputShape: Shape): void {
-    this.forward.build(inputShape)
-    this.backward.build(inputShape)
+    this.buildInside(this.forward, inputShape)
+    this.buildInside(this.backward, inputShape)
   }
 
   protected emit(graph: Graph, x: Value): Value {

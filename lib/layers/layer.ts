@@ -6,7 +6,7 @@ import { camelToSnake, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
 import { showShape, uniqueName } from './names.js'
-import { type Resolved, serializeOption } from './option-rules.js'
+import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { ParameterOwner } from './weights.js'
 
 /** What every layer accepts. */
@@ -72,8 +72,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   readonly options: Resolved<O>
   /** Unique within a model; the stem of its parameters' names. */
   readonly name: string
-  /** Takes effect at the next `compile`. */
-  trainable: boolean
+  #trainable = true
   /** With the batch; null when the layer was given none and so cannot be first in a model. */
   readonly batchInputShape: Shape | null
   readonly inputDtype: string
@@ -109,6 +108,18 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     if (this.batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
   }
 
+  /**
+   * Takes effect at the next `compile`.
+   * @throws ConfigError `ERR_OPTION` for anything but true and false
+   */
+  get trainable(): boolean {
+    return this.#trainable
+  }
+
+  set trainable(trainable: boolean) {
+    this.#trainable = normalizeOption(this.where, 'trainable', trainable, true) as boolean
+  }
+
   /** The class with its static side. */
   get layerClass(): LayerClass {
     return this.constructor as unknown as LayerClass
@@ -142,15 +153,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
    *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
-    if (this.built) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        what: 'layer',
-        expected: 'new',
-        actual: `one that is part of a model already, with input ${showShape(this.inputShape ?? [])}`,
-        hint: 'Make a layer of its own for each place.',
-      })
-    }
+    this.requireNew()
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
     try {
@@ -160,9 +163,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
       if (weights) this.setWeights(weights)
     } catch (error) {
-      this.dropVariables()
-      this.inputShape = undefined
-      this.built = false
+      this.#unbuild()
       // 'Invalid typed array length', 'Array buffer allocation failed'
       if (error instanceof RangeError) {
         fail(InternalError, 'ERR_OUT_OF_MEMORY', {
@@ -176,6 +177,37 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       throw error
     }
     this.outputShape = outputShape
+  }
+
+  /** @internal @throws ConfigError `ERR_OPTION` when the layer has its place already */
+  requireNew(): void {
+    if (!this.built) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      what: 'layer',
+      expected: 'new',
+      actual: `one that is part of a ${this.wrapper ? 'wrapper' : 'model'} already, with input ${showShape(this.inputShape ?? [])}`,
+      hint: 'Make a layer of its own for each place.',
+    })
+  }
+
+  /** Builds a layer inside this one, which from now on trains and computes as this one does. */
+  protected buildInside(layer: Layer, inputShape: Shape): void {
+    layer.requireNew()
+    layer.wrapper = this
+    layer.build(inputShape)
+  }
+
+  /** Takes back what `build` has done, also in the layers inside. */
+  #unbuild(): void {
+    for (const child of this.children.filter((each) => each.wrapper === this)) {
+      child.#unbuild()
+      child.wrapper = null
+    }
+    this.dropVariables()
+    this.inputShape = undefined
+    this.outputShape = undefined
+    this.built = false
   }
 
   /** Shape out (with the batch) for shape in (with the batch). */

@@ -41,6 +41,11 @@ const shape = (value: unknown, where: string, key: string): unknown => {
   return Object.freeze([...value])
 }
 
+/** Names are paths in files: what would not be found again under the same name. ':' begins names of our own. */
+const UNUSABLE_NAME = /^[:\uFEFF]|\0|\p{Cs}|(^|\/)\.?(\/|$)/u
+const NAME =
+  "a non-empty string that can be a path in a file (no empty part or '.' between slashes, no NUL, well-formed, not beginning with ':' or U+FEFF)"
+
 /** The first rule whose pattern matches holds; an option without a rule is checked by the type of its default. */
 const rules: readonly Rule[] = [
   {
@@ -95,9 +100,7 @@ const rules: readonly Rule[] = [
   {
     matches: /^name$/,
     keep: (v, where, key) =>
-      v === null || (typeof v === 'string' && /^[^:]/.test(v))
-        ? v
-        : bad(where, key, "a non-empty string that does not begin with ':'", v),
+      v === null || (typeof v === 'string' && v !== '' && !UNUSABLE_NAME.test(v)) ? v : bad(where, key, NAME, v),
   },
   {
     matches: /^inputDtype$/,

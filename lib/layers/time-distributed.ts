@@ -27,7 +27,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   constructor(layer: Layer, options?: LayerOptions) {
     super([layer], options)
     this.layer = this.options.layer
-    this.layer.wrapper = this
+    this.layer.requireNew()
   }
 
   override get children(): readonly Layer[] {
@@ -57,7 +57,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   }
 
   protected override createVariables(inputShape: Shape): void {
-    this.layer.build(this.#step(inputShape))
+    this.buildInside(this.layer, this.#step(inputShape))
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -25,7 +25,7 @@ export abstract class ParameterOwner {
   abstract readonly children: readonly ParameterOwner[]
   /** Takes effect at the next `compile`. */
   abstract trainable: boolean
-  /** Set by a wrapper: what wraps this layer. */
+  /** What wraps this layer, once that is built. */
   wrapper: ParameterOwner | null = null
 
   #params: ParamEntry[] = []

@@ -404,3 +404,73 @@ it('resetStates is for stateful layers', () => {
   expect(() => new GRU(2).resetStates()).toThrow(/stateful/)
   expect(() => new GRU(2, { stateful: true }).resetStates()).not.toThrow()
 })
+
+describe('names', () => {
+  it('that a file would not give back are refused', () => {
+    const bad = ['', ':a', '/abs', 'a//b', 'a/', '.', './a', 'a/.', 'a\0b', '\ud800', '\ufeffa']
+    for (const name of bad) {
+      const error = caught(() => new Dense(2, { name }))
+      expect([error.code, error.message], JSON.stringify(name)).toEqual([
+        'ERR_OPTION',
+        expect.stringMatching(/Dense: name must be/),
+      ])
+    }
+    for (const name of ['a/b', '..', '.a', 'a.', 'é😀', ' a', 'a:b']) expect(new Dense(2, { name }).name).toBe(name)
+  })
+})
+
+describe('a layer inside another', () => {
+  const built = (layer: Layer): unknown => buildChain([layer])
+
+  it('must be new: one of a model keeps its precision and trains as before', () => {
+    const lstm = new LSTM(2, { inputShape: [3, 2] })
+    built(lstm)
+    for (const Class of [TimeDistributed, Bidirectional]) {
+      const error = caught(() => new Class(lstm, { trainable: false }))
+      expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringMatching(/layer must be new/)])
+    }
+    expect([lstm.wrapper, lstm.kerasArrays().every((a) => a.trainable)]).toEqual([null, true])
+  })
+
+  it('must be new when the wrapper is built, too', () => {
+    const dense = new Dense(2, { inputShape: [2] })
+    const wrapper = new TimeDistributed(dense, { inputShape: [3, 2], trainable: false })
+    const other = new TimeDistributed(dense, { inputShape: [3, 2] })
+    expect(dense.wrapper).toBe(null)
+    built(dense)
+    expect(caught(() => built(wrapper)).message).toMatch(/layer must be new/)
+    expect([dense.built, dense.wrapper, dense.kerasArrays().length]).toEqual([true, null, 2])
+    expect(caught(() => built(other)).message).toMatch(/layer must be new/)
+  })
+
+  it('is as new again when building the wrapper failed', () => {
+    const weights = [[[1]]]
+    const wrapper = new Bidirectional(new LSTM(2), { inputShape: [3, 2], weights })
+    for (let i = 0; i < 2; i++) expect(caught(() => built(wrapper)).code).toBe('ERR_SHAPE')
+    expect([wrapper.forward.built, wrapper.forward.wrapper]).toEqual([false, null])
+  })
+})
+
+it('trainable is true or false', () => {
+  const dense = new Dense(2, { inputDim: 2 })
+  for (const bad of [0, 1, null, 'no'] as never[]) {
+    const error = caught(() => (dense.trainable = bad))
+    expect([error.code, error.message]).toEqual([
+      'ERR_OPTION',
+      expect.stringMatching(/trainable must be true or false/),
+    ])
+  }
+  dense.trainable = false
+  expect(dense.getConfig().trainable).toBe(false)
+})
+
+it('wrappers in wrappers have an end', () => {
+  let config: unknown = { class_name: 'Dense', config: { output_dim: 1 } }
+  const wrap = (): void => {
+    config = { class_name: 'TimeDistributed', config: { layer: config } }
+  }
+  for (let i = 0; i < 5; i++) wrap()
+  expect(layerFromConfig(config).layerClass.className).toBe('TimeDistributed')
+  for (let i = 0; i < 20_000; i++) wrap()
+  expect(caught(() => layerFromConfig(config)).code).toBe('ERR_OPTION')
+})

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { array, NDArray, type TensorLike } from '../../lib/ndarray.js'
 
 const code = (f: () => unknown): unknown => {
@@ -169,5 +169,49 @@ describe('NDArray', () => {
         expect(array(nested as never, undefined, 'float64').toArray()).toEqual(nested)
       }),
     )
+  })
+})
+
+describe('what cannot be', () => {
+  it('an element that is no number is refused by place, whatever holds it', () => {
+    const bad: unknown[] = [
+      { data: ['1', '2'], shape: [2] },
+      { data: ['1', '2'], shape: [2, 1], stride: [0, 1], offset: 0 },
+      { data: [1, null], shape: [2] },
+      { data: [[1, 2]], shape: [1] },
+      new BigInt64Array(2),
+      { data: new BigInt64Array(2), shape: [2] },
+      new DataView(new ArrayBuffer(8)),
+      [1n],
+    ]
+    for (const source of bad)
+      expect(
+        code(() => array(source as never)),
+        String(source),
+      ).toBe('ERR_OPTION')
+    expect(() => array({ data: [1, 'x'], shape: [2] } as never)).toThrow(/array\[1\]: element must be a number.*'x'/)
+    expect(array({ data: [true, 2], shape: [2] } as never).toArray()).toEqual([1, 2])
+  })
+
+  it('more than the memory there is is an error of ours', () => {
+    const huge = [
+      () => array({ data: [1], shape: [1e12], stride: [0] }),
+      () => array({ data: Float32Array.of(1), shape: [1e12, 3], stride: [0, 0] }),
+      () => array([{ length: 1e12 }] as never),
+    ]
+    for (const make of huge) expect(code(make)).toBe('ERR_OUT_OF_MEMORY')
+    const limit = vi.spyOn(process, 'constrainedMemory').mockReturnValue(2 ** 30)
+    try {
+      // as much as an address space takes, and no machine has
+      expect(code(() => array({ data: [1], shape: [2 ** 28], stride: [0] }))).toBe('ERR_OUT_OF_MEMORY')
+    } finally {
+      limit.mockRestore()
+    }
+    expect(code(() => array([{ length: Number.NaN }] as never))).not.toBe('no error')
+  })
+
+  it('reshape without a shape', () => {
+    for (const shape of [undefined, 2, 'x'] as never[])
+      expect(code(() => array([1, 2]).reshape(shape))).toBe('ERR_SHAPE')
   })
 })
