@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 
+#include "base/chunks.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "kernels/table.h"
@@ -20,38 +21,7 @@ namespace hs {
 
 // Below this much work (about 50 us of one core) waking other threads costs more than it brings.
 constexpr double kParallelFlops = 2e6;
-constexpr int64_t kParallelElements = 1
-                                      << 15;  // the same for work that only streams through memory
-constexpr int64_t kAlignElements = 16;        // 64 bytes of float, 128 of double
-
-inline int64_t round_up(int64_t n, int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
-inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
-
-// fn(begin, end) for fixed chunks of [0, n), over the threads if there are several chunks and enough elements.
-template <typename Fn>
-void for_chunks(int64_t n, int64_t chunk, int64_t elements_each, const Fn& fn) {
-  const int64_t tiles = tiles_of(n, chunk);
-  if (tiles <= 1 || n * elements_each < kParallelElements || threads() == 1) {
-    if (n > 0) fn(int64_t{0}, n);
-    return;
-  }
-  parallel_for(tiles,
-               [&](int64_t tile, int) { fn(tile * chunk, std::min(n, (tile + 1) * chunk)); });
-}
-
-// fn(begin, end) over n elements of elementwise work. Chunks are multiples of a cache line.
-template <typename Fn>
-void for_elements(int64_t n, const Fn& fn) {
-  for_chunks(n, int64_t{1} << 14, 1, fn);
-}
-
-// fn(r0, r1) over rows of K elements each, about 16 Ki elements a chunk.
-template <typename Fn>
-void for_rows(int64_t rows, int64_t K, const Fn& fn) {
-  for_chunks(rows, std::max<int64_t>(1, (int64_t{1} << 14) / std::max<int64_t>(1, K)), K, fn);
-}
+constexpr int64_t kAlignElements = 16;  // 64 bytes of float, 128 of double
 
 // Elements of a packed right-hand side [K, N].
 template <typename real>

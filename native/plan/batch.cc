@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
-#include "plan/chunks.h"
+#include "base/chunks.h"
 
 namespace hs {
 namespace {
 
-// fn(b) for every row b, in fixed groups over the threads when there is enough to move.
+// fn(b) for every row b, over the threads when there is enough to move.
 template <typename Fn>
 void each_sample(const Extent& extent, const Fn& fn) {
-  const int64_t each = std::max<int64_t>(1, count(extent.dims));
-  const int64_t group = std::max<int64_t>(1, kChunk / each);
-  each_tile((extent.rows + group - 1) / group, [&](int64_t i) {
-    for (int64_t b = i * group; b < std::min(extent.rows, (i + 1) * group); b++) fn(b);
+  for_rows(extent.rows, count(extent.dims), [&](int64_t b0, int64_t b1) {
+    for (int64_t b = b0; b < b1; b++) fn(b);
   });
 }
 

@@ -12,9 +12,9 @@
 
 #include <cmath>
 
+#include "base/chunks.h"
 #include "base/error.h"
 #include "plan/batch.h"
-#include "plan/chunks.h"
 #include "plan/values.h"
 
 namespace hs {
@@ -132,10 +132,8 @@ double Loss<real>::value(const Graph<real>& graph) {
     for (int64_t j = 0; j < rest; j++) coef[i * rest + j] = static_cast<real>(c);
   }
 
-  const int64_t rows = std::max<int64_t>(1, kChunk / std::max<int64_t>(1, K_));
-  each_tile((R_ + rows - 1) / rows, [&](int64_t tile) {
-    const int64_t r = tile * rows, n = std::min(rows, R_ - r);
-    objective_->value(score + r, y + r * Ky_, p + r * K_, n, Ky_, K_);
+  for_rows(R_, K_, [&](int64_t r, int64_t end) {
+    objective_->value(score + r, y + r * Ky_, p + r * K_, end - r, Ky_, K_);
   });
   double loss = 0;
   for (int64_t r = 0; r < R_; r++) loss += double(coef[r]) * double(score[r]);
@@ -145,10 +143,9 @@ double Loss<real>::value(const Graph<real>& graph) {
 template <typename real>
 void Loss<real>::gradient(const Graph<real>& graph, real* dp) {
   const real* p = graph.output().data;  // [R, K]
-  const int64_t rows = std::max<int64_t>(1, kChunk / std::max<int64_t>(1, K_));
-  each_tile((R_ + rows - 1) / rows, [&](int64_t tile) {
-    const int64_t r = tile * rows, n = std::min(rows, R_ - r);
-    objective_->gradient(dp + r * K_, at(coef_) + r, at(y_) + r * Ky_, p + r * K_, n, Ky_, K_);
+  for_rows(R_, K_, [&](int64_t r, int64_t end) {
+    objective_->gradient(dp + r * K_, at(coef_) + r, at(y_) + r * Ky_, p + r * K_, end - r, Ky_,
+                         K_);
   });
 }
 

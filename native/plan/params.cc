@@ -1,7 +1,7 @@
 #include "plan/params.h"
 
+#include "base/chunks.h"
 #include "base/error.h"
-#include "plan/chunks.h"
 
 namespace hs {
 
@@ -72,7 +72,7 @@ bool Params<real>::gradients_finite(const Table<real>* k, int* first_bad) const 
   for (size_t i = list_.size(); i-- > 0;) {
     const Param& p = list_[i];
     if (!p.trainable) continue;
-    const double bad = sum_chunks(p.size, [&](int64_t begin, int64_t end) {
+    const double bad = sum_elements(p.size, [&](int64_t begin, int64_t end) {
       return k->all_finite(grad(p) + begin, end - begin) ? 0.0 : 1.0;
     });
     if (bad == 0) continue;

@@ -9,7 +9,7 @@
 
 #include <cmath>
 
-#include "plan/chunks.h"
+#include "base/chunks.h"
 
 namespace hs {
 namespace {
@@ -105,16 +105,16 @@ double penalize(const Penalty& p, const real* w, real* dw, const Dims& dims, con
   const int64_t n = count(dims);
   double value = 0;
   if (p.l1 != 0)
-    value += p.l1 * sum_chunks(n, [&](int64_t begin, int64_t end) {
+    value += p.l1 * sum_elements(n, [&](int64_t begin, int64_t end) {
                return k->sum_abs(w + begin, end - begin);
              });
   if (p.l2 != 0)
-    value += p.l2 * sum_chunks(n, [&](int64_t begin, int64_t end) {
+    value += p.l2 * sum_elements(n, [&](int64_t begin, int64_t end) {
                return k->sum_squares(w + begin, end - begin);
              });
   if (dw && (p.l1 != 0 || p.l2 != 0)) {
     const real l1 = static_cast<real>(p.l1), twice_l2 = static_cast<real>(2 * p.l2);
-    each_chunk(n, [&](int64_t begin, int64_t end) {
+    for_elements(n, [&](int64_t begin, int64_t end) {
       if (twice_l2 != 0) k->axpy(dw + begin, twice_l2, w + begin, end - begin);
       if (l1 == 0) return;
       for (int64_t i = begin; i < end; i++) dw[i] += w[i] > 0 ? l1 : w[i] < 0 ? -l1 : real(0);

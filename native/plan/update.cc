@@ -8,8 +8,8 @@
 
 #include <cmath>
 
+#include "base/chunks.h"
 #include "base/error.h"
-#include "plan/chunks.h"
 
 namespace hs {
 
@@ -70,31 +70,36 @@ void Update<real>::prepare(const Params<real>& params) {
   }
 }
 
+// fn(chunk) for every chunk of every trainable parameter, over the threads when there are several.
+template <typename real>
+template <typename Fn>
+void Update<real>::each_chunk(const Fn& fn) const {
+  for_chunks(static_cast<int64_t>(chunks_.size()), 1, kChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) fn(chunks_[static_cast<size_t>(i)]);
+  });
+}
+
 template <typename real>
 void Update<real>::clip(Params<real>& params) const {
   if (clipnorm_ > 0) {
     double squares = 0;
     for (const Param& p : params.list()) {
       if (!p.trainable) continue;
-      squares += sum_chunks(p.size, [&](int64_t begin, int64_t end) {
+      squares += sum_elements(p.size, [&](int64_t begin, int64_t end) {
         return k_->sum_squares(params.grad(p) + begin, end - begin);
       });
     }
     const double norm = std::sqrt(squares);
     if (norm >= clipnorm_) {
       const real factor = static_cast<real>(clipnorm_ / norm);
-      each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
-        const Chunk& c = chunks_[static_cast<size_t>(i)];
-        k_->scale(params.grad(params[c.param]) + c.begin, factor, c.n);
-      });
+      each_chunk(
+          [&](const Chunk& c) { k_->scale(params.grad(params[c.param]) + c.begin, factor, c.n); });
     }
   }
   if (clipvalue_ > 0) {
     const real v = static_cast<real>(clipvalue_);
-    each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
-      const Chunk& c = chunks_[static_cast<size_t>(i)];
-      k_->clip(params.grad(params[c.param]) + c.begin, -v, v, c.n);
-    });
+    each_chunk(
+        [&](const Chunk& c) { k_->clip(params.grad(params[c.param]) + c.begin, -v, v, c.n); });
   }
 }
 
@@ -112,8 +117,7 @@ void Update<real>::apply(Params<real>& params) {
   h.m_schedule_next = h.m_schedule * h.momentum_t_1;
 
   clip(params);
-  each_tile(static_cast<int64_t>(chunks_.size()), [&](int64_t i) {
-    const Chunk& c = chunks_[static_cast<size_t>(i)];
+  each_chunk([&](const Chunk& c) {
     const Param& p = params[c.param];
     real* moments[4] = {};
     for (int m = 0; m < kernels_->moments && m < 4; m++) moments[m] = moment(p, m) + c.begin;

@@ -34,6 +34,8 @@ class Update {
     int64_t begin, n;
   };
   void clip(Params<real>& params) const;
+  template <typename Fn>
+  void each_chunk(const Fn& fn) const;
 
   const Table<real>* k_;
   const OptimizerKernels<real>* kernels_ = nullptr;

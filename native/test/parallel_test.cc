@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/chunks.h"
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/float_mode.h"
@@ -41,6 +42,25 @@ TEST(parallel_for_does_each_tile_once) {
       CHECK(good);
     }
   }
+}
+
+TEST(chunks_have_the_same_sum_for_any_number_of_threads) {
+  const int64_t n = 5 * kChunk + 17;
+  std::vector<double> sums;
+  for (int workers : {1, 2, 3}) {
+    Threads use(workers);
+    std::vector<int> seen(static_cast<size_t>(n));
+    for_elements(n, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) seen[static_cast<size_t>(i)]++;
+    });
+    CHECK(seen == std::vector<int>(static_cast<size_t>(n), 1));
+    sums.push_back(sum_elements(n, [](int64_t begin, int64_t end) {
+      double sum = 0;
+      for (int64_t i = begin; i < end; i++) sum += 1.0 / double(3 * i + 1);
+      return sum;
+    }));
+  }
+  CHECK(sums[1] == sums[0] && sums[2] == sums[0]);
 }
 
 TEST(parallel_region_runs_all_at_once) {
