@@ -15,6 +15,9 @@
 namespace hs {
 namespace {
 
+// Between two regions of one batch little time passes; between two batches JS runs and brings the next one.
+constexpr Patience::Time kWithinBatch{50}, kBetweenBatches{300};
+
 // One worker's letter box: `go` steps when there is a job for it.
 struct alignas(64) Worker {
   Signal go;
@@ -53,8 +56,13 @@ class Team {
   }
 
   [[noreturn]] void live(Worker* self, int index) {
+    Patience patience(kWithinBatch, kBetweenBatches);
     for (uint32_t seen = 0;; seen++) {
-      self->go.wait_while(seen, spin_);
+      if (spin_) {
+        self->go.wait_while(seen, patience);
+      } else {
+        self->go.wait_while(seen, false);
+      }
       (*fn_)(index);
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) done_.step();
     }

@@ -18,8 +18,12 @@
 namespace hs {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Long enough for the gaps between two steps of a recurrence, short enough that an idle thread is soon off its processor.
 constexpr std::chrono::microseconds kSpin{50};
+// A spin longer than this lets whoever else wants the processor have it: the JS thread, which brings the next work.
+constexpr std::chrono::microseconds kPolite{20};
 
 inline void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -30,7 +34,7 @@ inline void pause() {
 }
 
 #if defined(__linux__)
-void sleep_while(std::atomic<uint32_t>& value, uint32_t old) {  // may return early
+void sleep_on(std::atomic<uint32_t>& value, uint32_t old) {  // may return early
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAIT_PRIVATE, old, nullptr, nullptr,
           0);
 }
@@ -49,7 +53,7 @@ Place& place() {
   static Place* only = new Place;
   return *only;
 }
-void sleep_while(std::atomic<uint32_t>& value, uint32_t old) {
+void sleep_on(std::atomic<uint32_t>& value, uint32_t old) {
   std::unique_lock<std::mutex> lock(place().mutex);
   place().changed.wait(lock, [&] { return value.load() != old; });
 }
@@ -63,21 +67,38 @@ void wake_all(std::atomic<uint32_t>&) {
 
 }  // namespace
 
-void Signal::wait_while(uint32_t old, bool spin) {
-  if (value() != old) return;
-  if (spin) {
-    const auto end = std::chrono::steady_clock::now() + kSpin;
-    do {
-      for (int i = 0; i < 32; i++) {
-        if (value() != old) return;
-        pause();
-      }
-    } while (std::chrono::steady_clock::now() < end);
+// True: the value has changed.
+bool Signal::spin_while(uint32_t old, Clock::time_point end) const {
+  const Clock::time_point polite = Clock::now() + kPolite;
+  for (;;) {
+    for (int i = 0; i < 32; i++) {
+      if (value() != old) return true;
+      pause();
+    }
+    const Clock::time_point now = Clock::now();
+    if (now >= end) return false;
+    if (now >= polite) std::this_thread::yield();
   }
+}
+
+void Signal::sleep_while(uint32_t old) {
   // Either set() sees the sleeper, or this thread sees the new value: both sides use one total order.
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
-  while (value_.load(std::memory_order_seq_cst) == old) sleep_while(value_, old);
+  while (value_.load(std::memory_order_seq_cst) == old) sleep_on(value_, old);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Signal::wait_while(uint32_t old, bool spin) {
+  if (value() != old) return;
+  if (spin && spin_while(old, Clock::now() + kSpin)) return;
+  sleep_while(old);
+}
+
+void Signal::wait_while(uint32_t old, Patience& patience) {
+  if (value() != old) return;
+  const Clock::time_point start = Clock::now();
+  if (patience.spin().count() == 0 || !spin_while(old, start + patience.spin())) sleep_while(old);
+  patience.waited(Clock::now() - start);
 }
 
 void Signal::set(uint32_t value) {

@@ -28,11 +28,13 @@ struct CellArgs {
   const real* mask = nullptr;    // [B] of this step, 1 = real; nullptr: all real
   const real* h_prev = nullptr;  // [B, H]
   const real* c_prev = nullptr;  // [B, H], cells with two states
-  real* gates =
-      nullptr;  // [B, G*H] forward: in x W, out activated gates. backward: in those, out their gradients
+  // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out their gradients
+  real* gates = nullptr;
   real* aux = nullptr;  // [B, H] what the cell keeps for a later phase or for backward
   // forward
-  const real* packed = nullptr;  // this phase's U and bias, as CellKernels::pack laid them
+  const real* packed = nullptr;  // this phase's bias, W and U, as CellKernels::pack laid them
+  const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
+  int64_t D = 0;                 // rows of W in `packed`: 0 without x
   const real* operand =
       nullptr;  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
   int64_t operand_gate = 0;  // 0: one operand for all gates of the phase
@@ -62,9 +64,12 @@ struct CellKernels {
   bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
   int row_scratch;      // rows of H elements that the plain path needs
   int (*panel_units)(int phase);                // units in one packed panel
-  size_t (*packed_size)(int phase, int64_t H);  // elements
-  // packed [panels][1 + H][count][panel units]: the bias row, then the rows of U. U [H, G*H], bias [G*H].
-  void (*pack)(int phase, real* packed, const real* U, const real* bias, int64_t H);
+  size_t (*packed_size)(int phase, int64_t D, int64_t H);  // elements
+  // packed [panels][1 + D + H][count][panel units]: the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
+  // D = 0 where x W is made elsewhere.
+  // Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
+  void (*pack)(int phase, real* packed, const real* bias, const real* W, int64_t D, const real* U,
+               int64_t H, int64_t u0, int64_t u1);
   // Fused: product, activations and states in one pass over the panels; gate math on the accumulators.
   void (*forward)(int phase, const CellArgs<real>&);
   void (*backward)(int phase, const CellArgs<real>&);  // pointwise

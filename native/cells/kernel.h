@@ -1,9 +1,10 @@
 // From a cell's formulas to its kernels, once for all cells.
 //
-// The fused forward: U lies in panels, [H / units][1 + H][count gates][units]; one call holds MR rows x (count gates x units) of
-// accumulators in registers, runs over k, and applies the gate formulas to the accumulators before anything is stored. A
-// product element is one chain of multiply-adds from the bias on, in rising k: how rows and panels are shared out cannot
-// change its bits. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
+// The fused forward: bias, W and U lie in panels, [H / units][1 + D + H][count gates][units]; one call holds MR rows x (count
+// gates x units) of accumulators in registers, runs over k of x and of h, and applies the gate formulas to the accumulators
+// before anything is stored. A product element is one chain of multiply-adds: the bias, then x W, then h U, in rising k. How
+// rows and panels are shared out cannot change its bits, nor can making x W + b beforehand (then the chain goes on from what
+// lies in `gates`). (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
 #pragma once
 #include "cells/step.h"
 
@@ -64,21 +65,14 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
 // Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its share of the next panel.
 static constexpr int64_t kNearBytes = 1 << 20;
 
-// ahead: what this block is to fetch, the same place of every k of the next panel; nullptr: nothing. lines: cache lines a k.
-template <class Cell, class real, int phase, int MR, bool kShared>
-static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel,
-                                 const real* ahead, int lines) {
-  using V = Vec<real>;
-  constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
-  const real* w = a.packed + panel * (1 + a.H) * NV * L;  // [1 + H][count][U*L]
-  const real* operand = a.operand + row * a.H;            // [MR, H] (+ gate * operand_gate)
-  V acc[MR][NV];
-  for (int v = 0; v < NV; v++) {
-    V b = V::load(w + v * L);
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; i++) acc[i][v] = b;
-  }
-  for (int64_t k = 0; k < a.K; k++) {
+// acc += operand W over K rows of a panel, w before the first; returns the last row used, so that another operand can go on.
+// ahead: with each k, `lines` cache lines from here on are fetched: the same place of the next panel.
+template <class V, class real, int MR, int NV, int U, bool kShared>
+static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* operand,
+                                   int64_t stride, int64_t gate_stride, int64_t K,
+                                   const real*& ahead, int lines) {
+  constexpr int L = V::lanes;
+  for (int64_t k = 0; k < K; k++) {
     w += NV * L;
     for (int line = 0; line < lines; line++) prefetch(ahead + line * kLineElements<real>);
     ahead += NV * L;
@@ -88,17 +82,53 @@ static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t p
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
       if constexpr (kShared) {
-        V s = V::set1(operand[i * a.H + k]);
+        V s = V::set1(operand[i * stride + k]);
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++) acc[i][v] = fma(s, b[v], acc[i][v]);
       } else {
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++)
-          acc[i][v] =
-              fma(V::set1(operand[(v / U) * a.operand_gate + i * a.H + k]), b[v], acc[i][v]);
+          acc[i][v] = fma(V::set1(operand[(v / U) * gate_stride + i * stride + k]), b[v], acc[i][v]);
       }
     }
   }
+  return w;
+}
+
+// What the products start from: x W + b, of the units that there are.
+template <class Cell, class real, int phase>
+static inline Vec<real> projection(const CellArgs<real>& a, int64_t row, int64_t unit, int gate) {
+  using V = Vec<real>;
+  const real* at = a.gates + (row * Cell::kGates + Cell::phase[phase].first + gate) * a.H + unit;
+  if (a.H - unit >= V::lanes) return V::load(at);
+  return a.H > unit ? V::load_n(at, static_cast<int>(a.H - unit)) : V::zero();
+}
+
+template <class Cell, class real, int phase, int MR, bool kShared>
+static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel,
+                                 const real* ahead, int lines) {
+  using V = Vec<real>;
+  constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
+  const real* w = a.packed + panel * (1 + a.D + a.H) * NV * L;  // [1 + D + H][count][U*L]
+  V acc[MR][NV];
+  if (Cell::recurrent_bias || a.x) {
+    for (int v = 0; v < NV; v++) {
+      V b = V::load(w + v * L);
+#pragma GCC unroll 8
+      for (int i = 0; i < MR; i++) acc[i][v] = b;
+    }
+  } else {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; v++)
+        acc[i][v] =
+            projection<Cell, real, phase>(a, row + i, (panel * U + v % U) * L, v / U);
+  }
+  if (a.x)
+    w = multiply<V, real, MR, NV, U, true>(acc, w, a.x + row * a.D, a.D, 0, a.D, ahead, lines);
+  multiply<V, real, MR, NV, U, kShared>(acc, w, a.operand + row * a.H, a.H, a.operand_gate, a.K,
+                                        ahead, lines);
   // Through memory, so that the formulas are compiled once, not MR times.
   alignas(64) real product[MR][NV * L];
 #pragma GCC unroll 8
@@ -114,13 +144,13 @@ static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
   const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first,
                 blocks = (a.r1 - a.r0 + MR - 1) / MR;
-  const bool far =
-      panels > 1 && panels * a.K * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
+  const bool far = panels > 1 && panels * (a.D + a.K) * width *
+                                         static_cast<int64_t>(sizeof(real)) > kNearBytes;
   const int share = far ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
     const real* next =
-        a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.H) * width;
+        a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.D + a.H) * width;
     int fetched = 0;
     for (int64_t row = a.r0; row < a.r1;) {
       const int64_t left = a.r1 - row;
@@ -207,14 +237,16 @@ static void backward_rows_phase(const CellArgs<real>& a) {
 }
 
 template <class Cell, class real, int phase>
-static void pack_phase(real* packed, const real* U, const real* bias, int64_t H) {
+static void pack_phase(real* packed, const real* bias, const real* W, int64_t D, const real* U,
+                       int64_t H, int64_t u0, int64_t u1) {
   constexpr int units = kPanelUnits<Cell, real, phase>, count = Cell::phase[phase].count,
                 first = Cell::phase[phase].first;
   const int64_t GH = Cell::kGates * H;
-  for (int64_t unit = 0; unit < H; unit += units) {
+  packed += u0 / units * (1 + D + H) * kPanelRow<Cell, real, phase>;
+  for (int64_t unit = u0; unit < u1; unit += units) {
     const int64_t n = H - unit < units ? H - unit : units;
-    for (int64_t k = -1; k < H; k++) {
-      const real* row = (k < 0 ? bias : U + k * GH) + first * H + unit;
+    for (int64_t k = -1; k < D + H; k++) {
+      const real* row = (k < 0 ? bias : k < D ? W + k * GH : U + (k - D) * GH) + first * H + unit;
       for (int q = 0; q < count; q++, packed += units) {
         for (int64_t u = 0; u < n; u++) packed[u] = row[q * H + u];
         for (int64_t u = n; u < units; u++) packed[u] = 0;
@@ -230,14 +262,15 @@ struct CellFunctions {
   static int panel_units(int phase) {
     return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>;
   }
-  static size_t packed_size(int phase, int64_t H) {
+  static size_t packed_size(int phase, int64_t D, int64_t H) {
     const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
     return static_cast<size_t>(
-        panels * (1 + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
+        panels * (1 + D + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
   }
-  static void pack(int phase, real* packed, const real* U, const real* bias, int64_t H) {
-    phase == 0 ? pack_phase<Cell, real, 0>(packed, U, bias, H)
-               : pack_phase<Cell, real, last>(packed, U, bias, H);
+  static void pack(int phase, real* packed, const real* bias, const real* W, int64_t D,
+                   const real* U, int64_t H, int64_t u0, int64_t u1) {
+    phase == 0 ? pack_phase<Cell, real, 0>(packed, bias, W, D, U, H, u0, u1)
+               : pack_phase<Cell, real, last>(packed, bias, W, D, U, H, u0, u1);
   }
   static void forward(int phase, const CellArgs<real>& a) {
     phase == 0 ? forward_phase<Cell, real, 0>(a) : forward_phase<Cell, real, last>(a);

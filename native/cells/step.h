@@ -1,5 +1,6 @@
 // What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in registers. RowStep: one whole row.
-// Both offer: pre(q) = x W + (h U + b) of gate q, or its parts projection(q) and product(q); inner(v), outer(v) activations and
+// Both offer: pre(q) = x W + h U + b of gate q, or, where the recurrent product has a bias of its own, its parts projection(q) =
+// x W + b and product(q) = h U + c; inner(v), outer(v) activations and
 // inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names.
 #pragma once
 #include "cells/cell.h"
@@ -40,7 +41,10 @@ struct PanelStep {
 
   V projection(int q) const { return load(a.gates + gate0 + q * a.H); }
   V product(int q) const { return V::load(products + (q - first) * products_step); }
-  V pre(int q) const { return projection(q) + product(q); }
+  V pre(int q) const {
+    if constexpr (Cell::recurrent_bias) return projection(q) + product(q);
+    return product(q);  // the product has gone on from x W + b
+  }
   V gate(int q) const { return load(a.gates + gate0 + q * a.H); }
   void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
   V h_prev() const { return load(a.h_prev + at); }

@@ -9,7 +9,8 @@ namespace HS_ISA {
 template <class real>
 size_t packed_size(int64_t K, int64_t N);
 template <class real>
-void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N);
+void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
+          int64_t n0, int64_t n1);
 template <class real>
 void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
           int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate);

@@ -22,9 +22,11 @@ size_t packed_size(int64_t K, int64_t N) {
 }
 
 template <class real>
-void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N) {
+void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
+          int64_t n0, int64_t n1) {
   constexpr int64_t NR = kNR<real>, block = 16;
-  for (int64_t n = 0; n < N; n += NR, packed += K * NR) {
+  packed += n0 * K;
+  for (int64_t n = n0; n < n1; n += NR, packed += K * NR) {
     const int64_t columns = least(NR, N - n), width = panel_width<real>(columns);
     if (!transposed) {
       copy_rows(packed, width, b + n, ldb, K, columns);
@@ -176,7 +178,7 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
 
 #define HS_INSTANTIATE(real)                                                                       \
   template size_t packed_size<real>(int64_t, int64_t);                                             \
-  template void pack<real>(real*, const real*, int64_t, bool, int64_t, int64_t);                   \
+  template void pack<real>(real*, const real*, int64_t, bool, int64_t, int64_t, int64_t, int64_t); \
   template void gemm<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t,    \
                            int64_t, int64_t, int64_t, bool);                                       \
   template void gemm_tn<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t, \

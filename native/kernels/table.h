@@ -33,7 +33,9 @@ struct Table {
   // bits do not depend on how M and N are split over tiles, rows or threads.
   size_t (*packed_size)(int64_t K, int64_t N);  // elements of a packed right-hand side
   // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb
-  void (*pack)(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N);
+  // Columns n0..n1 only, as in gemm: the columns may be shared out.
+  void (*pack)(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
+               int64_t n0, int64_t n1);
   // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed. Columns n0..n1 only (multiples of gemm_nr, or N): lets threads share the columns.
   void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
                int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate);

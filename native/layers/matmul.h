@@ -30,11 +30,12 @@ int64_t packed_size(int64_t K, int64_t N) {
 }
 
 // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb.
-// On one thread: K*N elements once per batch, against T*B*K*N multiply-adds that use them.
 template <typename real>
 void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool transposed,
           int64_t K, int64_t N) {
-  k->pack(packed, b, ldb, transposed, K, N);
+  for_chunks(N, k->gemm_nr, K, [&](int64_t n0, int64_t n1) {
+    k->pack(packed, b, ldb, transposed, K, N, n0, n1);
+  });
 }
 
 // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda.

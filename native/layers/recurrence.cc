@@ -1,7 +1,7 @@
 // The recurrence: everything that all cells share. A cell (cells/cell.h) is only its gates, phases and pointwise formulas.
 //
-//   forward    gates = x W                       one product for all steps (deferred: bias, in the cell's panels)
-//              for t, for phase: gates[t] += operand U, activations, states    fused, per row block and panel
+//   forward    for t, for phase: gates[t] = x[t] W + b + operand U, activations, states    fused, per row block and panel;
+//              x W + b beforehand, as one product for all steps, where that is faster (fold)
 //   backward   (parts/recurrence_backward.cc) for t from the end, for phase from the last: gate gradients in place of the gates, d operand += dgates U^T
 //              dU, dW, db, dx                    one product each over T*B rows, after the loop
 //
@@ -20,6 +20,10 @@
 #include "layers/matmul.h"
 
 namespace hs {
+
+// With x W in the steps' products nothing but activated gates is ever written. But a step of few rows reads all of W for them,
+// and a panel must stay near while the rows of a batch pass over it.
+constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
 
 template <typename real>
 Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cell)
@@ -57,6 +61,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   masked_ = masked;
   drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
   drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
+  folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && B >= kFoldRows && D + H <= kFoldDepth;
 
   W_ = d.param("W", {D, GH});
   U_ = d.param("U", {H, GH});
@@ -78,12 +83,14 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   late_ = masked && stateful_;  // the output differs from h before the first real step
   if (!late_) d.output_is(h_, sequences_ ? B * H : T * B * H);
 
-  packed_W_ = d.packed(
-      "W", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(D, H) : packed_size<real>(D, GH)});
+  if (!folded_)
+    packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(D, H)
+                                                           : packed_size<real>(D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
     const int64_t n = cell_->phase[phase].count;
     packed_U_[phase] = d.packed(
-        "U", {plain_ ? n * packed_size<real>(H, H) : int64_t(cell_->packed_size(phase, H))});
+        "U", {plain_ ? n * packed_size<real>(H, H)
+                     : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
     if (d.training()) {
       const int64_t each = packed_size<real>(H, H);
       packed_UT_[phase] =
@@ -128,9 +135,8 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
 template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
   const Table<real>* k = p.k;
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, rows = T * B;
+  const int64_t T = T_, B = B_, H = H_;
   const real* x = running_input(p);  // [T, B, D]
-  real* gates = p.at(gates_);        // [T, B, G*H]
   real* h = p.at(h_);                // [T+1, B, H]
   real* c = two_states_ ? p.at(c_) : nullptr;
   draw_dropout(p);
@@ -143,38 +149,8 @@ void Recurrence<real>::forward(Pass<real>& p) {
     if (c) k->fill(c, 0, B * H);
   }
 
-  // Cells whose recurrent product has a bias of its own take b with the projection.
-  const bool with_b = cell_->recurrent_bias;
-  if (with_b)
-    for_rows(rows, GH, [&](int64_t r0, int64_t r1) {
-      k->broadcast_rows(gates + r0 * GH, p.at(b_), r1 - r0, GH);
-    });
-  if (drop_W_ && !shared_dropout_) {
-    const int64_t each = packed_size<real>(D, H);
-    for (int q = 0; q < G_; q++) {
-      if (p.repack) pack(k, p.at(packed_W_) + q * each, p.at(W_) + q * H, GH, false, D, H);
-      times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
-      matmul(k, gates + q * H, GH, p.at(x_drop_), D, p.at(packed_W_) + q * each, rows, H, D,
-             with_b);
-    }
-  } else {
-    if (p.repack) pack(k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
-    if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), T, B * D);
-    matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_), rows, GH, D, with_b);
-  }
-
-  const real* bias = p.at(with_b ? c_bias_ : b_);  // [G*H]
-  for (int phase = 0; phase < cell_->phases && p.repack; phase++) {
-    const Phase& ph = cell_->phase[phase];
-    if (plain_) {
-      real* packed = p.at(packed_U_[phase]);
-      for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size<real>(H, H)) {
-        pack(k, packed, p.at(U_) + q * H, GH, false, H, H);
-      }
-    } else {
-      cell_->pack(phase, p.at(packed_U_[phase]), p.at(U_), bias, H);
-    }
-  }
+  if (!folded_) project(p, x);
+  if (p.repack) pack_forward(p);
 
   const Split split = this->split();
   Barrier barrier(split.workers);
@@ -183,7 +159,7 @@ void Recurrence<real>::forward(Pass<real>& p) {
     const int64_t r1 = split.by_rows ? B * (worker + 1) / split.workers : B;
     for (int64_t t = 0; t < T; t++) {
       for (int phase = 0; phase < cell_->phases; phase++) {
-        step_forward(p, t, phase, r0, r1, split, worker, bias);
+        step_forward(p, x, t, phase, r0, r1, split, worker);
         if (!split.by_rows) barrier.wait();
       }
     }
@@ -196,9 +172,54 @@ void Recurrence<real>::forward(Pass<real>& p) {
   if (late_) late_output(p);
 }
 
+// gates = x W + b for all steps; without b on the plain path, whose products begin with it.
 template <typename real>
-void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
-                                    const Split& split, int worker, const real* bias) {
+void Recurrence<real>::project(Pass<real>& p, const real* x) {
+  const Table<real>* k = p.k;
+  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, rows = T * B;
+  real* gates = p.at(gates_);  // [T, B, G*H]
+  const bool with_b = !plain_ || cell_->recurrent_bias;
+  if (with_b)
+    for_rows(rows, GH, [&](int64_t r0, int64_t r1) {
+      k->broadcast_rows(gates + r0 * GH, p.at(b_), r1 - r0, GH);
+    });
+  if (drop_W_ && !shared_dropout_) {
+    const int64_t each = packed_size<real>(D, H);
+    for (int q = 0; q < G_; q++) {
+      if (p.repack) pack(k, p.at(packed_W_) + q * each, p.at(W_) + q * H, GH, false, D, H);
+      times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
+      matmul(k, gates + q * H, GH, p.at(x_drop_), D, p.at(packed_W_) + q * each, rows, H, D,
+             with_b);
+    }
+    return;
+  }
+  if (p.repack) pack(k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
+  if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), T, B * D);
+  matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_), rows, GH, D, with_b);
+}
+
+template <typename real>
+void Recurrence<real>::pack_forward(Pass<real>& p) {
+  const int64_t H = H_, GH = G_ * H;
+  for (int phase = 0; phase < cell_->phases; phase++) {
+    const Phase& ph = cell_->phase[phase];
+    real* packed = p.at(packed_U_[phase]);
+    if (!plain_) {
+      const real* bias = p.at(cell_->recurrent_bias ? c_bias_ : b_);  // [G*H]
+      for_chunks(H, cell_->panel_units(phase), (D_ + H) * ph.count, [&](int64_t u0, int64_t u1) {
+        cell_->pack(phase, packed, bias, p.at(W_), folded_ ? D_ : 0, p.at(U_), H, u0, u1);
+      });
+      continue;
+    }
+    for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size<real>(H, H)) {
+      pack(p.k, packed, p.at(U_) + q * H, GH, false, H, H);
+    }
+  }
+}
+
+template <typename real>
+void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int phase, int64_t r0,
+                                    int64_t r1, const Split& split, int worker) {
   const Table<real>* k = p.k;
   const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
@@ -206,6 +227,7 @@ void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t
   a.K = t == 0 && !stateful_ ? 0 : H;  // the first state is zero, and so is what is made from it
   a.operand = ph.on_aux ? a.aux : a.h_prev;
   a.packed = p.at(packed_U_[phase]);
+  if (folded_) a.x = x + t * B * D_, a.D = D_;
   a.h = p.at(h_) + (t + 1) * BH;
   if (two_states_) a.c = p.at(c_) + (t + 1) * BH;
   if (drop_U_) {
@@ -221,6 +243,7 @@ void Recurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase, int64_t
   if (plain_) {
     real* product = p.at(product_);  // [B, count*H]
     const int64_t N = ph.count * H;
+    const real* bias = p.at(cell_->recurrent_bias ? c_bias_ : b_);  // [G*H]
     k->broadcast_rows(product + r0 * N, bias + ph.first * H, r1 - r0, N);
     for (int q = 0; q < ph.count && a.K > 0; q++) {
       k->gemm(product + r0 * N + q * H, N, a.operand + q * a.operand_gate + r0 * H, H,

@@ -31,8 +31,10 @@ class Recurrence final : public Layer<real> {
   }
   void draw_dropout(Pass<real>&) const;
   CellArgs<real> step(const Pass<real>&, int64_t t, int64_t r0, int64_t r1) const;
-  void step_forward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, const Split&,
-                    int worker, const real* bias);
+  void project(Pass<real>&, const real* x);
+  void pack_forward(Pass<real>&);
+  void step_forward(Pass<real>&, const real* x, int64_t t, int phase, int64_t r0, int64_t r1,
+                    const Split&, int worker);
   void late_output(Pass<real>&) const;
 
   const real* seen_dy(Pass<real>&) const;
@@ -55,6 +57,7 @@ class Recurrence final : public Layer<real> {
   // of the extent declared last
   int64_t T_ = 0, B_ = 0, D_ = 0;
   bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
+  bool folded_ = false;       // x W is part of the steps' products; else it is made beforehand
   Tensor W_, U_;              // [D, G*H] [H, G*H]
   Tensor b_, c_bias_;         // [G*H]
   Tensor h_, c_;              // [T+1, B, H], slot 0 the initial state

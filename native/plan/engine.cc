@@ -14,6 +14,8 @@ namespace hs {
 namespace {
 
 constexpr double kSliceMs = 10;  // another job waits this long plus one batch at most
+// While the next job comes this soon after the last one, the thread waits for it awake.
+constexpr Patience::Time kNextJob{300};
 constexpr int kLeaveMs = 500;  // whoever leaves waits this long for a running batch, and no longer
 
 double now_ms() {
@@ -45,7 +47,7 @@ void Engine::submit(std::shared_ptr<Job> job) {
     std::atexit(stop_at_exit);
   }
   queue_.push_back(std::move(job));
-  wake_.notify_one();
+  submitted_.step();
 }
 
 void Engine::drop(const void* owner) {
@@ -73,9 +75,15 @@ void Engine::stop(int wait_ms) {
 
 void Engine::loop() {
   FlushDenormals flush;
+  Patience patience(Patience::Time{0}, kNextJob);
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [&] { return !queue_.empty() && !stopped_; });
+    while (queue_.empty() || stopped_) {
+      const uint32_t seen = submitted_.value();
+      lock.unlock();
+      submitted_.wait_while(seen, patience);
+      lock.lock();
+    }
     running_ = std::move(queue_.front());
     queue_.pop_front();
     dropped_ = false;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/wait.h"
 #include "plan/plan.h"
 
 namespace hs {
@@ -43,7 +44,8 @@ class Engine {
   void loop();
 
   std::mutex mutex_;
-  std::condition_variable wake_, idle_;
+  std::condition_variable idle_;
+  Signal submitted_;  // steps with every job
   std::deque<std::shared_ptr<Job>> queue_;
   std::shared_ptr<Job> running_;
   bool started_ = false, stopped_ = false, dropped_ = false;  // dropped_: of the running job

@@ -55,7 +55,7 @@ Bench product(const Table<real>& k, const std::string& name, int64_t M, int64_t 
               bool tn) {
   auto a = aligned<real>(M * K, 1), b = aligned<real>(K * N, 2), c = aligned<real>(M * N),
        packed = aligned<real>(k.packed_size(K, N)), scratch = aligned<real>(k.gemm_tn_scratch);
-  k.pack(packed.get(), b.get(), N, false, K, N);
+  k.pack(packed.get(), b.get(), N, false, K, N, 0, N);
   const int repeats = std::max(1, static_cast<int>(2e8 / (2.0 * M * N * K)));
   return {name, 2.0 * M * N * K * repeats, [=, &k] {
             for (int i = 0; i < repeats; i++) {

@@ -84,7 +84,7 @@ std::vector<real> run_gemm(const Table<real>& k, const Shape& s, const std::vect
   const std::vector<real> bt =
       b_transposed ? padded(transposed(b, s.K, s.N), s.N, s.K) : padded(b, s.K, s.N);
   std::vector<real> ct = padded(c, s.M, s.N), packed(k.packed_size(s.K, s.N));
-  k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N);
+  k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N, 0, s.N);
   k.gemm(ct.data(), s.N + kPad, at.data(), s.K + kPad, packed.data(), s.M, s.N, s.K, 0, s.N,
          accumulate);
   return unpadded(ct, s.M, s.N, where);
@@ -130,7 +130,10 @@ void check_splits() {
   for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
     std::vector<real> packed(k.packed_size(K, N)), whole(M * N), rows(M * N), panels(M * N),
         uneven(M * N);
-    k.pack(packed.data(), b.data(), N, false, K, N);
+    // Packed in two parts, as threads share it.
+    const int64_t part = std::min<int64_t>(N, k.gemm_nr);
+    k.pack(packed.data(), b.data(), N, false, K, N, part, N);
+    k.pack(packed.data(), b.data(), N, false, K, N, 0, part);
     k.gemm(whole.data(), N, a.data(), K, packed.data(), M, N, K, 0, N, false);
     for (int64_t m = 0; m < M; m++)
       k.gemm(&rows[m * N], N, &a[m * K], K, packed.data(), 1, N, K, 0, N, false);
