@@ -26,6 +26,9 @@ struct CellArgs {
   int64_t H = 0;
   Activation inner = Activation::kSigmoid, outer = Activation::kTanh;
   const real* mask = nullptr;    // [B] of this step, 1 = real; nullptr: all real
+  // forward: the real rows among r0..r1, rising; nullptr: all of them are
+  const int32_t* real_rows = nullptr;
+  int64_t real_count = 0;
   const real* h_prev = nullptr;  // [B, H]
   const real* c_prev = nullptr;  // [B, H], cells with two states
   // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out their gradients

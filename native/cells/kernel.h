@@ -45,10 +45,6 @@ template <class Cell, class real, int phase>
 static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const real* product) {
   constexpr int L = Vec<real>::lanes, U = kUnitVectors<Cell, phase>,
                 first = Cell::phase[phase].first;
-  if (a.mask && a.mask[row] == 0) {
-    hold<Cell, real, phase>(a, row, unit, unit + U * L < a.H ? unit + U * L : a.H);
-    return;
-  }
   for (int u = 0; u < U && unit < a.H; u++, unit += L) {
     const int64_t at = row * a.H + unit, gate0 = row * a.H * Cell::kGates + unit;
     if (a.H - unit >= L) {
@@ -66,12 +62,16 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
 static constexpr int64_t kNearBytes = 1 << 20;
 
 // acc += operand W over K rows of a panel, w before the first; returns the last row used, so that another operand can go on.
+// operand [B, width]: its rows `row`.
 // ahead: with each k, `lines` cache lines from here on are fetched: the same place of the next panel.
 template <class V, class real, int MR, int NV, int U, bool kShared>
 static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* operand,
-                                   int64_t stride, int64_t gate_stride, int64_t K,
-                                   const real*& ahead, int lines) {
+                                   const int64_t (&row)[MR], int64_t gate_stride, int64_t K,
+                                   int64_t width, const real*& ahead, int lines) {
   constexpr int L = V::lanes;
+  int64_t at[MR];
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++) at[i] = row[i] * width;
   for (int64_t k = 0; k < K; k++) {
     w += NV * L;
     for (int line = 0; line < lines; line++) prefetch(ahead + line * kLineElements<real>);
@@ -82,13 +82,13 @@ static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* 
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
       if constexpr (kShared) {
-        V s = V::set1(operand[i * stride + k]);
+        V s = V::set1(operand[at[i] + k]);
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++) acc[i][v] = fma(s, b[v], acc[i][v]);
       } else {
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++)
-          acc[i][v] = fma(V::set1(operand[(v / U) * gate_stride + i * stride + k]), b[v], acc[i][v]);
+          acc[i][v] = fma(V::set1(operand[(v / U) * gate_stride + at[i] + k]), b[v], acc[i][v]);
       }
     }
   }
@@ -105,11 +105,13 @@ static inline Vec<real> projection(const CellArgs<real>& a, int64_t row, int64_t
 }
 
 template <class Cell, class real, int phase, int MR, bool kShared>
-static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t panel,
+static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t panel,
                                  const real* ahead, int lines) {
   using V = Vec<real>;
   constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
   const real* w = a.packed + panel * (1 + a.D + a.H) * NV * L;  // [1 + D + H][count][U*L]
+  int64_t row[MR];
+  for (int i = 0; i < MR; i++) row[i] = a.real_rows ? a.real_rows[first + i] : a.r0 + first + i;
   V acc[MR][NV];
   if (Cell::recurrent_bias || a.x) {
     for (int v = 0; v < NV; v++) {
@@ -123,19 +125,19 @@ static inline void forward_block(const CellArgs<real>& a, int64_t row, int64_t p
 #pragma GCC unroll 8
       for (int v = 0; v < NV; v++)
         acc[i][v] =
-            projection<Cell, real, phase>(a, row + i, (panel * U + v % U) * L, v / U);
+            projection<Cell, real, phase>(a, row[i], (panel * U + v % U) * L, v / U);
   }
   if (a.x)
-    w = multiply<V, real, MR, NV, U, true>(acc, w, a.x + row * a.D, a.D, 0, a.D, ahead, lines);
-  multiply<V, real, MR, NV, U, kShared>(acc, w, a.operand + row * a.H, a.H, a.operand_gate, a.K,
-                                        ahead, lines);
+    w = multiply<V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
+  multiply<V, real, MR, NV, U, kShared>(acc, w, a.operand, row, a.operand_gate, a.K, a.H, ahead,
+                                        lines);
   // Through memory, so that the formulas are compiled once, not MR times.
   alignas(64) real product[MR][NV * L];
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++) acc[i][v].store(product[i] + v * L);
-  for (int i = 0; i < MR; i++) finish_row<Cell, real, phase>(a, row + i, panel * U * L, product[i]);
+  for (int i = 0; i < MR; i++) finish_row<Cell, real, phase>(a, row[i], panel * U * L, product[i]);
 }
 
 template <class Cell, class real, int phase, bool kShared>
@@ -143,17 +145,17 @@ static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int units = kPanelUnits<Cell, real, phase>, MR = kMaxRows<real>;
   constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
   const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first,
-                blocks = (a.r1 - a.r0 + MR - 1) / MR;
+                rows = a.real_rows ? a.real_count : a.r1 - a.r0, blocks = (rows + MR - 1) / MR;
   const bool far = panels > 1 && panels * (a.D + a.K) * width *
                                          static_cast<int64_t>(sizeof(real)) > kNearBytes;
-  const int share = far ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
+  const int share = far && blocks > 0 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
     const real* next =
         a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.D + a.H) * width;
     int fetched = 0;
-    for (int64_t row = a.r0; row < a.r1;) {
-      const int64_t left = a.r1 - row;
+    for (int64_t row = 0; row < rows;) {
+      const int64_t left = rows - row;
       const int n = fetched + share <= lines ? share : lines - fetched;
       const real* ahead = next + fetched * kLineElements<real>;
       fetched += n;
@@ -172,6 +174,9 @@ static inline void forward_panels(const CellArgs<real>& a) {
 
 template <class Cell, class real, int phase>
 static void forward_phase(const CellArgs<real>& a) {
+  if (a.real_rows)
+    for (int64_t row = a.r0; row < a.r1; row++)
+      if (a.mask[row] == 0) hold<Cell, real, phase>(a, row, a.u0, a.u1);
   if (a.operand_gate == 0) {
     forward_panels<Cell, real, phase, true>(a);
   } else {

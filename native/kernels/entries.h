@@ -13,11 +13,11 @@ void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, 
           int64_t n0, int64_t n1);
 template <class real>
 void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
-          int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate);
+          int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
 template <class real>
 void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
              int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
-             real* scratch);
+             const int32_t* rows, real* scratch);
 
 // activations.cc
 template <class real>

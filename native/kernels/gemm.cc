@@ -43,9 +43,10 @@ void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, 
 }
 
 template <class real>
-static void zero_rows(real* c, int64_t ldc, int64_t rows, int64_t columns) {
+static void zero_rows(real* c, int64_t ldc, int64_t rows, int64_t columns,
+                      const int32_t* which = nullptr) {
   for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < columns; j++) c[i * ldc + j] = 0;
+    for (int64_t j = 0; j < columns; j++) c[(which ? which[i] : i) * ldc + j] = 0;
 }
 
 template <class real>
@@ -56,14 +57,16 @@ static inline void look_ahead(TileArgs<real>& t, bool wanted, const real* at, in
 
 // Rows [m0, m1) of one panel. next: the panel that follows, of which each tile fetches its share if it is not near anyway.
 template <class real>
-static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, int64_t m0, int64_t m1,
-                              int64_t columns, const real* next, bool near) {
+static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, const int32_t* which,
+                              int64_t m0, int64_t m1, int64_t columns, const real* next,
+                              bool near) {
   const int64_t count = (m1 - m0 + kMR - 1) / kMR,
                 share = least(kLine<real>, (kNR<real> + count - 1) / count);
   for (int64_t m = m0; m < m1; next += t.K * share) {
     const int rows = tile_height(m1 - m);
-    t.a = a + m * t.a_row;
-    t.c = c + m * t.ldc;
+    t.rows = which ? which + m : nullptr;
+    t.a = which ? a : a + m * t.a_row;
+    t.c = which ? c : c + m * t.ldc;
     look_ahead(t, !near, next, share);
     run_tile(rows, static_cast<int>(columns), t);
     m += rows;
@@ -72,9 +75,9 @@ static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, int64_t
 
 template <class real>
 void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
-          int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate) {
+          int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows) {
   constexpr int64_t NR = kNR<real>;
-  if (K == 0 && !accumulate) zero_rows(c + n0, ldc, M, n1 - n0);
+  if (K == 0 && !accumulate) zero_rows(c + n0, ldc, M, n1 - n0, rows);
   const bool near = K * (n1 - n0) * static_cast<int64_t>(sizeof(real)) <= kNear;
   for (int64_t k0 = 0; k0 < K; k0 += kKC) {
     TileArgs<real> t{};
@@ -87,7 +90,7 @@ void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, 
         t.b_step = panel_width<real>(columns);
         t.b = packed + n * K + k0 * t.b_step;
         const real* next = n + NR < n1 ? t.b + NR * K : packed + n0 * K + (k0 + kKC) * NR;
-        gemm_panel(t, c + n, a + k0, m0, least(M, m0 + kMC), columns, next, near);
+        gemm_panel(t, c + n, a + k0, rows, m0, least(M, m0 + kMC), columns, next, near);
       }
     }
   }
@@ -125,13 +128,13 @@ static constexpr int64_t kLines = (kNR<real> + kLine<real> - 1) / kLine<real>;
 template <class real>
 void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
              int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
-             real* scratch) {
+             const int32_t* rows, real* scratch) {
   constexpr int64_t NR = kNR<real>, NC = kTnColumns<real>;
   real* packed_b = scratch;             // [panels][KC][NR]
   real* packed_a = scratch + kKC * NC;  // [KC][block_stride]
   if (K == 0 && !accumulate) zero_rows(c + m0 * ldc + n0, ldc, m1 - m0, n1 - n0);
-  if (m1 - m0 <= kMR &&
-      m1 > m0) {  // whole vectors here; what is left of the columns goes the long way
+  // Whole vectors here; what is left of the columns goes the long way.
+  if (m1 - m0 <= kMR && m1 > m0 && !rows) {
     const int64_t whole = (n1 - n0) / Vec<real>::lanes * Vec<real>::lanes;
     gemm_tn_direct(c + m0 * ldc + n0, ldc, a + m0, lda, b + n0, ldb, K, static_cast<int>(m1 - m0),
                    whole, accumulate);
@@ -145,12 +148,16 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
       t.K = least(kKC, K - k0);
       t.fresh = k0 == 0 && !accumulate;
       for (int64_t n = nb; n < ne; n += NR)
-        copy_rows(packed_b + (n - nb) * t.K, panel_width<real>(ne - n), b + k0 * ldb + n, ldb, t.K,
-                  least(NR, ne - n));
+        copy_rows(packed_b + (n - nb) * t.K, panel_width<real>(ne - n),
+                  b + (rows ? 0 : k0 * ldb) + n, ldb, t.K, least(NR, ne - n),
+                  rows ? rows + k0 : nullptr);
       for (int64_t mb = m0; mb < m1; mb += kMC) {
         const int64_t me = least(m1, mb + kMC);
         t.a_step = block_stride<real>(me - mb);
-        copy_rows(packed_a, t.a_step, a + k0 * lda + mb, lda, t.K, me - mb);
+        copy_rows(packed_a, t.a_step, a + (rows ? 0 : k0 * lda) + mb, lda, t.K, me - mb,
+                  rows ? rows + k0 : nullptr);
+        const bool more = k0 + kKC < K;
+        const int64_t next = !more ? 0 : rows ? rows[k0 + kKC] : k0 + kKC;  // row after this block
         for (int64_t n = nb; n < ne; n += NR) {
           t.b = packed_b + (n - nb) * t.K;
           t.b_step = panel_width<real>(ne - n);
@@ -162,10 +169,10 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
             const int64_t column =
                 (tiles - kLines<real>)*kLine<real>;  // of a: fetched after the lines of b
             if (tiles < kLines<real>) {
-              look_ahead(t, k0 + kKC < K, b + (k0 + kKC) * ldb + n + tiles * kLine<real>, ldb);
+              look_ahead(t, more, b + next * ldb + n + tiles * kLine<real>, ldb);
             } else {
-              look_ahead(t, k0 + kKC < K && n == nb && mb + column < me,
-                         a + (k0 + kKC) * lda + mb + column, lda);
+              look_ahead(t, more && n == nb && mb + column < me, a + next * lda + mb + column,
+                         lda);
             }
             run_tile(rows, static_cast<int>(least(NR, ne - n)), t);
             m += rows;
@@ -180,9 +187,9 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
   template size_t packed_size<real>(int64_t, int64_t);                                             \
   template void pack<real>(real*, const real*, int64_t, bool, int64_t, int64_t, int64_t, int64_t); \
   template void gemm<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t,    \
-                           int64_t, int64_t, int64_t, bool);                                       \
+                           int64_t, int64_t, int64_t, bool, const int32_t*);                       \
   template void gemm_tn<real>(real*, int64_t, const real*, int64_t, const real*, int64_t, int64_t, \
-                              int64_t, int64_t, int64_t, int64_t, bool, real*);
+                              int64_t, int64_t, int64_t, int64_t, bool, const int32_t*, real*);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

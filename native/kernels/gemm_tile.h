@@ -34,8 +34,9 @@ template <class real>
 struct TileArgs {
   real* c;  // [MR, NV*lanes]
   int64_t ldc;
-  const real* a;  // element (i, k) at a[i * a_row + k * a_step]
+  const real* a;  // element (i, k) at a[row(i) * a_row + k * a_step]
   int64_t a_row, a_step;
+  const int32_t* rows;  // [MR] row(i), of a and c; nullptr: i
   const real* b;  // [K, NV*lanes], row stride b_step
   int64_t b_step;
   int64_t K;
@@ -52,6 +53,14 @@ static void tile(const TileArgs<real>& t) {
   constexpr int L = V::lanes;
   V acc[MR][NV];
   const bool whole = t.last == L;
+  int64_t a_at[MR];
+  real* c_at[MR];  // [NV*lanes] each
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++) {
+    const int64_t row = t.rows ? t.rows[i] : i;
+    a_at[i] = row * t.a_row;
+    c_at[i] = t.c + row * t.ldc;
+  }
   if (t.fresh) {
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++)
@@ -62,15 +71,15 @@ static void tile(const TileArgs<real>& t) {
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
       for (int j = 0; j < NV; j++) {
-        const real* c = t.c + i * t.ldc + j * L;
+        const real* c = c_at[i] + j * L;
         acc[i][j] = j < NV - 1 || whole ? V::load(c) : V::load_n(c, t.last);
       }
   }
-  for (int i = 0; i < MR;
-       i++)  // the rows of the next tile: reading c is all that a tile ever waits for
-    for (int j = 0; j < NV; j++) prefetch_near(t.c + (MR + i) * t.ldc + j * L);
+  if (!t.rows)  // the rows of the next tile: reading c is all that a tile ever waits for
+    for (int i = 0; i < MR; i++)
+      for (int j = 0; j < NV; j++) prefetch_near(c_at[i] + MR * t.ldc + j * L);
   const real *a = t.a, *b = t.b;
-  const int64_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
+  const int64_t a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
   const real* ahead = t.ahead;
   for (int64_t k = t.K; k > 0; k--) {
     V bk[NV];
@@ -78,7 +87,7 @@ static void tile(const TileArgs<real>& t) {
     for (int j = 0; j < NV; j++) bk[j] = V::load(b + j * L);
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
-      V aik = V::set1(a[i * a_row]);
+      V aik = V::set1(a[a_at[i]]);
 #pragma GCC unroll 8
       for (int j = 0; j < NV; j++) acc[i][j] = fma(aik, bk[j], acc[i][j]);
     }
@@ -91,7 +100,7 @@ static void tile(const TileArgs<real>& t) {
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) {
-      real* c = t.c + i * t.ldc + j * L;
+      real* c = c_at[i] + j * L;
       if (j < NV - 1 || whole) {
         acc[i][j].store(c);
       } else {
@@ -138,16 +147,17 @@ static inline int64_t panel_width(int64_t columns) {
   return columns >= NR ? NR : (columns + L - 1) / L * L;
 }
 
-// to[r, 0:columns) = from[r, 0:columns), then zeros up to a whole vector
+// to[r, 0:columns) = from[row(r), 0:columns), then zeros up to a whole vector; row(r) is which[r], or r
 template <class real>
 static inline void copy_rows(real* to, int64_t ldto, const real* from, int64_t ldfrom, int64_t rows,
-                             int64_t columns) {
+                             int64_t columns, const int32_t* which = nullptr) {
   using V = Vec<real>;
   constexpr int64_t L = V::lanes;
-  for (int64_t r = 0; r < rows; r++, from += ldfrom, to += ldto) {
+  for (int64_t r = 0; r < rows; r++, to += ldto) {
+    const real* row = from + (which ? which[r] : r) * ldfrom;  // [columns]
     int64_t j = 0;
-    for (; j + L <= columns; j += L) V::load(from + j).store(to + j);
-    if (j < columns) V::load_n(from + j, static_cast<int>(columns - j)).store(to + j);
+    for (; j + L <= columns; j += L) V::load(row + j).store(to + j);
+    if (j < columns) V::load_n(row + j, static_cast<int>(columns - j)).store(to + j);
   }
 }
 

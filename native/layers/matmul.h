@@ -38,13 +38,15 @@ void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool t
   });
 }
 
-// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda.
+// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M], rising: these rows of both;
+// nullptr: 0..M-1.
 template <typename real>
 void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
-            const real* packed, int64_t M, int64_t N, int64_t K, bool accumulate) {
+            const real* packed, int64_t M, int64_t N, int64_t K, bool accumulate,
+            const int32_t* which = nullptr) {
   if (M == 0 || N == 0) return;
   if (threads() == 1 || 2.0 * double(M) * double(N) * double(K) < kParallelFlops) {
-    k->gemm(c, ldc, a, lda, packed, M, N, K, 0, N, accumulate);
+    k->gemm(c, ldc, a, lda, packed, M, N, K, 0, N, accumulate, which);
     return;
   }
   // Few rows (a small batch, one step): share the columns as well.
@@ -52,8 +54,9 @@ void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t l
   const int64_t tile_n = rows >= 4 ? N : round_up(128, k->gemm_nr), columns = tiles_of(N, tile_n);
   parallel_for(rows * columns, [&](int64_t tile, int) {
     const int64_t m0 = tile / columns * tile_m, n0 = tile % columns * tile_n;
-    k->gemm(c + m0 * ldc, ldc, a + m0 * lda, lda, packed, std::min(tile_m, M - m0), N, K, n0,
-            std::min(N, n0 + tile_n), accumulate);
+    const int64_t skip = which ? 0 : m0;
+    k->gemm(c + skip * ldc, ldc, a + skip * lda, lda, packed, std::min(tile_m, M - m0), N, K, n0,
+            std::min(N, n0 + tile_n), accumulate, which ? which + m0 : nullptr);
   });
 }
 
@@ -68,12 +71,13 @@ int64_t matmul_tn_scratch() {
   return threads() * matmul_tn_scratch_each<real>();
 }
 
-// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B.
+// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K], rising: these rows of both;
+// nullptr: 0..K-1.
 // scratch: scratch_size elements; as many workers take part as it has room for, so a plan laid out for fewer threads stays valid.
 template <typename real>
 void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
                const real* b, int64_t ldb, int64_t K, int64_t M, int64_t N, bool accumulate,
-               real* scratch, int64_t scratch_size) {
+               real* scratch, int64_t scratch_size, const int32_t* which = nullptr) {
   if (M == 0 || N == 0) return;
   const int64_t each = matmul_tn_scratch_each<real>();
   const int workers = static_cast<int>(std::min<int64_t>(threads(), scratch_size / each));
@@ -82,7 +86,7 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
          std::to_string(scratch_size));
   }
   if (workers == 1 || 2.0 * double(M) * double(N) * double(K) < kParallelFlops) {
-    k->gemm_tn(c, ldc, a, lda, b, ldb, K, 0, M, 0, N, accumulate, scratch);
+    k->gemm_tn(c, ldc, a, lda, b, ldb, K, 0, M, 0, N, accumulate, which, scratch);
     return;
   }
   // Large tiles repay the packing of their operands; small ones only where there would be too few to share.
@@ -96,7 +100,7 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
     for (int64_t tile; (tile = next.fetch_add(1)) < rows * columns;) {
       const int64_t m0 = tile / columns * tile_m, n0 = tile % columns * tile_n;
       k->gemm_tn(c, ldc, a, lda, b, ldb, K, m0, std::min(M, m0 + tile_m), n0,
-                 std::min(N, n0 + tile_n), accumulate, scratch + worker * each);
+                 std::min(N, n0 + tile_n), accumulate, which, scratch + worker * each);
     }
   });
 }

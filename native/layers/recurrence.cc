@@ -9,6 +9,8 @@
 // is split by hidden panels instead, with a barrier a phase. Neither changes a bit of the result (cells/kernel.h).
 // h is [T+1, B, H]: slot 0 the initial state, slots 1..T the output itself.
 //
+// Masked steps are left out of all products: kernels take lists of the rows that are real.
+//
 // Masks, Keras 1.2.2 theano_backend.py rnn(): a masked step keeps all states and repeats the previous output; before the first
 // real step the output is 0, even where a stateful layer carries a state. Dropout masks are drawn once a batch and shared by
 // all steps (Gal & Ghahramani 2016, arXiv:1512.05287; Keras recurrent.py get_constants).
@@ -73,6 +75,10 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   gates_ = d.saved("gates", {T, B, GH});
   if (cell_->keeps_aux) aux_ = d.saved("aux", {T, B, H});
   if (backwards_) x_run_ = d.saved("x reversed", {T, B, D});
+  if (masked) {
+    real_b_.resize(size_t(T * B)), real_tb_.resize(size_t(T * B));
+    real_from_.resize(size_t(T + 1));
+  }
   if (backwards_ && masked) mask_run_ = d.saved("mask reversed", {T, B});
   if (drop_W_) drop_W_mask_ = d.saved("dropout W", {masks(), B, D});
   if (drop_U_) drop_U_mask_ = d.saved("dropout U", {masks(), B, H});
@@ -140,6 +146,7 @@ void Recurrence<real>::forward(Pass<real>& p) {
   real* h = p.at(h_);                // [T+1, B, H]
   real* c = two_states_ ? p.at(c_) : nullptr;
   draw_dropout(p);
+  find_real_rows(p);
 
   if (stateful_) {
     std::copy_n(p.at(carry_h_), B * H, h);
@@ -195,7 +202,8 @@ void Recurrence<real>::project(Pass<real>& p, const real* x) {
   }
   if (p.repack) pack(k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
   if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), T, B * D);
-  matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_), rows, GH, D, with_b);
+  matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_),
+         skips_ ? real_from_[size_t(T)] : rows, GH, D, with_b, skips_ ? real_tb_.data() : nullptr);
 }
 
 template <typename real>
@@ -247,7 +255,7 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
     k->broadcast_rows(product + r0 * N, bias + ph.first * H, r1 - r0, N);
     for (int q = 0; q < ph.count && a.K > 0; q++) {
       k->gemm(product + r0 * N + q * H, N, a.operand + q * a.operand_gate + r0 * H, H,
-              a.packed + q * packed_size<real>(H, H), r1 - r0, H, H, 0, H, true);
+              a.packed + q * packed_size<real>(H, H), r1 - r0, H, H, 0, H, true, nullptr);
     }
     a.product = product;
     a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
@@ -257,6 +265,10 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
   const int64_t units = cell_->panel_units(phase), panels = tiles_of(H, units);
   a.u0 = split.by_rows ? 0 : panels * worker / split.workers * units;
   a.u1 = split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
+  if (skips_) {
+    const RealRows real_ones = real_rows(t, r0, r1);
+    a.real_rows = real_ones.rows, a.real_count = real_ones.count;
+  }
   cell_->forward(phase, a);
 }
 
@@ -285,6 +297,33 @@ const real* Recurrence<real>::running_input(Pass<real>& p) const {
   for (int64_t t = 0; masked_ && t < T_; t++)
     std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
   return p.at(x_run_);
+}
+
+template <typename real>
+void Recurrence<real>::find_real_rows(const Pass<real>& p) {
+  skips_ = false;
+  const real* mask = running_mask(p);  // [T, B]
+  if (!mask || plain_) return;
+  int64_t n = 0;
+  for (int64_t t = 0; t < T_; t++) {
+    real_from_[size_t(t)] = n;
+    for (int64_t b = 0; b < B_; b++) {
+      if (mask[t * B_ + b] == 0) continue;
+      real_b_[size_t(n)] = static_cast<int32_t>(b);
+      real_tb_[size_t(n++)] = static_cast<int32_t>(t * B_ + b);
+    }
+  }
+  real_from_[size_t(T_)] = n;
+  skips_ = n < T_ * B_;
+}
+
+template <typename real>
+typename Recurrence<real>::RealRows Recurrence<real>::real_rows(int64_t t, int64_t r0,
+                                                                int64_t r1) const {
+  const int32_t *begin = real_b_.data() + real_from_[size_t(t)],
+                *end = real_b_.data() + real_from_[size_t(t + 1)];
+  const int32_t* first = std::lower_bound(begin, end, r0);
+  return {first, std::lower_bound(first, end, r1) - first};
 }
 
 template <typename real>

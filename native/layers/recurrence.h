@@ -26,6 +26,13 @@ class Recurrence final : public Layer<real> {
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
   const real* running_input(Pass<real>&) const;  // x in processing order; [T, B, D]
+  // Rows of step t that lie in [r0, r1) and are real.
+  struct RealRows {
+    const int32_t* rows;
+    int64_t count;
+  };
+  void find_real_rows(const Pass<real>&);
+  RealRows real_rows(int64_t t, int64_t r0, int64_t r1) const;
   const real* running_mask(const Pass<real>& p) const {
     return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
   }
@@ -58,6 +65,10 @@ class Recurrence final : public Layer<real> {
   int64_t T_ = 0, B_ = 0, D_ = 0;
   bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
   bool folded_ = false;       // x W is part of the steps' products; else it is made beforehand
+  // Real steps, rising: as rows b of their step and as rows t * B + b of all; where those of step t begin.
+  std::vector<int32_t> real_b_, real_tb_;  // [T * B] at most
+  std::vector<int64_t> real_from_;         // [T + 1]
+  bool skips_ = false;                     // some step of this batch is masked, and the products leave it out
   Tensor W_, U_;              // [D, G*H] [H, G*H]
   Tensor b_, c_bias_;         // [G*H]
   Tensor h_, c_;              // [T+1, B, H], slot 0 the initial state

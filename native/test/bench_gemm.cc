@@ -46,7 +46,7 @@ Bench peak(const Table<real>& k) {
        packed = aligned<real>(k.packed_size(K, N));
   return {"tile in L1", 2.0 * M * N * K * 300, [=, &k] {
             for (int i = 0; i < 300; i++)
-              k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true);
+              k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true, nullptr);
           }};
 }
 
@@ -60,9 +60,10 @@ Bench product(const Table<real>& k, const std::string& name, int64_t M, int64_t 
   return {name, 2.0 * M * N * K * repeats, [=, &k] {
             for (int i = 0; i < repeats; i++) {
               if (tn) {
-                k.gemm_tn(c.get(), N, a.get(), M, b.get(), N, K, 0, M, 0, N, false, scratch.get());
+                k.gemm_tn(c.get(), N, a.get(), M, b.get(), N, K, 0, M, 0, N, false, nullptr,
+                          scratch.get());
               } else {
-                k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true);
+                k.gemm(c.get(), N, a.get(), K, packed.get(), M, N, K, 0, N, true, nullptr);
               }
             }
           }};

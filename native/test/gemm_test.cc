@@ -86,7 +86,7 @@ std::vector<real> run_gemm(const Table<real>& k, const Shape& s, const std::vect
   std::vector<real> ct = padded(c, s.M, s.N), packed(k.packed_size(s.K, s.N));
   k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N, 0, s.N);
   k.gemm(ct.data(), s.N + kPad, at.data(), s.K + kPad, packed.data(), s.M, s.N, s.K, 0, s.N,
-         accumulate);
+         accumulate, nullptr);
   return unpadded(ct, s.M, s.N, where);
 }
 
@@ -97,7 +97,7 @@ std::vector<real> run_gemm_tn(const Table<real>& k, const Shape& s, const std::v
   const std::vector<real> at = padded(transposed(a, s.M, s.K), s.K, s.M), bt = padded(b, s.K, s.N);
   std::vector<real> ct = padded(c, s.M, s.N), scratch(k.gemm_tn_scratch);
   k.gemm_tn(ct.data(), s.N + kPad, at.data(), s.M + kPad, bt.data(), s.N + kPad, s.K, 0, s.M, 0,
-            s.N, accumulate, scratch.data());
+            s.N, accumulate, nullptr, scratch.data());
   return unpadded(ct, s.M, s.N, where);
 }
 
@@ -134,29 +134,65 @@ void check_splits() {
     const int64_t part = std::min<int64_t>(N, k.gemm_nr);
     k.pack(packed.data(), b.data(), N, false, K, N, part, N);
     k.pack(packed.data(), b.data(), N, false, K, N, 0, part);
-    k.gemm(whole.data(), N, a.data(), K, packed.data(), M, N, K, 0, N, false);
+    k.gemm(whole.data(), N, a.data(), K, packed.data(), M, N, K, 0, N, false, nullptr);
     for (int64_t m = 0; m < M; m++)
-      k.gemm(&rows[m * N], N, &a[m * K], K, packed.data(), 1, N, K, 0, N, false);
+      k.gemm(&rows[m * N], N, &a[m * K], K, packed.data(), 1, N, K, 0, N, false, nullptr);
     for (int64_t n = 0; n < N; n += k.gemm_nr)
       k.gemm(panels.data(), N, a.data(), K, packed.data(), M, N, K, n,
-             std::min<int64_t>(N, n + k.gemm_nr), false);
+             std::min<int64_t>(N, n + k.gemm_nr), false, nullptr);
     for (int64_t m = 0, step = 1; m < M; m += step, step++)
       k.gemm(&uneven[m * N], N, &a[m * K], K, packed.data(), std::min(step, M - m), N, K, 0, N,
-             false);
+             false, nullptr);
     CHECK_MESSAGE(same_bits(whole, rows), isa);
     CHECK_MESSAGE(same_bits(whole, panels), isa);
     CHECK_MESSAGE(same_bits(whole, uneven), isa);
 
     const auto at = transposed(a, M, K);
     std::vector<real> scratch(k.gemm_tn_scratch), tn(M * N), tn_split(M * N);
-    k.gemm_tn(tn.data(), N, at.data(), M, b.data(), N, K, 0, M, 0, N, false, scratch.data());
+    k.gemm_tn(tn.data(), N, at.data(), M, b.data(), N, K, 0, M, 0, N, false, nullptr, scratch.data());
     for (int64_t m = 0; m < M; m += 10)  // tiles that begin anywhere
       for (int64_t n = 0; n < N; n += 70)
         k.gemm_tn(tn_split.data(), N, at.data(), M, b.data(), N, K, m, std::min(M, m + 10), n,
-                  std::min(N, n + 70), false, scratch.data());
+                  std::min(N, n + 70), false, nullptr, scratch.data());
     CHECK_MESSAGE(same_bits(tn, tn_split), isa);
     CHECK_MESSAGE(same_bits(tn, whole), isa + ": both kernels make the same chain");
   });
+}
+
+// Lists of rows: the same bits as products of the rows copied out, and nothing else touched.
+template <typename real>
+void check_rows() {
+  const int64_t M = 40, N = 70, K = 300;
+  const auto a = numbers<real>(M * K, 6), b = numbers<real>(K * N, 7), d = numbers<real>(M * N, 8);
+  std::vector<int32_t> rows;
+  for (int32_t m = 0; m < M; m++)
+    if (m % 3 != 1 && m != 21) rows.push_back(m);
+  const int64_t n_rows = static_cast<int64_t>(rows.size());
+  std::vector<real> a_few, d_few;  // [rows, K], [rows, N]
+  for (int32_t m : rows) {
+    a_few.insert(a_few.end(), a.begin() + m * K, a.begin() + (m + 1) * K);
+    d_few.insert(d_few.end(), d.begin() + m * N, d.begin() + (m + 1) * N);
+  }
+  for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
+    std::vector<real> packed(k.packed_size(K, N)), scratch(k.gemm_tn_scratch);
+    std::vector<real> listed(M * N, 7), few(n_rows * N), wanted(M * N, 7), tn(K * N), tn_few(K * N);
+    k.pack(packed.data(), b.data(), N, false, K, N, 0, N);
+    k.gemm(listed.data(), N, a.data(), K, packed.data(), n_rows, N, K, 0, N, false, rows.data());
+    k.gemm(few.data(), N, a_few.data(), K, packed.data(), n_rows, N, K, 0, N, false, nullptr);
+    for (int64_t i = 0; i < n_rows; i++)
+      std::copy_n(&few[i * N], N, &wanted[rows[size_t(i)] * N]);
+    CHECK_MESSAGE(same_bits(listed, wanted), isa);
+    k.gemm_tn(tn.data(), N, a.data(), K, d.data(), N, n_rows, 0, K, 0, N, false, rows.data(),
+              scratch.data());
+    k.gemm_tn(tn_few.data(), N, a_few.data(), K, d_few.data(), N, n_rows, 0, K, 0, N, false, nullptr,
+              scratch.data());
+    CHECK_MESSAGE(same_bits(tn, tn_few), isa);
+  });
+}
+
+TEST(gemm_of_listed_rows) {
+  check_rows<float>();
+  check_rows<double>();
 }
 
 TEST(gemm_of_every_isa) {
@@ -191,18 +227,18 @@ TEST(broken_gemm_is_caught) {
   Table<float> broken = good;
   broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
                    int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
-                   bool accumulate) {  // forgets the last k
+                   bool accumulate, const int32_t* rows) {  // forgets the last k
     Table<float> t = kernels_for<float>("scalar");
     std::vector<float> copy(x, x + (M - 1) * lda + K);
     for (int64_t m = 0; m < M; m++) copy[m * lda + K - 1] = 0;
-    t.gemm(y, ldc, copy.data(), lda, packed, M, N, K, n0, n1, accumulate);
+    t.gemm(y, ldc, copy.data(), lda, packed, M, N, K, n0, n1, accumulate, rows);
   };
   CHECK(nmse(run_gemm(broken, s, a, b, c, false, false, "broken"), product) > kTolerance<float>);
 
   broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
                    int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
-                   bool accumulate) {  // one element off by one part in a hundred
-    kernels_for<float>("scalar").gemm(y, ldc, x, lda, packed, M, N, K, n0, n1, accumulate);
+                   bool accumulate, const int32_t* rows) {  // one element off by one part in a hundred
+    kernels_for<float>("scalar").gemm(y, ldc, x, lda, packed, M, N, K, n0, n1, accumulate, rows);
     y[ldc + 1] *= 1.01f;
   };
   CHECK(nmse(run_gemm(broken, s, a, b, c, false, false, "broken"), product) > kTolerance<float>);

@@ -73,12 +73,19 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   const Phase& ph = cell_->phase[phase];
   if (t == 0 && !ph.on_aux) return;  // nobody wants the gradient of the first state
   const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
-  const real* d = p.at(cell_->recurrent_bias ? drec_ : gates_) + (t * B + r0) * GH +
-                  ph.first * H;                        // [rows, count*H] in [B, G*H]
-  real* out = p.at(ph.on_aux ? daux_ : dh_) + r0 * H;  // [rows, H]
+  // [B, count*H] in [B, G*H]
+  const real* d = p.at(cell_->recurrent_bias ? drec_ : gates_) + t * B * GH + ph.first * H;
+  real* out = p.at(ph.on_aux ? daux_ : dh_);  // [B, H]
   const real* packed = p.at(packed_UT_[phase]);
+  if (!drop_U_ && skips_) {  // nothing comes from masked rows, and nobody reads their daux
+    const RealRows real_ones = real_rows(t, r0, r1);
+    p.k->gemm(out, H, d, GH, packed, real_ones.count, H, ph.count * H, n0, n1, !ph.on_aux,
+              real_ones.rows);
+    return;
+  }
+  d += r0 * GH, out += r0 * H;  // [rows, count*H], [rows, H]
   if (!drop_U_) {
-    p.k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux);
+    p.k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux, nullptr);
     return;
   }
   real* product = p.at(product_drop_) + r0 * H;  // [rows, H]
@@ -87,7 +94,7 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   for (int q = 0; q < n; q++) {
     const int64_t K = shared_dropout_ ? ph.count * H : H;
     p.k->gemm(product, H, d + q * H, GH, packed + q * packed_size<real>(H, H), rows, H, K, 0, H,
-              false);
+              false, nullptr);
     const real* m = p.at(drop_U_mask_) + ((shared_dropout_ ? 0 : ph.first + q) * B + r0) * H;
     p.k->multiply_add(out, product, m, rows * H);
   }
@@ -97,33 +104,40 @@ template <typename real>
 void Recurrence<real>::weights_backward(Pass<real>& p) {
   const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H, rows = T * B;
   real* scratch = p.at(gemm_scratch_);
-  auto product = [&](real* c, const real* a, int64_t lda, const real* b, int64_t K, int64_t M,
-                     int64_t N) {
-    matmul_tn(p.k, c, GH, a, lda, b, GH, K, M, N, false, scratch, gemm_scratch_.size);
+  // From step t0 on: a [T, B, M], b [T, B, N in G*H].
+  auto product = [&](real* c, const real* a, const real* b, int64_t t0, int64_t M, int64_t N) {
+    if (skips_) {
+      const int64_t from = real_from_[size_t(t0)];
+      matmul_tn(p.k, c, GH, a, M, b, GH, real_from_[size_t(T)] - from, M, N, false, scratch,
+                gemm_scratch_.size, real_tb_.data() + from);
+    } else {
+      matmul_tn(p.k, c, GH, a + t0 * B * M, M, b + t0 * B * GH, GH, (T - t0) * B, M, N, false,
+                scratch, gemm_scratch_.size);
+    }
   };
   const real* gates = p.at(gates_);                                 // [T, B, G*H]
   const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [T, B, G*H]
   const int64_t t0 = stateful_ ? 0 : 1;  // the first state is zero: step 0 adds nothing
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
-    const real* operand = (ph.on_aux ? p.at(aux_) : p.at(h_)) + t0 * BH;  // [T-t0, B, H]
-    const real* d = drec + t0 * B * GH + ph.first * H;                    // [T-t0, B, count*H]
-    real* dU = p.grad(U_) + ph.first * H;  // [H, count*H] in [H, G*H]
+    const real* operand = ph.on_aux ? p.at(aux_) : p.at(h_);  // [T, B, H]
+    const real* d = drec + ph.first * H;                      // [T, B, count*H] in [T, B, G*H]
+    real* dU = p.grad(U_) + ph.first * H;                     // [H, count*H] in [H, G*H]
     const int n = drop_U_ && !shared_dropout_ ? ph.count : 1;
     for (int q = 0; q < n; q++) {
       const real* a = operand;
       if (drop_U_) {
         const real* m = p.at(drop_U_mask_) + (shared_dropout_ ? 0 : ph.first + q) * BH;
-        times_mask(p.k, p.at(sequence_drop_), operand, m, T - t0, BH);
+        times_mask(p.k, p.at(sequence_drop_), operand, m, T, BH);
         a = p.at(sequence_drop_);
       }
-      product(dU + q * H, a, H, d + q * H, (T - t0) * B, H, n > 1 ? H : ph.count * H);
+      product(dU + q * H, a, d + q * H, t0, H, n > 1 ? H : ph.count * H);
     }
   }
   const real* x = backwards_ ? p.at(x_run_) : p.x[0];  // [T, B, D]
   for (int q = 0; q < (drop_W_ ? masks() : 1); q++) {
     if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
-    product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, D, gates + q * H, rows, D,
+    product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, 0, D,
             drop_W_ && masks() > 1 ? H : GH);
   }
   row_sums(p.k, p.grad(b_), gates, rows, GH, p.at(sums_));
@@ -154,7 +168,13 @@ void Recurrence<real>::input_backward(Pass<real>& p) {
     }
   } else {
     if (p.repack) pack(k, packed, p.at(W_), GH, true, GH, D);
-    matmul(k, dx, D, p.at(gates_), GH, packed, rows, D, GH, false);
+    if (skips_) {
+      for_elements(rows * D, [&](int64_t i, int64_t end) { k->fill(dx + i, 0, end - i); });
+      matmul(k, dx, D, p.at(gates_), GH, packed, real_from_[size_t(T)], D, GH, false,
+             real_tb_.data());
+    } else {
+      matmul(k, dx, D, p.at(gates_), GH, packed, rows, D, GH, false);
+    }
     if (drop_W_) times_mask(k, dx, dx, p.at(drop_W_mask_), T, B * D);
   }
   if (backwards_) {
