@@ -2,7 +2,12 @@ import { copyFile } from 'node:fs/promises'
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'lib/index.ts', preprocessing: 'lib/preprocessing/index.ts', utils: 'lib/utils.ts' },
+  entry: {
+    index: 'lib/index.ts',
+    preprocessing: 'lib/preprocessing/index.ts',
+    utils: 'lib/utils.ts',
+    cli: 'lib/cli/main.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'node20',
   platform: 'node',

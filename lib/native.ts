@@ -93,17 +93,30 @@ export interface Native {
 }
 
 /** Folder that holds package.json: the addon is looked for from there, whether this file runs from lib/ or dist/. */
-function packageRoot(): string {
+export function packageRoot(): string {
   let dir = path.dirname(fileURLToPath(import.meta.url))
   while (!fs.existsSync(path.join(dir, 'package.json')) && path.dirname(dir) !== dir) dir = path.dirname(dir)
   return dir
 }
 
-function libc(): string {
+/** 'glibc 2.36', 'musl', '' where there is no such choice. */
+export function libc(): string {
   if (process.platform !== 'linux') return ''
-  const header = (process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined)?.header
-  return header?.glibcVersionRuntime ? 'glibc' : 'musl'
+  const { report } = process as { report?: { excludeNetwork?: boolean; getReport(): object } }
+  if (report === undefined) return ''
+  const { excludeNetwork } = report
+  report.excludeNetwork = true // else it asks the name server for every open socket
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  report.excludeNetwork = excludeNetwork ?? false
+  return header?.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}` : 'musl'
 }
+
+/** 'linux x64 glibc 2.36': what a binary must fit. */
+const target = (): string => [process.platform, process.arch, libc()].filter(Boolean).join(' ')
+
+const HOW_TO_BUILD =
+  'Build it from source (needs a C++17 compiler and cmake): run `npx hiddenstate build` in your project, ' +
+  'or `npm run build:native` in a checkout of the package.'
 
 /** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules). */
 function findAddon(root: string): string {
@@ -112,24 +125,66 @@ function findAddon(root: string): string {
   try {
     return resolve(root)
   } catch (cause) {
-    const target = [process.platform, process.arch, libc()].filter(Boolean).join(' ')
-    const folders = [
-      path.join(root, 'build', 'Release'),
-      path.join(root, 'prebuilds', `${process.platform}-${process.arch}`),
+    const [platform, arch, family] = [process.platform, process.arch, libc().split(' ')[0]]
+    const places: [folder: string, name: string][] = [
+      [path.join(process.env.HIDDENSTATE_PREBUILD || root, 'build', 'Release'), '*.node'],
+      [path.join(root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
     ]
-    const found = folders.map((folder) => {
+    const looked = places.map(([folder, name]) => {
       const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.endsWith('.node')) : []
-      return `${folder}${path.sep}*.node (${files.length > 0 ? `only ${files.join(', ')}` : 'none there'})`
+      return `${folder}${path.sep}${name} (${files.length > 0 ? `only ${files.join(', ')} there` : 'none there'})`
     })
     throw new StateError(
       'ERR_NOT_BUILT',
-      `hiddenstate: no native binary for ${target}. Looked for ${found.join(' and ')}. ` +
-        `Build it from source (needs a C++17 compiler and cmake): run \`npx hiddenstate build\` in your project, ` +
-        `or \`npm run build:native\` in a checkout of the package.`,
-      { expected: `a binary for ${target}`, actual: 'none', cause },
+      `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${HOW_TO_BUILD}`,
+      { expected: `a binary for ${target()}`, actual: 'none', cause },
     )
   }
 }
+
+/** Why the system's loader did not take the file, in words, and what it would have needed. */
+function whyNotLoaded(message: string): { expected: string; reason: string } {
+  const newer = /version `GLIBC_([\d.]+)' not found/.exec(message)
+  if (newer) return { expected: `glibc ${newer[1]} or newer`, reason: `It needs glibc ${newer[1]} or newer.` }
+  const missing =
+    /^(?:.*?Error loading shared library )?(lib[\w+.-]+): (?:cannot open shared object|No such file)/.exec(message)
+  if (missing) return { expected: `the library ${missing[1]}`, reason: `The library ${missing[1]} is missing.` }
+  return { expected: `a whole binary for ${target()}`, reason: 'It is damaged or was made for another platform.' }
+}
+
+/**
+ * The ELF header says where the file's last table ends. A file cut off before that may be mapped without an error, and then
+ * end the process when the missing part is touched.
+ */
+function isCutOff(file: string): boolean {
+  const header = Buffer.alloc(64)
+  const fd = fs.openSync(file, 'r')
+  try {
+    if (fs.readSync(fd, header) < 64 || header.toString('latin1', 0, 5) !== '\x7fELF\x02') return false
+    const end = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)
+    return fs.fstatSync(fd).size < end
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function loadAddon(file: string): Native {
+  try {
+    if (isCutOff(file)) throw new Error('the file is cut off')
+    return createRequire(import.meta.url)(file) as Native
+  } catch (cause) {
+    const { message } = cause as Error
+    const { expected, reason } = whyNotLoaded(message)
+    throw new StateError(
+      'ERR_NOT_BUILT',
+      `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${reason} Install the package again, or build anew. ${HOW_TO_BUILD}`,
+      { expected, actual: message, cause },
+    )
+  }
+}
+
+/** The binary that {@link loadNative} takes. @throws StateError ERR_NOT_BUILT when there is none @internal */
+export const addonFile = (): string => findAddon(packageRoot())
 
 let loaded: Native | undefined
 
@@ -144,17 +199,7 @@ export function loadNative(): Native {
   // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin for milliseconds.
   if (process.env.GOMP_SPINCOUNT === undefined && process.env.OMP_WAIT_POLICY === undefined)
     process.env.GOMP_SPINCOUNT = '2000'
-  const file = findAddon(packageRoot())
-  let native: Native
-  try {
-    native = createRequire(import.meta.url)(file) as Native
-  } catch (cause) {
-    throw new StateError(
-      'ERR_NOT_BUILT',
-      `hiddenstate: ${file} cannot be loaded: ${(cause as Error).message}. Build it anew with \`npx hiddenstate build\`.`,
-      { cause },
-    )
-  }
+  const native = loadAddon(addonFile())
   native.setErrorClasses(nativeError)
   loaded = native
   return native

@@ -1,22 +1,40 @@
 #!/usr/bin/env node
 // prebuildify --node-gyp scripts/cmake-gyp.cjs: stands in for node-gyp and builds with cmake-js. prebuildify calls it in its
-// own working folder (build-prebuild/) and takes build/Release/*.node from there.
+// own working folder (build-prebuild/) and takes build/Release/* from there. HS_PREBUILD_IN=old-debian: with the tools of an
+// older Debian (old-debian.mjs).
 const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
 const root = path.join(__dirname, '..')
+const out = path.join(process.cwd(), 'build')
 const option = (name) => (process.argv.find((arg) => arg.startsWith(`--${name}=`)) || '').split('=')[1]
-const arch = option('arch')
-execFileSync(
-  process.execPath,
-  [
-    require.resolve('cmake-js/bin/cmake-js', { paths: [root] }),
-    'build',
-    ...['--directory', root, '--out', path.join(process.cwd(), 'build'), '--log-level', 'warn'],
-    ...['--parallel', String(os.availableParallelism()), '--CDHS_BUNDLE_GOMP=ON', '--CDHS_STATIC_RUNTIME=ON'],
-    ...(arch ? ['--arch', arch] : []),
-    ...(process.env.HS_CMAKE_ARGS || '').split(' ').filter(Boolean),
-  ],
-  { stdio: 'inherit', cwd: root },
-)
+const arch = option('arch') || process.arch
+const glibc = process.platform === 'linux' && process.env.PREBUILD_LIBC !== 'musl'
+// libgomp is bundled where it is sure to be there and alone in its folder; elsewhere the std::thread team does the work.
+const options = { HS_STATIC_RUNTIME: 'ON', HS_OPENMP: glibc ? 'ON' : 'OFF', HS_BUNDLE_GOMP: glibc ? 'ON' : 'OFF' }
+
+async function inOldDebian() {
+  const { buildInside } = await import('./old-debian.mjs')
+  const made = await buildInside(arch, 'hiddenstate', options)
+  fs.rmSync(out, { recursive: true, force: true })
+  fs.cpSync(path.join(made, 'Release'), path.join(out, 'Release'), { recursive: true })
+}
+
+function here() {
+  execFileSync(
+    process.execPath,
+    [
+      require.resolve('cmake-js/bin/cmake-js', { paths: [root] }),
+      'build',
+      ...['--directory', root, '--out', out, '--arch', arch, '--log-level', 'warn'],
+      ...['--parallel', String(os.availableParallelism())],
+      ...Object.entries(options).map(([name, value]) => `--CD${name}=${value}`),
+    ],
+    { stdio: 'inherit', cwd: root },
+  )
+}
+
+if (process.env.HS_PREBUILD_IN === 'old-debian') inOldDebian()
+else here()

@@ -94,7 +94,7 @@ const levels = [
     'preprocessing/',
   ],
   ['sequential', 'models'],
-  ['index'],
+  ['index', 'cli/'],
 ]
 const levelOf = (file) => {
   const name = file.replace(/^lib\//, '').replace(/\.(ts|mjs)$/, '')

@@ -1,9 +1,6 @@
-/** What happens to the process: workers, exits, instruction sets, threads, the loader. Each in a child of its own. */
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+/** What happens to the process: workers, exits, instruction sets, threads. Each in a child of its own. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { jsonOf, requireBuild, ROOT, runChild } from '../child.js'
+import { jsonOf, requireBuild, runChild } from '../child.js'
 
 const LONG = 120_000
 
@@ -100,52 +97,5 @@ describe('instruction sets and threads', () => {
 
   it('plain JavaScript keeps its denormal numbers', () => {
     expect(best.denormals).toEqual([true, true])
-  })
-})
-
-describe('the loader', () => {
-  /** A run under a sanitizer names its own build to the loader; these look for one beside the package alone. */
-  const nowhereElse = { HIDDENSTATE_PREBUILD: '' }
-  /** The built package somewhere else, without a binary. */
-  function elsewhere(): string {
-    const folder = mkdtempSync(path.join(tmpdir(), 'hs-loader-'))
-    cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true })
-    cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'))
-    symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'))
-    const script = "import { info } from './dist/index.js'\ninfo()\n"
-    writeFileSync(path.join(folder, 'use.mjs'), script)
-    return folder
-  }
-
-  it('without a binary the error names the platform, the place and the command', async () => {
-    const folder = elsewhere()
-    try {
-      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder, env: nowhereElse })
-      expect(ended.code).toBe(1)
-      expect(ended.stderr).toContain(`${process.platform}`)
-      expect(ended.stderr).toContain(process.arch)
-      expect(ended.stderr).toMatch(/npx hiddenstate build|npm run compile/)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  })
-
-  it('a damaged binary is an error, not a crash', async () => {
-    const folder = elsewhere()
-    try {
-      cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'build/Release/hiddenstate.node'))
-      const ended = await runChild(path.join(folder, 'use.mjs'), { cwd: folder, env: nowhereElse })
-      expect(ended.signal).toBeNull()
-      expect(ended.code).toBe(1)
-      expect(ended.stderr).toMatch(/hiddenstate/)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  })
-
-  it('require and import give the same names', async () => {
-    const [esm, cjs] = await jsonOf<[string[], string[]]>('behaviour/children/names.mjs')
-    expect(cjs).toEqual(esm)
-    expect(esm).toContain('Sequential')
   })
 })

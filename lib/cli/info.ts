@@ -1,0 +1,46 @@
+/** `hiddenstate info`: what a bug report needs. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { info } from '../backend.js'
+import { addonFile, libc, packageRoot } from '../native.js'
+
+/** Why this file: the first of the places where a binary is looked for. */
+function reason(file: string): string {
+  const local = path.join('build', 'Release')
+  if (!path.dirname(file).endsWith(local)) return 'prebuilt for this platform'
+  return process.env.HIDDENSTATE_PREBUILD ? 'HIDDENSTATE_PREBUILD names its folder' : 'built on this machine'
+}
+
+const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDDENSTATE_${name}`)
+
+/** Everything, in the order in which it is printed. */
+export function facts(): Record<string, unknown> {
+  const root = packageRoot()
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+  const file = addonFile()
+  const { isa, isas, threads, threading, gpu, version: binary } = info()
+  return {
+    hiddenstate: version,
+    binary: `${file} (${reason(file)}, version ${binary})`,
+    node: process.version,
+    platform: [process.platform, process.arch, libc(), os.release()].filter(Boolean).join(' '),
+    processor: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.cpus().length} logical, ${os.availableParallelism()} for this process`,
+    'instruction set': `${isa} (there are ${isas.join(', ')})`,
+    threads: `${threads} (${threading})`,
+    gpu: gpu ?? 'none',
+    memory: `${(os.totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    environment:
+      SETTINGS.filter((name) => process.env[name])
+        .map((name) => `${name}=${process.env[name]}`)
+        .join(' ') || 'nothing set',
+  }
+}
+
+/** Prints them, as a table or as JSON. */
+export function printInfo({ json }: { json: boolean }): void {
+  const table = facts()
+  const width = Math.max(...Object.keys(table).map((name) => name.length))
+  const rows = Object.entries(table).map(([name, value]) => `${name.padEnd(width)}  ${String(value)}`)
+  console.log(json ? JSON.stringify(table, null, 2) : rows.join('\n'))
+}

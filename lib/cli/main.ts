@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+/** `npx hiddenstate`: the commands, their arguments, and how errors end. */
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { HiddenstateError } from '../errors.js'
+import { packageRoot } from '../native.js'
+import { printInfo } from './info.js'
+import { convert, predict, summary } from './models.js'
+
+/** Runs a program of this package in a process of its own, which the user's signals reach too; takes over its exit status. */
+function runScript(script: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [path.join(packageRoot(), script), ...args], { stdio: 'inherit' })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      process.exitCode = code ?? 1
+      resolve()
+    })
+  })
+}
+
+function positive(text: string): number {
+  const n = Number(text)
+  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('must be a positive integer.')
+  return n
+}
+
+const { version } = JSON.parse(fs.readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }
+const program = new Command('hiddenstate')
+  .description('Keras 1.x models with recurrent layers: what is installed, saved models, building from source.')
+  .version(version)
+  .showHelpAfterError('(--help tells more)')
+
+program
+  .command('info')
+  .description('version, binary, platform, instruction sets, threads: what a bug report needs')
+  .option('--json', 'as JSON', false)
+  .action(printInfo)
+program
+  .command('build')
+  .description('build the native addon from the sources in the package, without network')
+  .addHelpText(
+    'after',
+    '\nNeeds a C++17 compiler, cmake and make or ninja. Further arguments go to `cmake-js compile`.',
+  )
+  .argument('[cmake-js arguments...]')
+  .allowUnknownOption()
+  .action((args: string[]) => runScript('scripts/build-package.mjs', args))
+program
+  .command('summary')
+  .description("the table of a model's layers")
+  .argument('<model.h5>', 'a file of model.save, of this package or of Keras 1.x')
+  .action(summary)
+program
+  .command('convert')
+  .description('write a model in another format')
+  .argument('<model.h5>')
+  .argument('<out>', '.h5: the whole model; .json, .yaml: its architecture; .npz: its weights')
+  .option('--no-overwrite', 'an existing file is an error')
+  .action(convert)
+program
+  .command('predict')
+  .description('the outputs of a model')
+  .argument('<model.h5>')
+  .argument('<input.npy>', 'the inputs, [samples, …], as numpy.save writes them')
+  .option('-o, --output <file.npy>', 'write them there; without it they are printed, one line a sample')
+  .option('-b, --batch-size <n>', 'samples at a time', positive, 32)
+  .option('--no-overwrite', 'an existing file is an error')
+  .action(predict)
+
+/** An error that somebody can do something about is a sentence; any other is ours, and comes whole. */
+function end(error: unknown): void {
+  console.error(error instanceof HiddenstateError ? `hiddenstate: ${error.message}` : error)
+  process.exitCode = 1
+}
+program.parseAsync().catch(end)

@@ -1,0 +1,78 @@
+/** The commands that work on saved models: summary, convert, predict. */
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { writeFileAtomic } from '../atomic.js'
+import { ConfigError, fail, FormatError } from '../errors.js'
+import { loadModel } from '../models.js'
+import type { NDArray } from '../ndarray.js'
+import type { Sequential } from '../sequential.js'
+import { npyBytes, npzBytes, parseNpy } from './npy.js'
+
+/** Loads a model, uses it, and gives its memory back. */
+async function withModel<T>(file: string, use: (model: Sequential) => T | Promise<T>): Promise<T> {
+  const model = await loadModel(file)
+  try {
+    return await use(model)
+  } finally {
+    model.dispose()
+  }
+}
+
+/** `hiddenstate summary model.h5`. */
+export const summary = (file: string): Promise<void> => withModel(file, (model) => model.summary())
+
+/** Every array of Keras' own name, `lstm_1/lstm_1_W_i`, as it lies in an HDF5 file. */
+const namedWeights = (model: Sequential): [name: string, array: NDArray][] =>
+  model.layers.flatMap((layer) => {
+    const values = layer.getWeights()
+    return layer.kerasArrays().map(({ name }, i): [string, NDArray] => [`${layer.name}/${name}`, values[i]!])
+  })
+
+/** What `convert` can write, by the ending of the file. */
+const WRITERS: Record<string, (model: Sequential, to: string, overwrite: boolean) => Promise<void>> = {
+  '.json': (model, to, overwrite) => writeFileAtomic(to, model.toJson(), { overwrite }),
+  '.yaml': (model, to, overwrite) => writeFileAtomic(to, model.toYaml(), { overwrite }),
+  '.h5': (model, to, overwrite) => model.save(to, { overwrite }),
+  '.npz': (model, to, overwrite) => writeFileAtomic(to, npzBytes(namedWeights(model)), { overwrite }),
+}
+
+/** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
+export async function convert(from: string, to: string, options: { overwrite: boolean }): Promise<void> {
+  const write = WRITERS[path.extname(to).toLowerCase()]
+  if (write === undefined) {
+    const expected = `a file that ends with ${Object.keys(WRITERS).join(', ')}`
+    fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
+  }
+  await withModel(from, (model) => write(model, to, options.overwrite))
+}
+
+async function readArray(file: string): Promise<NDArray> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(file)
+  } catch (cause) {
+    const actual = (cause as Error).message
+    const message = `${file}: must be a readable .npy file, got ${actual}.`
+    throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'a readable .npy file', actual, cause })
+  }
+  return parseNpy(bytes, file)
+}
+
+/** One line a sample, its numbers in C order. */
+function* lines({ data, shape }: NDArray): Generator<string> {
+  const [samples = 1, size = data.length / samples] = [shape[0], shape.slice(1).reduce((a, b) => a * b, 1)]
+  for (let n = 0; n < samples; n++) yield Array.from(data.subarray(n * size, (n + 1) * size)).join(',')
+}
+
+/** `hiddenstate predict model.h5 input.npy`. */
+export async function predict(
+  file: string,
+  input: string,
+  options: { batchSize: number; output?: string; overwrite: boolean },
+): Promise<void> {
+  const x = await readArray(input) // [N, …]
+  const y = await withModel(file, (model) => model.predict(x, { batchSize: options.batchSize })) // [N, …]
+  if (options.output !== undefined)
+    return writeFileAtomic(options.output, npyBytes(y), { overwrite: options.overwrite })
+  for (const line of lines(y)) process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,153 @@
+/** `npx hiddenstate`: the commands as processes of their own, from the built package. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { unzipSync } from 'fflate'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { npyBytes, parseNpy } from '../../lib/cli/npy.js'
+import { type Ended, requireBuild, ROOT, runChild } from '../child.js'
+import { Dense, LSTM, loadModel, modelFromJson, NDArray, Sequential, setSeed } from '../package.js'
+
+const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+  version: string
+  bin: { hiddenstate: string }
+}
+const folder = mkdtempSync(path.join(tmpdir(), 'hs-cli-'))
+const at = (name: string) => path.join(folder, name)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const cli = (...args: string[]): Promise<Ended> =>
+  runChild(path.join(ROOT, manifest.bin.hiddenstate), { args, cwd: folder })
+/** The same, where it must succeed; its output. */
+async function well(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(...args)
+  expect([code, stderr]).toEqual([0, ''])
+  return stdout
+}
+/** The same, where it must fail with one sentence on stderr. */
+async function badly(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(...args)
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).not.toMatch(/^\s+at /m) // no stack
+  return stderr
+}
+
+const x = new NDArray(
+  Float32Array.from({ length: 3 * 4 * 2 }, (_, i) => Math.sin(i)),
+  [3, 4, 2],
+)
+let expected: NDArray // [3, 2]
+
+beforeAll(async () => {
+  requireBuild()
+  setSeed(1)
+  const model = new Sequential([new LSTM(5, { inputShape: [4, 2] }), new Dense(2)])
+  model.compile({ loss: 'mse', optimizer: 'sgd' })
+  expected = await model.predict(x)
+  await model.save(at('model.h5'))
+  writeFileSync(at('x.npy'), npyBytes(x))
+})
+
+describe('hiddenstate', () => {
+  it('--help names every command, and so does each command of itself', async () => {
+    const help = await well('--help')
+    for (const command of ['info', 'build', 'summary', 'convert', 'predict']) {
+      expect(help).toContain(command)
+      expect(await well(command, '--help')).toContain(`Usage: hiddenstate ${command}`)
+    }
+  })
+
+  it('--version is that of the package', async () => expect((await well('--version')).trim()).toBe(manifest.version))
+
+  it('tells what is wrong with a command line', async () => {
+    expect(await badly('sumary', 'model.h5')).toContain("unknown command 'sumary'")
+    expect(await badly('summary')).toContain("missing required argument 'model.h5'")
+    expect(await badly('summary', 'a', 'b')).toContain('too many arguments')
+    expect(await badly('predict', 'model.h5', 'x.npy', '--batch-size', '0')).toContain('must be a positive integer')
+    expect(await badly('convert', 'model.h5', 'out.json', '--ovrwrite')).toContain("unknown option '--ovrwrite'")
+  })
+
+  it('info: what a bug report needs', async () => {
+    const text = await well('info')
+    for (const part of [
+      manifest.version,
+      process.version,
+      process.platform,
+      process.arch,
+      'instruction set',
+      'threads',
+    ])
+      expect(text).toContain(part)
+    const facts = JSON.parse(await well('info', '--json')) as Record<string, string>
+    expect(facts.binary).toContain('.node')
+    expect(Object.keys(facts)).toContain('environment')
+  })
+
+  it('summary: the table of the layers', async () => {
+    const text = await well('summary', 'model.h5')
+    expect(text).toContain('lstm_1 (LSTM)')
+    expect(text).toContain('Total params: 172')
+  })
+
+  it('a file that is no model is a sentence', async () => {
+    expect(await badly('summary', 'x.npy')).toMatch(/^hiddenstate: x\.npy: .*HDF5/)
+    expect(await badly('summary', 'nothing.h5')).toMatch(/^hiddenstate: nothing\.h5/)
+  })
+})
+
+describe('convert', () => {
+  it('.json and .yaml: the architecture', async () => {
+    await well('convert', 'model.h5', 'out.json')
+    const model = modelFromJson(readFileSync(at('out.json'), 'utf8'))
+    expect(model.outputShape).toEqual([null, 2])
+    model.dispose()
+    await well('convert', 'model.h5', 'out.yaml')
+    expect(readFileSync(at('out.yaml'), 'utf8')).toContain('class_name: Sequential')
+  })
+
+  it('.h5: the whole model', async () => {
+    await well('convert', 'model.h5', 'again.h5')
+    const model = await loadModel(at('again.h5'))
+    expect((await model.predict(x)).data).toEqual(expected.data)
+    model.dispose()
+  })
+
+  it(".npz: the weights, under Keras' names", async () => {
+    await well('convert', 'model.h5', 'weights.npz')
+    const files = unzipSync(readFileSync(at('weights.npz')))
+    const model = await loadModel(at('model.h5'))
+    const weights = Object.entries(files).map(([name, bytes]) => parseNpy(bytes, name))
+    expect(weights.map((w) => w.toArray())).toEqual(model.getWeights().map((w) => w.toArray()))
+    expect(Object.keys(files)).toContain('lstm_1/lstm_1_U_f.npy')
+    expect(Object.keys(files).at(-1)).toMatch(/^dense_\d+\/dense_\d+_b\.npy$/)
+    model.dispose()
+  })
+
+  it('another ending, and an existing file with --no-overwrite, are errors', async () => {
+    expect(await badly('convert', 'model.h5', 'out.txt')).toContain('.json, .yaml, .h5, .npz, got out.txt')
+    writeFileSync(at('there.json'), 'mine')
+    expect(await badly('convert', 'model.h5', 'there.json', '--no-overwrite')).toContain('there.json')
+    expect(readFileSync(at('there.json'), 'utf8')).toBe('mine')
+  })
+})
+
+describe('predict', () => {
+  it('prints one line a sample', async () => {
+    const rows = (await well('predict', 'model.h5', 'x.npy')).trim().split('\n')
+    expect(rows.map((row) => row.split(',').map(Number))).toEqual(expected.toArray())
+  })
+
+  it('-o writes a .npy file', async () => {
+    expect(await well('predict', 'model.h5', 'x.npy', '-o', 'y.npy', '--batch-size', '2')).toBe('')
+    const y = parseNpy(readFileSync(at('y.npy')), 'y.npy')
+    expect(y.shape).toEqual([3, 2])
+    expect(y.data).toEqual(expected.data)
+  })
+
+  it('inputs of the wrong shape are a sentence', async () => {
+    writeFileSync(at('flat.npy'), npyBytes(new NDArray(new Float32Array(6), [3, 2])))
+    expect(await badly('predict', 'model.h5', 'flat.npy')).toMatch(/must be .*got/)
+    expect(await badly('predict', 'model.h5', 'none.npy')).toContain('none.npy: must be a readable .npy file')
+    expect(existsSync(at('none.npy'))).toBe(false)
+  })
+})

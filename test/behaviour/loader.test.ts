@@ -1,0 +1,149 @@
+/** Which binary is loaded, and what is said when none can be: the built package somewhere else, with binaries made wrong. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { jsonOf, requireBuild, ROOT, runChild } from '../child.js'
+
+beforeAll(requireBuild)
+
+const addon = path.join(ROOT, 'build/Release/hiddenstate.node')
+const here = `${process.platform}-${process.arch}`
+let folder = ''
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'hs-loader-'))
+  cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true })
+  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'))
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'))
+  writeFileSync(
+    path.join(folder, 'use.mjs'),
+    `import { info } from './dist/index.js'
+     try { info() } catch (e) { console.log(JSON.stringify({ name: e.name, code: e.code, message: e.message, expected: e.expected, actual: e.actual })); process.exit() }
+     console.log(JSON.stringify({ name: 'loaded' }))\n`,
+  )
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Outcome {
+  name: string
+  code: string
+  message: string
+  expected: string
+  actual: string
+}
+
+/** A machine other than this one, as Node would describe it. */
+const faked = (platform: string, arch: string, libc?: string) => `
+  import os from 'node:os'; import module from 'node:module'
+  Object.defineProperty(process, 'platform', { value: '${platform}' }); Object.defineProperty(process, 'arch', { value: '${arch}' })
+  os.platform = () => '${platform}'; os.arch = () => '${arch}'; module.syncBuiltinESMExports()
+  ${libc ? `process.env.LIBC = '${libc}'; process.report.getReport = () => ({ header: ${libc === 'musl' ? '{}' : "{ glibcVersionRuntime: '2.31' }"} })` : ''}`
+
+/** Loads the package there. A run under a sanitizer names its own build to the loader: not here. */
+const load = (preload?: string): Promise<Outcome> =>
+  jsonOf<Outcome>(path.join(folder, 'use.mjs'), {
+    cwd: folder,
+    env: { HIDDENSTATE_PREBUILD: '', LIBC: '' },
+    node: preload ? ['--import', `data:text/javascript,${encodeURIComponent(preload)}`] : [],
+  })
+
+/** Puts a binary among the prebuilt ones; `change` spoils a copy. */
+function prebuilt(target: string, name: string, change: (bytes: Buffer) => Buffer = (bytes) => bytes) {
+  mkdirSync(path.join(folder, 'prebuilds', target), { recursive: true })
+  writeFileSync(path.join(folder, 'prebuilds', target, name), change(readFileSync(addon)))
+}
+
+describe('no binary fits', () => {
+  it.each([
+    ['linux', 'x64', 'musl', 'linux x64 musl', 'prebuilds/linux-x64/*.musl.node'],
+    ['linux', 'arm64', 'glibc', 'linux arm64 glibc 2.31', 'prebuilds/linux-arm64/*.glibc.node'],
+    ['linux', 's390x', 'glibc', 'linux s390x glibc 2.31', 'prebuilds/linux-s390x/*.glibc.node'],
+    ['darwin', 'arm64', undefined, 'darwin arm64', 'prebuilds/darwin-arm64/*.node'],
+    ['win32', 'x64', undefined, 'win32 x64', 'prebuilds/win32-x64/*.node'],
+    ['freebsd', 'x64', undefined, 'freebsd x64', 'prebuilds/freebsd-x64/*.node'],
+  ])('%s %s %s: names platform, place and command', async (platform, arch, libc, target, place) => {
+    prebuilt('linux-x64', 'hiddenstate.glibc.node') // the wrong one for each of them
+    const error = await load(faked(platform, arch, libc))
+    expect(error.name).toBe('StateError')
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain(`no native binary for ${target}.`)
+    expect(error.message).toContain(place)
+    expect(error.message).toContain('npx hiddenstate build')
+    expect(error.expected).toBe(`a binary for ${target}`)
+    if (arch === 'x64' && platform === 'linux') expect(error.message).toContain('only hiddenstate.glibc.node there')
+  })
+})
+
+describe.runIf(process.platform === 'linux' && existsSync(addon))('a binary that', () => {
+  const name = process.arch === 'arm64' ? 'hiddenstate.armv8.glibc.node' : 'hiddenstate.glibc.node'
+
+  it('fits is loaded from prebuilds/', async () => {
+    prebuilt(here, name)
+    expect(await load()).toEqual({ name: 'loaded' })
+  })
+
+  it('is not a binary at all', async () => {
+    prebuilt(here, name, () => Buffer.from('{ "name": "not a binary" }'))
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain(name)
+    expect(error.message).toContain('It is damaged or was made for another platform.')
+    expect(error.message).toContain('npx hiddenstate build')
+  })
+
+  it.each([0.001, 0.5, 0.999])('is cut off after %d of its length', async (part) => {
+    prebuilt(here, name, (bytes) => bytes.subarray(0, Math.floor(bytes.length * part)))
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain('It is damaged or was made for another platform.')
+  })
+
+  it('was made for another processor', async () => {
+    prebuilt(here, name, (bytes) => {
+      bytes.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18) // e_machine: AArch64, x86-64
+      return bytes
+    })
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain('It is damaged or was made for another platform.')
+  })
+
+  it('needs a newer glibc: says which one, and which one is there', async () => {
+    prebuilt(here, name, (bytes) => {
+      // The loader compares the names of versions; this one will not be published soon.
+      const at = bytes.indexOf(/GLIBC_2\.\d\d\0/.exec(bytes.toString('latin1'))?.[0] as string)
+      bytes.write('GLIBC_2.99', at, 'latin1')
+      return bytes
+    })
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.expected).toBe('glibc 2.99 or newer')
+    expect(error.message).toContain('It needs glibc 2.99 or newer.')
+    expect(error.message).toMatch(/cannot be loaded on linux \w+ glibc 2\.\d+/)
+    expect(error.message).toContain('npx hiddenstate build')
+  })
+
+  it('needs a library that is not there', async () => {
+    prebuilt(here, name, (bytes) => {
+      bytes.write('libgomq', bytes.indexOf('libgomp.so.1\0'), 'latin1')
+      return bytes
+    })
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.expected).toBe('the library libgomq.so.1')
+  })
+})
+
+it('require and import give the same names', async () => {
+  const [esm, cjs] = await jsonOf<[string[], string[]]>('behaviour/children/names.mjs')
+  expect(cjs).toEqual(esm)
+  expect(esm).toContain('Sequential')
+})
+
+it('a script that does not catch the error ends with it', async () => {
+  writeFileSync(path.join(folder, 'bare.mjs'), "import { info } from './dist/index.js'\ninfo()\n")
+  const ended = await runChild(path.join(folder, 'bare.mjs'), { cwd: folder, env: { HIDDENSTATE_PREBUILD: '' } })
+  expect(ended.code).toBe(1)
+  expect(ended.stderr).toContain('npx hiddenstate build')
+})
