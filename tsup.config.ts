@@ -12,7 +12,7 @@ export default defineConfig({
   target: 'node20',
   platform: 'node',
   tsconfig: 'tsconfig.build.json',
-  dts: true,
+  dts: { banner: '/// <reference lib="esnext.disposable" />' }, // Symbol.dispose, for users with an older `lib`
   shims: true, // import.meta.url in the CommonJS build
   splitting: true, // one copy of the error and NDArray classes for all entries
   sourcemap: true,

@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { StateError, nativeError } from './errors.js'
+import { packageRoot, requireDependency } from './package-root.js'
 import type { Spec } from './spec.js'
 
 export type Floats = Float32Array | Float64Array
@@ -92,13 +92,6 @@ export interface Native {
   setErrorClasses(make: (code: string, message: string, where: string, expected: string, actual: string) => Error): void
 }
 
-/** Folder that holds package.json: the addon is looked for from there, whether this file runs from lib/ or dist/. */
-export function packageRoot(): string {
-  let dir = path.dirname(fileURLToPath(import.meta.url))
-  while (!fs.existsSync(path.join(dir, 'package.json')) && path.dirname(dir) !== dir) dir = path.dirname(dir)
-  return dir
-}
-
 /** 'glibc 2.36', 'musl', '' where there is no such choice. */
 export function libc(): string {
   if (process.platform !== 'linux') return ''
@@ -120,8 +113,7 @@ const HOW_TO_BUILD =
 
 /** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules). */
 function findAddon(root: string): string {
-  const require = createRequire(import.meta.url)
-  const { resolve } = require('node-gyp-build') as { resolve(dir: string): string }
+  const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
   try {
     return resolve(root)
   } catch (cause) {

@@ -3,7 +3,8 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { info } from '../backend.js'
-import { addonFile, libc, packageRoot } from '../native.js'
+import { addonFile, libc } from '../native.js'
+import { packageRoot } from '../package-root.js'
 
 /** Why this file: the first of the places where a binary is looked for. */
 function reason(file: string): string {

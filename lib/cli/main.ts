@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { HiddenstateError } from '../errors.js'
-import { packageRoot } from '../native.js'
+import { packageRoot } from '../package-root.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
 
@@ -48,6 +48,13 @@ program
   .argument('[cmake-js arguments...]')
   .allowUnknownOption()
   .action((args: string[]) => runScript('scripts/build-package.mjs', args))
+program
+  .command('bench')
+  .description('speed on this machine; `bench --help` lists its options')
+  .helpOption(false)
+  .argument('[arguments...]')
+  .allowUnknownOption()
+  .action((args: string[]) => runScript('bench/command.mjs', args))
 program
   .command('summary')
   .description("the table of a model's layers")

@@ -4,7 +4,11 @@
  * The worker starts with the first file, serves one file at a time, and ends after an error, after a time limit,
  * or when nobody has used it for a while. It keeps the process alive only while it works.
  */
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { packageRoot } from '../package-root.js'
 import type { H5Reply, H5Request } from './protocol.js'
 
 /** Why the library could not do what was asked; callers put the file's name to it. */
@@ -33,15 +37,20 @@ export const memoryFor = (bytes: number): number => Math.min(MAX_MEMORY, BASE_ME
 
 type Answer<K extends H5Reply['kind']> = Extract<H5Reply, { kind: K }>
 
+/** The same name beside the sources and in dist/; a bundle finds it where the package is installed. */
+function workerFile(): string {
+  const beside = fileURLToPath(new URL('./hdf5-worker.mjs', import.meta.url))
+  return fs.existsSync(beside) ? beside : path.join(packageRoot(), 'dist', 'hdf5-worker.mjs')
+}
+
 class Hdf5Worker {
   readonly #worker: Worker
   #settle: { resolve: (reply: H5Reply) => void; reject: (error: Error) => void } | null = null
   dead = false
 
   constructor() {
-    // The same name beside the sources and in dist/. Its output, the library's chatter, is left unread:
-    // a stream that is read would keep the process alive.
-    this.#worker = new Worker(new URL('./hdf5-worker.mjs', import.meta.url), {
+    // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
+    this.#worker = new Worker(workerFile(), {
       name: 'hiddenstate-hdf5',
       execArgv: [],
       env: {},

@@ -1,7 +1,7 @@
 /** YAML as Keras 1.2.2 wrote it, to plain data. Tags that name Python objects are read as data or refused, never run. */
-import { createRequire } from 'node:module'
 import type { CollectionTag, Document, ScalarTag } from 'yaml'
 import { FormatError, fail } from '../errors.js'
+import { requireDependency } from '../package-root.js'
 
 const PYTHON = 'tag:yaml.org,2002:python/'
 /** More text than any model's configuration; a lid on what the parser is given. */
@@ -13,7 +13,7 @@ type Yaml = typeof import('yaml')
 
 /** Loaded when first used, and synchronously, since `modelFromYaml` is. */
 function load(): Yaml {
-  return createRequire(import.meta.url)('yaml') as Yaml
+  return requireDependency('yaml') as Yaml
 }
 
 function refuse(what: string, expected: string, actual: string): never {

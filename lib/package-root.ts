@@ -1,0 +1,41 @@
+/** Where this package lies, and what lies in it: also when a bundler has taken this file elsewhere. */
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { StateError } from './errors.js'
+
+const NAME = 'hiddenstate'
+
+const isOurs = (folder: string): boolean => {
+  const file = path.join(folder, 'package.json')
+  return fs.existsSync(file) && (JSON.parse(fs.readFileSync(file, 'utf8')) as { name?: unknown }).name === NAME
+}
+
+let root: string | undefined
+
+/**
+ * The folder that holds package.json, native binaries and the HDF5 worker: above this file, whether it runs from lib/ or dist/;
+ * for a bundle, where the package is installed.
+ *
+ * @throws StateError ERR_NOT_BUILT for a bundle without the package beside it
+ */
+export function packageRoot(): string {
+  if (root !== undefined) return root
+  const here = fileURLToPath(import.meta.url)
+  for (let folder = path.dirname(here); path.dirname(folder) !== folder; folder = path.dirname(folder))
+    if (isOurs(folder)) return (root = folder)
+  try {
+    return (root = path.dirname(createRequire(import.meta.url).resolve(`${NAME}/package.json`)))
+  } catch (cause) {
+    throw new StateError(
+      'ERR_NOT_BUILT',
+      `hiddenstate: ${here}: the package must be installed where this bundle runs, got none. Its native binary cannot be bundled.`,
+      { expected: 'the package in node_modules', actual: 'none', cause },
+    )
+  }
+}
+
+/** A dependency of this package, loaded when it is needed. */
+export const requireDependency = (name: string): unknown =>
+  createRequire(path.join(packageRoot(), 'package.json'))(name)
