@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { unzipSync } from 'fflate'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { npyBytes, parseNpy } from '../../lib/cli/npy.js'
 import { type Ended, requireBuild, ROOT, runChild } from '../child.js'
 import { Dense, LSTM, loadModel, modelFromJson, NDArray, Sequential, setSeed } from '../package.js'
@@ -12,6 +12,7 @@ const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'
   version: string
   bin: { hiddenstate: string }
 }
+vi.setConfig({ testTimeout: 120_000 }) // processes, one after another, on a busy machine
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-cli-'))
 const at = (name: string) => path.join(folder, name)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

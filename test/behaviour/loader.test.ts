@@ -2,11 +2,12 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { jsonOf, requireBuild, ROOT, runChild } from '../child.js'
 
 beforeAll(requireBuild)
 
+vi.setConfig({ testTimeout: 120_000 }) // processes, one after another, on a busy machine
 const addon = path.join(ROOT, 'build/Release/hiddenstate.node')
 const here = `${process.platform}-${process.arch}`
 let folder = ''
