@@ -232,7 +232,8 @@ export async function training<T>(
   try {
     const turn = await session.take(signal)
     try {
-      return await run(new Hooks([...callbacks, history], session, signal), turn, history)
+      const hooks = new Hooks([...callbacks, history], session, signal)
+      return await hooks.settling(() => run(hooks, turn, history))
     } finally {
       turn.release()
     }

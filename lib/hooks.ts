@@ -50,6 +50,7 @@ export class Hooks {
   readonly #callbacks: readonly Callback[]
   readonly #session: Session
   readonly #signal: AbortSignal | null
+  #isIntroduced = false
 
   constructor(callbacks: readonly Callback[], session: Session, signal: AbortSignal | null) {
     this.#callbacks = callbacks
@@ -58,12 +59,38 @@ export class Hooks {
     this.wantsBatches = callbacks.some((c) => c.wantsBatches)
   }
 
+  /**
+   * Runs a training, and tells the callbacks when it is over, however it ended. What ended it wins over an error of `onTrainSettled`.
+   */
+  async settling<T>(run: () => Promise<T>): Promise<T> {
+    let result: T
+    try {
+      result = await run()
+    } catch (reason) {
+      await this.#settled(reason)
+      throw reason
+    }
+    const errors = await this.#settled(undefined)
+    if (errors.length > 0) throw errors[0]
+    return result
+  }
+
+  /** Every callback is told, also after an error of another; without the signal, which may be the reason. */
+  async #settled(reason: unknown): Promise<unknown[]> {
+    const errors: unknown[] = []
+    for (const callback of this.#isIntroduced ? this.#callbacks : []) {
+      await this.#session.callback(() => callback.onTrainSettled(reason), null).catch((error) => errors.push(error))
+    }
+    return errors
+  }
+
   /** Tells the callbacks what they belong to. */
   introduce(model: Sequential, params: FitParams): void {
     for (const callback of this.#callbacks) {
       callback.setModel(model)
       callback.setParams(params)
     }
+    this.#isIntroduced = true
   }
 
   trainBegin(): Promise<void> {

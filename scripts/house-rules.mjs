@@ -64,7 +64,7 @@ const levels = [
     'metrics',
     'optimizers',
   ],
-  ['layers/', 'hdf5/'],
+  ['layers/', 'hdf5/', 'tensorboard/'],
   [
     'callbacks',
     'callbacks/',

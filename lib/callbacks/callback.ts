@@ -54,6 +54,12 @@ export class Callback {
   /** After the last epoch; not when the fit fails or is aborted. */
   onTrainEnd(_logs: Logs): Hook {}
   /**
+   * Once the training is over, however it ended: after `onTrainEnd`, or when the fit was aborted or failed. Not in Keras. No batch runs
+   * any more, and the weights may still be set.
+   * @param _reason what the fit rejects with; undefined when it ended by itself
+   */
+  onTrainSettled(_reason: unknown): Hook {}
+  /**
    * Before an epoch.
    * @param _epoch from 0
    */

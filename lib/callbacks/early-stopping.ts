@@ -1,4 +1,5 @@
 import { ConfigError, fail } from '../errors.js'
+import { describe, type NDArray } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
@@ -15,9 +16,21 @@ export interface EarlyStoppingOptions {
   verbose?: number
   /** Default `'auto'`: more is better for accuracies and fmeasure. */
   mode?: MonitorMode
+  /**
+   * Puts the weights of the best epoch back when the training is over, however it ended: by patience, after the last epoch, by
+   * `stopTraining`, an abort or an error. Not in Keras 1.2.2 (it came with Keras 2). Default `false`.
+   */
+  restoreBestWeights?: boolean
 }
 
-const defaults = { monitor: 'val_loss', minDelta: 0, patience: 0, verbose: 0, mode: 'auto' as MonitorMode }
+const defaults = {
+  monitor: 'val_loss',
+  minDelta: 0,
+  patience: 0,
+  verbose: 0,
+  mode: 'auto' as MonitorMode,
+  restoreBestWeights: false,
+}
 
 /**
  * Stops training when a value no longer improves.
@@ -36,18 +49,36 @@ export class EarlyStopping extends Callback {
   readonly minDelta: number
   readonly patience: number
   readonly verbose: number
+  readonly restoreBestWeights: boolean
   /** Epochs since the best one. */
   wait = 0
   /** The best value so far. */
   best: number
   /** The epoch that ended the training; null: none did. */
   stoppedEpoch: number | null = null
+  /** The epoch of the best value; null before. */
+  bestEpoch: number | null = null
+  #bestWeights: readonly NDArray[] | null = null // as `getWeights()`
   readonly #more: boolean
 
   constructor(options?: EarlyStoppingOptions) {
     super()
-    const { monitor, minDelta, patience, verbose, mode } = resolveOptions('EarlyStopping', defaults, options)
+    const { monitor, minDelta, patience, verbose, mode, restoreBestWeights } = resolveOptions(
+      'EarlyStopping',
+      defaults,
+      options,
+    )
     checkNumbers('EarlyStopping', { minDelta, patience })
+    if (typeof restoreBestWeights !== 'boolean') {
+      const actual = describe(restoreBestWeights)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'EarlyStopping',
+        what: 'restoreBestWeights',
+        expected: 'true or false',
+        actual,
+      })
+    }
+    this.restoreBestWeights = restoreBestWeights
     this.monitor = monitor
     this.#more = moreIsBetter('EarlyStopping', monitor, mode)
     this.minDelta = minDelta
@@ -64,6 +95,8 @@ export class EarlyStopping extends Callback {
     this.wait = 0
     this.best = this.#worst
     this.stoppedEpoch = null
+    this.bestEpoch = null
+    this.#bestWeights = null
   }
 
   override onEpochEnd(epoch: number, logs: Logs): void {
@@ -80,7 +113,9 @@ export class EarlyStopping extends Callback {
     const isBetter = this.#more ? current - this.minDelta > this.best : current + this.minDelta < this.best
     if (isBetter) {
       this.best = current
+      this.bestEpoch = epoch
       this.wait = 0
+      if (this.restoreBestWeights) this.#bestWeights = this.model.getWeights()
       return
     }
     if (this.wait >= this.patience) {
@@ -93,5 +128,13 @@ export class EarlyStopping extends Callback {
   override onTrainEnd(): void {
     if (this.stoppedEpoch === null || this.verbose <= 0) return
     process.stdout.write(`Epoch ${String(this.stoppedEpoch).padStart(5, '0')}: early stopping\n`)
+  }
+  override onTrainSettled(): void {
+    const weights = this.#bestWeights
+    if (weights === null) return
+    this.#bestWeights = null
+    this.model.setWeights(weights)
+    if (this.verbose > 0)
+      process.stdout.write(`Restored the weights of epoch ${String(this.bestEpoch).padStart(5, '0')}\n`)
   }
 }

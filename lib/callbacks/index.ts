@@ -10,4 +10,6 @@ export { ModelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint
 export type { MonitorMode } from './monitor.js'
 export { ProgbarLogger } from './progbar-logger.js'
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './reduce-lr-on-plateau.js'
+export { RemoteMonitor, type RemoteMonitorOptions } from './remote-monitor.js'
+export { TensorBoard, type TensorBoardOptions } from './tensor-board.js'
 export { TerminateOnNaN } from './terminate-on-nan.js'

@@ -9,6 +9,8 @@ export interface LambdaCallbackOptions {
   onTrainBegin?: (logs: Logs) => unknown
   /** After the last epoch. */
   onTrainEnd?: (logs: Logs) => unknown
+  /** Once the training is over, however it ended; with what the fit rejects with, if it does. Not in Keras. */
+  onTrainSettled?: (reason: unknown) => unknown
   /** Before an epoch; epochs count from 0. */
   onEpochBegin?: (epoch: number, logs: Logs) => unknown
   /** After an epoch and its validation. */
@@ -22,6 +24,7 @@ export interface LambdaCallbackOptions {
 const none: Record<keyof LambdaCallbackOptions, null> = {
   onTrainBegin: null,
   onTrainEnd: null,
+  onTrainSettled: null,
   onEpochBegin: null,
   onEpochEnd: null,
   onBatchBegin: null,

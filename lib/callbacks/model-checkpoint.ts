@@ -68,10 +68,8 @@ export class ModelCheckpoint extends Callback {
       if (current === undefined) return warnMissing('ModelCheckpoint', monitor, logs)
       if (!(this.#more ? current > this.best : current < this.best))
         return this.#say(epoch, `${monitor} did not improve`)
-      this.#say(
-        epoch,
-        `${monitor} improved from ${this.best.toFixed(5)} to ${current.toFixed(5)}, saving model to ${path}`,
-      )
+      const change = formatFields('from {best:.5f} to {current:.5f}', { best: this.best, current })
+      this.#say(epoch, `${monitor} improved ${change}, saving model to ${path}`)
       this.best = current
     } else {
       this.#say(epoch, `saving model to ${path}`)

@@ -1,0 +1,168 @@
+/** However a training ends, its callbacks are told, and EarlyStopping gives the best weights back. */
+import { describe, expect, it, vi } from 'vitest'
+import { expectAllSameBits } from '../arrays.js'
+import { Callback, EarlyStopping, LambdaCallback, type Logs, type NDArray, type Sequential } from '../package.js'
+import { compiled, data, slow, sleep } from './models.js'
+
+const { x, y } = data(12)
+const quiet = { verbose: 0, batchSize: 4 } as const
+
+/** Adds a made-up value to the logs of each epoch, and keeps the weights of the best one. */
+class Script extends Callback {
+  best: NDArray[] = []
+  constructor(readonly scores: readonly number[]) {
+    super()
+  }
+  override onEpochEnd(epoch: number, logs: Logs): void {
+    logs.score = this.scores[epoch]!
+    if (this.scores.slice(0, epoch).every((s) => s > this.scores[epoch]!)) this.best = this.model.getWeights()
+  }
+}
+
+const stopping = (patience = 100) => new EarlyStopping({ monitor: 'score', patience, restoreBestWeights: true })
+const boom = (at: number) =>
+  new LambdaCallback({
+    onEpochEnd: (epoch) => {
+      if (epoch === at) throw new Error('boom')
+    },
+  })
+
+/** How each training ends: what is asked of it, and what it rejects with. */
+const ends: [name: string, run: (model: Sequential, callbacks: Callback[]) => Promise<unknown>, rejects?: RegExp][] = [
+  ['by patience', (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 5, callbacks })],
+  ['after the last epoch', (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 4, callbacks })],
+  [
+    'by stopTraining of another callback',
+    (model, callbacks) => {
+      const stop = new LambdaCallback({ onEpochEnd: (epoch) => void (model.stopTraining = epoch === 3) })
+      return model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, stop] })
+    },
+  ],
+  [
+    'by an error of a callback',
+    (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, boom(3)] }),
+    /boom/,
+  ],
+  [
+    'by an error of a callback that comes first',
+    (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [boom(3), ...callbacks] }),
+    /boom/,
+  ],
+  [
+    'by an abort within an epoch',
+    (model, callbacks) => {
+      const controller = new AbortController()
+      const abort = new LambdaCallback({
+        onBatchEnd: () =>
+          void (callbacks[0]!.model.history!.epoch.length === 3 && controller.abort(new Error('enough'))),
+      })
+      const { signal } = controller
+      return model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, abort], signal })
+    },
+    /enough/,
+  ],
+  [
+    'by an error of a source',
+    (model, callbacks) => {
+      function* source() {
+        for (let i = 0; i < 10; i++) yield [x, y] as const
+        throw new Error('no more')
+      }
+      return model.fitGenerator(source(), { samplesPerEpoch: 36, nbEpoch: 9, verbose: 0, callbacks })
+    },
+    /no more/,
+  ],
+]
+
+describe('EarlyStopping with restoreBestWeights', () => {
+  it.each(ends)('%s', async (name, run, rejects) => {
+    const model = compiled()
+    const script = new Script([3, 1, 2, 2, 2, 2, 2, 2, 2])
+    const early = stopping(name === 'by patience' ? 1 : 100)
+    const end = run(model, [script, early])
+    await (rejects ? expect(end).rejects.toThrow(rejects) : end)
+    expect(early.bestEpoch).toBe(1)
+    expect(early.stoppedEpoch).toBe(name === 'by patience' ? 3 : null)
+    expectAllSameBits(model.getWeights(), script.best, 'weights of the best epoch')
+  })
+
+  it('leaves the last weights without it, and those of an epoch that never ended', async () => {
+    const last: NDArray[][] = []
+    const keep = new LambdaCallback({ onEpochEnd: () => void last.push(model.getWeights()) })
+    const model = compiled()
+    const early = new EarlyStopping({ monitor: 'score', patience: 100 })
+    await model.fit(x, y, { ...quiet, nbEpoch: 3, callbacks: [new Script([1, 2, 3]), early, keep] })
+    expectAllSameBits(model.getWeights(), last.at(-1)!)
+    const before = model.getWeights()
+    const failing = new LambdaCallback({
+      onBatchBegin: () => {
+        throw new Error('at once')
+      },
+    })
+    const fit = model.fit(x, y, { ...quiet, callbacks: [new Script([1]), stopping(), failing] })
+    await expect(fit).rejects.toThrow('at once')
+    expectAllSameBits(model.getWeights(), before)
+  })
+
+  it('says so with verbose, and takes true and false alone', async () => {
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    const early = new EarlyStopping({ monitor: 'score', patience: 9, verbose: 1, restoreBestWeights: true })
+    await compiled().fit(x, y, { ...quiet, nbEpoch: 3, callbacks: [new Script([2, 1, 3]), early] })
+    expect(write.mock.calls.join('')).toBe('Restored the weights of epoch 00001\n')
+    write.mockRestore()
+    expect(() => new EarlyStopping({ restoreBestWeights: 1 as never })).toThrow(
+      /restoreBestWeights must be true or false/,
+    )
+  })
+})
+
+describe('onTrainSettled', () => {
+  const journal = () => {
+    const lines: string[] = []
+    const note = (tag: string) =>
+      new LambdaCallback({
+        onTrainEnd: () => void lines.push(`${tag} end`),
+        onTrainSettled: (reason) =>
+          void lines.push(`${tag} settled ${reason instanceof Error ? reason.message : reason}`),
+      })
+    return { lines, note }
+  }
+
+  it('comes after onTrainEnd, or with the reason', async () => {
+    const { lines, note } = journal()
+    const model = compiled()
+    await model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [note('a'), note('b')] })
+    await expect(model.fit(x, y, { ...quiet, callbacks: [note('c'), boom(0)] })).rejects.toThrow('boom')
+    expect(lines).toEqual(['a end', 'b end', 'a settled undefined', 'b settled undefined', 'c settled boom'])
+  })
+
+  it('is not called for a fit that never began', async () => {
+    const { lines, note } = journal()
+    await expect(compiled().fit([[1]], y, { ...quiet, callbacks: [note('a')] })).rejects.toThrow()
+    expect(lines).toEqual([])
+  })
+
+  it('its errors reject a fit that went well, reach nobody else, and never hide what ended a fit', async () => {
+    const { lines, note } = journal()
+    const broken = new LambdaCallback({
+      onTrainSettled: () => {
+        throw new Error('broken')
+      },
+    })
+    const model = compiled()
+    await expect(model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [broken, note('a')] })).rejects.toThrow('broken')
+    await expect(model.fit(x, y, { ...quiet, callbacks: [broken, note('b'), boom(0)] })).rejects.toThrow('boom')
+    expect(lines).toEqual(['a end', 'a settled undefined', 'b settled boom'])
+    await model.fit(x, y, { ...quiet, nbEpoch: 1 })
+  })
+
+  it('is called for a model that is disposed of during its fit', async () => {
+    const { lines, note } = journal()
+    const { model, x: many, y: targets } = slow()
+    const fit = model.fit(many, targets, { verbose: 0, nbEpoch: 50, callbacks: [note('a'), stopping()] })
+    await sleep(20)
+    model.dispose()
+    await expect(fit).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
+    expect(lines).toEqual([expect.stringMatching(/^a settled .*disposed/)])
+  })
+})
