@@ -2,15 +2,17 @@
 import { fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { readModel } from './saving.js'
+import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
 import { Sequential } from './sequential.js'
 import { parseYaml } from './yaml/parse.js'
 
 /** @throws FormatError ERR_FILE_FORMAT */
 function fromDocument(where: string, document: unknown): Sequential {
-  const { class_name: name, config } = (typeof document === 'object' && document !== null ? document : {}) as Record<
-    string,
-    unknown
-  >
+  const {
+    class_name: name,
+    config,
+    keras_version: version,
+  } = (typeof document === 'object' && document !== null ? document : {}) as Record<string, unknown>
   if (name !== 'Sequential') {
     fail(FormatError, 'ERR_FILE_FORMAT', {
       where,
@@ -19,6 +21,7 @@ function fromDocument(where: string, document: unknown): Sequential {
       actual: describe(name),
     })
   }
+  if (isKeras2(version, config)) return Sequential.fromConfig(layersFromKeras2(config, where))
   if (!Array.isArray(config)) {
     fail(FormatError, 'ERR_FILE_FORMAT', {
       where,

@@ -11,6 +11,7 @@ import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/fil
 import type { Layer } from './layers/layer.js'
 import type { NDArray } from './ndarray.js'
 import { resolveOptions } from './options.js'
+import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
 import { jsonAttribute, readCompile, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
@@ -113,7 +114,7 @@ function inFile<T>(path: string, where: string, use: () => T): T {
   try {
     return use()
   } catch (error) {
-    if (!(error instanceof HiddenstateError) || error instanceof FormatError) throw error
+    if (!(error instanceof HiddenstateError) || error.message.startsWith(path)) throw error
     const { expected = 'valid', actual = 'not', layer } = error
     throw new FormatError('ERR_FILE_FORMAT', `${path}: ${where}: ${error.message}`, {
       expected,
@@ -124,8 +125,8 @@ function inFile<T>(path: string, where: string, use: () => T): T {
   }
 }
 
-/** The configuration of the Sequential in a file. */
-function modelConfig(file: H5File): readonly unknown[] {
+/** The configuration of the Sequential in a file, as Keras 1 has it. */
+function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolean } {
   const model = jsonAttribute(file, 'model_config')
   if (model === null) {
     throw formatError(
@@ -140,8 +141,10 @@ function modelConfig(file: H5File): readonly unknown[] {
   const { class_name: name, config } = model
   if (name !== 'Sequential')
     throw formatError(file.path, 'model_config', 'class_name', "'Sequential'", JSON.stringify(name) ?? 'nothing')
+  const version = file.attribute('', 'keras_version')
+  if (isKeras2(version, config)) return { config: layersFromKeras2(config, 'model_config'), keras2: true }
   if (!Array.isArray(config)) throw formatError(file.path, 'model_config', 'config', 'a list of layers', typeof config)
-  return config
+  return { config, keras2: false }
 }
 
 /**
@@ -157,10 +160,10 @@ export async function readModel<M extends SavableModel>(
 ): Promise<M> {
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
-    const config = modelConfig(file)
+    const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file))
     const model = inFile(path, 'model_config', () => build(config))
     try {
-      await restore(file, model)
+      await restore(file, model, keras2)
     } catch (error) {
       model.dispose()
       throw error
@@ -170,12 +173,20 @@ export async function readModel<M extends SavableModel>(
 }
 
 /** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
-async function restore(file: H5File, model: SavableModel): Promise<void> {
+async function restore(file: H5File, model: SavableModel, keras2: boolean): Promise<void> {
   const { path } = file
   inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.layers, false))
-  const compile = inFile(path, 'training_config', () => readCompile(file))
+  const compile = inFile(path, 'training_config', () => readCompile(file, keras2))
   if (compile === null) return
   inFile(path, 'training_config', () => model.compile(compile))
+  if (keras2) {
+    // its order of parameters and its slots are others
+    if (file.hasGroup('optimizer_weights'))
+      process.emitWarning(`${path}: the optimizer's state is of Keras 2; the optimizer starts anew.`, {
+        code: 'HIDDENSTATE_KERAS2',
+      })
+    return
+  }
   const state = await readState(file, () => model.beginOptimizerWeights())
   if (state) inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(state))
 }

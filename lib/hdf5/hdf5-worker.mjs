@@ -58,10 +58,14 @@ function withHeap(bytes, use) {
 /** @param {number} pointer @param {number} length */
 const heapBytes = (pointer, length) => Module.HEAPU8.slice(pointer, pointer + length)
 
-/** @param {Uint8Array} bytes up to the first NUL */
-function text(bytes) {
+/** H5T_STR_SPACEPAD */
+const SPACE_PADDED = 2
+
+/** A string of fixed length: up to the first NUL, or without the spaces at its end. @param {Uint8Array} bytes @param {number} padding */
+function text(bytes, padding) {
   const end = bytes.indexOf(0)
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+  const decoded = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+  return padding === SPACE_PADDED ? decoded.replace(/ +$/, '') : decoded
 }
 
 /** @param {{ type: number, size: number, signed: boolean, vlen: boolean }} type */
@@ -99,7 +103,7 @@ function numbers(dtype, bytes) {
 /** @param {bigint} id @param {string} path @param {string} name @returns {H5Attribute | null} */
 function readAttribute(id, path, name) {
   const meta = Module.get_attribute_metadata(id, path, name)
-  if (meta.shape === null) return null
+  if (meta.shape === null) return meta.type === STRING ? [] : null // h5py.Empty: a list of no strings
   const bytes = meta.size * meta.total_size
   if (!(bytes <= MAX_ATTRIBUTE_BYTES)) throw new RangeError(`attribute ${name} of ${path} has ${bytes} bytes`)
   if (meta.type !== STRING && !ARRAYS.has(dtypeOf(meta))) return null
@@ -108,7 +112,9 @@ function readAttribute(id, path, name) {
     const raw = heapBytes(pointer, bytes)
     if (meta.type !== STRING) return numbers(dtypeOf(meta), raw)
     if (!meta.vlen) {
-      return Array.from({ length: meta.total_size }, (_, i) => text(raw.subarray(i * meta.size, (i + 1) * meta.size)))
+      return Array.from({ length: meta.total_size }, (_, i) =>
+        text(raw.subarray(i * meta.size, (i + 1) * meta.size), meta.strpad),
+      )
     }
     const strings = Array.from(new Uint32Array(raw.buffer), (p) => (p === 0 ? '' : Module.UTF8ToString(p)))
     Module.reclaim_vlen_memory(id, path, name, BigInt(pointer))

@@ -1,5 +1,6 @@
 import type { Shape } from '../spec.js'
 import { type GatedOptions, Recurrent } from './recurrent.js'
+import type { KerasArray } from './variable.js'
 
 /** Options of {@link GRU}. */
 export interface GRUOptions extends GatedOptions {
@@ -41,6 +42,12 @@ export class GRU extends Recurrent<GRUOptions> {
     super.createVariables(inputShape)
     const { resetAfter, outputDim, bRegularizer } = this.options
     if (resetAfter) this.addVariable('c', [3 * outputDim], 'zero', { regularizer: bRegularizer })
+  }
+
+  /** Keras 2 has both biases of `reset_after` in one array [2, 3H]. */
+  override fusedArrays(): (readonly KerasArray[])[] {
+    const [W, U, b, ...rest] = super.fusedArrays() as [KerasArray[], KerasArray[], KerasArray[], ...KerasArray[][]]
+    return [W, U, [...b, ...rest.flat()]]
   }
 
   protected override savedOptions(): Record<string, unknown> {

@@ -96,6 +96,19 @@ export abstract class ParameterOwner {
     ]
   }
 
+  /**
+   * The parameters as Keras 2 divides them: each entry is one array, made of one variable, or of several stacked along a new first axis.
+   * In the order of {@link kerasArrays}.
+   */
+  fusedArrays(): (readonly KerasArray[])[] {
+    const whole = this.#params.map(({ variable }) => this.slice(variable, variable.param))
+    return [
+      ...whole.filter((a) => a.variable.trainable).map((a) => [a]),
+      ...whole.filter((a) => !a.variable.trainable).map((a) => [a]),
+      ...this.children.flatMap((c) => c.fusedArrays()),
+    ]
+  }
+
   /** How Keras divides one variable. Default: as it is, called `<layer>_<param>`. */
   protected slices(variable: Variable): KerasArray[] {
     return [this.slice(variable, variable.param)]

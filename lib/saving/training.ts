@@ -3,6 +3,7 @@ import type { Compiled, CompileOptions } from '../compile.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { NDArray } from '../ndarray.js'
 import { type Optimizer, optimizerFromConfig } from '../optimizers.js'
+import { trainingFromKeras2 } from './keras2.js'
 import { asciiJson } from './layout.js'
 import { writeArrays } from './weights.js'
 
@@ -52,11 +53,13 @@ export function jsonAttribute(file: H5File, name: string): Record<string, unknow
 /**
  * What `compile` must be told to be as it was when the model was saved; null for a model that was not compiled.
  *
+ * @param keras2 whether Keras 2 wrote the file
  * @throws FormatError ERR_FILE_FORMAT; ConfigError for an optimizer that is unknown here
  */
-export function readCompile(file: H5File): CompileOptions | null {
-  const config = jsonAttribute(file, 'training_config')
-  if (config === null) return null
+export function readCompile(file: H5File, keras2: boolean): CompileOptions | null {
+  const found = jsonAttribute(file, 'training_config')
+  if (found === null) return null
+  const config = keras2 ? trainingFromKeras2(found) : found
   const weights = config.loss_weights
   const weighs = weights != null && [weights].flat().some((w) => w !== 1)
   if (weighs) throw formatError(file.path, 'training_config', 'loss_weights', 'null', JSON.stringify(weights))

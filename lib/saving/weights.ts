@@ -72,20 +72,56 @@ interface Stored {
   weights: string[]
 }
 
+/** An array of a file: one of Keras' arrays, or several stacked along a first axis. */
+interface FileArray {
+  name: string
+  shape: readonly number[]
+  parts: readonly KerasArray[]
+}
+
+/** How a file divides the parameters of a layer. */
+type Divide = (layer: Layer) => FileArray[]
+
+const likeKeras1: Divide = (layer) => layer.kerasArrays().map((part) => ({ ...part, parts: [part] }))
+
+const likeKeras2: Divide = (layer) =>
+  layer.fusedArrays().map((parts) => {
+    const { name, shape } = parts[0] as KerasArray
+    return { name, shape: parts.length === 1 ? shape : [parts.length, ...shape], parts }
+  })
+
 /** A layer and the arrays of the file that are for it. */
 interface Match {
   layer: Layer
-  arrays: readonly KerasArray[]
+  arrays: readonly FileArray[]
   stored: Stored
   /** Position in the file, among the layers with weights. */
   index: number
 }
 
+/** A list of names; Keras 2 breaks one that has no room in an attribute into `layer_names0`, `layer_names1`, …. */
+function nameListOf(file: H5File, group: string, attribute: string): string[] {
+  if (file.attribute(group, attribute) !== undefined || file.attribute(group, `${attribute}0`) === undefined)
+    return file.strings(group, attribute)
+  const names: string[] = []
+  for (let i = 0; file.attribute(group, `${attribute}${i}`) !== undefined; i++)
+    names.push(...file.strings(group, `${attribute}${i}`))
+  return names
+}
+
+/** Whether Keras 2 wrote the weights below `group`: by its version, else by names like `lstm_1/kernel:0`. */
+function isKeras2Group(file: H5File, group: string): boolean {
+  const version = file.attribute(group, 'keras_version') ?? file.attribute('', 'keras_version')
+  if (typeof version === 'string') return version.startsWith('2.')
+  const [first] = storedLayers(file, group).flatMap((layer) => layer.weights)
+  return first?.includes('/') ?? false
+}
+
 function storedLayers(file: H5File, group: string): Stored[] {
-  return file.strings(group, 'layer_names').map((name) => {
+  return nameListOf(file, group, 'layer_names').map((name) => {
     const place = join(group, name)
     if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
-    return { name, group: place, weights: file.strings(place, 'weight_names') }
+    return { name, group: place, weights: nameListOf(file, place, 'weight_names') }
   })
 }
 
@@ -104,14 +140,14 @@ function count(file: H5File, group: string, name: string): number {
 }
 
 /** Legacy files: every layer counts, also those without weights. */
-function matchLegacy(file: H5File, group: string, layers: readonly Layer[]): Match[] {
+function matchLegacy(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
   const n = count(file, group, 'nb_layers')
   if (n !== layers.length) throw layerCount(file, n, layers.length)
   return layers.map((layer, index) => {
     const place = join(group, `layer_${index}`)
     if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
     const weights = Array.from({ length: count(file, place, 'nb_params') }, (_, p) => `param_${p}`)
-    return { layer, arrays: layer.kerasArrays(), stored: { name: `layer_${index}`, group: place, weights }, index }
+    return { layer, arrays: divide(layer), stored: { name: `layer_${index}`, group: place, weights }, index }
   })
 }
 
@@ -123,18 +159,18 @@ function layerCount(file: H5File, saved: number, own: number): FormatError {
   })
 }
 
-function matchByOrder(file: H5File, group: string, layers: readonly Layer[]): Match[] {
-  const own = layers.map((layer) => ({ layer, arrays: layer.kerasArrays() })).filter(({ arrays }) => arrays.length > 0)
+function matchByOrder(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
+  const own = layers.map((layer) => ({ layer, arrays: divide(layer) })).filter(({ arrays }) => arrays.length > 0)
   const saved = storedLayers(file, group).filter((stored) => stored.weights.length > 0)
   if (saved.length !== own.length) throw layerCount(file, saved.length, own.length)
   return saved.map((stored, index) => ({ ...(own[index] as (typeof own)[number]), stored, index }))
 }
 
-function matchByName(file: H5File, group: string, layers: readonly Layer[]): Match[] {
+function matchByName(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
   return storedLayers(file, group).flatMap((stored, index) =>
     layers
       .filter((layer) => layer.name === stored.name)
-      .map((layer) => ({ layer, arrays: layer.kerasArrays(), stored, index })),
+      .map((layer) => ({ layer, arrays: divide(layer), stored, index })),
   )
 }
 
@@ -177,14 +213,20 @@ export async function readLayers(
     )
   }
   const match = isLegacy ? matchLegacy : byName ? matchByName : matchByOrder
-  const matches = match(file, group, layers)
+  const divide = !isLegacy && isKeras2Group(file, group) ? likeKeras2 : likeKeras1
+  const matches = match(file, group, layers, divide)
   const expected = matches.flatMap((m) => expectations(file, m))
   const data = await file.read(expected)
-  const values = data.map(({ data: numbers, shape }) => new NDArray(numbers, shape))
+  const arrays = matches.flatMap((m) => m.arrays)
+  const values = arrays.flatMap(({ parts }, i) => {
+    const { data: numbers } = data[i] as H5Data
+    const size = numbers.length / parts.length
+    return parts.map(({ shape }, k) => new NDArray(numbers.subarray(k * size, (k + 1) * size) as Floats, shape))
+  })
   return () =>
     writeKerasArrays(
       file.path,
-      matches.flatMap((m) => m.arrays),
+      arrays.flatMap((a) => a.parts),
       values,
     )
 }
