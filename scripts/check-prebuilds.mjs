@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { capture, root } from './process.mjs'
 
-const MEGABYTE = 1_000_000
+const MEGABYTE = 1 << 20
 export const MAX_ADDON = 3 * MEGABYTE
 export const MAX_UNPACKED = 15 * MEGABYTE
 /** Version of Node-API that package.json promises; its functions are the only ones that may be taken from Node. */

@@ -30,6 +30,8 @@ function here() {
       'build',
       ...['--directory', root, '--out', out, '--arch', arch, '--log-level', 'warn'],
       ...['--parallel', String(os.availableParallelism())],
+      // The kernels are written for GCC and Clang; Visual Studio brings the latter.
+      ...(process.platform === 'win32' ? ['--toolset', 'ClangCL'] : []),
       ...Object.entries(options).map(([name, value]) => `--CD${name}=${value}`),
     ],
     { stdio: 'inherit', cwd: root },

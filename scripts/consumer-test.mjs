@@ -6,6 +6,7 @@
  *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1
  *   --build                 also built from source in the installed package, without network
  *   --all                   all of that
+ *   --tarball FILE          this one, packed before
  *   --keep                  leaves the project for a look
  */
 import fs from 'node:fs'
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     build: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    tarball: { type: 'string' },
   },
 })
 if (options.all) Object.assign(options, { node: '20,22,24,latest', managers: true, build: true })
@@ -52,9 +54,14 @@ const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
 
 // ---- the tarball
 const packed = JSON.parse(
-  must('npm pack', process.execPath, [npm, 'pack', '--json', '--pack-destination', dir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  }),
+  must(
+    'npm pack',
+    process.execPath,
+    [npm, 'pack', ...(options.tarball ? [path.resolve(options.tarball)] : []), '--json', '--pack-destination', dir],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  ),
 )[0]
 const tarball = path.join(dir, packed.filename)
 const listed = packed.files.map((file) => file.path)

