@@ -79,7 +79,7 @@ const rules: readonly Rule[] = [
     keep: (v, where, key) => (isCount(v) ? v : bad(where, key, 'a positive integer', v)),
   },
   {
-    matches: /^(inputDim|inputLength)$/,
+    matches: /^(inputDim|inputLength|truncate)$/,
     keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
   },
   {

@@ -37,6 +37,12 @@ export interface RecurrentOptions extends LayerOptions {
   unroll?: boolean
   /** `'gpu'`: one array for all gates in `getWeights()`, one dropout mask for all gates. Default `'cpu'`. */
   consumeLess?: 'cpu' | 'mem' | 'gpu'
+  /**
+   * Truncated back-propagation through time: no gradient goes from step k, 2k, … (counted in the order of processing) to the step
+   * before, as if the states there were constants; outputs stay what they are. Not in Keras 1.2.2: a file with it cannot be read
+   * there. Default `null`: gradients go through all steps.
+   */
+  truncate?: number | null
   /** D, for a first layer. Default `null`. */
   inputDim?: number | null
   /** T, for a first layer with `inputDim`. Default `null`: any. */
@@ -74,6 +80,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     stateful: false,
     unroll: false,
     consumeLess: 'cpu',
+    truncate: null,
     inputDim: null,
     inputLength: null,
     weights: null,
@@ -211,7 +218,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } =
+    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess, truncate } =
       this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
     return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
@@ -227,6 +234,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
         dropoutW,
         dropoutU,
         sharedDropout: consumeLess === 'gpu',
+        truncate: truncate ?? 0,
       },
       params: this.paramSpecs(),
       reads: x.mask,
@@ -235,7 +243,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const options = super.savedOptions()
+    const { truncate, ...keras } = super.savedOptions()
+    const options = truncate === null ? keras : { ...keras, truncate }
     if (!this.built) return options
     if (!this.stateful) return { ...options, inputDim: this.inputShape?.at(-1) }
     const { inputDim, inputLength, ...rest } = options

@@ -32,13 +32,12 @@ bool use_openmp() {
     const char* wanted = std::getenv("HIDDENSTATE_THREADING");
     const bool any = !wanted || !*wanted;
 #if HS_HAVE_OPENMP
-    if (any || std::strcmp(wanted, "openmp") == 0) return true;
+    if (!any && std::strcmp(wanted, "openmp") == 0) return true;
     const char* names = "'openmp' or 'team'";
 #else
-    if (any) return false;
     const char* names = "'team' (this build has no OpenMP)";
 #endif
-    if (std::strcmp(wanted, "team") == 0) return false;
+    if (any || std::strcmp(wanted, "team") == 0) return false;
     fail(Code::kOption, "HIDDENSTATE_THREADING", "threading", names,
          "'" + std::string(wanted) + "'");
   }();

@@ -1,5 +1,6 @@
-// Threads: parallel.cc is the only file that may include omp.h. Two back ends, OpenMP (default) and a std::thread team
-// (HIDDENSTATE_THREADING=team; where there is no OpenMP, the only one). Kernels never start threads; layers and the plan do, here.
+// Threads: parallel.cc is the only file that may include omp.h. Two back ends: a std::thread team (default) and OpenMP
+// (HIDDENSTATE_THREADING=openmp, where it was there to build with). An empty region costs 1.4 us with the team and 3.7 us with libgomp,
+// whose spinning cannot follow the rhythm of batches (measured on a 2-core EPYC). Kernels never start threads; layers and the plan do, here.
 #pragma once
 #include <atomic>
 #include <cstdint>

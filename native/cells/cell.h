@@ -25,7 +25,7 @@ struct CellArgs {
   int64_t u0 = 0, u1 = 0;  // units to do: multiples of CellKernels::panel_units(phase), or H
   int64_t H = 0;
   Activation inner = Activation::kSigmoid, outer = Activation::kTanh;
-  const real* mask = nullptr;    // [B] of this step, 1 = real; nullptr: all real
+  const real* mask = nullptr;  // [B] of this step, 1 = real; nullptr: all real
   // forward: the real rows among r0..r1, rising; nullptr: all of them are
   const int32_t* real_rows = nullptr;
   int64_t real_count = 0;
@@ -66,7 +66,7 @@ struct CellKernels {
   bool keeps_aux;       // aux [T, B, H] lives from forward to backward
   bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
   int row_scratch;      // rows of H elements that the plain path needs
-  int (*panel_units)(int phase);                // units in one packed panel
+  int (*panel_units)(int phase);                           // units in one packed panel
   size_t (*packed_size)(int phase, int64_t D, int64_t H);  // elements
   // packed [panels][1 + D + H][count][panel units]: the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
   // D = 0 where x W is made elsewhere.

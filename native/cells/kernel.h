@@ -124,11 +124,9 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
       for (int v = 0; v < NV; v++)
-        acc[i][v] =
-            projection<Cell, real, phase>(a, row[i], (panel * U + v % U) * L, v / U);
+        acc[i][v] = projection<Cell, real, phase>(a, row[i], (panel * U + v % U) * L, v / U);
   }
-  if (a.x)
-    w = multiply<V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
+  if (a.x) w = multiply<V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
   multiply<V, real, MR, NV, U, kShared>(acc, w, a.operand, row, a.operand_gate, a.K, a.H, ahead,
                                         lines);
   // Through memory, so that the formulas are compiled once, not MR times.
@@ -146,8 +144,8 @@ static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
   const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first,
                 rows = a.real_rows ? a.real_count : a.r1 - a.r0, blocks = (rows + MR - 1) / MR;
-  const bool far = panels > 1 && panels * (a.D + a.K) * width *
-                                         static_cast<int64_t>(sizeof(real)) > kNearBytes;
+  const bool far =
+      panels > 1 && panels * (a.D + a.K) * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
   const int share = far && blocks > 0 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
@@ -270,7 +268,8 @@ struct CellFunctions {
   static size_t packed_size(int phase, int64_t D, int64_t H) {
     const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
     return static_cast<size_t>(
-        panels * (1 + D + H) * (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
+        panels * (1 + D + H) *
+        (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
   }
   static void pack(int phase, real* packed, const real* bias, const real* W, int64_t D,
                    const real* U, int64_t H, int64_t u0, int64_t u1) {

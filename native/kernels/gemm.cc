@@ -171,8 +171,7 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
             if (tiles < kLines<real>) {
               look_ahead(t, more, b + next * ldb + n + tiles * kLine<real>, ldb);
             } else {
-              look_ahead(t, more && n == nb && mb + column < me, a + next * lda + mb + column,
-                         lda);
+              look_ahead(t, more && n == nb && mb + column < me, a + next * lda + mb + column, lda);
             }
             run_tile(rows, static_cast<int>(least(NR, ne - n)), t);
             m += rows;

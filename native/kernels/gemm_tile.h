@@ -37,7 +37,7 @@ struct TileArgs {
   const real* a;  // element (i, k) at a[row(i) * a_row + k * a_step]
   int64_t a_row, a_step;
   const int32_t* rows;  // [MR] row(i), of a and c; nullptr: i
-  const real* b;  // [K, NV*lanes], row stride b_step
+  const real* b;        // [K, NV*lanes], row stride b_step
   int64_t b_step;
   int64_t K;
   int last;

@@ -51,8 +51,7 @@ class Dense final : public Layer<real> {
         for (int64_t r0 = begin; r0 < end; r0 += block) {
           const int64_t n = std::min(block, end - r0);
           if (bias_) k->broadcast_rows(y + r0 * K_, p.at(b_), n, K_);
-          k->gemm(y + r0 * K_, K_, x + r0 * D_, D_, packed, n, K_, D_, 0, K_, bias_,
-                  nullptr);
+          k->gemm(y + r0 * K_, K_, x + r0 * D_, D_, packed, n, K_, D_, 0, K_, bias_, nullptr);
           finish(r0, r0 + n);
         }
       });

@@ -33,9 +33,8 @@ int64_t packed_size(int64_t K, int64_t N) {
 template <typename real>
 void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool transposed,
           int64_t K, int64_t N) {
-  for_chunks(N, k->gemm_nr, K, [&](int64_t n0, int64_t n1) {
-    k->pack(packed, b, ldb, transposed, K, N, n0, n1);
-  });
+  for_chunks(N, k->gemm_nr, K,
+             [&](int64_t n0, int64_t n1) { k->pack(packed, b, ldb, transposed, K, N, n0, n1); });
 }
 
 // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M], rising: these rows of both;

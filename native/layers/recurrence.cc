@@ -4,6 +4,8 @@
 //              x W + b beforehand, as one product for all steps, where that is faster (fold)
 //   backward   (parts/recurrence_backward.cc) for t from the end, for phase from the last: gate gradients in place of the gates, d operand += dgates U^T
 //              dU, dW, db, dx                    one product each over T*B rows, after the loop
+//              truncate k: no gradient goes from step k, 2k, ... to the step before, as if its states were constants there
+//              (Williams & Peng 1990, BPTT(h; h') with h = h' = k)
 //
 // Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps without a barrier; a small batch
 // is split by hidden panels instead, with a barrier a phase. Neither changes a bit of the result (cells/kernel.h).
@@ -37,7 +39,8 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
       stateful_(options.on("stateful")),
       shared_dropout_(options.on("sharedDropout")),
       p_W_(options.num("dropoutW", 0)),
-      p_U_(options.num("dropoutU", 0)) {
+      p_U_(options.num("dropoutU", 0)),
+      truncate_(options.integer("truncate", 0)) {
   const std::string& name = options.str("cell");
   cell_ = cell ? cell : kernels<real>().cell(name.c_str());
   if (!cell_)
@@ -78,6 +81,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (masked) {
     real_b_.resize(size_t(T * B)), real_tb_.resize(size_t(T * B));
     real_from_.resize(size_t(T + 1));
+    real_above_.resize(size_t(B + 1));
   }
   if (backwards_ && masked) mask_run_ = d.saved("mask reversed", {T, B});
   if (drop_W_) drop_W_mask_ = d.saved("dropout W", {masks(), B, D});
@@ -94,9 +98,9 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
                                                            : packed_size<real>(D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
     const int64_t n = cell_->phase[phase].count;
-    packed_U_[phase] = d.packed(
-        "U", {plain_ ? n * packed_size<real>(H, H)
-                     : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
+    packed_U_[phase] =
+        d.packed("U", {plain_ ? n * packed_size<real>(H, H)
+                              : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
     if (d.training()) {
       const int64_t each = packed_size<real>(H, H);
       packed_UT_[phase] =
@@ -139,6 +143,13 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
 }
 
 template <typename real>
+int64_t Recurrence<real>::first_row(const Split& split, int worker) const {
+  if (!skips_) return B_ * worker / split.workers;
+  const int64_t share = real_above_.back() * worker / split.workers;
+  return std::lower_bound(real_above_.begin(), real_above_.end() - 1, share) - real_above_.begin();
+}
+
+template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
   const Table<real>* k = p.k;
   const int64_t T = T_, B = B_, H = H_;
@@ -162,8 +173,9 @@ void Recurrence<real>::forward(Pass<real>& p) {
   const Split split = this->split();
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
-    const int64_t r0 = split.by_rows ? B * worker / split.workers : 0;
-    const int64_t r1 = split.by_rows ? B * (worker + 1) / split.workers : B;
+    const int64_t r0 = split.by_rows ? first_row(split, worker) : 0;
+    const int64_t r1 =
+        split.by_rows && worker + 1 < split.workers ? first_row(split, worker + 1) : B;
     for (int64_t t = 0; t < T; t++) {
       for (int phase = 0; phase < cell_->phases; phase++) {
         step_forward(p, x, t, phase, r0, r1, split, worker);
@@ -315,6 +327,10 @@ void Recurrence<real>::find_real_rows(const Pass<real>& p) {
   }
   real_from_[size_t(T_)] = n;
   skips_ = n < T_ * B_;
+  if (!skips_) return;
+  std::fill(real_above_.begin(), real_above_.end(), 0);
+  for (int64_t i = 0; i < n; i++) real_above_[size_t(real_b_[size_t(i)] + 1)]++;
+  for (int64_t b = 0; b < B_; b++) real_above_[size_t(b + 1)] += real_above_[size_t(b)];
 }
 
 template <typename real>

@@ -23,6 +23,8 @@ class Recurrence final : public Layer<real> {
     bool by_rows;  // else by hidden panels
   };
   Split split() const;
+  // First row of this worker: shares of equal work, so of real steps where some are masked.
+  int64_t first_row(const Split&, int worker) const;
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
   const real* running_input(Pass<real>&) const;  // x in processing order; [T, B, D]
@@ -45,6 +47,8 @@ class Recurrence final : public Layer<real> {
   void late_output(Pass<real>&) const;
 
   const real* seen_dy(Pass<real>&) const;
+  // Whether the state before step t counts as given, so that no gradient goes there.
+  bool detached(int64_t t) const { return t == 0 || (truncate_ > 0 && t % truncate_ == 0); }
   void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
                         int64_t n1);
   void weights_backward(Pass<real>&);
@@ -59,16 +63,18 @@ class Recurrence final : public Layer<real> {
   Activation inner_, outer_;
   bool sequences_, backwards_, stateful_, shared_dropout_;
   double p_W_, p_U_;
+  int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
   bool two_states_, plain_;  // plain: an activation that needs whole rows
 
   // of the extent declared last
   int64_t T_ = 0, B_ = 0, D_ = 0;
   bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
-  bool folded_ = false;       // x W is part of the steps' products; else it is made beforehand
+  bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
   // Real steps, rising: as rows b of their step and as rows t * B + b of all; where those of step t begin.
   std::vector<int32_t> real_b_, real_tb_;  // [T * B] at most
   std::vector<int64_t> real_from_;         // [T + 1]
-  bool skips_ = false;                     // some step of this batch is masked, and the products leave it out
+  std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each
+  bool skips_ = false;        // some step of this batch is masked, and the products leave it out
   Tensor W_, U_;              // [D, G*H] [H, G*H]
   Tensor b_, c_bias_;         // [G*H]
   Tensor h_, c_;              // [T+1, B, H], slot 0 the initial state

@@ -84,7 +84,8 @@ std::vector<real> run_gemm(const Table<real>& k, const Shape& s, const std::vect
   const std::vector<real> bt =
       b_transposed ? padded(transposed(b, s.K, s.N), s.N, s.K) : padded(b, s.K, s.N);
   std::vector<real> ct = padded(c, s.M, s.N), packed(k.packed_size(s.K, s.N));
-  k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N, 0, s.N);
+  k.pack(packed.data(), bt.data(), (b_transposed ? s.K : s.N) + kPad, b_transposed, s.K, s.N, 0,
+         s.N);
   k.gemm(ct.data(), s.N + kPad, at.data(), s.K + kPad, packed.data(), s.M, s.N, s.K, 0, s.N,
          accumulate, nullptr);
   return unpadded(ct, s.M, s.N, where);
@@ -149,7 +150,8 @@ void check_splits() {
 
     const auto at = transposed(a, M, K);
     std::vector<real> scratch(k.gemm_tn_scratch), tn(M * N), tn_split(M * N);
-    k.gemm_tn(tn.data(), N, at.data(), M, b.data(), N, K, 0, M, 0, N, false, nullptr, scratch.data());
+    k.gemm_tn(tn.data(), N, at.data(), M, b.data(), N, K, 0, M, 0, N, false, nullptr,
+              scratch.data());
     for (int64_t m = 0; m < M; m += 10)  // tiles that begin anywhere
       for (int64_t n = 0; n < N; n += 70)
         k.gemm_tn(tn_split.data(), N, at.data(), M, b.data(), N, K, m, std::min(M, m + 10), n,
@@ -179,13 +181,12 @@ void check_rows() {
     k.pack(packed.data(), b.data(), N, false, K, N, 0, N);
     k.gemm(listed.data(), N, a.data(), K, packed.data(), n_rows, N, K, 0, N, false, rows.data());
     k.gemm(few.data(), N, a_few.data(), K, packed.data(), n_rows, N, K, 0, N, false, nullptr);
-    for (int64_t i = 0; i < n_rows; i++)
-      std::copy_n(&few[i * N], N, &wanted[rows[size_t(i)] * N]);
+    for (int64_t i = 0; i < n_rows; i++) std::copy_n(&few[i * N], N, &wanted[rows[size_t(i)] * N]);
     CHECK_MESSAGE(same_bits(listed, wanted), isa);
     k.gemm_tn(tn.data(), N, a.data(), K, d.data(), N, n_rows, 0, K, 0, N, false, rows.data(),
               scratch.data());
-    k.gemm_tn(tn_few.data(), N, a_few.data(), K, d_few.data(), N, n_rows, 0, K, 0, N, false, nullptr,
-              scratch.data());
+    k.gemm_tn(tn_few.data(), N, a_few.data(), K, d_few.data(), N, n_rows, 0, K, 0, N, false,
+              nullptr, scratch.data());
     CHECK_MESSAGE(same_bits(tn, tn_few), isa);
   });
 }
@@ -226,8 +227,8 @@ TEST(broken_gemm_is_caught) {
 
   Table<float> broken = good;
   broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
-                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
-                   bool accumulate, const int32_t* rows) {  // forgets the last k
+                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate,
+                   const int32_t* rows) {  // forgets the last k
     Table<float> t = kernels_for<float>("scalar");
     std::vector<float> copy(x, x + (M - 1) * lda + K);
     for (int64_t m = 0; m < M; m++) copy[m * lda + K - 1] = 0;
@@ -236,8 +237,8 @@ TEST(broken_gemm_is_caught) {
   CHECK(nmse(run_gemm(broken, s, a, b, c, false, false, "broken"), product) > kTolerance<float>);
 
   broken.gemm = [](float* y, int64_t ldc, const float* x, int64_t lda, const float* packed,
-                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1,
-                   bool accumulate, const int32_t* rows) {  // one element off by one part in a hundred
+                   int64_t M, int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate,
+                   const int32_t* rows) {  // one element off by one part in a hundred
     kernels_for<float>("scalar").gemm(y, ldc, x, lda, packed, M, N, K, n0, n1, accumulate, rows);
     y[ldc + 1] *= 1.01f;
   };

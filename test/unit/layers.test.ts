@@ -389,6 +389,14 @@ describe('initial values', () => {
   })
 })
 
+it('truncate goes to the op, and into a configuration only when it is given', () => {
+  const layer = new LSTM(2, { truncate: 3 })
+  expect(layer.getConfig().truncate).toBe(3)
+  expect((layerFromConfig({ class_name: 'LSTM', config: layer.getConfig() }) as LSTM).options.truncate).toBe(3)
+  expect(new LSTM(2).getConfig()).not.toHaveProperty('truncate')
+  expect(() => new LSTM(2, { truncate: 0 })).toThrow(/truncate must be a positive integer or null, got 0/)
+})
+
 it('resetAfter has a recurrent bias and says so in its configuration', () => {
   const layer = new GRU(2, { resetAfter: true })
   layer.build([null, 5, 3])

@@ -28,16 +28,20 @@ void Recurrence<real>::backward(Pass<real>& p) {
 
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
-    const int64_t r0 = split.by_rows ? B * worker / split.workers : 0;
-    const int64_t r1 = split.by_rows ? B * (worker + 1) / split.workers : B;
+    const int64_t r0 = split.by_rows ? first_row(split, worker) : 0;
+    const int64_t r1 =
+        split.by_rows && worker + 1 < split.workers ? first_row(split, worker + 1) : B;
     const int64_t units = p.k->gemm_nr, panels = tiles_of(H, units);
     const int64_t n0 = split.by_rows ? 0 : panels * worker / split.workers * units;
     const int64_t n1 =
         split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
-    for (int64_t r = r0; r < r1; r++) {
-      std::fill(dh + r * H + n0, dh + r * H + n1, real(0));
-      std::fill(dc + r * H + n0, dc + r * H + n1, real(0));
-    }
+    const auto forget = [&] {
+      for (int64_t r = r0; r < r1; r++) {
+        std::fill(dh + r * H + n0, dh + r * H + n1, real(0));
+        std::fill(dc + r * H + n0, dc + r * H + n1, real(0));
+      }
+    };
+    forget();
     for (int64_t t = T - 1; t >= 0; t--) {
       const real* dy_t = sequences_ ? dy + t * BH : t == T - 1 ? dy : nullptr;  // [B, H]
       for (int phase = cell_->phases - 1; phase >= 0; phase--) {
@@ -55,6 +59,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
         operand_backward(p, t, phase, r0, r1, n0, n1);
         if (!split.by_rows) barrier.wait();
       }
+      if (detached(t)) forget();
     }
   };
   if (split.workers == 1) {
@@ -71,7 +76,7 @@ template <typename real>
 void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
                                         int64_t n0, int64_t n1) {
   const Phase& ph = cell_->phase[phase];
-  if (t == 0 && !ph.on_aux) return;  // nobody wants the gradient of the first state
+  if (detached(t) && !ph.on_aux) return;  // nobody wants the gradient of that state
   const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
   // [B, count*H] in [B, G*H]
   const real* d = p.at(cell_->recurrent_bias ? drec_ : gates_) + t * B * GH + ph.first * H;
