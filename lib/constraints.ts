@@ -3,35 +3,47 @@ import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
+/** Along which norms are taken: one axis or several. Negative ones count from the end. */
+export type NormAxis = number | readonly number[]
+type Values = Readonly<Record<string, NormAxis>>
+
+const isAxis = (v: unknown): boolean =>
+  Number.isInteger(v) || (Array.isArray(v) && v.length > 0 && v.every(Number.isInteger))
+
 /** A constraint; made by {@link maxnorm}, {@link nonneg}, {@link unitnorm}, {@link minMaxNorm}. */
 export abstract class Constraint {
   /** Keras' class name. */
   abstract readonly name: string
   /** The name native code knows. */
   protected abstract readonly native: string
-  protected readonly values: Readonly<Record<string, number>>
+  protected readonly values: Values
 
   protected constructor(owner: string, defaults: Record<string, number>, options: object) {
     const values = resolveOptions(owner, defaults, options as Record<string, unknown>) as Record<string, unknown>
     for (const [key, value] of Object.entries(values)) {
-      if (typeof value === 'number' && Number.isFinite(value) && (key !== 'axis' || Number.isInteger(value))) continue
+      if (key === 'axis' ? isAxis(value) : Number.isFinite(value)) continue
       fail(ConfigError, 'ERR_OPTION', {
         where: owner,
         what: key,
-        expected: key === 'axis' ? 'an integer' : 'a finite number',
+        expected: key === 'axis' ? 'an integer or a list of them' : 'a finite number',
         actual: String(value),
       })
     }
-    this.values = Object.freeze({ ...values }) as Readonly<Record<string, number>>
+    const kept = Object.entries(values).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? Object.freeze([...value]) : value,
+    ])
+    this.values = Object.freeze(Object.fromEntries(kept)) as Values
   }
 
   /** Keras' dictionary: `{ name: 'MaxNorm', m, axis }`. */
   getConfig(): Record<string, unknown> {
-    return { name: this.name, ...this.values }
+    const { axis } = this.values
+    return { name: this.name, ...this.values, ...(typeof axis === 'object' ? { axis: [...axis] } : {}) }
   }
 
   /** As a Spec carries it: `{ name: 'maxnorm', m, axis }`. */
-  spec(): { name: string; [key: string]: number | string } {
+  spec(): { name: string; [key: string]: NormAxis | string } {
     return { ...this.values, name: this.native }
   }
 }
@@ -40,7 +52,7 @@ export abstract class Constraint {
 export class MaxNorm extends Constraint {
   readonly name = 'MaxNorm'
   protected readonly native = 'maxnorm'
-  constructor(options: { m?: number; axis?: number } = {}) {
+  constructor(options: { m?: number; axis?: NormAxis } = {}) {
     super('MaxNorm', { m: 2, axis: 0 }, options)
   }
 }
@@ -58,7 +70,7 @@ export class NonNeg extends Constraint {
 export class UnitNorm extends Constraint {
   readonly name = 'UnitNorm'
   protected readonly native = 'unitnorm'
-  constructor(options: { axis?: number } = {}) {
+  constructor(options: { axis?: NormAxis } = {}) {
     super('UnitNorm', { axis: 0 }, options)
   }
 }
@@ -67,7 +79,7 @@ export class UnitNorm extends Constraint {
 export class MinMaxNorm extends Constraint {
   readonly name = 'MinMaxNorm'
   protected readonly native = 'minmaxnorm'
-  constructor(options: { low?: number; high?: number; rate?: number; axis?: number } = {}) {
+  constructor(options: { low?: number; high?: number; rate?: number; axis?: NormAxis } = {}) {
     super('MinMaxNorm', { low: 0, high: 1, rate: 1, axis: 0 }, options)
   }
 }
@@ -78,13 +90,13 @@ export class MinMaxNorm extends Constraint {
  * import { Dense, maxnorm } from 'hiddenstate'
  * const layer = new Dense(8, { WConstraint: maxnorm({ m: 3 }) })
  */
-export const maxnorm = (options: { m?: number; axis?: number } = {}): Constraint => new MaxNorm(options)
+export const maxnorm = (options: { m?: number; axis?: NormAxis } = {}): Constraint => new MaxNorm(options)
 /** {@link NonNeg} as a function. */
 export const nonneg = (options: Record<string, never> = {}): Constraint => new NonNeg(options)
 /** {@link UnitNorm} as a function. */
-export const unitnorm = (options: { axis?: number } = {}): Constraint => new UnitNorm(options)
+export const unitnorm = (options: { axis?: NormAxis } = {}): Constraint => new UnitNorm(options)
 /** {@link MinMaxNorm} as a function. */
-export const minMaxNorm = (options: { low?: number; high?: number; rate?: number; axis?: number } = {}): Constraint =>
+export const minMaxNorm = (options: { low?: number; high?: number; rate?: number; axis?: NormAxis } = {}): Constraint =>
   new MinMaxNorm(options)
 
 const table = {

@@ -1,7 +1,8 @@
 /** Initial values of parameters. Keras 1.2.2 `keras.initializations`, in its 'th' order of fans. */
 import { ConfigError, fail, nearest, ShapeError } from './errors.js'
 import { describe } from './ndarray.js'
-import { normal, uniform } from './random.js'
+import { resolveOptions } from './options.js'
+import { normal as normals, uniform as uniforms } from './random.js'
 
 /** Made by a name, or by a function of one's own: shape in, numbers in C order out. */
 export type Initializer = (shape: readonly number[]) => ArrayLike<number>
@@ -21,26 +22,81 @@ export function fans(shape: readonly number[]): { fanIn: number; fanOut: number 
   return { fanIn: Math.sqrt(size(shape)), fanOut: Math.sqrt(size(shape)) }
 }
 
-const within = (shape: readonly number[], s: number) => uniform(size(shape), -s, s)
+const within = (shape: readonly number[], s: number) => uniforms(size(shape), -s, s)
+const around = (shape: readonly number[], s: number) => normals(size(shape), 0, s)
+
+/** An initializer with a scale; configurations write its name alone, as Keras does. */
+function scaled(
+  name: InitName,
+  options: { scale?: number },
+  byDefault: number,
+  make: (shape: readonly number[], scale: number) => ArrayLike<number>,
+): Initializer {
+  const { scale } = resolveOptions(name, { scale: byDefault }, options)
+  if (!Number.isFinite(scale)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: name,
+      what: 'scale',
+      expected: 'a finite number',
+      actual: describe(scale),
+    })
+  }
+  return Object.defineProperty((shape: readonly number[]) => make(shape, scale), 'name', { value: name })
+}
+
+/**
+ * U(±scale). Default scale 0.05, as the string `'uniform'` has it.
+ * @throws ConfigError `ERR_OPTION`
+ * @example
+ * import { Dense, uniform } from 'hiddenstate'
+ * const layer = new Dense(8, { init: uniform({ scale: 0.1 }) })
+ * @see keras.initializations.uniform
+ */
+export const uniform = (options: { scale?: number } = {}): Initializer => scaled('uniform', options, 0.05, within)
+/**
+ * N(0, scale²). Default scale 0.05, as the string `'normal'` has it.
+ * @throws ConfigError `ERR_OPTION`
+ * @example
+ * import { normal, SimpleRNN } from 'hiddenstate'
+ * const layer = new SimpleRNN(8, { init: normal({ scale: 0.001 }), inputShape: [20, 1] })
+ * @see keras.initializations.normal
+ */
+export const normal = (options: { scale?: number } = {}): Initializer => scaled('normal', options, 0.05, around)
+/**
+ * Orthonormal rows or columns, times `scale`. Default 1.1, as the string `'orthogonal'` has it.
+ * @throws ConfigError `ERR_OPTION`
+ * @see keras.initializations.orthogonal
+ */
+export const orthogonal = (options: { scale?: number } = {}): Initializer =>
+  scaled('orthogonal', options, 1.1, orthogonalMatrix)
+/**
+ * `scale` times the unit matrix; only for square matrices. Default 1, as the string `'identity'` has it.
+ * @throws ConfigError `ERR_OPTION`; ShapeError `ERR_SHAPE` when a layer needs another shape
+ * @example
+ * import { identity, SimpleRNN } from 'hiddenstate'
+ * const layer = new SimpleRNN(8, { innerInit: identity({ scale: 0.9 }), inputShape: [20, 1] }) // an IRNN
+ * @see keras.initializations.identity
+ */
+export const identity = (options: { scale?: number } = {}): Initializer =>
+  scaled('identity', options, 1, identityMatrix)
 
 const table = {
   /** U(-0.05, 0.05). */
   uniform: (shape: readonly number[]) => within(shape, 0.05),
   /** N(0, 0.05). */
-  normal: (shape: readonly number[]) => normal(size(shape), 0, 0.05),
+  normal: (shape: readonly number[]) => around(shape, 0.05),
   /** U(±sqrt(3 / fanIn)). */
   lecun_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(3 / fans(shape).fanIn)),
   /** U(±sqrt(6 / (fanIn + fanOut))). */
   glorot_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / (fans(shape).fanIn + fans(shape).fanOut))),
   /** N(0, sqrt(2 / (fanIn + fanOut))), not truncated. */
-  glorot_normal: (shape: readonly number[]) =>
-    normal(size(shape), 0, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
+  glorot_normal: (shape: readonly number[]) => around(shape, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
   /** U(±sqrt(6 / fanIn)). */
   he_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / fans(shape).fanIn)),
   /** N(0, sqrt(2 / fanIn)). */
-  he_normal: (shape: readonly number[]) => normal(size(shape), 0, Math.sqrt(2 / fans(shape).fanIn)),
-  orthogonal,
-  identity,
+  he_normal: (shape: readonly number[]) => around(shape, Math.sqrt(2 / fans(shape).fanIn)),
+  orthogonal: (shape: readonly number[]) => orthogonalMatrix(shape, 1.1),
+  identity: (shape: readonly number[]) => identityMatrix(shape, 1),
   zero: (shape: readonly number[]) => new Float64Array(size(shape)),
   one: (shape: readonly number[]) => new Float64Array(size(shape)).fill(1),
 } satisfies Record<string, Initializer>
@@ -51,15 +107,15 @@ export type InitName = keyof typeof table
 export const initNames = Object.keys(table) as InitName[]
 
 /**
- * A random matrix with orthonormal rows or columns (whichever are fewer), times 1.1; further axes are flattened.
+ * A random matrix with orthonormal rows or columns (whichever are fewer), times `scale`; further axes are flattened.
  * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
  * its rows gives the same (Haar) distribution.
  */
-function orthogonal(shape: readonly number[]): Float64Array {
+function orthogonalMatrix(shape: readonly number[], scale: number): Float64Array {
   const rows = shape[0] ?? 1
   const columns = size(shape.slice(1))
   const [n, m] = rows <= columns ? [rows, columns] : [columns, rows] // n vectors of length m
-  const q = normal(n * m, 0, 1) // [n, m], row-major
+  const q = normals(n * m, 0, 1) // [n, m], row-major
   for (let i = 0; i < n; i++) {
     const v = q.subarray(i * m, (i + 1) * m)
     let before = norm(v)
@@ -75,7 +131,7 @@ function orthogonal(shape: readonly number[]): Float64Array {
   const out = new Float64Array(rows * columns)
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++)
-      out[r * columns + c] = 1.1 * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
+      out[r * columns + c] = scale * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
   }
   return out
 }
@@ -116,8 +172,8 @@ function subtractProjections(v: Float64Array, q: Float64Array, count: number): v
   }
 }
 
-/** The unit matrix; only for square matrices. */
-function identity(shape: readonly number[]): Float64Array {
+/** `scale` times the unit matrix; only for square matrices. */
+function identityMatrix(shape: readonly number[], scale: number): Float64Array {
   const [n = 0, m = 0] = shape
   if (shape.length !== 2 || n !== m) {
     fail(ShapeError, 'ERR_SHAPE', {
@@ -128,7 +184,7 @@ function identity(shape: readonly number[]): Float64Array {
     })
   }
   const out = new Float64Array(n * n)
-  for (let i = 0; i < n; i++) out[i * n + i] = 1
+  for (let i = 0; i < n; i++) out[i * n + i] = scale
   return out
 }
 

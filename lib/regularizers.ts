@@ -144,6 +144,14 @@ export function toRegularizer(value: unknown, where: string): Regularizer | null
   const { name, ...rest } = (typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}) as {
     name?: unknown
   }
+  if (value === 'EigenvalueRegularizer') {
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'regularizer',
+      expected: 'one with its k: new EigenvalueRegularizer({ k: 0.1 })',
+      actual: describe(value),
+    })
+  }
   if (typeof name === 'string' && Object.hasOwn(table, name)) return table[name as keyof typeof table](rest as never)
   const near = typeof name === 'string' ? nearest(name, Object.keys(table)) : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
