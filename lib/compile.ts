@@ -3,12 +3,12 @@ import type { Floatx } from './backend.js'
 import { ConfigError, fail } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import type { Training } from './lowering.js'
-import { type MetricName, metricName } from './metrics.js'
+import { Metric, type MetricName, metricName } from './metrics.js'
 import { describe } from './ndarray.js'
 import { type ObjectiveName, objectiveName } from './objectives.js'
 import { type Optimizer, type OptimizerName, toOptimizer } from './optimizers.js'
 import { resolveOptions } from './options.js'
-import type { Option } from './spec.js'
+import type { MetricSpec, Option } from './spec.js'
 
 /** Options of {@link Sequential.compile}. */
 export interface CompileOptions {
@@ -16,13 +16,21 @@ export interface CompileOptions {
   optimizer: OptimizerName | Optimizer
   /** Name of the objective: `'binary_crossentropy'`, `'mse'`, … */
   loss: ObjectiveName
-  /** Names of metrics; `'accuracy'` (or `'acc'`) picks the kind that fits loss and output. Default: none. */
-  metrics?: readonly MetricName[]
+  /**
+   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}); `'accuracy'` (or `'acc'`) picks
+   * the kind that fits loss and output. Default: none.
+   */
+  metrics?: readonly (MetricName | Metric)[]
   /** `'temporal'`: sample weights per time step, `[N, T]`. Default null: per sample. */
   sampleWeightMode?: 'temporal' | null
 }
 
-const DEFAULTS = { optimizer: undefined, loss: undefined, metrics: [] as readonly string[], sampleWeightMode: null }
+const DEFAULTS = {
+  optimizer: undefined,
+  loss: undefined,
+  metrics: [] as readonly (string | Metric)[],
+  sampleWeightMode: null,
+}
 
 /** A finished `compile`; immutable, but for the properties of the optimizer. */
 export interface Compiled {
@@ -32,7 +40,7 @@ export interface Compiled {
   /** As the caller wrote it: files keep it. */
   readonly loss: string
   /** As the caller wrote them. */
-  readonly metrics: readonly string[]
+  readonly metrics: readonly (string | Metric)[]
   readonly sampleWeightMode: 'temporal' | null
   /** Names of the logs: 'loss', then the metrics. */
   readonly metricsNames: readonly string[]
@@ -81,13 +89,13 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
     optimizer,
     floatx: last.floatx,
     loss: options.loss as string,
-    metrics: Object.freeze([...metrics]) as readonly string[],
+    metrics: Object.freeze([...metrics]) as readonly (string | Metric)[],
     sampleWeightMode,
     metricsNames: Object.freeze(['loss', ...resolved.map((metric) => metric.label)]),
     classes: isSparse ? width : null,
     training: () => ({
       loss,
-      metrics: resolved.map((metric) => metric.name),
+      metrics: resolved.map((metric) => metric.spec),
       temporal: sampleWeightMode === 'temporal',
       optimizer: optimizer.hyper(last.floatx) as { name: string; [hyper: string]: Option },
     }),
@@ -95,12 +103,14 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
 }
 
 /** Keras' choice of the accuracy (training.py, compile): by the width of the output, then by the loss. */
-function resolveMetric(metric: unknown, loss: string, width: number | null): { name: string; label: string } {
-  if (metric === 'accuracy' || metric === 'acc') {
-    if (width === 1 || loss === 'binary_crossentropy') return { name: 'binary_accuracy', label: 'acc' }
-    if (loss === 'sparse_categorical_crossentropy') return { name: 'sparse_categorical_accuracy', label: 'acc' }
-    return { name: 'categorical_accuracy', label: 'acc' }
-  }
+function accuracyFor(loss: string, width: number | null): string {
+  if (width === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
+  return loss === 'sparse_categorical_crossentropy' ? 'sparse_categorical_accuracy' : 'categorical_accuracy'
+}
+
+function resolveMetric(metric: unknown, loss: string, width: number | null): { spec: MetricSpec; label: string } {
+  if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name }
+  if (metric === 'accuracy' || metric === 'acc') return { spec: { name: accuracyFor(loss, width) }, label: 'acc' }
   const name = metricName(metric, 'compile: metrics')
-  return { name, label: name }
+  return { spec: { name }, label: name }
 }

@@ -12,6 +12,7 @@ export {
   maxnorm,
   minMaxNorm,
   NonNeg,
+  type NormAxis,
   nonneg,
   UnitNorm,
   unitnorm,
@@ -30,10 +31,18 @@ export type { EvaluateOptions, Inputs, PredictOptions, TrainOnBatchOptions } fro
 export type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 export type { FitOptions, Triple } from './fit.js'
 export type { FitParams } from './hooks.js'
-export type { Init, Initializer, InitName } from './initializations.js'
+export {
+  identity,
+  type Init,
+  type Initializer,
+  type InitName,
+  normal,
+  orthogonal,
+  uniform,
+} from './initializations.js'
 export * from './layers/index.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
-export type { MetricName } from './metrics.js'
+export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
 export { loadModel, modelFromJson, modelFromYaml } from './models.js'
 export {
   type ArrayObject,

@@ -1,14 +1,13 @@
 /** Layers and what `compile` was told → Spec. */
 import { ConfigError, fail } from './errors.js'
 import type { Layer } from './layers/layer.js'
-import { Graph, type Option, type Spec } from './spec.js'
+import { Graph, type MetricSpec, type Option, type Spec } from './spec.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
   /** Canonical name. */
   loss: string
-  /** Canonical names. */
-  metrics: readonly string[]
+  metrics: readonly MetricSpec[]
   temporal: boolean
   optimizer: { name: string; [hyper: string]: Option }
 }

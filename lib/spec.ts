@@ -38,6 +38,12 @@ export interface OpSpec {
   activity: { l1: number; l2: number } | null
 }
 
+/** A metric by its canonical name, see lib/metrics.ts, with its argument if it has one. */
+export interface MetricSpec {
+  name: string
+  [argument: string]: Scalar
+}
+
 export interface Spec {
   floatx: 'float32' | 'float64'
   inputs: { name: string; dims: Shape }[]
@@ -47,7 +53,7 @@ export interface Spec {
   outputMask: string | null
   /** Canonical names, see lib/objectives.ts; null: not compiled, predict only. */
   loss: string | null
-  metrics: string[]
+  metrics: MetricSpec[]
   temporal: boolean
   optimizer: { name: string; [hyper: string]: Option } | null
 }

@@ -1,6 +1,7 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
 import type { Compiled, CompileOptions } from '../compile.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
+import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
 import { type Optimizer, optimizerFromConfig } from '../optimizers.js'
 import { trainingFromKeras2 } from './keras2.js'
@@ -8,6 +9,14 @@ import { asciiJson } from './layout.js'
 import { writeArrays } from './weights.js'
 
 const GROUP = 'optimizer_weights'
+
+/** What Keras has no place for and does not look at: the arguments of metrics, where there are any. */
+function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unknown } {
+  if (!metrics.some((metric) => metric instanceof Metric)) return {}
+  const given = (metric: string | Metric) =>
+    metric instanceof Metric ? { ...metric.arguments, name: metric.name } : null
+  return { metric_arguments: metrics.map(given) }
+}
 
 /** Writes `training_config` and, if there is one, the optimizer's state. */
 export function writeTraining(file: H5Builder, compiled: Compiled, state: readonly NDArray[] | null): void {
@@ -18,9 +27,10 @@ export function writeTraining(file: H5Builder, compiled: Compiled, state: readon
       config: optimizer.getConfig(floatx),
     },
     loss,
-    metrics,
+    metrics: metrics.map((metric) => (metric instanceof Metric ? metric.canonical : metric)),
     sample_weight_mode: sampleWeightMode,
     loss_weights: null,
+    ...metricArguments(metrics),
   }
   file.group('').set('training_config', asciiJson(config))
   if (state === null || state.length === 0) return
@@ -63,10 +73,13 @@ export function readCompile(file: H5File, keras2: boolean): CompileOptions | nul
   const weights = config.loss_weights
   const weighs = weights != null && [weights].flat().some((w) => w !== 1)
   if (weighs) throw formatError(file.path, 'training_config', 'loss_weights', 'null', JSON.stringify(weights))
+  const { metrics = null, metric_arguments: given = null } = config
+  const named =
+    Array.isArray(metrics) && Array.isArray(given) ? metrics.map((m, i) => metricFromConfig(m, given[i])) : metrics
   return {
     optimizer: optimizerFromConfig(config.optimizer_config),
     loss: config.loss as CompileOptions['loss'], // compile checks them
-    metrics: (config.metrics ?? []) as NonNullable<CompileOptions['metrics']>,
+    metrics: (named ?? []) as NonNullable<CompileOptions['metrics']>,
     sampleWeightMode: (config.sample_weight_mode ?? null) as 'temporal' | null,
   }
 }

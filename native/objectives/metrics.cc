@@ -4,11 +4,12 @@
 //   binary_accuracy              mean [t == round(p)]
 //   categorical_accuracy         mean [argmax t == argmax p]            first of equals
 //   sparse_categorical_accuracy  mean [max t == argmax p]
-//   top_k_categorical_accuracy   mean [argmax t among the k = 5 largest of p]; of equals the later ones, as argsort leaves them
+//   top_k_categorical_accuracy   mean [argmax t among the k largest of p]; of equals the later ones, as argsort leaves them
 //   every objective              mean of its row scores
 //   matthews_correlation         (tp tn - fp fn) / (sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)) + e), on round(clip01(.))
 //   precision, recall            sum round(clip01(t p)) / (sum round(clip01(p)) + e), and over sum round(clip01(t))
-//   fbeta_score, fmeasure        2 p r / (p + r + e), beta = 1. Keras' early return of 0 compares a symbol with 0 and never happens
+//   fbeta_score, fmeasure        (1 + b^2) p r / (b^2 p + r + e), b = 1 in fmeasure. Keras' early return of 0 compares a symbol with 0
+//                                and never happens
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -36,7 +37,7 @@ int64_t argmax(const real* x, int64_t K) {
 }
 
 template <typename real>
-double binary_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double binary_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double) {
   check_columns("binary_accuracy", Ky, K);
   int64_t hits = 0;
   for (int64_t i = 0; i < rows * K; i++) hits += y[i] == std::nearbyint(p[i]);
@@ -44,7 +45,8 @@ double binary_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, i
 }
 
 template <typename real>
-double categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+                            double) {
   check_columns("categorical_accuracy", Ky, K);
   int64_t hits = 0;
   for (int64_t r = 0; r < rows; r++) hits += argmax(y + r * K, K) == argmax(p + r * K, K);
@@ -53,7 +55,7 @@ double categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t 
 
 template <typename real>
 double sparse_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky,
-                                   int64_t K) {
+                                   int64_t K, double) {
   int64_t hits = 0;
   for (int64_t r = 0; r < rows; r++)
     hits += y[r * Ky + argmax(y + r * Ky, Ky)] == real(argmax(p + r * K, K));
@@ -61,17 +63,16 @@ double sparse_categorical_accuracy(const real* y, const real* p, int64_t rows, i
 }
 
 template <typename real>
-double top_k_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky,
-                                  int64_t K) {
+double top_k_categorical_accuracy(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+                                  double top) {
   check_columns("top_k_categorical_accuracy", Ky, K);
-  constexpr int64_t kTop = 5;
   int64_t hits = 0;
   for (int64_t r = 0; r < rows; r++) {
     const real* q = p + r * K;
     const int64_t target = argmax(y + r * K, K);
     int64_t above = 0;
     for (int64_t k = 0; k < K; k++) above += q[k] > q[target] || (q[k] == q[target] && k > target);
-    hits += above < kTop && q[target] == q[target];  // NaN is never a hit
+    hits += double(above) < top && q[target] == q[target];  // NaN is never a hit
   }
   return double(hits) / double(rows);
 }
@@ -105,34 +106,36 @@ Counts counts(const char* name, const real* y, const real* p, int64_t rows, int6
 constexpr double kEpsilon = 1e-7;
 
 template <typename real>
-double matthews_correlation(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double matthews_correlation(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+                            double) {
   const Counts c = counts("matthews_correlation", y, p, rows, Ky, K);
   const double product = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn);
   return (c.tp * c.tn - c.fp * c.fn) / (std::sqrt(product) + kEpsilon);
 }
 
 template <typename real>
-double precision(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double precision(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double) {
   const Counts c = counts("precision", y, p, rows, Ky, K);
   return c.both / (c.predicted + kEpsilon);
 }
 
 template <typename real>
-double recall(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double recall(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double) {
   const Counts c = counts("recall", y, p, rows, Ky, K);
   return c.both / (c.possible + kEpsilon);
 }
 
 template <typename real>
-double fbeta_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double fbeta_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double beta) {
   const Counts c = counts("fbeta_score", y, p, rows, Ky, K);
   const double exact = c.both / (c.predicted + kEpsilon), found = c.both / (c.possible + kEpsilon);
-  return 2 * exact * found / (exact + found + kEpsilon);
+  const double bb = beta * beta;
+  return (1 + bb) * exact * found / (bb * exact + found + kEpsilon);
 }
 
 // An objective as metric: the mean of its row scores. `which` counts in objective_names().
 template <typename real, size_t which>
-double mean_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K) {
+double mean_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double) {
   std::vector<real> scores(static_cast<size_t>(rows));
   objective<real>(objective_names()[which])->value(scores.data(), y, p, rows, Ky, K);
   double sum = 0;
@@ -142,15 +145,15 @@ double mean_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_
 
 template <typename real>
 constexpr Metric<real> kMetrics[] = {
-    {"binary_accuracy", binary_accuracy<real>},
-    {"categorical_accuracy", categorical_accuracy<real>},
-    {"sparse_categorical_accuracy", sparse_categorical_accuracy<real>},
-    {"top_k_categorical_accuracy", top_k_categorical_accuracy<real>},
-    {"matthews_correlation", matthews_correlation<real>},
-    {"precision", precision<real>},
-    {"recall", recall<real>},
-    {"fbeta_score", fbeta_score<real>},
-    {"fmeasure", fbeta_score<real>},
+    {"binary_accuracy", binary_accuracy<real>, nullptr, 0},
+    {"categorical_accuracy", categorical_accuracy<real>, nullptr, 0},
+    {"sparse_categorical_accuracy", sparse_categorical_accuracy<real>, nullptr, 0},
+    {"top_k_categorical_accuracy", top_k_categorical_accuracy<real>, "k", 5},
+    {"matthews_correlation", matthews_correlation<real>, nullptr, 0},
+    {"precision", precision<real>, nullptr, 0},
+    {"recall", recall<real>, nullptr, 0},
+    {"fbeta_score", fbeta_score<real>, "beta", 1},
+    {"fmeasure", fbeta_score<real>, nullptr, 1},
 };
 constexpr size_t kOwn = sizeof(kMetrics<float>) / sizeof(kMetrics<float>[0]);
 constexpr size_t kMostObjectives =
@@ -169,12 +172,12 @@ struct Registry {  // the metrics above, then every objective, whatever list obj
   }
   template <size_t... which>
   void add_objectives(std::index_sequence<which...>) {
-    using Value = double (*)(const real*, const real*, int64_t, int64_t, int64_t);
+    using Value = double (*)(const real*, const real*, int64_t, int64_t, int64_t, double);
     const Value values[] = {mean_score<real, which>...};
     for (size_t i = 0; objective_names()[i]; i++) {
       if (i == kMostObjectives)
         fail(Code::kInternal, "metrics.cc", "kMostObjectives", "raised", std::to_string(i));
-      list[size++] = {objective_names()[i], values[i]};
+      list[size++] = {objective_names()[i], values[i], nullptr, 0};
     }
   }
 };

@@ -19,7 +19,10 @@ template <typename real>
 struct Metric {
   const char* name;
   // over the whole batch; metrics ignore masks and weights (Keras 1.2.2 training.py)
-  double (*value)(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K);
+  double (*value)(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+                  double argument);
+  const char* argument;  // "k" of top_k_categorical_accuracy, "beta" of fbeta_score; nullptr: none
+  double by_default;     // of the argument
 };
 
 template <typename real>

@@ -27,10 +27,13 @@ Loss<real>::Loss(const Config& spec, const Table<real>* k) : k_(k), temporal_(sp
   if (!objective_)
     throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
   if (!spec.has("metrics")) return;
-  for (const std::string& metric_name : spec.strings("metrics")) {
-    metrics_.push_back(metric<real>(metric_name.c_str()));
-    if (!metrics_.back())
+  for (const Config& config : spec.at("metrics").list) {
+    const std::string& metric_name = config.str("name");
+    const Metric<real>* found = metric<real>(metric_name.c_str());
+    if (!found)
       throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + metric_name + "'.");
+    metrics_.push_back({found, found->argument ? config.num(found->argument, found->by_default)
+                                               : found->by_default});
   }
 }
 
@@ -151,8 +154,10 @@ void Loss<real>::gradient(const Graph<real>& graph, real* dp) {
 
 template <typename real>
 void Loss<real>::metrics(const Graph<real>& graph, double* values) {
-  for (size_t i = 0; i < metrics_.size(); i++)
-    values[i] = metrics_[i]->value(at(y_), graph.output().data, R_, Ky_, K_);
+  for (size_t i = 0; i < metrics_.size(); i++) {
+    const auto& [metric, argument] = metrics_[i];
+    values[i] = metric->value(at(y_), graph.output().data, R_, Ky_, K_, argument);
+  }
 }
 
 template class Loss<float>;

@@ -13,7 +13,7 @@ namespace hs {
 template <typename real>
 class Loss {
  public:
-  // names of spec.loss and spec.metrics; temporal: weights are [N, T]. Throws Error(kUnknownName).
+  // spec.loss, spec.metrics ({ name, and its argument if it has one } each); temporal: weights are [N, T]. Throws Error(kUnknownName).
   Loss(const Config& spec, const Table<real>* k);
 
   bool present() const { return objective_ != nullptr; }
@@ -33,7 +33,11 @@ class Loss {
  private:
   const Table<real>* k_;
   const Objective<real>* objective_ = nullptr;
-  std::vector<const Metric<real>*> metrics_;
+  struct Chosen {
+    const Metric<real>* metric;
+    double argument;
+  };
+  std::vector<Chosen> metrics_;
   bool temporal_ = false;
 
   // at the extent bound last; R rows of the last axis, in the order of the output

@@ -30,9 +30,13 @@ std::vector<real> gradient(const char* name, const std::vector<real>& t,
 }
 
 double metric_of(const char* name, const std::vector<float>& t, const std::vector<float>& p,
-                 int64_t rows) {
+                 int64_t rows, double argument) {
   return metric<float>(name)->value(t.data(), p.data(), rows, int64_t(t.size()) / rows,
-                                    int64_t(p.size()) / rows);
+                                    int64_t(p.size()) / rows, argument);
+}
+double metric_of(const char* name, const std::vector<float>& t, const std::vector<float>& p,
+                 int64_t rows) {
+  return metric_of(name, t, p, rows, metric<float>(name)->by_default);
 }
 
 TEST(objectives_saturate_as_floatx_does) {
@@ -116,6 +120,8 @@ TEST(accuracies) {
   CHECK(metric_of("top_k_categorical_accuracy", {0, 0, 1, 0, 0, 0, 0}, p, 1) == 1);
   CHECK(metric_of("top_k_categorical_accuracy", {0, 1, 0, 0, 0, 0, 0}, p, 1) == 0);
   CHECK(metric_of("top_k_categorical_accuracy", {1, 0}, {0, 1}, 1) == 1);  // fewer than 5 classes
+  CHECK(metric_of("top_k_categorical_accuracy", {0, 0, 1, 0, 0, 0, 0}, p, 1, 4) == 0);
+  CHECK(metric_of("top_k_categorical_accuracy", {0, 0, 0, 1, 0, 0, 0}, p, 1, 4) == 1);
 }
 
 TEST(precision_recall_and_their_mean) {
@@ -125,6 +131,11 @@ TEST(precision_recall_and_their_mean) {
   CHECK_CLOSE(metric_of("recall", t, p, 1), 2.0 / 3, 1e-6);
   CHECK_CLOSE(metric_of("fmeasure", t, p, 1), 2.0 / 3, 1e-6);
   CHECK_CLOSE(metric_of("matthews_correlation", t, p, 1), 1.0 / 6, 1e-6);
+  const std::vector<float> few = {0.9f, 0.2f, 0.8f, 0.6f, 0.1f};    // precision 1/3, recall 1/3
+  const std::vector<float> eager = {0.9f, 0.8f, 0.8f, 0.6f, 0.7f};  // precision 3/5, recall 1
+  CHECK_CLOSE(metric_of("fbeta_score", t, few, 1, 3), 1.0 / 3, 1e-6);
+  CHECK_CLOSE(metric_of("fbeta_score", t, eager, 1, 0), 0.6, 1e-6);  // precision alone
+  CHECK_CLOSE(metric_of("fbeta_score", t, eager, 1, 2), 5 * 0.6 / (4 * 0.6 + 1), 1e-6);
   CHECK(metric_of("matthews_correlation", {1, 1}, {1, 1}, 1) ==
         0);  // the small addend keeps 0/0 away
 }

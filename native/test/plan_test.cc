@@ -48,7 +48,7 @@ std::shared_ptr<const DataSet> regression(int64_t N) {
 
 TEST(plan_small_model_trains) {
   Config spec = two_layers();
-  spec.tree["metrics"] = list({text("mean_absolute_error")});
+  spec.tree["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
   const auto plan = compile(spec);
   fill(*plan);
   const auto set = regression(10);

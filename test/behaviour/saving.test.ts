@@ -6,7 +6,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { expectAllSameBits, random } from '../arrays.js'
 import { runChild } from '../child.js'
-import { FormatError, HiddenstateError, loadModel } from '../package.js'
+import { FormatError, fbetaScore, HiddenstateError, loadModel, topKCategoricalAccuracy } from '../package.js'
 import { compiled, data, small } from './models.js'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-saving-'))
@@ -123,5 +123,16 @@ describe('loading', () => {
     const model = await loadModel(at('uncompiled.h5'))
     expect((await model.predict(x)).shape).toEqual([20, 2])
     await expect(async () => model.trainOnBatch(x, y)).rejects.toMatchObject({ code: 'ERR_NOT_COMPILED' })
+  })
+
+  it('metrics keep their arguments and names', async () => {
+    const { x, y } = data()
+    const model = small()
+    const metrics = ['mae', topKCategoricalAccuracy({ k: 1, name: 'top1' }), fbetaScore({ beta: 2 })] as const
+    model.compile({ optimizer: 'sgd', loss: 'mse', metrics })
+    await model.save(at('metrics.h5'))
+    const again = await loadModel(at('metrics.h5'))
+    expect(again.metricsNames).toEqual(['loss', 'mean_absolute_error', 'top1', 'fbeta_score'])
+    expect(await again.testOnBatch(x, y)).toEqual(await model.testOnBatch(x, y))
   })
 })

@@ -1,5 +1,6 @@
 /** d_losses: objectives and metrics through models that hand their input on; weights, classes and masks of the loss. */
 import { type CompileCase, type Model, compile, fromConfig, give, list } from './driver.js'
+import { fbetaScore, topKCategoricalAccuracy } from '../package.js'
 import type { Check } from './compare.js'
 import { type Case, type Golden, type ModelConfig, rows } from './loader.js'
 import { type Suite, golden } from './suite.js'
@@ -7,6 +8,9 @@ import { type Suite, golden } from './suite.js'
 interface FunctionCase extends Case {
   kind: 'objective' | 'metric'
   fn: string
+  /** Arguments of the function other than the default. */
+  k?: number
+  beta?: number
   y_true: Golden
   y_pred: Golden
   result: Golden | number
@@ -73,7 +77,8 @@ async function objective(c: FunctionCase, check: Check): Promise<void> {
 async function metric(c: FunctionCase, check: Check): Promise<void> {
   const model = identity(c.y_pred.shape)
   const loss = c.fn.startsWith('sparse') ? 'sparse_categorical_crossentropy' : 'mse'
-  model.compile({ optimizer: 'sgd', loss, metrics: [c.fn] as never })
+  const fn = c.k ? topKCategoricalAccuracy({ k: c.k }) : c.beta ? fbetaScore({ beta: c.beta }) : c.fn
+  model.compile({ optimizer: 'sgd', loss, metrics: [fn] as never })
   const scores = typeof c.result === 'object' ? Array.from(c.result.data as Float32Array) : [Number(c.result)]
   const mean = scores.reduce((sum, v) => sum + v / scores.length, 0)
   const got = list(await model.testOnBatch(give(c.y_pred), give(c.y_true)))

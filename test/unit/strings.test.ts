@@ -4,8 +4,17 @@ import { activationName } from '../../lib/activations.js'
 import { setFloatx } from '../../lib/backend.js'
 import { MaxNorm, maxnorm, minMaxNorm, toConstraint } from '../../lib/constraints.js'
 import { ConfigError, ShapeError } from '../../lib/errors.js'
-import { fans, initialize, initNames } from '../../lib/initializations.js'
-import { metricName } from '../../lib/metrics.js'
+import {
+  fans,
+  identity,
+  initialize,
+  initNames,
+  normal,
+  orthogonal,
+  toInit,
+  uniform,
+} from '../../lib/initializations.js'
+import { fbetaScore, metricFromConfig, metricName, topKCategoricalAccuracy } from '../../lib/metrics.js'
 import { objectiveName, objectiveNames } from '../../lib/objectives.js'
 import { Adam, Nadam, optimizerClasses, optimizerFromConfig, RMSprop, SGD, toOptimizer } from '../../lib/optimizers.js'
 import { setSeed } from '../../lib/random.js'
@@ -96,6 +105,21 @@ describe('names', () => {
     expect(() => metricName('accurracy')).toThrow(/'accuracy'/)
   })
 
+  it('metrics with an argument', () => {
+    expect(topKCategoricalAccuracy({ k: 3 }).spec()).toEqual({ name: 'top_k_categorical_accuracy', k: 3 })
+    expect(fbetaScore({ beta: 0, name: 'exact' }).spec()).toEqual({ name: 'fbeta_score', beta: 0 })
+    expect(fbetaScore({ name: 'f1' }).name).toBe('f1')
+    for (const k of [0, -1, 1.5, '3'])
+      expect(() => topKCategoricalAccuracy({ k: k as never })).toThrow(/positive integer/)
+    for (const beta of [-1, Number.NaN, '1']) expect(() => fbetaScore({ beta: beta as never })).toThrow(/from 0/)
+    expect(() => fbetaScore({ betta: 1 } as never)).toThrow(/`beta`/)
+    expect(() => topKCategoricalAccuracy({ name: '' })).toThrow(ConfigError)
+    expect(metricFromConfig('mse', null)).toBe('mse')
+    expect(metricFromConfig('fbeta_score', { beta: 2, name: 'f2' })).toEqual(fbetaScore({ beta: 2, name: 'f2' }))
+    expect(() => metricFromConfig('mse', { k: 1 })).toThrow(ConfigError)
+    expect(() => metricFromConfig('fbeta_score', { beta: -1 })).toThrow(ConfigError)
+  })
+
   it('activations', () => {
     expect(activationName(null, 'x')).toBe('linear')
     expect(() => activationName('Tanh', 'x')).toThrow(/'tanh'/)
@@ -130,14 +154,14 @@ describe('initializations', () => {
     return { mean, sd, most: list.reduce((a, b) => Math.max(a, Math.abs(b)), 0) }
   }
   // [name, standard deviation, bound] from §Keras' formulas for fanIn 400, fanOut 600
-  const uniform = (s: number) => [s / Math.sqrt(3), s] as const
+  const flat = (s: number) => [s / Math.sqrt(3), s] as const
   const cases = [
-    ['uniform', ...uniform(0.05)],
+    ['uniform', ...flat(0.05)],
     ['normal', 0.05, Number.POSITIVE_INFINITY],
-    ['lecun_uniform', ...uniform(Math.sqrt(3 / 400))],
-    ['glorot_uniform', ...uniform(Math.sqrt(6 / 1000))],
+    ['lecun_uniform', ...flat(Math.sqrt(3 / 400))],
+    ['glorot_uniform', ...flat(Math.sqrt(6 / 1000))],
     ['glorot_normal', Math.sqrt(2 / 1000), Number.POSITIVE_INFINITY],
-    ['he_uniform', ...uniform(Math.sqrt(6 / 400))],
+    ['he_uniform', ...flat(Math.sqrt(6 / 400))],
     ['he_normal', Math.sqrt(2 / 400), Number.POSITIVE_INFINITY],
   ] as const
 
@@ -177,6 +201,19 @@ describe('initializations', () => {
     expect(initNames.length).toBe(11)
   })
 
+  it('with a scale, and the name that configurations keep', () => {
+    expect(Array.from(initialize(identity({ scale: 3 }), [2, 2]))).toEqual([3, 0, 0, 3])
+    const q = Array.from(initialize(orthogonal({ scale: 2 }), [1, 8]))
+    expect(q.reduce((sum, v) => sum + v * v, 0)).toBeCloseTo(4, 12)
+    expect(stats(initialize(uniform({ scale: 0.5 }), N)).most).toBeCloseTo(0.5, 3)
+    expect(stats(initialize(normal({ scale: 0.001 }), N)).sd).toBeCloseTo(0.001, 4)
+    for (const init of [identity(), orthogonal(), uniform(), normal()]) {
+      expect(toInit(init, 'x')).toBe(init)
+      expect(initNames).toContain(init.name)
+    }
+    expect(() => normal({ scale: 'big' as never })).toThrow(ConfigError)
+  })
+
   it("fans, in Keras' 'th' order", () => {
     expect(fans([3, 4])).toEqual({ fanIn: 3, fanOut: 4 })
     expect(fans([2, 3, 5, 7])).toEqual({ fanIn: 105, fanOut: 70 })
@@ -193,6 +230,14 @@ describe('initializations', () => {
 })
 
 describe('regularizers and constraints', () => {
+  it('norms along several axes', () => {
+    const c = maxnorm({ axis: [0, 1] })
+    expect(c.getConfig()).toEqual({ name: 'MaxNorm', m: 2, axis: [0, 1] })
+    expect(toConstraint(c.getConfig(), '')?.spec()).toEqual({ name: 'maxnorm', m: 2, axis: [0, 1] })
+    expect(() => maxnorm({ axis: [] })).toThrow(/an integer or a list of them/)
+    expect(() => maxnorm({ axis: [0, 0.5] })).toThrow(ConfigError)
+  })
+
   it('by name, by object, by dictionary', () => {
     expect(toRegularizer('l2', '')?.penalty).toEqual({ l1: 0, l2: Math.fround(0.01) })
     expect(toRegularizer({ name: 'WeightRegularizer', l1: 0.5, l2: 0 }, '')?.penalty).toEqual({ l1: 0.5, l2: 0 })
