@@ -22,9 +22,13 @@ export interface DropoutOptions extends LayerOptions {
  * @see keras.layers.Dropout. As there, a configuration holds `p` alone.
  */
 export class Dropout extends Layer<DropoutOptions & { p: number }> {
-  static override readonly className = 'Dropout'
+  static override readonly className: string = 'Dropout'
   static override readonly positional = ['p']
-  static override readonly defaults = { ...Layer.defaults, noiseShape: null, seed: null }
+  static override readonly defaults: Readonly<Record<string, unknown>> = {
+    ...Layer.defaults,
+    noiseShape: null,
+    seed: null,
+  }
   static override readonly unsaved = [...Layer.unsaved, 'noiseShape', 'seed']
   override readonly supportsMasking = true
 
@@ -40,14 +44,19 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     })
   }
 
+  /** Of the mask, with the batch; null: that of the input. */
+  protected get noiseShape(): Shape | null {
+    return this.options.noiseShape
+  }
+
   /** With a mask of its own shape, steps are not alike. */
   override get perStep(): boolean {
-    return this.options.noiseShape === null
+    return this.noiseShape === null
   }
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    const { noiseShape } = this.options
+    const { noiseShape } = this
     const fits = (d: number | null, i: number) => d === null || d === 1 || inputShape[i] === null || d === inputShape[i]
     if (!noiseShape || (noiseShape.length === inputShape.length && noiseShape.every(fits))) return
     fail(ShapeError, 'ERR_SHAPE', {
@@ -64,7 +73,8 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { p, noiseShape, seed } = this.options
+    const { p, seed } = this.options
+    const { noiseShape } = this
     // per axis, the batch first: 1 where the mask is shared along it
     const shared = noiseShape ? noiseShape.map((d) => (d === 1 ? 1 : 0)) : null
     return graph.op('dropout', [x], x.shape, { ...this.opName(), options: { p, shared, seed }, mask: 'pass' })

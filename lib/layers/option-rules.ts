@@ -22,6 +22,8 @@ export type Resolved<O> = {
 
 interface Rule {
   matches: RegExp
+  /** Whether it holds for an option with this default. Default: always. */
+  holds?(byDefault: unknown): boolean
   /** The value as kept; fails when it cannot be. */
   keep(value: unknown, where: string, key: string): unknown
   /** The value as a configuration holds it. Default: as it is. */
@@ -61,6 +63,7 @@ const rules: readonly Rule[] = [
   { matches: /^activation$|Activation$/, keep: (v, where, key) => activationName(v, `${where}: ${key}`) },
   {
     matches: /^init$|Init$/,
+    holds: (byDefault) => typeof byDefault !== 'number', // ParametricSoftplus: the number itself
     keep: (v, where, key) => toInit(v, `${where}: ${key}`),
     save: (v) => (typeof v === 'function' ? v.name || 'custom' : v),
   },
@@ -115,7 +118,7 @@ const rules: readonly Rule[] = [
 
 /** Checks one option and brings it to the form in which layers keep it. */
 export function normalizeOption(where: string, key: string, value: unknown, byDefault: unknown): unknown {
-  const rule = rules.find((r) => r.matches.test(key))
+  const rule = rules.find((r) => r.matches.test(key) && (r.holds?.(byDefault) ?? true))
   if (rule) return rule.keep(value, where, key)
   if (typeof byDefault === 'boolean' && typeof value !== 'boolean') return bad(where, key, 'true or false', value)
   if (typeof byDefault === 'number' && !(typeof value === 'number' && Number.isFinite(value))) {

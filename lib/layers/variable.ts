@@ -8,9 +8,11 @@ import { describe, dtypeOf, isArrayObject, NDArray, shapeText, sizeOf, type Tens
 export class Variable {
   /** `layer/param`, as native code and `plan.read` call it: 'lstm_1/W'. */
   readonly path: string
-  readonly dims: readonly number[]
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
+  #dims: readonly number[]
+  /** Whether weights with extents of 1 may still make axes shared: until an op has been made of it. */
+  #sharable: boolean
   readonly #owner: { readonly floatx: Floatx }
   #data: Floats | null // [dims], rounded when read; null while a plan owns the value
   #plan: NativePlan | null = null
@@ -21,17 +23,41 @@ export class Variable {
     dims: readonly number[],
     value: ArrayLike<number>,
     owner: { readonly floatx: Floatx },
-    trainable = true,
+    { trainable = true, sharable = false }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
   ) {
     this.path = path
-    this.dims = [...dims]
+    this.#dims = [...dims]
     this.trainable = trainable
+    this.#sharable = sharable
     this.#owner = owner
     this.#data = this.#checked(value)
   }
 
+  get dims(): readonly number[] {
+    return this.#dims
+  }
+
   get size(): number {
     return sizeOf(this.dims)
+  }
+
+  /** Whether an array of another shape may be written, by which axes become shared. */
+  adopts(shape: readonly number[]): boolean {
+    const { dims } = this
+    return (
+      this.#sharable && shape.length === dims.length && shape.every((extent, i) => extent === 1 || extent === dims[i])
+    )
+  }
+
+  /** Takes on a shape that it {@link adopts}; its numbers are to be written next. */
+  adopt(shape: readonly number[]): void {
+    this.#dims = [...shape]
+    this.#data = this.#checked(new Float64Array(this.size))
+  }
+
+  /** From now on the shape stays. */
+  settle(): void {
+    this.#sharable = false
   }
 
   /** The name native code knows it by inside its layer: 'W'. */
@@ -140,6 +166,9 @@ function pathOf({ name, variable: { path } }: KerasArray): string {
   return `${layer}/${name.slice(layer.length + 1)}`
 }
 
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((extent, i) => extent === b[i])
+
 /**
  * Writes many Keras arrays, all or none: shapes are checked before the first number changes.
  * @param where who asks, for errors: 'lstm_1 (LSTM)'
@@ -175,7 +204,7 @@ export function writeKerasArrays(
   for (const [i, array] of arrays.entries()) {
     const { shape } = array
     const got = (given[i] as NDArray).shape
-    if (got.length === shape.length && got.every((d, k) => d === shape[k])) continue
+    if (sameShape(got, shape) || array.variable.adopts(got)) continue
     const transposed = got.length === 2 && got[0] === shape[1] && got[1] === shape[0]
     fail(ShapeError, 'ERR_SHAPE', {
       where: pathOf(array),
@@ -184,6 +213,10 @@ export function writeKerasArrays(
       actual: shapeText(got),
       hint: transposed ? 'Transposed?' : undefined,
     })
+  }
+  for (const [i, { variable, shape }] of arrays.entries()) {
+    const got = (given[i] as NDArray).shape
+    if (!sameShape(got, shape)) variable.adopt(got)
   }
   const changed = new Map<Variable, Floats>()
   for (const [i, { variable, columns }] of arrays.entries()) {

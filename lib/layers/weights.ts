@@ -52,15 +52,32 @@ export abstract class ParameterOwner {
     return this.children.some((c) => c.stateful)
   }
 
-  /** Adds one native parameter, `dims` as native code wants them. */
+  /**
+   * Adds one native parameter, `dims` as native code wants them.
+   * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer on anything but a matrix (Keras: ValueError)
+   */
   protected addVariable(
     param: string,
     dims: readonly number[],
     value: Init | ArrayLike<number>,
-    rest: { trainable?: boolean; regularizer?: Regularizer | null; constraint?: Constraint | null } = {},
+    rest: {
+      trainable?: boolean
+      regularizer?: Regularizer | null
+      constraint?: Constraint | null
+      sharable?: boolean
+    } = {},
   ): Variable {
+    if (rest.regularizer && 'eigenvalue' in rest.regularizer.penalty && dims.length !== 2) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: `parameter ${param} with an EigenvalueRegularizer`,
+        expected: 'a matrix',
+        actual: `[${dims.join(', ')}]`,
+      })
+    }
     const numbers = typeof value === 'string' || typeof value === 'function' ? initialize(value, dims) : value
-    const variable = new Variable(`${this.name}/${param}`, dims, numbers, this, rest.trainable ?? true)
+    const variable = new Variable(`${this.name}/${param}`, dims, numbers, this, rest)
     this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
     return variable
   }
@@ -70,8 +87,9 @@ export abstract class ParameterOwner {
     this.#params = []
   }
 
-  /** The parameters as ops carry them. */
+  /** The parameters as ops carry them; their shapes are settled by that. */
   protected paramSpecs(): ParamSpec[] {
+    for (const { variable } of this.#params) variable.settle()
     return this.#params.map(({ variable, regularizer, constraint }) => ({
       name: variable.param,
       dims: variable.dims,

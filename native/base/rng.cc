@@ -38,11 +38,11 @@ void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stre
 }
 
 template <typename real>
-void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream) {
+void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream, int64_t first) {
   constexpr double kTurn = 6.283185307179586476925 / 4294967296.0;
   for (int64_t i = 0; i < n; i += 4) {
     uint32_t word[4];
-    philox(word, key, stream, static_cast<uint64_t>(i / 4));
+    philox(word, key, stream, static_cast<uint64_t>((first + i) / 4));
     for (int j = 0; j < 4 && i + j < n; j += 2) {
       const double radius = std::sqrt(-2 * std::log((word[j] + 0.5) / 4294967296.0)),
                    angle = kTurn * word[j + 1];
@@ -54,7 +54,7 @@ void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream) {
 
 template void dropout_mask<float>(float*, int64_t, double, DropoutKey, uint32_t);
 template void dropout_mask<double>(double*, int64_t, double, DropoutKey, uint32_t);
-template void normal_noise<float>(float*, int64_t, DropoutKey, uint32_t);
-template void normal_noise<double>(double*, int64_t, DropoutKey, uint32_t);
+template void normal_noise<float>(float*, int64_t, DropoutKey, uint32_t, int64_t);
+template void normal_noise<double>(double*, int64_t, DropoutKey, uint32_t, int64_t);
 
 }  // namespace hs

@@ -17,8 +17,8 @@ void philox(uint32_t out[4], DropoutKey key, uint32_t stream, uint64_t index);
 template <typename real>
 void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stream);
 
-// mask[i] = standard normal (Box-Muller on the same counter)
+// noise[i] = element first + i of a list of standard normal numbers (Box-Muller on the same counter). first: a multiple of 4.
 template <typename real>
-void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream);
+void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream, int64_t first = 0);
 
 }  // namespace hs

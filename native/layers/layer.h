@@ -36,6 +36,9 @@ class Declaration {
   virtual Tensor scratch(const char* name, const Dims& dims) = 0;
   virtual Tensor carry(const char* name, const Dims& dims) = 0;
   virtual Tensor packed(const char* name, const Dims& dims) = 0;
+  // What `param`, one that no gradient reaches, becomes once a training batch has succeeded (running statistics): a saved tensor of
+  // its shape, which forward fills in training. The plan checks that it is finite, as it does gradients, and copies it then.
+  virtual Tensor next(const char* param, const Dims& dims) = 0;
   // The output IS this part of a saved tensor (e.g. steps 1..T of h): no copy.
   virtual void output_is(Tensor tensor, int64_t offset) = 0;
   // The output is the input's memory, seen with another shape. Not for layers that keep their input for backward.

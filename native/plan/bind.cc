@@ -20,6 +20,7 @@ class Graph<real>::Binder final : public Declaration {
     op_ = &op;
     scratch_ = 0;
     asked_.assign(op.params.size(), 0);
+    op.next.clear();
   }
 
   // All that TypeScript declared must have been asked for.
@@ -33,16 +34,23 @@ class Graph<real>::Binder final : public Declaration {
   }
 
   Tensor param(const char* name, const Dims& dims) override {
-    for (size_t i = 0; i < op_->params.size(); i++) {
-      const Param& p = (*graph_.params_)[op_->params[i]];
-      if (p.name != name) continue;
-      if (p.dims != dims)
-        fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
-      asked_[i] = 1;
-      return {Arena::kParams, p.offset, p.size};
+    const size_t i = index_of(name);
+    const Param& p = (*graph_.params_)[op_->params[i]];
+    if (p.dims != dims) fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
+    asked_[i] = 1;
+    return {Arena::kParams, p.offset, p.size};
+  }
+
+  Tensor next(const char* name, const Dims& dims) override {
+    const int param = op_->params[index_of(name)];
+    const Param& p = (*graph_.params_)[param];
+    if (p.trainable || p.dims != dims) {
+      fail(Code::kInternal, p.path, "a parameter that the layer itself changes",
+           "not trainable, " + to_string(dims),
+           (p.trainable ? "trainable, " : "") + to_string(p.dims));
     }
-    fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared",
-         "nothing");
+    op_->next.push_back({param, saved((std::string("next ") + name).c_str(), dims)});
+    return op_->next.back().value;
   }
 
   Tensor saved(const char* name, const Dims& dims) override {
@@ -82,6 +90,14 @@ class Graph<real>::Binder final : public Declaration {
   bool training() const override { return training_; }
 
  private:
+  size_t index_of(const char* name) const {
+    for (size_t i = 0; i < op_->params.size(); i++) {
+      if ((*graph_.params_)[op_->params[i]].name == name) return i;
+    }
+    fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared",
+         "nothing");
+  }
+
   Tensor place(Layout& layout, Arena arena, const char* name, const Dims& dims) {
     const int64_t offset = layout.add(op_->layer->name + "/" + name, dims);
     return {arena, offset, layout.places().back().size};

@@ -1,6 +1,7 @@
 // Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is bind.cc's business.
 #include "plan/graph.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "registry.inc"
@@ -204,8 +205,23 @@ const std::string& Graph<real>::layer_of(int param) const {
 }
 
 template <typename real>
+std::string Graph<real>::next_not_finite() const {
+  for (const Op<real>& op : ops_) {
+    for (const Next& next : op.next) {
+      if (!k_->all_finite(op.pass.at(next.value), next.value.size)) return op.layer->name;
+    }
+  }
+  return "";
+}
+
+template <typename real>
 void Graph<real>::commit() {
-  for (Op<real>& op : ops_) op.layer->commit(op.pass);
+  for (Op<real>& op : ops_) {
+    op.layer->commit(op.pass);
+    if (!op.pass.training) continue;
+    for (const Next& next : op.next)
+      std::copy_n(op.pass.at(next.value), next.value.size, params_->value((*params_)[next.param]));
+  }
   carry_live_ = carry_live_ || carry_.total() > 0;
 }
 
@@ -221,7 +237,7 @@ void Graph<real>::params_changed() {
 
 template <typename real>
 void Graph<real>::trained() {
-  for (Op<real>& op : ops_) op.fresh = op.layer->trainable;
+  for (Op<real>& op : ops_) op.fresh = op.layer->trainable || !op.next.empty();
 }
 
 template <typename real>

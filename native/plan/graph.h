@@ -30,6 +30,11 @@ struct MaskValue {
   real* data = nullptr;  // [T, B]
 };
 
+struct Next {  // Declaration::next
+  int param;
+  Tensor value;
+};
+
 template <typename real>
 struct Op {
   std::unique_ptr<Layer<real>> layer;
@@ -37,7 +42,8 @@ struct Op {
   int output = -1;
   int mask = -1, mask_out = -1;  // indices of masks
   std::vector<int> params;
-  Penalty activity;  // of the output
+  std::vector<Next> next;  // at the extent bound last
+  Penalty activity;        // of the output
   bool backward =
       false;  // something trainable lies here or below, and a gradient reaches the output
   bool seeds =
@@ -77,7 +83,10 @@ class Graph {
   std::string first_not_finite() const;  // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
-  void commit();              // states of stateful layers become those of this batch
+  // The layer whose next values (Declaration::next) of the last forward in training are not finite, or "".
+  std::string next_not_finite() const;
+  void
+  commit();  // states of stateful layers, and running statistics in training, become those of this batch
   void packed_are_current();  // a whole step has run: packed tensors are filled
   void params_changed();      // all of them: weights were written
   void trained();             // the trainable ones

@@ -185,6 +185,8 @@ bool PlanOf<real>::learn(const RunRequest& r, double loss, std::string& bad_laye
   int bad_param = -1;
   if (!std::isfinite(loss)) return blame("loss");
   if (!params_.gradients_finite(&k_, &bad_param)) return blame(graph_.layer_of(bad_param));
+  const std::string bad_next = graph_.next_not_finite();
+  if (!bad_next.empty()) return blame(bad_next);
   graph_.packed_are_current();
   if (r.mode == Mode::kGradient) return true;
   update_.apply(params_);

@@ -51,7 +51,8 @@ void compare(Verdict& verdict, const std::string& name, double* value,
   }
 }
 
-Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false) {
+Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false,
+              const std::vector<std::string>& fixed = {}) {
   const auto loss = [&] {
     const std::vector<double> y = rig.forward();
     double sum = 0;
@@ -62,6 +63,7 @@ Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false) 
   rig.backward();
   std::map<std::string, std::vector<double>> dparams;
   for (const auto& [name, tensor] : rig.params) {
+    if (std::find(fixed.begin(), fixed.end(), name) != fixed.end()) continue;
     dparams[name].assign(rig.gradient(name), rig.gradient(name) + rig.size(name));
   }
   const auto dx = rig.input_gradients;
@@ -84,7 +86,7 @@ Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false) 
 void check_all(const std::vector<LayerCase>& cases) {
   for (const LayerCase& c : cases) {
     Rig<double> rig = make_rig<double>(c);
-    const Verdict v = check(rig, c.indices, c.extent_only);
+    const Verdict v = check(rig, c.indices, c.extent_only, c.fixed);
     CHECK_MESSAGE(v.error <= kTolerance,
                   c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
   }

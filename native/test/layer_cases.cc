@@ -1,5 +1,6 @@
 #include "test/layer_cases.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "layers/activation_name.h"
@@ -52,6 +53,70 @@ std::vector<LayerCase> merge_cases() {
   return list;
 }
 
+// Axes as users count them, 0 is the batch; each is another layout of x in memory.
+std::vector<LayerCase> normalization_cases() {
+  std::vector<LayerCase> list;
+  const auto add = [&](const char* layer, const std::string& name, const Options& options,
+                       const Extent& x) {
+    list.push_back({layer, std::string(layer) + "/" + name, options, {x}});
+    list.back().fixed = {"running_mean", "running_std"};
+  };
+  for (int mode : {0, 2}) {
+    const auto batch = [&](int axis, int features, const Extent& x) {
+      add("batch_normalization",
+          "mode " + std::to_string(mode) + ", axis " + std::to_string(axis) + " of " + x.text(),
+          {{"mode", mode},
+           {"axis", axis},
+           {"features", features},
+           {"epsilon", 0.02},
+           {"momentum", 0.9}},
+          x);
+    };
+    batch(1, 5, {6, {5}});
+    batch(0, 6, {6, {5}});
+    batch(2, 5, {3, {4, 5}});
+    batch(1, 4, {3, {4, 5}});
+    batch(0, 3, {3, {4, 5}});
+    batch(2, 3, {2, {4, 3, 2}});
+    batch(3, 2, {2, {4, 3, 2}});
+    batch(1, 1, {260, {1}});  // more rows than one block of a sum
+  }
+  add("sample_normalization", "[6, 5]", {{"epsilon", 0.02}}, {6, {5}});
+  add("sample_normalization", "[3, 4, 5]", {{"epsilon", 0.02}}, {3, {4, 5}});
+  return list;
+}
+
+// Kinks other than 0 (theta, t_left, t_left + |t_right|) lie where the inputs of these seeds do not come within a step.
+std::vector<LayerCase> parametric_cases() {
+  std::vector<LayerCase> list;
+  const auto add = [&](const char* kind, const std::string& name, const Extent& x, Options options,
+                       const Dims& shared) {
+    options.insert(options.end(), {{"kind", kind}, {"shared", shared}});
+    list.push_back({"parametric_activation", std::string(kind) + name, options, {x}});
+  };
+  add("leaky_relu", "", {3, {4, 5}}, {{"a", 0.3}}, {});
+  add("elu", "", {3, {4, 5}}, {{"a", 0.7}}, {});
+  add("thresholded_relu", "", {3, {4, 5}}, {{"a", 0.6}}, {});
+  const std::pair<const char*, int> learned[] = {
+      {"prelu", 1}, {"parametric_softplus", 2}, {"srelu", 4}};
+  for (const auto& [kind, params] : learned) {
+    const auto shared = [&](const std::string& name, const Extent& x, const Dims& axes) {
+      Dims all;
+      for (int i = 0; i < params; i++) all.insert(all.end(), axes.begin(), axes.end());
+      add(kind, name, x, {}, all);
+    };
+    shared("", {3, {5}}, {0});
+    shared(" of steps", {3, {4, 5}}, {0, 0});
+    shared(" shared by steps", {3, {4, 5}}, {1, 0});
+    shared(" shared by features", {3, {4, 5}}, {0, 1});
+    shared(" shared by all", {3, {4, 5}}, {1, 1});
+    shared(" shared in the middle", {2, {3, 2, 4}}, {0, 1, 0});
+    shared(": a piece and a tail", {2, {290}}, {0});
+  }
+  add("srelu", ": each parameter shared in its own way", {3, {4, 5}}, {}, {0, 0, 1, 0, 0, 1, 1, 1});
+  return list;
+}
+
 void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
@@ -61,6 +126,19 @@ void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) {
 std::vector<LayerCase> layer_cases() {
   std::vector<LayerCase> list = dense_cases();
   append(list, merge_cases());
+  append(list, normalization_cases());
+  append(list, parametric_cases());
+  for (const char* a : {"linear", "tanh", "softmax"}) {
+    list.push_back({"highway", std::string("highway/") + a, {{"activation", a}}, {{3, {2, 5}}}});
+  }
+  list.push_back({"highway", "highway/no bias", {{"bias", false}}, {{3, {5}}}});
+  list.push_back({"maxout_dense", "maxout_dense", {{"units", 4}, {"features", 3}}, {{3, {2, 5}}}});
+  list.push_back({"maxout_dense",
+                  "maxout_dense/no bias, one feature",
+                  {{"units", 4}, {"features", 1}, {"bias", false}},
+                  {{3, {5}}}});
+  list.push_back({"noise", "noise/add", {{"sigma", 0.3}}, {{3, {4, 5}}}});
+  list.push_back({"noise", "noise/multiply", {{"sigma", 0.3}, {"multiply", true}}, {{3, {4, 5}}}});
   for (const char* a : kActivationNames) {
     list.push_back(
         {"activation", std::string("activation/") + a, {{"activation", a}}, {{3, {4, 5}}}});
@@ -164,7 +242,10 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
   const auto fill = [&](real* p, int64_t n, double low, double high) {
     for (int64_t i = 0; i < n; i++) p[i] = real(float(uniform(low, high)));
   };
-  for (auto& [name, tensor] : rig.params) fill(rig.value(name), tensor.size, -0.9, 0.9);
+  for (auto& [name, tensor] : rig.params) {
+    const bool fixed = std::find(c.fixed.begin(), c.fixed.end(), name) != c.fixed.end();
+    fill(rig.value(name), tensor.size, fixed ? 0.1 : -0.9, 0.9);
+  }
   for (auto& [name, tensor] : rig.carries) fill(rig.carry(name), tensor.size, -0.9, 0.9);
   for (auto& x : rig.inputs) {
     for (real& v : x) v = c.indices ? real(random() % 7) : real(float(off_kinks(uniform(-3, 3))));

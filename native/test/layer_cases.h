@@ -14,8 +14,9 @@ struct LayerCase {
   Options options;
   std::vector<Extent> x;
   bool masked = false;
-  bool indices = false;      // inputs are word indices: 0 .. 6, no gradient
-  bool extent_only = false;  // the second input gives its extent only
+  bool indices = false;                 // inputs are word indices: 0 .. 6, no gradient
+  bool extent_only = false;             // the second input gives its extent only
+  std::vector<std::string> fixed = {};  // parameters that no gradient reaches; positive
 };
 
 std::vector<LayerCase> layer_cases();

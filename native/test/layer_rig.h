@@ -76,7 +76,7 @@ class Rig : private Declaration {
     for (auto& [name, tensor] : carries) zero(tensor);
   }
 
-  std::map<std::string, Tensor> params, carries;
+  std::map<std::string, Tensor> params, carries, nexts;
   Pass<real> pass;
   std::vector<std::vector<real>> inputs, input_gradients;
   std::vector<real> dy, mask, mask_out;
@@ -89,6 +89,7 @@ class Rig : private Declaration {
     return memory_[int(Arena::kGrads)].data() + params.at(param).offset;
   }
   real* carry(const std::string& name) { return memory(carries.at(name)); }
+  real* next(const std::string& param) { return memory(nexts.at(param)); }
   int64_t size(const std::string& param) const { return params.at(param).size; }
 
   // A copy of the output: [T, B, ...] as it lies.
@@ -167,6 +168,9 @@ class Rig : private Declaration {
   Tensor saved(const char*, const Dims& d) override { return place(Arena::kSaved, d); }
   Tensor scratch(const char*, const Dims& d) override { return place(Arena::kScratch, d); }
   Tensor packed(const char*, const Dims& d) override { return place(Arena::kPacked, d); }
+  Tensor next(const char* name, const Dims& d) override {
+    return nexts[name] = place(Arena::kSaved, d);
+  }
   Tensor carry(const char* name, const Dims& d) override {
     return carries[name] = place(Arena::kCarry, d);
   }

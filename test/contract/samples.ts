@@ -64,7 +64,9 @@ const recurrent = (
   ]
 })
 
-const { Activation, ActivityRegularization, Bidirectional, Dropout, Embedding } = main
+const { Activation, ActivityRegularization, BatchNormalization, Bidirectional, Dropout, ELU, Embedding } = main
+const { GaussianDropout, GaussianNoise, Highway, LeakyReLU, MaxoutDense, ParametricSoftplus, PReLU } = main
+const { SpatialDropout1D, SReLU, ThresholdedReLU } = main
 const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeDistributedDense } = main
 
 export const SAMPLES: Sample[] = [
@@ -80,7 +82,30 @@ export const SAMPLES: Sample[] = [
     sample(`Activation ${name}`, sequence, (o) => new Activation(name as never, o)),
   ),
   sample('ActivityRegularization', [D], (o) => new ActivityRegularization({ l2: 0.1, ...o })),
+  ...([0, 1, 2] as const).flatMap((mode) => [
+    sample(`BatchNormalization mode ${mode}`, [D], (o) => new BatchNormalization({ mode, ...o })),
+    sample(`BatchNormalization mode ${mode} 3D`, sequence, (o) => new BatchNormalization({ mode, ...o })),
+  ]),
+  sample(
+    'BatchNormalization axis 1',
+    sequence,
+    (o) => new BatchNormalization({ axis: 1, gammaRegularizer: 'l2', ...o }),
+  ),
+  sample('BatchNormalization masked', sequence, (o) => new BatchNormalization(o), { masked: true }),
   sample('Dropout', [D], (o) => new Dropout(0, o)),
+  sample('ELU', sequence, (o) => new ELU({ alpha: 0.5, ...o })),
+  sample('GaussianDropout', [D], (o) => new GaussianDropout(0, o)),
+  sample('GaussianNoise', sequence, (o) => new GaussianNoise(0, o)),
+  sample('Highway', [D], (o) => new Highway({ activation: 'tanh', bRegularizer: 'l2', ...o })),
+  sample('LeakyReLU', sequence, (o) => new LeakyReLU(o)),
+  sample('MaxoutDense', [D], (o) => new MaxoutDense(H, { nbFeature: 3, activityRegularizer: 'activity_l2', ...o })),
+  sample('ParametricSoftplus', sequence, (o) => new ParametricSoftplus(o)),
+  sample('PReLU', sequence, (o) => new PReLU({ init: 'uniform', ...o })),
+  sample('PReLU shared', sequence, (o) => new PReLU({ sharedAxes: [1], ...o })),
+  sample('SpatialDropout1D', sequence, (o) => new SpatialDropout1D(0, o)),
+  sample('SReLU', sequence, (o) => new SReLU(o)),
+  sample('SReLU shared', [D], (o) => new SReLU({ sharedAxes: 1, ...o })),
+  sample('ThresholdedReLU', sequence, (o) => new ThresholdedReLU({ theta: 0.2, ...o })),
   sample('Flatten', sequence, (o) => new Flatten(o)),
   sample('Masking', sequence, (o) => new Masking(o)),
   sample('Permute', sequence, (o) => new Permute([2, 1], o)),
@@ -91,6 +116,13 @@ export const SAMPLES: Sample[] = [
   sample('TimeDistributed Dense masked', sequence, (o) => new TimeDistributed(new Dense(H), o as never), {
     masked: true,
   }),
+  sample(
+    'TimeDistributed BatchNormalization',
+    sequence,
+    (o) => new TimeDistributed(new BatchNormalization(), o as never),
+  ),
+  sample('TimeDistributed MaxoutDense', sequence, (o) => new TimeDistributed(new MaxoutDense(H), o as never)),
+  sample('TimeDistributed PReLU', sequence, (o) => new TimeDistributed(new PReLU(), o as never)),
   sample('TimeDistributedDense', sequence, (o) => new TimeDistributedDense(H, o)),
   sample('Embedding', [T], (o) => new Embedding(7, D, o), { vocabulary: 7 }),
   sample('Embedding masked', [T], (o) => new Embedding(7, D, { maskZero: true, ...o }), { vocabulary: 7 }),

@@ -1,5 +1,20 @@
 /** What must and must not compile: checked by tsc through types.test.ts (and by `npm run typecheck`). Never run. */
-import { Bidirectional, Dense, Embedding, GRU, LSTM, l2, RMSprop, Sequential, TimeDistributed } from '../package.js'
+import {
+  BatchNormalization,
+  Bidirectional,
+  Dense,
+  Embedding,
+  fbetaScore,
+  GRU,
+  LSTM,
+  l2,
+  ParametricSoftplus,
+  PReLU,
+  RMSprop,
+  Sequential,
+  TimeDistributed,
+  topKCategoricalAccuracy,
+} from '../package.js'
 
 export const model = new Sequential([new LSTM(4, { inputShape: [5, 3] })])
 
@@ -46,6 +61,18 @@ model.compile({ optimizer: 'adamw', loss: 'mse' })
 model.compile({ optimizer: 'adam' })
 // @ts-expect-error an unknown metric
 model.compile({ optimizer: 'adam', loss: 'mse', metrics: ['acccuracy'] })
+model.compile({
+  optimizer: 'adam',
+  loss: 'mse',
+  metrics: [topKCategoricalAccuracy({ k: 3 }), fbetaScore({ beta: 2 }), 'acc'],
+})
+// @ts-expect-error fbeta_score has no k
+fbetaScore({ k: 3 })
+// @ts-expect-error a mode that there is not
+new BatchNormalization({ mode: 3 })
+// @ts-expect-error a number where an initialization is wanted
+new PReLU({ init: 0 })
+new ParametricSoftplus({ alphaInit: 0.5 })
 // @ts-expect-error an unknown sample weight mode
 model.compile({ optimizer: 'adam', loss: 'mse', sampleWeightMode: 'temporally' })
 // @ts-expect-error an option of another optimizer

@@ -1,0 +1,119 @@
+import { ConfigError, fail, ShapeError } from '../errors.js'
+import type { Init } from '../initializations.js'
+import { describe, type TensorLike } from '../ndarray.js'
+import type { RegularizerLike } from '../regularizers.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
+
+/** Options of {@link BatchNormalization}. */
+export interface BatchNormalizationOptions extends LayerOptions {
+  /** Added to variances. Default 0.001. */
+  epsilon?: number
+  /**
+   * 0: each feature by the statistics of the batch in training, by running ones elsewhere. 1: each sample by its own, along the last
+   * axis. 2: each feature by those of the batch, always. Default 0.
+   */
+  mode?: 0 | 1 | 2
+  /** The axis that features count along, with the batch as axis 0; negative counts from the end. Default -1. */
+  axis?: number
+  /** Share of the running statistics that a batch leaves as it is. Default 0.99. */
+  momentum?: number
+  /** Initial values `[gamma, beta, running_mean, running_std]`. */
+  weights?: readonly TensorLike[] | null
+  /** Initial beta. Default `'zero'`. */
+  betaInit?: Init
+  /** Initial gamma. Default `'one'`. */
+  gammaInit?: Init
+  /** Penalty on gamma. Default none. */
+  gammaRegularizer?: RegularizerLike
+  /** Penalty on beta. Default none. */
+  betaRegularizer?: RegularizerLike
+}
+
+/**
+ * Normalises each feature to mean 0 and variance 1, then scales and shifts it: `gamma·(x - mean)/√(variance + epsilon) + beta`.
+ *
+ * Any shape → the same. Passes masks on; masked steps count in the statistics all the same. Weights: gamma, beta, running_mean,
+ * running_std, each [C], C the extent of `axis`. The last two follow the batches of training that succeed, also in a layer that is not
+ * trainable; `running_std` holds a variance (plus epsilon, as Keras on Theano has it).
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `axis` does not fit the input or its extent is unknown
+ * @example
+ * const model = new Sequential([new GRU(8, { inputShape: [5, 3], returnSequences: true }), new BatchNormalization()])
+ * model.getWeights().length // 9 + 4
+ * @see keras.layers.BatchNormalization
+ */
+export class BatchNormalization extends Layer<BatchNormalizationOptions> {
+  static override readonly className = 'BatchNormalization'
+  static override readonly defaults = {
+    ...Layer.defaults,
+    epsilon: 0.001,
+    mode: 0,
+    axis: -1,
+    momentum: 0.99,
+    weights: null,
+    betaInit: 'zero',
+    gammaInit: 'one',
+    gammaRegularizer: null,
+    betaRegularizer: null,
+  }
+  static override readonly unsaved = [...Layer.unsaved, 'betaInit', 'gammaInit']
+  override readonly supportsMasking = true
+
+  constructor(options?: BatchNormalizationOptions) {
+    super([], options)
+    const { mode, axis } = this.options
+    if (![0, 1, 2].includes(mode)) this.#refuse('mode', '0, 1 or 2', mode)
+    if (!Number.isInteger(axis)) this.#refuse('axis', 'an integer', axis)
+  }
+
+  #refuse(what: string, expected: string, value: unknown): never {
+    return fail(ConfigError, 'ERR_OPTION', { where: this.where, what, expected, actual: describe(value) })
+  }
+
+  /** The last axis is the same axis for every step. */
+  override get perStep(): boolean {
+    return this.options.axis === -1
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    return inputShape
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    const { axis, mode } = this.options
+    const C = inputShape.at(axis)
+    const last = inputShape.at(-1)
+    const fits = C === null || mode !== 1 || last === C
+    if (axis >= -inputShape.length && axis < inputShape.length && fits) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: 'axis',
+      expected: fits
+        ? `one of ${showShape(inputShape)}`
+        : `one as long as the last of ${showShape(inputShape)} in mode 1`,
+      actual: `${axis}`,
+    })
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    const C = this.known(inputShape, this.options.axis, 'the extent of `axis`')
+    const { gammaInit, betaInit, gammaRegularizer, betaRegularizer } = this.options
+    this.addVariable('gamma', [C], gammaInit, { regularizer: gammaRegularizer })
+    this.addVariable('beta', [C], betaInit, { regularizer: betaRegularizer })
+    this.addVariable('running_mean', [C], 'zero', { trainable: false })
+    this.addVariable('running_std', [C], 'one', { trainable: false })
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { epsilon, mode, momentum, axis } = this.options
+    const common = { ...this.opName(), params: this.paramSpecs(), mask: 'pass' } as const
+    if (mode === 1) return graph.op('sample_normalization', [x], x.shape, { ...common, options: { epsilon } })
+    const features = this.inputShape?.at(axis) ?? null
+    const fromStart = axis < 0 ? axis + x.shape.length + 1 : axis
+    const options = { epsilon, momentum, mode, features, axis: fromStart }
+    return graph.op('batch_normalization', [x], x.shape, { ...common, options })
+  }
+}

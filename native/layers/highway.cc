@@ -1,0 +1,137 @@
+// Srivastava, Greff, Schmidhuber 2015 (arXiv:1505.00387), as Keras 1.2.2 core.py:1116-1127; as many units as inputs.
+//   t = sigmoid(x W_carry + b_carry)   h = a(x W + b)   y = t h + (1 - t) x
+//   backward: dh~ = dy t a'(h)   dt~ = dy (h - x) t (1 - t)   dW = x^T dh~   dW_carry = x^T dt~   db, db_carry: sums over rows
+//             dx = dy (1 - t) + dh~ W^T + dt~ W_carry^T
+#include <algorithm>
+
+#include "layers/activation_name.h"
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class Highway final : public Layer<real> {
+ public:
+  explicit Highway(const Config& options)
+      : activation_(activation_of(options.str("activation", "linear"))),
+        bias_(options.on("bias", true)) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
+    return x[0];
+  }
+
+  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
+    D_ = y.last();
+    rows_ = y.size() / std::max<int64_t>(1, D_);
+    h_ = half(d, "W", "b", "h");
+    t_ = half(d, "W_carry", "b_carry", "t");
+    if (!d.training()) return;
+    dz_ = d.scratch("dz", {rows_, D_});
+    packed_WT_ = d.scratch("W^T packed", {packed_size<real>(D_, D_)});
+    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, D_)});
+  }
+
+  void forward(Pass<real>& p) override {
+    multiply(p, h_, activation_);
+    multiply(p, t_, Activation::kSigmoid);
+    const real *x = p.x[0], *h = p.at(h_.out), *t = p.at(t_.out);  // [rows, D]
+    for_elements(rows_ * D_, [&](int64_t i, int64_t end) {
+      for (int64_t j = i; j < end; j++) p.y[j] = h[j] * t[j] + (1 - t[j]) * x[j];
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    const real *x = p.x[0], *h = p.at(h_.out), *t = p.at(t_.out);  // [rows, D]
+    real *dx = p.dx[0], *dz = p.at(dz_);                           // [rows, D]
+    if (dx) {
+      for_elements(rows_ * D_, [&](int64_t i, int64_t end) {
+        for (int64_t j = i; j < end; j++) dx[j] = p.dy[j] * (1 - t[j]);
+      });
+    }
+    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
+      const int64_t at = r0 * D_, n = (r1 - r0) * D_;
+      p.k->multiply(dz + at, p.dy + at, t + at, n);
+      activate_backward(p.k, activation_, dz + at, h + at, r1 - r0);
+    });
+    gradients(p, h_);
+    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
+      const int64_t at = r0 * D_, end = r1 * D_;
+      for (int64_t j = at; j < end; j++) dz[j] = p.dy[j] * (h[j] - x[j]);
+      activate_backward(p.k, Activation::kSigmoid, dz + at, t + at, r1 - r0);
+    });
+    gradients(p, t_);
+  }
+
+ private:
+  struct Half {  // one of the two products
+    Tensor W, b, packed_W, out;
+  };
+
+  Half half(Declaration& d, const char* W, const char* b, const char* out) const {
+    Half half;
+    half.W = d.param(W, {D_, D_});
+    if (bias_) half.b = d.param(b, {D_});
+    half.packed_W = d.packed(W, {packed_size<real>(D_, D_)});
+    half.out = d.training() ? d.saved(out, {rows_, D_}) : d.scratch(out, {rows_, D_});
+    return half;
+  }
+
+  void multiply(const Pass<real>& p, const Half& half, Activation activation) const {
+    real* out = p.at(half.out);  // [rows, D]
+    if (p.repack) pack(p.k, p.at(half.packed_W), p.at(half.W), D_, false, D_, D_);
+    if (bias_) p.k->broadcast_rows(out, p.at(half.b), rows_, D_);
+    matmul(p.k, out, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
+    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
+      real* rows = out + r0 * D_;
+      if (activation == Activation::kSoftmax) {
+        p.k->softmax(rows, rows, r1 - r0, D_);
+      } else if (activation != Activation::kLinear) {
+        p.k->activate(activation, rows, rows, (r1 - r0) * D_);
+      }
+    });
+  }
+
+  // dz [rows, D] in place: times the slope at y
+  void activate_backward(const Table<real>* k, Activation activation, real* dz, const real* y,
+                         int64_t rows) const {
+    if (activation == Activation::kSoftmax) {
+      k->softmax_backward(dz, y, dz, rows, D_);
+    } else if (activation != Activation::kLinear) {
+      k->activate_backward(activation, dz, y, dz, rows * D_);
+    }
+  }
+
+  // Of W, b and x, from dz; dx has been written.
+  void gradients(const Pass<real>& p, const Half& half) const {
+    const real* dz = p.at(dz_);  // [rows, D]
+    if (this->trainable) {
+      matmul_tn(p.k, p.grad(half.W), D_, p.x[0], D_, dz, D_, rows_, D_, D_, false,
+                p.at(gemm_scratch_), gemm_scratch_.size);
+      if (bias_) row_sums(p.k, p.grad(half.b), dz, rows_, D_, p.at(sums_));
+    }
+    if (!p.dx[0]) return;
+    pack(p.k, p.at(packed_WT_), p.at(half.W), D_, true, D_, D_);
+    matmul(p.k, p.dx[0], D_, dz, D_, p.at(packed_WT_), rows_, D_, D_, true);
+  }
+
+  Activation activation_;
+  bool bias_;
+  int64_t D_ = 0, rows_ = 0;
+  Half h_, t_;
+  Tensor dz_, packed_WT_, gemm_scratch_, sums_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_highway(const Config& options) {
+  return std::make_unique<Highway<real>>(options);
+}
+
+HS_REGISTER_LAYER(highway)
+
+}  // namespace hs

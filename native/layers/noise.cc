@@ -1,0 +1,73 @@
+// Gaussian noise, in training only: n standard normal, drawn anew for each element (base/rng.h).
+//   add       y = x + sigma n          Keras 1.2.2 noise.py:35-39 (GaussianNoise)
+//   multiply  y = x (1 + sigma n)      noise.py:76-80 (GaussianDropout, sigma = sqrt(p / (1 - p)))
+#include <algorithm>
+
+#include "base/chunks.h"
+#include "layers/layer.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class Noise final : public Layer<real> {
+ public:
+  explicit Noise(const Config& options)
+      : sigma_(real(options.num("sigma"))), multiplies_(options.on("multiply", false)) {}
+
+  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
+
+  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
+    draws_ = d.training() && sigma_ != 0;
+    if (draws_) {
+      noise_ = multiplies_ ? d.saved("noise", {y.size()}) : d.scratch("noise", {y.size()});
+    } else {
+      d.output_is_input();
+    }
+  }
+
+  void forward(Pass<real>& p) override {
+    const int64_t n = p.y_extent.size();
+    if (!draws_ || !p.training) {
+      if (p.y != p.x[0]) std::copy_n(p.x[0], n, p.y);
+      return;
+    }
+    real* noise = p.at(noise_);  // of x's memory order
+    for_elements(n, [&](int64_t i, int64_t end) {
+      normal_noise(noise + i, end - i, p.dropout, this->stream * 16, i);
+      for (int64_t j = i; j < end; j++) {
+        if (multiplies_) noise[j] = 1 + sigma_ * noise[j];
+        p.y[j] = multiplies_ ? p.x[0][j] * noise[j] : p.x[0][j] + sigma_ * noise[j];
+      }
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    real* dx = p.dx[0];
+    if (!dx) return;
+    const int64_t n = p.y_extent.size();
+    if (!draws_ || !p.training || !multiplies_) {
+      if (dx != p.dy) std::copy_n(p.dy, n, dx);
+      return;
+    }
+    for_elements(n, [&](int64_t i, int64_t end) {
+      p.k->multiply(dx + i, p.dy + i, p.at(noise_) + i, end - i);
+    });
+  }
+
+ private:
+  real sigma_;
+  bool multiplies_, draws_ = false;
+  Tensor noise_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_noise(const Config& options) {
+  return std::make_unique<Noise<real>>(options);
+}
+
+HS_REGISTER_LAYER(noise)
+
+}  // namespace hs

@@ -1,0 +1,305 @@
+// Elementwise activations with a constant or with learned parameters: Keras 1.2.2 advanced_activations.py (lines beside each kind).
+// Parameters have the shape of one sample, or 1 along the axes that share them (`shared`: 1 there, all axes of the first parameter,
+// then of the next); [x > c] is 1 or 0.
+//
+//   leaky_relu           y = x [x > 0] + a x [x <= 0]           dx = dy (1 or a)                                :35
+//   elu                  y = x [x > 0] + a (e^x - 1) [x <= 0]   dx = dy (1 or y + a)                            :144
+//   thresholded_relu     y = x [x > theta]                      dx = dy [x > theta]                             :256
+//   prelu                as leaky_relu with a = alphas          dalphas = dy x [x <= 0]                         :101-108
+//   parametric_softplus  s = log(1 + e^(betas x))               ds = dy alphas   dz = ds (1 - e^-s)             :213-219
+//                        y = alphas s                           dalphas = dy s   dbetas = dz x   dx = dz betas
+//   srelu                u = x - t_left    r = t_left + |t_right|    v = x - r                                  :334-355
+//                        l = u [u > 0] + a_left u [u <= 0]           y = t_left + min(l, r - t_left) + a_right max(v, 0)
+//     dl = dy [l <= r - t_left]   du = dl (1 or a_left)   dw = dy [l >= r - t_left]   dv = dy a_right [v > 0]   dx = du + dv
+//     dt_left = dy - du - dv   da_left = dl u [u <= 0]   dt_right = sign(t_right) (dw - dv)   da_right = dy max(v, 0)
+// Kinks: at 0 the slope is that of the left, where Theano takes the mean of both sides (docs/keras-parity.md). NaN stays NaN.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/chunks.h"
+#include "layers/layer.h"
+
+namespace hs {
+namespace {
+
+constexpr int kMostParams = 4;
+constexpr int64_t kPiece = 256;  // elements that a kind works on at once
+
+// A piece of one row: n elements, parameters beside them. dp: add; dx: write.
+template <typename real>
+struct Piece {
+  const Table<real>* k;
+  int64_t n;
+  real a;                      // alpha, or theta
+  const real* x;               // [n]
+  const real* p[kMostParams];  // [n] each
+  real* y;                     // [n]; backward: as forward has left it
+  const real* dy;              // [n]
+  real* dx;                    // [n]
+  real* dp[kMostParams];       // [n] each
+};
+
+struct LeakyRelu {
+  static constexpr const char *kName = "leaky_relu", *kParams[] = {nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.a * q.x[i];
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.x[i] > 0 ? q.dy[i] : q.a * q.dy[i];
+  }
+};
+
+struct Elu {
+  static constexpr const char *kName = "elu", *kParams[] = {nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    q.k->activate(Activation::kElu, q.y, q.x, q.n);
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.y[i] : q.a * q.y[i];
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.x[i] > 0 ? q.dy[i] : q.dy[i] * (q.y[i] + q.a);
+  }
+};
+
+struct ThresholdedRelu {
+  static constexpr const char *kName = "thresholded_relu", *kParams[] = {nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] * real(q.x[i] > q.a);
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.dy[i] * real(q.x[i] > q.a);
+  }
+};
+
+struct Prelu {
+  static constexpr const char *kName = "prelu", *kParams[] = {"alphas", nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.p[0][i] * q.x[i];
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) {
+      const bool right = q.x[i] > 0;
+      q.dp[0][i] += right ? real(0) : q.dy[i] * q.x[i];
+      q.dx[i] = right ? q.dy[i] : q.dy[i] * q.p[0][i];
+    }
+  }
+};
+
+struct ParametricSoftplus {
+  static constexpr const char *kName = "parametric_softplus",
+                              *kParams[] = {"alphas", "betas", nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    q.k->multiply(q.y, q.p[1], q.x, q.n);
+    q.k->activate(Activation::kSoftplus, q.y, q.y, q.n);
+    q.k->multiply(q.y, q.y, q.p[0], q.n);
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    real s[kPiece], dz[kPiece];
+    q.k->multiply(s, q.p[1], q.x, q.n);
+    q.k->activate(Activation::kSoftplus, s, s, q.n);
+    q.k->multiply(dz, q.dy, q.p[0], q.n);
+    q.k->activate_backward(Activation::kSoftplus, dz, s, dz, q.n);
+    q.k->multiply_add(q.dp[0], q.dy, s, q.n);
+    q.k->multiply_add(q.dp[1], dz, q.x, q.n);
+    q.k->multiply(q.dx, dz, q.p[1], q.n);
+  }
+};
+
+struct Srelu {
+  static constexpr const char *kName = "srelu",
+                              *kParams[] = {"t_left", "a_left", "t_right", "a_right", nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    const real *t_left = q.p[0], *a_left = q.p[1], *t_right = q.p[2], *a_right = q.p[3];
+    for (int64_t i = 0; i < q.n; i++) {
+      const real r = t_left[i] + std::fabs(t_right[i]), u = q.x[i] - t_left[i], v = q.x[i] - r;
+      const real l = u > 0 ? u : a_left[i] * u;
+      q.y[i] = t_left[i] + std::min(l, r - t_left[i]) + (v <= 0 ? real(0) : v) * a_right[i];
+    }
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    const real *t_left = q.p[0], *a_left = q.p[1], *t_right = q.p[2], *a_right = q.p[3];
+    for (int64_t i = 0; i < q.n; i++) {
+      const real r = t_left[i] + std::fabs(t_right[i]), w = r - t_left[i];
+      const real u = q.x[i] - t_left[i], v = q.x[i] - r, l = u > 0 ? u : a_left[i] * u;
+      const real dy = q.dy[i], dl = l <= w ? dy : real(0), dw = l >= w ? dy : real(0);
+      const real du = u > 0 ? dl : dl * a_left[i], dv = v > 0 ? dy * a_right[i] : real(0);
+      q.dx[i] = du + dv;
+      q.dp[0][i] += dy - du - dv;
+      q.dp[1][i] += u > 0 ? real(0) : dl * u;
+      q.dp[2][i] += t_right[i] > 0 ? dw - dv : t_right[i] < 0 ? dv - dw : real(0);
+      q.dp[3][i] += v > 0 ? dy * v : real(0);
+    }
+  }
+};
+
+template <typename real>
+struct Kind {
+  const char* name;
+  const char* const* params;  // nullptr-terminated
+  void (*forward)(const Piece<real>&);
+  void (*backward)(const Piece<real>&);
+};
+
+template <typename real, typename Rule>
+constexpr Kind<real> kind() {
+  return {Rule::kName, Rule::kParams, Rule::template forward<real>, Rule::template backward<real>};
+}
+
+template <typename real>
+constexpr Kind<real> kKinds[] = {
+    kind<real, LeakyRelu>(), kind<real, Elu>(),   kind<real, ThresholdedRelu>(),
+    kind<real, Prelu>(),     kind<real, Srelu>(), kind<real, ParametricSoftplus>(),
+};
+
+template <typename real>
+const Kind<real>& kind_of(const std::string& name) {
+  for (const Kind<real>& kind : kKinds<real>) {
+    if (name == kind.name) return kind;
+  }
+  throw Error(Code::kUnknownName, "parametric_activation",
+              "there is no kind named '" + name + "'.");
+}
+
+template <typename real>
+class ParametricActivation final : public Layer<real> {
+ public:
+  explicit ParametricActivation(const Config& options)
+      : kind_(kind_of<real>(options.str("kind"))), a_(real(options.num("a", 0))) {
+    if (options.has("shared")) shared_ = options.dims("shared");
+    while (kind_.params[count_]) count_++;
+  }
+
+  Extent output(const std::vector<Extent>& x) const override {
+    if (shared_.size() != x[0].dims.size() * size_t(count_)) {
+      fail(Code::kShape, this->where(), "axes beside the batch of the input, times parameters",
+           std::to_string(shared_.size()), x[0].text());
+    }
+    return x[0];
+  }
+
+  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
+    dims_ = y.dims;
+    R_ = count(dims_) / y.steps();
+    for (int i = 0; i < count_; i++) {
+      Param& param = params_[i];
+      param.dims = dims_;
+      for (size_t a = 0; a < dims_.size(); a++) {
+        if (shared_[size_t(i) * dims_.size() + a]) param.dims[a] = 1;
+      }
+      param.shared = param.dims != dims_;
+      param.value = d.param(kind_.params[i], param.dims);
+      if (param.shared) param.spread = d.scratch("spread", dims_);
+      if (d.training()) param.gradient = d.scratch("gradient", dims_);
+    }
+  }
+
+  void forward(Pass<real>& p) override {
+    spread(p);
+    pieces(p, [&](const Piece<real>& q, int64_t, int64_t) { kind_.forward(q); });
+  }
+
+  void backward(Pass<real>& p) override {
+    spread(p);
+    for (int i = 0; i < count_; i++) p.k->fill(p.at(params_[i].gradient), 0, count(dims_));
+    pieces(p, [&](Piece<real> q, int64_t at, int64_t j) {
+      real unused[kPiece];
+      for (int i = 0; i < count_; i++) q.dp[i] = p.at(params_[i].gradient) + j;
+      q.dy = p.dy + at;
+      q.dx = p.dx[0] ? p.dx[0] + at : unused;
+      kind_.backward(q);
+    });
+    for (int i = 0; this->trainable && i < count_; i++) collect(p, params_[i]);
+  }
+
+ private:
+  struct Param {
+    Dims dims;
+    bool shared = false;
+    Tensor value;             // [dims]
+    Tensor spread, gradient;  // one for each element of a sample: the parameter, and its gradient
+  };
+
+  // fn(piece, place of its first element in x, and in a sample): pieces of [T, B, R]; the rows of one j come in order, on one thread.
+  template <typename Fn>
+  void pieces(const Pass<real>& p, const Fn& fn) const {
+    const int64_t B = p.y_extent.rows, R = R_, T = R ? count(dims_) / R : 0;
+    for_chunks(T * R, kPiece, B, [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin, next; j < end; j = next) {
+        const int64_t t = j / R;
+        next = std::min({end, (t + 1) * R, j + kPiece});
+        Piece<real> q{};
+        q.k = p.k, q.n = next - j, q.a = a_;
+        for (int i = 0; i < count_; i++)
+          q.p[i] = p.at(params_[i].shared ? params_[i].spread : params_[i].value) + j;
+        for (int64_t b = 0; b < B; b++) {
+          const int64_t at = (t * B + b) * R + j % R;
+          q.x = p.x[0] + at, q.y = p.y + at;
+          fn(q, at, j);
+        }
+      }
+    });
+  }
+
+  // fn(j, place in the parameter) for every element j of one sample
+  template <typename Fn>
+  void each_place(const Param& param, const Fn& fn) const {
+    const int64_t n = count(dims_);
+    for (int64_t j = 0; j < n; j++) {
+      int64_t place = 0, step = 1, rest = j;
+      for (size_t a = dims_.size(); a-- > 0; rest /= dims_[a]) {
+        if (param.dims[a] != dims_[a]) continue;
+        place += rest % dims_[a] * step;
+        step *= dims_[a];
+      }
+      fn(j, place);
+    }
+  }
+
+  void spread(const Pass<real>& p) const {
+    for (int i = 0; i < count_; i++) {
+      if (!params_[i].shared) continue;
+      real* to = p.at(params_[i].spread);
+      const real* from = p.at(params_[i].value);
+      each_place(params_[i], [&](int64_t j, int64_t place) { to[j] = from[place]; });
+    }
+  }
+
+  // The gradient of a parameter from that of every element of a sample.
+  void collect(const Pass<real>& p, const Param& param) const {
+    real* grad = p.grad(param.value);
+    std::fill_n(grad, param.value.size, real(0));
+    each_place(param, [&](int64_t j, int64_t place) { grad[place] += p.at(param.gradient)[j]; });
+  }
+
+  const Kind<real>& kind_;
+  real a_;
+  Dims shared_, dims_;  // dims_: of one sample
+  int count_ = 0;       // of parameters
+  int64_t R_ = 1;
+  Param params_[kMostParams];
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_parametric_activation(const Config& options) {
+  return std::make_unique<ParametricActivation<real>>(options);
+}
+
+HS_REGISTER_LAYER(parametric_activation)
+
+}  // namespace hs

@@ -1,0 +1,96 @@
+// Every row of the last axis by itself. Keras 1.2.2 normalization.py:145-150 (BatchNormalization, mode 1): epsilon counts twice.
+//   m = mean x   s = sqrt(mean (x - m)^2 + epsilon)   q = s + epsilon   h = (x - m) / q   y = gamma h + beta
+//   backward, g = gamma dy:   dbeta = sum over rows of dy   dgamma = sum over rows of dy h
+//                             dx = (g - mean g) / q - h mean(g h) / s
+#include <algorithm>
+#include <cmath>
+
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+template <typename real>
+class SampleNormalization final : public Layer<real> {
+ public:
+  explicit SampleNormalization(const Config& options) : epsilon_(options.num("epsilon")) {}
+
+  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
+
+  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
+    K_ = y.last();
+    rows_ = K_ ? y.size() / K_ : 0;
+    gamma_ = d.param("gamma", {K_});
+    beta_ = d.param("beta", {K_});
+    d.param("running_mean", {K_});  // Keras keeps them in every mode
+    d.param("running_std", {K_});
+    if (!d.training()) return;
+    h_ = d.saved("normalised", {rows_, K_});
+    s_ = d.saved("std", {rows_});
+    dyh_ = d.scratch("dy h", {rows_, K_});
+    sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
+  }
+
+  void forward(Pass<real>& p) override {
+    const real *gamma = p.at(gamma_), *beta = p.at(beta_);  // [K]
+    for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
+      for (int64_t r = r0; r < r1; r++) {
+        const real* x = p.x[0] + r * K_;
+        double m = 0, var = 0;
+        for (int64_t k = 0; k < K_; k++) m += double(x[k]);
+        m /= double(K_);
+        for (int64_t k = 0; k < K_; k++) var += (double(x[k]) - m) * (double(x[k]) - m);
+        const double s = std::sqrt(var / double(K_) + epsilon_), q = s + epsilon_;
+        real* h = p.backward_follows ? p.at(h_) + r * K_ : p.y + r * K_;
+        for (int64_t k = 0; k < K_; k++) h[k] = real((double(x[k]) - m) / q);
+        for (int64_t k = 0; k < K_; k++) p.y[r * K_ + k] = gamma[k] * h[k] + beta[k];
+        if (p.backward_follows) p.at(s_)[r] = real(s);
+      }
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    const real* gamma = p.at(gamma_);  // [K]
+    if (this->trainable) {
+      for_elements(rows_ * K_, [&](int64_t i, int64_t end) {
+        p.k->multiply(p.at(dyh_) + i, p.dy + i, p.at(h_) + i, end - i);
+      });
+      row_sums(p.k, p.grad(gamma_), p.at(dyh_), rows_, K_, p.at(sums_));
+      row_sums(p.k, p.grad(beta_), p.dy, rows_, K_, p.at(sums_));
+    }
+    if (!p.dx[0]) return;
+    for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
+      for (int64_t r = r0; r < r1; r++) {
+        const real *h = p.at(h_) + r * K_, *dy = p.dy + r * K_;
+        const double s = double(p.at(s_)[r]), q = s + epsilon_;
+        double g = 0, gh = 0;
+        for (int64_t k = 0; k < K_; k++) {
+          g += double(gamma[k]) * double(dy[k]);
+          gh += double(gamma[k]) * double(dy[k]) * double(h[k]);
+        }
+        g /= double(K_), gh /= double(K_);
+        for (int64_t k = 0; k < K_; k++) {
+          p.dx[0][r * K_ + k] =
+              real((double(gamma[k]) * double(dy[k]) - g) / q - double(h[k]) * gh / s);
+        }
+      }
+    });
+  }
+
+ private:
+  double epsilon_;
+  int64_t K_ = 0, rows_ = 0;
+  Tensor gamma_, beta_, h_, s_, dyh_, sums_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_sample_normalization(const Config& options) {
+  return std::make_unique<SampleNormalization<real>>(options);
+}
+
+HS_REGISTER_LAYER(sample_normalization)
+
+}  // namespace hs
