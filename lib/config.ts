@@ -1,8 +1,11 @@
 /** Layers from configurations; the registry is the namespace of lib/layers/index.ts. */
 import { ConfigError, fail, nearest } from './errors.js'
 import * as namespace from './layers/index.js'
-import { Layer, type LayerClass, type LayerConfig } from './layers/layer.js'
+import { type Decode, Layer, type LayerClass, type LayerConfig } from './layers/layer.js'
 import { describe } from './ndarray.js'
+
+/** Layers in layers; more is no network but a trap for the stack. */
+const MAX_DEPTH = 32
 
 /** The layer classes by Keras' names. */
 export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
@@ -12,20 +15,25 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
     .map((value) => [value.className, value]),
 )
 
-/** Wrappers in wrappers; more is no network but a trap for the stack. */
-const MAX_DEPTH = 32
+/** What a layer's configuration is read with. */
+export interface Decoding {
+  /** The class of models inside models; default: none, there are none. */
+  readonly Model?: LayerClass
+  /** How many layers the layer is inside; default 0. */
+  readonly depth?: number
+}
 
 /**
  * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it too.
  * @param where how errors call the place: 'config[2]'
- * @param depth wrappers around it
  * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
  */
-export function layerFromConfig(layer: unknown, where = 'layer config', depth = 0): Layer {
+export function layerFromConfig(layer: unknown, { Model, depth = 0 }: Decoding = {}, where = 'layer config'): Layer {
   const { class_name: name, config } = (
     typeof layer === 'object' && layer !== null ? layer : {}
   ) as Partial<LayerConfig>
-  const Class = typeof name === 'string' ? layerClasses.get(name) : undefined
+  const Class =
+    Model && name === Model.className ? Model : typeof name === 'string' ? layerClasses.get(name) : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys()) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
@@ -36,11 +44,12 @@ export function layerFromConfig(layer: unknown, where = 'layer config', depth = 
       hint: near && `Did you mean '${near}'?`,
     })
   }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+  const isList = Array.isArray(config)
+  if (typeof config !== 'object' || config === null || isList !== (Class === Model)) {
     fail(ConfigError, 'ERR_OPTION', {
       where,
       what: `config of ${name}`,
-      expected: 'an object',
+      expected: Class === Model ? 'a list of layers' : 'an object',
       actual: describe(config),
     })
   }
@@ -52,5 +61,7 @@ export function layerFromConfig(layer: unknown, where = 'layer config', depth = 
       actual: 'more',
     })
   }
-  return Class.fromConfig(config, (inner) => layerFromConfig(inner, `${where}.layer`, depth + 1))
+  const decode: Decode = (inner, place = 'layer') =>
+    layerFromConfig(inner, { ...(Model ? { Model } : {}), depth: depth + 1 }, `${where}.${place}`)
+  return Class.fromConfig(config, decode)
 }

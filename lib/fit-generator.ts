@@ -76,10 +76,19 @@ function requireCount(where: string, what: string, value: unknown): number {
 function inputOf(model: Sequential, value: unknown): Inputs {
   if (!Array.isArray(value) || value.length < 2 || value.length > 3) return value as Inputs
   const slots = model.inputSlots()
-  if (slots.length > 1) return Array.isArray(value[0]) ? (value[0] as Inputs) : (value as Inputs)
+  if (slots.length > 1) {
+    // the first element of a pair is a list of inputs, so it has one axis more than an input
+    return depthOf(value[0]) > slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+  }
   if (isArrayObject(value[0])) return value[0]
   // nested arrays: the first element of a pair has as many axes as the input
   return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+}
+
+/** How many lists lie in one another; an array in them counts with its axes. */
+function depthOf(value: unknown): number {
+  if (isArrayObject(value)) return value.shape.length
+  return Array.isArray(value) ? 1 + depthOf(value[0]) : ArrayBuffer.isView(value) ? 1 : 0
 }
 
 interface Validation {
@@ -159,7 +168,7 @@ function prepareValidationOf(
 ): Validation | null {
   const { validationData } = options
   if (validationData === null || validationData === undefined) return null
-  if (Array.isArray(validationData) && !isBatchList(validationData)) {
+  if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots().length)) {
     const prepared = prepareValidation(model, validationData)
     const data = model.session.load(prepared)
     return {
@@ -177,12 +186,13 @@ function prepareValidationOf(
 }
 
 /** Whether a list is a list of batches (a source) and not `[x, y]`: all its elements are pairs or triples of arrays. */
-const isBatchList = (list: readonly unknown[]): boolean =>
-  list.length > 0 &&
-  list.every(
-    (batch) =>
-      Array.isArray(batch) && (batch.length === 2 || batch.length === 3) && batch.slice(0, 2).every(isArrayObject),
-  )
+function isBatchList(list: readonly unknown[], inputs: number): boolean {
+  const isInput = (x: unknown) =>
+    inputs === 1 ? isArrayObject(x) : Array.isArray(x) && x.length === inputs && x.every(isArrayObject)
+  const isBatch = (batch: unknown) =>
+    Array.isArray(batch) && (batch.length === 2 || batch.length === 3) && isInput(batch[0]) && isArrayObject(batch[1])
+  return list.length > 0 && list.every(isBatch)
+}
 
 async function generatorEpoch(
   model: Sequential,

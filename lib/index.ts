@@ -40,6 +40,7 @@ export {
   orthogonal,
   uniform,
 } from './initializations.js'
+export type { Container } from './layers/container.js'
 export * from './layers/index.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
 export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'

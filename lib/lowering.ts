@@ -1,5 +1,6 @@
 /** Layers and what `compile` was told → Spec. */
 import { ConfigError, fail } from './errors.js'
+import { Container } from './layers/container.js'
 import type { Layer } from './layers/layer.js'
 import { Graph, type MetricSpec, type Option, type Spec } from './spec.js'
 
@@ -12,11 +13,27 @@ export interface Training {
   optimizer: { name: string; [hyper: string]: Option }
 }
 
-/** Each layer by its name. @throws ConfigError ERR_OPTION when two have the same */
-function checkNames(layers: readonly Layer[]): void {
+/** A layer and what its name is in a Spec: the names of the models it is inside in front. */
+interface Named {
+  layer: Layer
+  name: string
+  /** Whether it only holds others: a wrapper may be called as what it wraps. */
+  holds: boolean
+}
+
+function named(layers: readonly Layer[], scope: string): Named[] {
+  return layers.flatMap((layer) => {
+    const name = scope + layer.name
+    const inside = named(layer.children, layer instanceof Container ? `${name}/` : scope)
+    return [{ layer, name, holds: inside.length > 0 }, ...inside]
+  })
+}
+
+/** @throws ConfigError ERR_OPTION when two have the same name */
+function checkNames(list: readonly Named[]): void {
   const seen = new Map<string, Layer>()
-  for (const layer of layers) {
-    const other = seen.get(layer.name)
+  for (const { layer, name } of list) {
+    const other = seen.get(name)
     if (other) {
       const place = ({ where, wrapper }: Layer) => (wrapper ? `${where} in ${wrapper.where}` : where)
       fail(ConfigError, 'ERR_OPTION', {
@@ -24,32 +41,28 @@ function checkNames(layers: readonly Layer[]): void {
         layer: layer.where,
         what: 'layer names',
         expected: 'unique',
-        actual: `'${layer.name}' twice: ${place(other)} and ${place(layer)}`,
+        actual: `'${name}' twice: ${place(other)} and ${place(layer)}`,
         hint: 'Give one of the layers another `name`.',
       })
     }
-    seen.set(layer.name, layer)
+    seen.set(name, layer)
   }
 }
 
-/** The layers that have parameters and states: not the wrappers. */
-const innermost = (layers: readonly Layer[]): Layer[] =>
-  layers.flatMap((layer) => (layer.children.length > 0 ? innermost(layer.children) : [layer]))
-
 /**
- * Lowers a chain of layers.
+ * Lowers a model.
  *
  * @param training null: for predictions only
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without support for them
  */
-export function lowerModel(layers: readonly Layer[], training: Training | null): Spec {
-  checkNames(layers)
-  checkNames(innermost(layers)) // a wrapper may be called as what it wraps
+export function lowerModel(model: Container, training: Training | null): Spec {
+  const all = named(model.layers, '')
+  checkNames(all.filter(({ layer }) => !layer.wrapper))
+  checkNames(all.filter(({ holds }) => !holds))
   const graph = new Graph()
-  let value = graph.input(layers[0]!.batchInputShape!.slice(1))
-  for (const layer of layers) value = layer.lower(graph, value)
+  const value = model.lowerFirst(graph, '')
   return {
-    floatx: layers[0]!.floatx,
+    floatx: model.floatx,
     inputs: graph.inputs,
     ops: graph.ops,
     output: value.name,

@@ -2,7 +2,7 @@
 import { StateError } from './errors.js'
 import type { RunResult } from './native.js'
 import type { Sequential } from './sequential.js'
-import { INPUT } from './spec.js'
+import { inputNumber } from './spec.js'
 
 const watches = new WeakMap<object, NanWatch>()
 
@@ -44,9 +44,8 @@ export class NanWatch {
   }
   /** What has the first values that are not finite. */
   #nameOf(badLayer: string): string {
-    const { layers } = this.model
     if (badLayer === '') return 'the loss'
-    if (layers.length > 0 && badLayer === INPUT) return `the data, the input of ${layers[0]!.where}`
-    return layers.find((layer) => layer.name === badLayer)?.where ?? badLayer
+    const slot = this.model.inputSlots()[inputNumber(badLayer)]
+    return slot ? `the data, the input of ${slot.where}` : (this.model.whereOf(badLayer) ?? badLayer)
   }
 }

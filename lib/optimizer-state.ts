@@ -1,22 +1,23 @@
 /** The optimizer's state as Keras 1.2.2 orders it in files. */
+import type { Floatx } from './backend.js'
 import { fail, InternalError, ShapeError } from './errors.js'
-import type { Layer } from './layers/layer.js'
-import { type KerasArray, readKerasArrays, writeKerasArrays } from './layers/variable.js'
+import { type KerasArray, readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import { loadNative, type NativePlan } from './native.js'
 import { NDArray, type TensorLike } from './ndarray.js'
 import type { Optimizer } from './optimizers.js'
 
 /** What the state belongs to. */
 export interface Trained {
-  readonly layers: readonly Layer[]
+  /** As {@link optimizerOrder} gives them. */
+  readonly arrays: readonly KerasArray[]
+  readonly floatx: Floatx
   readonly optimizer: Optimizer
   readonly plan: NativePlan
 }
 
 /** Keras' order of parameters in an optimizer: trainable ones by variable name, plain string order. */
-export function optimizerOrder(layers: readonly Layer[]): KerasArray[] {
-  const arrays = layers.flatMap((layer) => layer.kerasArrays()).filter((a) => a.trainable)
-  return arrays.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+export function optimizerOrder(arrays: readonly KerasArray[]): KerasArray[] {
+  return arrays.filter((a) => a.trainable).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
 function described(optimizer: Optimizer): { moments: number; savesIterations: boolean } {
@@ -37,32 +38,40 @@ const counts = (optimizer: Optimizer): boolean => !(optimizer.hyper().name === '
  * The state as `optimizer.get_weights()` has it in Keras: `[iterations]` (where the optimizer saves them, shape []),
  * then each moment of all parameters.
  */
-export function optimizerWeights({ layers, optimizer, plan }: Trained): NDArray[] {
+export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): NDArray[] {
   const { moments, savesIterations } = described(optimizer)
-  const arrays = optimizerOrder(layers)
+  const momentOf = momentNames(arrays)
   const out: NDArray[] = []
   if (savesIterations) {
     const iterations = counts(optimizer) ? plan.read('optimizer/iterations').data : Float32Array.of(0)
-    out.push(NDArray.from(iterations, [], layers[0]?.floatx)) // in Keras a variable like the others
+    out.push(NDArray.from(iterations, [], floatx)) // in Keras a variable like the others
   }
-  for (let m = 0; m < moments; m++) out.push(...readKerasArrays(arrays, (v) => plan.read(`${v.path}:${m}`).data))
+  for (let m = 0; m < moments; m++) out.push(...readKerasArrays(arrays, (v) => plan.read(momentOf(v, m)).data))
   return out
+}
+
+/** How the plan calls the moments of variables. */
+function momentNames(arrays: readonly KerasArray[]): (variable: Variable, moment: number) => string {
+  const paths = new Map(arrays.map(({ variable, path }) => [variable, path]))
+  return (variable, moment) => `${paths.get(variable)}:${moment}`
 }
 
 /**
  * Puts back what {@link optimizerWeights} gave.
  * @throws ShapeError `ERR_SHAPE` when number or shapes differ; then nothing has changed
  */
-export function setOptimizerWeights({ layers, optimizer, plan }: Trained, values: readonly TensorLike[]): void {
+export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values: readonly TensorLike[]): void {
   const { moments, savesIterations } = described(optimizer)
-  const arrays = optimizerOrder(layers)
+  const momentOf = momentNames(arrays)
   const first = savesIterations ? 1 : 0
   const given = values.map((value) => NDArray.from(value))
   const fits = given.length === first + moments * arrays.length && (first === 0 || given[0]?.size === 1)
-  const shapesFit = given.slice(first).every((value, i) => {
-    const { shape } = arrays[i % arrays.length] as KerasArray
-    return value.shape.length === shape.length && value.shape.every((d, k) => d === shape[k])
-  })
+  const shapesFit =
+    !fits ||
+    given.slice(first).every((value, i) => {
+      const { shape } = arrays[i % arrays.length] as KerasArray
+      return value.shape.length === shape.length && value.shape.every((d, k) => d === shape[k])
+    })
   if (!fits || !shapesFit) {
     fail(ShapeError, 'ERR_SHAPE', {
       where: 'optimizer weights',
@@ -77,8 +86,8 @@ export function setOptimizerWeights({ layers, optimizer, plan }: Trained, values
       'optimizer weights',
       arrays,
       part,
-      (v) => plan.read(`${v.path}:${m}`).data,
-      (v, data) => plan.write(`${v.path}:${m}`, { data, shape: v.dims }),
+      (v) => plan.read(momentOf(v, m)).data,
+      (v, data) => plan.write(momentOf(v, m), { data, shape: v.dims }),
     )
   }
   if (first) plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })

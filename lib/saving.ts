@@ -30,8 +30,8 @@ export interface LoadWeightsOptions {
 
 /** What saving and loading need of a model; Sequential has it. */
 export interface SavableModel {
-  /** In the order of `getWeights()`, sub-models flattened. */
-  readonly layers: readonly Layer[]
+  /** In the order of `getWeights()`, the branches of a Merge in its place. */
+  readonly flattenedLayers: readonly Layer[]
   getConfig(): unknown
   /** What `compile` was told; null before. */
   readonly compiled: Compiled | null
@@ -68,7 +68,7 @@ export async function saveModel(model: SavableModel, path: string, options?: Sav
     const root = content.group('')
     root.set('keras_version', KERAS_VERSION)
     root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
-    writeLayers(content, 'model_weights', model.layers)
+    writeLayers(content, 'model_weights', model.flattenedLayers)
     if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights())
     return content
   })
@@ -86,7 +86,7 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
   checkedPath('saveWeights', path)
   const file = await model.whenIdle('saveWeights', () => {
     const content = new H5Builder()
-    writeLayers(content, '', model.layers)
+    writeLayers(content, '', model.flattenedLayers)
     return content
   })
   await writeH5(path, file, writing)
@@ -104,7 +104,7 @@ export async function loadWeights(model: SavableModel, path: string, options?: L
   checkedPath('loadWeights', path)
   await readH5(path, async (file) => {
     const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.layers, byName)
+    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.flattenedLayers, byName)
     await model.whenIdle('loadWeights', set, true)
   })
 }
@@ -175,7 +175,7 @@ export async function readModel<M extends SavableModel>(
 /** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
 async function restore(file: H5File, model: SavableModel, keras2: boolean): Promise<void> {
   const { path } = file
-  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.layers, false))
+  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false))
   const compile = inFile(path, 'training_config', () => readCompile(file, keras2))
   if (compile === null) return
   inFile(path, 'training_config', () => model.compile(compile))

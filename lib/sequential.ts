@@ -3,7 +3,7 @@ import type { Source } from './batches.js'
 import type { History } from './callbacks.js'
 import { type Compiled, type CompileOptions, resolveCompile } from './compile.js'
 import { layerFromConfig } from './config.js'
-import type { InputSlot, TargetSlot } from './data.js'
+import type { TargetSlot } from './data.js'
 import { ConfigError, fail, StateError } from './errors.js'
 import * as running from './evaluate.js'
 import type { EvaluateOptions, Inputs, Logs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
@@ -11,26 +11,26 @@ import * as generators from './fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 import * as fitting from './fit.js'
 import type { FitOptions } from './fit.js'
-import { LayerStack } from './layer-stack.js'
-import type { Layer, LayerConfig } from './layers/layer.js'
-import { uniqueName } from './layers/names.js'
-import { readKerasArrays, writeKerasArrays } from './layers/variable.js'
+import { Container, withChildren } from './layers/container.js'
+import type { Decode, Layer, LayerClass } from './layers/layer.js'
+import { type KerasArray, readKerasArrays, writeKerasArrays } from './layers/variable.js'
 import { lowerModel } from './lowering.js'
 import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
-import { optimizerWeights, setOptimizerWeights } from './optimizer-state.js'
+import { optimizerOrder, optimizerWeights, setOptimizerWeights } from './optimizer-state.js'
 import type { Optimizer } from './optimizers.js'
 import { resolveOptions } from './options.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
 import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
 import { KERAS_VERSION } from './saving/layout.js'
 import { Session } from './session.js'
-import type { Shape, Spec } from './spec.js'
+import type { Spec } from './spec.js'
 import { summaryText } from './summary.js'
 import { emitYaml } from './yaml/emit.js'
 
 /**
- * A linear stack of layers.
+ * A linear stack of layers. It is a layer itself and may be added to another model: its weights are then those of both, whichever
+ * trains them. A model that begins with a {@link Merge} takes a list of arrays for x.
  *
  * Numeric work runs off the event loop; different models run side by side. A `predict` during a `fit` of the same model runs
  * between two batches (after a callback whose promise is awaited); a second `fit`, `compile` or `setWeights` during a fit is
@@ -45,17 +45,17 @@ import { emitYaml } from './yaml/emit.js'
  * console.log(history.loss.length, (await model.predict(x)).shape) // 2 [ 4, 1 ]
  * @see keras.models.Sequential
  */
-export class Sequential {
-  /** `'sequential_1'`, … */
-  readonly name: string
+export class Sequential extends Container {
+  static override readonly className = 'Sequential'
   /** Set to true (by a callback) to end a fit after the epoch. */
   stopTraining = false
   /** Of the last fit. */
   history: History | undefined
   /** @internal */
   readonly session: Session
-  readonly #stack = new LayerStack()
   #compiled: Compiled | null = null
+  /** What the optimizer has state for: what was trainable when `compile` was called. */
+  #trained: readonly KerasArray[] = []
   /** Of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
 
@@ -65,10 +65,9 @@ export class Sequential {
    * @throws as {@link Sequential.add}
    */
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
-    const { name } = resolveOptions('Sequential', { name: null as string | null }, options)
-    this.name = name ?? uniqueName('sequential')
+    super(options)
     this.session = new Session({
-      layers: this.#stack.layers,
+      layers: this.layers,
       spec: () => this.#lowered('predict'),
       hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
@@ -85,22 +84,21 @@ export class Sequential {
 
   // ---- layers ----
 
-  /** The layers, first to last. */
-  get layers(): readonly Layer[] {
-    return this.#stack.layers
-  }
-
   /**
-   * Adds a layer at the end; its weights are created now. A compiled model must be compiled again.
+   * Adds a layer, or a model as a layer, at the end; its weights are created now. A compiled model must be compiled again.
    *
-   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`)
+   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs its layers
    * @returns the model
-   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support;
+   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support,
+   *   and on a model that is part of another;
    *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY while a call works on the model
    */
   add(layer: Layer): this {
     this.session.checkUnused('add')
-    this.#stack.add(layer)
+    const models = Sequential.#within(layer)
+    for (const model of models) model.session.checkUnused('add')
+    this.push(layer)
+    for (const model of models) this.session.join(model.session)
     this.#changed()
     return this
   }
@@ -112,8 +110,14 @@ export class Sequential {
    */
   pop(): void {
     this.session.checkUnused('pop')
-    this.#stack.pop()
+    this.session.release([this.drop()])
     this.#changed()
+  }
+
+  /** A model that is added, and those inside what is added. */
+  static #within(layer: Layer): Sequential[] {
+    const all = layer instanceof Container ? withChildren([layer]) : withChildren(layer?.children ?? [])
+    return all.filter((each) => each instanceof Sequential)
   }
 
   #changed(): void {
@@ -123,33 +127,7 @@ export class Sequential {
 
   #requireLayers(call: string): readonly Layer[] {
     this.session.checkAlive(call)
-    return this.#stack.require(call)
-  }
-
-  /**
-   * A layer by name or by index.
-   *
-   * @param which `{ name }`, or `{ index }`, where index 0 is the hidden input layer, as in Keras: `layers[0]` has index 1
-   * @returns undefined for an unknown name
-   * @throws ConfigError ERR_OPTION for an index out of range
-   */
-  getLayer(which: { name: string } | { index: number }): Layer | undefined {
-    return this.#stack.find(which)
-  }
-
-  /** With the batch: `[null, 28, 64]`. Undefined without layers. */
-  get inputShape(): Shape | undefined {
-    return this.#stack.layers[0]?.inputShape
-  }
-
-  /** With the batch. Undefined without layers. */
-  get outputShape(): Shape | undefined {
-    return this.#stack.layers.at(-1)?.outputShape
-  }
-
-  /** The number of numbers in all parameters. */
-  countParams(): number {
-    return this.#stack.layers.reduce((sum, layer) => sum + layer.countParams(), 0)
+    return this.requireLayers(call)
   }
 
   /**
@@ -167,7 +145,8 @@ export class Sequential {
         actual: describe(print),
       })
     }
-    print(summaryText(this.#requireLayers('summary'), this.#stack.inputName))
+    this.#requireLayers('summary')
+    print(summaryText(this))
   }
 
   // ---- weights and states ----
@@ -177,10 +156,10 @@ export class Sequential {
    *
    * @throws StateError ERR_BUSY while a batch runs (callbacks may call it)
    */
-  getWeights(): NDArray[] {
+  override getWeights(): NDArray[] {
     this.session.checkAlive('getWeights')
     this.session.checkStill('model.getWeights')
-    return readKerasArrays(this.#stack.layers.flatMap((layer) => layer.kerasArrays()))
+    return readKerasArrays(this.ownArrays())
   }
 
   /**
@@ -189,25 +168,23 @@ export class Sequential {
    * @param weights as {@link Sequential.getWeights} gives them
    * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit (callbacks may call it)
    */
-  setWeights(weights: readonly TensorLike[]): void {
+  override setWeights(weights: readonly TensorLike[]): void {
     this.session.checkIdle('setWeights', true)
     this.session.checkStill('model.setWeights')
-    writeKerasArrays(
-      'model',
-      this.#stack.layers.flatMap((layer) => layer.kerasArrays()),
-      weights,
-    )
+    writeKerasArrays('model', this.ownArrays(), weights)
   }
 
   /**
-   * Sets the states of all stateful layers to zero; nothing for a model without them.
+   * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for a model without them. In a
+   * model that is part of another, the states that the layers have there as well.
    *
    * @throws StateError ERR_BUSY during a fit (callbacks may call it)
    */
-  resetStates(): void {
+  override resetStates(): void {
     this.session.checkIdle('resetStates', true)
     this.session.checkStill('model.resetStates')
     this.session.resetStates()
+    if (this.session.isShared) for (const layer of this.layers) if (layer.stateful) layer.resetStates()
   }
 
   // ---- compile ----
@@ -226,8 +203,9 @@ export class Sequential {
   compile(options: CompileOptions): void {
     this.session.checkUnused('compile')
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
-    this.#spec = lowerModel(this.#stack.layers, compiled.training())
+    this.#spec = lowerModel(this, compiled.training())
     this.#compiled = compiled
+    this.#trained = optimizerOrder(this.ownArrays())
   }
 
   /** The optimizer of `compile`; its properties may be changed at any time and count from the next batch. Null before. */
@@ -259,26 +237,15 @@ export class Sequential {
   }
 
   #lowered(call: string): Spec {
-    this.#spec ??= lowerModel(this.#requireLayers(call), null)
+    this.#requireLayers(call)
+    this.#spec ??= lowerModel(this, null)
     return this.#spec
-  }
-
-  /** @internal */
-  inputSlots(): InputSlot[] {
-    const first = this.#requireLayers('predict')[0]!
-    return [{ where: first.where, shape: first.inputShape!, indexLimit: first.indexLimit }]
   }
 
   /** @internal For these inputs, whose extents are known. */
   targetSlot(inputs: readonly NativeArray[]): TargetSlot {
-    const { layers } = this.#stack
-    const shape = layers.reduce<Shape>((input, layer) => layer.computeOutputShape(input), inputs[0]!.shape)
-    return { where: layers.at(-1)!.where, shape, classes: this.requireCompiled('fit').classes }
-  }
-
-  /** @internal The batch size of a stateful model; null: any. */
-  get statefulBatchSize(): number | null {
-    return this.#stack.statefulBatchSize
+    const shape = this.computeFirstOutputShape(inputs.map((input) => input.shape))
+    return { where: this.layers.at(-1)!.where, shape, classes: this.requireCompiled('fit').classes }
   }
 
   // ---- training ----
@@ -409,17 +376,13 @@ export class Sequential {
     return loadWeights(this, path, options)
   }
 
-  /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
-  getConfig(): LayerConfig[] {
-    return this.#stack.layers.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
-  }
-
   /**
-   * A model, with new weights, from what {@link Sequential.getConfig} gave.
+   * A model, with new weights, from what {@link Container.getConfig} gave.
    *
+   * @param decode makes the layers; default: as they are called in Keras
    * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
    */
-  static fromConfig(config: readonly unknown[]): Sequential {
+  static override fromConfig(config: readonly unknown[], decode?: Decode): Sequential {
     if (!Array.isArray(config)) {
       fail(ConfigError, 'ERR_OPTION', {
         where: 'Sequential.fromConfig',
@@ -428,7 +391,9 @@ export class Sequential {
         actual: describe(config),
       })
     }
-    return new Sequential(config.map((layer, i) => layerFromConfig(layer, `config[${i}]`)))
+    const Model = Sequential as unknown as LayerClass
+    const top: Decode = (layer, place) => layerFromConfig(layer, { Model }, place)
+    return new Sequential(config.map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
   }
 
   #document(): object {
@@ -466,13 +431,13 @@ export class Sequential {
   /** @internal The same, begun if needed. */
   beginOptimizerWeights(): NDArray[] {
     const { optimizer } = this.requireCompiled('save')
-    return optimizerWeights({ layers: this.#stack.layers, optimizer, plan: this.session.plan() })
+    return optimizerWeights({ arrays: this.#trained, floatx: this.floatx, optimizer, plan: this.session.plan() })
   }
 
   /** @internal All or none. */
   setOptimizerWeights(state: readonly NDArray[]): void {
     const { optimizer } = this.requireCompiled('loadModel')
-    setOptimizerWeights({ layers: this.#stack.layers, optimizer, plan: this.session.plan() }, state)
+    setOptimizerWeights({ arrays: this.#trained, floatx: this.floatx, optimizer, plan: this.session.plan() }, state)
     this.session.hasTrained = true
   }
 

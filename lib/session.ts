@@ -46,6 +46,16 @@ export interface Position {
   readonly stream: RandomStream
 }
 
+/** Where the sessions of models that share layers meet: one queue, one training at a time. */
+class Meeting {
+  readonly turns = new Turns()
+  /** The call that trains now ('fit'), or null. */
+  training: string | null = null
+  /** The meeting it has become a part of. */
+  joined: Meeting | null = null
+  isShared = false
+}
+
 export class Session {
   readonly #owner: Owner
   #plan: NativePlan | null = null
@@ -53,15 +63,14 @@ export class Session {
   #isMoving = false // weights are on their way into a plan
   #spec: Spec | null = null // what #plan was made from
   #pushed = new Map<string, unknown>()
-  readonly #turns = new Turns()
+  #meeting = new Meeting()
+  #holding = 0 // turns that this session has
   #seed: number | null = null
   #seedings = -1
   #isSeedPushed = false
   /** Training batches so far: dropout counts from it; kept across recompiles. */
   #steps = 0
   #disposed = false
-  /** The call that trains now ('fit'), or null. */
-  training: string | null = null
   /** Of the fit under way, or of the last one. */
   position: Position | null = null
   /** Whether the optimizer of the present plan has state worth keeping. */
@@ -69,6 +78,36 @@ export class Session {
 
   constructor(owner: Owner) {
     this.#owner = owner
+  }
+
+  get #met(): Meeting {
+    while (this.#meeting.joined) this.#meeting = this.#meeting.joined
+    return this.#meeting
+  }
+
+  get #turns(): Turns {
+    return this.#met.turns
+  }
+
+  /** The call that trains now ('fit'), this model or one that shares layers with it; or null. */
+  get training(): string | null {
+    return this.#met.training
+  }
+
+  set training(call: string | null) {
+    this.#met.training = call
+  }
+
+  /** Whether other models have some of the layers, so that the weights may be in a plan of theirs. */
+  get isShared(): boolean {
+    return this.#met.isShared
+  }
+
+  /** From now on takes turns with the session of a model that has some of the same layers. No call may work on either. */
+  join(other: Session): void {
+    const [own, theirs] = [this.#met, other.#met]
+    own.isShared = true
+    if (own !== theirs) theirs.joined = own
   }
 
   get isDisposed(): boolean {
@@ -138,9 +177,13 @@ export class Session {
       void coming.then((late) => late.release())
       throw error
     }
+    this.#holding++
+    let isHeld = true
     const release = () => {
       turn.release()
-      if (this.#disposed && !this.#turns.isTaken) this.#free()
+      if (isHeld) this.#holding--
+      isHeld = false
+      if (this.#disposed && this.#holding === 0) this.#free()
     }
     return { ...turn, release }
   }
@@ -153,22 +196,27 @@ export class Session {
   // ---- the plan ----
 
   /**
-   * The plan for the model as it is now, made when needed; the weights move into it.
+   * The plan for the model as it is now, made when needed; the weights move into it, also from the plan of another model that
+   * has some of the layers.
    *
-   * @throws what native compile throws; then the old plan stays
+   * @throws what native compile throws; then the old plan stays. StateError ERR_BUSY when a plan that has weights runs
    */
   plan(): NativePlan {
     const spec = this.#owner.spec()
-    if (this.#plan && this.#spec === spec) return this.#plan
+    if (this.#plan && this.#spec === spec) {
+      if (this.isShared) this.#fetch(this.#shown!)
+      return this.#plan
+    }
     const plan = loadNative().compile(spec)
     const shown = this.#guarded(plan)
     const old = this.#plan
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers) layer.attach(shown)
+      for (const layer of this.#owner.layers) layer.attach(shown, '')
       if (old) keepStates(old, plan, spec)
     } catch (error) {
-      for (const layer of this.#owner.layers) layer.attach(this.#shown)
+      for (const layer of this.#owner.layers) layer.detach(shown)
+      if (this.#shown && !this.isShared) for (const layer of this.#owner.layers) layer.attach(this.#shown, '')
       plan.dispose()
       throw error
     } finally {
@@ -182,6 +230,21 @@ export class Session {
     this.#isSeedPushed = false
     this.hasTrained = false
     return plan
+  }
+
+  /** Brings weights back that another model has used meanwhile. */
+  #fetch(shown: NativePlan): void {
+    this.#isMoving = true
+    try {
+      for (const layer of this.#owner.layers) if (!layer.isIn(shown)) layer.attach(shown, '')
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** Takes the weights of layers back that this model has no more. */
+  release(layers: readonly Layer[]): void {
+    if (this.#shown) for (const layer of layers) layer.detach(this.#shown)
   }
 
   /** The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get between the batches of a fit. */
@@ -212,7 +275,8 @@ export class Session {
   load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): () => NativeData {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {
-      const data = this.plan().load(pick(arrays))
+      const plan = isCurrent ? this.#plan! : this.plan()
+      const data = plan.load(pick(arrays))
       return () => data
     }
     // another call runs on a plan that must be replaced first
@@ -295,11 +359,11 @@ export class Session {
     if (this.#disposed) return
     this.#disposed = true
     this.#cancel?.()
-    if (!this.#turns.isTaken) this.#free()
+    if (this.#holding === 0) this.#free()
   }
 
   #free(): void {
-    for (const layer of this.#owner.layers) layer.attach(null)
+    this.release(this.#owner.layers)
     this.#plan?.dispose()
     this.#plan = null
     this.#shown = null

@@ -65,14 +65,39 @@ export interface Value {
   mask: string | null
 }
 
-/** Name of a model's (first) input as a value; no layer's name begins with a colon. */
-export const INPUT = ':input'
+/** Name of a model's first input as a value, ':input:2' of the second …; no layer's name begins with a colon. */
+const INPUT = ':input'
+
+/** Which of a model's inputs a value is, from 0; -1: none. */
+export function inputNumber(value: string): number {
+  if (value === INPUT) return 0
+  return value.startsWith(`${INPUT}:`) ? Number(value.slice(INPUT.length + 1)) - 1 : -1
+}
 
 /** Collects ops while layers lower themselves. */
 export class Graph {
   readonly inputs: { name: string; dims: Shape }[] = []
   readonly ops: OpSpec[] = []
   #names = new Set<string>()
+  #scope = ''
+  #trains = true
+
+  /**
+   * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside learns unless `trains`.
+   *
+   * @param part.scope '' for the names as they are
+   */
+  within<T>(part: { scope: string; trains: boolean }, use: () => T): T {
+    const [scope, trains] = [this.#scope, this.#trains]
+    if (part.scope !== '') this.#scope = `${scope}${part.scope}/`
+    this.#trains = trains && part.trains
+    try {
+      return use()
+    } finally {
+      this.#scope = scope
+      this.#trains = trains
+    }
+  }
 
   /** A fresh value name starting with `stem`: 'dense_1', then 'dense_1:2', ... */
   fresh(stem: string): string {
@@ -105,18 +130,19 @@ export class Graph {
       mask?: 'none' | 'pass' | 'make' | { name: string | null }
     },
   ): Value {
-    const output = this.fresh(rest.layer)
-    const maskOut = rest.mask === 'make' ? this.fresh(`${rest.layer}/mask`) : null
+    const layer = this.#scope + rest.layer
+    const output = this.fresh(layer)
+    const maskOut = rest.mask === 'make' ? this.fresh(`${layer}/mask`) : null
     this.ops.push({
       op,
-      layer: rest.layer,
+      layer,
       className: rest.className,
       inputs: inputs.map((v) => v.name),
       output,
       mask: rest.reads ?? null,
       maskOut,
       options: rest.options ?? {},
-      params: rest.params ?? [],
+      params: (rest.params ?? []).map((param) => ({ ...param, trainable: param.trainable && this.#trains })),
       activity: rest.activity ?? null,
     })
     const mask =

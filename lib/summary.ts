@@ -1,5 +1,5 @@
 /** The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`). */
-import type { Layer } from './layers/layer.js'
+import type { Container } from './layers/container.js'
 
 const LINE = 100
 /** Ends of the columns. */
@@ -20,27 +20,27 @@ const pythonShape = (shape: readonly (number | null)[]): string =>
 
 const withCommas = (n: number): string => n.toLocaleString('en-US')
 
-/**
- * @param layers of the model, built
- * @param input name of the input
- */
-export function summaryText(layers: readonly Layer[], input: string): string {
-  const lines = ['_'.repeat(LINE), row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']), '='.repeat(LINE)]
-  let before = input
-  for (const [i, layer] of layers.entries()) {
-    const title = `${layer.name} (${layer.layerClass.className})`
-    lines.push(row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), `${before}[0][0]`]))
-    lines.push((i === layers.length - 1 ? '=' : '_').repeat(LINE))
+/** The rows for the layers of a model and, in the place of a Merge, those of its branches; each names what comes before it. */
+function rows(model: Container): string[] {
+  let before = model.inputName
+  return model.layers.flatMap((layer) => {
+    const [from, title] = [`${before}[0][0]`, `${layer.name} (${layer.layerClass.className})`]
     before = layer.name
-  }
+    if (layer.branches.length > 0) return layer.branches.flatMap((branch) => rows(branch as Container))
+    return [row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), from])]
+  })
+}
+
+/** @param model with layers */
+export function summaryText(model: Container): string {
+  const lines = ['_'.repeat(LINE), row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']), '='.repeat(LINE)]
+  lines.push(rows(model).join(`\n${'_'.repeat(LINE)}\n`), '='.repeat(LINE))
   let trainable = 0
   let total = 0
-  for (const layer of layers) {
-    for (const { shape, trainable: isTrainable } of layer.kerasArrays()) {
-      const size = shape.reduce((a, b) => a * b, 1)
-      total += size
-      if (isTrainable) trainable += size
-    }
+  for (const { shape, trainable: isTrainable } of model.kerasArrays()) {
+    const size = shape.reduce((a, b) => a * b, 1)
+    total += size
+    if (isTrainable) trainable += size
   }
   lines.push(`Total params: ${withCommas(total)}`, `Trainable params: ${withCommas(trainable)}`)
   lines.push(`Non-trainable params: ${withCommas(total - trainable)}`, '_'.repeat(LINE))

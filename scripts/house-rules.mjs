@@ -79,7 +79,6 @@ const levels = [
   ],
   [
     'compile',
-    'layer-stack',
     'predictions',
     'batches',
     'turns',

@@ -1,7 +1,7 @@
 import { ConfigError, fail, nearest } from '../errors.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
+import { type Decode, Layer, type LayerOptions } from './layer.js'
 import type { Recurrent } from './recurrent.js'
 import { wrappedConfig } from './wrapped.js'
 
@@ -116,8 +116,5 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     })
   }
 
-  static override fromConfig = wrappedConfig as (
-    config: Record<string, unknown>,
-    decode: (layer: LayerConfig) => Layer,
-  ) => Layer
+  static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer
 }

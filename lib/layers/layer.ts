@@ -1,6 +1,7 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
 import { type Floatx, floatx } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
+import type { InputSlot } from '../data.js'
 import type { TensorLike } from '../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
@@ -31,8 +32,12 @@ export interface LayerOptions {
 /** `{ class_name, config }`: how Keras writes a layer. */
 export interface LayerConfig {
   class_name: string
-  config: Record<string, unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
+  config: Record<string, any>
 }
+
+/** Makes the layer inside a layer. @param place where in the configuration it is: 'layers[0]'; default 'layer' */
+export type Decode = (layer: unknown, place?: string) => Layer
 
 /** The static side of a layer class, which registries and `fromConfig` work with. */
 export interface LayerClass {
@@ -42,7 +47,7 @@ export interface LayerClass {
   readonly positional: readonly string[]
   readonly defaults: Readonly<Record<string, unknown>>
   readonly unsaved: readonly string[]
-  fromConfig(config: Record<string, unknown>, decode: (layer: LayerConfig) => Layer): Layer
+  fromConfig(config: object, decode: Decode): Layer
 }
 
 /**
@@ -73,16 +78,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   /** Unique within a model; the stem of its parameters' names. */
   readonly name: string
   #trainable = true
-  /** With the batch; null when the layer was given none and so cannot be first in a model. */
-  readonly batchInputShape: Shape | null
   readonly inputDtype: string
   /** Whether a mask may reach this layer. */
   readonly supportsMasking: boolean = false
-  /** With the batch, after `build`. */
-  inputShape: Shape | undefined
-  /** With the batch, after `build`. */
-  outputShape: Shape | undefined
   built = false
+  #batchInputShape: Shape | null
+  #inputShape: Shape | undefined
+  #outputShape: Shape | undefined
 
   /** What inputs look like, for checks and errors: letters of the axes; '…' stands for any number of them. */
   protected readonly inputLetters: readonly string[] = ['B', '…']
@@ -102,10 +104,30 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       kept as unknown as Resolved<LayerOptions>
     this.floatx = dtype ?? floatx()
     this.name = name ?? uniqueName(this.layerClass.className.toLowerCase())
-    this.trainable = trainable
-    this.batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
+    this.trainable = trainable ?? true
+    this.#batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
-    if (this.batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
+    if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
+  }
+
+  /** With the batch; null when the layer was given none and so cannot be first in a model. */
+  get batchInputShape(): Shape | null {
+    return this.#batchInputShape
+  }
+
+  /** With the batch, after `build`. */
+  get inputShape(): Shape | undefined {
+    return this.#inputShape
+  }
+
+  /** With the batch, after `build`. */
+  get outputShape(): Shape | undefined {
+    return this.#outputShape
+  }
+
+  /** The precision this layer insists on; null: any. */
+  get precision(): Floatx | null {
+    return this.options.dtype ?? null
   }
 
   /**
@@ -158,7 +180,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     const outputShape = this.computeOutputShape(inputShape)
     try {
       this.createVariables(inputShape)
-      this.inputShape = [...inputShape]
+      this.#inputShape = [...inputShape]
       this.built = true
       const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
       if (weights) this.setWeights(weights)
@@ -176,7 +198,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       }
       throw error
     }
-    this.outputShape = outputShape
+    this.#outputShape = outputShape
   }
 
   /** @internal @throws ConfigError `ERR_OPTION` when the layer has its place already */
@@ -205,8 +227,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       child.wrapper = null
     }
     this.dropVariables()
-    this.inputShape = undefined
-    this.outputShape = undefined
+    this.#inputShape = undefined
+    this.#outputShape = undefined
     this.built = false
   }
 
@@ -284,10 +306,53 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   /** Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
-    return this.emit(graph, x)
+    return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, x))
   }
 
   protected abstract emit(graph: Graph, x: Value): Value
+
+  // ---- as the first layer of a model: what a layer does with the data of the caller instead of another layer's output ----
+
+  /** Models whose outputs this layer takes: those of a Merge. */
+  get branches(): readonly Layer[] {
+    return []
+  }
+
+  /** What the caller has to give. */
+  inputSlots(): readonly InputSlot[] {
+    return [{ where: this.where, shape: this.inputShape!, indexLimit: this.indexLimit }]
+  }
+
+  /** {@link build} for the shape the layer was given. @throws ConfigError `ERR_OPTION` when it was given none, and as `build` */
+  buildFirst(): void {
+    const shape = this.batchInputShape
+    if (!shape) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'first layer of a model',
+        expected: 'given an inputShape or batchInputShape',
+        actual: 'one without',
+        hint: 'For example inputShape: [28, 64].',
+      })
+    }
+    this.build(shape)
+  }
+
+  /** Whether the output carries a mask. */
+  computeFirstMask(): boolean {
+    return this.computeMask(false)
+  }
+
+  /** Shape of the array that comes out for arrays of these shapes, one for each of {@link inputSlots}. */
+  computeFirstOutputShape(inputs: readonly Shape[]): Shape {
+    return this.computeOutputShape(inputs[0]!)
+  }
+
+  /** {@link lower} with inputs of the graph. */
+  lowerFirst(graph: Graph): Value {
+    return this.lower(graph, graph.input(this.batchInputShape!.slice(1)))
+  }
 
   /** Name and class for an op. */
   protected opName(): { layer: string; className: string } {
@@ -297,7 +362,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   // ---- configuration ----
 
   /** Keras' own snake_case dictionary, made from the options. */
-  getConfig(): Record<string, unknown> {
+  // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
+  getConfig(): Record<string, any> {
     const config: Record<string, unknown> = { name: this.name, trainable: this.trainable }
     if (this.#tells.includes('batch_input_shape')) config.batch_input_shape = [...(this.batchInputShape ?? [])]
     if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
@@ -328,13 +394,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
    * @param decode makes the layers inside (wrappers)
    * @throws ConfigError `ERR_OPTION` for an unknown key or a bad value.
    */
-  static fromConfig(this: LayerClass, config: Record<string, unknown>, decode: (layer: LayerConfig) => Layer): Layer {
+  static fromConfig(this: LayerClass, config: object, decode: Decode): Layer {
     void decode
     // biome-ignore lint/complexity/noThisInStatic: the class it is called on
     return Layer.#make(this, config)
   }
 
-  static #make(Class: LayerClass, config: Record<string, unknown>): Layer {
+  static #make(Class: LayerClass, config: object): Layer {
     const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]

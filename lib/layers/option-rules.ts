@@ -90,6 +90,7 @@ const rules: readonly Rule[] = [
     keep: (v, where, key) =>
       typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v),
   },
+  { matches: /^dotAxes$/, keep: (v) => (Array.isArray(v) ? Object.freeze([...v]) : v) }, // Merge checks them against shapes
   {
     matches: /^consumeLess$/,
     keep: (v, where, key) =>

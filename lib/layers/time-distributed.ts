@@ -1,6 +1,6 @@
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
+import { type Decode, Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 import { wrappedConfig } from './wrapped.js'
 
@@ -68,8 +68,5 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     return graph.op('unfold', [y, x], [x.shape[0] ?? null, ...y.shape], { ...this.opName(), mask: { name: x.mask } })
   }
 
-  static override fromConfig = wrappedConfig as (
-    config: Record<string, unknown>,
-    decode: (layer: LayerConfig) => Layer,
-  ) => Layer
+  static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer
 }

@@ -16,6 +16,7 @@ export class Variable {
   readonly #owner: { readonly floatx: Floatx }
   #data: Floats | null // [dims], rounded when read; null while a plan owns the value
   #plan: NativePlan | null = null
+  #planPath = '' // how #plan calls it
 
   /** @param owner says the precision, which may change until the model is complete */
   constructor(
@@ -67,7 +68,7 @@ export class Variable {
 
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
-    if (this.#plan) return this.#plan.read(this.path).data
+    if (this.#plan) return this.#plan.read(this.#planPath).data
     if (!this.#data)
       return fail(InternalError, 'ERR_INTERNAL', {
         where: this.path,
@@ -81,16 +82,29 @@ export class Variable {
   /** Replaces the value; the length must be that of `dims`. */
   write(value: ArrayLike<number>): void {
     const data = this.#checked(value)
-    if (this.#plan) this.#plan.write(this.path, { data, shape: this.dims })
+    if (this.#plan) this.#plan.write(this.#planPath, { data, shape: this.dims })
     else this.#data = data
   }
 
-  /** `attach(plan)` hands the value to the plan, `attach(null)` takes it back (before the plan is disposed). */
-  attach(plan: NativePlan | null): void {
+  /** Hands the value to a plan, from wherever it is. @param scope what the plan's name for it has in front of `path` */
+  attach(plan: NativePlan, scope: string): void {
     const data = this.read()
-    if (plan) plan.write(this.path, { data, shape: this.dims })
+    plan.write(scope + this.path, { data, shape: this.dims })
     this.#plan = plan
-    this.#data = plan ? null : data
+    this.#planPath = scope + this.path
+    this.#data = null
+  }
+
+  /** Takes the value back from a plan (before it is disposed), if it is there. */
+  detach(plan: NativePlan): void {
+    if (this.#plan !== plan) return
+    this.#data = this.read()
+    this.#plan = null
+  }
+
+  /** Whether the value is in this plan. */
+  isIn(plan: NativePlan): boolean {
+    return this.#plan === plan
   }
 
   #checked(value: ArrayLike<number>): Floats {
@@ -113,6 +127,8 @@ export interface KerasArray {
   readonly variable: Variable
   /** Slice of the variable's last axis; null: all of it. */
   readonly columns: readonly [from: number, to: number] | null
+  /** What the plan of the model that was asked calls the variable: {@link Variable.path}, the models it is inside in front. */
+  readonly path: string
   /** As Keras has it. */
   readonly shape: readonly number[]
   /** Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps that. */

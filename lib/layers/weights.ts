@@ -30,6 +30,7 @@ export abstract class ParameterOwner {
 
   #params: ParamEntry[] = []
   #plan: NativePlan | null = null
+  #scope = ''
   #floatx: Floatx = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
@@ -93,24 +94,19 @@ export abstract class ParameterOwner {
     return this.#params.map(({ variable, regularizer, constraint }) => ({
       name: variable.param,
       dims: variable.dims,
-      trainable: this.trains && variable.trainable,
+      trainable: this.trainable && variable.trainable, // and so must be what it is inside: Graph sees to that
       penalty: regularizer?.penalty ?? null,
       constraint: constraint?.spec() ?? null,
     }))
   }
 
-  /** Whether this layer and all that wraps it are trainable. */
-  protected get trains(): boolean {
-    return this.trainable && (this.wrapper?.trains ?? true)
-  }
-
-  /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable. */
+  /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable; those of the layers inside one after the other. */
   kerasArrays(): KerasArray[] {
     const own = this.#params.flatMap(({ variable }) => this.slices(variable))
     return [
       ...own.filter((a) => a.variable.trainable),
       ...own.filter((a) => !a.variable.trainable),
-      ...this.children.flatMap((c) => c.kerasArrays()),
+      ...this.fromInside(this.children.flatMap((c) => c.kerasArrays())),
     ]
   }
 
@@ -127,6 +123,18 @@ export abstract class ParameterOwner {
     ]
   }
 
+  /** The same in the order of files, which is that of Keras' `weights`: of the layers inside, first what trains. */
+  fileArrays(): KerasArray[] {
+    if (this.children.length === 0) return this.kerasArrays()
+    const arrays = this.children.flatMap((c) => c.fileArrays())
+    return this.fromInside([...arrays.filter((a) => a.trainable), ...arrays.filter((a) => !a.trainable)])
+  }
+
+  /** Arrays of the layers inside as this layer gives them out: when it is frozen, so are they. */
+  protected fromInside(arrays: readonly KerasArray[]): KerasArray[] {
+    return arrays.map((array) => ({ ...array, trainable: array.trainable && this.trainable }))
+  }
+
   /** How Keras divides one variable. Default: as it is, called `<layer>_<param>`. */
   protected slices(variable: Variable): KerasArray[] {
     return [this.slice(variable, variable.param)]
@@ -134,7 +142,8 @@ export abstract class ParameterOwner {
 
   protected slice(variable: Variable, suffix: string, columns: KerasArray['columns'] = null): KerasArray {
     const shape = columns ? [...variable.dims.slice(0, -1), columns[1] - columns[0]] : variable.dims
-    return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable: this.trains && variable.trainable }
+    const trainable = this.trainable && variable.trainable
+    return { name: `${this.name}_${suffix}`, variable, columns, path: variable.path, shape, trainable }
   }
 
   /** Copies of the parameters, in Keras 1.2.2's order and shapes. Empty before the layer is part of a model. */
@@ -155,11 +164,33 @@ export abstract class ParameterOwner {
     return this.variables.reduce((sum, v) => sum + v.size, 0)
   }
 
-  /** Hands the parameters to a plan, or takes them back. */
-  attach(plan: NativePlan | null): void {
-    for (const { variable } of this.#params) variable.attach(plan)
-    for (const child of this.children) child.attach(plan)
+  /** Hands the parameters to a plan. @param scope what the plan's names for them have in front of this layer's name */
+  attach(plan: NativePlan, scope: string): void {
+    for (const { variable } of this.#params) variable.attach(plan, scope)
+    for (const child of this.children) child.attach(plan, this.scopeInside(scope))
     this.#plan = plan
+    this.#scope = scope
+  }
+
+  /** Takes those parameters back that are in this plan. */
+  detach(plan: NativePlan): void {
+    for (const { variable } of this.#params) variable.detach(plan)
+    for (const child of this.children) child.detach(plan)
+    if (this.#plan === plan) this.#plan = null
+  }
+
+  /** Whether all parameters are in this plan. */
+  isIn(plan: NativePlan): boolean {
+    return (
+      this.#plan === plan &&
+      this.#params.every(({ variable }) => variable.isIn(plan)) &&
+      this.children.every((c) => c.isIn(plan))
+    )
+  }
+
+  /** What plans' names for the layers inside have in front. */
+  protected scopeInside(scope: string): string {
+    return scope
   }
 
   /**
@@ -179,7 +210,7 @@ export abstract class ParameterOwner {
     for (const child of this.children) if (child.stateful) child.resetStates()
     if (!this.#plan) return
     for (const name of this.#plan.names()) {
-      if (!name.startsWith(`${this.name}/`) || !name.endsWith(':carry')) continue
+      if (!name.startsWith(`${this.#scope}${this.name}/`) || !name.endsWith(':carry')) continue
       const { data, shape } = this.#plan.read(name)
       this.#plan.write(name, { data: data.fill(0), shape })
     }

@@ -1,15 +1,11 @@
 /** Reading the configuration of a layer around a layer. */
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
-import { Layer, type LayerClass, type LayerConfig } from './layer.js'
+import { type Decode, Layer, type LayerClass } from './layer.js'
 
 /** {@link Layer.fromConfig} for layers with `layer: { class_name, config }` in their configuration. */
-export function wrappedConfig(
-  this: LayerClass,
-  config: Record<string, unknown>,
-  decode: (layer: LayerConfig) => Layer,
-): Layer {
-  const { layer } = config
+export function wrappedConfig(this: LayerClass, config: object, decode: Decode): Layer {
+  const { layer } = config as { layer?: unknown }
   if (typeof layer !== 'object' || layer === null) {
     fail(ConfigError, 'ERR_OPTION', {
       where: this.className,
@@ -18,5 +14,5 @@ export function wrappedConfig(
       actual: describe(layer),
     })
   }
-  return Layer.fromConfig.call(this, { ...config, layer: decode(layer as LayerConfig) }, decode)
+  return Layer.fromConfig.call(this, { ...config, layer: decode(layer) }, decode)
 }

@@ -17,6 +17,11 @@ function movable(value: NDArray): H5Data {
 }
 
 function writeNames(file: H5Builder, group: string, attribute: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) {
+    const message = `${group || 'root'}: ${attribute} must be names that differ, got '${twice}' twice. Give one of the layers another name.`
+    throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'names that differ', actual: `'${twice}' twice` })
+  }
   const value = nameList(names)
   if (value === null) {
     const message = `${group || 'root'}: ${attribute} must be a list of at most 64,000 bytes, got ${names.length} names that need more.`
@@ -54,7 +59,7 @@ export function writeLayers(file: H5Builder, group: string, layers: readonly Lay
     layers.map((layer) => layer.name),
   )
   for (const layer of layers) {
-    const arrays = layer.kerasArrays()
+    const arrays = layer.fileArrays()
     const values = readKerasArrays(arrays)
     writeArrays(
       file,
@@ -82,7 +87,7 @@ interface FileArray {
 /** How a file divides the parameters of a layer. */
 type Divide = (layer: Layer) => FileArray[]
 
-const likeKeras1: Divide = (layer) => layer.kerasArrays().map((part) => ({ ...part, parts: [part] }))
+const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...part, parts: [part] }))
 
 const likeKeras2: Divide = (layer) =>
   layer.fusedArrays().map((parts) => {

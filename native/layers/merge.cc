@@ -1,7 +1,10 @@
-// n inputs into one. Keras 1.2.2 topology.py:1373-1397 (Merge): sum, mul, ave elementwise; concat along an axis of dims (-1: the
-// last; the batch axis is not counted). Masks pass by: the graph hands on what its layer says.
+// n inputs into one. Keras 1.2.2 topology.py:1373-1415 (Merge): sum, mul, ave, max elementwise; concat along an axis of dims (-1:
+// the last; the batch axis is not counted). ('dot' and 'cos': dot.cc)
 //   sum  dx_i = dy    ave  dx_i = dy / n    mul  dx_i = dy * product of the other x    concat  dx_i = its part of dy
+//   max  dx_i = dy where x_i is the first of the largest (Theano's Maximum), else 0
+// Masks pass by: the graph hands on what its layer says.
 #include <algorithm>
+#include <cmath>
 
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -9,12 +12,13 @@
 namespace hs {
 namespace {
 
-enum class Mode { kSum, kMul, kAve, kConcat };
+enum class Mode { kSum, kMul, kAve, kMax, kConcat };
 
 Mode mode_of(const std::string& name) {
   if (name == "sum") return Mode::kSum;
   if (name == "mul") return Mode::kMul;
   if (name == "ave") return Mode::kAve;
+  if (name == "max") return Mode::kMax;
   if (name == "concat") return Mode::kConcat;
   throw Error(Code::kUnknownName, "merge", "there is no merge mode named '" + name + "'.");
 }
@@ -66,6 +70,11 @@ class Merge final : public Layer<real> {
       for (size_t i = 1; i < p.x.size(); i++) {
         if (mode_ == Mode::kMul) {
           p.k->multiply(p.y + at, p.y + at, p.x[i] + at, n);
+        } else if (mode_ == Mode::kMax) {
+          for (int64_t e = at; e < end; e++) {
+            const real v = p.x[i][e];
+            if (!(p.y[e] >= v)) p.y[e] = std::isnan(p.y[e]) ? p.y[e] : v;  // NaN stays
+          }
         } else {
           p.k->add(p.y + at, p.x[i] + at, n);
         }
@@ -91,6 +100,10 @@ class Merge final : public Layer<real> {
       for (size_t i = 0; i < p.x.size(); i++) {
         if (!p.dx[i]) continue;
         real* dx = p.dx[i] + at;
+        if (mode_ == Mode::kMax) {
+          for (int64_t e = at; e < end; e++) p.dx[i][e] = first_largest(p, e) == i ? p.dy[e] : 0;
+          continue;
+        }
         std::copy_n(p.dy + at, end - at, dx);
         if (mode_ == Mode::kAve) p.k->scale(dx, real(1) / real(p.x.size()), end - at);
         for (size_t j = 0; mode_ == Mode::kMul && j < p.x.size(); j++) {
@@ -101,6 +114,14 @@ class Merge final : public Layer<real> {
   }
 
  private:
+  static size_t first_largest(const Pass<real>& p, int64_t e) {
+    size_t best = 0;
+    for (size_t i = 1; i < p.x.size(); i++) {
+      if (p.x[i][e] > p.x[best][e]) best = i;
+    }
+    return best;
+  }
+
   size_t axis(const Dims& dims) const {
     return static_cast<size_t>(axis_ < 0 ? axis_ + static_cast<int64_t>(dims.size()) : axis_);
   }

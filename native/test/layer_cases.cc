@@ -32,7 +32,7 @@ std::vector<LayerCase> dense_cases() {
 
 std::vector<LayerCase> merge_cases() {
   std::vector<LayerCase> list;
-  for (const char* mode : {"sum", "mul", "ave"}) {
+  for (const char* mode : {"sum", "mul", "ave", "max"}) {
     list.push_back({"merge",
                     std::string("merge/") + mode,
                     {{"mode", mode}},
@@ -117,6 +117,30 @@ std::vector<LayerCase> parametric_cases() {
   return list;
 }
 
+std::vector<LayerCase> dot_cases() {
+  std::vector<LayerCase> list;
+  const auto add = [&](bool cosine, const Dims& axes, const Extent& a, const Extent& b) {
+    list.push_back({"dot",
+                    std::string(cosine ? "dot/cosine " : "dot/") + to_string(axes) + " of " +
+                        a.text() + " and " + b.text(),
+                    {{"axes", axes}, {"cosine", cosine}},
+                    {a, b}});
+  };
+  add(false, {0, 0}, {3, {5}}, {3, {5}});
+  add(false, {1, 1}, {3, {4, 5}}, {3, {2, 5}});
+  add(false, {0, 0}, {3, {4, 5}}, {3, {4, 3}});
+  add(false, {0, 1}, {3, {4, 5}}, {3, {2, 4}});
+  add(false, {1, 0}, {3, {4, 5}}, {3, {5}});
+  add(false, {0, 2}, {2, {3}}, {2, {4, 2, 3}});
+  add(false, {1, 0}, {2, {3, 17, 2}}, {2, {17, 3}});  // K17: a tail after whole vectors
+  add(true, {0, 0}, {3, {5}}, {3, {5}});
+  add(true, {1, 1}, {3, {2, 5}}, {3, {2, 5}});
+  add(true, {0, 0}, {3, {4, 2}}, {3, {4, 2}});
+  add(true, {0, 1}, {2, {3, 3}}, {2, {3, 3}});
+  add(true, {2, 2}, {2, {2, 2, 3}}, {2, {2, 2, 3}});
+  return list;
+}
+
 void append(std::vector<LayerCase>& to, const std::vector<LayerCase>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
@@ -139,6 +163,7 @@ std::vector<LayerCase> layer_cases() {
                   {{3, {5}}}});
   list.push_back({"noise", "noise/add", {{"sigma", 0.3}}, {{3, {4, 5}}}});
   list.push_back({"noise", "noise/multiply", {{"sigma", 0.3}, {"multiply", true}}, {{3, {4, 5}}}});
+  append(list, dot_cases());
   for (const char* a : kActivationNames) {
     list.push_back(
         {"activation", std::string("activation/") + a, {{"activation", a}}, {{3, {4, 5}}}});

@@ -107,6 +107,43 @@ TEST(merge_averages) {
   CHECK_CLOSE(seen(rig)[0], 3, 1e-12);
 }
 
+TEST(merge_takes_the_largest) {
+  Rig<double> rig = rig_of("merge", {{"mode", "max"}}, {{1, {4}}, {1, {4}}, {1, {4}}}, true);
+  rig.inputs = {{3, 1, 2, -5}, {1, 4, 2, NAN}, {2, 0, 1, 7}};
+  const auto y = seen(rig);
+  CHECK(y[0] == 3 && y[1] == 4 && y[2] == 2 && std::isnan(y[3]));
+  rig.dy = {1, 1, 1, 0};
+  rig.backward();  // the first of equals gets the gradient
+  CHECK(rig.input_gradients[0][2] == 1 && rig.input_gradients[1][2] == 0 &&
+        rig.input_gradients[1][1] == 1 && rig.input_gradients[2][0] == 0);
+}
+
+TEST(dot_sums_over_any_axis) {
+  Rig<double> rig = rig_of("dot", {{"axes", Dims{0, 1}}}, {{2, {3, 2}}, {2, {4, 3}}});
+  const auto y = seen(rig), a = given(rig, 0), b = given(rig, 1);
+  CHECK(rig.pass.y_extent.dims == (Dims{2, 4}));
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; i < 2; i++)
+      for (int j = 0; j < 4; j++) {
+        double sum = 0;
+        for (int k = 0; k < 3; k++)
+          sum += a[size_t(s * 6 + k * 2 + i)] * b[size_t(s * 12 + j * 3 + k)];
+        CHECK_CLOSE(y[size_t(s * 8 + i * 4 + j)], sum, 1e-12);
+      }
+}
+
+TEST(cosine_of_nothing_is_nothing) {
+  Rig<double> rig =
+      rig_of("dot", {{"axes", Dims{0, 0}}, {"cosine", true}}, {{2, {2}}, {2, {2}}}, true);
+  rig.inputs = {{0, 0, 3, 4}, {1, 2, 3, 4}};
+  const auto y = seen(rig);
+  CHECK(rig.pass.y_extent.dims == (Dims{1, 1}) && y[0] == 0);
+  CHECK_CLOSE(y[1], 1, 1e-12);
+  rig.backward();
+  for (const auto& dx : rig.input_gradients)
+    for (double d : dx) CHECK(std::isfinite(d));
+}
+
 TEST(reverse_and_repeat) {
   Rig<double> flip = rig_of("reverse", {}, {{1, {3, 1}}});
   flip.inputs[0] = {1, 2, 3};

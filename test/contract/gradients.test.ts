@@ -18,7 +18,7 @@ afterAll(() => setFloatx('float32'))
 /** Functions with a kink: the difference across it is not a gradient. Inputs are kept away from it, or stay so by luck of the seed. */
 function network(s: Sample): Sequential {
   const model = new Sequential()
-  if (s.vocabulary) model.add(s.make({ inputShape: s.inputShape }))
+  if (s.vocabulary || s.inputs) model.add(s.make({ inputShape: s.inputShape }))
   else {
     const inputShape = [...s.inputShape]
     if (s.masked) model.add(new Masking({ inputShape }))
@@ -30,7 +30,7 @@ function network(s: Sample): Sequential {
   return model
 }
 
-async function maxError(model: Sequential, x: Plain): Promise<number> {
+async function maxError(model: Sequential, x: Plain | Plain[]): Promise<number> {
   const out = await model.predict(x)
   const target = uniform(11, [...out.shape], 0.1, 0.9)
   model.compile({ optimizer: new SGD({ lr: 1 }), loss: 'mse' })

@@ -1,8 +1,8 @@
 /** Native code, the exports and the names that options take are three views of one list. */
 import { describe, expect, it } from 'vitest'
 import { activationNames } from '../../lib/activations.js'
+import { lowerModel } from '../../lib/lowering.js'
 import { loadNative } from '../../lib/native.js'
-import { Graph } from '../../lib/spec.js'
 import * as main from '../package.js'
 import { modelFor, SAMPLES } from './samples.js'
 
@@ -14,10 +14,7 @@ describe('describe() and the exports', () => {
     const cells = new Set<string>()
     for (const s of SAMPLES) {
       const model = modelFor(s)
-      const graph = new Graph()
-      let value = graph.input((model.inputShape ?? []).slice(1))
-      for (const layer of model.layers) value = layer.lower(graph, value)
-      for (const { op, options } of graph.ops) {
+      for (const { op, options } of lowerModel(model, null).ops) {
         used.add(op)
         if (typeof options.cell === 'string') cells.add(options.cell)
       }

@@ -18,13 +18,21 @@ export interface Sample {
   readonly vocabulary?: number
   /** Puts a Masking in front, and zeros into the data. */
   readonly masked?: boolean
+  /** Zeros in the data, as where `masked`, for a Masking inside. */
+  readonly padded?: boolean
+  /** A layer of this many inputs, each of `inputShape`, which can only be the first and knows its input. */
+  readonly inputs?: number
 }
 
 type Class = (new (...args: never[]) => Layer) & { className: string }
 
-/** Every layer class the package exports: subclasses of Layer with a class name of their own. */
+/** Every layer class the package exports: subclasses of Layer with a class name of their own. A model has tests of its own. */
 export const LAYERS: Class[] = (Object.values(main) as unknown[]).filter(
-  (e): e is Class => typeof e === 'function' && e.prototype instanceof main.Layer && Object.hasOwn(e, 'className'),
+  (e): e is Class =>
+    typeof e === 'function' &&
+    e.prototype instanceof main.Layer &&
+    Object.hasOwn(e, 'className') &&
+    e !== main.Sequential,
 )
 
 type Make = (options: Record<string, unknown>) => Layer
@@ -64,6 +72,21 @@ const recurrent = (
   ]
 })
 
+/** Branches whose outputs go together, from two or three inputs [T, D]. */
+const merge = (title: string, make: () => Layer[][], more: object, rest: Partial<Sample> = {}): Sample =>
+  sample(
+    `Merge ${title}`,
+    sequence,
+    ({ inputShape: _, ...options }) => {
+      const branches = make().map((layers) => new main.Sequential(layers))
+      return new main.Merge(branches, { ...more, ...options })
+    },
+    { inputs: make().length, ...rest },
+  )
+const flat = () => [new LSTM(H, { inputShape: sequence }), new Dense(2)]
+const steps = () => [new GRU(H, { inputShape: sequence, returnSequences: true })]
+const padded = () => [new main.Masking({ inputShape: sequence }), new GRU(H, { returnSequences: true })]
+
 const { Activation, ActivityRegularization, BatchNormalization, Bidirectional, Dropout, ELU, Embedding } = main
 const { GaussianDropout, GaussianNoise, Highway, LeakyReLU, MaxoutDense, ParametricSoftplus, PReLU } = main
 const { SpatialDropout1D, SReLU, ThresholdedReLU } = main
@@ -71,6 +94,19 @@ const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeD
 
 export const SAMPLES: Sample[] = [
   ...recurrent,
+  ...(['sum', 'mul', 'ave', 'max', 'concat'] as const).flatMap((mode) => [
+    merge(mode, () => [flat(), flat(), flat()], { mode }),
+    merge(`${mode} sequences`, () => [steps(), steps()], { mode }),
+  ]),
+  merge('concat steps', () => [steps(), steps()], { mode: 'concat', concatAxis: 1 }),
+  merge('concat masked', () => [padded(), steps()], { mode: 'concat' }, { padded: true }),
+  merge('concat masked steps', () => [padded(), steps()], { mode: 'concat', concatAxis: 1 }, { padded: true }),
+  merge('sum masked', () => [padded(), padded()], { mode: 'sum' }, { padded: true }),
+  merge('dot', () => [flat(), flat()], { mode: 'dot' }),
+  merge('dot sequences', () => [steps(), steps()], { mode: 'dot' }),
+  merge('dot of steps and one', () => [steps(), [new LSTM(H, { inputShape: sequence })]], { mode: 'dot' }),
+  merge('dot of other axes', () => [steps(), steps()], { mode: 'dot', dotAxes: [1, 1] }),
+  merge('cos', () => [flat(), flat()], { mode: 'cos' }),
   sample('GRU resetAfter', sequence, (o) => new GRU(H, { resetAfter: true, ...o })),
   sample('GRU resetAfter masked', sequence, (o) => new GRU(H, { resetAfter: true, ...o }), { masked: true }),
   sample('Bidirectional masked', sequence, (o) => new Bidirectional(new LSTM(H), o as never), { masked: true }),
@@ -128,12 +164,20 @@ export const SAMPLES: Sample[] = [
   sample('Embedding masked', [T], (o) => new Embedding(7, D, { maskZero: true, ...o }), { vocabulary: 7 }),
 ]
 
-/** Data for a sample: `batch` of them; where it is masked, the last step of the first and all of the second are zeros. */
-export function dataFor(s: Sample, batch = B, seed = 5): Plain {
+/**
+ * Data for a sample: `batch` of them; where it is masked, the last step of the first and all of the second are zeros. A list where
+ * it has several inputs.
+ */
+export function dataFor(s: Sample, batch = B, seed = 5): Plain | Plain[] {
+  if (s.inputs) return Array.from({ length: s.inputs }, (_, i) => oneFor(s, batch, seed + i))
+  return oneFor(s, batch, seed)
+}
+
+function oneFor(s: Sample, batch: number, seed: number): Plain {
   const shape = [batch, ...s.inputShape]
   if (s.vocabulary) return integers(seed, shape, 0, s.vocabulary)
   const x = uniform(seed, shape)
-  if (s.masked) {
+  if (s.masked || s.padded) {
     x.data.fill(0, (T - 1) * D, T * D)
     if (batch > 1) x.data.fill(0, T * D, 2 * T * D)
   }

@@ -5,7 +5,6 @@
  */
 // biome-ignore format: a list of names
 const issue4 = [
-  'Merge',
   'Convolution1D', 'AtrousConvolution1D', 'LocallyConnected1D', 'MaxPooling1D', 'AveragePooling1D',
   'GlobalMaxPooling1D', 'GlobalAveragePooling1D', 'UpSampling1D', 'ZeroPadding1D', 'Cropping1D',
 ]

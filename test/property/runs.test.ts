@@ -1,7 +1,7 @@
-/** Laws of fit: how the work is cut into chunks does not matter, and a seed fixes all that is random. */
+/** Laws of fit: how the work is cut into chunks, and layers into models, does not matter; a seed fixes all that is random. */
 import { describe, expect } from 'vitest'
-import { expectAllSameBits, uniform } from '../arrays.js'
-import { LambdaCallback, setSeed } from '../package.js'
+import { expectAllClose, expectAllSameBits, expectSameBits, uniform } from '../arrays.js'
+import { Dense, LambdaCallback, Merge, Sequential, setSeed } from '../package.js'
 import { law } from './law.js'
 import { type Deep, deep, deepModel } from './models.js'
 
@@ -10,9 +10,12 @@ const SMALL = { B: 9, D: 5, H: 9, T: 4 }
 const data = (d: Deep) => ({ x: uniform(d.seed, [3 * d.B + 1, d.T, d.D]), y: uniform(d.seed + 1, [3 * d.B + 1, 2]) })
 
 /** Two epochs; with a callback on each batch, fit asks native code for one batch at a time. */
-async function run(d: Deep, { seed = d.seed, batchwise = false, shuffle = true as boolean | 'batch' } = {}) {
+async function run(
+  d: Deep,
+  { seed = d.seed, batchwise = false, shuffle = true as boolean | 'batch', make = deepModel } = {},
+) {
   setSeed(seed)
-  const model = deepModel(d)
+  const model = make(d)
   const { x, y } = data(d)
   let batches = 0
   const callbacks = batchwise ? [new LambdaCallback({ onBatchEnd: () => void batches++ })] : []
@@ -33,6 +36,48 @@ describe('runs', () => {
     expectAllSameBits(chunked.weights, whole.weights, 'weights')
     expect(chunked.losses).toEqual(whole.losses)
   })
+
+  law('a model inside a model learns what its layers in a row do', deep(SMALL), async (d) => {
+    const inside = (deepness: Deep) => {
+      const model = new Sequential([new Sequential([deepModel(deepness)])])
+      model.compile({ optimizer: deepness.optimizer, loss: 'mse' })
+      return model
+    }
+    expectAllSameBits((await run(d, { make: inside })).weights, (await run(d)).weights)
+  })
+
+  law(
+    'a Merge gives what its branches give, and sends the gradient to each',
+    deep({ ...SMALL, B: 4 }),
+    async (drawn) => {
+      const d = { ...drawn, dropout: 0 }
+      const { x } = data(d)
+      setSeed(d.seed)
+      const [a, b] = [deepModel(d), deepModel(d)]
+      const sum = new Sequential([new Merge([a, b], { mode: 'sum' })])
+      const [ya, yb] = [await a.predict(x), await b.predict(x)]
+      const both = Float32Array.from(ya.data, (v, i) => Math.fround(v + (yb.data[i] as number)))
+      expectSameBits(await sum.predict([x, x]), { data: both, shape: ya.shape })
+      // What is joined and cut apart again by weights that take one part alone learns as that part alone.
+      const model = new Sequential([
+        new Merge([a, b], { mode: 'concat' }),
+        new Dense(2, { bias: false, trainable: false }),
+      ])
+      model.layers[1]?.setWeights([{ data: Float32Array.of(1, 0, 0, 1, 0, 0, 0, 0), shape: [4, 2] }])
+      model.compile({ optimizer: d.optimizer, loss: 'mse' })
+      const kept = b.getWeights()
+      const twin = Sequential.fromConfig(a.getConfig())
+      twin.setWeights(a.getWeights())
+      twin.compile({ optimizer: d.optimizer, loss: 'mse' })
+      const { y } = data(d)
+      await model.trainOnBatch([x, x], y)
+      await twin.trainOnBatch(x, y)
+      expectAllClose(a.getWeights(), twin.getWeights(), 1e-5)
+      if (d.optimizer === 'sgd') expectAllSameBits(b.getWeights(), kept)
+      for (const one of [a, b, sum, model, twin]) one.dispose()
+    },
+    0.5,
+  )
 
   law(
     'the same seed gives the same run, another seed another',

@@ -8,6 +8,7 @@ import {
   GRU,
   LSTM,
   l2,
+  Merge,
   ParametricSoftplus,
   PReLU,
   RMSprop,
@@ -25,6 +26,21 @@ new Embedding(100, 8, { maskZero: true, inputLength: null })
 new Bidirectional(new LSTM(3), { mergeMode: 'sum' })
 new TimeDistributed(new Dense(3, { activation: 'softmax' }))
 
+new Merge([model, new Sequential([new GRU(4, { inputShape: [5, 3] })])], { mode: 'dot', dotAxes: [1, 1], name: 'm' })
+new Sequential([new TimeDistributed(model, { inputShape: [2, 5, 3] }), model])
+model.add(new Sequential()).layers[0]?.trainable satisfies boolean | undefined
+model.getConfig() satisfies { class_name: string }[]
+
+// @ts-expect-error Merge wants models, not layers
+new Merge([new Dense(2), new Dense(2)])
+// @ts-expect-error an unknown mode
+new Merge([model, model], { mode: 'avg' })
+// @ts-expect-error two axes at most
+new Merge([model, model], { mode: 'dot', dotAxes: [1, 1, 1] })
+// @ts-expect-error a Merge takes its shape from its branches
+new Merge([model, model], { inputShape: [3] })
+// @ts-expect-error Bidirectional wants a recurrent layer
+new Bidirectional(model)
 // @ts-expect-error an option of a later Keras
 new LSTM(8, { units: 3 })
 // @ts-expect-error the Python spelling

@@ -1,6 +1,7 @@
 /** The models of the golden data, built from their configurations without native code. */
 import { layerClasses, layerFromConfig } from '../../lib/config.js'
-import type { Layer } from '../../lib/layers/layer.js'
+import type { Layer, LayerClass } from '../../lib/layers/layer.js'
+import { Sequential } from '../../lib/sequential.js'
 import type { Shape } from '../../lib/spec.js'
 import { type Case, type LayerConfig, load, type ModelConfig } from '../golden/loader.js'
 
@@ -12,8 +13,11 @@ export interface ModelCase extends Case {
   readonly output_shape?: (number | null)[]
 }
 
-const isKnown = ({ class_name: name, config }: LayerConfig): boolean =>
-  layerClasses.has(name) && (config.layer === undefined || isKnown(config.layer as LayerConfig))
+const isKnown = ({ class_name: name, config }: LayerConfig): boolean => {
+  if (Array.isArray(config)) return config.every(isKnown)
+  const inside = [config.layer ?? [], config.layers ?? []].flat() as LayerConfig[]
+  return layerClasses.has(name) && inside.every(isKnown)
+}
 
 /** Every case with a model all of whose layers exist here; how many others there are. */
 export function modelCases(suites: readonly string[]): { cases: [string, ModelCase][]; others: number } {
@@ -27,12 +31,13 @@ export function modelCases(suites: readonly string[]): { cases: [string, ModelCa
 
 /** The layers of a chain, built one after the other. */
 export function buildChain(layers: readonly Layer[]): Shape {
-  let shape: Shape = layers[0]?.batchInputShape ?? []
-  for (const layer of layers) {
-    layer.build(shape)
-    shape = layer.outputShape as Shape
+  for (const [i, layer] of layers.entries()) {
+    if (i === 0) layer.buildFirst()
+    else layer.build(layers[i - 1]?.outputShape as Shape)
   }
-  return shape
+  return layers.at(-1)?.outputShape as Shape
 }
 
-export const layersOf = (model: ModelConfig): Layer[] => model.config.map((config) => layerFromConfig(config))
+const Model = Sequential as unknown as LayerClass
+export const layersOf = (model: ModelConfig): Layer[] =>
+  model.config.map((config) => layerFromConfig(config, { Model }))

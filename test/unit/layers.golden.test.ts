@@ -42,7 +42,7 @@ describe.each(cases)('%s', (_, c) => {
     const weights = c.weights as { shape: number[] }[]
     expect(arrays.map((a) => [...a.shape])).toEqual(weights.map((w) => w.shape))
     const order = c.trainable_sorted ?? c.optimizer_weight_order
-    if (order) expect(optimizerOrder(chain).map((a) => a.name)).toEqual(order)
+    if (order) expect(optimizerOrder(chain.flatMap((layer) => layer.kerasArrays())).map((a) => a.name)).toEqual(order)
   })
 
   it('takes its weights and gives them back', () => {
@@ -130,7 +130,8 @@ describe('default configurations', () => {
 
   it('covers every layer and optimizer that Keras recorded and that exists here', () => {
     const here = Object.keys(configs).filter((name) => layerClasses.has(name) || optimizerClasses.has(name))
-    expect(here.filter((name) => !(name in made))).toEqual([])
+    const withoutBranches = 'Merge' // Keras recorded an error; the golden models have its configuration
+    expect(here.filter((name) => !(name in made) && name !== withoutBranches)).toEqual([])
     expect(here.length).toBe(layerClasses.size + optimizerClasses.size)
   })
 })
