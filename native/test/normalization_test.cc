@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "test/layer_cases.h"
+#include "test/plan_spec.h"
 #include "test/test.h"
 
 namespace hs {
@@ -52,6 +53,49 @@ TEST(batch_normalization_refuses_another_extent) {
                      {{"mode", 0}, {"axis", 0}, {"features", 4}, {"epsilon", 1}, {"momentum", 1}},
                      {3, {2}}, false),
               Code::kShape, "axis 0 of the input must be of extent 4, got [3, 2]");
+}
+
+// bn: [2] -> [2], then a dense layer of one unit
+std::unique_ptr<Plan> normalising_plan() {
+  std::vector<Config> params = {param("gamma", {2}), param("beta", {2}), param("running_mean", {2}),
+                                param("running_std", {2})};
+  params[2].tree["trainable"] = params[3].tree["trainable"] = flag(false);
+  auto plan = compile(model({2},
+                            {op("batch_normalization", "bn", {"input"}, "bn",
+                                tree({{"mode", number(0)},
+                                      {"axis", number(1)},
+                                      {"features", number(2)},
+                                      {"epsilon", number(0.01)},
+                                      {"momentum", number(0.5)}}),
+                                params),
+                             dense("d", "bn", 2, 1, "linear")},
+                            "d"));
+  fill(*plan);
+  plan->write("bn/running_std", array({2}, {1, 2}));
+  return plan;
+}
+
+TEST(the_plan_moves_running_statistics_with_a_training_batch) {
+  const auto plan = normalising_plan();
+  const auto read = [&] { return plan->read("bn/running_mean").f64; };
+  const auto before = read();
+  const auto set = data(array({2, 2}, {1, 2, 3, 6}), array({2, 1}, {0, 1}));
+  for (Mode mode : {Mode::kTest, Mode::kPredict, Mode::kGradient}) run(*plan, mode, set);
+  CHECK(read() == before);
+  run(*plan, Mode::kTrain, set);
+  CHECK_CLOSE(read()[0], (before[0] + 2) / 2, 1e-12);
+  CHECK_CLOSE(read()[1], (before[1] + 4) / 2, 1e-12);
+}
+
+// A variance that overflows makes y = beta: loss and gradients are finite, and what the statistics would become alone is not.
+TEST(the_plan_refuses_a_batch_for_its_statistics_alone) {
+  const auto plan = normalising_plan();
+  const auto weights = plan->read("d/W").f64, before = plan->read("bn/running_mean").f64;
+  const RunResult bad =
+      run(*plan, Mode::kTrain, data(array({2, 2}, {1e200, 2, -1e200, 6}), array({2, 1}, {0, 1})));
+  CHECK(std::isfinite(bad.last[0]));
+  CHECK(bad.bad_batch == 0 && bad.bad_layer == "bn");
+  CHECK(plan->read("d/W").f64 == weights && plan->read("bn/running_mean").f64 == before);
 }
 
 TEST(noise_is_normal_and_only_in_training) {
