@@ -6,6 +6,7 @@ export default defineConfig({
     index: 'lib/index.ts',
     preprocessing: 'lib/preprocessing/index.ts',
     utils: 'lib/utils.ts',
+    datasets: 'lib/datasets/index.ts',
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

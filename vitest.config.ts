@@ -7,6 +7,7 @@ const toBuilt = [
   { find: /^\.\.\/lib\/index\.js$/, replacement: built('index') },
   { find: /^\.\.\/lib\/preprocessing\/index\.js$/, replacement: built('preprocessing') },
   { find: /^\.\.\/lib\/utils\.js$/, replacement: built('utils') },
+  { find: /^\.\.\/lib\/datasets\/index\.js$/, replacement: built('datasets') },
 ]
 
 /** HS_TEST_NODE: the workers run in that Node (scripts/platform-tests.mjs), which may be slow. */

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_DISPOSED'
   | 'ERR_CANCELLED'
   | 'ERR_NAN'
+  | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
   | 'ERR_INTERNAL'
   | 'ERR_OUT_OF_MEMORY'
@@ -69,7 +70,7 @@ export class ShapeError extends HiddenstateError {
   }
 }
 
-/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_CANCELLED`, `ERR_NAN`, `ERR_NOT_BUILT`. */
+/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_CANCELLED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`. */
 export class StateError extends HiddenstateError {
   static {
     Object.defineProperty(StateError, 'name', { value: 'StateError' })
@@ -124,6 +125,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_DISPOSED: StateError,
   ERR_CANCELLED: StateError,
   ERR_NAN: StateError,
+  ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
   ERR_INTERNAL: InternalError,
   ERR_OUT_OF_MEMORY: InternalError,

@@ -11,7 +11,7 @@ import { NanWatch } from './nan-watch.js'
 import type { NativeData } from './native.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { FitProgress } from './progress.js'
+import { FitProgress, type Verbosity } from './progress.js'
 import type { Sequential } from './sequential.js'
 import type { Turn } from './turns.js'
 
@@ -91,14 +91,17 @@ function depthOf(value: unknown): number {
   return Array.isArray(value) ? 1 + depthOf(value[0]) : ArrayBuffer.isView(value) ? 1 : 0
 }
 
-interface Validation {
+/** How a validation gets its numbers. */
+export interface Validation {
+  samples: number
   /** Where its batches come from; null: arrays. */
   batches: Batches | null
   /** Means after an epoch whose last batch had this size. */
   run(turn: Turn, batchSize: number): Promise<number[]>
 }
 
-interface GeneratorJob {
+/** A training on batches. */
+export interface GeneratorJob {
   batches: Batches
   samplesPerEpoch: number
   nbEpoch: number
@@ -113,7 +116,7 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
   const where = 'fitGenerator'
   const { session } = model
   session.checkIdle(where)
-  const { metricsNames } = model.requireCompiled(where)
+  model.requireCompiled(where)
   const options = resolveOptions(where, DEFAULTS, given)
   const verbose = checkVerbose(where, options.verbose)
   checkInteger(where, 'maxQSize', options.maxQSize, 1)
@@ -130,12 +133,24 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
     validation: prepareValidationOf(model, options, signal),
     batches: new Batches(source, where),
   }
+  return trainOnBatches(model, where, job, { batchSize: null, verbose, callbacks, watch })
+}
+
+/** Trains on the batches of a job, and closes their sources in the end. */
+export function trainOnBatches(
+  model: Sequential,
+  where: string,
+  job: GeneratorJob,
+  options: { batchSize: number | null; verbose: Verbosity; callbacks: readonly Callback[]; watch: NanWatch },
+): Promise<History> {
+  const { metricsNames } = model
+  const { batchSize, verbose, callbacks, watch } = options
   const doValidation = job.validation !== null
   const sources = [job.batches, ...(job.validation?.batches ? [job.validation.batches] : [])]
   const train = async (hooks: Hooks, turn: Turn, history: History): Promise<History> => {
     const progress = new FitProgress(verbose)
     hooks.introduce(model, {
-      batchSize: null,
+      batchSize,
       nbEpoch: job.nbEpoch,
       nbSample: job.samplesPerEpoch,
       verbose,
@@ -143,6 +158,7 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
       metrics: doValidation ? [...metricsNames, ...metricsNames.map((name) => `val_${name}`)] : metricsNames,
     })
     try {
+      if (batchSize !== null) progress.trainBegin(job.samplesPerEpoch, job.validation?.samples ?? null)
       await hooks.trainBegin()
       model.stopTraining = false
       for (let epoch = job.initialEpoch; epoch < job.nbEpoch && !model.stopTraining; epoch++) {
@@ -157,7 +173,7 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
     }
     return history
   }
-  return closing(sources, () => training(model, where, { callbacks, signal }, train))
+  return closing(sources, () => training(model, where, { callbacks, signal: job.signal }, train))
 }
 
 /** How to validate, or null. */
@@ -172,6 +188,7 @@ function prepareValidationOf(
     const prepared = prepareValidation(model, validationData)
     const data = model.session.load(prepared)
     return {
+      samples: prepared.samples,
       batches: null,
       run: (turn, batchSize) => testLoop(model.session, turn, data(), { batchSize, samples: prepared.samples, signal }),
     }
@@ -182,7 +199,7 @@ function prepareValidationOf(
     options.nbValSamples,
   )
   const batches = new Batches(validationData, 'fitGenerator: validationData')
-  return { batches, run: (turn) => evaluateBatches(model, batches, samples, turn, signal) }
+  return { samples, batches, run: (turn) => evaluateBatches(model, batches, samples, turn, signal) }
 }
 
 /** Whether a list is a list of batches (a source) and not `[x, y]`: all its elements are pairs or triples of arrays. */
@@ -258,7 +275,8 @@ async function nextBatch(
   return { samples: prepared.samples, load: model.session.load(prepared) }
 }
 
-async function evaluateBatches(
+/** Means over batches until `samples` were seen; the caller holds the turn. */
+export async function evaluateBatches(
   model: Sequential,
   batches: Batches,
   samples: number,
@@ -321,7 +339,8 @@ export async function predictGenerator(
   return closing([batches], () => predictBatches(model, batches, samples, signal))
 }
 
-async function predictBatches(
+/** Outputs for batches until `samples` were seen. */
+export async function predictBatches(
   model: Sequential,
   batches: Batches,
   samples: number,

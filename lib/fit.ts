@@ -18,12 +18,13 @@ import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { FitProgress } from './progress.js'
 import { nextSeed, RandomStream } from './random.js'
+import type { Rows } from './row-source.js'
 import type { Sequential } from './sequential.js'
 import type { Session } from './session.js'
 import type { Turn } from './turns.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
-export type Triple = readonly [x: Inputs, y: Inputs, sampleWeight?: TensorLike | null]
+export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: TensorLike | null]
 
 /** Options of {@link Sequential.fit}. */
 export interface FitOptions {
@@ -38,7 +39,7 @@ export interface FitOptions {
   /** Share of the samples, the last ones before any shuffling, kept for validation. Default 0. */
   validationSplit?: number
   /** Wins over validationSplit. */
-  validationData?: Triple | null
+  validationData?: Triple<Rows> | null
   /** True (default): all samples anew in each epoch; 'batch': whole batches; false: never. */
   shuffle?: boolean | 'batch'
   /** Weight of each class, for the training loss. */
@@ -53,7 +54,7 @@ export interface FitOptions {
   onNaN?: 'warn' | 'throw'
 }
 
-const DEFAULTS: Record<string, unknown> = {
+export const FIT_DEFAULTS: Record<string, unknown> = {
   batchSize: undefined,
   nbEpoch: 10,
   verbose: 1,
@@ -119,7 +120,8 @@ function shuffleBatches(stream: RandomStream, order: Int32Array, batchSize: numb
     order.set(before.subarray(places[i]! * batchSize, (places[i]! + 1) * batchSize), i * batchSize)
 }
 
-function splitAt(samples: number, validationSplit: unknown): number {
+/** Samples before the validation. @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE */
+export function splitAt(samples: number, validationSplit: unknown): number {
   if (typeof validationSplit !== 'number' || !(validationSplit >= 0 && validationSplit < 1)) {
     fail(ConfigError, 'ERR_OPTION', {
       where: 'fit',
@@ -184,7 +186,7 @@ export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOp
   const { session } = model
   session.checkIdle('fit')
   const { metricsNames } = model.requireCompiled('fit')
-  const options = resolveOptions('fit', DEFAULTS, given)
+  const options = resolveOptions('fit', FIT_DEFAULTS, given)
   const verbose = checkVerbose('fit', options.verbose)
   const callbacks = checkCallbacks('fit', options.callbacks)
   const watch = new NanWatch(model, checkOneOf('fit', 'onNaN', options.onNaN, ['warn', 'throw'] as const))

@@ -74,6 +74,7 @@ export {
   type SGDOptions,
 } from './optimizers.js'
 export { setSeed } from './random.js'
+export type { Rows, RowSource } from './row-source.js'
 export {
   activityL1,
   activityL1l2,

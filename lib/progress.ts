@@ -22,10 +22,28 @@ export function numberText(value: number): string {
 
 const pairsText = (pairs: Iterable<Pair>): string => Array.from(pairs, ([k, v]) => ` - ${k}: ${numberText(v)}`).join('')
 
+/** Options of {@link Progbar}. */
+export interface ProgbarOptions {
+  /** Characters between the brackets. Default 30. */
+  width?: number
+  /** 1: a bar; 2: one line at the end; 0: silent. Default 1. */
+  verbose?: Verbosity
+  /** Least milliseconds between two redraws. Default 10. */
+  interval?: number
+  /** Where to write. Default `process.stdout`. */
+  output?: Output
+  /** The clock, in milliseconds. Default `Date.now`. */
+  now?: () => number
+}
+
 /**
  * Keras' progress bar, in its exact text: ` 32/100 [=========>....................] - ETA: 3s - loss: 0.1000`.
  *
- * @see keras.utils.generic_utils.Progbar
+ * @example
+ * import { Progbar } from 'hiddenstate/utils'
+ * const bar = new Progbar(100)
+ * for (let done = 0; done < 100; done += 10) bar.add(10, [['loss', 1 / (done + 1)]])
+ * @see keras.utils.generic_utils.Progbar. The interval is in milliseconds here.
  */
 export class Progbar {
   /** Running sums: name → [sum of value times units, units]. */
@@ -35,14 +53,10 @@ export class Progbar {
   #lastUpdate = Number.NEGATIVE_INFINITY
   #lastWidth = 0
 
-  /**
-   * @param target units (samples) at the end
-   * @param options.width default 30 characters
-   * @param options.interval least time between two redraws; default 10 ms
-   */
+  /** @param target units (samples) at the end */
   constructor(
     readonly target: number,
-    readonly options: { width?: number; interval?: number; output?: Output; now?: () => number } = {},
+    readonly options: ProgbarOptions = {},
   ) {
     this.#start = this.#now()
   }
@@ -70,13 +84,23 @@ export class Progbar {
    */
   update(current: number, values: Iterable<Pair> = [], force = false): void {
     this.count(current, values)
+    const { verbose = 1, output = process.stdout } = this.options
+    if (verbose !== 1) {
+      if (verbose === 2 && current >= this.target) output.write(`${this.seconds()}s${pairsText(this.averages())}\n`)
+      return
+    }
     const now = this.#now()
     if (!force && current < this.target && now - this.#lastUpdate < (this.options.interval ?? 10)) return
     this.#lastUpdate = now
     const line = this.line(current)
     const padding = ' '.repeat(Math.max(0, this.#lastWidth - line.length))
     this.#lastWidth = line.length
-    ;(this.options.output ?? process.stdout).write(`\r${line}${padding}${current >= this.target ? '\n' : ''}`)
+    output.write(`\r${line}${padding}${current >= this.target ? '\n' : ''}`)
+  }
+
+  /** Counts `n` units more and redraws. */
+  add(n: number, values: Iterable<Pair> = []): void {
+    this.update(this.#seen + n, values)
   }
 
   /** Counts without drawing. */

@@ -16,13 +16,13 @@ import { asciiJson, KERAS_VERSION } from './saving/layout.js'
 import { jsonAttribute, readCompile, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
 
-/** Options of {@link saveModel} and {@link saveWeights}. */
+/** Options of `model.save` and `model.saveWeights`. */
 export interface SaveOptions {
   /** False: an existing file is an error. Default `true`: it is replaced, in one step. */
   overwrite?: boolean | undefined
 }
 
-/** Options of {@link loadWeights}. */
+/** Options of `model.loadWeights`. */
 export interface LoadWeightsOptions {
   /** True: only layers whose names are in the file, in any order. Default `false`: all layers with weights, in order. */
   byName?: boolean | undefined

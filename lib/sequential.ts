@@ -9,7 +9,7 @@ import * as running from './evaluate.js'
 import type { EvaluateOptions, Inputs, Logs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
 import * as generators from './fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
-import * as fitting from './fit.js'
+import * as byRows from './fit-rows.js'
 import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
 import type { Decode, Layer, LayerClass } from './layers/layer.js'
@@ -23,6 +23,7 @@ import { resolveOptions } from './options.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
 import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
 import { KERAS_VERSION } from './saving/layout.js'
+import type { Rows } from './row-source.js'
 import { Session } from './session.js'
 import type { Spec } from './spec.js'
 import { summaryText } from './summary.js'
@@ -253,7 +254,7 @@ export class Sequential extends Container {
   /**
    * Trains for a number of epochs.
    *
-   * @param x `[N, …]`, as the first layer takes it; copied at once
+   * @param x `[N, …]`, as the first layer takes it; copied at once (an `HDF5Matrix` is read batch by batch)
    * @param y `[N, …]`, as the output; `[N]` counts as `[N, 1]`
    * @returns the history: `history.loss`, `history.acc`, `history.val_loss`, … with one value per epoch
    * @throws StateError ERR_NOT_COMPILED, ERR_BUSY, ERR_NAN (with `onNaN: 'throw'`); ShapeError ERR_SHAPE; ConfigError ERR_OPTION;
@@ -266,8 +267,8 @@ export class Sequential extends Container {
    * const { history } = await model.fit([0, 1, 2, 3], [0, 2, 4, 6], { nbEpoch: 20, verbose: 0 })
    * console.log(history.loss[19] < history.loss[0]) // true
    */
-  async fit(x: Inputs, y: Inputs, options?: FitOptions): Promise<History> {
-    return fitting.fit(this, x, y, options)
+  async fit(x: Rows, y: Rows, options?: FitOptions): Promise<History> {
+    return byRows.fit(this, x, y, options)
   }
 
   /**
@@ -299,8 +300,8 @@ export class Sequential extends Container {
    * @returns the loss, or `[loss, …metrics]` in the order of `metricsNames`
    * @throws StateError ERR_NOT_COMPILED; ShapeError ERR_SHAPE; ConfigError ERR_OPTION
    */
-  async evaluate(x: Inputs, y: Inputs, options?: EvaluateOptions): Promise<Logs> {
-    return running.evaluate(this, x, y, options)
+  async evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<Logs> {
+    return byRows.evaluate(this, x, y, options)
   }
 
   /** Loss (and metrics) on `valSamples` samples of a source of batches. @throws as {@link Sequential.evaluate} */
@@ -320,18 +321,18 @@ export class Sequential extends Container {
    * @returns `[N, …]`
    * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION; StateError ERR_DISPOSED
    */
-  async predict(x: Inputs, options?: PredictOptions): Promise<NDArray> {
-    return running.predict(this, x, options)
+  async predict(x: Rows, options?: PredictOptions): Promise<NDArray> {
+    return byRows.predict(this, x, options)
   }
 
   /** The classes for x: the index of the largest output, or, for one output, 1 where it is above 0.5. int32. @throws as {@link Sequential.predict} */
-  async predictClasses(x: Inputs, options?: PredictOptions): Promise<NDArray> {
-    return classesOf(await running.predict(this, x, options, 'predictClasses'))
+  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray> {
+    return classesOf(await byRows.predict(this, x, options, 'predictClasses'))
   }
 
   /** {@link Sequential.predict}, with a process warning when an output is no probability. */
-  async predictProba(x: Inputs, options?: PredictOptions): Promise<NDArray> {
-    const outputs = await running.predict(this, x, options, 'predictProba')
+  async predictProba(x: Rows, options?: PredictOptions): Promise<NDArray> {
+    const outputs = await byRows.predict(this, x, options, 'predictProba')
     warnUnlessProbabilities(outputs)
     return outputs
   }

@@ -5,3 +5,4 @@
 export * from '../lib/index.js'
 export * as preprocessing from '../lib/preprocessing/index.js'
 export * as utils from '../lib/utils.js'
+export * as datasets from '../lib/datasets/index.js'

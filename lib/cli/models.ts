@@ -1,12 +1,11 @@
 /** The commands that work on saved models: summary, convert, predict. */
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { writeFileAtomic } from '../atomic.js'
-import { ConfigError, fail, FormatError } from '../errors.js'
+import { ConfigError, fail } from '../errors.js'
 import { loadModel } from '../models.js'
 import type { NDArray } from '../ndarray.js'
+import { readNpy, writeNpy, writeNpz } from '../npy.js'
 import type { Sequential } from '../sequential.js'
-import { npyBytes, npzBytes, parseNpy } from './npy.js'
 
 /** Loads a model, uses it, and gives its memory back. */
 async function withModel<T>(file: string, use: (model: Sequential) => T | Promise<T>): Promise<T> {
@@ -33,7 +32,7 @@ const WRITERS: Record<string, (model: Sequential, to: string, overwrite: boolean
   '.json': (model, to, overwrite) => writeFileAtomic(to, model.toJson(), { overwrite }),
   '.yaml': (model, to, overwrite) => writeFileAtomic(to, model.toYaml(), { overwrite }),
   '.h5': (model, to, overwrite) => model.save(to, { overwrite }),
-  '.npz': (model, to, overwrite) => writeFileAtomic(to, npzBytes(namedWeights(model)), { overwrite }),
+  '.npz': (model, to, overwrite) => writeNpz(to, new Map(namedWeights(model)), { overwrite }),
 }
 
 /** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
@@ -44,18 +43,6 @@ export async function convert(from: string, to: string, options: { overwrite: bo
     fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
   }
   await withModel(from, (model) => write(model, to, options.overwrite))
-}
-
-async function readArray(file: string): Promise<NDArray> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch (cause) {
-    const actual = (cause as Error).message
-    const message = `${file}: must be a readable .npy file, got ${actual}.`
-    throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'a readable .npy file', actual, cause })
-  }
-  return parseNpy(bytes, file)
 }
 
 /** One line a sample, its numbers in C order. */
@@ -70,9 +57,8 @@ export async function predict(
   input: string,
   options: { batchSize: number; output?: string; overwrite: boolean },
 ): Promise<void> {
-  const x = await readArray(input) // [N, …]
+  const x = await readNpy(input) // [N, …]
   const y = await withModel(file, (model) => model.predict(x, { batchSize: options.batchSize })) // [N, …]
-  if (options.output !== undefined)
-    return writeFileAtomic(options.output, npyBytes(y), { overwrite: options.overwrite })
+  if (options.output !== undefined) return writeNpy(options.output, y, { overwrite: options.overwrite })
   for (const line of lines(y)) process.stdout.write(`${line}\n`)
 }

@@ -9,7 +9,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { packageRoot } from '../package-root.js'
-import type { H5Reply, H5Request } from './protocol.js'
+import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
 
 /** Why the library could not do what was asked; callers put the file's name to it. */
 export class Hdf5Failure extends Error {
@@ -100,6 +100,38 @@ class Hdf5Worker {
     if (this.dead) return
     this.dead = true
     void this.#worker.terminate()
+  }
+}
+
+/** Rows pass through the heap in slices: what a file read where it lies needs does not grow with its size. */
+const ROWS_MEMORY = 256 * 2 ** 20
+
+/** A file that stays on the disk, in a worker of its own; requests one after the other. */
+export class RowFile {
+  readonly #worker = new Hdf5Worker()
+  #queue: Promise<unknown> = Promise.resolve()
+
+  #send<K extends H5Reply['kind']>(expected: K, request: H5Request, bytes: number): Promise<Answer<K>> {
+    const ms = DEFAULT_LIMITS.timeoutMs + bytes / BYTES_PER_MS
+    const turn = this.#queue.then(() => this.#worker.request(expected, request, [], ms))
+    this.#queue = turn.catch(() => {})
+    return turn
+  }
+
+  /** What it holds. @throws Hdf5Failure */
+  async open(path: string): Promise<H5Tree> {
+    return (await this.#send('tree', { kind: 'openPath', path, memory: ROWS_MEMORY }, 0)).tree
+  }
+
+  /** Rows `from` to `to` of a dataset. @throws Hdf5Failure */
+  async rows(path: string, from: number, to: number, bytes: number): Promise<H5Data> {
+    return (await this.#send('data', { kind: 'rows', path, from, to }, bytes)).data[0] as H5Data
+  }
+
+  /** Twice does no harm. */
+  async close(): Promise<void> {
+    if (!this.#worker.dead) await this.#send('closed', { kind: 'close' }, 0).catch(() => {})
+    this.#worker.end(new Hdf5Failure('the file is closed'))
   }
 }
 

@@ -3,9 +3,11 @@
  * The worker that holds the HDF5 library (h5wasm). Plain JavaScript, because it is loaded by its file name both from
  * the sources and from dist/, where the build copies it as it is. Its messages are in protocol.ts.
  *
- * h5wasm's own file system lives in memory: a file that links to other files reaches none of this machine's.
+ * h5wasm's own file system lives in memory: a file that links to other files reaches none of this machine's. A file that is too
+ * large for memory appears in it as one whose reads go to the disk.
  * After an error HDF5's state is unknown, so the client ends this worker.
  */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
 /** Lids on what a file may hold; a model of Keras stays far below. */
@@ -40,6 +42,24 @@ Module.activate_throwing_error_handler()
 
 /** @type {import('h5wasm').File | null} */
 let file = null
+/** Of the file that is read where it lies. @type {number | null} */
+let descriptor = null
+
+/**
+ * Puts a file of the disk into the library's file system in memory, as an empty one whose reads go to the disk.
+ * @param {string} path
+ */
+function mountFile(path) {
+  const fd = (descriptor = openSync(path, 'r'))
+  Module.FS.writeFile('/in.h5', new Uint8Array(0))
+  const { node } = Module.FS.lookupPath('/in.h5')
+  node.usedBytes = fstatSync(fd).size
+  node.stream_ops = {
+    ...node.stream_ops,
+    /** @param {unknown} _ @param {Uint8Array} buffer @param {number} offset @param {number} length @param {number} position */
+    read: (_, buffer, offset, length, position) => readSync(fd, buffer, offset, length, position),
+  }
+}
 
 /**
  * Runs `use` with a piece of the WebAssembly heap.
@@ -167,10 +187,11 @@ function rowsPerSlice(shape, size) {
   return Math.max(1, Math.floor(SLICE_BYTES / Math.max(row, 1)))
 }
 
-/** @param {bigint} id @param {string} path @returns {H5Data} */
-function readDataset(id, path) {
+/** Rows `begin` to `end` of the first axis. @param {bigint} id @param {string} path @returns {H5Data} */
+function readDataset(id, path, begin = 0, end = Number.POSITIVE_INFINITY) {
   const meta = Module.get_dataset_metadata(id, path)
-  const shape = /** @type {number[]} */ (meta.shape)
+  const whole = /** @type {number[]} */ (meta.shape)
+  const shape = whole.map((n, axis) => (axis === 0 ? Math.max(0, Math.min(end, n) - begin) : n))
   const { size } = meta
   const count = shape.reduce((a, b) => a * b, 1)
   const bytes = new Uint8Array(count * size)
@@ -187,7 +208,7 @@ function readDataset(id, path) {
       for (let from = 0; from < first; from += step) {
         const rows = Math.min(step, first - from)
         const counts = [rows, ...shape.slice(1)].map(BigInt)
-        const offset = shape.map((_, i) => (i === 0 ? BigInt(from) : 0n))
+        const offset = shape.map((_, i) => (i === 0 ? BigInt(begin + from) : 0n))
         Module.get_dataset_data(id, path, counts, offset, shape.map(() => 1n), BigInt(pointer))
         bytes.set(Module.HEAPU8.subarray(pointer, pointer + rows * rowBytes), from * rowBytes)
       }
@@ -258,6 +279,17 @@ function answer(request) {
       file = new h5wasm.File('/in.h5', 'r')
       return [{ kind: 'tree', tree: readTree(file) }, []]
     }
+    case 'openPath': {
+      memory = request.memory
+      mountFile(request.path)
+      file = new h5wasm.File('/in.h5', 'r')
+      return [{ kind: 'tree', tree: readTree(file) }, []]
+    }
+    case 'rows': {
+      const id = /** @type {import('h5wasm').File} */ (file).file_id
+      const rows = readDataset(id, `/${request.path}`, request.from, request.to)
+      return [{ kind: 'data', data: [rows] }, [/** @type {ArrayBuffer} */ (rows.data.buffer)]]
+    }
     case 'read': {
       const id = /** @type {import('h5wasm').File} */ (file).file_id
       const data = request.paths.map((path) => readDataset(id, `/${path}`))
@@ -267,6 +299,8 @@ function answer(request) {
       file?.close()
       file = null
       Module.FS.unlink('/in.h5')
+      if (descriptor !== null) closeSync(descriptor)
+      descriptor = null
       return [{ kind: 'closed' }, []]
     }
     case 'write': {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
-const ENTRIES = ['index.ts', 'preprocessing/index.ts', 'utils.ts']
+const ENTRIES = ['index.ts', 'preprocessing/index.ts', 'utils.ts', 'datasets/index.ts']
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 const files = ENTRIES.map((entry) => `${root}lib/${entry}`)

@@ -5,13 +5,14 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as main from '../package.js'
-import { preprocessing, utils } from '../package.js'
+import { datasets, preprocessing, utils } from '../package.js'
 
 const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
 const MODULES: Record<string, object> = {
   hiddenstate: main,
   'hiddenstate/preprocessing': preprocessing,
   'hiddenstate/utils': utils,
+  'hiddenstate/datasets': datasets,
 }
 const NAMES: Record<string, unknown> = { ...utils, ...preprocessing, ...main }
 

@@ -1,0 +1,114 @@
+/** Where data sets come from, and what their files hold. */
+import { readFile } from 'node:fs/promises'
+import { gunzip } from 'node:zlib'
+import { promisify } from 'node:util'
+import { fileError } from '../atomic.js'
+import { locate } from '../download.js'
+import { fail, FormatError } from '../errors.js'
+import { NDArray } from '../ndarray.js'
+import { npyHeader, parseNpy, unzipNpy } from '../npy.js'
+import { type Pickled, unpickle } from './pickle.js'
+
+/** Options of every data set. */
+export interface DatasetOptions {
+  /** A file of this machine, an address, or a name in the cache. Default: Keras' name, fetched from where Keras keeps it. */
+  path?: string
+  /** MD5 or SHA-256 that the file must have. Default: that of Keras' file; none for a path or an address of your own. */
+  fileHash?: string | null
+  /** Default `~/.keras`. */
+  cacheDir?: string
+  /** 1: a progress bar on a terminal while it is fetched. Default 1. */
+  verbose?: 0 | 1 | boolean
+  /** Stops a download; what has come is gone on with the next time. */
+  signal?: AbortSignal | null
+}
+
+export const sourceDefaults: Record<string, unknown> = {
+  path: undefined,
+  fileHash: undefined,
+  cacheDir: undefined,
+  verbose: 1,
+  signal: null,
+}
+
+const KERAS = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets'
+
+/** A file as Keras has it: its name, and its MD5 or SHA-256. */
+export interface KerasFile {
+  name: string
+  hash: string
+}
+
+/** The local path of a data set. */
+export function find(where: string, file: KerasFile, options: Readonly<Record<string, unknown>>): Promise<string> {
+  const { path = file.name, fileHash, cacheDir, verbose, signal } = options as unknown as DatasetOptions
+  return locate(where, path, `${KERAS}/${file.name}`, {
+    fileHash,
+    originHash: file.hash,
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(verbose === undefined ? {} : { verbose }),
+    ...(signal ? { signal } : {}),
+  })
+}
+
+/** Contents by name: the arrays of a `.npz`; `''` for what a pickle or JSON file holds. Pickles are read as data only. */
+export async function contents(path: string): Promise<Map<string, Pickled>> {
+  if (/\.npz$/i.test(path)) {
+    const files = await unzipNpy(path)
+    return new Map(Array.from(files, ([name, bytes]) => [name, arrayOf(bytes, `${path}: ${name}`)]))
+  }
+  const bytes = await readFile(path).catch((error) => {
+    throw fileError(path, 'readable', error)
+  })
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b
+  const content = isGzip
+    ? await promisify(gunzip)(bytes, { maxOutputLength: 2 ** 31 }).catch((error) => {
+        throw fileError(path, 'readable', error)
+      })
+    : bytes
+  if (/\.json(\.gz)?$/i.test(path)) return new Map([['', jsonOf(content, path)]])
+  return new Map([['', unpickle(content, path)]])
+}
+
+/** Numbers, or (in Keras' `.npz` files of texts) a list that lies there as a pickle. */
+function arrayOf(bytes: Uint8Array, where: string): Pickled {
+  const header = npyHeader(bytes, where)
+  return header.descr.includes('O') ? unpickle(bytes.subarray(header.offset), where) : parseNpy(bytes, where)
+}
+
+function jsonOf(bytes: Uint8Array, path: string): Pickled {
+  try {
+    return toPickled(JSON.parse(new TextDecoder().decode(bytes)))
+  } catch (cause) {
+    const actual = (cause as Error).message
+    throw new FormatError('ERR_FILE_FORMAT', `${path}: file must be JSON, got: ${actual}.`, {
+      expected: 'JSON',
+      actual,
+      cause,
+    })
+  }
+}
+
+/** Objects become maps, as dictionaries of pickles do. */
+function toPickled(value: unknown): Pickled {
+  if (Array.isArray(value)) return value.map(toPickled)
+  if (typeof value !== 'object' || value === null) return value as Pickled
+  return new Map(Object.entries(value).map(([key, item]) => [key, toPickled(item)]))
+}
+
+const bad = (where: string, what: string, expected: string): never =>
+  fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual: 'another thing' })
+
+/** A list of integers. */
+export function integers(where: string, value: Pickled | undefined): number[] {
+  const list: ArrayLike<unknown> =
+    value instanceof NDArray ? value.data : Array.isArray(value) ? value : bad(where, 'labels', 'a list of integers')
+  return Array.from(list, (v) => (Number.isSafeInteger(v) ? (v as number) : bad(where, 'labels', 'integers')))
+}
+
+/** A list of lists of integers. */
+export function sequences(where: string, value: Pickled | undefined): number[][] {
+  if (value instanceof NDArray && value.shape.length === 2) return value.toArray()
+  if (!Array.isArray(value)) return bad(where, 'texts', 'a list of lists of word indices')
+  return value.map((item, i) => integers(`${where}[${i}]`, item))
+}

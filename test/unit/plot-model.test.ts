@@ -1,0 +1,82 @@
+/** Pictures of models. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseHTML } from 'linkedom'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { Dense, LSTM, Sequential, utils } from '../package.js'
+
+const { modelToDot, plotModel, Progbar } = utils
+const folder = mkdtempSync(path.join(tmpdir(), 'hs-plot-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const model = () =>
+  new Sequential([new LSTM(4, { inputShape: [null, 3], name: 'a{b}"<c>|' }), new Dense(2, { name: 'out' })])
+
+describe('modelToDot', () => {
+  it('names, classes, shapes', () => {
+    expect(modelToDot(model(), { showShapes: true })).toBe(`digraph {
+  rankdir=TB
+  node [shape=record]
+  0 [label="a\\{b\\}\\"\\<c\\>\\|_input (InputLayer)|{input:|output:}|{{(None, None, 3)}|{(None, None, 3)}}"]
+  1 [label="a\\{b\\}\\"\\<c\\>\\| (LSTM)|{input:|output:}|{{(None, None, 3)}|{(None, 4)}}"]
+  2 [label="out (Dense)|{input:|output:}|{{(None, 4)}|{(None, 2)}}"]
+  0 -> 1
+  1 -> 2
+}
+`)
+    expect(modelToDot(model(), { showLayerNames: false })).toContain('2 [label="Dense"]')
+  })
+
+  it('refuses a model without layers, and unknown options', () => {
+    expect(() => modelToDot(new Sequential())).toThrow(/model must be layers, got none/)
+    expect(() => modelToDot(model(), { show_shapes: true } as never)).toThrow(/Did you mean `showShapes`/)
+  })
+})
+
+describe('plotModel', () => {
+  it('writes an SVG with every layer and arrow', async () => {
+    const toFile = path.join(folder, 'model.svg')
+    const svg = await plotModel(model(), { toFile, showShapes: true })
+    expect(readFileSync(toFile, 'utf8')).toBe(svg)
+    const { document } = parseHTML(svg.slice(svg.indexOf('<svg')))
+    const texts = [...document.querySelectorAll('text')].map((t) => t.textContent)
+    expect(texts).toContain('a{b}"<c>| (LSTM)')
+    expect(texts).toContain('(None, 2)')
+    expect(document.querySelectorAll('g.node')).toHaveLength(3)
+    expect(document.querySelectorAll('g.edge')).toHaveLength(2)
+  })
+
+  it('writes DOT, or nothing', async () => {
+    const toFile = path.join(folder, 'model.dot')
+    expect(await plotModel(model(), { toFile })).toBe(readFileSync(toFile, 'utf8'))
+    expect(await plotModel(model(), { toFile: null })).toContain('<svg')
+    await expect(plotModel(model(), { toFile: 'model.png' })).rejects.toThrow(
+      /toFile must be a name that ends in \.svg/,
+    )
+  })
+
+  it('says which package to install when it is not there', async () => {
+    vi.doMock('@hpcc-js/wasm-graphviz', () => {
+      throw new Error('Cannot find package')
+    })
+    await expect(plotModel(model(), { toFile: null })).rejects.toMatchObject({
+      code: 'ERR_MISSING_PACKAGE',
+      message: expect.stringMatching(/npm install @hpcc-js\/wasm-graphviz$/),
+    })
+    vi.doUnmock('@hpcc-js/wasm-graphviz')
+  })
+})
+
+describe('Progbar', () => {
+  const draw = (verbose: 0 | 1 | 2): string => {
+    let [text, now] = ['', 0]
+    const output = { write: (part: string) => (text += part) }
+    const bar = new Progbar(10, { verbose, width: 10, output, now: () => (now += 1000) })
+    for (let i = 0; i < 5; i++) bar.add(2, [['loss', i]])
+    return text
+  }
+
+  it('adds', () => expect(draw(1).split('\r').at(-1)).toMatch(/^10\/10 \[==========\] - \d+s - loss: 2\.0000 *\n$/))
+  it('one line with verbose 2', () => expect(draw(2)).toMatch(/^\d+s - loss: 2\.0000 *\n$/))
+  it('nothing with verbose 0', () => expect(draw(0)).toBe(''))
+})
