@@ -1,0 +1,2 @@
+/** A negative control of reference.test.ts: a link that leads {@link nowhere}. */
+export const broken = true
