@@ -3,7 +3,9 @@ import { checkedPath, writeFileAtomic } from './atomic.js'
 import { ConfigError, fail, StateError } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
+import type { Layer } from './layers/layer.js'
 import type { Sequential } from './sequential.js'
+import type { Shape } from './spec.js'
 
 /** Options of {@link modelToDot}. */
 export interface ModelToDotOptions {
@@ -40,23 +42,28 @@ const python = (shape: readonly (number | null)[] | undefined): string =>
  */
 export function modelToDot(model: Sequential, options?: ModelToDotOptions): string {
   const { showShapes, showLayerNames } = resolveOptions('modelToDot', defaults, options)
-  const [first] = model.layers
-  if (!first)
+  if (model.layers.length === 0)
     fail(StateError, 'ERR_NOT_BUILT', { where: 'modelToDot', what: 'model', expected: 'layers', actual: 'none' })
-  const input = { name: `${first.name}_input`, className: 'InputLayer', from: first.inputShape, to: first.inputShape }
-  const nodes = model.layers.map((layer) => ({
-    name: layer.name,
-    className: layer.layerClass.className,
-    from: layer.inputShape,
-    to: layer.outputShape,
-  }))
-  const lines = [input, ...nodes].map(({ name, className, from, to }, i) => {
+  const boxes: string[] = []
+  const arrows: string[] = []
+  const box = (name: string, className: string, from: Shape | undefined, to: Shape | undefined): number => {
     const title = record(showLayerNames ? `${name} (${className})` : className)
     const shapes = `|{input:|output:}|{{${record(python(from))}}|{${record(python(to))}}}`
-    return `  ${i} [label="${showShapes ? `${title}${shapes}` : title}"]`
-  })
-  const arrows = nodes.map((_, i) => `  ${i} -> ${i + 1}`)
-  return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...lines, ...arrows, '}', ''].join('\n')
+    return boxes.push(`  ${boxes.length} [label="${showShapes ? `${title}${shapes}` : title}"]`) - 1
+  }
+  /** @returns the box of the last layer */
+  const draw = (layers: readonly Layer[]): number => {
+    const first = layers[0]!
+    const sources = first.branches.map((branch) => draw((branch as unknown as Sequential).layers))
+    if (sources.length === 0) sources.push(box(`${first.name}_input`, 'InputLayer', first.inputShape, first.inputShape))
+    for (const { name, layerClass, inputShape, outputShape } of layers) {
+      const here = box(name, layerClass.className, inputShape, outputShape)
+      for (const source of sources.splice(0, sources.length, here)) arrows.push(`  ${source} -> ${here}`)
+    }
+    return sources[0]!
+  }
+  draw(model.layers)
+  return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...boxes, ...arrows, '}', ''].join('\n')
 }
 
 /** The layout engine; an optional package, since few need it. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseHTML } from 'linkedom'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { Dense, LSTM, Sequential, utils } from '../package.js'
+import { Dense, LSTM, Merge, Sequential, utils } from '../package.js'
 
 const { modelToDot, plotModel, Progbar } = utils
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-plot-'))
@@ -25,6 +25,13 @@ describe('modelToDot', () => {
 }
 `)
     expect(modelToDot(model(), { showLayerNames: false })).toContain('2 [label="Dense"]')
+  })
+
+  it('draws the branches of a Merge', () => {
+    const branch = (name: string) => new Sequential([new Dense(2, { inputDim: 3, name })])
+    const dot = modelToDot(new Sequential([new Merge([branch('p'), branch('q')], { name: 'both' }), new Dense(1)]))
+    expect(dot).toContain('4 [label="both (Merge)"]')
+    expect(dot.match(/\d+ -> \d+/g)).toEqual(['0 -> 1', '2 -> 3', '1 -> 4', '3 -> 4', '4 -> 5'])
   })
 
   it('refuses a model without layers, and unknown options', () => {
