@@ -59,7 +59,7 @@ int provable(int n) {
 // One region: marks its workers, gives them the caller's floating-point mode, and carries the first exception out.
 class Region {
  public:
-  explicit Region(const std::function<void(int)>& fn) : fn_(fn), mode_(float_mode()) {}
+  explicit Region(FunctionRef<void(int)> fn) : fn_(fn), mode_(float_mode()) {}
   void work(int worker) noexcept {
     const uint64_t before = float_mode();
     set_float_mode(mode_);
@@ -78,7 +78,7 @@ class Region {
   }
 
  private:
-  const std::function<void(int)>& fn_;
+  const FunctionRef<void(int)> fn_;
   const uint64_t mode_;
   std::mutex mutex_;
   std::exception_ptr first_;
@@ -145,7 +145,7 @@ HoldThreads::HoldThreads() : before_(held) {
 }
 HoldThreads::~HoldThreads() { held = before_; }
 
-void parallel_region(int workers, const std::function<void(int)>& fn) {
+void parallel_region(int workers, FunctionRef<void(int)> fn) {
   if (workers < 1 || workers > threads()) {
     fail(Code::kInternal, "parallel_region", "workers", "from 1 to " + std::to_string(threads()),
          std::to_string(workers));
@@ -163,7 +163,7 @@ void parallel_region(int workers, const std::function<void(int)>& fn) {
   region.finish();
 }
 
-void parallel_for(int64_t tiles, const std::function<void(int64_t, int)>& fn) {
+void parallel_for(int64_t tiles, FunctionRef<void(int64_t, int)> fn) {
   const int workers = static_cast<int>(std::min<int64_t>(threads(), tiles));
   if (workers <= 1) {
     for (int64_t tile = 0; tile < tiles; tile++) fn(tile, 0);

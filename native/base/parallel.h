@@ -4,8 +4,8 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
-#include <functional>
 
+#include "base/function_ref.h"
 #include "base/wait.h"
 
 namespace hs {
@@ -38,7 +38,7 @@ struct
 
 // fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are done. worker < threads().
 // A tile's work must not depend on which worker does it. Exceptions of fn are rethrown here (the first one).
-void parallel_for(int64_t tiles, const std::function<void(int64_t tile, int worker)>& fn);
+void parallel_for(int64_t tiles, FunctionRef<void(int64_t tile, int worker)> fn);
 
 // Sense-reversing barrier for workers inside one parallel_region: bounded spin, then sleep.
 class Barrier {
@@ -56,6 +56,6 @@ class Barrier {
 // fn(worker) on `workers` threads that are alive at the same time, so that they may use a Barrier(workers).
 // workers <= threads(). The workers take over the caller's floating-point mode; parallel calls inside a region run inline, as
 // worker 0. An exception of fn is rethrown here when all have returned: fn must not throw where others wait at a Barrier.
-void parallel_region(int workers, const std::function<void(int worker)>& fn);
+void parallel_region(int workers, FunctionRef<void(int worker)> fn);
 
 }  // namespace hs

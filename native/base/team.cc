@@ -25,7 +25,7 @@ struct alignas(64) Worker {
 
 class Team {
  public:
-  void run(int workers, const std::function<void(int)>& fn) {
+  void run(int workers, FunctionRef<void(int)> fn) {
     std::lock_guard<std::mutex> one_at_a_time(mutex_);
     start(workers - 1);
     fn_ = &fn;
@@ -70,7 +70,7 @@ class Team {
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Worker>> team_;
-  const std::function<void(int)>* fn_ = nullptr;
+  const FunctionRef<void(int)>* fn_ = nullptr;
   std::atomic<bool> spin_{true};
   std::atomic<int> left_{0};
   Signal done_;
@@ -78,7 +78,7 @@ class Team {
 
 }  // namespace
 
-void team_region(int workers, const std::function<void(int)>& fn) {
+void team_region(int workers, FunctionRef<void(int)> fn) {
   static Team* team = new Team;  // never destroyed: its threads live as long as the process
   team->run(workers, fn);
 }

@@ -3,10 +3,12 @@
 //   nonneg       w * (w >= 0)
 //   unitnorm     w / (e + n)
 //   minmaxnorm   w * (rate * clip(n, low, high) + (1 - rate) * n) / (e + n)
+#include "plan/constraints.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "plan/penalties.h"
+#include "base/error.h"
 
 namespace hs {
 namespace {
@@ -15,17 +17,10 @@ const char* const kNames[] = {"maxnorm", "nonneg", "unitnorm", "minmaxnorm", nul
 constexpr double kEpsilon = 1e-7;
 
 // Calls fn(row, group, step) for every row along the last axis: elements row .. row + n of w belong to the norms
-// group, group + step, ...; norms are numbered over the axes that are not summed.
+// group, group + step, ...
 template <typename Fn>
-void each_row(const Dims& dims, const std::vector<int>& axes, const Fn& fn) {
+void each_row(const Dims& dims, const Dims& stride, const Fn& fn) {
   const size_t rank = dims.size();
-  Dims stride(rank, 0);
-  int64_t groups = 1;
-  for (size_t d = rank; d-- > 0;) {
-    if (std::find(axes.begin(), axes.end(), static_cast<int>(d)) != axes.end()) continue;
-    stride[d] = groups;
-    groups *= dims[d];
-  }
   const int64_t n = dims.back(), rows = n == 0 ? 0 : count(dims) / n;
   for (int64_t row = 0; row < rows; row++) {
     int64_t group = 0, left = row;
@@ -67,45 +62,53 @@ Constraint Constraint::from(const Config* config, const Dims& dims, const std::s
                                                           : Dims{config->integer("axis")};
   }
   const int64_t rank = static_cast<int64_t>(dims.size());
+  std::vector<char> summed(dims.size(), 0);
   for (int64_t axis : axes) {
     const int64_t from_start = axis < 0 ? axis + rank : axis;
     if (c.kind != Kind::kNonNeg && (from_start < 0 || from_start >= rank)) {
       fail(Code::kOption, where, "axis of the constraint " + name, "an axis of " + to_string(dims),
            std::to_string(axis));
     }
-    const int place = static_cast<int>(from_start);
-    if (std::find(c.axes.begin(), c.axes.end(), place) == c.axes.end()) c.axes.push_back(place);
+    if (c.kind != Kind::kNonNeg) summed[size_t(from_start)] = 1;
+  }
+  if (c.kind == Kind::kNonNeg) return c;
+  c.stride.assign(dims.size(), 0);
+  c.groups = 1;
+  for (size_t d = dims.size(); d-- > 0;) {
+    if (summed[d]) continue;
+    c.stride[d] = c.groups;
+    c.groups *= dims[d];
   }
   return c;
 }
 
 template <typename real>
-void constrain(const Constraint& c, real* w, const Dims& dims) {
+void constrain(const Constraint& c, real* w, const Dims& dims, double* norms) noexcept {
   const int64_t size = count(dims);
   if (c.kind == Constraint::Kind::kNone || size == 0) return;
   if (c.kind == Constraint::Kind::kNonNeg) {
     for (int64_t i = 0; i < size; i++) w[i] = w[i] >= 0 ? w[i] : real(0);
     return;
   }
-  int64_t groups = size;
-  for (int axis : c.axes) groups /= dims[size_t(axis)];
-  std::vector<double> factor(size_t(groups), 0.0);  // sums of squares first
+  std::fill_n(norms, c.groups, 0.0);  // sums of squares first
   const int64_t n = dims.back();
-  each_row(dims, c.axes, [&](int64_t row, int64_t group, int64_t step) {
-    for (int64_t j = 0; j < n; j++)
-      factor[size_t(group + j * step)] += double(w[row + j]) * double(w[row + j]);
+  each_row(dims, c.stride, [&](int64_t row, int64_t group, int64_t step) {
+    for (int64_t j = 0; j < n; j++) {
+      const double v = double(w[row + j]);
+      norms[group + j * step] += v * v;
+    }
   });
-  for (double& f : factor) {
-    const double norm = std::sqrt(f);
-    f = wanted(c, norm) / (kEpsilon + norm);
+  for (int64_t g = 0; g < c.groups; g++) {
+    const double norm = std::sqrt(norms[g]);
+    norms[g] = wanted(c, norm) / (kEpsilon + norm);
   }
-  each_row(dims, c.axes, [&](int64_t row, int64_t group, int64_t step) {
+  each_row(dims, c.stride, [&](int64_t row, int64_t group, int64_t step) {
     for (int64_t j = 0; j < n; j++)
-      w[row + j] = static_cast<real>(double(w[row + j]) * factor[size_t(group + j * step)]);
+      w[row + j] = static_cast<real>(double(w[row + j]) * norms[group + j * step]);
   });
 }
 
-template void constrain<float>(const Constraint&, float*, const Dims&);
-template void constrain<double>(const Constraint&, double*, const Dims&);
+template void constrain<float>(const Constraint&, float*, const Dims&, double*) noexcept;
+template void constrain<double>(const Constraint&, double*, const Dims&, double*) noexcept;
 
 }  // namespace hs

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "kernels/table.h"
+#include "plan/constraints.h"
 #include "plan/penalties.h"
 
 namespace hs {

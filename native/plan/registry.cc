@@ -7,7 +7,7 @@
 #include "layers/activation_name.h"
 #include "objectives/objective.h"
 #include "optimizers/optimizer.h"
-#include "plan/penalties.h"
+#include "plan/constraints.h"
 #include "registry.inc"
 
 namespace hs {

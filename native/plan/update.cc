@@ -58,16 +58,22 @@ Update<real>::Update(const Config* optimizer, const Table<real>* k) : k_(k) {
 template <typename real>
 void Update<real>::prepare(const Params<real>& params) {
   if (!chunks_.empty() || params.learning() == 0) return;
-  moments_.reserve(kernels_->moments * params.learning());
-  moments_.zero();
-  stride_ = params.learning();
+  std::vector<Chunk> chunks;
+  int64_t groups = 0;
   for (size_t i = 0; i < params.list().size(); i++) {
     const Param& p = params.list()[i];
     if (!p.trainable) continue;
+    groups = std::max(groups, p.constraint.groups);
     for (int64_t begin = 0; begin < p.size; begin += kChunk) {
-      chunks_.push_back({static_cast<int>(i), begin, std::min(kChunk, p.size - begin)});
+      chunks.push_back({static_cast<int>(i), begin, std::min(kChunk, p.size - begin)});
     }
   }
+  parts_.resize(chunks.size());
+  norms_.resize(static_cast<size_t>(groups));
+  moments_.reserve(kernels_->moments * params.learning());
+  moments_.zero();
+  stride_ = params.learning();
+  chunks_ = std::move(chunks);
 }
 
 // fn(chunk) for every chunk of every trainable parameter, over the threads when there are several.
@@ -80,15 +86,14 @@ void Update<real>::each_chunk(const Fn& fn) const {
 }
 
 template <typename real>
-void Update<real>::clip(Params<real>& params) const {
+void Update<real>::clip(Params<real>& params) {
   if (clipnorm_ > 0) {
+    each_chunk([&](const Chunk& c) {
+      parts_[static_cast<size_t>(&c - chunks_.data())] =
+          k_->sum_squares(params.grad(params[c.param]) + c.begin, c.n);
+    });
     double squares = 0;
-    for (const Param& p : params.list()) {
-      if (!p.trainable) continue;
-      squares += sum_elements(p.size, [&](int64_t begin, int64_t end) {
-        return k_->sum_squares(params.grad(p) + begin, end - begin);
-      });
-    }
+    for (double part : parts_) squares += part;
     const double norm = std::sqrt(squares);
     if (norm >= clipnorm_) {
       const real factor = static_cast<real>(clipnorm_ / norm);
@@ -124,7 +129,7 @@ void Update<real>::apply(Params<real>& params) {
     kernels_->update(params.value(p) + c.begin, params.grad(p) + c.begin, moments, c.n, h);
   });
   for (const Param& p : params.list()) {
-    if (p.trainable) constrain(p.constraint, params.value(p), p.dims);
+    if (p.trainable) constrain(p.constraint, params.value(p), p.dims, norms_.data());
   }
   iterations += 1;
   m_schedule = h.m_schedule;

@@ -19,9 +19,11 @@ class Update {
   bool set(const std::string& key, double value);  // false: no such key
   static const std::vector<std::string>& keys();   // what set() knows
 
-  // Changes params and moments; gradients are clipped in place.
+  // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed.
+  void prepare(const Params<real>& params);
+  // Changes params and moments; gradients are clipped in place. Allocates nothing; where threads cannot be started it throws
+  // before it has changed a parameter.
   void apply(Params<real>& params);
-  void prepare(const Params<real>& params);  // allocates the moments, zero
 
   double iterations = 0, m_schedule = 1;
   real* moment(const Param& p, int i) const { return moments_.data() + i * stride_ + p.offset; }
@@ -33,7 +35,7 @@ class Update {
     int param;
     int64_t begin, n;
   };
-  void clip(Params<real>& params) const;
+  void clip(Params<real>& params);
   template <typename Fn>
   void each_chunk(const Fn& fn) const;
 
@@ -44,6 +46,8 @@ class Update {
   Block<real> moments_;
   int64_t stride_ = 0;
   std::vector<Chunk> chunks_;
+  std::vector<double> parts_;  // [chunks]: sums of squares
+  std::vector<double> norms_;  // [groups of the greediest constraint]
 };
 
 }  // namespace hs
