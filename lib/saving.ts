@@ -9,6 +9,7 @@ import type { Compiled, CompileOptions } from './compile.js'
 import { FormatError, HiddenstateError } from './errors.js'
 import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
 import type { Layer } from './layers/layer.js'
+import { withoutInitialization } from './layers/weights.js'
 import type { NDArray } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
@@ -161,7 +162,7 @@ export async function readModel<M extends SavableModel>(
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
     const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file))
-    const model = inFile(path, 'model_config', () => build(config))
+    const model = inFile(path, 'model_config', () => withoutInitialization(() => build(config)))
     try {
       await restore(file, model, keras2)
     } catch (error) {

@@ -8,7 +8,7 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
 import { showShape, uniqueName } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
-import { ParameterOwner } from './weights.js'
+import { ParameterOwner, withoutInitialization } from './weights.js'
 
 /** What every layer accepts. */
 export interface LayerOptions {
@@ -179,10 +179,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
     try {
-      this.createVariables(inputShape)
+      const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
+      if (weights) withoutInitialization(() => this.createVariables(inputShape))
+      else this.createVariables(inputShape)
       this.#inputShape = [...inputShape]
       this.built = true
-      const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
       if (weights) this.setWeights(weights)
     } catch (error) {
       this.#unbuild()

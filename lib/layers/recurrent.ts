@@ -1,7 +1,7 @@
 /** What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of them, lowering. */
 import type { ActivationName } from '../activations.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import { type Init, initialize } from '../initializations.js'
+import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
@@ -164,14 +164,14 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const G = this.gates.length
     this.#checkEigenvalue()
     // Keras fills W of 'gpu' in one go, with the fans of all gates together
-    const W = this.#fused ? initialize(init, [D, G * H]) : this.#fuse(D, () => initialize(init, [D, H])) // [D, G*H]
+    const W = this.#fused ? this.initial(init, [D, G * H]) : this.#fuse(D, () => this.initial(init, [D, H])) // [D, G*H]
     this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
-    const U = this.#fuse(H, () => initialize(innerInit, [H, H])) // [H, G*H]
+    const U = this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
     this.addVariable(
       'b',
       [G * H],
-      this.#fuse(1, (gate) => initialize(this.biasInit(gate), [H])),
+      this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])),
       { regularizer: bRegularizer },
     )
   }

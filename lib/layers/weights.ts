@@ -4,7 +4,7 @@ import type { Constraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
 import { type Init, initialize } from '../initializations.js'
 import type { NativePlan } from '../native.js'
-import type { NDArray, TensorLike } from '../ndarray.js'
+import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
 import type { Regularizer } from '../regularizers.js'
 import type { ParamSpec } from '../spec.js'
 import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
@@ -13,6 +13,22 @@ interface ParamEntry {
   variable: Variable
   regularizer: Regularizer | null
   constraint: Constraint | null
+}
+
+let isFilledLater = false
+
+/**
+ * Builds layers whose parameters are filled right afterwards, from a file: they begin as zeros, and draw no random numbers.
+ * @param build must not wait
+ */
+export function withoutInitialization<T>(build: () => T): T {
+  const before = isFilledLater
+  isFilledLater = true
+  try {
+    return build()
+  } finally {
+    isFilledLater = before
+  }
 }
 
 /** The side of a layer that holds numbers. */
@@ -77,10 +93,15 @@ export abstract class ParameterOwner {
         actual: `[${dims.join(', ')}]`,
       })
     }
-    const numbers = typeof value === 'string' || typeof value === 'function' ? initialize(value, dims) : value
+    const numbers = typeof value === 'string' || typeof value === 'function' ? this.initial(value, dims) : value
     const variable = new Variable(`${this.name}/${param}`, dims, numbers, this, rest)
     this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
     return variable
+  }
+
+  /** Numbers for `dims` to begin with; zeros where values follow. */
+  protected initial(init: Init, dims: readonly number[]): ArrayLike<number> {
+    return isFilledLater ? new Float64Array(sizeOf(dims)) : initialize(init, dims)
   }
 
   /** Forgets the parameters. */

@@ -8,6 +8,7 @@ import { H5Builder, type H5File, readH5, writeH5 } from '../../lib/hdf5/file.js'
 import { Dense, Embedding, GRU, LSTM } from '../../lib/layers/index.js'
 import { loadModel, modelFromJson } from '../../lib/models.js'
 import { NDArray } from '../../lib/ndarray.js'
+import { setSeed, uniform } from '../../lib/random.js'
 import { asciiJson } from '../../lib/saving/layout.js'
 import { Sequential } from '../../lib/sequential.js'
 import { type Case, dataFile, type Golden, load } from '../golden/loader.js'
@@ -182,6 +183,20 @@ describe('loadWeights', () => {
 })
 
 describe('loadModel', () => {
+  test('draws no initial values: the stream of setSeed stands where it stood', async () => {
+    const model = new Sequential([new GRU(3, { inputShape: [4, 2] }), new Dense(2)])
+    await model.save(at('seeded.h5'))
+    setSeed(3)
+    const untouched = uniform(2)
+    setSeed(3)
+    const again = await loadModel(at('seeded.h5'))
+    expect(uniform(2)).toEqual(untouched)
+    for (const [i, w] of again.getWeights().entries()) expect(w.data).toEqual(model.getWeights()[i]?.data)
+    setSeed(3)
+    modelFromJson(model.toJson())
+    expect(uniform(2)).not.toEqual(untouched)
+  })
+
   /** A whole file with some attributes of the root changed. */
   async function altered(name: string, change: (root: Map<string, unknown>) => void): Promise<string> {
     const model = new Sequential([dense(2, 'a')])
