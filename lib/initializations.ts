@@ -4,7 +4,10 @@ import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { normal as normals, uniform as uniforms } from './random.js'
 
-/** Made by a name, or by a function of one's own: shape in, numbers in C order out. */
+/**
+ * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no code: a configuration says the
+ * layer's default instead of a function, and a warning `HIDDENSTATE_CONFIG` tells so once a process.
+ */
 export type Initializer = (shape: readonly number[]) => ArrayLike<number>
 /** What an option for an initialization takes. */
 export type Init = InitName | Initializer

@@ -368,10 +368,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     const config: Record<string, unknown> = { name: this.name, trainable: this.trainable }
     if (this.#tells.includes('batch_input_shape')) config.batch_input_shape = [...(this.batchInputShape ?? [])]
     if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
-    const { unsaved } = this.layerClass
+    const { unsaved, defaults } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
       if (!unsaved.includes(key) && !(camelToSnake(key) in config))
-        config[camelToSnake(key)] = serializeOption(key, value)
+        config[camelToSnake(key)] = serializeOption(key, value, defaults[key])
     }
     return config
   }

@@ -5,7 +5,7 @@
 import { activationName, type ActivationName } from '../activations.js'
 import { type Constraint, toConstraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
-import { toInit } from '../initializations.js'
+import { type Initializer, initNames, toInit } from '../initializations.js'
 import { describe } from '../ndarray.js'
 import { type Regularizer, toRegularizer } from '../regularizers.js'
 
@@ -27,7 +27,7 @@ interface Rule {
   /** The value as kept; fails when it cannot be. */
   keep(value: unknown, where: string, key: string): unknown
   /** The value as a configuration holds it. Default: as it is. */
-  save?(value: unknown): unknown
+  save?(value: unknown, key: string, byDefault: unknown): unknown
 }
 
 const bad = (where: string, key: string, expected: string, value: unknown): never =>
@@ -48,6 +48,21 @@ const UNUSABLE_NAME = /^[:\uFEFF]|\0|\p{Cs}|(^|\/)\.?(\/|$)/u
 const NAME =
   "a non-empty string that can be a path in a file (no empty part or '.' between slashes, no NUL, well-formed, not beginning with ':' or U+FEFF)"
 
+let hasWarned = false
+
+/** Files hold data, never code; values of a built layer are in its weights anyway. Scaled initializers have Keras' names. */
+function instead(init: Initializer, key: string, byDefault: unknown): unknown {
+  if ((initNames as readonly string[]).includes(init.name)) return init.name
+  if (!hasWarned) {
+    hasWarned = true
+    process.emitWarning(
+      `A configuration cannot hold the function ${init.name || '(unnamed)'} given as ${key}; it says '${byDefault}', the default.`,
+      { code: 'HIDDENSTATE_CONFIG' },
+    )
+  }
+  return byDefault
+}
+
 /** The first rule whose pattern matches holds; an option without a rule is checked by the type of its default. */
 const rules: readonly Rule[] = [
   {
@@ -65,7 +80,7 @@ const rules: readonly Rule[] = [
     matches: /^init$|Init$/,
     holds: (byDefault) => typeof byDefault !== 'number', // ParametricSoftplus: the number itself
     keep: (v, where, key) => toInit(v, `${where}: ${key}`),
-    save: (v) => (typeof v === 'function' ? v.name || 'custom' : v),
+    save: (v, key, byDefault) => (typeof v === 'function' ? instead(v as Initializer, key, byDefault) : v),
   },
   {
     matches: /^layer$/,
@@ -129,8 +144,8 @@ export function normalizeOption(where: string, key: string, value: unknown, byDe
 }
 
 /** One option as Keras' configuration writes it. */
-export function serializeOption(key: string, value: unknown): unknown {
+export function serializeOption(key: string, value: unknown, byDefault: unknown): unknown {
   const rule = rules.find((r) => r.matches.test(key))
-  if (rule?.save) return rule.save(value)
+  if (rule?.save) return rule.save(value, key, byDefault)
   return Array.isArray(value) ? [...value] : value
 }
