@@ -224,6 +224,7 @@ describe('lowering', () => {
             "returnSequences": false,
             "sharedDropout": false,
             "stateful": false,
+            "truncate": 0,
             "units": 2,
           },
           "output": "l",
