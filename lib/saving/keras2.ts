@@ -201,7 +201,7 @@ function precision(value: unknown, config: Config, bad: (expected: string) => ne
 /** Whether a document is of Keras 2: by its version, or by what only Keras 2 writes. */
 export function isKeras2(version: unknown, config: unknown): boolean {
   if (typeof version === 'string') return /^2\./.test(version)
-  return isObject(config)
+  return isObject(config) && 'layers' in config
 }
 
 /**

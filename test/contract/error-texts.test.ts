@@ -221,7 +221,7 @@ describe('texts of errors', () => {
   it('a name with a colon in front', async () => {
     expect(await textOf(() => new Dense(1, { name: ':input' }))).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION
-      Dense: name must be a non-empty string that does not begin with ':', got the string ':input'."
+      Dense: name must be a non-empty string that can be a path in a file (no empty part or '.' between slashes, no NUL, well-formed, not beginning with ':' or U+FEFF), got the string ':input'."
     `)
   })
   it('a disposed model', async () => {
