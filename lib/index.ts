@@ -88,6 +88,7 @@ export {
   type RegularizerLike,
   type RegularizerName,
 } from './regularizers.js'
-export type { LoadWeightsOptions, SaveOptions } from './saving.js'
+export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving.js'
+export type { Backend } from './saving/kernels.js'
 export { Sequential } from './sequential.js'
 export type { Shape } from './spec.js'

@@ -14,19 +14,23 @@ export type Init = InitName | Initializer
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
-/**
- * Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes 'th' [out, in, …];
- * any other shape sqrt(product) for both.
- */
-export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+/** How the axes of a kernel lie: 'th' [out, in, …], 'tf' [rows, columns, …, in, out]. */
+type Ordering = 'th' | 'tf'
+
+/** Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes; any other shape sqrt(product) for both. */
+export function fans(shape: readonly number[], ordering: Ordering = 'th'): { fanIn: number; fanOut: number } {
   const [a = 1, b = 1, ...rest] = shape
   if (shape.length === 2) return { fanIn: a, fanOut: b }
-  if (shape.length === 4 || shape.length === 5) return { fanIn: b * size(rest), fanOut: a * size(rest) }
+  if (shape.length === 4 || shape.length === 5) {
+    if (ordering === 'th') return { fanIn: b * size(rest), fanOut: a * size(rest) }
+    return { fanIn: (shape.at(-2) ?? 1) * a * b, fanOut: (shape.at(-1) ?? 1) * a * b }
+  }
   return { fanIn: Math.sqrt(size(shape)), fanOut: Math.sqrt(size(shape)) }
 }
 
 const within = (shape: readonly number[], s: number) => uniforms(size(shape), -s, s)
 const around = (shape: readonly number[], s: number) => normals(size(shape), 0, s)
+const both = ({ fanIn, fanOut }: { fanIn: number; fanOut: number }) => fanIn + fanOut
 
 /** An initializer with a scale; configurations write its name alone, as Keras does. */
 function scaled(
@@ -89,20 +93,20 @@ const table = {
   /** N(0, 0.05). */
   normal: (shape: readonly number[]) => around(shape, 0.05),
   /** U(±sqrt(3 / fanIn)). */
-  lecun_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(3 / fans(shape).fanIn)),
+  lecun_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(3 / fans(shape, o).fanIn)),
   /** U(±sqrt(6 / (fanIn + fanOut))). */
-  glorot_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / (fans(shape).fanIn + fans(shape).fanOut))),
+  glorot_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(6 / both(fans(shape, o)))),
   /** N(0, sqrt(2 / (fanIn + fanOut))), not truncated. */
-  glorot_normal: (shape: readonly number[]) => around(shape, Math.sqrt(2 / (fans(shape).fanIn + fans(shape).fanOut))),
+  glorot_normal: (shape: readonly number[], o?: Ordering) => around(shape, Math.sqrt(2 / both(fans(shape, o)))),
   /** U(±sqrt(6 / fanIn)). */
-  he_uniform: (shape: readonly number[]) => within(shape, Math.sqrt(6 / fans(shape).fanIn)),
+  he_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(6 / fans(shape, o).fanIn)),
   /** N(0, sqrt(2 / fanIn)). */
-  he_normal: (shape: readonly number[]) => around(shape, Math.sqrt(2 / fans(shape).fanIn)),
+  he_normal: (shape: readonly number[], o?: Ordering) => around(shape, Math.sqrt(2 / fans(shape, o).fanIn)),
   orthogonal: (shape: readonly number[]) => orthogonalMatrix(shape, 1.1),
   identity: (shape: readonly number[]) => identityMatrix(shape, 1),
   zero: (shape: readonly number[]) => new Float64Array(size(shape)),
   one: (shape: readonly number[]) => new Float64Array(size(shape)).fill(1),
-} satisfies Record<string, Initializer>
+} satisfies Record<string, (shape: readonly number[], ordering?: Ordering) => ArrayLike<number>>
 
 /** Keras 1.2.2's initializations: 'zero' and 'one' without s. */
 export type InitName = keyof typeof table
@@ -210,10 +214,11 @@ export function toInit(value: unknown, where: string): Init {
 
 /**
  * Numbers for a parameter of this shape.
+ * @param ordering of a kernel's axes
  * @throws ShapeError `ERR_SHAPE` when a function returns another number of them.
  */
-export function initialize(init: Init, shape: readonly number[]): ArrayLike<number> {
-  if (typeof init === 'string') return table[init](shape)
+export function initialize(init: Init, shape: readonly number[], ordering: Ordering = 'th'): ArrayLike<number> {
+  if (typeof init === 'string') return table[init](shape, ordering)
   const values = init(shape)
   if (values?.length !== size(shape)) {
     fail(ShapeError, 'ERR_SHAPE', {

@@ -1,7 +1,7 @@
 /** Models from files and texts. Keras 1.2.2 `keras.models`. */
 import { fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
-import { readModel } from './saving.js'
+import { type LoadModelOptions, readModel } from './saving.js'
 import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
 import { Sequential } from './sequential.js'
 import { parseYaml } from './yaml/parse.js'
@@ -79,7 +79,9 @@ export function modelFromYaml(yaml: string): Sequential {
  * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and, when it was compiled,
  * its training configuration with the state of the optimizer.
  *
- * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file
+ * @param options `backend: 'tensorflow'` for a model that was trained there: kernels of convolutions, and what the optimizer
+ *   keeps for them, are turned around. (`'same'` borders of even windows and of pooling stay those of Theano.)
+ * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file; ConfigError ERR_OPTION
  * @example
  * import { Dense, loadModel, Sequential } from 'hiddenstate'
  * import { rm } from 'node:fs/promises'
@@ -89,6 +91,6 @@ export function modelFromYaml(yaml: string): Sequential {
  * await rm('example-model.h5')
  * @see keras.models.load_model
  */
-export async function loadModel(path: string): Promise<Sequential> {
-  return readModel(path, (config) => Sequential.fromConfig(config))
+export async function loadModel(path: string, options?: LoadModelOptions): Promise<Sequential> {
+  return readModel(path, (config) => Sequential.fromConfig(config), options)
 }

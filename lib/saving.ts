@@ -9,9 +9,12 @@ import type { Compiled, CompileOptions } from './compile.js'
 import { FormatError, HiddenstateError } from './errors.js'
 import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
 import type { Layer } from './layers/layer.js'
+import type { KerasArray } from './layers/variable.js'
 import { withoutInitialization } from './layers/weights.js'
 import type { NDArray } from './ndarray.js'
+import { optimizerOrder } from './optimizer-state.js'
 import { resolveOptions } from './options.js'
+import { asHere, type Backend, checkBackend } from './saving/kernels.js'
 import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
 import { jsonAttribute, readCompile, readState, writeTraining } from './saving/training.js'
@@ -27,6 +30,14 @@ export interface SaveOptions {
 export interface LoadWeightsOptions {
   /** True: only layers whose names are in the file, in any order. Default `false`: all layers with weights, in order. */
   byName?: boolean | undefined
+  /** Where the weights were trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
+  backend?: Backend | undefined
+}
+
+/** Options of {@link loadModel}. */
+export interface LoadModelOptions {
+  /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
+  backend?: Backend | undefined
 }
 
 /** What saving and loading need of a model; Sequential has it. */
@@ -100,12 +111,13 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
  * @see keras.models.Sequential.load_weights
  */
 export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
-  const given = resolveOptions('loadWeights', { byName: false }, options)
+  const given = resolveOptions('loadWeights', { byName: false, backend: 'theano' as Backend | undefined }, options)
   const byName = checkBoolean('loadWeights', 'byName', given.byName)
+  const backend = checkBackend('loadWeights', given.backend)
   checkedPath('loadWeights', path)
   await readH5(path, async (file) => {
     const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.flattenedLayers, byName)
+    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.flattenedLayers, byName, backend)
     await model.whenIdle('loadWeights', set, true)
   })
 }
@@ -158,13 +170,16 @@ function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolea
 export async function readModel<M extends SavableModel>(
   path: string,
   build: (config: readonly unknown[]) => M,
+  options?: LoadModelOptions,
 ): Promise<M> {
+  const given = resolveOptions('loadModel', { backend: 'theano' as Backend | undefined }, options)
+  const backend = checkBackend('loadModel', given.backend)
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
     const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file))
     const model = inFile(path, 'model_config', () => withoutInitialization(() => build(config)))
     try {
-      await restore(file, model, keras2)
+      await restore(file, model, keras2, backend)
     } catch (error) {
       model.dispose()
       throw error
@@ -174,9 +189,9 @@ export async function readModel<M extends SavableModel>(
 }
 
 /** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
-async function restore(file: H5File, model: SavableModel, keras2: boolean): Promise<void> {
+async function restore(file: H5File, model: SavableModel, keras2: boolean, backend: Backend): Promise<void> {
   const { path } = file
-  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false))
+  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false, backend))
   const compile = inFile(path, 'training_config', () => readCompile(file, keras2))
   if (compile === null) return
   inFile(path, 'training_config', () => model.compile(compile))
@@ -189,5 +204,12 @@ async function restore(file: H5File, model: SavableModel, keras2: boolean): Prom
     return
   }
   const state = await readState(file, () => model.beginOptimizerWeights())
-  if (state) inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(state))
+  if (!state) return
+  // What belongs to a kernel lies as the kernel does; the number of iterations, which has no axes, comes first.
+  const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
+  const first = state[0]?.shape.length === 0 ? 1 : 0
+  const here = state.map((value, i) =>
+    i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend),
+  )
+  inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here))
 }

@@ -3,6 +3,15 @@ export { Activation } from './activation.js'
 export { ActivityRegularization, type ActivityRegularizationOptions } from './activity-regularization.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './batch-normalization.js'
 export { Bidirectional, type BidirectionalOptions, type MergeMode } from './bidirectional.js'
+export {
+  AtrousConvolution1D,
+  type AtrousConvolution1DOptions,
+  Convolution1D,
+  type Convolution1DOptions,
+} from './convolution-1d.js'
+export { Convolution2D, type Convolution2DOptions } from './convolution-2d.js'
+export { ConvLSTM2D, type ConvLSTM2DOptions } from './conv-lstm-2d.js'
+export { Cropping1D, type Cropping1DOptions } from './cropping-1d.js'
 export { Dense, type DenseOptions } from './dense.js'
 export { Dropout, type DropoutOptions } from './dropout.js'
 export { ELU, type ELUOptions } from './elu.js'
@@ -13,6 +22,8 @@ export { GaussianNoise } from './gaussian-noise.js'
 export { GRU, type GRUOptions } from './gru.js'
 export { Highway, type HighwayOptions } from './highway.js'
 export { LeakyReLU, type LeakyReLUOptions } from './leaky-relu.js'
+export { GlobalAveragePooling1D, GlobalMaxPooling1D } from './global-pooling-1d.js'
+export { LocallyConnected1D, type LocallyConnected1DOptions } from './locally-connected-1d.js'
 export { LSTM, type LSTMOptions } from './lstm.js'
 export { Masking, type MaskingOptions } from './masking.js'
 export { MaxoutDense, type MaxoutDenseOptions } from './maxout-dense.js'
@@ -20,6 +31,8 @@ export { Merge, type MergeLayerMode, type MergeOptions } from './merge.js'
 export { ParametricSoftplus, type ParametricSoftplusOptions } from './parametric-softplus.js'
 export { Permute } from './permute.js'
 export { PReLU, type PReLUOptions } from './prelu.js'
+export { AveragePooling1D, MaxPooling1D, type Pooling1DOptions } from './pooling-1d.js'
+export { AveragePooling2D, MaxPooling2D, type Pooling2DOptions } from './pooling-2d.js'
 export { RepeatVector } from './repeat-vector.js'
 export { Reshape } from './reshape.js'
 export { SimpleRNN, type SimpleRNNOptions } from './simple-rnn.js'
@@ -28,3 +41,13 @@ export { SReLU, type SReLUOptions } from './srelu.js'
 export { ThresholdedReLU, type ThresholdedReLUOptions } from './thresholded-relu.js'
 export { TimeDistributed } from './time-distributed.js'
 export { TimeDistributedDense, type TimeDistributedDenseOptions } from './time-distributed-dense.js'
+export { UpSampling1D, type UpSampling1DOptions, UpSampling2D, type UpSampling2DOptions } from './up-sampling.js'
+export type { BorderMode, DimOrdering } from './windows.js'
+export {
+  type FourSidePadding,
+  type SidePadding,
+  ZeroPadding1D,
+  type ZeroPadding1DOptions,
+  ZeroPadding2D,
+  type ZeroPadding2DOptions,
+} from './zero-padding.js'

@@ -7,6 +7,7 @@ import { type Constraint, toConstraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
 import { type Initializer, initNames, toInit } from '../initializations.js'
 import { describe } from '../ndarray.js'
+import { camelToSnake, snakeToCamel } from '../options.js'
 import { type Regularizer, toRegularizer } from '../regularizers.js'
 
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
@@ -34,6 +35,27 @@ const bad = (where: string, key: string, expected: string, value: unknown): neve
   fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: describe(value) })
 
 const isCount = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v > 0
+
+const pair = (value: unknown, where: string, key: string): unknown =>
+  Array.isArray(value) && value.length === 2 && value.every(isCount)
+    ? Object.freeze([...value])
+    : bad(where, key, 'two positive integers', value)
+
+const isLength = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
+
+/** Padding by side is an object: leftPad here, left_pad in Keras. */
+const padding = (value: unknown, where: string, key: string): unknown => {
+  if (isLength(value)) return value
+  if (Array.isArray(value) && (value.length === 2 || value.length === 4) && value.every(isLength)) {
+    return Object.freeze([...value])
+  }
+  const expected =
+    'an integer from 0 on, a list of 2 or 4 of them, or an object of leftPad, rightPad, topPad, bottomPad'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad(where, key, expected, value)
+  const sides = Object.entries(value).map(([side, n]) => [snakeToCamel(side), n] as const)
+  const known = sides.every(([side, n]) => /^(left|right|top|bottom)Pad$/.test(side) && isLength(n))
+  return known ? Object.freeze(Object.fromEntries(sides)) : bad(where, key, expected, JSON.stringify(value))
+}
 
 const shape = (value: unknown, where: string, key: string): unknown => {
   if (value === null) return null
@@ -92,8 +114,42 @@ const rules: readonly Rule[] = [
     },
   },
   { matches: /^(inputShape|batchInputShape)$/, keep: shape },
+  { matches: /^(poolSize|size|subsample)$/, keep: pair },
+  { matches: /^strides$/, keep: (v, where, key) => (v === null ? null : pair(v, where, key)) },
   {
-    matches: /^(outputDim|n)$/,
+    matches: /^cropping$/,
+    keep: (v, where, key) =>
+      Array.isArray(v) && v.length === 2 && v.every(isLength)
+        ? Object.freeze([...v])
+        : bad(where, key, 'two integers from 0 on', v),
+  },
+  {
+    matches: /^padding$/,
+    keep: padding,
+    save: (v) => {
+      if (typeof v !== 'object' || v === null) return v
+      if (Array.isArray(v)) return [...v]
+      return Object.fromEntries(Object.entries(v).map(([side, n]) => [camelToSnake(side), n]))
+    },
+  },
+  {
+    matches: /^borderMode$/,
+    keep: (v, where, key) =>
+      v === 'valid' || v === 'same' || v === 'full' ? v : bad(where, key, "'valid', 'same' or 'full'", v),
+  },
+  {
+    matches: /^dimOrdering$/,
+    keep: (v, where, key) => {
+      if (v === 'default') return 'tf'
+      return v === 'tf' || v === 'th' ? v : bad(where, key, "'tf', 'th' or 'default' (which is 'tf')", v)
+    },
+  },
+  {
+    matches: /^stride$/,
+    keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
+  },
+  {
+    matches: /^(outputDim|n|nbFilter|filterLength|nbRow|nbCol|subsampleLength|atrousRate|poolLength|length)$/,
     keep: (v, where, key) => (isCount(v) ? v : bad(where, key, 'a positive integer', v)),
   },
   {

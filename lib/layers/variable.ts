@@ -133,6 +133,10 @@ export interface KerasArray {
   readonly shape: readonly number[]
   /** Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps that. */
   readonly trainable: boolean
+  /** Axes along which a kernel that was trained on TensorFlow runs the other way. */
+  readonly flips?: readonly number[]
+  /** How older files hold it: the shape there, and which of its axes each axis of `shape` is. */
+  readonly older?: { readonly shape: readonly number[]; readonly axes: readonly number[] }
 }
 
 /** Columns [from, to) of the last axis of `data` [dims]. */

@@ -6,6 +6,7 @@ import type { Layer } from '../layers/layer.js'
 import { type KerasArray, readKerasArrays, writeKerasArrays } from '../layers/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
+import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
 
 const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
@@ -81,6 +82,7 @@ interface Stored {
 interface FileArray {
   name: string
   shape: readonly number[]
+  older?: KerasArray['older']
   parts: readonly KerasArray[]
 }
 
@@ -193,11 +195,12 @@ function expectations(file: H5File, { layer, arrays, stored, index }: Match): Ex
       actual: `${stored.weights.length} (${stored.weights.join(', ').slice(0, 400)})`,
     })
   }
-  return arrays.map(({ shape, parts }, i) => {
+  return arrays.map((array, i) => {
     const path = join(stored.group, stored.weights[i] as string)
     const found = file.dataset(path)?.shape
+    const { parts } = array
     const adopts = found && parts.length === 1 && parts[0]?.variable.adopts(found)
-    return { path, shape: adopts ? found : shape }
+    return { path, shape: adopts ? found : storedShape(array, found) }
   })
 }
 
@@ -206,6 +209,7 @@ function expectations(file: H5File, { layer, arrays, stored, index }: Match): Ex
  *
  * @param group where `layer_names` is: '' or 'model_weights'
  * @param byName only layers whose names are in the file, instead of all in order
+ * @param backend where they were trained
  * @returns sets the weights, all or none
  * @throws FormatError ERR_FILE_FORMAT
  */
@@ -214,6 +218,7 @@ export async function readLayers(
   group: string,
   layers: readonly Layer[],
   byName: boolean,
+  backend: Backend,
 ): Promise<() => void> {
   const isLegacy = file.attribute(group, 'nb_layers') !== undefined
   if (isLegacy && byName) {
@@ -231,9 +236,9 @@ export async function readLayers(
   const values = arrays.flatMap(({ parts }, i) => {
     const { data: numbers } = data[i] as H5Data
     const size = numbers.length / parts.length
-    return parts.map(({ shape }, k) => {
-      const read = parts.length === 1 ? (expected[i] as Expected).shape : shape
-      return new NDArray(numbers.subarray(k * size, (k + 1) * size) as Floats, read)
+    return parts.map((part, k) => {
+      const shape = parts.length === 1 ? (expected[i] as Expected).shape : part.shape
+      return asHere(new NDArray(numbers.subarray(k * size, (k + 1) * size) as Floats, shape), part, backend)
     })
   })
   return () =>

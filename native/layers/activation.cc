@@ -1,6 +1,7 @@
 // y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:277-278. Every derivative is made from y alone.
 #include <algorithm>
 
+#include "layers/activate.h"
 #include "layers/activation_name.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -37,17 +38,12 @@ class ActivationLayer final : public Layer<real> {
   void backward(Pass<real>& p) override {
     real* dx = p.dx[0];
     if (!dx) return;
-    const int64_t K = p.y_extent.last(), rows = K ? p.y_extent.size() / K : 0;
-    for_rows(rows, K, [&](int64_t r0, int64_t r1) {
-      const int64_t at = r0 * K, n = (r1 - r0) * K;
-      if (kind_ == Activation::kLinear) {
-        if (dx != p.dy) std::copy_n(p.dy + at, n, dx + at);
-      } else if (kind_ == Activation::kSoftmax) {
-        p.k->softmax_backward(dx + at, p.y + at, p.dy + at, r1 - r0, K);
-      } else {
-        p.k->activate_backward(kind_, dx + at, p.y + at, p.dy + at, n);
-      }
-    });
+    const int64_t n = p.y_extent.size(), K = p.y_extent.last();
+    if (kind_ != Activation::kLinear) {
+      activate_rows_backward(p.k, kind_, dx, p.y, p.dy, K ? n / K : 0, K);
+    } else if (dx != p.dy) {
+      for_elements(n, [&](int64_t i, int64_t end) { std::copy_n(p.dy + i, end - i, dx + i); });
+    }
   }
 
  private:

@@ -2,6 +2,7 @@
 //   backward: dz = dy * a'(y)   dW = x^T dz   db = sum over rows of dz   dx = dz W^T
 #include <algorithm>
 
+#include "layers/activate.h"
 #include "layers/activation_name.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -43,7 +44,9 @@ class Dense final : public Layer<real> {
     const real* x = p.x[0];  // [rows, D]
     real* y = p.y;           // [rows, K]
     if (p.repack) pack(k, p.at(packed_W_), p.at(W_), K_, false, D_, K_);
-    const auto finish = [&](int64_t r0, int64_t r1) { activate(k, y + r0 * K_, r1 - r0); };
+    const auto finish = [&](int64_t r0, int64_t r1) {
+      activate_rows(k, activation_, y + r0 * K_, r1 - r0, K_);
+    };
     // Many rows: a block of them is filled, multiplied and activated while it is in the cache.
     const int64_t block = round_up(96, k->gemm_mr);
     if (rows_ >= 4 * block) {
@@ -67,14 +70,7 @@ class Dense final : public Layer<real> {
     const real* dz = p.dy;  // [rows, K]
     if (activation_ != Activation::kLinear) {
       real* out = p.at(dz_);
-      for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
-        const int64_t at = r0 * K_, n = (r1 - r0) * K_;
-        if (activation_ == Activation::kSoftmax) {
-          k->softmax_backward(out + at, p.y + at, p.dy + at, r1 - r0, K_);
-        } else {
-          k->activate_backward(activation_, out + at, p.y + at, p.dy + at, n);
-        }
-      });
+      activate_rows_backward(k, activation_, out, p.y, p.dy, rows_, K_);
       dz = out;
     }
     if (this->trainable) {
@@ -89,15 +85,6 @@ class Dense final : public Layer<real> {
   }
 
  private:
-  void activate(const Table<real>* k, real* y, int64_t rows) const {  // y [rows, K], in place
-    if (activation_ == Activation::kLinear) return;
-    if (activation_ == Activation::kSoftmax) {
-      k->softmax(y, y, rows, K_);
-    } else {
-      k->activate(activation_, y, y, rows * K_);
-    }
-  }
-
   int64_t K_;
   Activation activation_;
   bool bias_;

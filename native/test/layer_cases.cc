@@ -198,6 +198,8 @@ std::vector<LayerCase> layer_cases() {
   list.push_back({"unfold", "unfold", {}, {{12, {5}}, {3, {4, 2}}}, false, false, true});
   list.push_back(
       {"unfold", "unfold/three axes", {}, {{12, {2, 5}}, {3, {4, 2}}}, false, false, true});
+  append(list, window_cases());
+  append(list, conv_recurrence_cases());
   append(list, recurrence_cases());
   return list;
 }

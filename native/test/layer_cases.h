@@ -21,6 +21,9 @@ struct LayerCase {
 
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> recurrence_cases();
+std::vector<LayerCase> window_cases();           // window_cases.cc
+std::vector<LayerCase> conv_recurrence_cases();  // window_cases.cc
+std::vector<LayerCase> large_window_cases();     // enough work for several threads
 
 // A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers for every real.
 // layer: instead of the registered one that the case names.

@@ -389,6 +389,7 @@ std::vector<LayerCase> large_cases() {
                      {"momentum", 0.9}},
                     {{33, {40, 50}}}});
   }
+  for (const LayerCase& c : large_window_cases()) list.push_back(c);
   for (const std::string& cell : cell_names()) {
     for (int B : {33, 3}) {
       list.push_back({"recurrence",

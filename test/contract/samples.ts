@@ -90,9 +90,78 @@ const padded = () => [new main.Masking({ inputShape: sequence }), new GRU(H, { r
 const { Activation, ActivityRegularization, BatchNormalization, Bidirectional, Dropout, ELU, Embedding } = main
 const { GaussianDropout, GaussianNoise, Highway, LeakyReLU, MaxoutDense, ParametricSoftplus, PReLU } = main
 const { SpatialDropout1D, SReLU, ThresholdedReLU } = main
+const { AtrousConvolution1D, AveragePooling1D, AveragePooling2D, Convolution1D, Convolution2D, ConvLSTM2D } = main
+const { Cropping1D, GlobalAveragePooling1D, GlobalMaxPooling1D, LocallyConnected1D, MaxPooling1D, MaxPooling2D } = main
+const { UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D } = main
 const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeDistributedDense } = main
 
+const image = [4, 3, 2]
+const images = [3, ...image]
+const windows = [
+  sample('Convolution1D', sequence, (o) => new Convolution1D(H, 2, { activation: 'tanh', ...o })),
+  sample(
+    'Convolution1D same',
+    sequence,
+    (o) => new Convolution1D(H, 3, { borderMode: 'same', subsampleLength: 2, ...o }),
+  ),
+  sample('Convolution1D full', sequence, (o) => new Convolution1D(H, 3, { borderMode: 'full', bias: false, ...o })),
+  sample(
+    'Convolution1D regularized',
+    sequence,
+    (o) =>
+      new Convolution1D(H, 2, { WRegularizer: 'l2', bRegularizer: 'l1', activityRegularizer: 'activity_l2', ...o }),
+  ),
+  sample('AtrousConvolution1D', sequence, (o) => new AtrousConvolution1D(H, 2, { atrousRate: 2, ...o })),
+  sample('LocallyConnected1D', sequence, (o) => new LocallyConnected1D(H, 2, { activation: 'tanh', ...o })),
+  ...[MaxPooling1D, AveragePooling1D].flatMap((Class) => [
+    sample(Class.className, sequence, (o) => new Class({ poolLength: 2, ...o })),
+    sample(
+      `${Class.className} same`,
+      sequence,
+      (o) => new Class({ poolLength: 3, stride: 2, borderMode: 'same', ...o }),
+    ),
+  ]),
+  sample('GlobalMaxPooling1D', sequence, (o) => new GlobalMaxPooling1D(o)),
+  sample('GlobalAveragePooling1D', sequence, (o) => new GlobalAveragePooling1D(o)),
+  sample('UpSampling1D', sequence, (o) => new UpSampling1D({ length: 3, ...o })),
+  sample('ZeroPadding1D', sequence, (o) => new ZeroPadding1D({ padding: [1, 2], ...o })),
+  sample('ZeroPadding1D sides', sequence, (o) => new ZeroPadding1D({ padding: { rightPad: 2 }, ...o })),
+  sample('Cropping1D', sequence, (o) => new Cropping1D({ cropping: [1, 0], ...o })),
+  ...(['tf', 'th'] as const).flatMap((dimOrdering) => [
+    sample(
+      `Convolution2D ${dimOrdering}`,
+      image,
+      (o) =>
+        new Convolution2D(H, 3, 2, { borderMode: 'same', subsample: [2, 1], dimOrdering, activation: 'tanh', ...o }),
+    ),
+    sample(`MaxPooling2D ${dimOrdering}`, image, (o) => new MaxPooling2D({ dimOrdering, borderMode: 'same', ...o })),
+    sample(
+      `AveragePooling2D ${dimOrdering}`,
+      image,
+      (o) => new AveragePooling2D({ dimOrdering, poolSize: [2, 1], strides: [1, 2], ...o }),
+    ),
+    sample(`UpSampling2D ${dimOrdering}`, image, (o) => new UpSampling2D({ size: [2, 3], dimOrdering, ...o })),
+    sample(
+      `ZeroPadding2D ${dimOrdering}`,
+      image,
+      (o) => new ZeroPadding2D({ padding: [1, 0, 2, 1], dimOrdering, ...o }),
+    ),
+    sample(
+      `ConvLSTM2D ${dimOrdering}`,
+      images,
+      (o) => new ConvLSTM2D(2, 2, 2, { dimOrdering, borderMode: 'same', returnSequences: true, ...o }),
+    ),
+    sample(
+      `ConvLSTM2D backwards ${dimOrdering}`,
+      images,
+      (o) => new ConvLSTM2D(2, 2, 1, { dimOrdering, goBackwards: true, subsample: [1, 2], WRegularizer: 'l2', ...o }),
+    ),
+  ]),
+  sample('TimeDistributed Convolution2D', images, (o) => new TimeDistributed(new Convolution2D(H, 2, 2), o as never)),
+]
+
 export const SAMPLES: Sample[] = [
+  ...windows,
   ...recurrent,
   ...(['sum', 'mul', 'ave', 'max', 'concat'] as const).flatMap((mode) => [
     merge(mode, () => [flat(), flat(), flat()], { mode }),

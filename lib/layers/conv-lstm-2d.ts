@@ -1,0 +1,218 @@
+import type { ActivationName } from '../activations.js'
+import { ConfigError, fail, ShapeError } from '../errors.js'
+import { type Init, initialize } from '../initializations.js'
+import type { TensorLike } from '../ndarray.js'
+import type { RegularizerLike } from '../regularizers.js'
+import type { Graph, Shape, Value } from '../spec.js'
+import { Layer, type LayerOptions } from './layer.js'
+import type { KerasArray, Variable } from './variable.js'
+import {
+  type BorderMode,
+  channelsLast,
+  type DimOrdering,
+  imageShape,
+  type Places,
+  placesOf,
+  windowLength,
+} from './windows.js'
+
+/** Options of {@link ConvLSTM2D}. */
+export interface ConvLSTM2DOptions extends LayerOptions {
+  /** Initial W of each gate. Default `'glorot_uniform'`. */
+  init?: Init
+  /** Initial U of each gate. Default `'orthogonal'`. */
+  innerInit?: Init
+  /** Initial bias of the forget gate. Default `'one'`. */
+  forgetBiasInit?: Init
+  /** Default `'tanh'`; not `'softmax'`. */
+  activation?: ActivationName | null
+  /** Activation of the gates. Default `'hard_sigmoid'`; not `'softmax'`. */
+  innerActivation?: ActivationName | null
+  /** Order of the axes after the steps, of input, output, W and U. Default `'default'`: `'tf'`. */
+  dimOrdering?: DimOrdering
+  /** Of the window over the input; that over the states is always `'same'`. Default `'valid'`. */
+  borderMode?: BorderMode
+  /** Rows and columns of the input from one window to the next. Default `[1, 1]`. */
+  subsample?: readonly [number, number]
+  /** Penalty on W. Default none. */
+  WRegularizer?: RegularizerLike
+  /** Penalty on U. Default none. */
+  URegularizer?: RegularizerLike
+  /** Penalty on the biases. Default none. */
+  bRegularizer?: RegularizerLike
+  /** Share of the inputs dropped in training, a mask a gate for all steps. 0 to 1, default 0. */
+  dropoutW?: number
+  /** Share of the state dropped on its way into the gates, a mask a gate for all steps. 0 to 1, default 0. */
+  dropoutU?: number
+  /** Output of every step instead of the last alone. Default `false`. */
+  returnSequences?: boolean
+  /** Reads from the last step to the first; output in the order of processing. Default `false`. */
+  goBackwards?: boolean
+  /** A batch begins with the states that the one before left; needs the batch size in `batchInputShape`. Default `false`. */
+  stateful?: boolean
+  /** Initial values, as `getWeights()` orders them. */
+  weights?: readonly TensorLike[] | null
+}
+
+/** [gate as native code calls it, Keras' letter], in the order of Keras' weights. */
+const GATES = [
+  ['i', 'i'],
+  ['g', 'c'],
+  ['f', 'f'],
+  ['o', 'o'],
+] as const
+
+/**
+ * An LSTM whose products are convolutions: the gates are `W ∗ x + U ∗ h + b`, the states images of nbFilter channels.
+ *
+ * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows', columns', nbFilter]; with
+ * `dimOrdering: 'th'` the channels stand before the rows. Supports masks [B, T]. Kernels are flipped, as on Theano. Weights: W_i
+ * [nbRow, nbCol, D, nbFilter], U_i [nbRow, nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with `'th'`
+ * [nbFilter, D, nbRow, nbCol] and so on.
+ * @param nbFilter channels of the states
+ * @param nbRow rows under the windows
+ * @param nbCol columns under the windows
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than five axes, or images smaller than the window
+ * @example
+ * const model = new Sequential([new ConvLSTM2D(4, 3, 3, { inputShape: [6, 12, 12, 1], borderMode: 'same' })])
+ * model.outputShape // [null, 12, 12, 4]
+ * @see keras.layers.ConvLSTM2D. Unlike there, the regularizers act, and the configuration holds every option.
+ */
+export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nbRow: number; nbCol: number }> {
+  static override readonly className = 'ConvLSTM2D'
+  static override readonly positional = ['nbFilter', 'nbRow', 'nbCol']
+  static override readonly defaults = {
+    ...Layer.defaults,
+    init: 'glorot_uniform',
+    innerInit: 'orthogonal',
+    forgetBiasInit: 'one',
+    activation: 'tanh',
+    innerActivation: 'hard_sigmoid',
+    dimOrdering: 'tf',
+    borderMode: 'valid',
+    subsample: [1, 1],
+    WRegularizer: null,
+    URegularizer: null,
+    bRegularizer: null,
+    dropoutW: 0,
+    dropoutU: 0,
+    returnSequences: false,
+    goBackwards: false,
+    stateful: false,
+    weights: null,
+  }
+  override readonly supportsMasking = true
+  protected override readonly inputLetters = ['B', 'T', '1', '2', '3']
+
+  constructor(nbFilter: number, nbRow: number, nbCol: number, options?: ConvLSTM2DOptions) {
+    super([nbFilter, nbRow, nbCol], options)
+    for (const key of ['activation', 'innerActivation'] as const) {
+      if (this.options[key] !== 'softmax') continue
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: key,
+        expected: 'an elementwise activation',
+        actual: "'softmax'",
+      })
+    }
+  }
+
+  override get stateful(): boolean {
+    return this.options.stateful
+  }
+
+  #places(inputShape: Shape): Places {
+    const { nbFilter, nbRow, nbCol, subsample, borderMode: border, dimOrdering } = this.options
+    const { rows, columns } = placesOf(inputShape, dimOrdering)
+    const [tall, wide] = subsample
+    return {
+      rows: windowLength(this, rows, { size: nbRow, stride: tall, border, what: 'the number of rows' }),
+      columns: windowLength(this, columns, { size: nbCol, stride: wide, border, what: 'the number of columns' }),
+      channels: nbFilter,
+    }
+  }
+
+  computeOutputShape(inputShape: Shape): Shape {
+    const [batch = null, steps = null] = inputShape
+    const image = imageShape(this.#places(inputShape), this.options.dimOrdering)
+    return this.options.returnSequences ? [batch, steps, ...image] : [batch, ...image]
+  }
+
+  override computeMask(masked: boolean): boolean {
+    return super.computeMask(masked) && this.options.returnSequences
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    if (!this.stateful || inputShape[0] !== null) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: 'batch size of a stateful layer',
+      expected: 'known',
+      actual: '[B, …]',
+      hint: 'Give the first layer batchInputShape: [batch, T, …].',
+    })
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    const { nbFilter, nbRow, nbCol, dimOrdering, init, innerInit, forgetBiasInit } = this.options
+    const { WRegularizer, URegularizer, bRegularizer } = this.options
+    const D = this.known(inputShape, dimOrdering === 'th' ? 2 : 4, 'D')
+    const kernel = (depth: number) =>
+      dimOrdering === 'th' ? [nbFilter, depth, nbRow, nbCol] : [nbRow, nbCol, depth, nbFilter]
+    for (const [gate] of GATES) {
+      // Keras counts the fans of both orders as those of 'th' here
+      const W = initialize(init, kernel(D), 'th')
+      this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer })
+      this.addVariable(`U_${gate}`, kernel(nbFilter), initialize(innerInit, kernel(nbFilter), 'th'), {
+        regularizer: URegularizer,
+      })
+      this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', { regularizer: bRegularizer })
+    }
+  }
+
+  protected override slices(variable: Variable): KerasArray[] {
+    const [param, gate] = variable.param.split('_')
+    const letter = GATES.find(([native]) => native === gate)?.[1]
+    const array = this.slice(variable, `${param}_${letter}`)
+    return param === 'b' ? [array] : [{ ...array, flips: this.options.dimOrdering === 'th' ? [2, 3] : [0, 1] }]
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { nbFilter, nbRow, nbCol, subsample, borderMode, dimOrdering, activation, innerActivation } = this.options
+    const { returnSequences, goBackwards, stateful, dropoutW, dropoutU } = this.options
+    const image = imageShape(this.#places(x.shape), 'tf')
+    const shape = returnSequences ? [x.shape[0] ?? null, ...image] : image
+    return channelsLast(graph, x, this, dimOrdering, (last) =>
+      graph.op('conv_recurrence', [last], shape, {
+        ...this.opName(),
+        options: {
+          cell: 'lstm',
+          units: nbFilter,
+          size: [nbRow, nbCol],
+          strides: [...subsample],
+          border: borderMode,
+          th: dimOrdering === 'th',
+          activation,
+          innerActivation,
+          returnSequences,
+          goBackwards,
+          stateful,
+          dropoutW,
+          dropoutU,
+        },
+        params: this.paramSpecs(),
+        reads: last.mask,
+        mask: returnSequences ? 'pass' : 'none',
+      }),
+    )
+  }
+
+  /** A stateful layer that is built tells its whole input shape. */
+  override getConfig(): Record<string, unknown> {
+    const config = super.getConfig()
+    return this.stateful && this.inputShape ? { ...config, batch_input_shape: [...this.inputShape] } : config
+  }
+}

@@ -1,0 +1,110 @@
+/** What layers of filters share: their options, and a kernel with a bias. */
+import type { ActivationName } from '../activations.js'
+import type { ConstraintLike } from '../constraints.js'
+import { type Init, initialize } from '../initializations.js'
+import type { TensorLike } from '../ndarray.js'
+import { activityOf, type RegularizerLike } from '../regularizers.js'
+import type { Graph, Option, Shape, Value } from '../spec.js'
+import { checkSoftmax } from './activation.js'
+import { Layer, type LayerOptions } from './layer.js'
+import type { Resolved } from './option-rules.js'
+import type { KerasArray, Variable } from './variable.js'
+import { type BorderMode, WINDOW_MASK_HINT } from './windows.js'
+
+/** Options of every layer of filters. */
+export interface FilterOptions extends LayerOptions {
+  /** Initial W. Default `'glorot_uniform'`. */
+  init?: Init
+  /** Default `'linear'`. */
+  activation?: ActivationName | null
+  /** Initial values `[W, b]`. */
+  weights?: readonly TensorLike[] | null
+  /** Default `'valid'`. */
+  borderMode?: BorderMode
+  /** Penalty on W. Default none. */
+  WRegularizer?: RegularizerLike
+  /** Penalty on b. Default none. */
+  bRegularizer?: RegularizerLike
+  /** Penalty on the output, summed over the batch. Default none. */
+  activityRegularizer?: RegularizerLike
+  /** Default none. */
+  WConstraint?: ConstraintLike
+  /** Default none. */
+  bConstraint?: ConstraintLike
+  /** Whether there is a b. Default `true`. */
+  bias?: boolean
+}
+
+/** Base of the convolutions and LocallyConnected1D. */
+export abstract class Filters<O extends FilterOptions = FilterOptions> extends Layer<O & { nbFilter: number }> {
+  static override readonly defaults: Readonly<Record<string, unknown>> = {
+    ...Layer.defaults,
+    init: 'glorot_uniform',
+    activation: 'linear',
+    weights: null,
+    borderMode: 'valid',
+    WRegularizer: null,
+    bRegularizer: null,
+    activityRegularizer: null,
+    WConstraint: null,
+    bConstraint: null,
+    bias: true,
+  }
+
+  /** File in native/layers/. */
+  protected abstract readonly op: string
+  /** Of W, as Keras has it. */
+  protected abstract kernelShape(inputShape: Shape): readonly number[]
+  /** What the op wants to know besides filters, activation and bias. */
+  protected abstract window(): { [key: string]: Option }
+  /** How Keras counts the fans of W. */
+  protected readonly fans: 'th' | 'tf' = 'th'
+  /** Axes of W along which the window moves: a kernel from TensorFlow runs the other way there. */
+  protected readonly windowAxes: readonly number[] = [0, 1]
+
+  /** The options without what a subclass adds; the base reads them too. */
+  protected get given(): Resolved<FilterOptions & { nbFilter: number }> {
+    return this.options as unknown as Resolved<FilterOptions & { nbFilter: number }>
+  }
+
+  protected override maskHint(): string {
+    return WINDOW_MASK_HINT
+  }
+
+  protected override checkInput(inputShape: Shape): void {
+    super.checkInput(inputShape)
+    checkSoftmax(this, this.given.activation, inputShape)
+  }
+
+  /** Of b. */
+  protected biasShape(_inputShape: Shape): readonly number[] {
+    return [this.given.nbFilter]
+  }
+
+  protected override createVariables(inputShape: Shape): void {
+    const { init, WRegularizer, WConstraint, bRegularizer, bConstraint, bias } = this.given
+    const dims = this.kernelShape(inputShape)
+    this.addVariable('W', dims, initialize(init, dims, this.fans), {
+      regularizer: WRegularizer,
+      constraint: WConstraint,
+    })
+    if (!bias) return
+    this.addVariable('b', this.biasShape(inputShape), 'zero', { regularizer: bRegularizer, constraint: bConstraint })
+  }
+
+  protected override slices(variable: Variable): KerasArray[] {
+    const slices = super.slices(variable)
+    return variable.param === 'W' ? slices.map((slice) => ({ ...slice, flips: this.windowAxes })) : slices
+  }
+
+  /** The op on a value whose channels come last. */
+  protected filter(graph: Graph, x: Value, outputShape: Shape): Value {
+    const { nbFilter, activation, bias, activityRegularizer } = this.given
+    return graph.op(this.op, [x], outputShape, {
+      ...this.opName(),
+      options: { filters: nbFilter, activation, bias, ...this.window() },
+      params: this.paramSpecs(),
+      activity: activityOf(activityRegularizer, this.where),
+    })
+  }
+}

@@ -1,0 +1,151 @@
+// The largest or the mean element under a window over [T, D] or [rows, columns, D]; a size of 0 takes the whole axis.
+// Keras 1.2.2 theano_backend.py:1718-1783 (pool2d on Theano), pooling.py.
+//   'same' pads both sides by size - 2 (odd sizes above 2) or size - 1, and keeps ceil(T / stride) windows from the left on.
+//   ave  divides by the elements that are there, not by padding
+//   max  backward: every element that equals the maximum gets the whole gradient (Theano's MaxPoolGrad), ties included
+#include <algorithm>
+#include <string>
+
+#include "layers/layer.h"
+#include "layers/matmul.h"
+
+namespace hs {
+namespace {
+
+struct Span {
+  int64_t from, to;
+  int64_t size() const { return to - from; }
+};
+
+struct PoolAxis {
+  int64_t in, out, size, stride, pad;
+
+  PoolAxis(int64_t extent, int64_t asked, int64_t step, bool same)
+      : in(extent), out(0), size(asked > 0 ? asked : extent), stride(step), pad(0) {
+    if (same) {
+      pad = size > 2 && size % 2 == 1 ? size - 2 : size - 1;
+      out = (in + stride - 1) / stride;
+    } else if (in >= size) {
+      out = (in - size) / stride + 1;
+    }
+  }
+  Span window(int64_t q) const {  // what position q looks at
+    const int64_t start = q * stride - pad;
+    return {std::max<int64_t>(0, start), std::min(in, start + size)};
+  }
+  Span seers(int64_t p) const {  // which positions look at p
+    const int64_t first = p + pad - size + 1;
+    return {first > 0 ? (first + stride - 1) / stride : 0, std::min(out, (p + pad) / stride + 1)};
+  }
+};
+
+// Whether an option that is either `yes` or `no` is the former.
+bool one_of(const Config& options, const char* key, const char* yes, const char* no) {
+  const std::string& value = options.str(key);
+  if (value != yes && value != no) {
+    throw Error(Code::kUnknownName, "pooling",
+                std::string("there is no ") + key + " named '" + value + "'.");
+  }
+  return value == yes;
+}
+
+template <typename real>
+class Pooling final : public Layer<real> {
+ public:
+  explicit Pooling(const Config& options)
+      : size_(options.dims("size")),
+        strides_(options.dims("strides")),
+        same_(one_of(options, "border", "same", "valid")),
+        max_(one_of(options, "mode", "max", "ave")) {}
+
+  Extent output(const std::vector<Extent>& x) const override {
+    const size_t axes = x[0].dims.size();
+    if (axes != 2 && axes != 3) {
+      fail(Code::kShape, this->where(), "input", "[B, T, D] or [B, rows, columns, D]", x[0].text());
+    }
+    const PoolAxis rows = axis(x[0], 0), columns = axis(x[0], 1);
+    if (rows.out < 1 || columns.out < 1) {
+      fail(Code::kShape, this->where(), "input",
+           "at least as long as the window, " + to_string({rows.size, columns.size}), x[0].text());
+    }
+    if (axes == 2) return {x[0].rows, {rows.out, x[0].dims[1]}};
+    return {x[0].rows, {rows.out, columns.out, x[0].dims[2]}};
+  }
+
+  void forward(Pass<real>& p) override {
+    const PoolAxis rows = axis(p.x_extent[0], 0), columns = axis(p.x_extent[0], 1);
+    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), line = columns.out * D;
+    for_rows(rows.out * B, line * rows.size * columns.size, [&](int64_t i0, int64_t i1) {
+      for (int64_t i = i0; i < i1; i++) {
+        const Span rs = rows.window(i / B);
+        for (int64_t c = 0; c < columns.out; c++) {
+          const Span cs = columns.window(c);
+          real* y = p.y + i * line + c * D;  // [D]
+          bool first = true;
+          for (int64_t r = rs.from; r < rs.to; r++) {
+            for (int64_t j = cs.from; j < cs.to; j++, first = false) {
+              const real* x = p.x[0] + ((r * B + i % B) * columns.in + j) * D;  // [D]
+              if (first) {
+                std::copy_n(x, D, y);
+              } else if (max_) {
+                for (int64_t d = 0; d < D; d++) y[d] = x[d] > y[d] || x[d] != x[d] ? x[d] : y[d];
+              } else {
+                p.k->add(y, x, D);
+              }
+            }
+          }
+          if (!max_) p.k->scale(y, real(1) / real(rs.size() * cs.size()), D);
+        }
+      }
+    });
+  }
+
+  void backward(Pass<real>& p) override {
+    if (!p.dx[0]) return;
+    const PoolAxis rows = axis(p.x_extent[0], 0), columns = axis(p.x_extent[0], 1);
+    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), line = columns.in * D;
+    for_rows(rows.in * B, line * rows.size * columns.size, [&](int64_t i0, int64_t i1) {
+      for (int64_t i = i0; i < i1; i++) {
+        const Span qs = rows.seers(i / B);
+        for (int64_t c = 0; c < columns.in; c++) {
+          const Span vs = columns.seers(c);
+          real* dx = p.dx[0] + i * line + c * D;      // [D]
+          const real* x = p.x[0] + i * line + c * D;  // [D]
+          p.k->fill(dx, 0, D);
+          for (int64_t q = qs.from; q < qs.to; q++) {
+            for (int64_t v = vs.from; v < vs.to; v++) {
+              const int64_t at = ((q * B + i % B) * columns.out + v) * D;
+              const real *y = p.y + at, *dy = p.dy + at;  // [D]
+              if (max_) {
+                for (int64_t d = 0; d < D; d++) dx[d] += x[d] == y[d] ? dy[d] : real(0);
+              } else {
+                const int64_t n = rows.window(q).size() * columns.window(v).size();
+                p.k->axpy(dx, real(1) / real(n), dy, D);
+              }
+            }
+          }
+        }
+      }
+    });
+  }
+
+ private:
+  PoolAxis axis(const Extent& x, size_t i) const {
+    const int64_t extent = i == 0 ? x.dims[0] : x.dims.size() == 3 ? x.dims[1] : 1;
+    return {extent, size_[i], strides_[i], same_};
+  }
+
+  Dims size_, strides_;  // along rows and columns
+  bool same_, max_;
+};
+
+}  // namespace
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_pooling(const Config& options) {
+  return std::make_unique<Pooling<real>>(options);
+}
+
+HS_REGISTER_LAYER(pooling)
+
+}  // namespace hs
