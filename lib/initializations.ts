@@ -1,5 +1,6 @@
 /** Initial values of parameters. Keras 1.2.2 `keras.initializations`, in its 'th' order of fans. */
 import { ConfigError, fail, nearest, ShapeError } from './errors.js'
+import { loadNative } from './native.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { normal as normals, uniform as uniforms } from './random.js'
@@ -123,60 +124,13 @@ function orthogonalMatrix(shape: readonly number[], scale: number): Float64Array
   const columns = size(shape.slice(1))
   const [n, m] = rows <= columns ? [rows, columns] : [columns, rows] // n vectors of length m
   const q = normals(n * m, 0, 1) // [n, m], row-major
-  for (let i = 0; i < n; i++) {
-    const v = q.subarray(i * m, (i + 1) * m)
-    let before = norm(v)
-    let after = 0
-    for (let pass = 0; pass < 3; pass++) {
-      subtractProjections(v, q, i)
-      after = norm(v)
-      if (after > 0.1 * before) break // else what is left is mostly rounding: once more
-      before = after
-    }
-    for (let k = 0; k < m; k++) v[k]! /= after
-  }
+  if (n > 0) loadNative().orthonormalize(q, n)
   const out = new Float64Array(rows * columns)
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++)
       out[r * columns + c] = scale * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
   }
   return out
-}
-
-function norm(v: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < v.length; k++) sum += v[k]! * v[k]!
-  return Math.sqrt(sum)
-}
-
-/** v -= Σ (v·u) u over the first `count` rows u of q, which are orthonormal. Four at a time: one read of v serves four products. */
-function subtractProjections(v: Float64Array, q: Float64Array, count: number): void {
-  const m = v.length
-  let j = 0
-  for (; j + 4 <= count; j += 4) {
-    const a = j * m
-    const b = a + m
-    const c = b + m
-    const d = c + m
-    let va = 0
-    let vb = 0
-    let vc = 0
-    let vd = 0
-    for (let k = 0; k < m; k++) {
-      const x = v[k]!
-      va += x * q[a + k]!
-      vb += x * q[b + k]!
-      vc += x * q[c + k]!
-      vd += x * q[d + k]!
-    }
-    for (let k = 0; k < m; k++) v[k]! -= va * q[a + k]! + vb * q[b + k]! + (vc * q[c + k]! + vd * q[d + k]!)
-  }
-  for (; j < count; j++) {
-    const a = j * m
-    let va = 0
-    for (let k = 0; k < m; k++) va += v[k]! * q[a + k]!
-    for (let k = 0; k < m; k++) v[k]! -= va * q[a + k]!
-  }
 }
 
 /** `scale` times the unit matrix; only for square matrices. */
@@ -213,7 +167,7 @@ export function toInit(value: unknown, where: string): Init {
 }
 
 /**
- * Numbers for a parameter of this shape.
+ * Numbers for a parameter of this shape, the caller's to keep.
  * @param ordering of a kernel's axes
  * @throws ShapeError `ERR_SHAPE` when a function returns another number of them.
  */
@@ -228,5 +182,6 @@ export function initialize(init: Init, shape: readonly number[], ordering: Order
       actual: `${values?.length}`,
     })
   }
-  return values
+  // A function may keep what it returns, and change it.
+  return values instanceof Float32Array ? values.slice() : Float64Array.from(values)
 }

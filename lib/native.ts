@@ -86,6 +86,8 @@ export interface Native {
     constraints: string[]
   }
   compile(spec: Spec): NativePlan
+  /** Gram-Schmidt on `count` rows, in place, on this thread; no more rows than columns. */
+  orthonormalize(rows: Float64Array, count: number): void
   setThreads(n: number): void
   info(): NativeInfo
   /** Called once with the error classes of errors.ts, so that native errors are instances of them. */

@@ -18,7 +18,10 @@ export class Variable {
   #plan: NativePlan | null = null
   #planPath = '' // how #plan calls it
 
-  /** @param owner says the precision, which may change until the model is complete */
+  /**
+   * @param value used as it is when it is a Float32Array or a Float64Array
+   * @param owner says the precision, which may change until the model is complete
+   */
   constructor(
     path: string,
     dims: readonly number[],
@@ -31,7 +34,8 @@ export class Variable {
     this.trainable = trainable
     this.#sharable = sharable
     this.#owner = owner
-    this.#data = this.#checked(value)
+    this.#check(value)
+    this.#data = isFloats(value) ? value : new Float64Array(value)
   }
 
   get dims(): readonly number[] {
@@ -53,7 +57,7 @@ export class Variable {
   /** Takes on a shape that it {@link adopts}; its numbers are to be written next. */
   adopt(shape: readonly number[]): void {
     this.#dims = [...shape]
-    this.#data = this.#checked(new Float64Array(this.size))
+    this.#data = new Float64Array(this.size)
   }
 
   /** From now on the shape stays. */
@@ -81,14 +85,15 @@ export class Variable {
 
   /** Replaces the value; the length must be that of `dims`. */
   write(value: ArrayLike<number>): void {
-    const data = this.#checked(value)
-    if (this.#plan) this.#plan.write(this.#planPath, { data, shape: this.dims })
-    else this.#data = data
+    this.#check(value)
+    if (this.#plan)
+      this.#plan.write(this.#planPath, { data: isFloats(value) ? value : new Float64Array(value), shape: this.dims })
+    else this.#data = value instanceof Float32Array ? value.slice() : new Float64Array(value)
   }
 
   /** Hands the value to a plan, from wherever it is. @param scope what the plan's name for it has in front of `path` */
   attach(plan: NativePlan, scope: string): void {
-    const data = this.read()
+    const data = this.#data ?? this.read()
     plan.write(scope + this.path, { data, shape: this.dims })
     this.#plan = plan
     this.#planPath = scope + this.path
@@ -107,18 +112,19 @@ export class Variable {
     return this.#plan === plan
   }
 
-  #checked(value: ArrayLike<number>): Floats {
-    if (value.length !== this.size) {
-      fail(ShapeError, 'ERR_SHAPE', {
-        where: this.path,
-        what: 'value',
-        expected: `${this.size} numbers for ${shapeText(this.dims)}`,
-        actual: `${value.length}`,
-      })
-    }
-    return value instanceof Float32Array ? value.slice() : new Float64Array(value)
+  #check(value: ArrayLike<number>): void {
+    if (value.length === this.size) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.path,
+      what: 'value',
+      expected: `${this.size} numbers for ${shapeText(this.dims)}`,
+      actual: `${value.length}`,
+    })
   }
 }
+
+const isFloats = (value: ArrayLike<number>): value is Floats =>
+  value instanceof Float32Array || value instanceof Float64Array
 
 /** One entry of `getWeights()`, of a weight file, or (for moments) of the optimizer's state. */
 export interface KerasArray {

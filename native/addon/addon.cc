@@ -8,6 +8,7 @@
 #include "addon/plan_object.h"
 #include "base/parallel.h"
 #include "kernels/table.h"
+#include "plan/orthonormal.h"
 #include "plan/registry.h"
 
 #ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
@@ -87,6 +88,22 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
   });
 }
 
+void orthonormalize_rows(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    const bool is_typed = info.Length() == 2 && info[0].IsTypedArray() && info[1].IsNumber();
+    if (!is_typed || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+      fail(Code::kOption, "orthonormalize", "rows", "a Float64Array and their number",
+           "something else");
+    Napi::Float64Array rows = info[0].As<Napi::Float64Array>();
+    const int64_t n = info[1].As<Napi::Number>().Int64Value();
+    const int64_t size = static_cast<int64_t>(rows.ElementLength());
+    if (n < 1 || size % n != 0 || size / n < n)
+      fail(Code::kShape, "orthonormalize", "rows", "no more than they have columns",
+           std::to_string(n) + " rows of " + std::to_string(size) + " numbers");
+    orthonormalize(rows.Data(), n, size / n);
+  });
+}
+
 void set_error_classes(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     if (info.Length() < 1 || !info[0].IsFunction())
@@ -106,6 +123,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("compile", Napi::Function::New<compile_spec>(env, "compile"));
   exports.Set("setThreads", Napi::Function::New<set_thread_count>(env, "setThreads"));
   exports.Set("info", Napi::Function::New<info_object>(env, "info"));
+  exports.Set("orthonormalize", Napi::Function::New<orthonormalize_rows>(env, "orthonormalize"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));
   return exports;
 }

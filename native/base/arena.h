@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/pages.h"
 #include "base/shape.h"
 
 namespace hs {
@@ -58,6 +59,12 @@ class Overlay {
   int64_t total_ = 0;
 };
 
+// From here on a block starts at a large page and asks for such.
+constexpr int64_t kManyPages = 2 * kLargePage;
+inline size_t alignment_of(int64_t bytes) {
+  return static_cast<size_t>(bytes < kManyPages ? kAlignment : kLargePage);
+}
+
 // One aligned piece of memory. Owns it; never shrinks but by release().
 template <typename real>
 class Block {
@@ -87,7 +94,7 @@ class Block {
     if (size_) std::memset(static_cast<void*>(data_), 0, static_cast<size_t>(bytes()));
   }
   void release() {
-    if (data_) ::operator delete(data_, std::align_val_t(kAlignment));
+    if (data_) ::operator delete(data_, std::align_val_t(alignment_of(bytes())));
     data_ = nullptr;
     size_ = 0;
   }
@@ -95,10 +102,12 @@ class Block {
  private:
   static real* allocate(int64_t n) {
     if (n > (int64_t{1} << 46)) throw std::bad_alloc();
+    const int64_t bytes = n * static_cast<int64_t>(sizeof(real));
     // nothrow: under AddressSanitizer the throwing form ends the process instead of throwing.
-    void* memory = ::operator new(static_cast<size_t>(n) * sizeof(real),
-                                  std::align_val_t(kAlignment), std::nothrow);
+    void* memory = ::operator new(static_cast<size_t>(bytes), std::align_val_t(alignment_of(bytes)),
+                                  std::nothrow);
     if (memory == nullptr) throw std::bad_alloc();
+    if (bytes >= kManyPages) prefer_large_pages(memory, bytes);
     return static_cast<real*>(memory);
   }
   real* data_ = nullptr;
