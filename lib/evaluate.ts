@@ -108,8 +108,9 @@ export async function runChunks(
   rest: { signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void } = {},
 ): Promise<void> {
   let seen = 0
+  let sums: number[] = []
   while (seen < samples) {
-    const result = await session.run({ ...request, from: seen }, rest.signal)
+    const result = await session.run({ ...request, from: seen, sums }, rest.signal)
     if (result.samples <= 0) {
       fail(InternalError, 'ERR_INTERNAL', {
         where: request.mode,
@@ -119,6 +120,7 @@ export async function runChunks(
       })
     }
     seen += result.samples
+    sums = result.sums
     rest.onChunk?.(result, seen)
     if (seen < samples) await turn.pass()
   }
@@ -143,7 +145,7 @@ export async function testLoop(
   await runChunks(session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
     signal: rest.signal ?? null,
     onChunk: (result, seen) => {
-      sums = result.sums.map((sum, i) => sum + (sums[i] ?? 0))
+      sums = result.sums
       rest.onSeen?.(seen)
     },
   })

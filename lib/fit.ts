@@ -13,7 +13,7 @@ import {
 } from './evaluate.js'
 import { checkCallbacks, Hooks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
-import type { NativeData, RunResult } from './native.js'
+import type { NativeData, RunRequest, RunResult } from './native.js'
 import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { FitProgress } from './progress.js'
@@ -269,13 +269,11 @@ class Epoch {
     await hooks.epochBegin(epoch)
     if (job.shuffle === 'batch') shuffleBatches(job.stream, order, batchSize)
     else if (job.shuffle) job.stream.shuffle(order)
-    const position = { epoch, seen: 0, order, stream: job.stream }
-    session.position = position
+    session.position = { epoch, seen: 0, order, stream: job.stream }
     const data = job.data()
     while (this.#seen < order.length) {
       if (hooks.wantsBatches) await this.#oneBatch(data, order.subarray(this.#seen, this.#seen + batchSize), signal)
-      else this.#count(await session.run({ mode: 'train', data, order: order.subarray(this.#seen), batchSize }, signal))
-      position.seen = this.#seen
+      else this.#count(await this.#train({ data, order: order.subarray(this.#seen), batchSize }, signal))
       await turn.pass()
     }
     const logs: Logs = {}
@@ -294,24 +292,40 @@ class Epoch {
     const batch = this.#batch
     const logs: Logs = { batch, size: order.length }
     await this.hooks.batchBegin(batch, logs)
-    const result = await this.session.run(
-      { mode: 'train', data, order, batchSize: order.length, maxBatches: 1 },
-      signal,
-    )
+    const result = await this.#train({ data, order, batchSize: order.length, maxBatches: 1 }, signal)
     for (const [i, name] of this.metricsNames.entries()) logs[name] = result.last[i]!
     this.#count(result)
     await this.hooks.batchEnd(batch, logs)
   }
 
+  /** Trains on the samples of `order`; the position counts those of an error's run too that came before it. */
+  async #train(
+    request: Pick<RunRequest, 'data' | 'batchSize' | 'maxBatches'> & { order: Int32Array },
+    signal: AbortSignal | null,
+  ): Promise<RunResult> {
+    const { session } = this
+    const before = session.dropoutState.step
+    try {
+      return await session.run({ ...request, mode: 'train', sums: this.#sums }, signal)
+    } finally {
+      const batches = session.dropoutState.step - before
+      session.position!.seen = this.#seen + Math.min(batches * request.batchSize, request.order.length)
+    }
+  }
+
   #count(result: RunResult): void {
     this.watch.check(result, 'fit', this.epoch, this.#batch)
     const { samples, batches, sums } = result
-    for (const [i, sum] of sums.entries()) this.#sums[i]! += sum
+    const before = this.#sums
+    this.#sums = sums
     this.#seen += samples
     this.#batch += batches
     this.progress.update(
       this.#seen,
-      this.metricsNames.map((name, i) => [name, sums[i]! / samples] as const),
+      this.metricsNames.map((name, i) => {
+        const [sum, old] = [sums[i]!, before[i]!]
+        return [name, Number.isFinite(old) ? (sum - old) / samples : sum] as const // infinity less infinity is NaN
+      }),
     )
   }
 }

@@ -33,12 +33,14 @@ export interface RunRequest {
   maxBatches?: number
   /** Stop after the batch in which this many milliseconds have passed. */
   maxMs?: number
+  /** Sums of the samples before this run, which its own go on from: cutting an epoch into runs changes no bit. Default: zeros. */
+  sums?: readonly number[]
 }
 
 export interface RunResult {
   batches: number
   samples: number
-  /** Per log (loss, then metrics): each batch's value times its size, summed. */
+  /** Per log (loss, then metrics): each batch's value times its size, added to the request's `sums`. */
   sums: number[]
   /** Values of the last batch. */
   last: number[]

@@ -312,10 +312,7 @@ export class Session {
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
-    }
-    if (request.mode === 'train') {
-      this.#steps += result.batches
-      this.hasTrained = true
+      if (request.mode === 'train') this.#recount(plan)
     }
     signal?.throwIfAborted()
     this.checkAlive(request.mode)
@@ -323,6 +320,14 @@ export class Session {
   }
 
   #cancel: (() => void) | null = null
+
+  /** Takes over the count of a plan: a run that fails in one batch has trained on those before it. Never throws. */
+  #recount(plan: NativePlan): void {
+    if (this.#plan !== plan || !this.#isSeedPushed) return // disposed, or seeded anew meanwhile: the plan's count is no more ours
+    const step = plan.read('random/step').data[0]!
+    this.hasTrained ||= step > this.#steps
+    this.#steps = step
+  }
 
   /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
   drawSeed(): void {

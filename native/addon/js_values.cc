@@ -157,6 +157,12 @@ RunRequest to_request(const Napi::Object& object) {
   request.from = whole(object, "from", 0);
   request.batch_size = whole(object, "batchSize", 32);
   request.max_batches = whole(object, "maxBatches", -1);
+  const Napi::Value sums = object.Get("sums");
+  if (sums.IsArray()) {
+    const Napi::Array list = sums.As<Napi::Array>();
+    for (uint32_t i = 0; i < std::min(list.Length(), uint32_t{1000}); i++)
+      request.sums.push_back(list.Get(i).ToNumber().DoubleValue());
+  }
   const Napi::Value ms = object.Get("maxMs");
   if (ms.IsNumber()) request.max_ms = std::max(0.0, ms.As<Napi::Number>().DoubleValue());
   return request;

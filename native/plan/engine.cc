@@ -118,44 +118,22 @@ void Engine::loop() {
 }
 
 RunJob::RunJob(std::shared_ptr<Plan> plan, RunRequest request)
-    : plan_(std::move(plan)),
+    : result(request),
+      plan_(std::move(plan)),
       request_(std::move(request)),
-      max_ms_(request_.max_ms),
-      max_batches_(request_.max_batches) {}
+      max_ms_(request_.max_ms) {}
 
 bool RunJob::step() {
   if (spent_from_ < 0) spent_from_ = now_ms();
   double left = -1;
   if (max_ms_ >= 0) left = std::max(0.0, max_ms_ - (now_ms() - spent_from_));
   request_.max_ms = left < 0 ? kSliceMs : std::min(left, kSliceMs);
-  if (max_batches_ >= 0) request_.max_batches = max_batches_ - result.batches;
-  RunResult slice = plan_->run(request_, cancelled);
-
-  request_.from += slice.samples;
-  if (slice.bad_batch >= 0 && result.bad_batch < 0) {
-    result.bad_batch = result.batches + slice.bad_batch;
-    result.bad_layer = slice.bad_layer;
-  }
-  result.bad_batches += slice.bad_batches;
-  result.batches += slice.batches;
-  result.samples += slice.samples;
-  if (result.sums.empty()) result.sums.assign(slice.sums.size(), 0.0);
-  for (size_t i = 0; i < slice.sums.size(); i++) result.sums[i] += slice.sums[i];
-  if (!slice.last.empty()) result.last = std::move(slice.last);
-  if (!slice.outputs.dims.empty()) {
-    if (result.outputs.dims.empty()) {
-      result.outputs = std::move(slice.outputs);
-    } else {
-      Array &to = result.outputs, &from = slice.outputs;
-      to.f32.insert(to.f32.end(), from.f32.begin(), from.f32.end());
-      to.f64.insert(to.f64.end(), from.f64.begin(), from.f64.end());
-      to.dims[0] += from.dims[0];
-    }
-  }
+  const int64_t before = result.batches;
+  plan_->run(request_, result, cancelled);
   const int64_t total =
       request_.order.empty() ? request_.data->samples : static_cast<int64_t>(request_.order.size());
-  if (cancelled || request_.from >= total || slice.batches == 0) return true;
-  if (max_batches_ >= 0 && result.batches >= max_batches_) return true;
+  if (cancelled || request_.from + result.samples >= total || result.batches == before) return true;
+  if (request_.max_batches >= 0 && result.batches >= request_.max_batches) return true;
   return max_ms_ >= 0 && now_ms() - spent_from_ >= max_ms_;
 }
 

@@ -51,7 +51,7 @@ class Engine {
   bool started_ = false, stopped_ = false, dropped_ = false;  // dropped_: of the running job
 };
 
-// A request to a plan, in slices. Results are merged; outputs appended.
+// A request to a plan, in slices. After an error `result` holds what was done before it.
 class RunJob : public Job {
  public:
   RunJob(std::shared_ptr<Plan> plan, RunRequest request);
@@ -63,7 +63,6 @@ class RunJob : public Job {
   RunRequest request_;
   double spent_from_ = -1;  // ms of the steady clock when the first slice began
   double max_ms_;
-  int64_t max_batches_;
 };
 
 }  // namespace hs

@@ -101,15 +101,18 @@ void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
 }
 
 template <typename real>
-RunResult PlanOf<real>::run(const RunRequest& r, const std::atomic<bool>& cancelled) {
+void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic<bool>& cancelled) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   check_request(r);
-  RunResult result;
   const bool logs = r.mode != Mode::kPredict;
-  if (logs) result.sums.assign(size_t(loss_.logs()), 0.0);
+  const size_t n = logs ? size_t(loss_.logs()) : 0;
+  if (result.sums.empty()) result.sums.assign(n, 0.0);
+  if (result.sums.size() != n)
+    fail(Code::kOption, "run", "sums", std::to_string(n) + " numbers",
+         std::to_string(result.sums.size()));
   const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
-  int64_t position = r.from;
+  int64_t position = r.from + result.samples;
   while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
     const int64_t rows = std::min(r.batch_size, total - position);
     bind(r, rows);
@@ -125,7 +128,6 @@ RunResult PlanOf<real>::run(const RunRequest& r, const std::atomic<bool>& cancel
         std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms)
       break;
   }
-  return result;
 }
 
 template <typename real>

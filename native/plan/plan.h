@@ -39,9 +39,12 @@ struct RunRequest {
   int64_t batch_size = 32;
   int64_t max_batches = -1;  // -1: to the end
   double max_ms = -1;        // stop after the batch in which this much time has passed
+  std::vector<double> sums;  // of the samples before `from`; empty: zeros. Sums go on from these
 };
 
 struct RunResult {
+  RunResult() = default;
+  explicit RunResult(const RunRequest& r) : sums(r.sums) {}
   int64_t batches = 0, samples = 0;  // done
   std::vector<double>
       sums;  // per log (loss, then metrics): value of each batch times its size, summed
@@ -56,7 +59,14 @@ struct RunResult {
 class Plan {
  public:
   virtual ~Plan() = default;
-  virtual RunResult run(const RunRequest&, const std::atomic<bool>& cancelled) = 0;
+  // Goes on where `so_far`, made from the same request, stands: its batches and samples are done, its sums are added to, so
+  // that the bits of a sum do not depend on where a run was cut. When it throws, so_far tells what was done before.
+  virtual void run(const RunRequest&, RunResult& so_far, const std::atomic<bool>& cancelled) = 0;
+  RunResult run(const RunRequest& request, const std::atomic<bool>& cancelled) {
+    RunResult result(request);
+    run(request, result, cancelled);
+    return result;
+  }
   // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry" kept state, "lstm_1/gates" what an op
   // saved (time-major), "lstm_1" the last values of a slot and "masking_1/mask" of a mask (batch-major),
   // "optimizer/iterations", "optimizer/m_schedule", "random/seed", "random/step". ERR_UNKNOWN_NAME.

@@ -16,7 +16,7 @@ template <typename real>
 class PlanOf final : public Plan {
  public:
   explicit PlanOf(const Config& spec);
-  RunResult run(const RunRequest&, const std::atomic<bool>& cancelled) override;
+  void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&) override;
   void set(const std::string& key, double value) override;

@@ -1,7 +1,20 @@
 /** However a training ends, its callbacks are told, and EarlyStopping gives the best weights back. */
 import { describe, expect, it, vi } from 'vitest'
 import { expectAllSameBits } from '../arrays.js'
-import { Callback, EarlyStopping, LambdaCallback, type Logs, type NDArray, type Sequential } from '../package.js'
+import {
+  Activation,
+  Callback,
+  Dense,
+  Dropout,
+  EarlyStopping,
+  Embedding,
+  Flatten,
+  LambdaCallback,
+  type Logs,
+  type NDArray,
+  Sequential,
+  setSeed,
+} from '../package.js'
 import { compiled, data, slow, sleep } from './models.js'
 
 const { x, y } = data(12)
@@ -164,5 +177,61 @@ describe('onTrainSettled', () => {
     model.dispose()
     await expect(fit).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
     expect(lines).toEqual([expect.stringMatching(/^a settled .*disposed/)])
+  })
+})
+
+describe('a run that is rejected in a later batch', () => {
+  const make = () => {
+    setSeed(3)
+    const model = new Sequential([
+      new Activation('linear', { inputShape: [2] }), // so that word indices are known batch by batch only
+      new Embedding(5, 3),
+      new Flatten(),
+      new Dropout(0.5),
+      new Dense(1),
+    ])
+    model.compile({ optimizer: 'adam', loss: 'mse' })
+    return model
+  }
+  const words = (n: number) => ({ data: Float32Array.from({ length: 2 * n }, (_, i) => i % 5), shape: [n, 2] })
+  const targets = (n: number) => ({ data: Float32Array.from({ length: n }, (_, i) => Math.sin(i)), shape: [n, 1] })
+  const options = { batchSize: 4, nbEpoch: 1, shuffle: false, verbose: 0 } as const
+  const step = (model: Sequential) => model.session.plan().read('random/step').data[0]
+
+  it.each([
+    ['at once', false],
+    ['batch by batch', true],
+  ])('keeps the batches before it, run %s', async (_, batchwise) => {
+    const model = make()
+    const bad = words(32)
+    bad.data[63] = 99
+    const callbacks = batchwise ? [new LambdaCallback({ onBatchEnd: () => {} })] : []
+    await expect(model.fit(bad, targets(32), { ...options, callbacks })).rejects.toThrow(/99/)
+    expect(step(model)).toBe(7)
+    expect(model.session.dropoutState.step).toBe(7)
+    expect(model.session.plan().read('optimizer/iterations').data[0]).toBe(7)
+    expect(model.session.position?.seen).toBe(28)
+    expect(model.optimizerWeights()).not.toBeNull()
+
+    const after = model.getWeights()
+    await model.fit(words(12), targets(12), options)
+    expect([step(model), model.session.dropoutState.step]).toEqual([10, 10])
+
+    const twin = make()
+    await twin.fit(words(28), targets(28), options)
+    expectAllSameBits(after, twin.getWeights(), 'weights after the error')
+    await twin.fit(words(12), targets(12), options)
+    expectAllSameBits(model.getWeights(), twin.getWeights(), 'weights of the next fit')
+  })
+
+  it('says what is wrong with it when the model is disposed meanwhile', async () => {
+    const model = make()
+    const plan = model.session.plan()
+    const data = plan.load({ x: [words(4)], y: targets(4) })
+    vi.spyOn(plan, 'run').mockImplementation(async () => {
+      model.dispose()
+      throw new Error('what is wrong')
+    })
+    await expect(model.session.run({ mode: 'train', data, batchSize: 4 })).rejects.toThrow('what is wrong')
   })
 })

@@ -1,7 +1,9 @@
 /** Laws of fit: how the work is cut into chunks, and layers into models, does not matter; a seed fixes all that is random. */
-import { describe, expect } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectAllClose, expectAllSameBits, expectSameBits, uniform } from '../arrays.js'
+import { slow } from '../behaviour/models.js'
 import { Dense, LambdaCallback, Merge, Sequential, setSeed } from '../package.js'
+import type { RunRequest } from '../../lib/native.js'
 import { law } from './law.js'
 import { type Deep, deep, deepModel } from './models.js'
 
@@ -35,6 +37,28 @@ describe('runs', () => {
     expect(chunked.batches).toBe(2 * Math.ceil((3 * d.B + 1) / d.B))
     expectAllSameBits(chunked.weights, whole.weights, 'weights')
     expect(chunked.losses).toEqual(whole.losses)
+  })
+
+  it('the losses of an epoch have the same bits wherever its runs are cut', async () => {
+    const cuts: Pick<RunRequest, 'maxBatches' | 'maxMs'>[] = [
+      { maxMs: 60_000 }, // one run
+      { maxBatches: 1 },
+      { maxBatches: 7 },
+      { maxMs: 2 },
+      {}, // as usual
+    ]
+    const all = []
+    for (const cut of cuts) {
+      const { model, x, y } = slow()
+      const { session } = model
+      const run = session.run.bind(session)
+      session.run = (request, signal) => run({ ...request, ...cut }, signal)
+      const options = { batchSize: 3, nbEpoch: 2, verbose: 0, validationSplit: 0.25 } as const // thirds: sums are rounded
+      const { history } = await model.fit(x, y, options)
+      all.push({ history, evaluated: await model.evaluate(x, y, { batchSize: 3, verbose: 0 }) })
+      model.dispose()
+    }
+    for (const one of all) expect(one).toEqual(all[0])
   })
 
   law('a model inside a model learns what its layers in a row do', deep(SMALL), async (d) => {
