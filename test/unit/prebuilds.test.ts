@@ -1,6 +1,5 @@
 /** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. */
 import { describe, expect, it } from 'vitest'
-// @ts-expect-error: a script without types
 import { elfProblems, newestGlibc } from '../../scripts/check-prebuilds.mjs'
 
 const dump = `ELF Header:
