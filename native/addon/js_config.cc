@@ -67,7 +67,15 @@ class Converter {
   Config tree(const Napi::Object& object, int level) {
     Config config;
     config.kind = Config::Kind::kTree;
-    const Napi::Array keys = object.GetPropertyNames();
+    // its own, not what somebody has hung on Object.prototype
+    napi_value names = nullptr;
+    if (napi_get_all_property_names(
+            object.Env(), object, napi_key_own_only,
+            static_cast<napi_key_filter>(napi_key_enumerable | napi_key_skip_symbols),
+            napi_key_numbers_to_strings, &names) != napi_ok) {
+      throw Napi::Error::New(object.Env());
+    }
+    const Napi::Array keys(object.Env(), names);
     const uint32_t n = keys.Length();
     for (uint32_t i = 0; i < n; i++) {
       const Napi::HandleScope scope(object.Env());

@@ -283,3 +283,18 @@ describe('labels and word indices', () => {
     expect((await model.predict(NDArray.from(values, [1, T, D], 'bool'))).data).toEqual(expected.data)
   })
 })
+
+describe('a program that extends Object.prototype', () => {
+  it('does not reach the spec: a model compiles and trains', async () => {
+    const prototype = Object.prototype as Any
+    prototype.extend = () => {}
+    try {
+      const model = compiled()
+      const { history } = await model.fit(x, y, quiet)
+      expect(history.loss).toEqual([expect.any(Number)])
+      model.dispose()
+    } finally {
+      delete prototype.extend
+    }
+  })
+})
