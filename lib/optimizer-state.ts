@@ -80,6 +80,8 @@ export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values
       actual: `${given.length}${fits ? ' of other shapes' : ''}`,
     })
   }
+  // First, because it may be refused: then nothing has changed.
+  if (first) plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })
   for (let m = 0; m < moments; m++) {
     const part = given.slice(first + m * arrays.length, first + (m + 1) * arrays.length)
     writeKerasArrays(
@@ -90,5 +92,4 @@ export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values
       (v, data) => plan.write(momentOf(v, m), { data, shape: v.dims }),
     )
   }
-  if (first) plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })
 }

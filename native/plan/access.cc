@@ -1,6 +1,5 @@
 // Reading and writing what a plan holds, by name. Names: plan.h.
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "plan/batch.h"
@@ -131,7 +130,7 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
   };
   if (double* number = find_number(name)) {
     check_shape(array.dims.empty() ? Dims{} : Dims{1});
-    *number = array.f64.empty() ? double(array.f32[0]) : array.f64[0];
+    *number = checked_number("plan", name, array.f64.empty() ? double(array.f32[0]) : array.f64[0]);
     return;
   }
   if (moment_to_come(name)) update_.prepare(params_);
@@ -152,13 +151,9 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
 template <typename real>
 void PlanOf<real>::set(const std::string& key, double value) {
   if (key == "seed" || key == "step") {
-    if (!(value >= 0 && value <= 9007199254740992.0))
-      fail(Code::kOption, "plan", key, "a whole number from 0", std::to_string(value));
-    (key == "seed" ? seed_ : step_) = value;
+    (key == "seed" ? seed_ : step_) = checked_number("plan", "random/" + key, value);
     return;
   }
-  if (!std::isfinite(value))
-    fail(Code::kOption, "optimizer", key, "a finite number", std::to_string(value));
   if (!update_.set(key, value)) {
     throw Error(Code::kUnknownName, "plan", "there is no setting named '" + key + "'.");
   }

@@ -9,7 +9,7 @@ PlanOf<real>::PlanOf(const Config& spec)
       graph_(spec, params_, &k_),
       loss_(spec, &k_),
       update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, &k_),
-      seed_(spec.num("seed", 0)) {}
+      seed_(checked_number("spec", "random/seed", spec.num("seed", 0))) {}
 
 template PlanOf<float>::PlanOf(const Config&);
 template PlanOf<double>::PlanOf(const Config&);

@@ -13,6 +13,22 @@
 
 namespace hs {
 
+double checked_number(const std::string& where, const std::string& name, double value) {
+  const bool whole =
+      name == "optimizer/iterations" || name == "random/seed" || name == "random/step";
+  const bool from_0 = whole || name == "optimizer/m_schedule";
+  const bool fits = std::isfinite(value) && (!from_0 || value >= 0) &&
+                    (!whole || (value <= 9007199254740992.0 && value == std::floor(value)));
+  if (!fits) {
+    fail(Code::kOption, where, name,
+         whole    ? "a whole number from 0"
+         : from_0 ? "a finite number from 0"
+                  : "a finite number",
+         std::to_string(value));
+  }
+  return value;
+}
+
 template <typename real>
 const std::vector<std::string>& Update<real>::keys() {
   static const auto* const names = new std::vector<std::string>{
@@ -23,6 +39,7 @@ const std::vector<std::string>& Update<real>::keys() {
 
 template <typename real>
 bool Update<real>::set(const std::string& key, double value) {
+  checked_number("optimizer", key, value);
   if (key == "lr") return hyper_.lr = value, true;
   if (key == "momentum") return hyper_.momentum = value, true;
   if (key == "nesterov") return hyper_.nesterov = value != 0, true;

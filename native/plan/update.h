@@ -8,6 +8,11 @@
 
 namespace hs {
 
+// Returns `value` if the number of that name may have it; every way to set one comes through here: spec, set() and write().
+// Counts and seeds are whole numbers from 0 (exact in a double), m_schedule is a number from 0, hyperparameters are finite.
+// Throws Error(kOption).
+double checked_number(const std::string& where, const std::string& name, double value);
+
 template <typename real>
 class Update {
  public:
@@ -16,8 +21,9 @@ class Update {
 
   bool trains() const { return kernels_ != nullptr; }
   int moments() const { return kernels_ ? kernels_->moments : 0; }
-  bool set(const std::string& key, double value);  // false: no such key
-  static const std::vector<std::string>& keys();   // what set() knows
+  // false: no such key. Throws Error(kOption) as checked_number().
+  bool set(const std::string& key, double value);
+  static const std::vector<std::string>& keys();  // what set() knows
 
   // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed.
   void prepare(const Params<real>& params);

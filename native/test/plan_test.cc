@@ -369,5 +369,30 @@ TEST(plan_refuses_what_does_not_fit) {
               Code::kOption, "from 0 to 1, got 2");
 }
 
+TEST(plan_refuses_numbers_that_would_spoil_the_weights) {
+  const auto plan = compile(two_layers());
+  const auto x = array({4, 3}, noise(12, 1)), y = array({4, 2}, noise(8, 2));
+  fill(*plan);
+  for (const char* name : {"optimizer/iterations", "random/seed", "random/step"}) {
+    const auto before = value(*plan, name);
+    for (const double bad : {kNaN, -1.0, 0.5, 1e300})
+      CHECK_ERROR(plan->write(name, array({}, {bad})), Code::kOption, "a whole number from 0");
+    CHECK(value(*plan, name) == before);
+  }
+  for (const double bad : {kNaN, -1.0, std::numeric_limits<double>::infinity()})
+    CHECK_ERROR(plan->write("optimizer/m_schedule", array({}, {bad})), Code::kOption, "from 0");
+  CHECK_ERROR(plan->set("seed", 0.5), Code::kOption, "a whole number from 0");
+  CHECK_ERROR(plan->set("step", -1), Code::kOption, "a whole number from 0");
+  run(*plan, Mode::kTrain, data(x, y));
+  CHECK(std::isfinite(value(*plan, "a/W")[0]));
+
+  Config spec = two_layers();
+  spec.tree["seed"] = number(kNaN);
+  CHECK_ERROR(compile(spec), Code::kOption, "seed");
+  spec = two_layers();
+  spec.tree["optimizer"].tree["decay"] = number(kNaN);
+  CHECK_ERROR(compile(spec), Code::kOption, "decay");
+}
+
 }  // namespace test
 }  // namespace hs
