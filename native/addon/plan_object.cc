@@ -78,11 +78,10 @@ std::string text_argument(const Napi::CallbackInfo& info, size_t i, const char* 
   return info[i].As<Napi::String>().Utf8Value();
 }
 
-RunRequest request_argument(const Napi::CallbackInfo& info, const Plan& plan) {
+RunRequest request_argument(const Napi::CallbackInfo& info) {
   const Napi::Object object = argument(info, 0, "run");
   RunRequest request = to_request(object);
   request.data = DataObject::unwrap(object.Get("data"));
-  plan.check(*request.data);
   return request;
 }
 
@@ -124,14 +123,14 @@ void PlanObject::Finalize(Napi::Env env) {
   if (state_->reported) Napi::MemoryManagement::AdjustExternalMemory(env, -state_->reported);
 }
 
-Plan& PlanObject::alive() const {
+std::shared_ptr<Plan> PlanObject::alive() const {
   if (!state_->plan)
     throw Error(Code::kDisposed, "plan", "it has been disposed and can do nothing more.");
-  return *state_->plan;
+  return state_->plan;
 }
 
-Plan& PlanObject::idle(const char* what) const {
-  Plan& plan = alive();
+std::shared_ptr<Plan> PlanObject::idle(const char* what) const {
+  std::shared_ptr<Plan> plan = alive();
   if (state_->pending > 0)
     fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs",
          "Await it first.");
@@ -140,7 +139,7 @@ Plan& PlanObject::idle(const char* what) const {
 
 Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    const Plan& plan = alive();
+    const bool float64 = alive()->float64();
     const Napi::Object arrays = argument(info, 0, "load");
     auto data = std::make_shared<DataSet>();
     const Napi::Value xs = arrays.Get("x");
@@ -148,18 +147,18 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
       fail(Code::kOption, "load", "x", "a list of arrays", "something else");
     for (uint32_t i = 0; i < xs.As<Napi::Array>().Length(); i++) {
       data->x.push_back(
-          to_array(xs.As<Napi::Array>().Get(i), plan.float64(), "x[" + std::to_string(i) + "]"));
+          to_array(xs.As<Napi::Array>().Get(i), float64, "x[" + std::to_string(i) + "]"));
     }
     const auto optional = [&](const char* key, Array& to) {
       const Napi::Value value = arrays.Get(key);
       if (value.IsUndefined() || value.IsNull()) return;
-      to = to_array(value, plan.float64(), key);
+      to = to_array(value, float64, key);
       if (to.dims.empty()) fail(Code::kShape, key, "shape", "at least [N]", "[]");
     };
     optional("y", data->y);
     optional("weights", data->weights);
     data->samples = data->x[0].dims.empty() ? 0 : data->x[0].dims[0];
-    plan.check(*data);
+    alive()->check(*data);
     return DataObject::create(info.Env(), std::move(data));
   });
 }
@@ -169,8 +168,9 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   return guard(env, [&]() -> Napi::Value {
     std::exception_ptr error;
     try {
-      const Plan& plan = alive();
-      auto job = std::make_shared<PromisedRun>(env, state_, request_argument(info, plan));
+      RunRequest request = request_argument(info);
+      alive()->check(*request.data);
+      auto job = std::make_shared<PromisedRun>(env, state_, std::move(request));
       state_->jobs.push_back(job);
       Engine::get().submit(job);
       state_->pending++;
@@ -187,14 +187,15 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
 
 Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    Plan& plan = idle("runSync");
-    const RunRequest request = request_argument(info, plan);
+    const RunRequest request = request_argument(info);
+    const std::shared_ptr<Plan> plan = idle("runSync");
+    plan->check(*request.data);
     const std::atomic<bool> never{false};
     RunResult result;
     {
       const Inline on_this_thread;
       const FlushDenormals flush;
-      result = plan.run(request, never);
+      result = plan->run(request, never);
     }
     report_memory(info.Env(), *state_);
     return to_js(info.Env(), result);
@@ -203,37 +204,38 @@ Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {
 
 Napi::Value PlanObject::read(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    return to_js(info.Env(), idle("read").read(text_argument(info, 0, "read")));
+    const std::string name = text_argument(info, 0, "read");
+    return to_js(info.Env(), idle("read")->read(name));
   });
 }
 
 void PlanObject::write(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    Plan& plan = idle("write");
     const std::string name = text_argument(info, 0, "write");
-    plan.write(name, to_array(argument(info, 1, "write"), true, name));
+    const Array array = to_array(argument(info, 1, "write"), true, name);
+    idle("write")->write(name, array);
     report_memory(info.Env(), *state_);
   });
 }
 
 void PlanObject::set(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    Plan& plan = idle("set");
     const std::string key = text_argument(info, 0, "set");
     if (info.Length() < 2 || !(info[1].IsNumber() || info[1].IsBoolean())) {
       fail(Code::kOption, "set", key, "a number", "something else");
     }
-    plan.set(key, info[1].ToNumber().DoubleValue());
+    const double value = info[1].ToNumber().DoubleValue();
+    idle("set")->set(key, value);
   });
 }
 
 void PlanObject::reset_states(const Napi::CallbackInfo& info) {
-  guard(info.Env(), [&] { idle("resetStates").reset_states(); });
+  guard(info.Env(), [&] { idle("resetStates")->reset_states(); });
 }
 
 Napi::Value PlanObject::names(const Napi::CallbackInfo& info) {
   return guard(info.Env(),
-               [&]() -> Napi::Value { return to_js(info.Env(), idle("names").names()); });
+               [&]() -> Napi::Value { return to_js(info.Env(), idle("names")->names()); });
 }
 
 void PlanObject::cancel(const Napi::CallbackInfo& info) {

@@ -56,8 +56,10 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void cancel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
-  Plan& alive() const;                 // Throws Error(kDisposed).
-  Plan& idle(const char* what) const;  // Throws Error(kDisposed, kBusy).
+  // To be called when all arguments have been converted: their getters may call back, and dispose or run the plan. The pointer
+  // keeps the plan for the call.
+  std::shared_ptr<Plan> alive() const;                 // Throws Error(kDisposed).
+  std::shared_ptr<Plan> idle(const char* what) const;  // Throws Error(kDisposed, kBusy).
 
   std::shared_ptr<PlanState> state_;
 };

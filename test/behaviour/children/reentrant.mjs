@@ -1,0 +1,67 @@
+// Arguments whose getters call back into the plan. argv: the addon, the case. Prints the code of the error, or "done".
+import { createRequire } from 'node:module'
+
+const [, , addon, what] = process.argv
+const native = createRequire(import.meta.url)(addon)
+const params = [
+  { name: 'W', dims: [2, 1] },
+  { name: 'b', dims: [1] },
+]
+const options = { units: 1, bias: true }
+const plan = native.compile({
+  floatx: 'float32',
+  inputs: [{ name: 'input', dims: [2] }],
+  ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], output: 'd', options, params }],
+  output: 'd',
+  loss: 'mean_squared_error',
+  optimizer: { name: 'sgd', lr: 0.1 },
+  seed: 1,
+})
+const x = { data: new Float32Array(8), shape: [4, 2] }
+const y = { data: new Float32Array(4), shape: [4, 1] }
+const data = plan.load({ x: [x], y })
+const weights = new Float32Array(2)
+let running
+const dispose = (value) => {
+  plan.dispose()
+  return value
+}
+const start = (value) => {
+  running = plan.run({ mode: 'train', data, batchSize: 1 })
+  return value
+}
+const request = (then) => ({
+  get mode() {
+    return then('predict')
+  },
+  data,
+  batchSize: 4,
+})
+const array = (then) => ({
+  get data() {
+    return then(weights)
+  },
+  shape: [2, 1],
+})
+const x4 = (then) => ({
+  get x() {
+    return then([x])
+  },
+  y,
+})
+const cases = {
+  'runSync, dispose': () => plan.runSync(request(dispose)),
+  'runSync, run': () => plan.runSync(request(start)),
+  'run, dispose': () => plan.run(request(dispose)),
+  'write, dispose': () => plan.write('d/W', array(dispose)),
+  'write, run': () => plan.write('d/W', array(start)),
+  'load, dispose': () => plan.load(x4(dispose)),
+}
+let code = 'done'
+try {
+  await cases[what]()
+} catch (error) {
+  code = error.code
+}
+await running
+console.log(JSON.stringify(code))

@@ -1,0 +1,19 @@
+/** Arguments of the addon whose getters call back into it: the plan may be gone or busy by the time they have been read. */
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { jsonOf, ROOT } from '../child.js'
+
+const addon = path.join(ROOT, 'build/Release/hiddenstate.node')
+
+describe('an argument that calls back', () => {
+  it.each([
+    ['runSync, dispose', 'ERR_DISPOSED'],
+    ['runSync, run', 'ERR_BUSY'],
+    ['run, dispose', 'ERR_DISPOSED'],
+    ['write, dispose', 'ERR_DISPOSED'],
+    ['write, run', 'ERR_BUSY'],
+    ['load, dispose', 'ERR_DISPOSED'],
+  ])('%s: %s', async (what, code) => {
+    expect(await jsonOf('behaviour/children/reentrant.mjs', { args: [addon, what] })).toBe(code)
+  })
+})
