@@ -82,7 +82,7 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
     std::vector<std::string> isas;
     for (const char* const* isa = available_isas(); *isa; isa++) isas.push_back(*isa);
     object.Set("isas", to_js(env, isas));
-    object.Set("threads", Napi::Number::New(env, threads()));
+    object.Set("threads", Napi::Number::New(env, threads_wanted()));
     object.Set("threading", Napi::String::New(env, threading()));
     return object;
   });

@@ -124,15 +124,17 @@ void set_threads(int n) {
   chosen_threads.store(n);
 }
 
+int threads_wanted() {
+  const int n = chosen_threads.load();
+  if (n > 0) return n;
+  static const int otherwise = default_threads();
+  return otherwise;
+}
+
 int threads() {
   if (inside > 0) return 1;
   if (held > 0) return held;
-  int n = chosen_threads.load();
-  if (n == 0) {
-    static const int otherwise = default_threads();
-    n = otherwise;
-  }
-  return provable(n);
+  return provable(threads_wanted());
 }
 
 const char* threading() { return use_openmp() ? "openmp" : "team"; }

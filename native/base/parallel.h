@@ -11,6 +11,7 @@
 namespace hs {
 
 int threads();  // workers a parallel call of this thread may use: 1 inside an Inline scope
+int threads_wanted();  // what threads() starts from, without its proof that they can be started: starts none, for info()
 void set_threads(int n);  // ERR_OPTION below 1
 int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
 
