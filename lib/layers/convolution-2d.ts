@@ -29,7 +29,7 @@ export class Convolution2D extends Filters<Convolution2DOptions & { nbFilter: nu
   static override readonly defaults = { ...Filters.defaults, subsample: [1, 1], dimOrdering: 'tf' }
   protected readonly op = 'convolution'
   protected override readonly inputLetters = ['B', '1', '2', '3']
-  protected override readonly fans = this.options.dimOrdering === 'th' ? 'th' : 'tf'
+  protected override readonly fans: 'th' | 'tf' = this.options.dimOrdering === 'th' ? 'th' : 'tf'
   protected override readonly windowAxes = this.options.dimOrdering === 'th' ? [2, 3] : [0, 1]
 
   constructor(nbFilter: number, nbRow: number, nbCol: number, options?: Convolution2DOptions) {
