@@ -143,10 +143,14 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
 }
 
 template <typename real>
-int64_t Recurrence<real>::first_row(const Split& split, int worker) const {
-  if (!skips_) return B_ * worker / split.workers;
-  const int64_t share = real_above_.back() * worker / split.workers;
-  return std::lower_bound(real_above_.begin(), real_above_.end() - 1, share) - real_above_.begin();
+std::pair<int64_t, int64_t> Recurrence<real>::rows_of(const Split& split, int worker) const {
+  if (!split.by_rows) return {0, B_};
+  const auto first = [&](int w) -> int64_t {
+    if (!skips_ || w == split.workers) return B_ * w / split.workers;
+    const auto begin = real_above_.begin(), end = real_above_.end() - 1;
+    return std::lower_bound(begin, end, *end * w / split.workers) - begin;
+  };
+  return {first(worker), first(worker + 1)};
 }
 
 template <typename real>
@@ -173,9 +177,8 @@ void Recurrence<real>::forward(Pass<real>& p) {
   const Split split = this->split();
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
-    const int64_t r0 = split.by_rows ? first_row(split, worker) : 0;
-    const int64_t r1 =
-        split.by_rows && worker + 1 < split.workers ? first_row(split, worker + 1) : B;
+    const auto rows = rows_of(split, worker);
+    const int64_t r0 = rows.first, r1 = rows.second;
     for (int64_t t = 0; t < T; t++) {
       for (int phase = 0; phase < cell_->phases; phase++) {
         step_forward(p, x, t, phase, r0, r1, split, worker);

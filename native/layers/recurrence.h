@@ -1,5 +1,8 @@
 // State of the recurrence between declare, forward and backward; see recurrence.cc.
 #pragma once
+#include <utility>
+#include <vector>
+
 #include "cells/cell.h"
 #include "layers/activation_name.h"
 #include "layers/layer.h"
@@ -23,8 +26,8 @@ class Recurrence final : public Layer<real> {
     bool by_rows;  // else by hidden panels
   };
   Split split() const;
-  // First row of this worker: shares of equal work, so of real steps where some are masked.
-  int64_t first_row(const Split&, int worker) const;
+  // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked; all, where panels are shared.
+  std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
   const real* running_input(Pass<real>&) const;  // x in processing order; [T, B, D]

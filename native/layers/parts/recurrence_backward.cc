@@ -28,9 +28,8 @@ void Recurrence<real>::backward(Pass<real>& p) {
 
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
-    const int64_t r0 = split.by_rows ? first_row(split, worker) : 0;
-    const int64_t r1 =
-        split.by_rows && worker + 1 < split.workers ? first_row(split, worker + 1) : B;
+    const auto rows = rows_of(split, worker);
+    const int64_t r0 = rows.first, r1 = rows.second;
     const int64_t units = p.k->gemm_nr, panels = tiles_of(H, units);
     const int64_t n0 = split.by_rows ? 0 : panels * worker / split.workers * units;
     const int64_t n1 =
