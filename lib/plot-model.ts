@@ -66,18 +66,18 @@ export function modelToDot(model: Sequential, options?: ModelToDotOptions): stri
   return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...boxes, ...arrows, '}', ''].join('\n')
 }
 
-/** The layout engine; an optional package, since few need it. */
-async function graphviz(): Promise<{ dot(source: string): string }> {
-  const name = '@hpcc-js/wasm-graphviz'
-  const { Graphviz } = await import('@hpcc-js/wasm-graphviz').catch((cause) => {
+/** The layout engine; an optional package, since few need it: its name is a value so that no bundler looks for it. */
+async function graphviz(): Promise<import('@viz-js/viz').Viz> {
+  const name = '@viz-js/viz'
+  const { instance } = await (import(name) as Promise<typeof import('@viz-js/viz')>).catch((cause) => {
     const message = `plotModel: package ${name} must be installed, got nothing of that name. Run: npm install ${name}`
     throw new StateError('ERR_MISSING_PACKAGE', message, { expected: name, actual: 'nothing', cause })
   })
-  return Graphviz.load()
+  return instance()
 }
 
 /**
- * Draws a model. Needs the optional package `@hpcc-js/wasm-graphviz`, except for `.dot`.
+ * Draws a model. Needs the optional package `@viz-js/viz`, except for `.dot`.
  *
  * @returns the SVG (or, for `.dot`, the source), which is also written to `toFile`
  * @throws StateError `ERR_MISSING_PACKAGE`, `ERR_NOT_BUILT`; ConfigError `ERR_OPTION`; FormatError `ERR_FILE_FORMAT` when it cannot be
@@ -100,7 +100,7 @@ export async function plotModel(model: Sequential, options?: PlotModelOptions): 
       actual: describe(toFile),
     })
   const dot = modelToDot(model, rest)
-  const text = toFile !== null && /\.dot$/i.test(toFile) ? dot : (await graphviz()).dot(dot)
+  const text = toFile !== null && /\.dot$/i.test(toFile) ? dot : (await graphviz()).renderString(dot, { format: 'svg' })
   if (toFile !== null) await writeFileAtomic(toFile, text)
   return text
 }

@@ -63,14 +63,14 @@ describe('plotModel', () => {
   })
 
   it('says which package to install when it is not there', async () => {
-    vi.doMock('@hpcc-js/wasm-graphviz', () => {
+    vi.doMock('@viz-js/viz', () => {
       throw new Error('Cannot find package')
     })
     await expect(plotModel(model(), { toFile: null })).rejects.toMatchObject({
       code: 'ERR_MISSING_PACKAGE',
-      message: expect.stringMatching(/npm install @hpcc-js\/wasm-graphviz$/),
+      message: expect.stringMatching(/npm install @viz-js\/viz$/),
     })
-    vi.doUnmock('@hpcc-js/wasm-graphviz')
+    vi.doUnmock('@viz-js/viz')
   })
 })
 
