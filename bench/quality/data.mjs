@@ -1,8 +1,11 @@
 /** The data of the quality tasks as the bars had them, and the fingerprints that prove it. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { encode, makeAdditions } from '../../examples/keras/additions.mjs'
+import { readTexts } from '../../examples/keras/texts.mjs'
 import { naiveBayesAccuracy, prepareReviews } from '../../examples/sentiment/reviews.mjs'
-import { makeWaves } from '../../examples/sine/waves.mjs'
+import { makeWaves, mulberry32 } from '../../examples/sine/waves.mjs'
+import { alphabetOf, encodeWindows } from '../../examples/text-generation/characters.mjs'
 
 const sum = (values, f = (v) => v) => Array.prototype.reduce.call(values, (total, v) => total + f(v), 0)
 const array = (data, shape) => ({ data, shape })
@@ -118,6 +121,119 @@ export function jsb(file) {
     ]),
   )
   return { ...data, fingerprint }
+}
+
+/** Addition: 5,000 sums of numbers with up to two digits, the last 500 held out. `x` [N, 5, 12], `y` [N, 3, 12]. */
+export function addition() {
+  const sums = makeAdditions(5000, 2, 1)
+  const part = (list) => ({
+    x: encode(list.map(([question]) => question)),
+    y: encode(list.map(([, answer]) => answer)),
+  })
+  return {
+    train: part(sums.slice(0, 4500)),
+    test: { ...part(sums.slice(4500)), answers: sums.slice(4500).map(([, answer]) => answer) },
+    fingerprint: { first3: sums.slice(0, 3), last: sums.at(-1), validation_first: sums[4500] },
+  }
+}
+
+/**
+ * Characters of Nietzsche, small letters: windows of 40, every third, the first 60,000 of them to learn from, 10,000 from
+ * character 480,000 on held out. `x` [N, 40, 57], `y` [N, 57].
+ */
+export function chars(file) {
+  const text = fs.readFileSync(file, 'utf8').toLowerCase()
+  const alphabet = alphabetOf(text)
+  const windows = (from, count) => {
+    const starts = Array.from({ length: count }, (_, i) => from + 3 * i)
+    return {
+      ...encodeWindows(text, alphabet, starts, 40),
+      targets: starts.map((s) => alphabet.number.get(text[s + 40])),
+    }
+  }
+  const [train, test] = [windows(0, 60_000), windows(480_000, 10_000)]
+  return {
+    train,
+    test,
+    fingerprint: {
+      chars: alphabet.characters.join(''),
+      first_targets: train.targets.slice(0, 10),
+      validation_first_targets: test.targets.slice(0, 10),
+    },
+  }
+}
+
+/**
+ * Monthly sunspots from a CSV file of months and numbers: windows of 36 months and what follows, standardised over the months
+ * before 2032. `differences`: square roots, and the network answers by how much the next one differs from the last.
+ * Of each part `x` [N, 36, 1], `y` [N, 1], and `rmse(answers)` [N, 1] in the units of the series.
+ */
+export function sunspots(file) {
+  const rows = fs.readFileSync(file, 'utf8').trim().split('\n').slice(1)
+  const series = rows.map((row) => Number(row.split(',')[1]))
+  const [window, split, held] = [36, 2032, 2256]
+  const scale = (values) => {
+    const past = values.slice(0, split)
+    const mean = sum(past) / split
+    return { mean, sd: Math.sqrt(sum(past, (v) => (v - mean) ** 2) / split) }
+  }
+  const plain = scale(series)
+  const roots = scale(series.map(Math.sqrt))
+  const parts = (differences) => {
+    const { mean, sd } = differences ? roots : plain
+    const z = series.map((v) => ((differences ? Math.sqrt(v) : v) - mean) / sd)
+    const value = (t, answer) => (differences ? Math.max(0, mean + sd * (z[t - 1] + answer)) ** 2 : mean + sd * answer)
+    const part = (from, to) => {
+      const months = Array.from({ length: to - from }, (_, i) => from + i)
+      return {
+        x: array(Float32Array.from(months.flatMap((t) => z.slice(t - window, t))), [months.length, window, 1]),
+        y: array(
+          Float32Array.from(months, (t) => (differences ? z[t] - z[t - 1] : z[t])),
+          [months.length, 1],
+        ),
+        rmse: (answers) =>
+          Math.sqrt(sum(months.map((t, i) => (value(t, answers[i]) - series[t]) ** 2)) / months.length),
+      }
+    }
+    return { train: part(window, split), valid: part(split, held), test: part(held, series.length) }
+  }
+  const persistence = Math.sqrt(
+    sum(series.slice(held).map((v, i) => (v - series[held + i - 1]) ** 2)) / (series.length - held),
+  )
+  const data = { LSTM: parts(false), 'LSTM on differences': parts(true) }
+  const count = (name) => data.LSTM[name].y.shape[0]
+  return {
+    ...data,
+    baseline: { persistence },
+    fingerprint: { ...plain, train: count('train'), valid: count('valid'), test: count('test') },
+  }
+}
+
+/**
+ * Sentences about films, 5,331 that praise and as many that complain, in ten seeded folds with as many of each. Of fold k:
+ * the words and labels to learn from (eight folds), to stop by (the next one) and to be held against.
+ */
+export function polarity(folder) {
+  const random = mulberry32(1)
+  const folds = Array.from({ length: 10 }, () => [])
+  const texts = readTexts(folder)
+  for (const label of [0, 1]) {
+    const list = texts.filter((text) => text.label === label)
+    for (let i = list.length - 1; i > 0; i--) {
+      const j = Math.floor(random() * (i + 1))
+      ;[list[i], list[j]] = [list[j], list[i]]
+    }
+    for (const [i, text] of list.entries()) folds[i % 10].push(text)
+  }
+  const fold = (k) => {
+    const others = (...left) => folds.filter((_, i) => !left.includes(i)).flat()
+    const next = (k + 1) % 10
+    const bayes = naiveBayesAccuracy(prepareReviews({ train: others(k), test: folds[k] }))
+    const reviews = prepareReviews({ train: others(k, next), test: folds[k] }, { maxlen: 50 })
+    const valid = { x: reviews.encode(folds[next].map(({ text }) => text)), y: folds[next].map(({ label }) => label) }
+    return { ...reviews, valid, bayes }
+  }
+  return { folds: Array.from({ length: 10 }, (_, k) => fold(k)), fingerprint: { texts: texts.length } }
 }
 
 /** Sentences about every entry of `expected` that `actual` does not have, numbers within 1e-5 relative (the bars are rounded). */

@@ -21,11 +21,10 @@ export function readReviews() {
 
 /**
  * Sentences as rows of word numbers, padded in front to `maxlen`. The dictionary comes from the training sentences alone;
- * words it does not know are left out.
+ * words it does not know are left out, as are all but the `nbWords - 1` most frequent.
  */
-export function prepareReviews({ maxlen = 40 } = {}) {
-  const { train, test } = readReviews()
-  const tokenizer = new Tokenizer()
+export function prepareReviews({ train, test } = readReviews(), { maxlen = 40, nbWords = null } = {}) {
+  const tokenizer = new Tokenizer({ nbWords })
   tokenizer.fitOnTexts(train.map(({ text }) => text))
   const encode = (texts) => padSequences(tokenizer.textsToSequences(texts), { maxlen })
   const texts = (list) => list.map(({ text }) => text)
@@ -33,11 +32,11 @@ export function prepareReviews({ maxlen = 40 } = {}) {
   return {
     encode, // texts → [N, maxlen]
     sequences,
-    words: sequences.train.flat().reduce((most, word) => Math.max(most, word), 0), // 4,557; word 0 is padding
-    xTrain: encode(texts(train)), // [2400, maxlen]
-    yTrain: train.map(({ label }) => label), // [2400]
-    xTest: encode(texts(test)), // [600, maxlen]
-    yTest: test.map(({ label }) => label), // [600]
+    words: sequences.train.flat().reduce((most, word) => Math.max(most, word), 0), // the largest number; 0 is padding
+    xTrain: encode(texts(train)), // [N, maxlen]
+    yTrain: train.map(({ label }) => label), // [N]
+    xTest: encode(texts(test)), // [M, maxlen]
+    yTest: test.map(({ label }) => label), // [M]
   }
 }
 
