@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { buildNative, buildTs } from './build.mjs'
+import { examples } from './examples.mjs'
 import { nativeTests } from './native-tests.mjs'
 import { root, run, runBin } from './process.mjs'
 
@@ -40,14 +41,11 @@ function vitest() {
   return { passed: numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed }
 }
 
-const examples = ['sentiment', 'sine', 'text-generation', 'time-series']
-
 if (step('build', () => buildNative() || buildTs())) {
   step('native tests', nativeTests)
   step('lint', () => run(process.execPath, ['scripts/lint.mjs']))
   step('vitest', vitest)
-  for (const name of examples)
-    step(`example ${name}`, () => run(process.execPath, [`examples/${name}/main.mjs`, '--smoke']))
+  for (const [name, file] of examples) step(`example ${name}`, () => run(process.execPath, [file, '--smoke']))
   step(
     'package: exports and types',
     () =>

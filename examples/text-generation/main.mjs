@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dense, LSTM, RMSprop, Sequential, setSeed } from 'hiddenstate'
 import { mulberry32 } from '../sine/waves.mjs'
+import { alphabetOf, draw, encodeWindows, startsOf } from './characters.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,31 +33,21 @@ if (text.length <= window) {
   process.exit(1)
 }
 
-const characters = [...new Set(text)].sort()
-const number = new Map(characters.map((character, i) => [character, i]))
+const alphabet = alphabetOf(text)
+const { characters, number } = alphabet
 const K = characters.length
 const units = Number(values.units)
 
-// Windows of 40 characters, one-hot, every third position (fewer when the text is short); the target is the next one.
-const stride = text.length > 20_000 ? 3 : 1
-const count = Math.floor((text.length - window - 1) / stride) + 1
-const x = new Float32Array(count * window * K) // [N, T, K]
-const y = new Float32Array(count * K) // [N, K]
-for (let n = 0; n < count; n++) {
-  for (let t = 0; t < window; t++) x[(n * window + t) * K + number.get(text[n * stride + t])] = 1
-  y[n * K + number.get(text[n * stride + window])] = 1
-}
-console.log(`${text.length} characters, ${K} distinct, ${count} windows of ${window}`)
+// Windows of 40 characters, every third position (fewer when the text is short); the target is the character that follows.
+const starts = startsOf(text, window, text.length > 20_000 ? 3 : 1)
+const { x, y } = encodeWindows(text, alphabet, starts, window) // [N, T, K], [N, K]
+console.log(`${text.length} characters, ${K} distinct, ${starts.length} windows of ${window}`)
 
 const model = new Sequential()
 model.add(new LSTM(units, { inputShape: [window, K] }))
 model.add(new Dense(K, { activation: 'softmax' }))
 model.compile({ loss: 'categorical_crossentropy', optimizer: new RMSprop({ lr: 0.01 }) })
-const history = await model.fit(
-  { data: x, shape: [count, window, K] },
-  { data: y, shape: [count, K] },
-  { batchSize: 128, nbEpoch: values.smoke ? 1 : Number(values.epochs) },
-)
+const history = await model.fit(x, y, { batchSize: 128, nbEpoch: values.smoke ? 1 : Number(values.epochs) })
 console.log(`Loss ${history.history.loss.at(-1).toFixed(3)} nats a character`)
 
 // To write, the same weights in a stateful model that reads one character a call.
@@ -72,17 +63,6 @@ function read(character) {
   return writer.predictOnBatchSync({ data: input, shape: [1, 1, K] }).data // [1, K]
 }
 
-/** A draw from p^(1/temperature): below 1 the likely ones become likelier, above 1 all become alike. */
-function draw(probabilities, temperature) {
-  const weights = Array.from(probabilities, (p) => Math.exp(Math.log(Math.max(p, 1e-30)) / temperature))
-  let rest = random() * weights.reduce((a, b) => a + b, 0)
-  for (const [i, weight] of weights.entries()) {
-    rest -= weight
-    if (rest <= 0) return characters[i]
-  }
-  return characters[K - 1]
-}
-
 const opening = text.slice(0, window)
 for (const temperature of values.temperature.map(Number)) {
   writer.resetStates()
@@ -90,7 +70,7 @@ for (const temperature of values.temperature.map(Number)) {
   for (const character of opening) probabilities = read(character)
   let written = ''
   while (written.length < (values.smoke ? 40 : Number(values.length))) {
-    const next = draw(probabilities, temperature)
+    const next = characters[draw(probabilities, temperature, random)]
     written += next
     probabilities = read(next)
   }
