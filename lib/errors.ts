@@ -9,7 +9,6 @@ export type ErrorCode =
   | 'ERR_NOT_BUILT'
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'
-  | 'ERR_CANCELLED'
   | 'ERR_NAN'
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
@@ -70,7 +69,7 @@ export class ShapeError extends HiddenstateError {
   }
 }
 
-/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_CANCELLED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`. */
+/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`. */
 export class StateError extends HiddenstateError {
   static {
     Object.defineProperty(StateError, 'name', { value: 'StateError' })
@@ -123,7 +122,6 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_NOT_BUILT: StateError,
   ERR_BUSY: StateError,
   ERR_DISPOSED: StateError,
-  ERR_CANCELLED: StateError,
   ERR_NAN: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,

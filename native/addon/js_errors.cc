@@ -14,7 +14,6 @@ const char* code_name(Code code) {
     case Code::kNotCompiled: return "ERR_NOT_COMPILED";
     case Code::kBusy: return "ERR_BUSY";
     case Code::kDisposed: return "ERR_DISPOSED";
-    case Code::kCancelled: return "ERR_CANCELLED";
     case Code::kInternal: return "ERR_INTERNAL";
     case Code::kOutOfMemory: return "ERR_OUT_OF_MEMORY";
   }

@@ -14,7 +14,6 @@ enum class Code {
   kNotCompiled,
   kBusy,
   kDisposed,
-  kCancelled,
   kInternal,
   kOutOfMemory
 };

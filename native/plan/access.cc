@@ -96,7 +96,7 @@ Array PlanOf<real>::read(const std::string& name) const {
   if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
   if (const Param* p = moment_to_come(name))
     return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
-  if (!graph_.bound()) unknown(name);
+  if (!graph_.shown()) unknown(name);
   const auto batch_major = [](const real* data, const Extent& extent) {
     Array array;
     values_of<real>(array).resize(size_t(extent.size()));
@@ -171,7 +171,7 @@ std::vector<std::string> PlanOf<real>::names() const {
   for (const Place& place : graph_.carry().places()) names.push_back(place.name + kCarry);
   if (update_.trains()) names.insert(names.end(), {"optimizer/iterations", "optimizer/m_schedule"});
   names.insert(names.end(), {"random/seed", "random/step"});
-  if (!graph_.bound()) return names;
+  if (!graph_.shown()) return names;
   for (const Value<real>& value : graph_.values()) names.push_back(value.name);
   for (const MaskValue<real>& mask : graph_.masks()) names.push_back(mask.name);
   for (const Place& place : graph_.saved().places()) names.push_back(place.name);

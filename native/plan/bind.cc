@@ -120,7 +120,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
       std::equal(inputs.begin(), inputs.end(), bound_inputs_.begin(), bound_inputs_.end(), same)) {
     return;
   }
-  bound_ = false;  // until all of this has succeeded
+  bound_ = shown_ = false;  // until all of this has succeeded, and a batch
   for (size_t i = 0; i < inputs.size(); i++) values_[i].extent = inputs[i];
   Layout carry, packed;
   lay_out(backward, carry, packed);

@@ -7,7 +7,7 @@ template <typename real>
 PlanOf<real>::PlanOf(const Config& spec)
     : k_(kernels<real>()),
       graph_(spec, params_, &k_),
-      loss_(spec, &k_),
+      loss_(spec),
       update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, &k_),
       seed_(checked_number("spec", "random/seed", spec.num("seed", 0))) {}
 

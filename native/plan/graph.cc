@@ -148,6 +148,7 @@ void Graph<real>::plan_backward() {
 
 template <typename real>
 void Graph<real>::forward(bool training, DropoutKey key) {
+  shown_ = false;
   for (Op<real>& op : ops_) {
     op.pass.training = training;
     op.pass.backward_follows = backward_;
@@ -155,23 +156,32 @@ void Graph<real>::forward(bool training, DropoutKey key) {
     op.pass.dropout = key;
     op.layer->forward(op.pass);
   }
+  shown_ = true;
 }
 
 template <typename real>
-void Graph<real>::backward() {
+double Graph<real>::backward() {
   for (int p : unreached_) k_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
-    if (!op.backward) continue;
     Value<real>& out = values_[size_t(op.output)];
-    if (op.seeds) k_->fill(out.grad, 0, out.extent.size());
-    if (op.activity.any()) penalize(op.activity, out.data, out.grad, {out.extent.size()}, k_);
+    if (op.backward && op.seeds) k_->fill(out.grad, 0, out.extent.size());
+    if (op.activity.any()) {
+      real* grad = op.backward ? out.grad : nullptr;
+      op.penalty = penalize(op.activity, out.data, grad, {out.extent.size()}, k_);
+    }
+    if (!op.backward) continue;
     op.layer->backward(op.pass);
     for (size_t j = 0; j < op.inputs.size(); j++) {
       if (op.add_to[j])
         k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
     }
   }
+  double sum = 0;  // from the first op on, as activity_penalty() does
+  for (const Op<real>& op : ops_) {
+    if (op.activity.any()) sum += op.penalty;
+  }
+  return sum;
 }
 
 template <typename real>

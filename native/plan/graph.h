@@ -44,6 +44,7 @@ struct Op {
   std::vector<int> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
+  double penalty = 0;      // its value in the last backward pass
   bool backward =
       false;  // something trainable lies here or below, and a gradient reaches the output
   bool seeds =
@@ -74,11 +75,11 @@ class Graph {
   // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at all where they are the
   // ones bound last. Keeps carry; ERR_SHAPE when states are kept for another batch size.
   void bind(const std::vector<Extent>& inputs, bool backward);
-  bool bound() const { return bound_; }
-  bool bound_backward() const { return backward_; }
+  // The values, masks and saved tensors are those of one whole forward pass; before, and when one fails, there is nothing to show.
+  bool shown() const { return bound_ && shown_; }
 
   void forward(bool training, DropoutKey key);
-  void backward();                       // the output's grad has been written
+  double backward();  // the output's grad has been written; returns activity_penalty()
   double activity_penalty() const;       // of the values of the last forward
   std::string first_not_finite() const;  // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
@@ -95,7 +96,7 @@ class Graph {
 
   // For Plan::read: places of saved tensors and carry, by "layer/name".
   const Place* saved_place(const std::string& path) const {
-    return bound_ ? saved_.find(path) : nullptr;
+    return shown() ? saved_.find(path) : nullptr;
   }
   const Place* carry_place(const std::string& path) const { return carry_.find(path); }
   real* saved_at(const Place& p) const { return saved_block_.data() + p.offset; }
@@ -128,7 +129,7 @@ class Graph {
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
 
   // at the extent bound last
-  bool bound_ = false, backward_ = false;
+  bool bound_ = false, backward_ = false, shown_ = false;
   int threads_ = 0;
   std::vector<Extent> bound_inputs_;
   Layout saved_, slots_, carry_, packed_;

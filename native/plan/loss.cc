@@ -20,7 +20,7 @@
 namespace hs {
 
 template <typename real>
-Loss<real>::Loss(const Config& spec, const Table<real>* k) : k_(k), temporal_(spec.on("temporal")) {
+Loss<real>::Loss(const Config& spec) : temporal_(spec.on("temporal")) {
   if (!spec.has("loss")) return;
   const std::string& name = spec.str("loss");
   objective_ = objective<real>(name.c_str());

@@ -14,7 +14,7 @@ template <typename real>
 class Loss {
  public:
   // spec.loss, spec.metrics ({ name, and its argument if it has one } each); temporal: weights are [N, T]. Throws Error(kUnknownName).
-  Loss(const Config& spec, const Table<real>* k);
+  explicit Loss(const Config& spec);
 
   bool present() const { return objective_ != nullptr; }
   int logs() const { return 1 + static_cast<int>(metrics_.size()); }  // loss, then metrics
@@ -31,7 +31,6 @@ class Loss {
   int64_t bytes() const { return block_.bytes(); }
 
  private:
-  const Table<real>* k_;
   const Objective<real>* objective_ = nullptr;
   struct Chosen {
     const Metric<real>* metric;

@@ -1,5 +1,5 @@
 // Runs: batch after batch of one request. A training step, top to bottom:
-//   gather -> forward -> loss, penalties -> backward -> penalties' gradients -> finite? -> clip, update, constrain -> commit states
+//   gather -> forward -> loss -> backward -> penalties and their gradients -> finite? -> clip, update, constrain -> commit states
 // Until "finite?" nothing that outlives the batch has been touched, so a batch that fails or is not finite leaves no trace.
 #include <chrono>
 #include <cmath>
@@ -143,10 +143,8 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     graph_.commit();
     return;
   }
-  const double loss =
-      loss_.value(graph_) + params_.penalties(false, &k_) + graph_.activity_penalty();
+  double loss = loss_.value(graph_);
   result.last.resize(size_t(loss_.logs()));
-  result.last[0] = loss;
   loss_.metrics(graph_, result.last.data() + 1);
 
   std::string bad_layer;
@@ -156,11 +154,13 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     if (r.mode == Mode::kTrain)
       step_ += 1;  // also past a bad batch: the next one draws other numbers
   } else {
+    loss += params_.penalties(false, &k_) + graph_.activity_penalty();
     graph_.packed_are_current();
     graph_.commit();
     if (!std::isfinite(loss)) bad_layer = graph_.first_not_finite();
     if (!std::isfinite(loss) && bad_layer.empty()) bad_layer = "loss";
   }
+  result.last[0] = loss;
   for (size_t i = 0; i < result.last.size(); i++)
     result.sums[i] += result.last[i] * double(batch.rows);
   if (bad_layer.empty()) return;
@@ -172,18 +172,16 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
 }
 
 template <typename real>
-bool PlanOf<real>::learn(const RunRequest& r, double loss, std::string& bad_layer) {
+bool PlanOf<real>::learn(const RunRequest& r, double& loss, std::string& bad_layer) {
   const auto blame = [&](const std::string& otherwise) {
     bad_layer = graph_.first_not_finite();
     if (bad_layer.empty()) bad_layer = otherwise;
     return false;
   };
-  if (!std::isfinite(loss) && r.mode == Mode::kTrain) return blame("loss");
-  if (graph_.learns()) {
-    if (graph_.output().grad) loss_.gradient(graph_, graph_.output().grad);
-    graph_.backward();
-    params_.penalties(true, &k_);
-  }
+  const bool backward = graph_.learns() && (std::isfinite(loss) || r.mode == Mode::kGradient);
+  if (backward && graph_.output().grad) loss_.gradient(graph_, graph_.output().grad);
+  const double activity = backward ? graph_.backward() : graph_.activity_penalty();
+  loss += params_.penalties(backward, &k_) + activity;
   int bad_param = -1;
   if (!std::isfinite(loss)) return blame("loss");
   if (!params_.gradients_finite(&k_, &bad_param)) return blame(graph_.layer_of(bad_param));

@@ -39,8 +39,8 @@ class PlanOf final : public Plan {
   void check_request(const RunRequest&) const;
   void gather_inputs(const DataSet&, const Batch&);
   void bind(const RunRequest&, int64_t rows);
-  bool learn(const RunRequest&, double loss,
-             std::string& bad_layer);  // backward and update; false: not finite, nothing changed
+  // Adds the penalties to the loss; backward and update. Returns false where something is not finite: nothing has changed then.
+  bool learn(const RunRequest&, double& loss, std::string& bad_layer);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
   bool find_tensor(const std::string& name, Cell& cell) const;

@@ -30,14 +30,6 @@ double checked_number(const std::string& where, const std::string& name, double 
 }
 
 template <typename real>
-const std::vector<std::string>& Update<real>::keys() {
-  static const auto* const names = new std::vector<std::string>{
-      "lr",      "momentum", "nesterov",      "rho",      "beta1",    "beta2",
-      "epsilon", "decay",    "scheduleDecay", "clipnorm", "clipvalue"};
-  return *names;
-}
-
-template <typename real>
 bool Update<real>::set(const std::string& key, double value) {
   checked_number("optimizer", key, value);
   if (key == "lr") return hyper_.lr = value, true;

@@ -23,7 +23,6 @@ class Update {
   int moments() const { return kernels_ ? kernels_->moments : 0; }
   // false: no such key. Throws Error(kOption) as checked_number().
   bool set(const std::string& key, double value);
-  static const std::vector<std::string>& keys();  // what set() knows
 
   // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed.
   void prepare(const Params<real>& params);

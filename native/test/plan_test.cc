@@ -369,6 +369,51 @@ TEST(plan_refuses_what_does_not_fit) {
               Code::kOption, "from 0 to 1, got 2");
 }
 
+TEST(plan_shows_nothing_of_a_batch_that_failed) {
+  const auto plan = compile(two_layers());
+  fill(*plan);
+  const auto set = data(array({4, 3}, noise(12, 1)), {});
+  RunRequest request;
+  request.data = set;
+  request.order = {0, 4};
+  const std::atomic<bool> never{false};
+  CHECK_ERROR(plan->run(request, never), Code::kOption, "from 0 to 3, got 4");
+  CHECK_ERROR(plan->read("a"), Code::kUnknownName, "'a' now");  // laid out, but never computed
+  CHECK_ERROR(plan->read("input"), Code::kUnknownName, "'input' now");
+  const std::vector<std::string> names = plan->names();
+  CHECK(std::find(names.begin(), names.end(), "a") == names.end());
+  for (const std::string& name : names) CHECK(std::isfinite(plan->read(name).f64[0]));
+  request.order = {0, 1};
+  plan->run(request, never);
+  const Array shown = plan->read("a");
+  CHECK(shown.dims == (Dims{2, 5}));
+  request.order = {0, 4};
+  CHECK_ERROR(plan->run(request, never), Code::kOption, "from 0 to 3, got 4");
+  CHECK(plan->read("a").f64 == shown.f64);  // the batch before it
+}
+
+TEST(plan_reports_the_same_loss_whether_it_learns_or_not) {
+  Config spec = two_layers();
+  const Config penalty = tree({{"l1", number(0.03)}, {"l2", number(0.01)}});
+  for (Config& op : spec.tree["ops"].list) {
+    op.tree["activity"] = penalty;
+    op.tree["params"].list[0].tree["penalty"] = penalty;
+  }
+  spec.tree["ops"].list[1].tree["params"].list[0].tree["penalty"] =
+      tree({{"eigenvalue", number(0.2)}});
+  for (const bool frozen : {false, true}) {
+    for (Config& op : spec.tree["ops"].list)
+      for (Config& param : op.tree["params"].list) param.tree["trainable"] = flag(!frozen);
+    const auto plan = compile(spec);
+    fill(*plan);
+    const auto set = data(array({4, 3}, noise(12, 1)), array({4, 2}, noise(8, 2)));
+    const double tested = run(*plan, Mode::kTest, set).last[0];
+    CHECK(tested > 0.05);
+    CHECK(run(*plan, Mode::kGradient, set).last[0] == tested);
+    CHECK(run(*plan, Mode::kTrain, set).last[0] == tested);
+  }
+}
+
 TEST(plan_refuses_numbers_that_would_spoil_the_weights) {
   const auto plan = compile(two_layers());
   const auto x = array({4, 3}, noise(12, 1)), y = array({4, 2}, noise(8, 2));
