@@ -5,6 +5,7 @@
 #include "addon/js_config.h"
 #include "addon/js_errors.h"
 #include "addon/js_values.h"
+#include "addon/pin.h"
 #include "addon/plan_object.h"
 #include "base/parallel.h"
 #include "kernels/table.h"
@@ -119,6 +120,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   PlanObject::define(env, *environment);
   DataObject::define(env, *environment);
   env.SetInstanceData(environment.release());
+  guard(env, [] { pin_library(); });
   exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
   exports.Set("compile", Napi::Function::New<compile_spec>(env, "compile"));
   exports.Set("setThreads", Napi::Function::New<set_thread_count>(env, "setThreads"));

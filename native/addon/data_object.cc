@@ -1,4 +1,5 @@
 #include "addon/js_errors.h"
+#include "addon/js_values.h"
 #include "addon/plan_object.h"
 
 namespace hs {
@@ -25,10 +26,8 @@ void DataObject::define(Napi::Env env, Environment& environment) {
 
 Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> data) {
   Environment& environment = Environment::of(env);
-  environment.constructing = &data;
-  const Napi::Object object = environment.data_class.New({});
-  environment.constructing = nullptr;
-  return object;
+  const Constructing given(environment, &data);
+  return environment.data_class.New({});
 }
 
 DataObject::DataObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DataObject>(info) {
@@ -59,7 +58,7 @@ std::shared_ptr<const DataSet> DataObject::unwrap(const Napi::Value& value) {
 }
 
 Napi::Value DataObject::samples(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(data_->samples));
+  return to_js(info.Env(), data_->samples);
 }
 
 }  // namespace hs

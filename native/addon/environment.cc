@@ -26,22 +26,29 @@ std::shared_ptr<Mailbox> Mailbox::make(Napi::Env env) {
   return box;
 }
 
-void Mailbox::post(Letter letter) noexcept {
-  try {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!signal_) return;
-    letters_.push_back(std::move(letter));
-    napi_call_threadsafe_function(signal_, nullptr, napi_tsfn_nonblocking);
-  } catch (...) {  // no memory for a list node: the promise stays pending, nothing else is harmed
-  }
+void Mailbox::post(std::shared_ptr<Letter> letter) noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!signal_) return;
+  letters_.push(std::move(letter));
+  if (napi_call_threadsafe_function(signal_, nullptr, napi_tsfn_nonblocking) != napi_ok)
+    unheard_ = true;
 }
 
 void Mailbox::expect() {
   if (expected_++ == 0) napi_ref_threadsafe_function(env_, signal_);
 }
 
+void Mailbox::collect_unheard(Napi::Env env) noexcept {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!unheard_) return;
+    unheard_ = false;
+  }
+  open_all(env);
+}
+
 void Mailbox::close() {
-  std::deque<Letter> unread;
+  Chain<Letter> unread;
   std::lock_guard<std::mutex> lock(mutex_);
   unread.swap(letters_);
   signal_ = nullptr;
@@ -55,25 +62,22 @@ void Mailbox::finalize(napi_env, void*, void* context) {
 
 void Mailbox::deliver(napi_env raw, napi_value, void* context, void*) {
   const std::shared_ptr<Mailbox> self = *static_cast<std::shared_ptr<Mailbox>*>(context);
-  if (!raw) return;  // the environment is being torn down
-  const Napi::Env env(raw);
+  if (raw) self->open_all(Napi::Env(raw));  // else the environment is being torn down
+}
+
+void Mailbox::open_all(Napi::Env env) noexcept {
   for (;;) {
-    Letter letter;
+    std::shared_ptr<Letter> letter;
     {
-      std::lock_guard<std::mutex> lock(self->mutex_);
-      if (self->letters_.empty()) return;
-      letter = std::move(self->letters_.front());
-      self->letters_.pop_front();
-      if (--self->expected_ == 0 && self->signal_)
-        napi_unref_threadsafe_function(raw, self->signal_);
+      std::lock_guard<std::mutex> lock(mutex_);
+      letter = letters_.pop();
+      if (!letter) return;
+      if (--expected_ == 0 && signal_) napi_unref_threadsafe_function(env, signal_);
     }
-    const Napi::HandleScope scope(env);
-    try {
-      letter(env);
-    } catch (const Napi::Error&
-                 error) {  // no letter lets one out; if JS is terminating, there is nobody to tell
-    } catch (...) {
-    }
+    napi_handle_scope scope = nullptr;
+    napi_open_handle_scope(env, &scope);
+    letter->open(env);
+    if (scope) napi_close_handle_scope(env, scope);
   }
 }
 

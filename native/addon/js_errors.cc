@@ -36,9 +36,7 @@ Napi::Value make(Napi::Env env, const char* code, const std::string& message,
   return error.Value();
 }
 
-}  // namespace
-
-Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown) {
+Napi::Value describe(Napi::Env env, std::exception_ptr thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const Napi::Error& error) {
@@ -57,6 +55,16 @@ Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown) {
   } catch (...) {
     return make(env, "ERR_INTERNAL", "native code: something unknown was thrown.", "native code",
                 "", "");
+  }
+}
+
+}  // namespace
+
+Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown) {
+  try {
+    return describe(env, std::move(thrown));
+  } catch (const Napi::Error& error) {  // the factory has thrown
+    return error.Value();
   }
 }
 

@@ -9,6 +9,8 @@
 namespace hs {
 namespace {
 
+constexpr int64_t kMostExact = int64_t{1} << 53;  // a double holds every whole number up to here
+
 Dims to_dims(const Napi::Value& value, const std::string& where) {
   if (!value.IsArray())
     fail(Code::kOption, where, "shape", "an array of numbers", "something else");
@@ -20,7 +22,7 @@ Dims to_dims(const Napi::Value& value, const std::string& where) {
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::Value entry = array.Get(i);
     const double d = entry.IsNumber() ? entry.As<Napi::Number>().DoubleValue() : -1;
-    if (!(d >= 0 && d <= 9007199254740992.0) || d != std::floor(d)) {
+    if (!(d >= 0 && d <= double(kMostExact)) || d != std::floor(d)) {
       fail(Code::kShape, where, "an extent of shape", "a whole number from 0",
            entry.ToString().Utf8Value());
     }
@@ -59,7 +61,7 @@ int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
   const Napi::Value value = object.Get(key);
   if (value.IsUndefined() || value.IsNull()) return otherwise;
   const double d = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  if (!(d >= 0 && d <= 9007199254740992.0) || d != std::floor(d)) {
+  if (!(d >= 0 && d <= double(kMostExact)) || d != std::floor(d)) {
     fail(Code::kOption, "run", key, "a whole number from 0", value.ToString().Utf8Value());
   }
   return static_cast<int64_t>(d);
@@ -109,16 +111,23 @@ Napi::Object to_js(Napi::Env env, const Array& array) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("data", array.f64.empty() ? floats<float, Napi::Float32Array>(env, array.f32)
                                        : floats<double, Napi::Float64Array>(env, array.f64));
-  const std::vector<double> shape(array.dims.begin(), array.dims.end());
-  object.Set("shape", numbers(env, shape));
+  const Napi::Array shape = Napi::Array::New(env, array.dims.size());
+  for (size_t i = 0; i < array.dims.size(); i++)
+    shape.Set(static_cast<uint32_t>(i), to_js(env, array.dims[i]));
+  object.Set("shape", shape);
   return object;
+}
+
+Napi::Number to_js(Napi::Env env, int64_t n) {
+  if (n > kMostExact || n < -kMostExact)
+    fail(Code::kInternal, "native code", "a number for JavaScript", "at most 2^53",
+         std::to_string(n));
+  return Napi::Number::New(env, static_cast<double>(n));
 }
 
 Napi::Object to_js(Napi::Env env, const RunResult& result) {
   Napi::Object object = Napi::Object::New(env);
-  const auto number = [&](const char* key, int64_t n) {
-    object.Set(key, Napi::Number::New(env, static_cast<double>(n)));
-  };
+  const auto number = [&](const char* key, int64_t n) { object.Set(key, to_js(env, n)); };
   number("batches", result.batches);
   number("samples", result.samples);
   object.Set("sums", numbers(env, result.sums));

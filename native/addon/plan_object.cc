@@ -19,49 +19,52 @@ void report_memory(Napi::Env env, PlanState& state) {
   state.reported = bytes;
 }
 
-// One run on the engine thread and the promise that waits for it.
-class PromisedRun final : public RunJob, public std::enable_shared_from_this<PromisedRun> {
+void reject(Napi::Env env, const Napi::Promise::Deferred& deferred,
+            std::exception_ptr error) noexcept {
+  try {
+    deferred.Reject(to_js_error(env, std::move(error)));
+  } catch (...) {  // JavaScript is being terminated: there is nobody to tell
+  }
+}
+
+// One run on the engine thread, the promise that waits for it, and the way there.
+class PromisedRun final : public RunJob,
+                          public Letter,
+                          public std::enable_shared_from_this<PromisedRun> {
  public:
-  PromisedRun(Napi::Env env, std::shared_ptr<PlanState> state, RunRequest request)
+  PromisedRun(Napi::Env env, const Napi::Promise::Deferred& deferred,
+              std::shared_ptr<PlanState> state, RunRequest request)
       : RunJob(state->plan, std::move(request)),
-        deferred(Napi::Promise::Deferred::New(env)),
+        deferred_(deferred),
         state_(std::move(state)),
         mailbox_(Environment::of(env).mailbox) {
     owner = mailbox_.get();
   }
 
-  Napi::Promise::Deferred deferred;
-
   void finished(std::exception_ptr error) noexcept override {
-    try {
-      mailbox_->post(
-          [self = shared_from_this(), error](Napi::Env env) { self->settle(env, error); });
-    } catch (...) {  // no memory for the letter: the promise stays pending
-    }
+    error_ = std::move(error);
+    mailbox_->post(shared_from_this());
   }
 
- private:
-  void settle(Napi::Env env, std::exception_ptr error) {
+  void open(Napi::Env env) noexcept override {
     state_->pending--;
     auto& jobs = state_->jobs;
     jobs.erase(
         std::remove_if(jobs.begin(), jobs.end(),
                        [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
         jobs.end());
-    report_memory(env, *state_);
-    Napi::Value value;
     try {
-      if (!error) value = to_js(env, result);
-    } catch (...) {
-      error = std::current_exception();
+      report_memory(env, *state_);
+      if (!error_) return deferred_.Resolve(to_js(env, result));
+    } catch (...) {  // the result cannot be told: say why
+      error_ = std::current_exception();
     }
-    if (error) {
-      deferred.Reject(to_js_error(env, error));
-    } else {
-      deferred.Resolve(value);
-    }
+    reject(env, deferred_, error_);
   }
 
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::exception_ptr error_;
   std::shared_ptr<PlanState> state_;
   std::shared_ptr<Mailbox> mailbox_;
 };
@@ -100,10 +103,8 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
 
 Napi::Object PlanObject::create(Napi::Env env, std::unique_ptr<Plan> plan) {
   Environment& environment = Environment::of(env);
-  environment.constructing = &plan;
-  const Napi::Object object = environment.plan_class.New({});
-  environment.constructing = nullptr;
-  return object;
+  const Constructing given(environment, &plan);
+  return environment.plan_class.New({});
 }
 
 PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
@@ -131,6 +132,7 @@ std::shared_ptr<Plan> PlanObject::alive() const {
 
 std::shared_ptr<Plan> PlanObject::idle(const char* what) const {
   std::shared_ptr<Plan> plan = alive();
+  if (state_->pending > 0) Environment::of(Env()).mailbox->collect_unheard(Env());
   if (state_->pending > 0)
     fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs",
          "Await it first.");
@@ -165,24 +167,21 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
 
 Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  return guard(env, [&]() -> Napi::Value {
-    std::exception_ptr error;
-    try {
-      RunRequest request = request_argument(info);
-      alive()->check(*request.data);
-      auto job = std::make_shared<PromisedRun>(env, state_, std::move(request));
-      state_->jobs.push_back(job);
-      Engine::get().submit(job);
-      state_->pending++;
-      Environment::of(env).mailbox->expect();
-      return job->deferred.Promise();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    const auto deferred = Napi::Promise::Deferred::New(env);
-    deferred.Reject(to_js_error(env, error));
-    return deferred.Promise();
-  });
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  try {
+    RunRequest request = request_argument(info);
+    alive()->check(*request.data);
+    const std::shared_ptr<Mailbox>& mailbox = Environment::of(env).mailbox;
+    mailbox->collect_unheard(env);
+    auto job = std::make_shared<PromisedRun>(env, deferred, state_, std::move(request));
+    state_->jobs.push_back(job);
+    Engine::get().submit(job);
+    state_->pending++;
+    mailbox->expect();
+  } catch (...) {
+    reject(env, deferred, std::current_exception());
+  }
+  return deferred.Promise();
 }
 
 Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {

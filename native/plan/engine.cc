@@ -46,16 +46,15 @@ void Engine::submit(std::shared_ptr<Job> job) {
     started_ = true;
     std::atexit(stop_at_exit);
   }
-  queue_.push_back(std::move(job));
+  queue_.push(std::move(job));
   submitted_.step();
 }
 
 void Engine::drop(const void* owner) {
-  std::deque<std::shared_ptr<Job>> gone;  // destroyed after the lock is released
+  Chain<Job> gone;  // destroyed after the lock is released
   std::unique_lock<std::mutex> lock(mutex_);
   const auto mine = [&](const std::shared_ptr<Job>& job) { return job->owner == owner; };
-  std::copy_if(queue_.begin(), queue_.end(), std::back_inserter(gone), mine);
-  queue_.erase(std::remove_if(queue_.begin(), queue_.end(), mine), queue_.end());
+  queue_.move_to(gone, mine);
   if (running_ && mine(running_)) {
     running_->cancelled = true;
     dropped_ = true;
@@ -84,8 +83,7 @@ void Engine::loop() {
       submitted_.wait_while(seen, patience);
       lock.lock();
     }
-    running_ = std::move(queue_.front());
-    queue_.pop_front();
+    running_ = queue_.pop();
     dropped_ = false;
     lock.unlock();
 
@@ -108,7 +106,7 @@ void Engine::loop() {
     }
     std::shared_ptr<Job> last = std::move(running_);
     running_ = nullptr;
-    if (!done && !dropped_) queue_.push_back(last);
+    if (!done && !dropped_) queue_.push(last);
     idle_.notify_all();
     lock.unlock();
     last.reset();  // may free a plan

@@ -7,11 +7,11 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
 
+#include "base/chain.h"
 #include "base/wait.h"
 #include "plan/plan.h"
 
@@ -27,6 +27,7 @@ class Job {
 
   const void* owner = nullptr;         // who asked: drop() takes all of its jobs away
   std::atomic<bool> cancelled{false};  // step() must come to an end soon
+  std::shared_ptr<Job> next;           // of Chain: in the queue
 };
 
 class Engine {
@@ -46,7 +47,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable idle_;
   Signal submitted_;  // steps with every job
-  std::deque<std::shared_ptr<Job>> queue_;
+  Chain<Job> queue_;
   std::shared_ptr<Job> running_;
   bool started_ = false, stopped_ = false, dropped_ = false;  // dropped_: of the running job
 };
