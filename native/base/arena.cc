@@ -6,8 +6,11 @@
 
 namespace hs {
 
+namespace {
+constexpr int64_t kMost = int64_t{1} << 46;  // elements
+}
+
 int64_t checked_count(const Dims& dims, const std::string& where) {
-  constexpr int64_t kMost = int64_t{1} << 46;
   int64_t n = 1;
   for (int64_t d : dims) {
     if (d < 0) fail(Code::kInternal, where, "extents", "known", to_string(dims));
@@ -20,14 +23,30 @@ int64_t checked_count(const Dims& dims, const std::string& where) {
   return n;
 }
 
+int64_t checked_sum(int64_t a, int64_t b, const std::string& where) {
+  if (a > kMost - b)
+    fail(Code::kOutOfMemory, where, "the memory of a plan", "at most 2^46 numbers", "more");
+  return a + b;
+}
+
+void check_budget(int64_t elements, size_t bytes_each, const std::string& where) {
+  constexpr int64_t kMiB = 1 << 20;
+  const int64_t bytes = elements * static_cast<int64_t>(bytes_each);
+  if (bytes <= physical_bytes()) return;
+  fail(Code::kOutOfMemory, where, "what it needs",
+       "at most the memory of this machine, " + std::to_string(physical_bytes() / kMiB) + " MiB",
+       std::to_string(bytes / kMiB) + " MiB", "A smaller batch or a smaller model needs less.");
+}
+
 int64_t Layout::add(const std::string& name, const Dims& dims) {
   Place place;
   place.name = name;
   place.dims = dims;
   place.offset = total_;
   place.size = checked_count(dims, name);
-  total_ += aligned(place.size);
+  const int64_t total = checked_sum(total_, aligned(place.size), name);
   places_.push_back(std::move(place));
+  total_ = total;
   return places_.back().offset;
 }
 
@@ -60,7 +79,7 @@ int64_t Overlay::add(int64_t size, int from, int to) {
   const auto at = std::upper_bound(intervals_.begin(), intervals_.end(), offset,
                                    [](int64_t o, const Interval& i) { return o < i.offset; });
   intervals_.insert(at, Interval{offset, size, from, to});
-  total_ = std::max(total_, offset + size);
+  total_ = std::max(total_, checked_sum(offset, size, "gradients"));
   return offset;
 }
 

@@ -19,6 +19,13 @@ constexpr int64_t kAlignment = 64;  // bytes: one cache line, one AVX-512 vector
 // Elements of `dims`. Throws Error(kOutOfMemory) beyond 2^46, Error(kInternal) for a negative extent.
 int64_t checked_count(const Dims& dims, const std::string& where);
 
+// a + b, both such counts. Throws Error(kOutOfMemory) beyond 2^46: counts and their sums never overflow.
+int64_t checked_sum(int64_t a, int64_t b, const std::string& where);
+
+// Throws Error(kOutOfMemory) where that many elements are more than the machine has memory for. A system that promises more than
+// it has would end the process when they are touched.
+void check_budget(int64_t elements, size_t bytes_each, const std::string& where);
+
 // n rounded up so that the next place is aligned for every real (16 floats, 8 doubles).
 inline int64_t aligned(int64_t n) { return (n + 15) / 16 * 16; }
 

@@ -60,6 +60,7 @@ class ConvRecurrence final : public Layer<real> {
       fail(Code::kShape, this->where(), "input",
            "at least as large as the filter, " + to_string(taps_), x[0].text());
     }
+    checked_count({taps_[0], taps_[1], std::max(x[0].last(), H_), G_ * H_}, this->where());
     Extent y{x[0].rows, {w.rows.out, w.columns.out, H_}};
     if (sequences_) y.dims.insert(y.dims.begin(), x[0].dims[0]);
     return y;

@@ -31,6 +31,7 @@ class ConvolutionLayer final : public Layer<real> {
     if (axes != 2 && axes != 3) {
       fail(Code::kShape, this->where(), "input", "[B, T, D] or [B, rows, columns, D]", x[0].text());
     }
+    checked_count({taps_[0], taps_[1], x[0].last(), N_}, this->where());
     const Window w = window(x[0]);
     if (w.rows.out < 1 || w.columns.out < 1) {
       fail(Code::kShape, this->where(), "input",

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <string>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -32,7 +33,9 @@ struct Axis {
 };
 
 // Elements from the first to the last tap.
-inline int64_t reach(int64_t taps, int64_t dilation) { return (taps - 1) * dilation + 1; }
+inline int64_t reach(int64_t taps, int64_t dilation) {
+  return checked_count({taps - 1, dilation}, "convolution") + 1;
+}
 
 // The axis of a convolution. As on Theano the kernel is flipped: tap i stands for the kernel's element taps - 1 - i seen from
 // the left; 'same' pads reach/2 on the left. Keras 1.2.2 theano_backend.py:1366-1376, :1447-1456, np_utils.py conv_output_length.

@@ -28,7 +28,9 @@ class LocallyConnected final : public Layer<real> {
       fail(Code::kShape, this->where(), "the number of steps T",
            "at least " + std::to_string(length_), x[0].text());
     }
-    return {x[0].rows, {(x[0].dims[0] - length_) / stride_ + 1, N_}};
+    const int64_t out = (x[0].dims[0] - length_) / stride_ + 1;
+    checked_count({out, length_, x[0].dims[1], N_}, this->where());
+    return {x[0].rows, {out, N_}};
   }
 
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {

@@ -4,6 +4,7 @@
 // at b * count + j if there is one. Where both shapes have the same inner the memory is the same.
 #include <algorithm>
 
+#include "base/arena.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -46,12 +47,12 @@ class Reshape final : public Layer<real> {
       if (d < 0)
         open++;
       else
-        known *= d;
+        known = checked_count({known, d}, this->where());
     }
     if (open == 1 && known > 0 && n % known == 0) {
       for (int64_t& d : y.dims) d = d < 0 ? n / known : d;
     }
-    if (open > 1 || count(y.dims) != n) {
+    if (open > 1 || (open == 0 ? known : count(y.dims)) != n) {
       fail(Code::kShape, this->where(), "the size of the new shape " + to_string(dims_),
            std::to_string(n) + ", as that of the input",
            open ? "no whole number for the open axis" : std::to_string(known));

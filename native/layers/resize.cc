@@ -4,6 +4,7 @@
 // Keras 1.2.2 convolutional.py:1290 (UpSampling1D), :1360, :1488 (ZeroPadding1D), :1594, :1710 (Cropping1D).
 #include <algorithm>
 
+#include "base/arena.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -13,7 +14,7 @@ namespace {
 struct ResizeAxis {
   int64_t in, before, after, repeat;
 
-  int64_t out() const { return before + in * repeat + after; }
+  int64_t out() const { return before + checked_count({in, repeat}, "resize") + after; }
   int64_t source(int64_t i) const {  // -1: none
     const int64_t j = i - before;
     return j >= 0 && j < in * repeat ? j / repeat : -1;

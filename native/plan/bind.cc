@@ -65,7 +65,7 @@ class Graph<real>::Binder final : public Declaration {
 
   Tensor scratch(const char* name, const Dims& dims) override {
     Tensor t{Arena::kScratch, scratch_, checked_count(dims, op_->layer->name + "/" + name)};
-    scratch_ += aligned(t.size);
+    scratch_ = checked_sum(scratch_, aligned(t.size), op_->layer->name + "/" + name);
     graph_.scratch_ = std::max(graph_.scratch_, scratch_);
     return t;
   }
@@ -126,6 +126,9 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   lay_out(backward, carry, packed);
   gradients_.clear();
   if (backward) place_gradients();
+  check_budget(saved_.total() + slots_.total() + scratch_ + gradients_.total() + packed.total() +
+                   carry.total(),
+               sizeof(real), "a batch of " + std::to_string(inputs[0].rows) + " samples");
   keep_carry(carry);
 
   saved_block_.reserve(saved_.total());
@@ -173,14 +176,14 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
     }
     Value<real>& out = values_[size_t(op.output)];
     out.extent = pass.y_extent = op.layer->output(pass.x_extent);
-    checked_count(out.extent.dims, op.layer->where());
+    Dims all = out.extent.dims;
+    all.push_back(out.extent.rows);
+    checked_count(all, op.layer->where());  // before the layer multiplies them itself
     binder.start(op);
     op.layer->declare(binder, pass.x_extent, out.extent, op.mask >= 0);
     binder.finish();
     if (saved_offset_[size_t(op.output)] < 0 && !is_input_[size_t(op.output)]) {
-      Dims dims = out.extent.dims;
-      dims.push_back(out.extent.rows);
-      slot_offset_[size_t(op.output)] = slots_.add(out.name, dims);
+      slot_offset_[size_t(op.output)] = slots_.add(out.name, all);
     }
     if (op.mask_out >= 0) {
       MaskValue<real>& mask = masks_[size_t(op.mask_out)];

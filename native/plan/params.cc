@@ -35,10 +35,11 @@ void Params<real>::allocate(const std::vector<char>& learns) {
     for (size_t i = 0; i < list_.size(); i++) {
       if (bool(learns[i]) != wanted) continue;
       list_[i].offset = total_;
-      total_ += aligned(list_[i].size);
+      total_ = checked_sum(total_, aligned(list_[i].size), list_[i].path);
     }
     if (wanted) learning_ = total_;
   }
+  check_budget(total_, sizeof(real), "the parameters of the model");
   values_.reserve(total_);
   values_.zero();
 }

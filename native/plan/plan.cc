@@ -116,6 +116,11 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
   while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
     const int64_t rows = std::min(r.batch_size, total - position);
     bind(r, rows);
+    if (!logs && result.outputs.dims.empty()) {
+      Dims all = graph_.output().extent.dims;
+      all.push_back(total - position);
+      check_budget(checked_count(all, "the outputs"), sizeof(real), "the outputs");
+    }
     if (logs && labels_seen_.lock() != r.data) {
       loss_.check_labels(*r.data, graph_.output().extent.last());
       labels_seen_ = r.data;
