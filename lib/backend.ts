@@ -3,8 +3,16 @@ import { ConfigError, fail, nearest } from './errors.js'
 import { loadNative, type NativeInfo } from './native.js'
 import { describe } from './ndarray.js'
 
-/** Precision of weights and arithmetic. */
-export type Floatx = 'float32' | 'float64'
+const NAMES = ['float32', 'float64', 'mixed_bfloat16'] as const
+
+/**
+ * Precision of arithmetic. `'mixed_bfloat16'` keeps and computes everything in float32 but the operands of matrix products, which
+ * are rounded to bfloat16 (8 significant bits).
+ */
+export type Floatx = (typeof NAMES)[number]
+
+/** @internal Precision that a model of `floatx` keeps numbers in: weights, states, what optimizers round to, files. */
+export const keptIn = (floatx: Floatx): 'float32' | 'float64' => (floatx === 'float64' ? 'float64' : 'float32')
 
 let current: Floatx = 'float32'
 
@@ -23,9 +31,13 @@ export function floatx(): Floatx {
 /**
  * Sets the precision of models whose first layer is added from now on; existing ones keep theirs.
  *
- * @param name 'float32' (default of the package) or 'float64'
+ * `'mixed_bfloat16'` rounds the operands of all matrix products, [B, K] · [K, N], to bfloat16, to nearest even, and sums the
+ * products in float32; weights, states, gate arithmetic, optimizers and files stay float32. It is faster where the processor has
+ * VDPBF16PS (`info().isa` is `'avx512bf16'`), and correct but not faster elsewhere.
+ *
+ * @param name 'float32' (default of the package), 'float64' or 'mixed_bfloat16'
  * @throws ConfigError ERR_UNKNOWN_NAME for another name
- * @see keras.backend.set_floatx
+ * @see keras.backend.set_floatx, which knows 'float16', 'float32' and 'float64'
  * @example
  * import { setFloatx, floatx } from 'hiddenstate'
  * setFloatx('float64')
@@ -33,12 +45,12 @@ export function floatx(): Floatx {
  * setFloatx('float32')
  */
 export function setFloatx(name: Floatx): void {
-  if (name !== 'float32' && name !== 'float64') {
-    const guess = typeof name === 'string' ? nearest(name, ['float32', 'float64']) : undefined
+  if (!NAMES.includes(name)) {
+    const guess = typeof name === 'string' ? nearest(name, NAMES) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
       where: 'setFloatx',
       what: 'name',
-      expected: "'float32' or 'float64'",
+      expected: "'float32', 'float64' or 'mixed_bfloat16'",
       actual: describe(name),
       hint: guess && `Did you mean '${guess}'?`,
     })

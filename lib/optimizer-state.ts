@@ -1,5 +1,5 @@
 /** The optimizer's state as Keras 1.2.2 orders it in files. */
-import type { Floatx } from './backend.js'
+import { type Floatx, keptIn } from './backend.js'
 import { fail, InternalError, ShapeError } from './errors.js'
 import { type KerasArray, readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import { loadNative, type NativePlan } from './native.js'
@@ -44,7 +44,7 @@ export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): 
   const out: NDArray[] = []
   if (savesIterations) {
     const iterations = counts(optimizer) ? plan.read('optimizer/iterations').data : Float32Array.of(0)
-    out.push(NDArray.from(iterations, [], floatx)) // in Keras a variable like the others
+    out.push(NDArray.from(iterations, [], keptIn(floatx))) // in Keras a variable like the others
   }
   for (let m = 0; m < moments; m++) out.push(...readKerasArrays(arrays, (v) => plan.read(momentOf(v, m)).data))
   return out

@@ -2,7 +2,7 @@
  * Optimizers: hyper-parameters with Keras 1.2.2's defaults, as plain properties that may change at any time; the
  * mathematics is native (optimizers/*.cc, called by the class name in lower case).
  */
-import { type Floatx, floatx } from './backend.js'
+import { type Floatx, floatx, keptIn } from './backend.js'
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { camelToSnake, resolveOptions, snakeToCamel } from './options.js'
@@ -57,7 +57,7 @@ export abstract class Optimizer {
   /** What is a variable in Keras is rounded to the precision of the model, here as in files: so a loaded model goes on with the same bits. */
   #value(key: string, precision: Floatx): number | boolean {
     const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
-    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && precision === 'float32'
+    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && keptIn(precision) === 'float32'
     return rounds ? Math.fround(value) : value
   }
 

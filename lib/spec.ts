@@ -45,7 +45,7 @@ export interface MetricSpec {
 }
 
 export interface Spec {
-  floatx: 'float32' | 'float64'
+  floatx: 'float32' | 'float64' | 'mixed_bfloat16'
   inputs: { name: string; dims: Shape }[]
   ops: OpSpec[]
   output: string

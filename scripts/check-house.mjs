@@ -36,7 +36,7 @@ const walk = (base) =>
 export function sharedWeakSymbols(objects) {
   const owners = new Map()
   for (const [file, names] of objects) {
-    const isa = /hs_(scalar|sse|avx2|avx512|neon)\.dir/.exec(file)?.[1] ?? 'baseline'
+    const isa = /hs_(scalar|sse|avx2|avx512|avx512bf16|neon)\.dir/.exec(file)?.[1] ?? 'baseline'
     for (const name of names) owners.set(name, (owners.get(name) ?? new Set()).add(isa))
   }
   return [...owners]

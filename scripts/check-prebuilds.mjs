@@ -10,9 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { capture, root } from './process.mjs'
 
-const MEGABYTE = 1 << 20
-// The aim is 3 MB; linux-x64 has 3.18 MB since it holds the convolution layers.
-export const MAX_ADDON = 3.2 * MEGABYTE
+const MEGABYTE = 1_000_000
+export const MAX_ADDON = 3 * MEGABYTE
 export const MAX_UNPACKED = 15 * MEGABYTE
 /** Version of Node-API that package.json promises; its functions are the only ones that may be taken from Node. */
 const NAPI = 8

@@ -1,5 +1,5 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
-import { type Floatx, floatx } from '../backend.js'
+import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
 import type { TensorLike } from '../ndarray.js'
@@ -26,7 +26,7 @@ export interface LayerOptions {
    * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in double. In no configuration.
    * Default: {@link floatx} when the first layer is added.
    */
-  dtype?: Floatx | null
+  dtype?: 'float32' | 'float64' | null
 }
 
 /** `{ class_name, config }`: how Keras writes a layer. */
@@ -277,7 +277,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   }
 
   protected defaultInputDtype(): string {
-    return floatx()
+    return keptIn(floatx())
   }
 
   // ---- lowering ----

@@ -68,7 +68,7 @@ struct CellKernels {
   int row_scratch;      // rows of H elements that the plain path needs
   int (*panel_units)(int phase);                           // units in one packed panel
   size_t (*packed_size)(int phase, int64_t D, int64_t H);  // elements
-  // packed [panels][1 + D + H][count][panel units]: the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
+  // packed [panels][1 + D + H][count][panel units] (D and H in elements, kernels/operands.h): the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
   // D = 0 where x W is made elsewhere.
   // Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
   void (*pack)(int phase, real* packed, const real* bias, const real* W, int64_t D, const real* U,

@@ -46,8 +46,7 @@ struct Gru {
   }
 };
 
-extern constexpr CellKernels<float> gru_f32 = cell_kernels<Gru, float>();
-extern constexpr CellKernels<double> gru_f64 = cell_kernels<Gru, double>();
+HS_CELL(Gru, gru)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -39,8 +39,7 @@ struct GruResetAfter {
   }
 };
 
-extern constexpr CellKernels<float> gru_reset_after_f32 = cell_kernels<GruResetAfter, float>();
-extern constexpr CellKernels<double> gru_reset_after_f64 = cell_kernels<GruResetAfter, double>();
+HS_CELL(GruResetAfter, gru_reset_after)
 
 }  // namespace HS_ISA
 }  // namespace hs

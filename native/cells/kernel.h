@@ -4,9 +4,11 @@
 // gates x units) of accumulators in registers, runs over k of x and of h, and applies the gate formulas to the accumulators
 // before anything is stored. A product element is one chain of multiply-adds: the bias, then x W, then h U, in rising k. How
 // rows and panels are shared out cannot change its bits, nor can making x W + b beforehand (then the chain goes on from what
-// lies in `gates`). (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
+// lies in `gates`). Where products convert their operands (Operands: kernels/operands.h), D and H count elements in all of this,
+// and rows of x and h are converted block by block on the stack. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
 #pragma once
 #include "cells/step.h"
+#include "kernels/operands.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -27,6 +29,12 @@ static constexpr int kPanelRow =
 
 template <class real>
 static constexpr int kLineElements = 64 / sizeof(real);
+
+// Rows of a panel: the bias, W, U.
+template <class Operands>
+static inline int64_t panel_rows(int64_t D, int64_t H) {
+  return 1 + Operands::elements(D) + Operands::elements(H);
+}
 
 // A masked step keeps every state; aux must stay finite, for it meets gradients that are zero.
 template <class Cell, class real, int phase>
@@ -62,16 +70,13 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
 static constexpr int64_t kNearBytes = 1 << 20;
 
 // acc += operand W over K rows of a panel, w before the first; returns the last row used, so that another operand can go on.
-// operand [B, width]: its rows `row`.
+// operand: element k of row i at operand[gate * gate_stride + at[i] + k].
 // ahead: with each k, `lines` cache lines from here on are fetched: the same place of the next panel.
-template <class V, class real, int MR, int NV, int U, bool kShared>
-static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* operand,
-                                   const int64_t (&row)[MR], int64_t gate_stride, int64_t K,
-                                   int64_t width, const real*& ahead, int lines) {
+template <class Operands, class V, class real, int MR, int NV, int U, bool kShared>
+static inline const real* multiply_elements(V (&acc)[MR][NV], const real* w, const real* operand,
+                                            const int64_t (&at)[MR], int64_t gate_stride, int64_t K,
+                                            const real*& ahead, int lines) {
   constexpr int L = V::lanes;
-  int64_t at[MR];
-#pragma GCC unroll 8
-  for (int i = 0; i < MR; i++) at[i] = row[i] * width;
   for (int64_t k = 0; k < K; k++) {
     w += NV * L;
     for (int line = 0; line < lines; line++) prefetch(ahead + line * kLineElements<real>);
@@ -84,15 +89,49 @@ static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* 
       if constexpr (kShared) {
         V s = V::set1(operand[at[i] + k]);
 #pragma GCC unroll 8
-        for (int v = 0; v < NV; v++) acc[i][v] = fma(s, b[v], acc[i][v]);
+        for (int v = 0; v < NV; v++) acc[i][v] = Operands::multiply_add(s, b[v], acc[i][v]);
       } else {
 #pragma GCC unroll 8
         for (int v = 0; v < NV; v++)
-          acc[i][v] = fma(V::set1(operand[(v / U) * gate_stride + at[i] + k]), b[v], acc[i][v]);
+          acc[i][v] = Operands::multiply_add(V::set1(operand[(v / U) * gate_stride + at[i] + k]),
+                                             b[v], acc[i][v]);
       }
     }
   }
   return w;
+}
+
+static constexpr int64_t kConvertedElements =
+    256;  // of a row, on the stack: 6 KB for an operand of 6 rows
+
+// The same over K numbers of rows `row` of an operand [B, width].
+template <class Operands, class V, class real, int MR, int NV, int U, bool kShared>
+static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* operand,
+                                   const int64_t (&row)[MR], int64_t gate_stride, int64_t K,
+                                   int64_t width, const real*& ahead, int lines) {
+  int64_t at[MR];
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++) at[i] = row[i] * width;
+  if constexpr (!Operands::converts) {
+    return multiply_elements<Operands, V, real, MR, NV, U, kShared>(acc, w, operand, at,
+                                                                    gate_stride, K, ahead, lines);
+  } else {
+    constexpr int operands = kShared ? 1 : NV / U;
+    constexpr int64_t block = kConvertedElements * Operands::per;
+    alignas(64) real converted[operands][MR][kConvertedElements];
+    int64_t converted_at[MR];
+    for (int i = 0; i < MR; i++) converted_at[i] = i * kConvertedElements;
+    for (int64_t k0 = 0; k0 < K; k0 += block) {
+      const int64_t count = K - k0 < block ? K - k0 : block;
+      for (int q = 0; q < operands; q++)
+        for (int i = 0; i < MR; i++)
+          Operands::row(converted[q][i], operand + q * gate_stride + at[i] + k0, count);
+      w = multiply_elements<Operands, V, real, MR, NV, U, kShared>(
+          acc, w, converted[0][0], converted_at, MR * kConvertedElements, Operands::elements(count),
+          ahead, lines);
+    }
+    return w;
+  }
 }
 
 // What the products start from: x W + b, of the units that there are.
@@ -104,12 +143,13 @@ static inline Vec<real> projection(const CellArgs<real>& a, int64_t row, int64_t
   return a.H > unit ? V::load_n(at, static_cast<int>(a.H - unit)) : V::zero();
 }
 
-template <class Cell, class real, int phase, int MR, bool kShared>
+template <class Cell, class Operands, int phase, int MR, bool kShared, class real>
 static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t panel,
                                  const real* ahead, int lines) {
   using V = Vec<real>;
   constexpr int U = kUnitVectors<Cell, phase>, NV = Cell::phase[phase].count * U, L = V::lanes;
-  const real* w = a.packed + panel * (1 + a.D + a.H) * NV * L;  // [1 + D + H][count][U*L]
+  // [1 + D + H][count][U*L]
+  const real* w = a.packed + panel * panel_rows<Operands>(a.D, a.H) * NV * L;
   int64_t row[MR];
   for (int i = 0; i < MR; i++) row[i] = a.real_rows ? a.real_rows[first + i] : a.r0 + first + i;
   V acc[MR][NV];
@@ -126,9 +166,10 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
       for (int v = 0; v < NV; v++)
         acc[i][v] = projection<Cell, real, phase>(a, row[i], (panel * U + v % U) * L, v / U);
   }
-  if (a.x) w = multiply<V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
-  multiply<V, real, MR, NV, U, kShared>(acc, w, a.operand, row, a.operand_gate, a.K, a.H, ahead,
-                                        lines);
+  if (a.x)
+    w = multiply<Operands, V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
+  multiply<Operands, V, real, MR, NV, U, kShared>(acc, w, a.operand, row, a.operand_gate, a.K, a.H,
+                                                  ahead, lines);
   // Through memory, so that the formulas are compiled once, not MR times.
   alignas(64) real product[MR][NV * L];
 #pragma GCC unroll 8
@@ -138,19 +179,20 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
   for (int i = 0; i < MR; i++) finish_row<Cell, real, phase>(a, row[i], panel * U * L, product[i]);
 }
 
-template <class Cell, class real, int phase, bool kShared>
+template <class Cell, class Operands, int phase, bool kShared, class real>
 static inline void forward_panels(const CellArgs<real>& a) {
   constexpr int units = kPanelUnits<Cell, real, phase>, MR = kMaxRows<real>;
   constexpr int width = kPanelRow<Cell, real, phase>, lines = width / kLineElements<real>;
   const int64_t first = a.u0 / units, panels = (a.u1 + units - 1) / units - first,
                 rows = a.real_rows ? a.real_count : a.r1 - a.r0, blocks = (rows + MR - 1) / MR;
+  const int64_t used = Operands::elements(a.D) + Operands::elements(a.K);
   const bool far =
-      panels > 1 && panels * (a.D + a.K) * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
+      panels > 1 && panels * used * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
   const int share = far && blocks > 0 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
-    const real* next =
-        a.packed + (panel + 1 < first + panels ? panel + 1 : first) * (1 + a.D + a.H) * width;
+    const real* next = a.packed + (panel + 1 < first + panels ? panel + 1 : first) *
+                                      panel_rows<Operands>(a.D, a.H) * width;
     int fetched = 0;
     for (int64_t row = 0; row < rows;) {
       const int64_t left = rows - row;
@@ -158,27 +200,27 @@ static inline void forward_panels(const CellArgs<real>& a) {
       const real* ahead = next + fetched * kLineElements<real>;
       fetched += n;
       if (left >= MR && !(MR == 6 && left == 8)) {  // 8 rows go better as 4 + 4
-        forward_block<Cell, real, phase, MR, kShared>(a, row, panel, ahead, n), row += MR;
+        forward_block<Cell, Operands, phase, MR, kShared>(a, row, panel, ahead, n), row += MR;
       } else if (MR > 4 && left >= 4) {
-        forward_block<Cell, real, phase, 4, kShared>(a, row, panel, ahead, n), row += 4;
+        forward_block<Cell, Operands, phase, 4, kShared>(a, row, panel, ahead, n), row += 4;
       } else if (left >= 2) {
-        forward_block<Cell, real, phase, 2, kShared>(a, row, panel, ahead, n), row += 2;
+        forward_block<Cell, Operands, phase, 2, kShared>(a, row, panel, ahead, n), row += 2;
       } else {
-        forward_block<Cell, real, phase, 1, kShared>(a, row, panel, ahead, n), row += 1;
+        forward_block<Cell, Operands, phase, 1, kShared>(a, row, panel, ahead, n), row += 1;
       }
     }
   }
 }
 
-template <class Cell, class real, int phase>
+template <class Cell, class Operands, int phase, class real>
 static void forward_phase(const CellArgs<real>& a) {
   if (a.real_rows)
     for (int64_t row = a.r0; row < a.r1; row++)
       if (a.mask[row] == 0) hold<Cell, real, phase>(a, row, a.u0, a.u1);
   if (a.operand_gate == 0) {
-    forward_panels<Cell, real, phase, true>(a);
+    forward_panels<Cell, Operands, phase, true>(a);
   } else {
-    forward_panels<Cell, real, phase, false>(a);
+    forward_panels<Cell, Operands, phase, false>(a);
   }
 }
 
@@ -239,28 +281,30 @@ static void backward_rows_phase(const CellArgs<real>& a) {
   }
 }
 
-template <class Cell, class real, int phase>
+template <class Cell, class Operands, int phase, class real>
 static void pack_phase(real* packed, const real* bias, const real* W, int64_t D, const real* U,
                        int64_t H, int64_t u0, int64_t u1) {
   constexpr int units = kPanelUnits<Cell, real, phase>, count = Cell::phase[phase].count,
-                first = Cell::phase[phase].first;
+                first = Cell::phase[phase].first, width = kPanelRow<Cell, real, phase>;
   const int64_t GH = Cell::kGates * H;
-  packed += u0 / units * (1 + D + H) * kPanelRow<Cell, real, phase>;
+  packed += u0 / units * panel_rows<Operands>(D, H) * width;
   for (int64_t unit = u0; unit < u1; unit += units) {
-    const int64_t n = H - unit < units ? H - unit : units;
-    for (int64_t k = -1; k < D + H; k++) {
-      const real* row = (k < 0 ? bias : k < D ? W + k * GH : U + (k - D) * GH) + first * H + unit;
-      for (int q = 0; q < count; q++, packed += units) {
-        for (int64_t u = 0; u < n; u++) packed[u] = row[q * H + u];
-        for (int64_t u = n; u < units; u++) packed[u] = 0;
-      }
+    const int64_t n = H - unit < units ? H - unit : units, at = first * H + unit;
+    for (int q = 0; q < count; q++) {
+      real* column = packed + q * units;  // [1 + D + H], every `width`-th row of `units`
+      Exact<real>::rows(column, width, units, bias + at + q * H, GH, 1, n, nullptr);
+      Operands::rows(column + width, width, units, W + at + q * H, GH, D, n, nullptr);
+      Operands::rows(column + (1 + Operands::elements(D)) * width, width, units, U + at + q * H, GH,
+                     H, n, nullptr);
     }
+    packed += panel_rows<Operands>(D, H) * width;
   }
 }
 
 // The functions of a cell with the phase as an argument.
-template <class Cell, class real>
+template <class Cell, class Operands>
 struct CellFunctions {
+  using real = typename Operands::real;
   static constexpr int last = Cell::kPhases - 1;
   static int panel_units(int phase) {
     return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>;
@@ -268,16 +312,16 @@ struct CellFunctions {
   static size_t packed_size(int phase, int64_t D, int64_t H) {
     const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
     return static_cast<size_t>(
-        panels * (1 + D + H) *
+        panels * panel_rows<Operands>(D, H) *
         (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
   }
   static void pack(int phase, real* packed, const real* bias, const real* W, int64_t D,
                    const real* U, int64_t H, int64_t u0, int64_t u1) {
-    phase == 0 ? pack_phase<Cell, real, 0>(packed, bias, W, D, U, H, u0, u1)
-               : pack_phase<Cell, real, last>(packed, bias, W, D, U, H, u0, u1);
+    phase == 0 ? pack_phase<Cell, Operands, 0>(packed, bias, W, D, U, H, u0, u1)
+               : pack_phase<Cell, Operands, last>(packed, bias, W, D, U, H, u0, u1);
   }
   static void forward(int phase, const CellArgs<real>& a) {
-    phase == 0 ? forward_phase<Cell, real, 0>(a) : forward_phase<Cell, real, last>(a);
+    phase == 0 ? forward_phase<Cell, Operands, 0>(a) : forward_phase<Cell, Operands, last>(a);
   }
   static void backward(int phase, const CellArgs<real>& a) {
     phase == 0 ? backward_phase<Cell, real, 0>(a) : backward_phase<Cell, real, last>(a);
@@ -290,9 +334,9 @@ struct CellFunctions {
   }
 };
 
-template <class Cell, class real>
-constexpr CellKernels<real> cell_kernels() {
-  using F = CellFunctions<Cell, real>;
+template <class Cell, class Operands>
+constexpr CellKernels<typename Operands::real> cell_kernels() {
+  using F = CellFunctions<Cell, Operands>;
   return {Cell::name,
           Cell::gates,
           Cell::states,
@@ -309,6 +353,23 @@ constexpr CellKernels<real> cell_kernels() {
           F::forward_rows,
           F::backward_rows};
 }
+
+// A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which operands this instruction set has
+// kernels for (hs_isa in CMakeLists.txt).
+#if HS_EXACT
+#define HS_CELL_EXACT(Cell, name)                                                      \
+  extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, Exact<float>>(); \
+  extern constexpr CellKernels<double> name##_f64 = cell_kernels<Cell, Exact<double>>();
+#else
+#define HS_CELL_EXACT(Cell, name)
+#endif
+#if HS_BF16
+#define HS_CELL_BF16(Cell, name) \
+  extern constexpr CellKernels<float> name##_bf16 = cell_kernels<Cell, Bf16>();
+#else
+#define HS_CELL_BF16(Cell, name)
+#endif
+#define HS_CELL(Cell, name) HS_CELL_EXACT(Cell, name) HS_CELL_BF16(Cell, name)
 
 }  // namespace HS_ISA
 }  // namespace hs

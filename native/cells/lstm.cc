@@ -44,8 +44,7 @@ struct Lstm {
   }
 };
 
-extern constexpr CellKernels<float> lstm_f32 = cell_kernels<Lstm, float>();
-extern constexpr CellKernels<double> lstm_f64 = cell_kernels<Lstm, double>();
+HS_CELL(Lstm, lstm)
 
 }  // namespace HS_ISA
 }  // namespace hs

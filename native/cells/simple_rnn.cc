@@ -28,8 +28,7 @@ struct SimpleRnn {
   }
 };
 
-extern constexpr CellKernels<float> simple_rnn_f32 = cell_kernels<SimpleRnn, float>();
-extern constexpr CellKernels<double> simple_rnn_f64 = cell_kernels<SimpleRnn, double>();
+HS_CELL(SimpleRnn, simple_rnn)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -5,16 +5,16 @@
 namespace hs {
 namespace HS_ISA {
 
-// gemm.cc
-template <class real>
+// gemm.cc; Operands: operands.h
+template <class Operands>
 size_t packed_size(int64_t K, int64_t N);
-template <class real>
+template <class Operands, class real = typename Operands::real>
 void pack(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
           int64_t n0, int64_t n1);
-template <class real>
+template <class Operands, class real = typename Operands::real>
 void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
           int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
-template <class real>
+template <class Operands, class real = typename Operands::real>
 void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
              int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
              const int32_t* rows, real* scratch);

@@ -1,10 +1,11 @@
 // The register tile of every product, and how a right-hand side is packed for it.
 //
 // Packed right-hand side [K, N]: panels of kNR columns, [N / kNR][K][kNR]; the last panel is as wide as its columns need,
-// rounded up to whole vectors and filled with zeros. Left-hand sides are read where they are, element by element (broadcast).
+// rounded up to whole vectors and filled with zeros. Left-hand sides are read element by element (broadcast): where they are,
+// or, if operands are converted, from a block copied to the stack. K counts elements here (operands.h).
 #pragma once
 #include "kernels/entries.h"
-#include "kernels/vec.h"
+#include "kernels/operands.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -20,6 +21,8 @@ static constexpr int64_t kKC =
     256;  // rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
 static constexpr int64_t kMC =
     96;  // rows of A that share a panel while it is near: a multiple of kMR
+static constexpr int64_t kConverted =
+    48;  // rows of A in a converted block: 48 KB, for a thread may have 128 KB of stack (musl)
 static constexpr int64_t kNear = 1 << 20;  // bytes of B that are thought to stay in L2
 template <class real>
 static constexpr int64_t kLine = 64 / sizeof(real);  // elements of a cache line
@@ -36,7 +39,7 @@ struct TileArgs {
   int64_t ldc;
   const real* a;  // element (i, k) at a[row(i) * a_row + k * a_step]
   int64_t a_row, a_step;
-  const int32_t* rows;  // [MR] row(i), of a and c; nullptr: i
+  const int32_t* rows;  // [MR] row(i) of c, and of an a that is read in place; nullptr: i
   const real* b;        // [K, NV*lanes], row stride b_step
   int64_t b_step;
   int64_t K;
@@ -47,8 +50,9 @@ struct TileArgs {
   int64_t ahead_step;
 };
 
-template <class real, int MR, int NV>
-static void tile(const TileArgs<real>& t) {
+template <class Operands, int MR, int NV>
+static void tile(const TileArgs<typename Operands::real>& t) {
+  using real = typename Operands::real;
   using V = Vec<real>;
   constexpr int L = V::lanes;
   V acc[MR][NV];
@@ -58,7 +62,7 @@ static void tile(const TileArgs<real>& t) {
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i++) {
     const int64_t row = t.rows ? t.rows[i] : i;
-    a_at[i] = row * t.a_row;
+    a_at[i] = (Operands::converts ? i : row) * t.a_row;
     c_at[i] = t.c + row * t.ldc;
   }
   if (t.fresh) {
@@ -89,7 +93,7 @@ static void tile(const TileArgs<real>& t) {
     for (int i = 0; i < MR; i++) {
       V aik = V::set1(a[a_at[i]]);
 #pragma GCC unroll 8
-      for (int j = 0; j < NV; j++) acc[i][j] = fma(aik, bk[j], acc[i][j]);
+      for (int j = 0; j < NV; j++) acc[i][j] = Operands::multiply_add(aik, bk[j], acc[i][j]);
     }
     if (ahead_step != 0) prefetch(ahead);
     ahead += ahead_step;
@@ -109,30 +113,31 @@ static void tile(const TileArgs<real>& t) {
     }
 }
 
-template <class real, int NV>
-static void tile_rows(int rows, const TileArgs<real>& t) {
+template <class Operands, int NV>
+static void tile_rows(int rows, const TileArgs<typename Operands::real>& t) {
   switch (rows) {
-    case 1: return tile<real, 1, NV>(t);
-    case 2: return tile<real, 2, NV>(t);
-    case 3: return tile<real, 3, NV>(t);
-    case 4: return tile<real, 4, NV>(t);
-    case 5: return tile<real, 5, NV>(t);
-    default: return tile<real, 6, NV>(t);
+    case 1: return tile<Operands, 1, NV>(t);
+    case 2: return tile<Operands, 2, NV>(t);
+    case 3: return tile<Operands, 3, NV>(t);
+    case 4: return tile<Operands, 4, NV>(t);
+    case 5: return tile<Operands, 5, NV>(t);
+    default: return tile<Operands, 6, NV>(t);
   }
 }
 
 // rows in [1, kMR], columns in [1, kNR].
-template <class real>
-static void run_tile(int rows, int columns, TileArgs<real>& t) {
+template <class Operands>
+static void run_tile(int rows, int columns, TileArgs<typename Operands::real>& t) {
+  using real = typename Operands::real;
   constexpr int L = Vec<real>::lanes;
   const int vectors = (columns + L - 1) / L;
   t.last = columns - (vectors - 1) * L;
   if constexpr (kNV<real> == 4) {
-    if (vectors == 4) return tile_rows<real, 4>(rows, t);
-    if (vectors == 3) return tile_rows<real, 3>(rows, t);
+    if (vectors == 4) return tile_rows<Operands, 4>(rows, t);
+    if (vectors == 3) return tile_rows<Operands, 3>(rows, t);
   }
-  if (vectors == 2) return tile_rows<real, 2>(rows, t);
-  tile_rows<real, 1>(rows, t);
+  if (vectors == 2) return tile_rows<Operands, 2>(rows, t);
+  tile_rows<Operands, 1>(rows, t);
 }
 
 // Rows are shared out evenly: 32 rows go as 6 6 5 5 5 5, not as five sixes and a slow two.
@@ -145,20 +150,6 @@ template <class real>
 static inline int64_t panel_width(int64_t columns) {
   constexpr int64_t L = Vec<real>::lanes, NR = kNR<real>;
   return columns >= NR ? NR : (columns + L - 1) / L * L;
-}
-
-// to[r, 0:columns) = from[row(r), 0:columns), then zeros up to a whole vector; row(r) is which[r], or r
-template <class real>
-static inline void copy_rows(real* to, int64_t ldto, const real* from, int64_t ldfrom, int64_t rows,
-                             int64_t columns, const int32_t* which = nullptr) {
-  using V = Vec<real>;
-  constexpr int64_t L = V::lanes;
-  for (int64_t r = 0; r < rows; r++, to += ldto) {
-    const real* row = from + (which ? which[r] : r) * ldfrom;  // [columns]
-    int64_t j = 0;
-    for (; j + L <= columns; j += L) V::load(row + j).store(to + j);
-    if (j < columns) V::load_n(row + j, static_cast<int>(columns - j)).store(to + j);
-  }
 }
 
 }  // namespace HS_ISA

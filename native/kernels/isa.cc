@@ -14,6 +14,10 @@
 #endif
 #endif
 
+#if !defined(HS_WITH_AVX512BF16)
+#define HS_WITH_AVX512BF16 0
+#endif
+
 namespace hs {
 
 #define HS_DECLARE_ISA(isa)             \
@@ -21,14 +25,24 @@ namespace hs {
   extern const Table<float> table_f32;  \
   extern const Table<double> table_f64; \
   }
+#define HS_DECLARE_BF16(isa)                  \
+  namespace isa {                             \
+  extern const Products<float> products_bf16; \
+  }
 HS_DECLARE_ISA(scalar)
+HS_DECLARE_BF16(scalar)
 #if HS_WITH_X86
 HS_DECLARE_ISA(sse)
 HS_DECLARE_ISA(avx2)
 HS_DECLARE_ISA(avx512)
+HS_DECLARE_BF16(avx2)
+#if HS_WITH_AVX512BF16
+HS_DECLARE_BF16(avx512bf16)  // everything else is that of avx512
+#endif
 #endif
 #if HS_WITH_NEON
 HS_DECLARE_ISA(neon)
+HS_DECLARE_BF16(neon)
 #endif
 
 namespace {
@@ -38,16 +52,16 @@ struct Registers {
   uint32_t a = 0, b = 0, c = 0, d = 0;
 };
 
-Registers cpuid(uint32_t leaf) {
+Registers cpuid(uint32_t leaf, uint32_t part = 0) {
   Registers r;
 #if defined(_MSC_VER)
   int out[4], highest[4];
   __cpuid(highest, 0);
   if (leaf > static_cast<uint32_t>(highest[0])) return r;
-  __cpuidex(out, static_cast<int>(leaf), 0);
+  __cpuidex(out, static_cast<int>(leaf), static_cast<int>(part));
   r = {uint32_t(out[0]), uint32_t(out[1]), uint32_t(out[2]), uint32_t(out[3])};
 #else
-  __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d);
+  __get_cpuid_count(leaf, part, &r.a, &r.b, &r.c, &r.d);
 #endif
   return r;
 }
@@ -65,7 +79,7 @@ uint64_t saved_state() {
 
 bool has(uint32_t word, int bit) { return (word >> bit) & 1; }
 
-// Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well.
+// Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well, 3 with AVX512_BF16 too.
 int x86_level() {
   const Registers one = cpuid(1), seven = cpuid(7);
   const bool osxsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12),
@@ -74,7 +88,8 @@ int x86_level() {
   const uint64_t state = saved_state();
   if ((state & 0x6) != 0x6) return 0;  // xmm, ymm
   const bool avx512 = has(seven.b, 16) && has(seven.b, 17) && has(seven.b, 30) && has(seven.b, 31);
-  return avx512 && (state & 0xe0) == 0xe0 ? 2 : 1;  // opmask, zmm 0-15, zmm 16-31
+  if (!avx512 || (state & 0xe0) != 0xe0) return 1;  // opmask, zmm 0-15, zmm 16-31
+  return HS_WITH_AVX512BF16 && seven.a >= 1 && has(cpuid(7, 1).a, 5) ? 3 : 2;
 }
 #endif
 
@@ -89,6 +104,8 @@ const Table<real>* pick(const Table<float>* f32, const Table<double>* f64) {
   }
 }
 
+constexpr const char kPairs[] = "avx512bf16";  // has products of its own for mixed_bfloat16 only
+
 // The table of a name that is available here, else nullptr.
 template <typename real>
 const Table<real>* find(const char* isa) {
@@ -102,6 +119,14 @@ const Table<real>* find(const char* isa) {
   HS_FIND_ISA(sse)
   HS_FIND_ISA(avx2)
   HS_FIND_ISA(avx512)
+  if (std::strcmp(isa, kPairs) == 0) {  // avx512 by another name
+    static const Table<real> table = [] {
+      Table<real> t = *pick<real>(&avx512::table_f32, &avx512::table_f64);
+      t.isa = kPairs;
+      return t;
+    }();
+    return &table;
+  }
 #endif
 #if HS_WITH_NEON
   HS_FIND_ISA(neon)
@@ -129,15 +154,45 @@ const Table<real>& choose() {
   return *find<real>(*best);
 }
 
+Table<float> with_products(const Table<float>& exact, const Products<float>& products) {
+  Table<float> table = exact;
+  static_cast<Products<float>&>(table) = products;
+  return table;
+}
+
+// exact: a table that find() has given. Sets without pairs share the products of a lesser one: there they are no faster than
+// float32's, and only have to be right.
+const Table<float>& mixed(const Table<float>& exact) {
+#define HS_FIND_MIXED(x, products)                                                   \
+  if (std::strcmp(exact.isa, #x) == 0) {                                             \
+    static const Table<float> table = with_products(exact, products::products_bf16); \
+    return table;                                                                    \
+  }
+#if HS_WITH_X86
+  HS_FIND_MIXED(avx2, avx2)
+  HS_FIND_MIXED(avx512, avx2)
+#if HS_WITH_AVX512BF16
+  HS_FIND_MIXED(avx512bf16, avx512bf16)
+#endif
+#endif
+#if HS_WITH_NEON
+  HS_FIND_MIXED(neon, neon)
+#endif
+#undef HS_FIND_MIXED
+  static const Table<float> table = with_products(exact, scalar::products_bf16);
+  return table;
+}
+
 }  // namespace
 
 const char* const* available_isas() {
 #if HS_WITH_X86
-  static const char* const all[] = {"scalar", "sse", "avx2", "avx512", nullptr};
+  static const char* const all[] = {"scalar", "sse", "avx2", "avx512", kPairs, nullptr};
+  static const char* const without_pairs[] = {"scalar", "sse", "avx2", "avx512", nullptr};
   static const char* const without_512[] = {"scalar", "sse", "avx2", nullptr};
   static const char* const baseline[] = {"scalar", "sse", nullptr};
   static const int level = x86_level();
-  return level == 2 ? all : level == 1 ? without_512 : baseline;
+  return level == 3 ? all : level == 2 ? without_pairs : level == 1 ? without_512 : baseline;
 #elif HS_WITH_NEON
   static const char* const all[] = {"scalar", "neon", nullptr};
   return all;
@@ -158,6 +213,9 @@ template <typename real>
 const Table<real>& kernels_for(const char* isa) {
   return find_or_fail<real>(isa, "kernels_for");
 }
+
+const Table<float>& mixed_kernels() { return mixed(kernels<float>()); }
+const Table<float>& mixed_kernels_for(const char* isa) { return mixed(kernels_for<float>(isa)); }
 
 template const Table<float>& kernels<float>();
 template const Table<double>& kernels<double>();

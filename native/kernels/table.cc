@@ -49,15 +49,10 @@ static const OptimizerKernels<double>* optimizer_f64([[maybe_unused]] const char
 template <class real>
 static constexpr Table<real> make_table(const CellKernels<real>* (*cell)(const char*),
                                         const OptimizerKernels<real>* (*optimizer)(const char*)) {
-  return {HS_TEXT(HS_ISA),
+  return {{packed_size<Exact<real>>, pack<Exact<real>>, gemm<Exact<real>>, gemm_tn<Exact<real>>,
+           kTnScratch<real>, kMR, kNR<real>, cell},
+          HS_TEXT(HS_ISA),
           Vec<real>::lanes,
-          packed_size<real>,
-          pack<real>,
-          gemm<real>,
-          gemm_tn<real>,
-          kTnScratch<real>,
-          kMR,
-          kNR<real>,
           activate_array<real>,
           activate_backward<real>,
           softmax<real>,
@@ -74,7 +69,6 @@ static constexpr Table<real> make_table(const CellKernels<real>* (*cell)(const c
           sum_squares<real>,
           sum_abs<real>,
           all_finite<real>,
-          cell,
           optimizer};
 }
 

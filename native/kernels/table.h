@@ -24,11 +24,10 @@ struct CellKernels;  // cells/cell.h
 template <typename real>
 struct OptimizerKernels;  // optimizers/optimizer.h
 
+// All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h), sums never are; what a
+// packed right-hand side holds is known to these functions alone.
 template <typename real>
-struct Table {
-  const char* isa;  // "scalar" "sse" "avx2" "avx512" "neon"
-  int lanes;        // elements of `real` in one vector
-
+struct Products {
   // --- gemm.cc: row-major. A product element is ONE chain of multiply-adds in rising k (blocks of k in fixed order), so its
   // bits do not depend on how M and N are split over tiles, rows or threads.
   size_t (*packed_size)(int64_t K, int64_t N);  // elements of a packed right-hand side
@@ -47,6 +46,14 @@ struct Table {
                   const int32_t* rows, real* scratch);
   size_t gemm_tn_scratch;
   int gemm_mr, gemm_nr;  // rows and columns of the register tile
+  // By name; nullptr when there is none.
+  const CellKernels<real>* (*cell)(const char* name);
+};
+
+template <typename real>
+struct Table : Products<real> {
+  const char* isa;  // "scalar" "sse" "avx2" "avx512" "avx512bf16" "neon"
+  int lanes;        // elements of `real` in one vector
 
   // --- activations.cc
   void (*activate)(Activation kind, real* y, const real* x, int64_t n);  // not kSoftmax; y may be x
@@ -74,7 +81,6 @@ struct Table {
   bool (*all_finite)(const real* x, int64_t n);
 
   // --- by name; nullptr when there is none
-  const CellKernels<real>* (*cell)(const char* name);
   const OptimizerKernels<real>* (*optimizer)(const char* name);
 };
 
@@ -83,6 +89,9 @@ template <typename real>
 const Table<real>& kernels();
 template <typename real>
 const Table<real>& kernels_for(const char* isa);  // throws likewise: tests compare instruction sets
-const char* const* available_isas();              // nullptr-terminated, from "scalar" up
+// The same with bfloat16 operands in all products: rounded to nearest even; sums, states and gate math stay float.
+const Table<float>& mixed_kernels();
+const Table<float>& mixed_kernels_for(const char* isa);
+const char* const* available_isas();  // nullptr-terminated, from "scalar" up
 
 }  // namespace hs

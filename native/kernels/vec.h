@@ -20,8 +20,10 @@
 
 #if defined(_MSC_VER)
 #define HS_INLINE __forceinline
+#define HS_NOINLINE __declspec(noinline)
 #else
 #define HS_INLINE inline __attribute__((always_inline))
+#define HS_NOINLINE __attribute__((noinline))
 #endif
 
 namespace hs {
@@ -155,6 +157,8 @@ HS_INLINE real halve_max(const real (&x)[lanes]) {
 #include "kernels/vec_avx2.h"
 #elif defined(HS_ISA_AVX512)
 #include "kernels/vec_avx512.h"
+#elif defined(HS_ISA_AVX512BF16)
+#include "kernels/vec_avx512bf16.h"
 #elif defined(HS_ISA_NEON)
 #include "kernels/vec_neon.h"
 #elif !defined(HS_ISA_SCALAR)

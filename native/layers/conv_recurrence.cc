@@ -104,26 +104,26 @@ class ConvRecurrence final : public Layer<real> {
     }
     if (sequences_ && !late_) d.output_is(h_, P * H);
 
-    packed_W_ = d.packed(
-        "W", {drop_W_ ? G_ * packed_size<real>(taps * D_, H) : packed_size<real>(taps * D_, GH)});
+    packed_W_ = d.packed("W", {drop_W_ ? G_ * packed_size(this->k, taps * D_, H)
+                                       : packed_size(this->k, taps * D_, GH)});
     for (int phase = 0; phase < cell_->phases; phase++) {
       const int64_t n = cell_->phase[phase].count;
-      packed_U_[phase] = d.packed(
-          "U", {drop_U_ ? n * packed_size<real>(taps * H, H) : packed_size<real>(taps * H, n * H)});
+      packed_U_[phase] = d.packed("U", {drop_U_ ? n * packed_size(this->k, taps * H, H)
+                                                : packed_size(this->k, taps * H, n * H)});
       if (!d.training()) continue;
-      packed_UT_[phase] = d.packed("U turned", {drop_U_ ? n * packed_size<real>(taps * H, H)
-                                                        : packed_size<real>(taps * n * H, H)});
+      packed_UT_[phase] = d.packed("U turned", {drop_U_ ? n * packed_size(this->k, taps * H, H)
+                                                        : packed_size(this->k, taps * n * H, H)});
     }
     matrix_W_ = d.scratch("W as a matrix", {taps * D_, GH});
     matrix_U_ = d.scratch("U as a matrix", {taps * H, GH});
     row_b_ = d.scratch("b as a row", {GH});
-    conv_x_.declare(d);
-    conv_h_.declare(d);
+    conv_x_.declare(d, this->k);
+    conv_h_.declare(d, this->k);
     if (drop_W_) x_drop_ = d.scratch("x dropped", {X_});
     if (drop_U_) h_drop_ = d.scratch("operand dropped", {P, H});
     if (!d.training()) return;
-    packed_WT_ = d.packed("W turned", {drop_W_ ? G_ * packed_size<real>(taps * H, D_)
-                                               : packed_size<real>(taps * GH, D_)});
+    packed_WT_ = d.packed("W turned", {drop_W_ ? G_ * packed_size(this->k, taps * H, D_)
+                                               : packed_size(this->k, taps * GH, D_)});
     turned_ = d.scratch("kernel turned", {taps * GH, std::max(D_, H)});
     dh_ = d.scratch("dh", {P, H});
     dc_ = d.scratch("dc", {P, H});

@@ -50,11 +50,11 @@ class ConvolutionLayer final : public Layer<real> {
                   positions = conv_.window().positions();
     W_ = d.param("W", kernel_dims(th_, taps_[0], taps_[1], D_, N_));
     if (bias_) b_ = d.param("b", {N_});
-    packed_W_ = d.packed("W", {packed_size<real>(K, N_)});
+    packed_W_ = d.packed("W", {packed_size(this->k, K, N_)});
     if (th_) matrix_ = d.scratch("W as a matrix", {K, N_});
-    conv_.declare(d);
+    conv_.declare(d, this->k);
     if (!d.training()) return;
-    packed_WT_ = d.packed("W turned", {packed_size<real>(taps * N_, D_)});
+    packed_WT_ = d.packed("W turned", {packed_size(this->k, taps * N_, D_)});
     turned_ = d.scratch("W turned", {taps * N_, D_});
     if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {positions, N_});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(positions, N_)});

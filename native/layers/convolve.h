@@ -107,12 +107,12 @@ class Convolution {
   const Window& window() const { return w_; }
   int64_t depth() const { return w_.taps() * D_; }  // rows of W
 
-  void declare(Declaration& d) {
+  void declare(Declaration& d, const Table<real>* k) {
     int64_t size = threads() * block(depth()) * depth();
     if (d.training()) {
       size = std::max(
           {size, threads() * block(w_.taps() * N_) * w_.taps() * N_, summed_rows() * depth()});
-      gemm_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+      gemm_ = d.scratch("gemm", {matmul_tn_scratch(k)});
     }
     patches_ = d.scratch("patches", {size});
   }

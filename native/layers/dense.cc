@@ -30,11 +30,11 @@ class Dense final : public Layer<real> {
     rows_ = y.size() / std::max<int64_t>(1, K_);
     W_ = d.param("W", {D_, K_});
     if (bias_) b_ = d.param("b", {K_});
-    packed_W_ = d.packed("W", {packed_size<real>(D_, K_)});
+    packed_W_ = d.packed("W", {packed_size(this->k, D_, K_)});
     if (!d.training()) return;
-    packed_WT_ = d.scratch("W^T packed", {packed_size<real>(K_, D_)});
+    packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, K_, D_)});
     if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {rows_, K_});
-    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
 

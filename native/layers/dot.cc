@@ -117,8 +117,8 @@ class Dot final : public Layer<real> {
     y_ = Side(y, -1);
     B_ = y.rows, F1_ = P_[0].size(), F2_ = Q_[1].size(), K_ = P_[0].K;
     area_ = round_up(std::max({F1_ * K_, F2_ * K_, F1_ * F2_}), kAlignElements);
-    packed_ = round_up(std::max({packed_size<real>(K_, F2_), packed_size<real>(F2_, K_),
-                                 packed_size<real>(F1_, K_)}),
+    packed_ = round_up(std::max({packed_size(this->k, K_, F2_), packed_size(this->k, F2_, K_),
+                                 packed_size(this->k, F1_, K_)}),
                        kAlignElements);
     if (cosine_ && d.training()) {
       for (int i = 0; i < 3; i++) products_[i] = d.saved(kNames[i], {B_, F1_, F2_});

@@ -30,8 +30,8 @@ class Highway final : public Layer<real> {
     t_ = half(d, "W_carry", "b_carry", "t");
     if (!d.training()) return;
     dz_ = d.scratch("dz", {rows_, D_});
-    packed_WT_ = d.scratch("W^T packed", {packed_size<real>(D_, D_)});
-    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, D_, D_)});
+    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, D_)});
   }
 
@@ -75,7 +75,7 @@ class Highway final : public Layer<real> {
     Half half;
     half.W = d.param(W, {D_, D_});
     if (bias_) half.b = d.param(b, {D_});
-    half.packed_W = d.packed(W, {packed_size<real>(D_, D_)});
+    half.packed_W = d.packed(W, {packed_size(this->k, D_, D_)});
     half.out = d.training() ? d.saved(out, {rows_, D_}) : d.scratch(out, {rows_, D_});
     return half;
   }

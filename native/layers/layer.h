@@ -49,7 +49,7 @@ class Declaration {
 
 template <typename real>
 struct Pass {
-  const Table<real>* k = nullptr;  // kernels of the instruction set in use
+  const Table<real>* k = nullptr;  // the layer's
   bool training = false;           // Keras' learning phase
   bool backward_follows = false;   // forward must fill what backward reads
   bool repack = true;  // parameters have changed since this op last filled its packed tensors
@@ -77,9 +77,10 @@ template <typename real>
 class Layer {
  public:
   virtual ~Layer() = default;
-  std::string name;        // "lstm_1": set by the plan, for errors
-  std::string class_name;  // "LSTM"
-  uint32_t stream = 0;     // set by the plan: the layer's own stream of random numbers (its index)
+  std::string name;                // "lstm_1": set by the plan, for errors
+  std::string class_name;          // "LSTM"
+  const Table<real>* k = nullptr;  // set by the plan: its kernels, that of the Passes to come
+  uint32_t stream = 0;  // set by the plan: the layer's own stream of random numbers (its index)
   bool trainable =
       true;  // set by the plan: false, then backward need not write parameter gradients
 

@@ -40,10 +40,10 @@ class LocallyConnected final : public Layer<real> {
     W_ = d.param("W", {out_, K, N_});
     if (bias_) b_ = d.param("b", {out_, N_});
     patches_ = d.scratch("patches", {out_ * B_, K});
-    packed_ = d.packed("W", {out_, packed_size<real>(K, N_)});
+    packed_ = d.packed("W", {out_, packed_size(this->k, K, N_)});
     if (!d.training()) return;
-    packed_T_ = d.packed("W^T", {out_, packed_size<real>(N_, K)});
-    gemm_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    packed_T_ = d.packed("W^T", {out_, packed_size(this->k, N_, K)});
+    gemm_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
     if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {out_ * B_, N_});
   }
 

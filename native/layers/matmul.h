@@ -2,8 +2,8 @@
 // are. An element of a product is one chain of multiply-adds whatever the tiles (kernels/table.h), so its bits do not depend
 // on the number of threads; sums over rows go through fixed blocks for the same reason.
 //
-//   in declare:   packed_ = d.scratch("W packed", {packed_size<real>(D, K)});
-//                 gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+//   in declare:   packed_ = d.scratch("W packed", {packed_size(this->k, D, K)});
+//                 gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
 //   in forward:   pack(pass.k, packed, W, K, false, D, K);  matmul(pass.k, y, K, x, D, packed, rows, K, D, false);
 //   in backward:  matmul_tn(pass.k, dW, K, x, D, dy, K, rows, D, K, false, pass.at(gemm_scratch_), gemm_scratch_.size);
 #pragma once
@@ -25,8 +25,8 @@ constexpr int64_t kAlignElements = 16;  // 64 bytes of float, 128 of double
 
 // Elements of a packed right-hand side [K, N].
 template <typename real>
-int64_t packed_size(int64_t K, int64_t N) {
-  return static_cast<int64_t>(kernels<real>().packed_size(K, N));
+int64_t packed_size(const Table<real>* k, int64_t K, int64_t N) {
+  return static_cast<int64_t>(k->packed_size(K, N));
 }
 
 // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb.
@@ -61,13 +61,12 @@ void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t l
 
 // Elements of scratch that matmul_tn needs for every worker there may be now.
 template <typename real>
-int64_t matmul_tn_scratch_each() {
-  return round_up(std::max<int64_t>(1, static_cast<int64_t>(kernels<real>().gemm_tn_scratch)),
-                  kAlignElements);
+int64_t matmul_tn_scratch_each(const Table<real>* k) {
+  return round_up(std::max<int64_t>(1, static_cast<int64_t>(k->gemm_tn_scratch)), kAlignElements);
 }
 template <typename real>
-int64_t matmul_tn_scratch() {
-  return threads() * matmul_tn_scratch_each<real>();
+int64_t matmul_tn_scratch(const Table<real>* k) {
+  return threads() * matmul_tn_scratch_each(k);
 }
 
 // c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K], rising: these rows of both;
@@ -78,7 +77,7 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
                const real* b, int64_t ldb, int64_t K, int64_t M, int64_t N, bool accumulate,
                real* scratch, int64_t scratch_size, const int32_t* which = nullptr) {
   if (M == 0 || N == 0) return;
-  const int64_t each = matmul_tn_scratch_each<real>();
+  const int64_t each = matmul_tn_scratch_each(k);
   const int workers = static_cast<int>(std::min<int64_t>(threads(), scratch_size / each));
   if (workers < 1) {
     fail(Code::kInternal, "matmul_tn", "scratch", std::to_string(each) + " elements a worker",

@@ -29,22 +29,22 @@ class MaxoutDense final : public Layer<real> {
     rows_ = y.size() / std::max<int64_t>(1, K_);
     W_ = d.param("W", {F_, D_, K_});
     if (bias_) b_ = d.param("b", {F_, K_});
-    packed_W_ = d.packed("W", {F_, packed_size<real>(D_, K_)});
+    packed_W_ = d.packed("W", {F_, packed_size(this->k, D_, K_)});
     if (!d.training()) {
       z_ = d.scratch("z", {F_, rows_, K_});
       return;
     }
     z_ = d.saved("z", {F_, rows_, K_});
     dz_ = d.scratch("dz", {rows_, K_});
-    packed_WT_ = d.scratch("W^T packed", {packed_size<real>(K_, D_)});
-    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+    packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, K_, D_)});
+    gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
 
   void forward(Pass<real>& p) override {
     const int64_t n = rows_ * K_;
     for (int64_t f = 0; f < F_; f++) {
-      real* packed = p.at(packed_W_) + f * packed_size<real>(D_, K_);
+      real* packed = p.at(packed_W_) + f * packed_size(this->k, D_, K_);
       if (p.repack) pack(p.k, packed, p.at(W_) + f * D_ * K_, K_, false, D_, K_);
       real* z = p.at(z_) + f * n;  // [rows, K]
       if (bias_) p.k->broadcast_rows(z, p.at(b_) + f * K_, rows_, K_);

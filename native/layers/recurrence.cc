@@ -42,6 +42,7 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
       p_U_(options.num("dropoutU", 0)),
       truncate_(options.integer("truncate", 0)) {
   const std::string& name = options.str("cell");
+  own_cell_ = cell != nullptr;
   cell_ = cell ? cell : kernels<real>().cell(name.c_str());
   if (!cell_)
     throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
@@ -63,6 +64,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
                                bool masked) {
   const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
   T_ = T, B_ = B, D_ = D;
+  if (!own_cell_) cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's products
   masked_ = masked;
   drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
   drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
@@ -94,17 +96,17 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (!late_) d.output_is(h_, sequences_ ? B * H : T * B * H);
 
   if (!folded_)
-    packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(D, H)
-                                                           : packed_size<real>(D, GH)});
+    packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, D, H)
+                                                           : packed_size(this->k, D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
     const int64_t n = cell_->phase[phase].count;
     packed_U_[phase] =
-        d.packed("U", {plain_ ? n * packed_size<real>(H, H)
+        d.packed("U", {plain_ ? n * packed_size(this->k, H, H)
                               : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
     if (d.training()) {
-      const int64_t each = packed_size<real>(H, H);
-      packed_UT_[phase] =
-          d.packed("U^T", {drop_U_ && !shared_dropout_ ? n * each : packed_size<real>(n * H, H)});
+      const int64_t each = packed_size(this->k, H, H);
+      packed_UT_[phase] = d.packed(
+          "U^T", {drop_U_ && !shared_dropout_ ? n * each : packed_size(this->k, n * H, H)});
     }
   }
   if (drop_W_) x_drop_ = d.scratch("x dropped", {T, B, D});
@@ -124,9 +126,9 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
     sequence_drop_ = d.scratch("operands dropped", {T, B, H});
   if (backwards_ || drop_W_) dx_run_ = d.scratch("dx in running order", {T, B, D});
   if (drop_W_ && !shared_dropout_) dx_gate_ = d.scratch("dx of one gate", {T, B, D});
-  packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size<real>(H, D)
-                                                            : packed_size<real>(GH, D)});
-  gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch<real>()});
+  packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, H, D)
+                                                            : packed_size(this->k, GH, D)});
+  gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
   sums_ = d.scratch("sums", {row_sums_scratch(T * B, GH)});
 }
 
@@ -206,7 +208,7 @@ void Recurrence<real>::project(Pass<real>& p, const real* x) {
       k->broadcast_rows(gates + r0 * GH, p.at(b_), r1 - r0, GH);
     });
   if (drop_W_ && !shared_dropout_) {
-    const int64_t each = packed_size<real>(D, H);
+    const int64_t each = packed_size(this->k, D, H);
     for (int q = 0; q < G_; q++) {
       if (p.repack) pack(k, p.at(packed_W_) + q * each, p.at(W_) + q * H, GH, false, D, H);
       times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
@@ -234,7 +236,7 @@ void Recurrence<real>::pack_forward(Pass<real>& p) {
       });
       continue;
     }
-    for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size<real>(H, H)) {
+    for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
       pack(p.k, packed, p.at(U_) + q * H, GH, false, H, H);
     }
   }
@@ -270,7 +272,7 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
     k->broadcast_rows(product + r0 * N, bias + ph.first * H, r1 - r0, N);
     for (int q = 0; q < ph.count && a.K > 0; q++) {
       k->gemm(product + r0 * N + q * H, N, a.operand + q * a.operand_gate + r0 * H, H,
-              a.packed + q * packed_size<real>(H, H), r1 - r0, H, H, 0, H, true, nullptr);
+              a.packed + q * packed_size(this->k, H, H), r1 - r0, H, H, 0, H, true, nullptr);
     }
     a.product = product;
     a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;

@@ -61,6 +61,7 @@ class Recurrence final : public Layer<real> {
                          int64_t n);
 
   const CellKernels<real>* cell_;
+  bool own_cell_;  // given, not asked for by name
   int64_t H_;
   int G_;
   Activation inner_, outer_;

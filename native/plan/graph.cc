@@ -75,6 +75,7 @@ void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
   op.layer = make(spec.has("options") ? spec.at("options") : *none);
   op.layer->name = name;
   op.layer->class_name = spec.str("className", kind);
+  op.layer->k = k_;
   op.layer->stream = static_cast<uint32_t>(ops_.size());
   const std::string where = op.layer->where();
   for (const std::string& input : spec.strings("inputs"))

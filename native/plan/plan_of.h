@@ -15,7 +15,7 @@ namespace hs {
 template <typename real>
 class PlanOf final : public Plan {
  public:
-  explicit PlanOf(const Config& spec);
+  PlanOf(const Config& spec, const Table<real>& kernels);
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&) override;

@@ -49,12 +49,14 @@ template <typename real>
 class Rig : private Declaration {
  public:
   // x: the extents of the inputs; training: dropout is active, and backward may be called.
-  Rig(std::unique_ptr<Layer<real>> layer, std::vector<Extent> x, bool training, bool masked = false)
+  // k: kernels other than those in use.
+  Rig(std::unique_ptr<Layer<real>> layer, std::vector<Extent> x, bool training, bool masked = false,
+      const Table<real>* k = nullptr)
       : layer_(std::move(layer)), training_(training) {
     layer_->name = "rig";
     layer_->class_name = "Rig";
     layer_->stream = 3;
-    pass.k = &kernels<real>();
+    layer_->k = pass.k = k ? k : &kernels<real>();
     pass.training = training;
     pass.backward_follows = training;
     pass.dropout = {7, 11};

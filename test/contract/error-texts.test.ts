@@ -241,7 +241,7 @@ describe('texts of errors', () => {
   it('a precision that does not exist', async () => {
     expect(await textOf(() => main.setFloatx('float16' as Any))).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
-      setFloatx: name must be 'float32' or 'float64', got the string 'float16'. Did you mean 'float32'?"
+      setFloatx: name must be 'float32', 'float64' or 'mixed_bfloat16', got the string 'float16'. Did you mean 'float32'?"
     `)
   })
 })

@@ -18,7 +18,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
     const Phase& ph = cell_->phase[phase];
     real* packed = p.at(packed_UT_[phase]);
     if (drop_U_ && !shared_dropout_) {  // a product for each gate, since each meets its own mask
-      for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size<real>(H, H)) {
+      for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
         pack(p.k, packed, p.at(U_) + q * H, G_ * H, true, H, H);
       }
     } else {
@@ -97,7 +97,7 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   const int n = shared_dropout_ ? 1 : ph.count;
   for (int q = 0; q < n; q++) {
     const int64_t K = shared_dropout_ ? ph.count * H : H;
-    p.k->gemm(product, H, d + q * H, GH, packed + q * packed_size<real>(H, H), rows, H, K, 0, H,
+    p.k->gemm(product, H, d + q * H, GH, packed + q * packed_size(this->k, H, H), rows, H, K, 0, H,
               false, nullptr);
     const real* m = p.at(drop_U_mask_) + ((shared_dropout_ ? 0 : ph.first + q) * B + r0) * H;
     p.k->multiply_add(out, product, m, rows * H);
@@ -159,7 +159,7 @@ void Recurrence<real>::input_backward(Pass<real>& p) {
     for (int q = 0; q < G_; q++) {
       if (p.repack) pack(k, packed, p.at(W_) + q * H, GH, true, H, D);
       matmul(k, one, D, p.at(gates_) + q * H, GH, packed, rows, D, H, false);
-      packed += packed_size<real>(H, D);
+      packed += packed_size(this->k, H, D);
       const real* m = p.at(drop_W_mask_) + q * B * D;  // [B, D]
       if (q == 0) {
         times_mask(k, dx, one, m, T, B * D);
