@@ -17,6 +17,7 @@ export class Batches {
   #iterator: Iterator<unknown> | AsyncIterator<unknown>
   #ahead: Promise<IteratorResult<unknown>> | null = null
   #isFresh = true
+  #isClosed = false
 
   constructor(
     readonly source: unknown,
@@ -45,8 +46,10 @@ export class Batches {
     this.#ahead.catch(() => {}) // told by next()
   }
 
-  /** Lets the source tidy up; what it answers is not waited for. */
+  /** Lets the source tidy up, once; what it answers is not waited for. */
   close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
     ;(async () => await this.#iterator.return?.())().catch(() => {}) // the call has its result already
   }
 

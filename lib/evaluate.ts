@@ -57,9 +57,10 @@ export interface Prepared {
   weights?: NativeArray
 }
 
-/** Checks x, y and weights against the model. @throws ShapeError, ConfigError */
+/** Checks x, y and weights of a public call against the model. @throws ShapeError, ConfigError */
 export function prepareTraining(
   model: Sequential,
+  call: string,
   x: Inputs,
   y: Inputs,
   weighting: TrainOnBatchOptions,
@@ -67,8 +68,8 @@ export function prepareTraining(
 ): Prepared {
   const arrays = prepareInputs(x, model.inputSlots(), names.x)
   const samples = arrays[0]!.shape[0]!
-  const targets = prepareTargets(y, model.targetSlot(arrays), samples, names.y)
-  const isTemporal = model.requireCompiled('fit').sampleWeightMode === 'temporal'
+  const targets = prepareTargets(y, model.targetSlot(arrays, call), samples, names.y)
+  const isTemporal = model.requireCompiled(call).sampleWeightMode === 'temporal'
   const weights = prepareWeights(weighting, targets, isTemporal, names.sampleWeight)
   return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
 }
@@ -105,12 +106,12 @@ export async function runChunks(
   turn: Turn,
   request: { mode: 'test' | 'predict' | 'train'; data: NativeData; order?: Int32Array; batchSize: number },
   samples: number,
-  rest: { signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void } = {},
+  rest: { call: string; signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void },
 ): Promise<void> {
   let seen = 0
   let sums: number[] = []
   while (seen < samples) {
-    const result = await session.run({ ...request, from: seen, sums }, rest.signal)
+    const result = await session.run(rest.call, { ...request, from: seen, sums }, rest.signal)
     if (result.samples <= 0) {
       fail(InternalError, 'ERR_INTERNAL', {
         where: request.mode,
@@ -132,6 +133,8 @@ export async function testLoop(
   turn: Turn,
   data: NativeData,
   rest: {
+    /** The public call, for errors. */
+    call: string
     batchSize: number
     samples: number
     order?: Int32Array
@@ -143,6 +146,7 @@ export async function testLoop(
   let sums: number[] = []
   const { order, batchSize, samples } = rest
   await runChunks(session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
+    call: rest.call,
     signal: rest.signal ?? null,
     onChunk: (result, seen) => {
       sums = result.sums
@@ -195,14 +199,15 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
   const verbose = checkVerbose('evaluate', options.verbose)
   const signal = checkSignal('evaluate', options.signal)
   signal?.throwIfAborted()
-  const prepared = prepareTraining(model, x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
+  const prepared = prepareTraining(model, 'evaluate', x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
   const data = session.load(prepared)
   const turn = await session.take(signal)
   try {
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.update(seen)
-    return asLogs(await testLoop(session, turn, data(), { batchSize, samples: prepared.samples, signal, onSeen }))
+    const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
+    return asLogs(await testLoop(session, turn, data(), rest))
   } finally {
     turn.release()
   }
@@ -227,22 +232,22 @@ export async function predict(
   const arrays = prepareInputs(x, model.inputSlots())
   const samples = arrays[0]!.shape[0]!
   const batchSize = batchSizeFor(model, where, options.batchSize, samples)
-  return predictPrepared(session, arrays, samples, batchSize, signal, barFor(verbose, samples))
+  return predictPrepared(where, session, arrays, { samples, batchSize, signal, bar: barFor(verbose, samples) })
 }
 
 async function predictPrepared(
+  call: string,
   session: Session,
   x: NativeArray[],
-  samples: number,
-  batchSize: number,
-  signal: AbortSignal | null,
-  bar: Progbar | null,
+  rest: { samples: number; batchSize: number; signal: AbortSignal | null; bar: Progbar | null },
 ): Promise<NDArray> {
+  const { samples, batchSize, signal, bar } = rest
   const data = session.load({ x })
   const turn = await session.take(signal)
   try {
     const outputs = new Outputs(samples)
     await runChunks(session, turn, { mode: 'predict', data: data(), batchSize }, samples, {
+      call,
       signal,
       onChunk: (result, seen) => {
         outputs.add(result, seen)
@@ -264,9 +269,9 @@ function prepareBatch(model: Sequential, where: string, x: Inputs): { arrays: Na
   return { arrays, samples }
 }
 
-export async function predictOnBatch(model: Sequential, x: Inputs): Promise<NDArray> {
-  const { arrays, samples } = prepareBatch(model, 'predictOnBatch', x)
-  return predictPrepared(model.session, arrays, samples, samples, null, null)
+export async function predictOnBatch(model: Sequential, x: Inputs, call: string): Promise<NDArray> {
+  const { arrays, samples } = prepareBatch(model, call, x)
+  return predictPrepared(call, model.session, arrays, { samples, batchSize: samples, signal: null, bar: null })
 }
 
 export function predictOnBatchSync(model: Sequential, x: Inputs): NDArray {
@@ -294,13 +299,13 @@ export async function onBatch(
   model.requireCompiled(where)
   const defaults: Record<string, unknown> =
     mode === 'train' ? { classWeight: null, sampleWeight: null } : { sampleWeight: null }
-  const prepared = prepareTraining(model, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
+  const prepared = prepareTraining(model, where, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
   checkStatefulBatches(model, where, prepared.samples, prepared.samples)
   const data = session.load(prepared)
   if (mode === 'train') session.drawSeed()
   const turn = await session.take()
   try {
-    const result = await session.run({ mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })
+    const result = await session.run(where, { mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })
     if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
     return asLogs(result.last)
   } finally {

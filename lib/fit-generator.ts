@@ -2,9 +2,16 @@
 import { abortable, Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
 import type { Callback, History, Logs } from './callbacks.js'
-import type { ClassWeight } from './data.js'
+import type { ClassWeight, InputSlot } from './data.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
-import { checkStatefulBatches, type Inputs, prepareTraining, testLoop, type Logs as Values } from './evaluate.js'
+import {
+  checkStatefulBatches,
+  type Inputs,
+  predictOnBatch,
+  prepareTraining,
+  testLoop,
+  type Logs as Values,
+} from './evaluate.js'
 import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
 import { checkCallbacks, type Hooks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
@@ -25,7 +32,7 @@ export interface FitGeneratorOptions {
   verbose?: 0 | 1 | 2 | boolean
   /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
-  /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source. */
+  /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source; a list whose parts are such pairs or triples is one. */
   validationData?: Triple | Source | null
   /** Samples of a validation; needed when validationData is a source. */
   nbValSamples?: number | null
@@ -118,22 +125,25 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
   session.checkIdle(where)
   model.requireCompiled(where)
   const options = resolveOptions(where, DEFAULTS, given)
-  const verbose = checkVerbose(where, options.verbose)
-  checkInteger(where, 'maxQSize', options.maxQSize, 1)
-  const signal = checkSignal(where, options.signal)
-  signal?.throwIfAborted()
-  const callbacks = checkCallbacks(where, options.callbacks)
-  const watch = new NanWatch(model, checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
-  const job: GeneratorJob = {
-    samplesPerEpoch: requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch),
-    nbEpoch: requireCount(where, 'nbEpoch', options.nbEpoch),
-    initialEpoch: checkInteger(where, 'initialEpoch', options.initialEpoch, 0),
-    classWeight: options.classWeight as ClassWeight | null,
-    signal,
-    validation: prepareValidationOf(model, options, signal),
-    batches: new Batches(source, where),
-  }
-  return trainOnBatches(model, where, job, { batchSize: null, verbose, callbacks, watch })
+  const batches = new Batches(source, where)
+  return closing([batches], () => {
+    const verbose = checkVerbose(where, options.verbose)
+    checkInteger(where, 'maxQSize', options.maxQSize, 1)
+    const signal = checkSignal(where, options.signal)
+    signal?.throwIfAborted()
+    const callbacks = checkCallbacks(where, options.callbacks)
+    const watch = new NanWatch(model, checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
+    const job: GeneratorJob = {
+      samplesPerEpoch: requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch),
+      nbEpoch: requireCount(where, 'nbEpoch', options.nbEpoch),
+      initialEpoch: checkInteger(where, 'initialEpoch', options.initialEpoch, 0),
+      classWeight: options.classWeight as ClassWeight | null,
+      signal,
+      validation: prepareValidationOf(model, options, signal),
+      batches,
+    }
+    return trainOnBatches(model, where, job, { batchSize: null, verbose, callbacks, watch })
+  })
 }
 
 /** Trains on the batches of a job, and closes their sources in the end. */
@@ -163,7 +173,7 @@ export function trainOnBatches(
       model.stopTraining = false
       for (let epoch = job.initialEpoch; epoch < job.nbEpoch && !model.stopTraining; epoch++) {
         progress.epochBegin(epoch, job.nbEpoch, job.samplesPerEpoch)
-        const logs = await generatorEpoch(model, job, { hooks, turn, progress, watch, epoch })
+        const logs = await generatorEpoch(model, where, job, { hooks, turn, progress, watch, epoch })
         await hooks.epochEnd(epoch, logs)
       }
       await hooks.trainEnd()
@@ -184,13 +194,14 @@ function prepareValidationOf(
 ): Validation | null {
   const { validationData } = options
   if (validationData === null || validationData === undefined) return null
-  if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots().length)) {
-    const prepared = prepareValidation(model, validationData)
+  if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
+    const prepared = prepareValidation(model, 'fitGenerator', validationData)
     const data = model.session.load(prepared)
     return {
       samples: prepared.samples,
       batches: null,
-      run: (turn, batchSize) => testLoop(model.session, turn, data(), { batchSize, samples: prepared.samples, signal }),
+      run: (turn, batchSize) =>
+        testLoop(model.session, turn, data(), { call: 'fitGenerator', batchSize, samples: prepared.samples, signal }),
     }
   }
   const samples = requireCount(
@@ -199,20 +210,22 @@ function prepareValidationOf(
     options.nbValSamples,
   )
   const batches = new Batches(validationData, 'fitGenerator: validationData')
-  return { samples, batches, run: (turn) => evaluateBatches(model, batches, samples, turn, signal) }
+  return { samples, batches, run: (turn) => evaluateBatches(model, 'fitGenerator', batches, { samples, turn, signal }) }
 }
 
-/** Whether a list is a list of batches (a source) and not `[x, y]`: all its elements are pairs or triples of arrays. */
-function isBatchList(list: readonly unknown[], inputs: number): boolean {
-  const isInput = (x: unknown) =>
-    inputs === 1 ? isArrayObject(x) : Array.isArray(x) && x.length === inputs && x.every(isArrayObject)
-  const isBatch = (batch: unknown) =>
-    Array.isArray(batch) && (batch.length === 2 || batch.length === 3) && isInput(batch[0]) && isArrayObject(batch[1])
-  return list.length > 0 && list.every(isBatch)
+/** Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with these inputs. */
+function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boolean {
+  if (list.length === 0 || !list.every((each) => Array.isArray(each) && (each.length === 2 || each.length === 3)))
+    return false
+  const input = (x: unknown) => (slots.length === 1 ? x : (x as readonly unknown[])[0])
+  const x = input(list[0]) // if the list is [x, y]
+  if (Array.isArray(x) && isArrayObject(x[0])) return true
+  return depthOf(x) > slots[0]!.shape.length
 }
 
 async function generatorEpoch(
   model: Sequential,
+  call: string,
   job: GeneratorJob,
   run: { hooks: Hooks; turn: Turn; progress: FitProgress; watch: NanWatch; epoch: number },
 ): Promise<Logs> {
@@ -223,14 +236,14 @@ async function generatorEpoch(
   let size = 0
   await hooks.epochBegin(epoch)
   for (let batch = 0; seen < job.samplesPerEpoch; batch++) {
-    const data = await nextBatch(model, job, turn, job.samplesPerEpoch - seen)
+    const data = await nextBatch(model, call, job, turn, job.samplesPerEpoch - seen)
     size = data.samples
     const logs: Logs = { batch, size }
     await hooks.batchBegin(batch, logs)
     const request = { mode: 'train', data: data.load(), batchSize: size, maxBatches: 1 } as const
     if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
-    const result = await model.session.run(request, job.signal)
-    watch.check(result, 'fitGenerator', epoch, batch)
+    const result = await model.session.run(call, request, job.signal)
+    watch.check(result, call, epoch, batch)
     for (const [i, name] of metricsNames.entries()) {
       logs[name] = result.last[i]!
       sums[i]! += result.sums[i]!
@@ -245,7 +258,7 @@ async function generatorEpoch(
   }
   if (seen > job.samplesPerEpoch) {
     process.emitWarning(
-      `fitGenerator: epoch ${epoch} must comprise samplesPerEpoch ${job.samplesPerEpoch} samples, got ${seen}: the last batch went beyond it.`,
+      `${call}: epoch ${epoch} must comprise samplesPerEpoch ${job.samplesPerEpoch} samples, got ${seen}: the last batch went beyond it.`,
       { code: 'HIDDENSTATE_SAMPLES' },
     )
   }
@@ -261,40 +274,41 @@ async function generatorEpoch(
 
 async function nextBatch(
   model: Sequential,
+  call: string,
   job: GeneratorJob,
   turn: Turn,
   missing: number,
 ): Promise<{ samples: number; load: () => NativeData }> {
   job.signal?.throwIfAborted()
   const [x, y, sampleWeight = null] = checkTriple(
-    'fitGenerator: batch',
+    `${call}: batch`,
     await turn.lend(abortable(job.batches.next(missing), job.signal)),
   )
-  const prepared = prepareTraining(model, x, y, { sampleWeight, classWeight: job.classWeight })
-  checkStatefulBatches(model, 'fitGenerator', prepared.samples, prepared.samples)
+  const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight: job.classWeight })
+  checkStatefulBatches(model, call, prepared.samples, prepared.samples)
   return { samples: prepared.samples, load: model.session.load(prepared) }
 }
 
 /** Means over batches until `samples` were seen; the caller holds the turn. */
 export async function evaluateBatches(
   model: Sequential,
+  call: string,
   batches: Batches,
-  samples: number,
-  turn: Turn,
-  signal: AbortSignal | null,
+  { samples, turn, signal }: { samples: number; turn: Turn; signal: AbortSignal | null },
 ): Promise<number[]> {
   const sums = model.metricsNames.map(() => 0)
   let seen = 0
   while (seen < samples) {
     signal?.throwIfAborted()
     const [x, y, sampleWeight = null] = checkTriple(
-      'batch',
+      `${batches.where}: batch`,
       await turn.lend(abortable(batches.next(samples - seen), signal)),
     )
-    const prepared = prepareTraining(model, x, y, { sampleWeight })
-    checkStatefulBatches(model, 'batch', prepared.samples, prepared.samples)
+    const prepared = prepareTraining(model, call, x, y, { sampleWeight })
+    checkStatefulBatches(model, call, prepared.samples, prepared.samples)
     const data = model.session.load(prepared)()
-    const result = await model.session.run({ mode: 'test', data, batchSize: prepared.samples, maxBatches: 1 }, signal)
+    const request = { mode: 'test', data, batchSize: prepared.samples, maxBatches: 1 } as const
+    const result = await model.session.run(call, request, signal)
     for (const [i, sum] of result.sums.entries()) sums[i]! += sum
     seen += prepared.samples
     await turn.pass()
@@ -314,13 +328,26 @@ export async function evaluateGenerator(model: Sequential, source: Source, given
   checkInteger(where, 'maxQSize', options.maxQSize, 1)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
-  const turn = await model.session.take(signal)
-  try {
-    const means = await closing([batches], () => evaluateBatches(model, batches, samples, turn, signal))
-    return means.length === 1 ? means[0]! : means
-  } finally {
-    turn.release()
-  }
+  return evaluateAll(model, where, batches, samples, signal)
+}
+
+/** Loss and metrics over batches until `samples` were seen; closes their source. */
+export function evaluateAll(
+  model: Sequential,
+  call: string,
+  batches: Batches,
+  samples: number,
+  signal: AbortSignal | null,
+): Promise<Values> {
+  return closing([batches], async () => {
+    const turn = await model.session.take(signal)
+    try {
+      const means = await evaluateBatches(model, call, batches, { samples, turn, signal })
+      return means.length === 1 ? means[0]! : means
+    } finally {
+      turn.release()
+    }
+  })
 }
 
 /** See {@link Sequential.predictGenerator}. */
@@ -336,12 +363,13 @@ export async function predictGenerator(
   checkInteger(where, 'maxQSize', options.maxQSize, 1)
   const signal = checkSignal(where, options.signal)
   const batches = new Batches(source, where)
-  return closing([batches], () => predictBatches(model, batches, samples, signal))
+  return closing([batches], () => predictBatches(model, where, batches, samples, signal))
 }
 
 /** Outputs for batches until `samples` were seen. */
 export async function predictBatches(
   model: Sequential,
+  call: string,
   batches: Batches,
   samples: number,
   signal: AbortSignal | null,
@@ -351,10 +379,10 @@ export async function predictBatches(
   while (seen < samples) {
     signal?.throwIfAborted()
     const value = await abortable(batches.next(samples - seen), signal)
-    const part = await model.predictOnBatch(inputOf(model, value))
+    const part = await predictOnBatch(model, inputOf(model, value), call)
     if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
       fail(ShapeError, 'ERR_SHAPE', {
-        where: 'predictGenerator',
+        where: call,
         what: 'outputs of all batches',
         expected: `[${parts[0].shape.slice(1).join(', ')}] for each sample`,
         actual: `[${part.shape.slice(1).join(', ')}]`,

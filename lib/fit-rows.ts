@@ -16,7 +16,7 @@ import {
 } from './evaluate.js'
 import * as fitting from './fit.js'
 import { checkTriple, FIT_DEFAULTS, type FitOptions, prepareValidation, splitAt, type Triple } from './fit.js'
-import { evaluateBatches, predictBatches, trainOnBatches, type Validation } from './fit-generator.js'
+import { evaluateAll, evaluateBatches, predictBatches, trainOnBatches, type Validation } from './fit-generator.js'
 import { checkCallbacks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
 import type { NDArray, TensorLike } from './ndarray.js'
@@ -163,23 +163,23 @@ function rowValidation(
   const samples = range[1] - range[0]
   checkStatefulBatches(model, 'fit: validation', samples, batchSize)
   const batches = new Batches(rounds(data, range, batchSize), 'fit: validation')
-  return { samples, batches, run: (turn) => evaluateBatches(model, batches, samples, turn, signal) }
+  return { samples, batches, run: (turn) => evaluateBatches(model, 'fit', batches, { samples, turn, signal }) }
 }
 
 function validationOf(model: Sequential, value: unknown, batchSize: number, signal: AbortSignal | null): Validation {
-  const [x, y, sampleWeight = null] = checkTriple('validationData', value)
+  const [x, y, sampleWeight = null] = checkTriple('fit: validationData', value)
   if (areRows(x, y)) {
     const data = table('fit: validationData', x, y, sampleWeight)
     return rowValidation(model, data, [0, data.count], batchSize, signal)
   }
-  const prepared = prepareValidation(model, value)
+  const prepared = prepareValidation(model, 'fit', value)
   const { samples } = prepared
   checkStatefulBatches(model, 'fit: validationData', samples, batchSize)
   const data = model.session.load(prepared)
   return {
     samples,
     batches: null,
-    run: (turn) => testLoop(model.session, turn, data(), { batchSize, samples, signal }),
+    run: (turn) => testLoop(model.session, turn, data(), { call: 'fit', batchSize, samples, signal }),
   }
 }
 
@@ -195,13 +195,7 @@ async function evaluateRows(model: Sequential, x: Rows, y: Rows, given?: Evaluat
   const data = table(where, x, y, options.sampleWeight as TensorLike | null)
   const batchSize = batchSizeFor(model, where, options.batchSize, data.count)
   const batches = new Batches(rounds(data, [0, data.count], batchSize), where)
-  const turn = await model.session.take(signal)
-  try {
-    const means = await closing([batches], () => evaluateBatches(model, batches, data.count, turn, signal))
-    return means.length === 1 ? means[0]! : means
-  } finally {
-    turn.release()
-  }
+  return evaluateAll(model, where, batches, data.count, signal)
 }
 
 async function predictRows(
@@ -220,5 +214,5 @@ async function predictRows(
   const batchSize = batchSizeFor(model, where, options.batchSize, count)
   const source = rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
   const batches = new Batches(source, where)
-  return closing([batches], () => predictBatches(model, batches, count, signal))
+  return closing([batches], () => predictBatches(model, where, batches, count, signal))
 }

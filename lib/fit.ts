@@ -106,9 +106,9 @@ export function checkTriple(where: string, value: unknown): Triple {
 const VALIDATION_NAMES = { x: 'validationData[0]', y: 'validationData[1]', sampleWeight: 'validationData[2]' }
 
 /** Checks validation arrays. @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
-export function prepareValidation(model: Sequential, value: unknown): Prepared {
-  const [x, y, sampleWeight = null] = checkTriple('validationData', value)
-  return prepareTraining(model, x, y, { sampleWeight }, VALIDATION_NAMES)
+export function prepareValidation(model: Sequential, call: string, value: unknown): Prepared {
+  const [x, y, sampleWeight = null] = checkTriple(`${call}: validationData`, value)
+  return prepareTraining(model, call, x, y, { sampleWeight }, VALIDATION_NAMES)
 }
 
 /** Shuffles whole batches; what is left over stays at the end (Keras' `batch_shuffle`). */
@@ -146,7 +146,7 @@ export function splitAt(samples: number, validationSplit: unknown): number {
 function prepareJob(model: Sequential, x: Inputs, y: Inputs, options: Readonly<Record<string, unknown>>): Job {
   const { session } = model
   // as in Keras, class weights become sample weights before the split, so they act on the validation part of a split too
-  const prepared = prepareTraining(model, x, y, {
+  const prepared = prepareTraining(model, 'fit', x, y, {
     sampleWeight: options.sampleWeight as TensorLike | null,
     classWeight: options.classWeight as ClassWeight | null,
   })
@@ -154,7 +154,7 @@ function prepareJob(model: Sequential, x: Inputs, y: Inputs, options: Readonly<R
   const validationPart =
     options.validationData === null || options.validationData === undefined
       ? null
-      : prepareValidation(model, options.validationData)
+      : prepareValidation(model, 'fit', options.validationData)
   const split = validationPart ? samples : splitAt(samples, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
   const order = Int32Array.from({ length: samples }, (_, i) => i)
@@ -280,7 +280,7 @@ class Epoch {
     for (const [i, name] of metricsNames.entries()) logs[name] = this.#sums[i]! / this.#seen
     if (validation) {
       const { samples } = validation
-      const rest = { batchSize, samples, signal, ...(validation.order ? { order: validation.order } : {}) }
+      const rest = { call: 'fit', batchSize, samples, signal, ...(validation.order ? { order: validation.order } : {}) }
       const means = await testLoop(session, turn, validation.data(), rest)
       for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
     }
@@ -306,7 +306,7 @@ class Epoch {
     const { session } = this
     const before = session.dropoutState.step
     try {
-      return await session.run({ ...request, mode: 'train', sums: this.#sums }, signal)
+      return await session.run('fit', { ...request, mode: 'train', sums: this.#sums }, signal)
     } finally {
       const batches = session.dropoutState.step - before
       session.position!.seen = this.#seen + Math.min(batches * request.batchSize, request.order.length)

@@ -68,7 +68,7 @@ export class Sequential extends Container {
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
     super(options)
     this.session = new Session({
-      layers: this.layers,
+      layers: () => this.layers,
       spec: () => this.#lowered('predict'),
       hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
@@ -244,9 +244,9 @@ export class Sequential extends Container {
   }
 
   /** @internal For these inputs, whose extents are known. */
-  targetSlot(inputs: readonly NativeArray[]): TargetSlot {
+  targetSlot(inputs: readonly NativeArray[], call: string): TargetSlot {
     const shape = this.computeFirstOutputShape(inputs.map((input) => input.shape))
-    return { where: this.layers.at(-1)!.where, shape, classes: this.requireCompiled('fit').classes }
+    return { where: this.layers.at(-1)!.where, shape, classes: this.requireCompiled(call).classes }
   }
 
   // ---- training ----
@@ -344,7 +344,7 @@ export class Sequential extends Container {
 
   /** The outputs for x as one batch. @throws as {@link Sequential.predict} */
   async predictOnBatch(x: Inputs): Promise<NDArray> {
-    return running.predictOnBatch(this, x)
+    return running.predictOnBatch(this, x, 'predictOnBatch')
   }
 
   /**

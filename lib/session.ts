@@ -22,7 +22,7 @@ import { type Turn, Turns } from './turns.js'
 
 /** What a model tells its session: read anew before each chunk. */
 export interface Owner {
-  readonly layers: readonly Layer[]
+  layers(): readonly Layer[]
   /** The Spec that the next run needs. */
   spec(): Spec
   /** Hyper-parameters as they are now; null when not compiled. */
@@ -212,11 +212,11 @@ export class Session {
     const old = this.#plan
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers) layer.attach(shown, '')
+      for (const layer of this.#owner.layers()) layer.attach(shown, '')
       if (old) keepStates(old, plan, spec)
     } catch (error) {
-      for (const layer of this.#owner.layers) layer.detach(shown)
-      if (this.#shown && !this.isShared) for (const layer of this.#owner.layers) layer.attach(this.#shown, '')
+      for (const layer of this.#owner.layers()) layer.detach(shown)
+      if (this.#shown && !this.isShared) for (const layer of this.#owner.layers()) layer.attach(this.#shown, '')
       plan.dispose()
       throw error
     } finally {
@@ -236,7 +236,7 @@ export class Session {
   #fetch(shown: NativePlan): void {
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers) if (!layer.isIn(shown)) layer.attach(shown, '')
+      for (const layer of this.#owner.layers()) if (!layer.isIn(shown)) layer.attach(shown, '')
     } finally {
       this.#isMoving = false
     }
@@ -289,11 +289,12 @@ export class Session {
   /**
    * Runs one chunk; the caller holds a turn.
    *
+   * @param call the public call, for errors: 'fit'
    * @param request without a limit of its own it stops after 100 ms, to let others go
    * @throws the signal's reason when aborted before or during the chunk
    */
-  async run(request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
-    this.checkAlive(request.mode)
+  async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
+    this.checkAlive(call)
     signal?.throwIfAborted()
     const plan = this.plan()
     if (request.mode === 'train') this.#prepare(plan)
@@ -315,7 +316,7 @@ export class Session {
       if (request.mode === 'train') this.#recount(plan)
     }
     signal?.throwIfAborted()
-    this.checkAlive(request.mode)
+    this.checkAlive(call)
     return result
   }
 
@@ -368,7 +369,7 @@ export class Session {
   }
 
   #free(): void {
-    this.release(this.#owner.layers)
+    this.release(this.#owner.layers())
     this.#plan?.dispose()
     this.#plan = null
     this.#shown = null

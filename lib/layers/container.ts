@@ -17,7 +17,8 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
 export abstract class Container extends Layer<LayerOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { name: null }
   override readonly supportsMasking = true
-  readonly #layers: Layer[] = []
+  /** Frozen: another list after each change. */
+  #layers: readonly Layer[] = Object.freeze([])
   /** Whether the output of each layer carries a mask. */
   readonly #masks: boolean[] = []
   #isPart = false
@@ -28,7 +29,7 @@ export abstract class Container extends Layer<LayerOptions> {
     super([], options)
   }
 
-  /** The layers, first to last. */
+  /** The layers, first to last: a frozen list, which `add` and `pop` replace. */
   get layers(): readonly Layer[] {
     return this.#layers
   }
@@ -57,7 +58,7 @@ export abstract class Container extends Layer<LayerOptions> {
     if (last) layer.build(last.outputShape!)
     else layer.buildFirst()
     if (!last) this.inputName = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
-    this.#layers.push(layer)
+    this.#layers = Object.freeze([...this.#layers, layer])
     this.floatx = floatx
     for (const each of this.#layers) each.floatx = floatx
     for (const each of withChildren([layer])) if (each instanceof Container) each.becomePart()
@@ -140,7 +141,7 @@ export abstract class Container extends Layer<LayerOptions> {
   protected drop(): Layer {
     this.#checkWhole('pop')
     const last = this.requireLayers('pop').at(-1)!
-    this.#layers.pop()
+    this.#layers = Object.freeze(this.#layers.slice(0, -1))
     this.#masks.pop()
     return last
   }

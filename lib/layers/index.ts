@@ -4,12 +4,14 @@ export { ActivityRegularization, type ActivityRegularizationOptions } from './ac
 export { BatchNormalization, type BatchNormalizationOptions } from './batch-normalization.js'
 export { Bidirectional, type BidirectionalOptions, type MergeMode } from './bidirectional.js'
 export {
+  AtrousConvolution1D as AtrousConv1D,
   AtrousConvolution1D,
   type AtrousConvolution1DOptions,
+  Convolution1D as Conv1D,
   Convolution1D,
   type Convolution1DOptions,
 } from './convolution-1d.js'
-export { Convolution2D, type Convolution2DOptions } from './convolution-2d.js'
+export { Convolution2D as Conv2D, Convolution2D, type Convolution2DOptions } from './convolution-2d.js'
 export { ConvLSTM2D, type ConvLSTM2DOptions } from './conv-lstm-2d.js'
 export { Cropping1D, type Cropping1DOptions } from './cropping-1d.js'
 export { Dense, type DenseOptions } from './dense.js'

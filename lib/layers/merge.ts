@@ -63,7 +63,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
   readonly #axes: { concat: number | null; dot: readonly [number, number] | null }
 
   constructor(layers: readonly Container[], options?: MergeOptions) {
-    super([layers], options)
+    super([Array.isArray(layers) ? Object.freeze([...layers]) : layers], options)
     this.#checkOptions()
     const shapes = this.branches.map((branch) => branch.outputShape!)
     this.#axes = { concat: this.#concatAxis(shapes), dot: this.#dotAxes(shapes) }

@@ -1,8 +1,8 @@
 /** fitGenerator and its kin: the same as the arrays, batch by batch. */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, expectSameBits, type Plain, take } from '../arrays.js'
-import { HiddenstateError } from '../package.js'
-import { compiled, data, sleep } from './models.js'
+import { array, HiddenstateError, type Sequential } from '../package.js'
+import { compiled, data, sleep, small } from './models.js'
 
 const quiet = { verbose: 0 } as const
 const { x, y } = data(24)
@@ -126,5 +126,110 @@ describe('generators', () => {
     await a.fit(x, y, { ...quiet, batchSize: BATCH, nbEpoch: 1, shuffle: false, sampleWeight: w })
     await b.fitGenerator(weighted() as never, { ...quiet, samplesPerEpoch: 24, nbEpoch: 1 })
     expectAllSameBits(b.getWeights(), a.getWeights())
+  })
+
+  it('a list of batches is a source, of nested numbers too, whether it has two or more; [x, y] is none', async () => {
+    const rows = (a: Plain): number[][] => array(a).toArray() as number[][]
+    const head = (a: Plain, n: number): Plain => take(a, [...Array(n).keys()])
+    const run = async (validationData: unknown, nbValSamples: number): Promise<number | undefined> => {
+      const options = { ...quiet, samplesPerEpoch: 24, nbEpoch: 1, nbValSamples, validationData }
+      return (await compiled().fitGenerator(endless() as never, options as never)).history.val_loss?.[0]
+    }
+    for (const n of [2, 3]) {
+      const batches = [...Array(n).keys()].map((i) => [part(x, i), part(y, i)] as const)
+      const pair = [head(x, n * BATCH), head(y, n * BATCH)] as const
+      const expected = (await run(pair, n * BATCH)) as number
+      expect(expected).toBeGreaterThan(0)
+      for (const same of [batches, batches.map((batch) => batch.map(rows)), pair.map(rows)])
+        expect(await run(same, n * BATCH)).toBeCloseTo(expected, 6)
+    }
+  })
+
+  const closable = (): { source: never; isOpen: () => boolean } => {
+    let open = true
+    const source = {
+      [Symbol.iterator]: () => source,
+      next: () => ({ value: [part(x, 0), part(y, 0)], done: false }),
+      return: () => {
+        open = false
+        return { value: undefined, done: true }
+      },
+    }
+    return { source: source as never, isOpen: () => open }
+  }
+  const calls = {
+    evaluateGenerator: (model, source, signal) => model.evaluateGenerator(source, { valSamples: 1e6, signal }),
+    predictGenerator: (model, source, signal) => model.predictGenerator(source, { valSamples: 1e6, signal }),
+    fitGenerator: (model, source, signal) =>
+      model.fitGenerator(source, { ...quiet, samplesPerEpoch: 1e6, nbEpoch: 1, signal }),
+  } satisfies Record<string, (model: Sequential, source: never, signal: AbortSignal) => Promise<unknown>>
+
+  it.each(Object.entries(calls))(
+    '%s closes its source when it is aborted, before, waiting or under way',
+    async (_, call) => {
+      const model = compiled()
+      const stop = async (abort: 'before' | 'waiting' | 'later'): Promise<void> => {
+        const { source, isOpen } = closable()
+        const control = new AbortController()
+        if (abort === 'before') control.abort()
+        const running = call(model, source, control.signal)
+        if (abort === 'later') await sleep(5)
+        control.abort()
+        await expect(running, abort).rejects.toMatchObject({ name: 'AbortError' })
+        expect(isOpen(), abort).toBe(false)
+      }
+      for (const abort of ['before', 'waiting', 'later'] as const) await stop(abort)
+    },
+  )
+
+  it('closes the training source when the validation data are refused', async () => {
+    const { source, isOpen } = closable()
+    const run = compiled().fitGenerator(source, {
+      ...quiet,
+      samplesPerEpoch: 8,
+      nbEpoch: 1,
+      validationData: 3 as never,
+    })
+    await expect(run).rejects.toBeInstanceOf(HiddenstateError)
+    expect(isOpen()).toBe(false)
+  })
+
+  it('errors name the call that the user made', async () => {
+    const all: Record<string, (model: Sequential) => Promise<unknown>> = {
+      fit: (model) => model.fit(x, y, { ...quiet, nbEpoch: 1000 }),
+      evaluate: (model) => model.evaluate(x, y, { ...quiet, batchSize: 1 }),
+      predict: (model) => model.predict(x, { batchSize: 1 }),
+      predictClasses: (model) => model.predictClasses(x, { batchSize: 1 }),
+      predictProba: (model) => model.predictProba(x, { batchSize: 1 }),
+      predictOnBatch: (model) => model.predictOnBatch(x),
+      trainOnBatch: (model) => model.trainOnBatch(x, y),
+      testOnBatch: (model) => model.testOnBatch(x, y),
+      ...Object.fromEntries(
+        Object.entries(calls).map(([name, call]) => [
+          name,
+          (model: Sequential) => call(model, later() as never, new AbortController().signal),
+        ]),
+      ),
+    }
+    for (const [name, call] of Object.entries(all)) {
+      const model = compiled()
+      const running = call(model)
+      model.dispose()
+      await expect(running, name).rejects.toThrow(`model.${name}: model must be in use`)
+    }
+    const wrong = [[part(x, 0)]] as never
+    await expect(compiled().evaluateGenerator(wrong, { valSamples: 8 })).rejects.toThrow(/^evaluateGenerator: batch/)
+    const triple = compiled().fit(x, y, { ...quiet, validationData: [x] as never })
+    await expect(triple).rejects.toThrow(/^fit: validationData/)
+  })
+
+  it('the list of layers is not to be changed from outside; add and pop replace it', () => {
+    const model = small()
+    const { layers } = model
+    expect(() => (layers as unknown[]).push(layers[0])).toThrow(TypeError)
+    expect(() => (layers as unknown[]).splice(0, 1)).toThrow(TypeError)
+    model.pop()
+    expect([layers.length, model.layers.length]).toEqual([2, 1])
+    expect(model.layers[0]).toBe(layers[0])
   })
 })

@@ -232,6 +232,6 @@ describe('a run that is rejected in a later batch', () => {
       model.dispose()
       throw new Error('what is wrong')
     })
-    await expect(model.session.run({ mode: 'train', data, batchSize: 4 })).rejects.toThrow('what is wrong')
+    await expect(model.session.run('fit', { mode: 'train', data, batchSize: 4 })).rejects.toThrow('what is wrong')
   })
 })

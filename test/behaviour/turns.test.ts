@@ -255,7 +255,7 @@ it('errors of the engine have the stack of the caller', async () => {
   model.compile({ optimizer: 'sgd', loss: 'mse' })
   const own = model.session.plan().load({ x: [{ data: new Float32Array(9), shape: [1, 3, 3] }] })
   const error = await failure(async function asker() {
-    await model.session.run({ mode: 'train', data: own, batchSize: 1 }) // no targets
+    await model.session.run('fit', { mode: 'train', data: own, batchSize: 1 }) // no targets
   })
   expect(error?.code).toMatch(/^ERR_/)
   expect(error?.stack).toMatch(/asker.*turns\.test\.ts/)

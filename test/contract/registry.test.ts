@@ -48,4 +48,15 @@ describe('describe() and the exports', () => {
     const made = [main.maxnorm(), main.nonneg(), main.unitnorm(), main.minMaxNorm()]
     expect(made.map((c) => c.spec().name).sort()).toEqual([...native.constraints].sort())
   })
+
+  it('short names are those that Keras 1.2.2 has (keras/layers/convolutional.py, keras/regularizers.py)', () => {
+    expect([main.Conv1D, main.Conv2D, main.AtrousConv1D]).toEqual([
+      main.Convolution1D,
+      main.Convolution2D,
+      main.AtrousConvolution1D,
+    ])
+    expect([main.WeightRegularizer, main.ActivityRegularizer]).toEqual([main.L1L2Regularizer, main.L1L2Regularizer])
+    const model = new main.Sequential([new main.Conv1D(4, 3, { inputShape: [8, 2] })])
+    expect(JSON.parse(model.toJson()).config[0].class_name).toBe('Convolution1D')
+  })
 })

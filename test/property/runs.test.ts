@@ -52,7 +52,7 @@ describe('runs', () => {
       const { model, x, y } = slow()
       const { session } = model
       const run = session.run.bind(session)
-      session.run = (request, signal) => run({ ...request, ...cut }, signal)
+      session.run = (call, request, signal) => run(call, { ...request, ...cut }, signal)
       const options = { batchSize: 3, nbEpoch: 2, verbose: 0, validationSplit: 0.25 } as const // thirds: sums are rounded
       const { history } = await model.fit(x, y, options)
       all.push({ history, evaluated: await model.evaluate(x, y, { batchSize: 3, verbose: 0 }) })
