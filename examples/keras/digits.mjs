@@ -24,7 +24,9 @@ export async function loadDigits({ path, shape, limit = Infinity }) {
     : ['train', 't10k'].map((part) => [readIdx(`${part}-images-idx3-ubyte`), readIdx(`${part}-labels-idx1-ubyte`)])
   const images = ({ data, shape: [count, rows, columns] }) => {
     const N = Math.min(count, limit)
-    return { data: Float32Array.from(data.subarray(0, N * rows * columns), (v) => v / 255), shape: [N, ...shape] }
+    const x = new Float32Array(N * rows * columns)
+    for (let i = 0; i < x.length; i++) x[i] = data[i] / 255
+    return { data: x, shape: [N, ...shape] }
   }
   const labels = ({ data }) => toCategorical(data.slice(0, Math.min(data.length, limit)), { nbClasses: 10 })
   return { xTrain: images(xTrain), yTrain: labels(yTrain), xTest: images(xTest), yTest: labels(yTest) }
