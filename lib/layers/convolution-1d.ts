@@ -28,7 +28,7 @@ type Args = { nbFilter: number; filterLength: number }
  * model.outputShape // [null, 10, 64]
  * @see keras.layers.Convolution1D
  */
-export class Convolution1D<O extends Convolution1DOptions = Convolution1DOptions> extends Filters<O & Args> {
+export class Convolution1D extends Filters<Convolution1DOptions & Args> {
   static override readonly className: string = 'Convolution1D'
   static override readonly positional: readonly string[] = ['nbFilter', 'filterLength']
   static override readonly defaults: Readonly<Record<string, unknown>> = {
@@ -40,12 +40,8 @@ export class Convolution1D<O extends Convolution1DOptions = Convolution1DOptions
   protected readonly op = 'convolution'
   protected override readonly inputLetters = ['B', 'T', 'D']
 
-  constructor(nbFilter: number, filterLength: number, options?: O) {
+  constructor(nbFilter: number, filterLength: number, options?: Convolution1DOptions) {
     super([nbFilter, filterLength], options)
-  }
-
-  protected override get given(): Resolved<Convolution1DOptions & Args> {
-    return this.options as unknown as Resolved<Convolution1DOptions & Args>
   }
 
   /** Steps between the elements of the kernel. */
@@ -54,24 +50,24 @@ export class Convolution1D<O extends Convolution1DOptions = Convolution1DOptions
   }
 
   protected override impliedInputShape(): Shape | null {
-    const { inputDim, inputLength } = this.given
+    const { inputDim, inputLength } = this.options
     return inputDim === null ? null : [null, inputLength, inputDim]
   }
 
   computeOutputShape(inputShape: Shape): Shape {
-    const { nbFilter, filterLength: size, subsampleLength: stride, borderMode: border } = this.given
+    const { nbFilter, filterLength: size, subsampleLength: stride, borderMode: border } = this.options
     const [batch = null, steps = null] = inputShape
     const what = 'the number of steps T'
     return [batch, windowLength(this, steps, { size, stride, border, dilation: this.dilation, what }), nbFilter]
   }
 
   protected kernelShape(inputShape: Shape): readonly number[] {
-    const { nbFilter, filterLength } = this.given
+    const { nbFilter, filterLength } = this.options
     return [filterLength, 1, this.known(inputShape, -1, 'D'), nbFilter]
   }
 
   protected window(): { [key: string]: Option } {
-    const { filterLength, subsampleLength, borderMode } = this.given
+    const { filterLength, subsampleLength, borderMode } = this.options
     return {
       size: [filterLength, 1],
       strides: [subsampleLength, 1],
@@ -108,11 +104,15 @@ export interface AtrousConvolution1DOptions extends Convolution1DOptions {
  * model.outputShape // [null, 6, 64]
  * @see keras.layers.AtrousConvolution1D
  */
-export class AtrousConvolution1D extends Convolution1D<AtrousConvolution1DOptions> {
+export class AtrousConvolution1D extends Convolution1D {
   static override readonly className = 'AtrousConvolution1D'
   static override readonly defaults = { ...Convolution1D.defaults, atrousRate: 1 }
 
+  constructor(nbFilter: number, filterLength: number, options?: AtrousConvolution1DOptions) {
+    super(nbFilter, filterLength, options)
+  }
+
   protected override get dilation(): number {
-    return this.options.atrousRate
+    return (this.options as unknown as Resolved<AtrousConvolution1DOptions>).atrousRate
   }
 }

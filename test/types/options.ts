@@ -1,7 +1,10 @@
 /** What must and must not compile: checked by tsc through types.test.ts (and by `npm run typecheck`). Never run. */
 import {
+  AtrousConvolution1D,
   BatchNormalization,
   Bidirectional,
+  Conv1D,
+  Convolution1D,
   Dense,
   Embedding,
   fbetaScore,
@@ -25,6 +28,7 @@ new GRU(8, { consumeLess: 'gpu', innerActivation: 'sigmoid', batchInputShape: [n
 new Embedding(100, 8, { maskZero: true, inputLength: null })
 new Bidirectional(new LSTM(3), { mergeMode: 'sum' })
 new TimeDistributed(new Dense(3, { activation: 'softmax' }))
+new Sequential([new Conv1D(4, 3, { inputShape: [8, 2] }), new AtrousConvolution1D(4, 3, { atrousRate: 2 })])
 
 new Merge([model, new Sequential([new GRU(4, { inputShape: [5, 3] })])], { mode: 'dot', dotAxes: [1, 1], name: 'm' })
 new Sequential([new TimeDistributed(model, { inputShape: [2, 5, 3] }), model])
@@ -41,6 +45,8 @@ new Merge([model, model], { mode: 'dot', dotAxes: [1, 1, 1] })
 new Merge([model, model], { inputShape: [3] })
 // @ts-expect-error Bidirectional wants a recurrent layer
 new Bidirectional(model)
+// @ts-expect-error an option of AtrousConvolution1D alone
+new Convolution1D(4, 3, { atrousRate: 2 })
 // @ts-expect-error an option of a later Keras
 new LSTM(8, { units: 3 })
 // @ts-expect-error the Python spelling
