@@ -1,10 +1,11 @@
 // Runs: batch after batch of one request. A training step, top to bottom:
 //   gather -> forward -> loss -> backward -> penalties and their gradients -> finite? -> clip, update, constrain -> commit states
 // Until "finite?" nothing that outlives the batch has been touched, so a batch that fails or is not finite leaves no trace.
-#include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "plan/batch.h"
 #include "plan/plan_of.h"
 #include "plan/values.h"
@@ -102,7 +103,6 @@ void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
 
 template <typename real>
 void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic<bool>& cancelled) {
-  using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   check_request(r);
   const bool logs = r.mode != Mode::kPredict;
@@ -125,7 +125,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
       loss_.check_labels(*r.data, graph_.output().extent.last());
       labels_seen_ = r.data;
     }
-    one_batch(r, {position, rows, r.order.empty() ? nullptr : r.order.data() + position}, result);
+    paced_batch(r, {position, rows, r.order.empty() ? nullptr : r.order.data() + position}, result);
     position += rows;
     result.batches++;
     result.samples += rows;
@@ -133,6 +133,25 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
         std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms)
       break;
   }
+}
+
+template <typename real>
+void PlanOf<real>::paced_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
+  if (threads() == 1) return one_batch(r, batch, result);
+  using Ms = std::chrono::duration<double, std::milli>;
+  Pace& pace = pace_[int(r.mode)];
+  const Clock::time_point now = Clock::now();
+  // A short wait for the next batch counts: threads that wait for it, too, may be what slows its caller.
+  const Clock::time_point start = Ms(now - batch_end_).count() < 1 ? batch_end_ : now;
+  {
+    std::optional<Inline> alone;
+    if (pace.alone()) alone.emplace();
+    one_batch(r, batch, result);
+  }
+  batch_end_ = Clock::now();
+  double work = 0;  // numbers of input: steps, where samples have different lengths
+  for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
+  pace.took(Ms(batch_end_ - start).count(), work);
 }
 
 template <typename real>

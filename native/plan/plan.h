@@ -11,12 +11,8 @@
 
 namespace hs {
 
-enum class Mode {
-  kTrain,
-  kTest,
-  kPredict,
-  kGradient
-};  // kGradient: forward and backward, no update (read "layer/W:grad")
+enum class Mode { kTrain, kTest, kPredict, kGradient };
+constexpr int kModes = 4;  // kGradient: forward and backward, no update (read "layer/W:grad")
 
 struct Array {  // batch-major data as users have it, [N, dims...]
   Dims dims;    // with N first

@@ -1,11 +1,13 @@
 // Plan for one precision: ties graph, loss and update together. See plan.cc for the step, access.cc for reading and writing.
 #pragma once
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "plan/graph.h"
 #include "plan/loss.h"
+#include "plan/pace.h"
 #include "plan/params.h"
 #include "plan/plan.h"
 #include "plan/update.h"
@@ -27,6 +29,7 @@ class PlanOf final : public Plan {
   int64_t bytes() const override;
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Batch {
     int64_t first, rows;   // positions in the order
     const int32_t* order;  // of the rows, or nullptr: first, first + 1, ...
@@ -41,6 +44,7 @@ class PlanOf final : public Plan {
   void bind(const RunRequest&, int64_t rows);
   // Adds the penalties to the loss; backward and update. Returns false where something is not finite: nothing has changed then.
   bool learn(const RunRequest&, double& loss, std::string& bad_layer);
+  void paced_batch(const RunRequest&, const Batch&, RunResult&);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
   bool find_tensor(const std::string& name, Cell& cell) const;
@@ -54,6 +58,8 @@ class PlanOf final : public Plan {
   Update<real> update_;
   double seed_ = 0, step_ = 0;                // of DropoutKey; whole numbers
   std::weak_ptr<const DataSet> labels_seen_;  // its labels have been checked
+  Pace pace_[kModes];
+  Clock::time_point batch_end_;
 };
 
 }  // namespace hs
