@@ -1,9 +1,11 @@
-/** Every @example of the sources runs. Names that it does not import are those of the package. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+/** Every @example of the sources runs, and every TypeScript block of the guides. Names that they do not import are those of the package. */
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { format } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { dataFile } from '../golden/loader.js'
 import * as main from '../package.js'
 import { datasets, preprocessing, utils } from '../package.js'
 
@@ -37,6 +39,30 @@ const examples = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .filter((f) => f.endsWith('.ts'))
   .sort()
   .flatMap(examplesOf)
+
+/** Blocks of a guide that must be there, so that an empty list is no success. */
+const GUIDES = { 'keras-1-to-hiddenstate.md': 11, 'from-tfjs.md': 3 } as const
+/** Files of real Keras that the guides open, by the names they have there. */
+const FILES = { 'from-theano.h5': 'h5/sentiment_lstm.h5', 'from-tensorflow.h5': 'h5/conv_bn_gru.h5' } as const
+
+/** The TypeScript blocks of a guide; the first one, its data, comes before each of the others. */
+function blocksOf(file: string): Example[] {
+  const source = readFileSync(path.join(lib, '../docs', file), 'utf8')
+  const blocks = [...source.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => ({
+    title: `docs/${file}:${source.slice(0, match.index).split('\n').length}`,
+    code: match[1] as string,
+  }))
+  const [data, ...rest] = blocks
+  return rest.map(({ title, code }) => {
+    const imports = code.match(/^import .*\n/gm) ?? []
+    const body = imports.reduce((text, line) => text.replace(line, ''), code)
+    return { title, code: `${data!.code}{\n${imports.join('')}${body}}\n` }
+  })
+}
+
+/** What the comment behind each `console.log(…)` says that it prints. */
+const printsOf = (code: string): string[] =>
+  [...code.matchAll(/^console\.log\(.*\) \/\/ (.+)$/gm)].map((match) => match[1] as string)
 
 type Load = (name: string) => Promise<unknown>
 type Run = (modules: typeof MODULES, load: Load, ...names: unknown[]) => Promise<void>
@@ -83,5 +109,21 @@ describe('examples', () => {
     vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
     vi.spyOn(process.stderr, 'write').mockImplementation(() => true)
     await run(code)
+  })
+
+  describe.each(Object.entries(GUIDES))('docs/%s', (file, count) => {
+    const blocks = blocksOf(file)
+
+    it('has its blocks', () => {
+      expect(blocks.length).toBeGreaterThanOrEqual(count)
+    })
+
+    it.each(blocks.map((block) => [block.title, block.code] as const))('%s', async (_, code) => {
+      for (const [name, golden] of Object.entries(FILES)) copyFileSync(dataFile(golden), name)
+      const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+      await run(code)
+      const expected = printsOf(code)
+      if (expected.length > 0) expect(log.mock.calls.map((values) => format(...values))).toEqual(expected)
+    })
   })
 })
