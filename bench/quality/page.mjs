@@ -89,6 +89,8 @@ ${drawn.join('\n')}
   regularised logistic regression 85.8 %. An LSTM on 2,400 short sentences is not better than counting words, here or in Keras.
 - sine: plain linear prediction from the last five values is far better (MSE 7e-7): the task shows learning, not forecasting.
 - vowels: 1-nearest-neighbour on mean and standard deviation of the coefficients has 96.5 %. A test of masking more than of learning.
+  SimpleRNN looks better than Keras' three seeds: with Keras' own initial weights and shuffles of these seeds (drawn again with numpy) its curves repeat Keras' to
+  the fourth digit over all 40 epochs, and with those of 20 seeds it has 97.0 ± 0.8 % in epochs 31-40, where the three have 95.7: they were unlucky ones.
 - jsb: negative log-likelihood a frame; plain key frequencies give 11.09. The bar for LSTM has two seeds only.
 - addition: sums of two numbers of up to two digits, 4,500 to learn from. Keras' own example promises 99 % after 55 epochs; Keras 1.2.2 does not
   reach that in 100 epochs with this set-up. There are only 5,050 such pairs, so more data cannot help.
