@@ -159,7 +159,7 @@ const banned = (where, except, pattern, sentence) => (files) =>
 /** Sources compiled once per instruction set: a std template in them may end up, built for AVX-512, in the whole program. */
 const perIsa = /^native\/(cells|optimizers)\/.*\.(cc|h)$|^native\/kernels\/(?!isa\.).*\.(cc|h)$/
 const plainHeader =
-  /^<(cstddef|cstdint|cstring|cfloat|climits|cmath|math\.h|string\.h|stdint\.h|stddef\.h|float\.h|limits\.h|\w+intrin\.h|arm_neon\.h)$/
+  /^<(cassert|cstddef|cstdint|cstring|cfloat|climits|cmath|math\.h|string\.h|stdint\.h|stddef\.h|float\.h|limits\.h|\w+intrin\.h|arm_neon\.h)$/
 
 const outside = new RegExp(['(\\.\\./|/work/)', 'shared\\b|\\.', 'library\\b'].join(''))
 

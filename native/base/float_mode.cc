@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
+#elif defined(_M_ARM64)
+#include <intrin.h>
 #endif
 
 namespace hs {
@@ -9,7 +11,7 @@ namespace {
 
 #if defined(__x86_64__) || defined(_M_X64)
 constexpr uint64_t kFlush = 0x8040;  // FTZ: results, DAZ: operands
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(_M_ARM64)
 constexpr uint64_t kFlush = uint64_t{1} << 24;  // FZ
 #else
 constexpr uint64_t kFlush = 0;
@@ -24,6 +26,8 @@ uint64_t float_mode() {
   uint64_t mode;
   __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
   return mode;
+#elif defined(_M_ARM64)
+  return static_cast<uint64_t>(_ReadStatusReg(ARM64_FPCR));
 #else
   return 0;
 #endif
@@ -34,6 +38,8 @@ void set_float_mode(uint64_t mode) {
   _mm_setcsr(static_cast<unsigned>(mode));
 #elif defined(__aarch64__)
   __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#elif defined(_M_ARM64)
+  _WriteStatusReg(ARM64_FPCR, static_cast<__int64>(mode));
 #else
   (void)mode;
 #endif

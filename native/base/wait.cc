@@ -13,6 +13,8 @@
 #endif
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
+#elif defined(_M_ARM64)
+#include <intrin.h>
 #endif
 
 namespace hs {
@@ -30,6 +32,8 @@ inline void pause() {
   _mm_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
+#elif defined(_M_ARM64)
+  __yield();
 #endif
 }
 

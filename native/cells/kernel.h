@@ -7,6 +7,8 @@
 // lies in `gates`). Where products convert their operands (Operands: kernels/operands.h), D and H count elements in all of this,
 // and rows of x and h are converted block by block on the stack. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
 #pragma once
+#include <cassert>
+
 #include "cells/step.h"
 #include "kernels/operands.h"
 
@@ -212,8 +214,31 @@ static inline void forward_panels(const CellArgs<real>& a) {
   }
 }
 
+// What every kernel of a step counts on, in debug builds.
+template <class Cell, class real>
+static inline void check_args(const CellArgs<real>& a) {
+  assert(a.H > 0 && 0 <= a.r0 && a.r0 <= a.r1 && 0 <= a.u0 && a.u0 <= a.u1 && a.u1 <= a.H);
+  assert(a.gates && a.h_prev && (!Cell::keeps_aux || a.aux));
+  assert((Cell::states[1] != 0) == (a.c_prev != nullptr));
+  assert(!a.real_rows || (a.mask && 0 <= a.real_count && a.real_count <= a.r1 - a.r0));
+  (void)a;
+}
+
+template <class Cell, class real>
+static inline void check_backward(const CellArgs<real>& a) {
+  check_args<Cell>(a);
+  assert(a.dh && (!a.c_prev || a.dc) && (!Cell::recurrent_bias || a.drec));
+  assert(!Cell::phase[0].on_aux && (!Cell::phase[1].on_aux || a.daux));
+}
+
 template <class Cell, class Operands, int phase, class real>
 static void forward_phase(const CellArgs<real>& a) {
+  check_args<Cell>(a);
+  assert(a.h && a.packed && a.operand && (a.K == 0 || a.K == a.H));
+  assert((a.x != nullptr) == (a.D > 0));
+  assert((a.c_prev != nullptr) == (a.c != nullptr));
+  assert((a.u0 % kPanelUnits<Cell, real, phase> == 0));
+  assert((a.u1 == a.H || a.u1 % kPanelUnits<Cell, real, phase> == 0));
   if (a.real_rows)
     for (int64_t row = a.r0; row < a.r1; row++)
       if (a.mask[row] == 0) hold<Cell, real, phase>(a, row, a.u0, a.u1);
@@ -238,6 +263,7 @@ static inline void hold_backward(const CellArgs<real>& a, int64_t row) {
 
 template <class Cell, class real, int phase>
 static void backward_phase(const CellArgs<real>& a) {
+  check_backward<Cell>(a);
   constexpr int L = Vec<real>::lanes;
   for (int64_t r = a.r0; r < a.r1; r++) {
     if (a.mask && a.mask[r] == 0) {
@@ -259,6 +285,8 @@ static void backward_phase(const CellArgs<real>& a) {
 
 template <class Cell, class real, int phase>
 static void forward_rows_phase(const CellArgs<real>& a) {
+  check_args<Cell>(a);
+  assert(a.h && a.product && a.scratch && a.u0 == 0 && a.u1 == a.H);
   for (int64_t r = a.r0; r < a.r1; r++) {
     if (a.mask && a.mask[r] == 0) {
       hold<Cell, real, phase>(a, r, 0, a.H);
@@ -271,6 +299,8 @@ static void forward_rows_phase(const CellArgs<real>& a) {
 
 template <class Cell, class real, int phase>
 static void backward_rows_phase(const CellArgs<real>& a) {
+  check_backward<Cell>(a);
+  assert(a.scratch && a.u0 == 0 && a.u1 == a.H);
   for (int64_t r = a.r0; r < a.r1; r++) {
     if (a.mask && a.mask[r] == 0) {
       if (phase == Cell::kPhases - 1) hold_backward<Cell, real>(a, r);

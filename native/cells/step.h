@@ -3,6 +3,8 @@
 // x W + b and product(q) = h U + c; inner(v), outer(v) activations and
 // inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names.
 #pragma once
+#include <cassert>
+
 #include "cells/cell.h"
 #include "kernels/math.h"
 #include "kernels/vec.h"
@@ -23,6 +25,7 @@ struct PanelStep {
   int products_step, first;
 
   V load(const real* p) const {
+    assert(kTail ? n > 0 && n < V::lanes : n == V::lanes);
     if constexpr (kTail) return V::load_n(p, n);
     return V::load(p);
   }
@@ -70,8 +73,10 @@ struct Row {
   real* p = nullptr;  // [H]
   int64_t n = 0;
   real** top = nullptr;
+  const real* end = nullptr;  // of the allocator's memory
   Row fresh() const {
-    Row r{*top, n, top};
+    assert(*top + n <= end);
+    Row r{*top, n, top, end};
     *top += n;
     return r;
   }
@@ -112,7 +117,8 @@ struct RowStep {
   real* top;  // of the temporaries
 
   R load(const real* p) {
-    R r{top, a.H, &top};
+    assert(top + a.H <= a.scratch + kRowScratch * a.H);
+    R r{top, a.H, &top, a.scratch + kRowScratch * a.H};
     top += a.H;
     for (int64_t i = 0; i < a.H; i++) r.p[i] = p[i];
     return r;
@@ -121,7 +127,7 @@ struct RowStep {
     for (int64_t i = 0; i < a.H; i++) p[i] = v.p[i];
   }
   R zero() {
-    R r{top, a.H, &top};
+    R r{top, a.H, &top, a.scratch + kRowScratch * a.H};
     top += a.H;
     for (int64_t i = 0; i < a.H; i++) r.p[i] = 0;
     return r;
