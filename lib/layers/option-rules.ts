@@ -157,6 +157,11 @@ const rules: readonly Rule[] = [
     keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
   },
   {
+    matches: /^checkpoint$/,
+    keep: (v, where, key) =>
+      v === null || v === 'auto' || isCount(v) ? v : bad(where, key, "'auto', a positive integer or null", v),
+  },
+  {
     matches: /^(p|dropout[WU]?)$/,
     keep: (v, where, key) =>
       typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v),

@@ -49,7 +49,7 @@ void clip(real* y, real low, real high, int64_t n);
 
 // reduce.cc
 template <class real>
-void column_sums(real* s, const real* x, int64_t rows, int64_t K, bool accumulate);
+void column_sums(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K, bool accumulate);
 template <class real>
 double sum_squares(const real* x, int64_t n);
 template <class real>

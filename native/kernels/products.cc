@@ -20,7 +20,7 @@ static const CellKernels<float>* cell_bf16([[maybe_unused]] const char* name) {
 
 extern constexpr Products<float> products_bf16 = {packed_size<Bf16>, pack<Bf16>,        gemm<Bf16>,
                                                   gemm_tn<Bf16>,     kTnScratch<float>, kMR,
-                                                  kNR<float>,        cell_bf16};
+                                                  kNR<float>,        Bf16::per,         cell_bf16};
 
 }  // namespace HS_ISA
 }  // namespace hs

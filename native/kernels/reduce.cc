@@ -6,12 +6,12 @@ namespace hs {
 namespace HS_ISA {
 
 template <class real, int NV>
-static void sum_columns(real* s, const real* x, int64_t rows, int64_t K, bool accumulate) {
+static void sum_columns(real* s, const real* x, int64_t ldx, int64_t rows, bool accumulate) {
   using V = Vec<real>;
   V sum[NV];
 #pragma GCC unroll 8
   for (int j = 0; j < NV; j++) sum[j] = accumulate ? V::load(s + j * V::lanes) : V::zero();
-  for (int64_t r = 0; r < rows; r++, x += K)
+  for (int64_t r = 0; r < rows; r++, x += ldx)
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) sum[j] = sum[j] + V::load(x + j * V::lanes);
 #pragma GCC unroll 8
@@ -19,16 +19,16 @@ static void sum_columns(real* s, const real* x, int64_t rows, int64_t K, bool ac
 }
 
 template <class real>
-void column_sums(real* s, const real* x, int64_t rows, int64_t K, bool accumulate) {
+void column_sums(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K, bool accumulate) {
   using V = Vec<real>;
   constexpr int64_t L = V::lanes;
   int64_t k = 0;
-  for (; k + 4 * L <= K; k += 4 * L) sum_columns<real, 4>(s + k, x + k, rows, K, accumulate);
-  for (; k + L <= K; k += L) sum_columns<real, 1>(s + k, x + k, rows, K, accumulate);
+  for (; k + 4 * L <= K; k += 4 * L) sum_columns<real, 4>(s + k, x + k, ldx, rows, accumulate);
+  for (; k + L <= K; k += L) sum_columns<real, 1>(s + k, x + k, ldx, rows, accumulate);
   if (k < K) {
     const int left = static_cast<int>(K - k);
     V sum = accumulate ? V::load_n(s + k, left) : V::zero();
-    for (int64_t r = 0; r < rows; r++) sum = sum + V::load_n(x + r * K + k, left);
+    for (int64_t r = 0; r < rows; r++) sum = sum + V::load_n(x + r * ldx + k, left);
     sum.store_n(s + k, left);
   }
 }
@@ -75,10 +75,10 @@ bool all_finite(const real* x, int64_t n) {
   return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) == 0;
 }
 
-#define HS_INSTANTIATE(real)                                                   \
-  template void column_sums<real>(real*, const real*, int64_t, int64_t, bool); \
-  template double sum_squares<real>(const real*, int64_t);                     \
-  template double sum_abs<real>(const real*, int64_t);                         \
+#define HS_INSTANTIATE(real)                                                            \
+  template void column_sums<real>(real*, const real*, int64_t, int64_t, int64_t, bool); \
+  template double sum_squares<real>(const real*, int64_t);                              \
+  template double sum_abs<real>(const real*, int64_t);                                  \
   template bool all_finite<real>(const real*, int64_t);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

@@ -50,7 +50,7 @@ template <class real>
 static constexpr Table<real> make_table(const CellKernels<real>* (*cell)(const char*),
                                         const OptimizerKernels<real>* (*optimizer)(const char*)) {
   return {{packed_size<Exact<real>>, pack<Exact<real>>, gemm<Exact<real>>, gemm_tn<Exact<real>>,
-           kTnScratch<real>, kMR, kNR<real>, cell},
+           kTnScratch<real>, kMR, kNR<real>, Exact<real>::per, cell},
           HS_TEXT(HS_ISA),
           Vec<real>::lanes,
           activate_array<real>,

@@ -40,12 +40,15 @@ struct Products {
   void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
                int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
   // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K = T*B. scratch: gemm_tn_scratch elements.
-  // rows [K], rising: these rows of a and b; nullptr: 0..K-1.
+  // rows [K]: these rows of a and b, in this order; nullptr: 0..K-1. Row strides may be negative.
   void (*gemm_tn)(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
                   int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
                   const int32_t* rows, real* scratch);
   size_t gemm_tn_scratch;
   int gemm_mr, gemm_nr;  // rows and columns of the register tile
+  // Consecutive k that a product takes together: a product in parts, each accumulated onto the one before, has the bits of the whole
+  // where all parts but the last are multiples.
+  int gemm_k;
   // By name; nullptr when there is none.
   const CellKernels<real>* (*cell)(const char* name);
 };
@@ -74,8 +77,9 @@ struct Table : Products<real> {
   void (*clip)(real* y, real low, real high, int64_t n);
 
   // --- reduce.cc: fixed order, whatever the instruction set or alignment of the call
-  void (*column_sums)(real* s, const real* x, int64_t rows, int64_t K,
-                      bool accumulate);  // s[k] (+)= sum over rows, in order
+  // s[k] (+)= sum over rows, in order; rows of x are ldx apart, which may be negative
+  void (*column_sums)(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
+                      bool accumulate);
   double (*sum_squares)(const real* x, int64_t n);
   double (*sum_abs)(const real* x, int64_t n);
   bool (*all_finite)(const real* x, int64_t n);

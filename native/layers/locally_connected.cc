@@ -75,7 +75,7 @@ class LocallyConnected final : public Layer<real> {
       for (int64_t t = 0; t < out_; t++) {
         matmul_tn(k, p.grad(W_) + t * K * N_, N_, patches + t * B_ * K, K, dz + t * BN, N_, B_, K,
                   N_, false, p.at(gemm_), gemm_.size);
-        if (bias_) k->column_sums(p.grad(b_) + t * N_, dz + t * BN, B_, N_, false);
+        if (bias_) k->column_sums(p.grad(b_) + t * N_, dz + t * BN, N_, B_, N_, false);
       }
     }
     if (p.dx[0]) input_backward(p, dz);

@@ -37,7 +37,7 @@ void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool t
              [&](int64_t n0, int64_t n1) { k->pack(packed, b, ldb, transposed, K, N, n0, n1); });
 }
 
-// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M], rising: these rows of both;
+// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M]: these rows of both;
 // nullptr: 0..M-1.
 template <typename real>
 void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
@@ -69,8 +69,9 @@ int64_t matmul_tn_scratch(const Table<real>* k) {
   return threads() * matmul_tn_scratch_each(k);
 }
 
-// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K], rising: these rows of both;
-// nullptr: 0..K-1.
+// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K]: these rows of both, in this order;
+// nullptr: 0..K-1. An element is one chain over k, which goes on from part to part (Products::gemm_k). With
+// negative row strides lda and ldb it runs from the last row, which a and b point to then, to the first.
 // scratch: scratch_size elements; as many workers take part as it has room for, so a plan laid out for fewer threads stays valid.
 template <typename real>
 void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
@@ -117,16 +118,16 @@ void row_sums(const Table<real>* k, real* s, const real* x, int64_t rows, int64_
               real* scratch) {
   const int64_t blocks = tiles_of(rows, kSumRows);
   if (blocks <= 1) {
-    k->column_sums(s, x, rows, K, false);
+    k->column_sums(s, x, K, rows, K, false);
     return;
   }
   for_chunks(blocks, 1, kSumRows * K, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      k->column_sums(scratch + i * K, x + i * kSumRows * K, std::min(kSumRows, rows - i * kSumRows),
-                     K, false);
+      k->column_sums(scratch + i * K, x + i * kSumRows * K, K,
+                     std::min(kSumRows, rows - i * kSumRows), K, false);
     }
   });
-  k->column_sums(s, scratch, blocks, K, false);
+  k->column_sums(s, scratch, K, blocks, K, false);
 }
 
 }  // namespace hs

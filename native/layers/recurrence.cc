@@ -11,6 +11,10 @@
 // is split by hidden panels instead, with a barrier a phase. Neither changes a bit of the result (cells/kernel.h).
 // h is [T+1, B, H]: slot 0 the initial state, slots 1..T the output itself.
 //
+//   checkpoint k   what backward reads lies there for k steps only, a segment. Forward keeps the states between segments; backward
+//                  makes the gates of a segment again, from the last segment to the first (Chen et al. 2016, arXiv:1604.06174). The
+//                  bits are those of one segment of T steps: weight gradients are chains over falling t either way (decision 0017)
+//
 // Masked steps are left out of all products: kernels take lists of the rows that are real.
 //
 // Masks, Keras 1.2.2 theano_backend.py rnn(): a masked step keeps all states and repeats the previous output; before the first
@@ -19,6 +23,7 @@
 #include "layers/recurrence.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/parallel.h"
 #include "layers/matmul.h"
@@ -28,6 +33,15 @@ namespace hs {
 // With x W in the steps' products nothing but activated gates is ever written. But a step of few rows reads all of W for them,
 // and a panel must stay near while the rows of a batch pass over it.
 constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
+
+// auto or a number of steps; 0: none.
+static int64_t checkpoint_of(const Config& options) {
+  if (!options.has("checkpoint")) return 0;
+  if (options.at("checkpoint").kind != Config::Kind::kText) return options.integer("checkpoint");
+  const std::string& name = options.str("checkpoint");
+  if (name != "auto") fail(Code::kOption, "recurrence", "checkpoint", "auto or a number", name);
+  return -1;
+}
 
 template <typename real>
 Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cell)
@@ -40,7 +54,8 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
       shared_dropout_(options.on("sharedDropout")),
       p_W_(options.num("dropoutW", 0)),
       p_U_(options.num("dropoutU", 0)),
-      truncate_(options.integer("truncate", 0)) {
+      truncate_(options.integer("truncate", 0)),
+      checkpoint_(checkpoint_of(options)) {
   const std::string& name = options.str("cell");
   own_cell_ = cell != nullptr;
   cell_ = cell ? cell : kernels<real>().cell(name.c_str());
@@ -65,7 +80,13 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
   T_ = T, B_ = B, D_ = D;
   if (!own_cell_) cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's products
+  segment_ = checkpoint_ == 0  ? T
+             : checkpoint_ < 0 ? static_cast<int64_t>(std::ceil(std::sqrt(double(T))))
+                               : std::min(checkpoint_, T);
+  const int64_t n = segment_, S = segments();
   masked_ = masked;
+  late_ = masked && stateful_;  // the output differs from h before the first real step
+  all_h_ = S == 1 || (sequences_ && !late_);
   drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
   drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
   folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && B >= kFoldRows && D + H <= kFoldDepth;
@@ -75,15 +96,18 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   b_ = d.param("b", {GH});
   if (cell_->recurrent_bias) c_bias_ = d.param("c", {GH});
 
-  h_ = d.saved("h", {T + 1, B, H});
-  if (two_states_) c_ = d.saved("c", {T + 1, B, H});
-  gates_ = d.saved("gates", {T, B, GH});
-  if (cell_->keeps_aux) aux_ = d.saved("aux", {T, B, H});
-  if (backwards_) x_run_ = d.saved("x reversed", {T, B, D});
+  h_ = d.saved("h", {(all_h_ ? T : n) + 1, B, H});
+  if (!all_h_) kept_h_ = d.saved("h between segments", {S + 1, B, H});
+  if (two_states_) c_ = d.saved("c", {n + 1, B, H});
+  if (two_states_ && S > 1) kept_c_ = d.saved("c between segments", {S + 1, B, H});
+  gates_ = d.saved("gates", {n, B, GH});
+  if (cell_->keeps_aux) aux_ = d.saved("aux", {n, B, H});
+  if (backwards_) x_run_ = d.saved("x reversed", {n, B, D});
   if (masked) {
     real_b_.resize(size_t(T * B)), real_tb_.resize(size_t(T * B));
     real_from_.resize(size_t(T + 1));
     real_above_.resize(size_t(B + 1));
+    first_real_.resize(size_t(B));
   }
   if (backwards_ && masked) mask_run_ = d.saved("mask reversed", {T, B});
   if (drop_W_) drop_W_mask_ = d.saved("dropout W", {masks(), B, D});
@@ -92,24 +116,24 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
     carry_h_ = d.carry("h", {B, H});
     if (two_states_) carry_c_ = d.carry("c", {B, H});
   }
-  late_ = masked && stateful_;  // the output differs from h before the first real step
-  if (!late_) d.output_is(h_, sequences_ ? B * H : T * B * H);
+  if (!late_ && all_h_) d.output_is(h_, sequences_ ? B * H : T * B * H);
+  if (!late_ && !all_h_) d.output_is(kept_h_, S * B * H);
 
   if (!folded_)
     packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, D, H)
                                                            : packed_size(this->k, D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
-    const int64_t n = cell_->phase[phase].count;
+    const int64_t count = cell_->phase[phase].count;
     packed_U_[phase] =
-        d.packed("U", {plain_ ? n * packed_size(this->k, H, H)
+        d.packed("U", {plain_ ? count * packed_size(this->k, H, H)
                               : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
     if (d.training()) {
       const int64_t each = packed_size(this->k, H, H);
       packed_UT_[phase] = d.packed(
-          "U^T", {drop_U_ && !shared_dropout_ ? n * each : packed_size(this->k, n * H, H)});
+          "U^T", {drop_U_ && !shared_dropout_ ? count * each : packed_size(this->k, count * H, H)});
     }
   }
-  if (drop_W_) x_drop_ = d.scratch("x dropped", {T, B, D});
+  if (drop_W_) x_drop_ = d.scratch("x dropped", {n, B, D});
   if (drop_U_) operand_drop_ = d.scratch("operand dropped", {G_, B, H});
   if (plain_) {
     product_ = d.scratch("product", {B, GH});
@@ -119,17 +143,25 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   dh_ = d.scratch("dh", {B, H});
   dc_ = d.scratch("dc", {B, H});
   daux_ = d.scratch("daux", {B, H});
-  if (cell_->recurrent_bias) drec_ = d.scratch("drec", {T, B, GH});
-  if (late_) dy_seen_ = d.scratch("dy of real steps", {sequences_ ? T : 1, B, H});
+  if (cell_->recurrent_bias) drec_ = d.scratch("drec", {n, B, GH});
+  if (late_) dy_seen_ = d.scratch("dy of real steps", {sequences_ ? n : 1, B, H});
   if (drop_U_)
     product_drop_ = d.scratch("d operand before its mask", {B, H}),
-    sequence_drop_ = d.scratch("operands dropped", {T, B, H});
-  if (backwards_ || drop_W_) dx_run_ = d.scratch("dx in running order", {T, B, D});
-  if (drop_W_ && !shared_dropout_) dx_gate_ = d.scratch("dx of one gate", {T, B, D});
+    sequence_drop_ = d.scratch("operands dropped", {n, B, H});
+  if (backwards_ || drop_W_) dx_run_ = d.scratch("dx in running order", {n, B, D});
+  if (drop_W_ && !shared_dropout_) dx_gate_ = d.scratch("dx of one gate", {n, B, D});
   packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, H, D)
                                                             : packed_size(this->k, GH, D)});
   gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
-  sums_ = d.scratch("sums", {row_sums_scratch(T * B, GH)});
+  chains_.assign(size_t(2 * G_), Chain());
+  for (Chain& chain : chains_) {
+    if (S == 1 || this->k->gemm_k == 1) break;
+    chain.a = d.scratch("waiting operand", {2, std::max(D, H)});
+    chain.b = d.scratch("waiting gradient", {2, GH});
+  }
+  const int64_t blocks = tiles_of(T, sum_steps(B));
+  sums_ = d.scratch("sums", {blocks, GH});
+  if (cell_->recurrent_bias) recurrent_sums_ = d.scratch("sums of drec", {blocks, GH});
 }
 
 // Time split: rows to each worker, or hidden panels to each, or all to one.
@@ -158,30 +190,46 @@ std::pair<int64_t, int64_t> Recurrence<real>::rows_of(const Split& split, int wo
 template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
   const Table<real>* k = p.k;
-  const int64_t T = T_, B = B_, H = H_;
-  const real* x = running_input(p);  // [T, B, D]
-  real* h = p.at(h_);                // [T+1, B, H]
-  real* c = two_states_ ? p.at(c_) : nullptr;
+  const int64_t BH = B_ * H_;
   draw_dropout(p);
+  for (int64_t t = 0; backwards_ && masked_ && t < T_; t++)
+    std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
   find_real_rows(p);
-
-  if (stateful_) {
-    std::copy_n(p.at(carry_h_), B * H, h);
-    if (c) std::copy_n(p.at(carry_c_), B * H, c);
-  } else {
-    k->fill(h, 0, B * H);
-    if (c) k->fill(c, 0, B * H);
-  }
-
-  if (!folded_) project(p, x);
   if (p.repack) pack_forward(p);
 
+  from_ = 0;
+  real *h = h_at(p, 0), *c = two_states_ ? c_at(p, 0) : nullptr;  // [B, H]
+  if (stateful_) {
+    std::copy_n(p.at(carry_h_), BH, h);
+    if (c) std::copy_n(p.at(carry_c_), BH, c);
+  } else {
+    k->fill(h, 0, BH);
+    if (c) k->fill(c, 0, BH);
+  }
+  for (int64_t s = 0; s < segments(); s++) {
+    if (s == 0) {
+      keep_states(p, 0);
+    } else {
+      from_ = s * segment_;
+      load_states(p, s);
+    }
+    run_segment(p);
+    keep_states(p, s + 1);
+    if (late_) late_output(p);
+  }
+}
+
+// All steps of the segment, from the states before it.
+template <typename real>
+void Recurrence<real>::run_segment(Pass<real>& p) {
+  const real* x = running_input(p);  // [n, B, D]
+  if (!folded_) project(p, x);
   const Split split = this->split();
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
     const auto rows = rows_of(split, worker);
     const int64_t r0 = rows.first, r1 = rows.second;
-    for (int64_t t = 0; t < T; t++) {
+    for (int64_t t = from_, end = from_ + steps(); t < end; t++) {
       for (int phase = 0; phase < cell_->phases; phase++) {
         step_forward(p, x, t, phase, r0, r1, split, worker);
         if (!split.by_rows) barrier.wait();
@@ -193,15 +241,28 @@ void Recurrence<real>::forward(Pass<real>& p) {
   } else {
     parallel_region(split.workers, work);
   }
-  if (late_) late_output(p);
 }
 
-// gates = x W + b for all steps; without b on the plain path, whose products begin with it.
+template <typename real>
+void Recurrence<real>::load_states(Pass<real>& p, int64_t s) const {
+  const int64_t BH = B_ * H_;
+  if (!all_h_) std::copy_n(p.at(kept_h_) + s * BH, BH, h_at(p, from_));
+  if (two_states_ && segments() > 1) std::copy_n(p.at(kept_c_) + s * BH, BH, c_at(p, from_));
+}
+
+template <typename real>
+void Recurrence<real>::keep_states(Pass<real>& p, int64_t s) const {
+  const int64_t BH = B_ * H_, t = std::min(s * segment_, T_);
+  if (!all_h_) std::copy_n(h_at(p, t), BH, p.at(kept_h_) + s * BH);
+  if (two_states_ && segments() > 1) std::copy_n(c_at(p, t), BH, p.at(kept_c_) + s * BH);
+}
+
+// gates = x W + b for all steps of the segment; without b on the plain path, whose products begin with it.
 template <typename real>
 void Recurrence<real>::project(Pass<real>& p, const real* x) {
   const Table<real>* k = p.k;
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, rows = T * B;
-  real* gates = p.at(gates_);  // [T, B, G*H]
+  const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, rows = n * B;
+  real* gates = p.at(gates_);  // [n, B, G*H]
   const bool with_b = !plain_ || cell_->recurrent_bias;
   if (with_b)
     for_rows(rows, GH, [&](int64_t r0, int64_t r1) {
@@ -210,22 +271,30 @@ void Recurrence<real>::project(Pass<real>& p, const real* x) {
   if (drop_W_ && !shared_dropout_) {
     const int64_t each = packed_size(this->k, D, H);
     for (int q = 0; q < G_; q++) {
-      if (p.repack) pack(k, p.at(packed_W_) + q * each, p.at(W_) + q * H, GH, false, D, H);
-      times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
+      times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, n, B * D);
       matmul(k, gates + q * H, GH, p.at(x_drop_), D, p.at(packed_W_) + q * each, rows, H, D,
              with_b);
     }
     return;
   }
-  if (p.repack) pack(k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
-  if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), T, B * D);
-  matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_),
-         skips_ ? real_from_[size_t(T)] : rows, GH, D, with_b, skips_ ? real_tb_.data() : nullptr);
+  if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), n, B * D);
+  const RealRows real_ones = skips_ ? real_rows_back(from_) : RealRows{nullptr, rows};
+  matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_), real_ones.count, GH, D,
+         with_b, real_ones.rows);
+}
+
+template <typename real>
+void Recurrence<real>::pack_projection(Pass<real>& p) {
+  const int64_t D = D_, H = H_, GH = G_ * H;
+  if (!drop_W_ || shared_dropout_) return pack(p.k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
+  for (int q = 0; q < G_; q++)
+    pack(p.k, p.at(packed_W_) + q * packed_size(this->k, D, H), p.at(W_) + q * H, GH, false, D, H);
 }
 
 template <typename real>
 void Recurrence<real>::pack_forward(Pass<real>& p) {
   const int64_t H = H_, GH = G_ * H;
+  if (!folded_) pack_projection(p);
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
     real* packed = p.at(packed_U_[phase]);
@@ -252,9 +321,9 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
   a.K = t == 0 && !stateful_ ? 0 : H;  // the first state is zero, and so is what is made from it
   a.operand = ph.on_aux ? a.aux : a.h_prev;
   a.packed = p.at(packed_U_[phase]);
-  if (folded_) a.x = x + t * B * D_, a.D = D_;
-  a.h = p.at(h_) + (t + 1) * BH;
-  if (two_states_) a.c = p.at(c_) + (t + 1) * BH;
+  if (folded_) a.x = x + (t - from_) * B * D_, a.D = D_;
+  a.h = h_at(p, t + 1);
+  if (two_states_) a.c = c_at(p, t + 1);
   if (drop_U_) {
     const int n = shared_dropout_ ? 1 : ph.count;
     real* dropped = p.at(operand_drop_);  // [n, B, H]
@@ -292,27 +361,24 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
 template <typename real>
 CellArgs<real> Recurrence<real>::step(const Pass<real>& p, int64_t t, int64_t r0,
                                       int64_t r1) const {
-  const int64_t BH = B_ * H_;
   CellArgs<real> a;
   a.r0 = r0, a.r1 = r1, a.H = H_;
   a.u1 = H_;
   a.inner = inner_, a.outer = outer_;
   if (const real* mask = running_mask(p)) a.mask = mask + t * B_;
-  a.h_prev = p.at(h_) + t * BH;
-  if (two_states_) a.c_prev = p.at(c_) + t * BH;
-  a.gates = p.at(gates_) + t * BH * G_;
-  if (cell_->keeps_aux) a.aux = p.at(aux_) + t * BH;
+  a.h_prev = h_at(p, t);
+  if (two_states_) a.c_prev = c_at(p, t);
+  a.gates = gates_at(p, t);
+  if (cell_->keeps_aux) a.aux = aux_at(p, t);
   return a;
 }
 
 template <typename real>
 const real* Recurrence<real>::running_input(Pass<real>& p) const {
-  if (!backwards_) return p.x[0];
   const int64_t BD = B_ * D_;
-  for (int64_t t = 0; t < T_; t++)
-    std::copy_n(p.x[0] + (T_ - 1 - t) * BD, BD, p.at(x_run_) + t * BD);
-  for (int64_t t = 0; masked_ && t < T_; t++)
-    std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
+  if (!backwards_) return p.x[0] + from_ * BD;
+  for (int64_t i = 0; i < steps(); i++)
+    std::copy_n(p.x[0] + (T_ - 1 - from_ - i) * BD, BD, p.at(x_run_) + i * BD);
   return p.at(x_run_);
 }
 
@@ -320,6 +386,10 @@ template <typename real>
 void Recurrence<real>::find_real_rows(const Pass<real>& p) {
   skips_ = false;
   const real* mask = running_mask(p);  // [T, B]
+  for (int64_t b = 0; mask && b < B_; b++) {
+    int64_t& t = first_real_[size_t(b)];
+    for (t = 0; t < T_ && mask[t * B_ + b] == 0;) t++;
+  }
   if (!mask || plain_) return;
   int64_t n = 0;
   for (int64_t t = 0; t < T_; t++) {
@@ -327,12 +397,15 @@ void Recurrence<real>::find_real_rows(const Pass<real>& p) {
     for (int64_t b = 0; b < B_; b++) {
       if (mask[t * B_ + b] == 0) continue;
       real_b_[size_t(n)] = static_cast<int32_t>(b);
-      real_tb_[size_t(n++)] = static_cast<int32_t>(t * B_ + b);
+      real_tb_[size_t(n++)] = static_cast<int32_t>(t % segment_ * B_ + b);
     }
   }
   real_from_[size_t(T_)] = n;
   skips_ = n < T_ * B_;
   if (!skips_) return;
+  for (int64_t t = 0; t < T_; t += segment_)
+    std::reverse(real_tb_.begin() + real_from_[size_t(t)],
+                 real_tb_.begin() + real_from_[size_t(std::min(T_, t + segment_))]);
   std::fill(real_above_.begin(), real_above_.end(), 0);
   for (int64_t i = 0; i < n; i++) real_above_[size_t(real_b_[size_t(i)] + 1)]++;
   for (int64_t b = 0; b < B_; b++) real_above_[size_t(b + 1)] += real_above_[size_t(b)];
@@ -374,16 +447,12 @@ void Recurrence<real>::times_mask(const Table<real>* k, real* z, const real* x, 
 // Masked and stateful: the output is h, but 0 before a row's first real step.
 template <typename real>
 void Recurrence<real>::late_output(Pass<real>& p) const {
-  const int64_t T = T_, B = B_, H = H_;
-  const real* mask = running_mask(p);  // [T, B]
-  for (int64_t row = 0; row < B; row++) {
-    bool seen = false;
-    for (int64_t t = 0; t < T; t++) {
-      seen = seen || mask[t * B + row] != 0;
-      if (!sequences_ && t < T - 1) continue;
+  const int64_t B = B_, H = H_;
+  for (int64_t t = sequences_ ? from_ : T_ - 1; t < from_ + steps(); t++) {
+    for (int64_t row = 0; row < B; row++) {
       real* y = p.y + ((sequences_ ? t * B : 0) + row) * H;  // [H]
-      if (seen) {
-        std::copy_n(p.at(h_) + ((t + 1) * B + row) * H, H, y);
+      if (t >= first_real_[size_t(row)]) {
+        std::copy_n(h_at(p, t + 1) + row * H, H, y);
       } else {
         std::fill(y, y + H, real(0));
       }
@@ -394,8 +463,11 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
 template <typename real>
 void Recurrence<real>::commit(Pass<real>& p) {
   if (!stateful_) return;
-  std::copy_n(p.at(h_) + T_ * B_ * H_, B_ * H_, p.at(carry_h_));
-  if (two_states_) std::copy_n(p.at(c_) + T_ * B_ * H_, B_ * H_, p.at(carry_c_));
+  // backward has left the first segment in h_ and c_
+  const int64_t BH = B_ * H_, S = segments();
+  std::copy_n(all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + S * BH, BH, p.at(carry_h_));
+  if (two_states_)
+    std::copy_n(S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH, BH, p.at(carry_c_));
 }
 
 template <typename real>

@@ -1,4 +1,6 @@
 // Elementwise kernels and reductions of every instruction set, at every length around a vector.
+#include <algorithm>
+
 #include "test/compare.h"
 #include "test/test.h"
 
@@ -106,8 +108,14 @@ void check_column_sums() {
       }
       for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
         std::vector<real> s = before;
-        k.column_sums(s.data(), x.data(), rows, K, accumulate);
+        k.column_sums(s.data(), x.data(), K, rows, K, accumulate);
         CHECK_MESSAGE(same_bits(s, in_order), isa + ", K=" + std::to_string(K));
+        std::vector<real> falling(x.size());
+        for (int64_t r = 0; r < rows; r++)
+          std::copy_n(x.begin() + r * K, K, falling.begin() + (rows - 1 - r) * K);
+        s = before;
+        k.column_sums(s.data(), falling.data() + (rows - 1) * K, -K, rows, K, accumulate);
+        CHECK_MESSAGE(same_bits(s, in_order), isa + ", falling, K=" + std::to_string(K));
       });
     }
   }

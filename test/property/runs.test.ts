@@ -1,4 +1,5 @@
 /** Laws of fit: how the work is cut into chunks, and layers into models, does not matter; a seed fixes all that is random. */
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { expectAllClose, expectAllSameBits, expectSameBits, uniform } from '../arrays.js'
 import { slow } from '../behaviour/models.js'
@@ -112,6 +113,24 @@ describe('runs', () => {
       expectAllSameBits(again.weights, first.weights, 'weights')
       expect(again.losses).toEqual(first.losses)
       expect(differs(await run(d, { seed: d.seed + 1 }), first)).toBe(true)
+    },
+    0.6,
+  )
+
+  const cut = fc.record({
+    d: deep({ ...SMALL, T: 9 }),
+    checkpoint: fc.oneof(fc.constant('auto'), fc.integer({ min: 1, max: 10 })),
+    truncate: fc.constantFrom(null, 2, 3),
+  })
+  law(
+    'checkpoint changes no bit',
+    cut,
+    async ({ d, checkpoint, truncate }) => {
+      const options = { ...d.options, truncate }
+      const whole = await run({ ...d, options })
+      const parts = await run({ ...d, options: { ...options, checkpoint } })
+      expectAllSameBits(parts.weights, whole.weights, 'weights')
+      expect(parts.losses).toEqual(whole.losses)
     },
     0.6,
   )

@@ -217,6 +217,7 @@ describe('lowering', () => {
           "options": {
             "activation": "tanh",
             "cell": "lstm",
+            "checkpoint": 0,
             "dropoutU": 0,
             "dropoutW": 0,
             "goBackwards": true,
@@ -321,6 +322,21 @@ it('truncate goes to the op, and into a configuration only when it is given', ()
   expect((layerFromConfig({ class_name: 'LSTM', config: layer.getConfig() }) as LSTM).options.truncate).toBe(3)
   expect(new LSTM(2).getConfig()).not.toHaveProperty('truncate')
   expect(() => new LSTM(2, { truncate: 0 })).toThrow(/truncate must be a positive integer or null, got 0/)
+})
+it('checkpoint goes to the op, and into a configuration only when it is given', () => {
+  for (const checkpoint of ['auto', 5] as const) {
+    const layer = new GRU(2, { checkpoint })
+    expect(layer.getConfig().checkpoint).toBe(checkpoint)
+    expect((layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.checkpoint).toBe(
+      checkpoint,
+    )
+    expect(lower(new GRU(2, { checkpoint, inputShape: [4, 3] })).ops[0]?.options.checkpoint).toBe(checkpoint)
+  }
+  expect(new GRU(2).getConfig()).not.toHaveProperty('checkpoint')
+  for (const wrong of [0, 2.5, -1, 'all', true])
+    expect(() => new GRU(2, { checkpoint: wrong as never })).toThrow(
+      /checkpoint must be 'auto', a positive integer or null, got/,
+    )
 })
 it('resetAfter has a recurrent bias and says so in its configuration', () => {
   const layer = new GRU(2, { resetAfter: true })

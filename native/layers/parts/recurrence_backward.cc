@@ -9,22 +9,50 @@ namespace hs {
 
 template <typename real>
 void Recurrence<real>::backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, H = H_, BH = B * H;
-  const real* dy = late_ ? seen_dy(p) : p.dy;  // [T, B, H], or [B, H] of the last step
-  real *dh = p.at(dh_), *dc = p.at(dc_);       // [B, H]
-  const Split split = this->split();
+  real *dh = p.at(dh_), *dc = p.at(dc_);  // [B, H]
+  if (p.repack) pack_backward(p);
+  p.k->fill(dh, 0, B_ * H_);
+  p.k->fill(dc, 0, B_ * H_);
+  for (int64_t s = segments(); s-- > 0;) {
+    from_ = s * segment_;
+    if (s + 1 < segments()) {  // of the last one all is still there
+      load_states(p, s);
+      run_segment(p);
+    }
+    steps_backward(p);
+    if (this->trainable) weights_backward(p);
+    if (p.dx[0]) input_backward(p);
+  }
+}
 
-  for (int phase = 0; phase < cell_->phases && p.repack; phase++) {
+template <typename real>
+void Recurrence<real>::pack_backward(Pass<real>& p) {
+  const int64_t D = D_, H = H_, GH = G_ * H;
+  for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
     real* packed = p.at(packed_UT_[phase]);
     if (drop_U_ && !shared_dropout_) {  // a product for each gate, since each meets its own mask
       for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
-        pack(p.k, packed, p.at(U_) + q * H, G_ * H, true, H, H);
+        pack(p.k, packed, p.at(U_) + q * H, GH, true, H, H);
       }
     } else {
-      pack(p.k, packed, p.at(U_) + ph.first * H, G_ * H, true, ph.count * H, H);
+      pack(p.k, packed, p.at(U_) + ph.first * H, GH, true, ph.count * H, H);
     }
   }
+  if (!p.dx[0]) return;
+  if (!drop_W_ || shared_dropout_) return pack(p.k, p.at(packed_WT_), p.at(W_), GH, true, GH, D);
+  for (int q = 0; q < G_; q++)
+    pack(p.k, p.at(packed_WT_) + q * packed_size(this->k, H, D), p.at(W_) + q * H, GH, true, H, D);
+}
+
+// The steps of the segment, from the last. dh and dc come in and go out as the gradients of the states after it and before it.
+template <typename real>
+void Recurrence<real>::steps_backward(Pass<real>& p) {
+  const int64_t B = B_, H = H_, BH = B * H;
+  // [n, B, H], or [B, H] of the last step
+  const real* dy = late_ ? seen_dy(p) : p.dy + (sequences_ ? from_ * BH : 0);
+  real *dh = p.at(dh_), *dc = p.at(dc_);  // [B, H]
+  const Split split = this->split();
 
   Barrier barrier(split.workers);
   auto work = [&](int worker) {
@@ -40,14 +68,16 @@ void Recurrence<real>::backward(Pass<real>& p) {
         std::fill(dc + r * H + n0, dc + r * H + n1, real(0));
       }
     };
-    forget();
-    for (int64_t t = T - 1; t >= 0; t--) {
-      const real* dy_t = sequences_ ? dy + t * BH : t == T - 1 ? dy : nullptr;  // [B, H]
+    for (int64_t t = from_ + steps() - 1; t >= from_; t--) {
+      const real* dy_t =  // [B, H]
+          sequences_    ? dy + (t - from_) * BH
+          : t == T_ - 1 ? dy
+                        : nullptr;
       for (int phase = cell_->phases - 1; phase >= 0; phase--) {
         CellArgs<real> a = step(p, t, r0, r1);
         a.u0 = n0, a.u1 = n1;
         a.dy = dy_t, a.dh = dh, a.dc = dc, a.daux = p.at(daux_);
-        if (cell_->recurrent_bias) a.drec = p.at(drec_) + t * B * G_ * H;
+        if (cell_->recurrent_bias) a.drec = p.at(drec_) + (t - from_) * BH * G_;
         if (plain_) {
           a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
           cell_->backward_rows(phase, a);
@@ -66,8 +96,6 @@ void Recurrence<real>::backward(Pass<real>& p) {
   } else {
     parallel_region(split.workers, work);
   }
-  if (this->trainable) weights_backward(p);
-  if (p.dx[0]) input_backward(p);
 }
 
 // d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev) or daux.
@@ -78,7 +106,8 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   if (detached(t) && !ph.on_aux) return;  // nobody wants the gradient of that state
   const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
   // [B, count*H] in [B, G*H]
-  const real* d = p.at(cell_->recurrent_bias ? drec_ : gates_) + t * B * GH + ph.first * H;
+  const real* d =
+      p.at(cell_->recurrent_bias ? drec_ : gates_) + (t - from_) * B * GH + ph.first * H;
   real* out = p.at(ph.on_aux ? daux_ : dh_);  // [B, H]
   const real* packed = p.at(packed_UT_[phase]);
   if (!drop_U_ && skips_) {  // nothing comes from masked rows, and nobody reads their daux
@@ -104,105 +133,150 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   }
 }
 
+// Every element is one chain over t from the last step to the first, and over the rows of a step from the last: segments follow each
+// other in that order, so that their borders do not show.
 template <typename real>
 void Recurrence<real>::weights_backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H, rows = T * B;
-  real* scratch = p.at(gemm_scratch_);
-  // From step t0 on: a [T, B, M], b [T, B, N in G*H].
+  const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H;
+  size_t i = 0;
+  // The rows of steps [t0, end): a [n, B, M], b [n, B, N in G*H].
   auto product = [&](real* c, const real* a, const real* b, int64_t t0, int64_t M, int64_t N) {
-    if (skips_) {
-      const int64_t from = real_from_[size_t(t0)];
-      matmul_tn(p.k, c, GH, a, M, b, GH, real_from_[size_t(T)] - from, M, N, false, scratch,
-                gemm_scratch_.size, real_tb_.data() + from);
-    } else {
-      matmul_tn(p.k, c, GH, a + t0 * B * M, M, b + t0 * B * GH, GH, (T - t0) * B, M, N, false,
-                scratch, gemm_scratch_.size);
-    }
+    add_rows(p, chains_[i++], c, a, M, b, N, t0);
   };
-  const real* gates = p.at(gates_);                                 // [T, B, G*H]
-  const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [T, B, G*H]
-  const int64_t t0 = stateful_ ? 0 : 1;  // the first state is zero: step 0 adds nothing
+  const real* gates = p.at(gates_);                                 // [n, B, G*H]
+  const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [n, B, G*H]
+  // the first state is zero: step 0 adds nothing
+  const int64_t t0 = from_ == 0 && !stateful_ ? 1 : from_;
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
-    const real* operand = ph.on_aux ? p.at(aux_) : p.at(h_);  // [T, B, H]
-    const real* d = drec + ph.first * H;                      // [T, B, count*H] in [T, B, G*H]
-    real* dU = p.grad(U_) + ph.first * H;                     // [H, count*H] in [H, G*H]
-    const int n = drop_U_ && !shared_dropout_ ? ph.count : 1;
-    for (int q = 0; q < n; q++) {
+    const real* operand = ph.on_aux ? p.at(aux_) : h_at(p, from_);  // [n, B, H]
+    const real* d = drec + ph.first * H;   // [n, B, count*H] in [n, B, G*H]
+    real* dU = p.grad(U_) + ph.first * H;  // [H, count*H] in [H, G*H]
+    const int masks_here = drop_U_ && !shared_dropout_ ? ph.count : 1;
+    for (int q = 0; q < masks_here; q++) {
       const real* a = operand;
       if (drop_U_) {
         const real* m = p.at(drop_U_mask_) + (shared_dropout_ ? 0 : ph.first + q) * BH;
-        times_mask(p.k, p.at(sequence_drop_), operand, m, T, BH);
+        times_mask(p.k, p.at(sequence_drop_), operand, m, n, BH);
         a = p.at(sequence_drop_);
       }
-      product(dU + q * H, a, d + q * H, t0, H, n > 1 ? H : ph.count * H);
+      product(dU + q * H, a, d + q * H, t0, H, masks_here > 1 ? H : ph.count * H);
     }
   }
-  const real* x = backwards_ ? p.at(x_run_) : p.x[0];  // [T, B, D]
+  const real* x = backwards_ ? p.at(x_run_) : p.x[0] + from_ * B * D;  // [n, B, D]
   for (int q = 0; q < (drop_W_ ? masks() : 1); q++) {
-    if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, T, B * D);
-    product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, 0, D,
+    if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, n, B * D);
+    product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, from_, D,
             drop_W_ && masks() > 1 ? H : GH);
   }
-  row_sums(p.k, p.grad(b_), gates, rows, GH, p.at(sums_));
-  if (cell_->recurrent_bias) row_sums(p.k, p.grad(c_bias_), drec, rows, GH, p.at(sums_));
+  bias_backward(p, p.grad(b_), gates, p.at(sums_));
+  if (cell_->recurrent_bias) bias_backward(p, p.grad(c_bias_), drec, p.at(recurrent_sums_));
+}
+
+// c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a product takes two rows together, a segment
+// of an odd number would pair all that follow otherwise than the whole: its last row waits for the first of the next segment.
+template <typename real>
+void Recurrence<real>::add_rows(Pass<real>& p, Chain& chain, real* c, const real* a, int64_t M,
+                                const real* b, int64_t N, int64_t t0) {
+  const int64_t GH = G_ * H_, last = steps() * B_ - 1;
+  const int32_t* which = skips_ ? real_rows_back(t0).rows : nullptr;
+  int64_t k = 0, K = skips_ ? real_rows_back(t0).count : (from_ + steps() - t0) * B_;
+  if (last_segment()) chain.begun = chain.waits = false;
+  const auto row = [&](int64_t i) -> int64_t { return which ? which[i] : last - i; };
+  const auto add = [&](const real* x, int64_t ldx, const real* y, int64_t ldy, int64_t rows,
+                       const int32_t* these) {
+    matmul_tn(p.k, c, GH, x, ldx, y, ldy, rows, M, N, chain.begun, p.at(gemm_scratch_),
+              gemm_scratch_.size, these);
+    chain.begun = true;
+  };
+  const auto keep = [&](int64_t place, int64_t i) {  // row i as the waiting one, or beside it
+    std::copy_n(a + row(i) * M, M, p.at(chain.a) + place * M);
+    std::copy_n(b + row(i) * GH, N, p.at(chain.b) + place * N);
+  };
+
+  if (chain.waits && K > 0) {
+    keep(1, k++);
+    add(p.at(chain.a), M, p.at(chain.b), N, 2, nullptr);
+    chain.waits = false;
+  }
+  if (from_ > 0 && (K - k) % p.k->gemm_k != 0) {
+    keep(0, --K);
+    chain.waits = true;
+  }
+  if (from_ == 0 && chain.waits) add(p.at(chain.a), M, p.at(chain.b), N, 1, nullptr);
+  if (K == k && (from_ > 0 || chain.begun)) return;
+  if (which) {
+    add(a, M, b, GH, K - k, which + k);
+  } else {
+    add(a + (last - k) * M, -M, b + (last - k) * GH, -GH, K - k, nullptr);
+  }
+}
+
+// db[G*H] = the sum of dgates [T, B, G*H], of which a segment [n, B, G*H] is here: blocks of steps, each one chain over falling rows,
+// then the blocks in order. `sums` holds the blocks from segment to segment.
+template <typename real>
+void Recurrence<real>::bias_backward(Pass<real>& p, real* db, const real* dgates, real* sums) {
+  const int64_t B = B_, GH = G_ * H_, each = sum_steps(B), end = from_ + steps();
+  for_chunks(tiles_of(end, each) - from_ / each, 1, each * B * GH, [&](int64_t i0, int64_t i1) {
+    for (int64_t i = from_ / each + i0; i < from_ / each + i1; i++) {
+      const int64_t first = std::max(from_, i * each), after = std::min(end, (i + 1) * each);
+      p.k->column_sums(sums + i * GH, dgates + ((after - from_) * B - 1) * GH, -GH,
+                       (after - first) * B, GH, after < std::min(T_, (i + 1) * each));
+    }
+  });
+  if (from_ == 0) p.k->column_sums(db, sums, GH, tiles_of(T_, each), GH, false);
 }
 
 template <typename real>
 void Recurrence<real>::input_backward(Pass<real>& p) {
-  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, rows = T * B;
+  const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, rows = n * B;
   const Table<real>* k = p.k;
-  real* dx = backwards_ ? p.at(dx_run_) : p.dx[0];  // [T, B, D]
+  real* dx = backwards_ ? p.at(dx_run_) : p.dx[0] + from_ * B * D;  // [n, B, D]
   real* packed = p.at(packed_WT_);
   if (drop_W_ && !shared_dropout_) {
-    real* one = p.at(dx_gate_);  // [T, B, D]
+    real* one = p.at(dx_gate_);  // [n, B, D]
     for (int q = 0; q < G_; q++) {
-      if (p.repack) pack(k, packed, p.at(W_) + q * H, GH, true, H, D);
       matmul(k, one, D, p.at(gates_) + q * H, GH, packed, rows, D, H, false);
       packed += packed_size(this->k, H, D);
       const real* m = p.at(drop_W_mask_) + q * B * D;  // [B, D]
       if (q == 0) {
-        times_mask(k, dx, one, m, T, B * D);
+        times_mask(k, dx, one, m, n, B * D);
       } else {
-        for_rows(T, B * D, [&](int64_t t0, int64_t t1) {
+        for_rows(n, B * D, [&](int64_t t0, int64_t t1) {
           for (int64_t t = t0; t < t1; t++)
             k->multiply_add(dx + t * B * D, one + t * B * D, m, B * D);
         });
       }
     }
   } else {
-    if (p.repack) pack(k, packed, p.at(W_), GH, true, GH, D);
     if (skips_) {
       for_elements(rows * D, [&](int64_t i, int64_t end) { k->fill(dx + i, 0, end - i); });
-      matmul(k, dx, D, p.at(gates_), GH, packed, real_from_[size_t(T)], D, GH, false,
-             real_tb_.data());
+      const RealRows real_ones = real_rows_back(from_);
+      matmul(k, dx, D, p.at(gates_), GH, packed, real_ones.count, D, GH, false, real_ones.rows);
     } else {
       matmul(k, dx, D, p.at(gates_), GH, packed, rows, D, GH, false);
     }
-    if (drop_W_) times_mask(k, dx, dx, p.at(drop_W_mask_), T, B * D);
+    if (drop_W_) times_mask(k, dx, dx, p.at(drop_W_mask_), n, B * D);
   }
   if (backwards_) {
-    for (int64_t t = 0; t < T; t++)
-      std::copy_n(dx + t * B * D, B * D, p.dx[0] + (T - 1 - t) * B * D);
+    for (int64_t i = 0; i < n; i++)
+      std::copy_n(dx + i * B * D, B * D, p.dx[0] + (T_ - 1 - from_ - i) * B * D);
   }
 }
 
-// dy with zeros where late_output put a constant.
+// dy of the segment, with zeros where late_output put a constant.
 template <typename real>
 const real* Recurrence<real>::seen_dy(Pass<real>& p) const {
-  const int64_t T = T_, B = B_, H = H_;
-  const real* mask = running_mask(p);  // [T, B]
-  real* dy = p.at(dy_seen_);           // [T, B, H] or [B, H]
-  for (int64_t row = 0; row < B; row++) {
-    bool seen = false;
-    for (int64_t t = 0; t < T; t++) {
-      seen = seen || mask[t * B + row] != 0;
-      if (!sequences_ && t < T - 1) continue;
-      const int64_t at = ((sequences_ ? t * B : 0) + row) * H;
-      if (seen) {
-        std::copy_n(p.dy + at, H, dy + at);
+  const int64_t B = B_, H = H_;
+  real* dy = p.at(dy_seen_);  // [n, B, H] or [B, H]
+  for (int64_t t = sequences_ ? from_ : T_ - 1; t < from_ + steps(); t++) {
+    for (int64_t row = 0; row < B; row++) {
+      const real* from = p.dy + ((sequences_ ? t * B : 0) + row) * H;
+      real* to = dy + ((sequences_ ? (t - from_) * B : 0) + row) * H;
+      if (t >= first_real_[size_t(row)]) {
+        std::copy_n(from, H, to);
       } else {
-        std::fill(dy + at, dy + at + H, real(0));
+        std::fill(to, to + H, real(0));
       }
     }
   }
