@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { H5Builder, writeH5 } from '../../lib/hdf5/file.js'
 import { jsonOf } from '../child.js'
 
 type Curve = number[]
@@ -53,3 +54,22 @@ describe('memory', () => {
     expect((curves.held.at(-1) as number) - (curves.held[0] as number)).toBeGreaterThan(BOUND)
   })
 })
+
+it('training from a file takes less memory than the file', async () => {
+  const [rows, columns] = [98_304, 1024] // 384 MB
+  const folder = mkdtempSync(path.join(tmpdir(), 'hs-larger-'))
+  try {
+    const file = new H5Builder()
+    const data = new Float32Array(rows * columns)
+    for (let i = 0; i < rows; i++) data[i * columns] = i % 2
+    file.dataset('x', { shape: [rows, columns], data })
+    file.dataset('y', { shape: [rows, 1], data: Float32Array.from({ length: rows }, (_, i) => i % 2) })
+    const large = path.join(folder, 'large.h5')
+    await writeH5(large, file)
+    const told = await jsonOf<{ most: number; size: number; loss: number[] }>('leak/matrix.mjs', { args: [large], env })
+    expect(told.loss[1]).toBeLessThan(told.loss[0] as number)
+    expect(told.most).toBeLessThan(told.size)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 120_000)
