@@ -104,7 +104,9 @@ const Table<real>* pick(const Table<float>* f32, const Table<double>* f64) {
   }
 }
 
+#if HS_WITH_X86
 constexpr const char kPairs[] = "avx512bf16";  // has products of its own for mixed_bfloat16 only
+#endif
 
 // The table of a name that is available here, else nullptr.
 template <typename real>
@@ -168,7 +170,9 @@ const Table<float>& mixed(const Table<float>& exact) {
     static const Table<float> table = with_products(exact, products::products_bf16); \
     return table;                                                                    \
   }
+  HS_FIND_MIXED(scalar, scalar)
 #if HS_WITH_X86
+  HS_FIND_MIXED(sse, scalar)
   HS_FIND_MIXED(avx2, avx2)
   HS_FIND_MIXED(avx512, avx2)
 #if HS_WITH_AVX512BF16
@@ -179,8 +183,8 @@ const Table<float>& mixed(const Table<float>& exact) {
   HS_FIND_MIXED(neon, neon)
 #endif
 #undef HS_FIND_MIXED
-  static const Table<float> table = with_products(exact, scalar::products_bf16);
-  return table;
+  fail(Code::kInternal, "mixed_kernels", "instruction set", "one with products for bfloat16",
+       "'" + std::string(exact.isa) + "'");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ struct Products {
   void (*pack)(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
                int64_t n0, int64_t n1);
   // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed. Columns n0..n1 only (multiples of gemm_nr, or N): lets threads share the columns.
-  // rows [M], rising: these rows of c and a; nullptr: 0..M-1.
+  // rows [M], each once, in any order: these rows of c and a; nullptr: 0..M-1.
   void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
                int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
   // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K = T*B. scratch: gemm_tn_scratch elements.

@@ -68,6 +68,7 @@ class ConvRecurrence final : public Layer<real> {
 
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool masked) override {
     const Window w = input_window(x[0]);
+    cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's kernels
     T_ = x[0].dims[0], B_ = x[0].rows, D_ = x[0].last();
     rows_ = w.rows.out, columns_ = w.columns.out;
     P_ = B_ * rows_ * columns_;

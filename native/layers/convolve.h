@@ -108,10 +108,10 @@ class Convolution {
   int64_t depth() const { return w_.taps() * D_; }  // rows of W
 
   void declare(Declaration& d, const Table<real>* k) {
-    int64_t size = threads() * block(depth()) * depth();
+    int64_t size = threads() * block(k, depth()) * depth();
     if (d.training()) {
       size = std::max(
-          {size, threads() * block(w_.taps() * N_) * w_.taps() * N_, summed_rows() * depth()});
+          {size, threads() * block(k, w_.taps() * N_) * w_.taps() * N_, summed_rows() * depth()});
       gemm_ = d.scratch("gemm", {matmul_tn_scratch(k)});
     }
     patches_ = d.scratch("patches", {size});
@@ -146,9 +146,9 @@ class Convolution {
 
  private:
   // Positions of one product: enough to repay the reading of the kernel, patches that stay in L2.
-  static int64_t block(int64_t K) {
+  static int64_t block(const Table<real>* k, int64_t K) {
     const int64_t wanted = 40000 / std::max<int64_t>(1, K);
-    return round_up(std::min<int64_t>(192, std::max<int64_t>(24, wanted)), kernels<real>().gemm_mr);
+    return round_up(std::min<int64_t>(192, std::max<int64_t>(24, wanted)), k->gemm_mr);
   }
   // Positions of one block of a weight gradient.
   int64_t summed_rows() const {
@@ -158,7 +158,7 @@ class Convolution {
   // z (+)= gathered [positions, taps * width] times packed [taps * width, n]
   void product(const Pass<real>& p, const Window& w, real* z, int64_t ldz, const real* from,
                int64_t ld, int64_t width, const real* packed, int64_t n, bool accumulate) const {
-    const int64_t K = w.taps() * width, positions = w.positions(), rows = block(K);
+    const int64_t K = w.taps() * width, positions = w.positions(), rows = block(p.k, K);
     const int64_t tiles = tiles_of(positions, rows);
     real* patches = p.at(patches_);  // [workers, rows, K]
     const auto tile = [&](int64_t i, int worker) {

@@ -148,7 +148,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (drop_U_)
     product_drop_ = d.scratch("d operand before its mask", {B, H}),
     sequence_drop_ = d.scratch("operands dropped", {n, B, H});
-  if (backwards_ || drop_W_) dx_run_ = d.scratch("dx in running order", {n, B, D});
+  if (backwards_) dx_run_ = d.scratch("dx in running order", {n, B, D});
   if (drop_W_ && !shared_dropout_) dx_gate_ = d.scratch("dx of one gate", {n, B, D});
   packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, H, D)
                                                             : packed_size(this->k, GH, D)});

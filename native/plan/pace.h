@@ -1,6 +1,7 @@
 // How many threads the batches of a plan get: all, or one. A small step may be slower on several threads, and any step where
 // other programs keep the processors busy; neither can be known beforehand. Bits do not depend on threads, so the clock decides: now
-// and then some batches run either way, and the quicker one is kept for a while. Trials cost about 2 % where one thread is slower.
+// and then some batches run either way, and the quicker one is kept for a while: fifty times what the trial lost, so trials cost
+// about 2 %. A batch longer than a trial's block is not tried before it could be paid for, were one thread as slow as it can be.
 #pragma once
 #include <limits>
 
@@ -8,28 +9,28 @@ namespace hs {
 
 class Pace {
  public:
+  Pace() = default;
   // Whether the next batch runs on the calling thread alone.
   bool alone() const { return block_ < kBlocks ? block_ % 2 == 1 : alone_; }
 
-  // The batch took `ms`, for an amount of work in a unit of the caller's (batches of one plan differ).
-  void took(double ms, double work) {
+  // The batch took `ms`, of up to `threads` threads, for an amount of work in a unit of the caller's (batches of a plan differ).
+  void took(double ms, double work, int threads) {
+    if (threads != threads_) *this = Pace(threads);
     if (block_ == kBlocks) {
       rest_ -= ms;
-      if (rest_ <= 0) begin();
+      const double price = tried_ || ms < kBlockMs ? 0 : kRestPerLoss * ms * (threads - 1);
+      if (rest_ <= -price) begin();
       return;
     }
-    if (fresh_) {  // memory is touched for the first time, threads wake up
+    if (fresh_ && ms < kBlockMs) {  // threads wake up
       fresh_ = false;
-      if (!began_ || ms < kBlockMs) {
-        began_ = true;
-        return;
-      }
+      return;
     }
     spent_ += ms, done_ += work;
     if (spent_ < kBlockMs) return;
-    double& best = cost_[block_ % 2];
-    best = spent_ / done_ < best ? spent_ / done_ : best;
-    work_[block_ % 2] += done_;
+    const int way = block_ % 2;
+    cost_[way] = spent_ / done_ < cost_[way] ? spent_ / done_ : cost_[way];
+    work_[way] += done_;
     // Batches that fill a block each are slow to try and steady: one each way.
     block_ = block_ == 1 && ms >= kBlockMs ? kBlocks : block_ + 1;
     spent_ = done_ = 0, fresh_ = true;
@@ -37,6 +38,8 @@ class Pace {
   }
 
  private:
+  explicit Pace(int threads) : threads_(threads) {}
+
   static constexpr int kBlocks = 4;       // of a trial: all, one, all, one
   static constexpr double kBlockMs = 8;   // at least: two time slices of a busy system
   static constexpr double kRestMs = 250;  // at least, between trials
@@ -48,19 +51,19 @@ class Pace {
     for (int i = 0; i < 2; i++) cost_[i] = std::numeric_limits<double>::infinity(), work_[i] = 0;
   }
   void settle() {
+    tried_ = true;
     alone_ = cost_[1] < kGain * cost_[0];
     const int slow = alone_ ? 0 : 1;
     const double lost = work_[slow] * (cost_[slow] - cost_[1 - slow]);
     rest_ = kRestPerLoss * lost > kRestMs ? kRestPerLoss * lost : kRestMs;
   }
 
-  int block_ = 0;
-  bool began_ = false, fresh_ = true, alone_ = false;
-  double spent_ = 0, done_ = 0;  // of this block
-  double cost_[2] = {std::numeric_limits<double>::infinity(),
-                     std::numeric_limits<double>::infinity()};  // all, one: ms a unit of work
-  double work_[2] = {};
-  double rest_ = 0;  // ms until the next trial
+  int threads_ = 0;
+  int block_ = kBlocks;  // of a trial; kBlocks: none is going on
+  bool tried_ = false, fresh_ = true, alone_ = false;
+  double spent_ = 0, done_ = 0;         // of this block
+  double cost_[2] = {}, work_[2] = {};  // all, one: ms a unit of work
+  double rest_ = 0;                     // ms until the next trial
 };
 
 }  // namespace hs

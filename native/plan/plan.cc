@@ -151,7 +151,7 @@ void PlanOf<real>::paced_batch(const RunRequest& r, const Batch& batch, RunResul
   batch_end_ = Clock::now();
   double work = 0;  // numbers of input: steps, where samples have different lengths
   for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
-  pace.took(Ms(batch_end_ - start).count(), work);
+  pace.took(Ms(batch_end_ - start).count(), work, threads());
 }
 
 template <typename real>

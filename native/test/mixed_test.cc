@@ -26,8 +26,11 @@ std::vector<float> rounded(std::vector<float> x) {
 
 template <typename Fn>
 void for_each_mixed(const Fn& fn) {
-  for (const char* const* isa = available_isas(); *isa; isa++)
-    fn(mixed_kernels_for(*isa), std::string(*isa) + "/bf16");
+  for (const char* const* isa = available_isas(); *isa; isa++) {
+    const Table<float>& k = mixed_kernels_for(*isa);
+    CHECK_MESSAGE(k.isa == std::string(*isa), k.isa);
+    fn(k, std::string(*isa) + "/bf16");
+  }
 }
 
 struct Shape {

@@ -9,14 +9,14 @@ namespace {
 // Time over `batches` batches of `work` each that take all[alone] ms a unit of work.
 struct Clock {
   Pace pace;
-  int on_one = 0;
+  int on_one = 0, threads = 2;
   double run(int batches, const double (&each)[2], double work = 1) {
     double ms = 0;
     on_one = 0;
     for (int i = 0; i < batches; i++) {
       const bool one = pace.alone();
       on_one += one;
-      pace.took(each[one] * work, work);
+      pace.took(each[one] * work, work, threads);
       ms += each[one] * work;
     }
     return ms;
@@ -41,6 +41,23 @@ TEST(pace_of_long_batches_costs_little) {
   CHECK(clock.on_one >= 1);
   clock.run(100, {800, 750});  // a busy system
   CHECK(clock.on_one > 50);
+}
+
+// 20 batches on 16 threads: none runs on one, where it might take 16 times as long.
+TEST(pace_tries_no_long_batch_early) {
+  Clock clock;
+  clock.threads = 16;
+  clock.run(20, {1000, 8000});
+  CHECK(clock.on_one == 0);
+}
+
+TEST(pace_starts_anew_for_another_number_of_threads) {
+  Clock clock;
+  clock.run(100, {0.5, 0.3});
+  CHECK(clock.pace.alone());
+  clock.threads = 8;
+  clock.run(1, {0.1, 0.3});
+  CHECK(!clock.pace.alone());
 }
 
 TEST(pace_goes_by_work_not_by_batches) {
