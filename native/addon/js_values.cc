@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/pages.h"
 
 namespace hs {
 namespace {
@@ -31,15 +32,18 @@ Dims to_dims(const Napi::Value& value, const std::string& where) {
   return dims;
 }
 
+// The JS thread waits for this copy, and its first touch of the memory is most of it: in large pages, and only once.
+template <typename real, typename From>
+void copy_to(std::vector<real>& to, const From* from, size_t n) {
+  to.reserve(n);
+  prefer_large_pages(to.data(), static_cast<int64_t>(n * sizeof(real)));
+  to.assign(from, from + n);
+}
+
 template <typename From>
 void convert(Array& to, const void* data, size_t n, bool float64) {
   const From* from = static_cast<const From*>(data);
-  if (float64) {
-    to.f64.assign(from, from + n);
-  } else {
-    to.f32.resize(n);
-    std::transform(from, from + n, to.f32.begin(), [](From v) { return static_cast<float>(v); });
-  }
+  float64 ? copy_to(to.f64, from, n) : copy_to(to.f32, from, n);
 }
 
 template <typename real, typename JsArray>

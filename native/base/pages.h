@@ -7,7 +7,7 @@ namespace hs {
 
 constexpr int64_t kLargePage = int64_t{2} << 20;
 
-// Asks the system for large pages where the memory is not touched yet; a hint, whose refusal changes nothing.
+// Asks the system for large pages where the memory is not touched yet and has whole ones; a hint, whose refusal changes nothing.
 void prefer_large_pages(void* memory, int64_t bytes);
 
 // Bytes of memory that this machine has; the largest number where it does not say. Looked up once.
