@@ -153,8 +153,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   packed_WT_ = d.packed("W^T", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, H, D)
                                                             : packed_size(this->k, GH, D)});
   gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
-  chains_.assign(size_t(2 * G_), Chain());
-  for (Chain& chain : chains_) {
+  chains_.assign(size_t(2 * G_), WeightChain());
+  for (WeightChain& chain : chains_) {
     if (S == 1 || this->k->gemm_k == 1) break;
     chain.a = d.scratch("waiting operand", {2, std::max(D, H)});
     chain.b = d.scratch("waiting gradient", {2, GH});

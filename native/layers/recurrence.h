@@ -86,13 +86,13 @@ class Recurrence final : public Layer<real> {
   void pack_backward(Pass<real>&);
   void steps_backward(Pass<real>&);
   void weights_backward(Pass<real>&);
-  struct Chain {  // of one product for weight gradients, from segment to segment
+  struct WeightChain {  // of one product for weight gradients, from segment to segment
     bool begun = false, waits = false;
     Tensor a,
         b;  // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one that is added with it
   };
-  void add_rows(Pass<real>&, Chain&, real* c, const real* a, int64_t M, const real* b, int64_t N,
-                int64_t t0);
+  void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
+                int64_t N, int64_t t0);
   void bias_backward(Pass<real>&, real* db, const real* dgates, real* sums);
   void input_backward(Pass<real>&);
   // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
@@ -136,20 +136,20 @@ class Recurrence final : public Layer<real> {
   Tensor drop_U_mask_;        // [masks, B, H]
   Tensor carry_h_, carry_c_;  // [B, H]
   Tensor packed_W_, packed_WT_, packed_U_[2],
-      packed_UT_[2];              // as Table::pack or CellKernels::pack lays them
-  Tensor x_drop_;                 // [n, B, D] input under its mask
-  Tensor operand_drop_;           // [G, B, H] operand of one step under its masks
-  Tensor product_;                // [B, G*H] plain path
-  Tensor rows_;                   // [threads, row_scratch, H] plain path
-  Tensor dh_, dc_, daux_;         // [B, H]
-  Tensor drec_;                   // [n, B, G*H]
-  Tensor dy_seen_;                // [n, B, H] or [1, B, H]
-  Tensor product_drop_;           // [B, H]
-  Tensor sequence_drop_;          // [n, B, H]
-  Tensor dx_run_, dx_gate_;       // [n, B, D]
-  Tensor gemm_scratch_;           // as matmul.h asks
-  std::vector<Chain> chains_;     // products of dU, then of dW
-  Tensor sums_, recurrent_sums_;  // [T / sum_steps, G*H]
+      packed_UT_[2];                 // as Table::pack or CellKernels::pack lays them
+  Tensor x_drop_;                    // [n, B, D] input under its mask
+  Tensor operand_drop_;              // [G, B, H] operand of one step under its masks
+  Tensor product_;                   // [B, G*H] plain path
+  Tensor rows_;                      // [threads, row_scratch, H] plain path
+  Tensor dh_, dc_, daux_;            // [B, H]
+  Tensor drec_;                      // [n, B, G*H]
+  Tensor dy_seen_;                   // [n, B, H] or [1, B, H]
+  Tensor product_drop_;              // [B, H]
+  Tensor sequence_drop_;             // [n, B, H]
+  Tensor dx_run_, dx_gate_;          // [n, B, D]
+  Tensor gemm_scratch_;              // as matmul.h asks
+  std::vector<WeightChain> chains_;  // products of dU, then of dW
+  Tensor sums_, recurrent_sums_;     // [T / sum_steps, G*H]
 };
 
 }  // namespace hs

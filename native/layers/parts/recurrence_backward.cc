@@ -176,8 +176,8 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
 // c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a product takes two rows together, a segment
 // of an odd number would pair all that follow otherwise than the whole: its last row waits for the first of the next segment.
 template <typename real>
-void Recurrence<real>::add_rows(Pass<real>& p, Chain& chain, real* c, const real* a, int64_t M,
-                                const real* b, int64_t N, int64_t t0) {
+void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, const real* a,
+                                int64_t M, const real* b, int64_t N, int64_t t0) {
   const int64_t GH = G_ * H_, last = steps() * B_ - 1;
   const int32_t* which = skips_ ? real_rows_back(t0).rows : nullptr;
   int64_t k = 0, K = skips_ ? real_rows_back(t0).count : (from_ + steps() - t0) * B_;
