@@ -26,13 +26,23 @@ export function executable(buildDir, name) {
   process.exit(1)
 }
 
-/** Builds and runs them; `{ passed, failed }`. A crash, a missing closing line or a failed build counts as one failure. */
+/** Builds them and runs them with each instruction set of this processor; `{ passed, failed }`. A failed build counts as one failure. */
 export function nativeTests() {
   requireTools()
-  if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0) return { passed: 0, failed: 1 }
-  return runNativeTests('build')
+  const total = { passed: 0, failed: 0 }
+  if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0) return { ...total, failed: 1 }
+  const isas = capture(executable('build', 'native_tests'), ['--isas']).stdout.split(/\s+/).filter(Boolean)
+  if (isas.length === 0) return { ...total, failed: 1 }
+  for (const isa of isas) {
+    console.log(`native tests, ${isa}:`)
+    const { passed, failed } = runNativeTests('build', { ...process.env, HIDDENSTATE_ISA: isa })
+    total.passed += passed
+    total.failed += failed
+  }
+  return total
 }
 
+/** One run; `{ passed, failed, output }`. A crash or a missing closing line counts as one failure. */
 export function runNativeTests(buildDir, env = process.env, wrap = []) {
   const command = [...wrap, executable(buildDir, 'native_tests')]
   const { status, output } = capture(command[0], command.slice(1), { echo: true, env })

@@ -2,6 +2,7 @@
 #include <exception>
 #include <string>
 
+#include "kernels/table.h"
 #include "test/test.h"
 
 namespace hs {
@@ -23,8 +24,13 @@ void report_failure(const char* file, int line, const std::string& what) {
 }  // namespace test
 }  // namespace hs
 
+// native_tests [PART]: the tests whose names hold PART. native_tests --isas: the instruction sets there are, one a line.
 int main(int argc, char** argv) {
   const std::string wanted = argc > 1 ? argv[1] : "";
+  if (wanted == "--isas") {
+    for (const char* const* isa = hs::available_isas(); *isa; isa++) std::puts(*isa);
+    return 0;
+  }
   int passed = 0, failed = 0;
   for (const hs::test::Case& c : hs::test::cases()) {
     if (std::string(c.name).find(wanted) == std::string::npos) continue;
