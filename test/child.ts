@@ -5,6 +5,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../', import.meta.url))
+/** The addon under test: a run under a sanitizer has a build of its own. */
+export const ADDON = path.join(process.env.HIDDENSTATE_PREBUILD || ROOT, 'build/Release/hiddenstate.node')
 
 function newest(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -3,12 +3,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { jsonOf, requireBuild, ROOT, runChild } from '../child.js'
+import { ADDON, jsonOf, requireBuild, ROOT, runChild } from '../child.js'
 
 beforeAll(requireBuild)
 
 vi.setConfig({ testTimeout: 120_000 }) // processes, one after another, on a busy machine
-const addon = path.join(ROOT, 'build/Release/hiddenstate.node')
 const here = `${process.platform}-${process.arch}`
 let folder = ''
 
@@ -52,7 +51,7 @@ const load = (preload?: string): Promise<Outcome> =>
 /** Puts a binary among the prebuilt ones; `change` spoils a copy. */
 function prebuilt(target: string, name: string, change: (bytes: Buffer) => Buffer = (bytes) => bytes) {
   mkdirSync(path.join(folder, 'prebuilds', target), { recursive: true })
-  writeFileSync(path.join(folder, 'prebuilds', target, name), change(readFileSync(addon)))
+  writeFileSync(path.join(folder, 'prebuilds', target, name), change(readFileSync(ADDON)))
 }
 
 describe('no binary fits', () => {
@@ -76,7 +75,7 @@ describe('no binary fits', () => {
   })
 })
 
-describe.runIf(process.platform === 'linux' && existsSync(addon))('a binary that', () => {
+describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that', () => {
   const name = process.arch === 'arm64' ? 'hiddenstate.armv8.glibc.node' : 'hiddenstate.glibc.node'
 
   it('fits is loaded from prebuilds/', async () => {

@@ -1,9 +1,6 @@
 /** Arguments of the addon whose getters call back into it: the plan may be gone or busy by the time they have been read. */
-import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { jsonOf, ROOT } from '../child.js'
-
-const addon = path.join(ROOT, 'build/Release/hiddenstate.node')
+import { ADDON, jsonOf } from '../child.js'
 
 describe('an argument that calls back', () => {
   it.each([
@@ -14,6 +11,6 @@ describe('an argument that calls back', () => {
     ['write, run', 'ERR_BUSY'],
     ['load, dispose', 'ERR_DISPOSED'],
   ])('%s: %s', async (what, code) => {
-    expect(await jsonOf('behaviour/children/reentrant.mjs', { args: [addon, what] })).toBe(code)
+    expect(await jsonOf('behaviour/children/reentrant.mjs', { args: [ADDON, what] })).toBe(code)
   })
 })
