@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace hs {
 
@@ -32,9 +33,9 @@ int64_t checked_sum(int64_t a, int64_t b, const std::string& where) {
 void check_budget(int64_t elements, size_t bytes_each, const std::string& where) {
   constexpr int64_t kMiB = 1 << 20;
   const int64_t bytes = elements * static_cast<int64_t>(bytes_each);
-  if (bytes <= physical_bytes()) return;
+  if (bytes <= available_bytes()) return;
   fail(Code::kOutOfMemory, where, "what it needs",
-       "at most the memory of this machine, " + std::to_string(physical_bytes() / kMiB) + " MiB",
+       "at most the memory there is, " + std::to_string(available_bytes() / kMiB) + " MiB",
        std::to_string(bytes / kMiB) + " MiB", "A smaller batch or a smaller model needs less.");
 }
 

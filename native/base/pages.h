@@ -10,7 +10,4 @@ constexpr int64_t kLargePage = int64_t{2} << 20;
 // Asks the system for large pages where the memory is not touched yet and has whole ones; a hint, whose refusal changes nothing.
 void prefer_large_pages(void* memory, int64_t bytes);
 
-// Bytes of memory that this machine has; the largest number where it does not say. Looked up once.
-int64_t physical_bytes();
-
 }  // namespace hs

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <string>
 
-#include "base/cpus.h"
 #include "base/error.h"
 #include "base/float_mode.h"
+#include "base/limits.h"
 #include "base/team.h"
 
 #if HS_HAVE_OPENMP

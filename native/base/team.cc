@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/cpus.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/wait.h"
 
 namespace hs {

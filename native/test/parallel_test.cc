@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "base/chunks.h"
-#include "base/cpus.h"
 #include "base/error.h"
 #include "base/float_mode.h"
+#include "base/limits.h"
 #include "base/team.h"
 #include "test/test.h"
 
@@ -207,7 +207,7 @@ TEST(default_threads_reads_the_environment) {
   if (old) setenv("HIDDENSTATE_THREADS", kept.c_str(), 1);
 }
 
-TEST(quota_of_a_container) {
+TEST(limits_of_a_container) {
   char folder[] = "/tmp/hiddenstate-cgroup-XXXXXX";
   if (!mkdtemp(folder)) std::abort();
   const std::string root = folder;
@@ -231,6 +231,14 @@ TEST(quota_of_a_container) {
   write("/cpu,cpuacct/old/cpu.cfs_quota_us", "-1\n");
   CHECK(quota_cpus("4:cpu,cpuacct:/old\n", root) == 0);
   CHECK(quota_cpus("nonsense\n::\n", root) == 0);
+  write("/pod/memory.max", "max\n");
+  write("/pod/box/memory.max", "536870912\n");
+  CHECK(limit_bytes("0::/pod\n", root) == 0);
+  CHECK(limit_bytes("0::/pod/box/in\n", root) == int64_t{512} << 20);
+  write("/memory/old/memory.limit_in_bytes", "9223372036854771712\n");  // none
+  CHECK(limit_bytes("3:memory:/old\n", root) == 0);
+  write("/memory/memory.limit_in_bytes", "1048576\n");
+  CHECK(limit_bytes("4:cpu,cpuacct:/old\n3:memory:/old\n", root) == 1 << 20);
   CHECK(std::system(("rm -r " + root).c_str()) == 0);
 }
 #endif
