@@ -278,10 +278,9 @@ export function predictOnBatchSync(model: Sequential, x: Inputs): NDArray {
   const { session } = model
   session.checkIdle('predictOnBatchSync', true)
   session.checkStill('model.predictOnBatchSync')
-  const { arrays, samples } = prepareBatch(model, 'predictOnBatchSync', x)
-  const plan = session.plan()
-  const { outputs } = plan.runSync({ mode: 'predict', data: plan.load({ x: arrays }), batchSize: samples })
-  return new NDArray(outputs!.data, outputs!.shape)
+  const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
+  const { data, shape } = session.plan().predict({ x: arrays })
+  return new NDArray(data, shape)
 }
 
 /** One step of training or of testing on the whole of x as one batch. */

@@ -56,8 +56,8 @@ export interface NativePlan {
   load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): NativeData
   /** Runs on the engine thread, FIFO with the runs of all plans. */
   run(request: RunRequest): Promise<RunResult>
-  /** Runs inline, on this thread alone. ERR_BUSY while the engine works on this plan. */
-  runSync(request: RunRequest): RunResult
+  /** Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan. */
+  predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
   read(name: string): { data: Floats; shape: number[] }
   write(name: string, array: NativeArray): void

@@ -389,7 +389,7 @@ function keepStates(from: NativePlan, to: NativePlan, { inputs }: Spec): void {
     const shape = [samples, ...dims.map((extent) => extent ?? 1)]
     return { data: new Float32Array(sizeOf(shape)), shape }
   })
-  to.runSync({ mode: 'predict', data: to.load({ x }), batchSize: samples })
+  to.predict({ x })
   const names = new Set(to.names())
   for (const name of kept.filter((one) => names.has(one))) {
     const { data, shape } = from.read(name)

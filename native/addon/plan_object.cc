@@ -88,13 +88,26 @@ RunRequest request_argument(const Napi::CallbackInfo& info) {
   return request;
 }
 
+// { x: [{ data, shape }, ...], ... } of one plan.
+std::shared_ptr<DataSet> inputs_of(const Napi::Object& arrays, bool float64) {
+  const Napi::Value value = arrays.Get("x");
+  const uint32_t n = value.IsArray() ? value.As<Napi::Array>().Length() : 0;
+  if (n == 0) fail(Code::kOption, "load", "x", "a list of arrays", "something else");
+  auto data = std::make_shared<DataSet>();
+  for (uint32_t i = 0; i < n; i++)
+    data->x.push_back(
+        to_array(value.As<Napi::Array>().Get(i), float64, "x[" + std::to_string(i) + "]"));
+  data->samples = data->x[0].dims.empty() ? 0 : data->x[0].dims[0];
+  return data;
+}
+
 }  // namespace
 
 void PlanObject::define(Napi::Env env, Environment& environment) {
   environment.plan_class = Napi::Persistent(DefineClass(
       env, "NativePlan",
       {InstanceMethod<&PlanObject::load>("load"), InstanceMethod<&PlanObject::run>("run"),
-       InstanceMethod<&PlanObject::run_sync>("runSync"), InstanceMethod<&PlanObject::read>("read"),
+       InstanceMethod<&PlanObject::predict>("predict"), InstanceMethod<&PlanObject::read>("read"),
        InstanceMethod<&PlanObject::write>("write"), InstanceMethod<&PlanObject::set>("set"),
        InstanceMethod<&PlanObject::reset_states>("resetStates"),
        InstanceMethod<&PlanObject::names>("names"), InstanceMethod<&PlanObject::cancel>("cancel"),
@@ -143,14 +156,7 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const bool float64 = alive()->float64();
     const Napi::Object arrays = argument(info, 0, "load");
-    auto data = std::make_shared<DataSet>();
-    const Napi::Value xs = arrays.Get("x");
-    if (!xs.IsArray() || xs.As<Napi::Array>().Length() == 0)
-      fail(Code::kOption, "load", "x", "a list of arrays", "something else");
-    for (uint32_t i = 0; i < xs.As<Napi::Array>().Length(); i++) {
-      data->x.push_back(
-          to_array(xs.As<Napi::Array>().Get(i), float64, "x[" + std::to_string(i) + "]"));
-    }
+    const std::shared_ptr<DataSet> data = inputs_of(arrays, float64);
     const auto optional = [&](const char* key, Array& to) {
       const Napi::Value value = arrays.Get(key);
       if (value.IsUndefined() || value.IsNull()) return;
@@ -159,9 +165,8 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
     };
     optional("y", data->y);
     optional("weights", data->weights);
-    data->samples = data->x[0].dims.empty() ? 0 : data->x[0].dims[0];
     alive()->check(*data);
-    return DataObject::create(info.Env(), std::move(data));
+    return DataObject::create(info.Env(), data);
   });
 }
 
@@ -184,10 +189,12 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   return deferred.Promise();
 }
 
-Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {
+Napi::Value PlanObject::predict(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
-    const RunRequest request = request_argument(info);
-    const std::shared_ptr<Plan> plan = idle("runSync");
+    RunRequest request;
+    request.data = inputs_of(argument(info, 0, "predict"), alive()->float64());
+    request.batch_size = request.data->samples;
+    const std::shared_ptr<Plan> plan = idle("predict");
     plan->check(*request.data);
     const std::atomic<bool> never{false};
     RunResult result;
@@ -197,7 +204,7 @@ Napi::Value PlanObject::run_sync(const Napi::CallbackInfo& info) {
       result = plan->run(request, never);
     }
     report_memory(info.Env(), *state_);
-    return to_js(info.Env(), result);
+    return to_js(info.Env(), result.outputs);
   });
 }
 

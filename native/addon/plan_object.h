@@ -47,7 +47,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
  private:
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
-  Napi::Value run_sync(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
   void set(const Napi::CallbackInfo& info);

@@ -4,8 +4,8 @@ import { ADDON, jsonOf } from '../child.js'
 
 describe('an argument that calls back', () => {
   it.each([
-    ['runSync, dispose', 'ERR_DISPOSED'],
-    ['runSync, run', 'ERR_BUSY'],
+    ['predict, dispose', 'ERR_DISPOSED'],
+    ['predict, run', 'ERR_BUSY'],
     ['run, dispose', 'ERR_DISPOSED'],
     ['write, dispose', 'ERR_DISPOSED'],
     ['write, run', 'ERR_BUSY'],

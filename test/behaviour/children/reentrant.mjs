@@ -50,8 +50,8 @@ const x4 = (then) => ({
   y,
 })
 const cases = {
-  'runSync, dispose': () => plan.runSync(request(dispose)),
-  'runSync, run': () => plan.runSync(request(start)),
+  'predict, dispose': () => plan.predict(x4(dispose)),
+  'predict, run': () => plan.predict(x4(start)),
   'run, dispose': () => plan.run(request(dispose)),
   'write, dispose': () => plan.write('d/W', array(dispose)),
   'write, run': () => plan.write('d/W', array(start)),
