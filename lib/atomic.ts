@@ -1,7 +1,9 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
 import { randomBytes } from 'node:crypto'
+import { fsync } from 'node:fs'
 import { constants, type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { ConfigError, FormatError, HiddenstateError, fail } from './errors.js'
 
 /** Settings of {@link writeFileAtomic}. */
@@ -67,7 +69,7 @@ async function writeNew(
     try {
       if (mode !== null) await allow(file, mode)
       await file.writeFile(bytes)
-      await file.sync() // once: after a failed fsync the kernel may have dropped the pages
+      await syncFile(file) // once: after a failed fsync the kernel may have dropped the pages
     } finally {
       await file.close()
     }
@@ -126,6 +128,9 @@ export function checkedPath(where: string, path: unknown): string {
   })
 }
 
+/** To the disk, by the file's number: the handles of Yarn's Plug'n'Play have no `sync`. */
+export const syncFile = (file: FileHandle): Promise<void> => promisify(fsync)(file.fd)
+
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
@@ -135,8 +140,8 @@ async function syncDirectory(directory: string): Promise<void> {
     if (!REFUSALS.includes(error.code ?? '')) throw error
   }
   const handle = await open(directory, 'r').catch(unlessRefused)
-  await handle
-    ?.sync()
+  if (handle === undefined) return
+  await syncFile(handle)
     .catch(unlessRefused)
     .finally(() => handle.close())
 }

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { checkedPath, fileError } from './atomic.js'
+import { checkedPath, fileError, syncFile } from './atomic.js'
 import { checkSignal } from './call-options.js'
 import { ConfigError, fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
@@ -209,7 +209,7 @@ class Download {
       const end = await this.#write(file, response.body, at, whole)
       if (whole !== null && end !== whole) throw new Error(`${end} of ${whole} bytes`)
       await file.truncate(end)
-      await file.sync()
+      await syncFile(file)
     } finally {
       await file.close()
     }

@@ -1,9 +1,9 @@
 /**
  * Packs the package, installs the tarball in an empty project with no compiler on PATH, no scripts and no network, then uses it as
- * its users do. Needs `npm run prebuild` first.
+ * its users do (consumer-programs.mjs). Needs `npm run prebuild` first, and the npm registry once: for what npm fetches for a user.
  *
- *   --node 20,22,24,latest  also with these Nodes, which come as npm packages
- *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1
+ *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
+ *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
  *   --build                 also built from source in the installed package, without network
  *   --all                   all of that
  *   --tarball FILE          this one, packed before
@@ -13,7 +13,9 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { buildSync } from 'esbuild'
 import { MAX_UNPACKED } from './check-prebuilds.mjs'
+import { programs, typed } from './consumer-programs.mjs'
 import { binOf, capture, root } from './process.mjs'
 
 const { values: options } = parseArgs({
@@ -38,7 +40,10 @@ function fail(sentence) {
 }
 function must(step, command, args, settings) {
   const { status, output, stdout } = capture(command, args, settings)
-  if (status !== 0) fail(`${step} failed (exit status ${status})\n${output}`)
+  if (status !== 0) {
+    process.stderr.write(output)
+    fail(`${step} failed (exit status ${status})`)
+  }
   return stdout
 }
 /** A folder below `dir`, with these files. */
@@ -50,7 +55,23 @@ function folder(name, files = {}) {
 }
 const consumer = (more = {}) => `${JSON.stringify({ name: 'consumer', version: '1.0.0', private: true, ...more })}\n`
 const npm = process.env.npm_execpath ?? must('finding npm', 'sh', ['-c', 'readlink -f "$(command -v npm)"']).trim()
-const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
+const quiet = ['--no-audit', '--no-fund']
+/** npm, where it may ask the registry: the only steps that fail for want of a network. */
+const fetch = (what, args, settings) =>
+  must(
+    `fetching ${what} from the npm registry (which must answer, or the cache hold it)`,
+    process.execPath,
+    [
+      npm,
+      'install',
+      ...quiet,
+      '--prefer-offline',
+      '--fetch-retry-mintimeout=1000',
+      '--fetch-retry-maxtimeout=5000',
+      ...args,
+    ],
+    { timeout: 300_000, ...settings },
+  )
 
 // ---- the tarball
 const packed = JSON.parse(
@@ -74,10 +95,7 @@ for (const wanted of [
 ])
   if (!listed.some((file) => wanted.test(file))) fail(`the tarball must hold ${wanted}; run \`npm run prebuild\` first`)
 const strange = listed.filter(
-  (file) =>
-    !/^(dist|prebuilds|native|bench|scripts)\/|^[A-Z]+(\.md)?$|^(package\.json|CMakeLists\.txt|binding\.gyp)$/.test(
-      file,
-    ),
+  (file) => !/^(dist|prebuilds|native|bench|scripts)\/|^[A-Z]+(\.md)?$|^(package\.json|CMakeLists\.txt)$/.test(file),
 )
 if (strange.length > 0) fail(`the tarball must hold only what users need, got ${strange.join(', ')}`)
 if (packed.unpackedSize > MAX_UNPACKED)
@@ -89,71 +107,67 @@ console.log(
   `tarball: ${packed.filename}, ${packed.size} bytes, ${packed.unpackedSize} unpacked, ${listed.length} files`,
 )
 
-// ---- the programs of a user
-const training = `
-  hs.setSeed(1)
-  const model = new hs.Sequential([new hs.LSTM(8, { inputShape: [5, 1] }), new hs.Dense(1)])
-  model.compile({ loss: 'mse', optimizer: 'adam' })
-  const x = Float32Array.from({ length: 320 }, (_, i) => Math.sin(i)), y = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * 5 + 5))
-  const history = await model.fit({ data: x, shape: [64, 5, 1] }, { data: y, shape: [64, 1] }, { nbEpoch: 5, verbose: 0 })
-  const { loss } = history.history
-  if (!(loss.at(-1) < loss[0])) throw new Error('the loss did not fall: ' + loss)
-  await model.save('model.h5')
-  const again = await hs.loadModel('model.h5')
-  const [a, b] = [await model.predict({ data: x, shape: [64, 5, 1] }), await again.predict({ data: x, shape: [64, 5, 1] })]
-  if (!a.data.every((v, i) => Math.abs(v - b.data[i]) < 1e-6)) throw new Error('the loaded model predicts otherwise')
-  console.log('trained, saved and loaded with node', process.version, hs.info().isa, hs.info().threading, loss.map((v) => v.toFixed(4)).join(' '))
-`
-const programs = {
-  'esm.mjs': `import * as hs from 'hiddenstate'\nimport { padSequences } from 'hiddenstate/preprocessing'\nimport { toCategorical } from 'hiddenstate/utils'\nif (!padSequences || !toCategorical) throw new Error('an entry point is empty')\n${training}`,
-  'cjs.cjs': `const hs = require('hiddenstate')\nif (!require('hiddenstate/preprocessing').padSequences || !require('hiddenstate/utils').toCategorical) throw new Error('an entry point is empty')\n;(async () => {${training}})().catch((error) => { console.error(error); process.exit(1) })\n`,
-}
-const typed = `import { Dense, type History, info, LSTM, loadModel, type NDArray, Sequential } from 'hiddenstate'
-import { padSequences } from 'hiddenstate/preprocessing'
-import { toCategorical } from 'hiddenstate/utils'
-export async function use(): Promise<NDArray> {
-  const model = new Sequential([new LSTM(8, { returnSequences: false, inputShape: [5, 1] }), new Dense(1)])
-  model.compile({ loss: 'mse', optimizer: 'adam' })
-  const history: History = await model.fit(padSequences([[1]]), toCategorical([0]), { nbEpoch: 1 })
-  const isa: string = info().isa + String(history.epoch.length)
-  // @ts-expect-error: the options are typed
-  new LSTM(8, { returnSequence: true })
-  return (await loadModel(isa)).predict([[[1]]])
-}
-`
-
 // ---- npm: a cache with what npm fetches for a user, then nothing but node, npm, sh and env on PATH, and no network
+const windows = process.platform === 'win32'
+function barePath() {
+  if (windows) return [path.dirname(process.execPath), path.join(process.env.SystemRoot, 'System32')].join(';')
+  const bin = folder('bin')
+  for (const [name, target] of [
+    ['node', process.execPath],
+    ['sh', '/bin/sh'],
+    ['env', '/usr/bin/env'],
+  ])
+    fs.symlinkSync(fs.realpathSync(target), path.join(bin, name))
+  return bin
+}
+const PATH = barePath()
+const home = folder('home')
 const cache = must('asking npm for its cache', process.execPath, [npm, 'config', 'get', 'cache']).trim()
-const warm = folder('warm', { 'package.json': consumer() })
-must('filling the cache', process.execPath, [npm, 'install', ...quiet, '--prefer-offline', tarball], {
-  cwd: warm,
+/** Scripts may run here; there must be none that needs more than this PATH. */
+fetch('what the package depends on', [tarball], {
+  cwd: folder('warm', { 'package.json': consumer() }),
+  env: { ...process.env, PATH },
 })
-const bin = folder('bin')
-for (const [name, target] of [
-  ['node', process.execPath],
-  ['sh', fs.realpathSync('/bin/sh')],
-  ['env', fs.realpathSync('/usr/bin/env')],
-])
-  fs.symlinkSync(target, path.join(bin, name))
-const env = { PATH: bin, HOME: folder('home'), npm_config_cache: cache, npm_config_update_notifier: 'false' }
+const env = {
+  ...Object.fromEntries(['SystemRoot', 'ComSpec', 'TEMP', 'TMP'].map((name) => [name, process.env[name]])),
+  ...{ PATH, HOME: home, USERPROFILE: home, npm_config_cache: cache, npm_config_update_notifier: 'false' },
+}
 const project = folder('project', { 'package.json': consumer(), ...programs })
-must('npm install', process.execPath, [npm, 'install', ...quiet, '--offline', tarball], { cwd: project, env })
+must('npm install', process.execPath, [npm, 'install', ...quiet, '--ignore-scripts', '--offline', tarball], {
+  cwd: project,
+  env,
+})
 
 const strict = ['--throw-deprecation', '--trace-warnings']
 /** Both programs; a line of each. */
-function train(what, node = process.execPath, cwd = project, settings = { env }, args = []) {
+function train(what, node = process.execPath, settings = { cwd: project, env }, args = []) {
   for (const file of Object.keys(programs))
-    console.log(
-      `${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...strict, file], { cwd, ...settings }).trim()}`,
-    )
+    console.log(`${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...strict, file], settings).trim()}`)
 }
 train('npm')
 
-const cli = (...args) =>
-  must(`hiddenstate ${args[0]}`, path.join(project, 'node_modules', '.bin', 'hiddenstate'), args, { cwd: project, env })
-if (!cli('info').includes('prebuilt for this platform')) fail('hiddenstate info must tell of the prebuilt binary')
-if (!cli('summary', 'model.h5').includes('lstm_1 (LSTM)')) fail('hiddenstate summary must print the table')
-console.log('npm, command line: info and summary work')
+// ---- the command line
+const installed = path.join(project, 'node_modules', 'hiddenstate')
+const command = windows
+  ? [process.execPath, path.join(installed, 'dist', 'cli.js')]
+  : [path.join(project, 'node_modules', '.bin', 'hiddenstate')]
+function cli(args, settings = { cwd: project, env }) {
+  const [program, ...before] = command
+  return must(`hiddenstate ${args.join(' ')}`, program, [...before, ...args], settings)
+}
+for (const [args, wanted] of [
+  [['info'], /prebuilt for this platform/],
+  [['summary', 'model.h5'], /lstm_1 \(LSTM\)/],
+  [['convert', 'model.h5', 'model.json'], /^$/],
+  [['convert', 'model.h5', 'model.npz'], /^$/],
+  [['predict', 'model.h5', 'x.npy'], /^(-?\d.*\n){64}$/],
+  [['bench', '--help'], /Workloads:/],
+  [['build', '--help'], /Usage:/],
+]) {
+  const output = cli(args)
+  if (!wanted.test(output)) fail(`hiddenstate ${args.join(' ')} must print ${wanted}, got\n${output}`)
+}
+console.log('npm, command line: info, summary, convert and predict work; bench and build tell what they do')
 
 // ---- TypeScript, with both ways to resolve modules
 fs.writeFileSync(path.join(project, 'typed.mts'), typed)
@@ -169,82 +183,75 @@ for (const [resolution, module, files] of [
 
 // ---- esbuild: with the package left outside, and taken in (its addon, HDF5 worker and dependencies stay in node_modules)
 for (const [what, external] of [
-  ['outside', ['--external:hiddenstate']],
+  ['outside', ['hiddenstate']],
   ['taken in', []],
 ])
   for (const [from, format] of [
     ['esm.mjs', 'esm'],
     ['cjs.cjs', 'cjs'],
   ]) {
-    const to = `bundles/${what.replace(' ', '-')}.${from}`
-    const flags = [
-      '--bundle',
-      '--platform=node',
-      `--format=${format}`,
-      `--outfile=${to}`,
-      '--log-level=warning',
-      ...external,
-    ]
-    const warnings = must('esbuild', binOf('esbuild'), [from, ...flags], { cwd: project })
-    if (warnings !== '') fail(`esbuild ${from}, the package ${what}:\n${warnings}`)
-    const line = must(`the bundle ${to}`, process.execPath, [...strict, to], { cwd: project, env }).trim()
+    const outfile = `bundles/${what.replace(' ', '-')}.${from}`
+    const { warnings } = buildSync({
+      ...{ absWorkingDir: project, entryPoints: [from], outfile, format, external },
+      ...{ bundle: true, platform: 'node', logLevel: 'error' },
+    })
+    if (warnings.length > 0) fail(`esbuild ${from}, the package ${what}:\n${JSON.stringify(warnings, null, 2)}`)
+    const line = must(`the bundle ${outfile}`, process.execPath, [...strict, outfile], { cwd: project, env }).trim()
     console.log(`esbuild ${format}, the package ${what}: ${line}`)
   }
 
 // ---- other Nodes
 const versions = options.node.split(',').filter(Boolean)
 if (versions.length > 0) {
-  const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  if (process.platform !== 'linux') fail('--node needs Linux: elsewhere the npm packages with Node lack versions')
   const nodes = folder('nodes', { 'package.json': consumer() })
-  const aliases = versions.map((version) => `node-${version}@npm:${platform}@${version}`)
-  must('fetching Node', process.execPath, [npm, 'install', ...quiet, '--prefer-offline', ...aliases], { cwd: nodes })
+  const aliases = versions.map((version) => `node-${version}@npm:node-linux-${process.arch}@${version}`)
+  fetch('Node', ['--ignore-scripts', ...aliases], { cwd: nodes })
   for (const version of versions)
     train(`node ${version}`, path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node'))
 }
 
-// ---- other package managers; they have caches of their own and the network
+// ---- other package managers, with their own defaults, caches and the network; a script of ours would run, without compiler
+const yarn4 = { tool: '@yarnpkg/cli-dist', version: '4', bin: 'bin/yarn.js', args: [`hiddenstate@file:${tarball}`] }
 const MANAGERS = {
-  pnpm: { tool: 'pnpm@10', bin: 'pnpm', args: ['add', '--ignore-scripts', tarball] },
-  'yarn (node_modules)': {
-    tool: '@yarnpkg/cli-dist@4',
-    bin: 'yarn',
-    args: ['add', `hiddenstate@file:${tarball}`],
-    linker: 'node-modules',
-  },
-  "yarn (Plug'n'Play)": {
-    tool: '@yarnpkg/cli-dist@4',
-    bin: 'yarn',
-    args: ['add', `hiddenstate@file:${tarball}`],
-    linker: 'pnp',
-  },
-  'yarn 1': { tool: 'yarn@1', bin: 'yarn', args: ['add', '--ignore-scripts', `file:${tarball}`] },
+  pnpm: { tool: 'pnpm', version: '10', bin: 'bin/pnpm.cjs', args: [tarball] },
+  'yarn (node_modules)': { ...yarn4, linker: 'node-modules' },
+  "yarn (Plug'n'Play)": { ...yarn4, linker: 'pnp' },
+  'yarn 1': { tool: 'yarn', version: '1', bin: 'bin/yarn.js', args: [`file:${tarball}`] },
 }
 if (options.managers)
-  for (const [name, { tool, bin: command, args, linker }] of Object.entries(MANAGERS)) {
+  for (const [name, { tool, version, bin, args, linker }] of Object.entries(MANAGERS)) {
     const slug = name.replace(/\W+/g, '-')
     const tools = folder(`tool-${slug}`, { 'package.json': consumer() })
-    must(`fetching ${tool}`, process.execPath, [npm, 'install', ...quiet, '--prefer-offline', tool], { cwd: tools })
+    fetch(tool, ['--ignore-scripts', `${tool}@${version}`], { cwd: tools })
     const files = { 'package.json': consumer(), ...programs }
     if (linker)
       Object.assign(files, {
-        '.yarnrc.yml': `nodeLinker: ${linker}\nenableScripts: false\nenableTelemetry: false\n`,
+        '.yarnrc.yml': `nodeLinker: ${linker}\nenableScripts: true\nenableTelemetry: false\n`,
         'yarn.lock': '',
       })
     const cwd = folder(`with-${slug}`, files)
-    const settings = { cwd, env: { ...process.env, HOME: folder(`home-${slug}`), YARN_ENABLE_IMMUTABLE_INSTALLS: '0' } }
-    must(`${name}: add`, path.join(tools, 'node_modules', '.bin', command), args, settings)
+    const own = folder(`home-${slug}`)
+    const settings = {
+      cwd,
+      env: { ...process.env, PATH, HOME: own, USERPROFILE: own, YARN_ENABLE_IMMUTABLE_INSTALLS: '0' },
+    }
+    const said = must(
+      `${name}: add`,
+      process.execPath,
+      [path.join(tools, 'node_modules', tool, bin), 'add', ...args],
+      settings,
+    )
+    const scripts = /.*(ignored build scripts|must be built|lists build scripts).*/i.exec(said)
+    if (scripts) fail(`${name}: must find no script to run, got: ${scripts[0]}`)
     const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
-    train(name, process.execPath, cwd, { env: { ...process.env } }, pnp)
+    train(name, process.execPath, { cwd, env: { ...process.env, PATH } }, pnp)
   }
 
 // ---- built from source where it is installed, without network
 if (options.build) {
-  const online = { ...env, PATH: process.env.PATH }
-  const built = must('hiddenstate build', path.join(project, 'node_modules', '.bin', 'hiddenstate'), ['build'], {
-    cwd: project,
-    env: online,
-  })
-  if (!cli('info').includes('built on this machine'))
+  const built = cli(['build'], { cwd: project, env: { ...env, PATH: process.env.PATH } })
+  if (!cli(['info']).includes('built on this machine'))
     fail(`hiddenstate info must tell of the binary built here\n${built}`)
   train('built from source')
 }

@@ -7,7 +7,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { packageRoot } from '../package-root.js'
 import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
 
@@ -43,6 +43,16 @@ function workerFile(): string {
   return fs.existsSync(beside) ? beside : path.join(packageRoot(), 'dist', 'hdf5-worker.mjs')
 }
 
+/**
+ * Nothing of the user's flags and environment reaches the worker, but for Yarn's Plug'n'Play: its hooks, without which no
+ * package is found, come by flags or by NODE_OPTIONS.
+ */
+function threadSettings(): Pick<WorkerOptions, 'execArgv' | 'env'> {
+  if (process.versions.pnp === undefined) return { execArgv: [], env: {} }
+  const { NODE_OPTIONS } = process.env
+  return { env: NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS } }
+}
+
 class Hdf5Worker {
   readonly #worker: Worker
   #settle: { resolve: (reply: H5Reply) => void; reject: (error: Error) => void } | null = null
@@ -52,8 +62,7 @@ class Hdf5Worker {
     // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
     this.#worker = new Worker(workerFile(), {
       name: 'hiddenstate-hdf5',
-      execArgv: [],
-      env: {},
+      ...threadSettings(),
       stdout: true,
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 512 },
