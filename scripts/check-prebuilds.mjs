@@ -58,6 +58,7 @@ export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunc
   // Num: Value Size Type Bind Vis Ndx Name
   for (const [, bind, index, full] of dump.matchAll(/^\s*\d+:\s+\S+\s+\S+\s+\w+\s+(\w+)\s+\w+\s+(\w+)\s+(\S+)/gm)) {
     const [name, version] = full.split('@')
+    if (bind === 'LOCAL') continue // sections: older linkers for arm64 list them
     if (index !== 'UND') need(ENTRY.includes(name), 'only the entry points of Node-API may be shown', name)
     else if (version === undefined && bind !== 'WEAK' && /^(napi|node_api|node|uv)_|^_ZN2v8/.test(name))
       need(napi.has(name), `only functions of Node-API ${NAPI} may be taken from Node`, name)

@@ -9,6 +9,7 @@ import path from 'node:path'
 import { capture, jobs, root, run } from './process.mjs'
 
 const SUITE = 'bullseye' // glibc 2.31, gcc 10; its libstdc++ asks for less than GLIBC_2.28
+const OLD_SYMBOLS = path.join('scripts', 'glibc-2.28.h') // and by this our own code too
 const MIRROR = 'http://deb.debian.org/debian'
 const PACKAGES = ['g++', 'g++-aarch64-linux-gnu', 'cmake', 'make', 'ccache']
 
@@ -60,7 +61,7 @@ export async function buildInside(arch, target, options = {}) {
   const dir = oldDebian()
   const { prefix, options: cross } = TARGETS[arch] ?? fail(`knows ${Object.keys(TARGETS).join(', ')}, got ${arch}`)
   const headers = ['node-addon-api', 'node-api-headers'].map((name) => path.join('node_modules', name))
-  for (const entry of ['CMakeLists.txt', 'package.json', 'native', ...headers]) {
+  for (const entry of ['CMakeLists.txt', 'package.json', 'native', OLD_SYMBOLS, ...headers]) {
     fs.rmSync(path.join(dir, root, entry), { recursive: true, force: true })
     fs.cpSync(path.join(root, entry), path.join(dir, root, entry), { recursive: true, preserveTimestamps: true })
   }
@@ -76,7 +77,12 @@ export async function buildInside(arch, target, options = {}) {
       logLevel: 'warn',
       cmakePath: 'cmake',
     },
-    cMakeOptions: { ...cross, CMAKE_CXX_COMPILER_LAUNCHER: 'ccache', ...options },
+    cMakeOptions: {
+      ...cross,
+      CMAKE_CXX_COMPILER_LAUNCHER: 'ccache',
+      CMAKE_CXX_FLAGS_RELEASE: `-O3 -DNDEBUG -include ${path.join(root, OLD_SYMBOLS)}`,
+      ...options,
+    },
   })
   const [command, source, ...args] = await system.getConfigureCommand()
   const at = ['-S', source, '-B', out]

@@ -12,8 +12,9 @@ Dynamic section at offset 0x2be4a8 contains 32 entries:
  0x0000000000000001 (NEEDED)             Shared library: [libc.so.6]
  0x000000000000001d (RUNPATH)            Library runpath: [$ORIGIN]
  0x000000006ffffffb (FLAGS_1)            Flags: NOW NODELETE
-Symbol table '.dynsym' contains 5 entries:
+Symbol table '.dynsym' contains 6 entries:
    Num:    Value          Size Type    Bind   Vis      Ndx Name
+     5: 00000000001db000     0 SECTION LOCAL  DEFAULT   24 .data
      1: 0000000000000000     0 FUNC    GLOBAL DEFAULT  UND pthread_join@GLIBC_2.2.5 (2)
      2: 0000000000000000     0 NOTYPE  GLOBAL DEFAULT  UND napi_create_object
      3: 0000000000000000     0 FUNC    GLOBAL DEFAULT  UND memcpy@GLIBC_2.14 (3)
