@@ -28,8 +28,10 @@ template <class real>
 static constexpr int64_t kLine = 64 / sizeof(real);  // elements of a cache line
 template <class real>
 static constexpr int64_t kTnColumns = 4 * kNR<real>;  // columns of B that gemm_tn packs at a time
+static constexpr int64_t kTnKC =
+    128;  // k that gemm_tn takes at a time: a panel of B stays in L1 beside lines of A
 template <class real>
-static constexpr size_t kTnScratch = kKC * (kTnColumns<real> + kMC + kLine<real>);
+static constexpr size_t kTnScratch = kTnKC * (kTnColumns<real> + kMC + kLine<real>);
 
 // A tile of c: MR x NV vectors, the last vector `last` lanes wide. Each element is one chain of multiply-adds over rising k,
 // starting at c, or at 0 if `fresh`.
