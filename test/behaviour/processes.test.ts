@@ -81,10 +81,13 @@ describe('instruction sets and threads', () => {
     expect(ended.stderr).toContain('scalar')
   })
 
-  it('the std::thread back end gives the same bits', async () => {
-    const team = await run({ HIDDENSTATE_THREADING: 'team' })
-    expect(team.threading).toBe('team')
-    expect(team.predictions).toEqual(best.predictions)
+  it('both back ends give the same bits', async () => {
+    const wanted = process.platform === 'linux' ? ['team', 'openmp'] : ['team'] // OpenMP is built in where it is sure to be there
+    for (const threading of wanted) {
+      const other = await run({ HIDDENSTATE_THREADING: threading })
+      expect(other.threading).toBe(threading)
+      expect(other.predictions).toEqual(best.predictions)
+    }
   })
 
   it('HIDDENSTATE_THREADS sets the number, and changes no bit', async () => {
