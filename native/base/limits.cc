@@ -74,8 +74,8 @@ double least(Limit limit, const std::string& controller, const std::string& cgro
     if (group == "/") group.clear();
     // In a container the group's own path may not be visible; its limit is then in the mount's root.
     for (;;) {
-      for (const std::string& mount : {std::string(), std::string("/unified"), "/" + controller,
-                                       "/" + (v2 ? controller : controllers)})
+      for (const std::string& mount :
+           {v2 ? std::string() : "/" + controller, v2 ? "/unified" : "/" + controllers})
         found = tighter(found, limit({root + mount + group, v2}));
       if (group.empty()) break;
       const size_t slash = group.rfind('/');
