@@ -15,21 +15,27 @@ function reason(file: string): string {
 
 const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDDENSTATE_${name}`)
 
-/** Everything, in the order in which it is printed. */
-export function facts(): Record<string, unknown> {
-  const root = packageRoot()
-  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+/** Which binary is used and what it can; without one, why there is none. */
+function binary(): Record<string, unknown> {
   const file = addonFile()
-  const { isa, isas, threads, threading, gpu, version: binary } = info()
+  const { isa, isas, threads, threading, gpu, version } = info()
   return {
-    hiddenstate: version,
-    binary: `${file} (${reason(file)}, version ${binary})`,
-    node: process.version,
-    platform: [process.platform, process.arch, libc(), os.release()].filter(Boolean).join(' '),
-    processor: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.cpus().length} logical, ${os.availableParallelism()} for this process`,
+    binary: `${file} (${reason(file)}, version ${version})`,
     'instruction set': `${isa} (there are ${isas.join(', ')})`,
     threads: `${threads} (${threading})`,
     gpu: gpu ?? 'none',
+  }
+}
+
+/** What is known without it, which a report about a binary that is not there needs most. */
+function system(): Record<string, unknown> {
+  const root = packageRoot()
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+  return {
+    hiddenstate: version,
+    node: process.version,
+    platform: [process.platform, process.arch, libc(), os.release()].filter(Boolean).join(' '),
+    processor: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.cpus().length} logical, ${os.availableParallelism()} for this process`,
     memory: `${(os.totalmem() / 2 ** 30).toFixed(1)} GiB`,
     environment:
       SETTINGS.filter((name) => process.env[name])
@@ -38,10 +44,19 @@ export function facts(): Record<string, unknown> {
   }
 }
 
-/** Prints them, as a table or as JSON. */
-export function printInfo({ json }: { json: boolean }): void {
-  const table = facts()
+function print(table: Record<string, unknown>, json: boolean): void {
   const width = Math.max(...Object.keys(table).map((name) => name.length))
   const rows = Object.entries(table).map(([name, value]) => `${name.padEnd(width)}  ${String(value)}`)
   console.log(json ? JSON.stringify(table, null, 2) : rows.join('\n'))
+}
+
+/** Prints them, as a table or as JSON. @throws what keeps the binary from being used, after the rest is printed */
+export function printInfo({ json }: { json: boolean }): void {
+  const known = system()
+  try {
+    print({ ...known, ...binary() }, json)
+  } catch (error) {
+    print({ ...known, binary: 'none that can be used' }, json)
+    throw error
+  }
 }

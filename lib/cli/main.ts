@@ -82,4 +82,6 @@ function end(error: unknown): void {
   console.error(error instanceof HiddenstateError ? `hiddenstate: ${error.message}` : error)
   process.exitCode = 1
 }
+// `hiddenstate predict … | head`: who reads has enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 program.parseAsync().catch(end)

@@ -99,7 +99,9 @@ std::vector<LayerCase> parametric_cases() {
   add("thresholded_relu", "", {3, {4, 5}}, {{"a", 0.6}}, {});
   const std::pair<const char*, int> learned[] = {
       {"prelu", 1}, {"parametric_softplus", 2}, {"srelu", 4}};
-  for (const auto& [kind, params] : learned) {
+  for (const auto& activation : learned) {
+    const char* kind = activation.first;
+    const int params = activation.second;
     const auto shared = [&](const std::string& name, const Extent& x, const Dims& axes) {
       Dims all;
       for (int i = 0; i < params; i++) all.insert(all.end(), axes.begin(), axes.end());

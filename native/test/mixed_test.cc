@@ -158,8 +158,7 @@ TEST(mixed_rounds_to_nearest_even) {
 TEST(mixed_bits_do_not_depend_on_the_split) {
   const Case test(
       {53, 200, 1101, ""});  // three blocks of pairs, an odd k; rows and columns that fit no tile
-  const auto [M, N, K, why] = test.s;
-  (void)why;
+  const int64_t M = test.s.M, N = test.s.N, K = test.s.K;
   for_each_mixed([&](const Table<float>& k, const std::string& isa) {
     std::vector<float> packed(k.packed_size(K, N)), y(M * N), scratch(k.gemm_tn_scratch);
     const std::vector<float> whole = test.gemm(k, false, false),
@@ -180,8 +179,7 @@ TEST(mixed_bits_do_not_depend_on_the_split) {
 
 TEST(mixed_products_of_listed_rows) {
   const Case test({61, 70, 35, ""});
-  const auto [M, N, K, why] = test.s;
-  (void)why;
+  const int64_t M = test.s.M, N = test.s.N, K = test.s.K;
   std::vector<int32_t> rows;
   for (int32_t m = 0; m < M; m++)
     if (m % 4 != 1 && m != 22) rows.push_back(m);

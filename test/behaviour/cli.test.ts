@@ -1,4 +1,5 @@
 /** `npx hiddenstate`: the commands as processes of their own, from the built package. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -136,6 +137,17 @@ describe('predict', () => {
   it('prints one line a sample', async () => {
     const rows = (await well('predict', 'model.h5', 'x.npy')).trim().split('\n')
     expect(rows.map((row) => row.split(',').map(Number))).toEqual(expected.toArray())
+  })
+
+  it.skipIf(process.platform === 'win32')('ends quietly when its reader has enough', async () => {
+    writeFileSync(at('many.npy'), formatNpy(new NDArray(new Float32Array(20_000 * 4 * 2), [20_000, 4, 2])))
+    const command = `"${process.execPath}" "${path.join(ROOT, manifest.bin.hiddenstate)}" predict model.h5 many.npy`
+    const shell = spawnSync('sh', ['-c', `{ ${command}; echo "status $?" >&2; } | head -n 1`], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    expect(shell.stderr).toBe('status 0\n')
+    expect(shell.stdout.split(',')).toHaveLength(2)
   })
 
   it('-o writes a .npy file', async () => {

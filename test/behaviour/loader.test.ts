@@ -147,3 +147,16 @@ it('a script that does not catch the error ends with it', async () => {
   expect(ended.code).toBe(1)
   expect(ended.stderr).toContain('npx hiddenstate build')
 })
+
+it('hiddenstate info tells what it knows where there is no binary', async () => {
+  const args = ['info', '--json']
+  const ended = await runChild(path.join(folder, 'dist/cli.js'), {
+    args,
+    cwd: folder,
+    env: { HIDDENSTATE_PREBUILD: '' },
+  })
+  expect(ended.code).toBe(1)
+  expect(JSON.parse(ended.stdout)).toMatchObject({ node: process.version, binary: 'none that can be used' })
+  expect(ended.stderr).toContain('npx hiddenstate build')
+  expect(ended.stderr).not.toMatch(/^\s+at /m) // no stack
+})
