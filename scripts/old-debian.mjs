@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
+import { checkIsaObjects } from './isa-objects.mjs'
 import { capture, jobs, root, run } from './process.mjs'
 
 const SUITE = 'bullseye' // glibc 2.31, gcc 10; its libstdc++ asks for less than GLIBC_2.28
@@ -90,6 +91,8 @@ export async function buildInside(arch, target, options = {}) {
   const status = inside(dir, command, [...at, ...args]) || inside(dir, 'cmake', build)
   if (status !== 0) fail(`building ${target} for ${arch} ended with status ${status}`)
   const made = path.join(dir, out)
+  const { problems } = checkIsaObjects(made)
+  if (problems.length > 0) fail(problems.join('\n'))
   const addon = path.join(out, 'Release', 'hiddenstate.node')
   if (target === 'hiddenstate' && inside(dir, `${prefix}strip`, ['--strip-all', addon]) !== 0)
     fail(`${path.join(dir, addon)} cannot be stripped`)

@@ -79,7 +79,8 @@ const step = (name, status) => {
 if (named.length === 0) {
   const tests = path.join(await buildInside(arch, 'native_tests', { HS_TESTS: 'ON' }), 'native_tests')
   const [command, ...args] = [...launch, tests]
-  step('native tests', run(command, args))
+  for (const isa of info.isas)
+    step(`native tests (${isa})`, run(command, args, { env: { ...process.env, HIDDENSTATE_ISA: isa } }))
 }
 for (const isa of isas ? [info.isa] : info.isas)
   step(`${suites.join(' ')} (${isa})`, runBin('vitest', ['run', ...suites], { env: { ...env, HIDDENSTATE_ISA: isa } }))
