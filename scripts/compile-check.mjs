@@ -42,6 +42,7 @@ function check(target) {
   const { system, processor, machine } = TARGETS[target]
   const folder = path.join(root, 'build-compile-check', target)
   fs.mkdirSync(folder, { recursive: true })
+  fs.rmSync(path.join(folder, 'CMakeCache.txt'), { force: true }) // it would keep an older compiler
   const libraries = system === 'Windows' ? nodeLibraries(folder, machine) : []
   const settings = {
     CMAKE_SYSTEM_NAME: system,

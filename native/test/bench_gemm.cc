@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ double now() {
 // Zeros or numbers that begin at a cache line, as in the plan's arenas.
 template <typename real>
 std::shared_ptr<real> aligned(size_t n, uint32_t seed = 0) {
-  std::shared_ptr<real> p(
-      static_cast<real*>(std::aligned_alloc(64, (n * sizeof(real) + 127) / 64 * 64)), std::free);
+  constexpr std::align_val_t line{64};
+  std::shared_ptr<real> p(static_cast<real*>(::operator new((n + 1) * sizeof(real), line)),
+                          [](real* q) { ::operator delete(q, line); });
   const std::vector<real> values =
       seed ? numbers<real>(static_cast<int64_t>(n), seed) : std::vector<real>(n);
   std::copy(values.begin(), values.end(), p.get());
