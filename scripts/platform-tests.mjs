@@ -5,7 +5,7 @@
  *   node scripts/platform-tests.mjs no-avx      linux-x64, under qemu-user, on a processor model without AVX
  *   node scripts/platform-tests.mjs isas        linux-x64, on this processor, every instruction set that it has
  *
- * Needs `npm run prebuild -- --old-debian` first and, but for `isas`, the package qemu-user-static. Takes up to an hour, so it is not
+ * Needs `npm run prebuild -- --old-debian` first and, but for `isas`, the package qemu-user-static. Takes some ten minutes under qemu, so it is not
  * part of `npm test`; docs/platforms.md holds the last results. Further arguments name other vitest suites.
  */
 import fs from 'node:fs'
