@@ -172,7 +172,8 @@ describe('onTrainSettled', () => {
   it('is called for a model that is disposed of during its fit', async () => {
     const { lines, note } = journal()
     const { model, x: many, y: targets } = slow()
-    const fit = model.fit(many, targets, { verbose: 0, nbEpoch: 50, callbacks: [note('a'), stopping()] })
+    const scores = new Script(Array(50).fill(1))
+    const fit = model.fit(many, targets, { verbose: 0, nbEpoch: 50, callbacks: [note('a'), scores, stopping()] })
     await sleep(20)
     model.dispose()
     await expect(fit).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
