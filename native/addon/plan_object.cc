@@ -88,11 +88,11 @@ RunRequest request_argument(const Napi::CallbackInfo& info) {
   return request;
 }
 
-// { x: [{ data, shape }, ...], ... } of one plan.
-std::shared_ptr<DataSet> inputs_of(const Napi::Object& arrays, bool float64) {
+// The x of { x: [{ data, shape }, ...], ... }: one array an input of the plan.
+std::shared_ptr<DataSet> inputs_of(const Napi::Object& arrays, bool float64, const char* where) {
   const Napi::Value value = arrays.Get("x");
   const uint32_t n = value.IsArray() ? value.As<Napi::Array>().Length() : 0;
-  if (n == 0) fail(Code::kOption, "load", "x", "a list of arrays", "something else");
+  if (n == 0) fail(Code::kOption, where, "x", "a list of arrays", "something else");
   auto data = std::make_shared<DataSet>();
   for (uint32_t i = 0; i < n; i++)
     data->x.push_back(
@@ -156,7 +156,7 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const bool float64 = alive()->float64();
     const Napi::Object arrays = argument(info, 0, "load");
-    const std::shared_ptr<DataSet> data = inputs_of(arrays, float64);
+    const std::shared_ptr<DataSet> data = inputs_of(arrays, float64, "load");
     const auto optional = [&](const char* key, Array& to) {
       const Napi::Value value = arrays.Get(key);
       if (value.IsUndefined() || value.IsNull()) return;
@@ -192,7 +192,7 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
 Napi::Value PlanObject::predict(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     RunRequest request;
-    request.data = inputs_of(argument(info, 0, "predict"), alive()->float64());
+    request.data = inputs_of(argument(info, 0, "predict"), alive()->float64(), "predict");
     request.batch_size = request.data->samples;
     const std::shared_ptr<Plan> plan = idle("predict");
     plan->check(*request.data);

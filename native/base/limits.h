@@ -12,8 +12,8 @@ int64_t available_bytes();
 
 // The least cgroup limit that applies. cgroup: text of /proc/self/cgroup; root: where cgroup file systems are mounted
 // ("/sys/fs/cgroup").
-int quota_cpus(const std::string& cgroup,
-               const std::string& root);  // in whole processors, rounded up; 0: none
-int64_t limit_bytes(const std::string& cgroup, const std::string& root);  // 0: none
+// Of processors, rounded up to whole ones, and of memory in bytes; 0: none.
+int quota_cpus(const std::string& cgroup, const std::string& root);
+int64_t limit_bytes(const std::string& cgroup, const std::string& root);
 
 }  // namespace hs

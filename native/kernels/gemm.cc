@@ -5,7 +5,7 @@
 // Measured on Sapphire Rapids (2 cores, 178.7 GFLOP/s fp32 peak a core): fetching the next panel while this one is used
 // took 64 x 2048 x 512 from 101 to 162 GFLOP/s (weights come from a far L3), fetching the next rows of c took 3200 x 512 x 128
 // from 127 to 147. Blocks of k of 64 to 256 made no difference. On Zen 5 (260 GFLOP/s from L1) blocks of 128 instead of 256 took
-// gemm_tn from 223 to 232, and gemm over 2048 of k from 254 to 250.
+// gemm_tn from 223 to 229, and gemm over 2048 of k from 254 to 250.
 //
 // The layout follows Goto & van de Geijn 2008 ("Anatomy of high-performance matrix multiplication"), but that B, not A, is
 // the streamed panel and A is not packed: batches are short and weights are packed once for many steps.
