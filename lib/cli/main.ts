@@ -83,5 +83,9 @@ function end(error: unknown): void {
   process.exitCode = 1
 }
 // `hiddenstate predict … | head`: who reads has enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  console.error(`hiddenstate: standard output must be writable, got ${error.message}.`)
+  process.exit(1)
+})
 program.parseAsync().catch(end)

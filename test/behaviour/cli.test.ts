@@ -150,6 +150,20 @@ describe('predict', () => {
     expect(shell.stdout.split(',')).toHaveLength(2)
   })
 
+  it.runIf(existsSync('/dev/full'))('output that cannot be written is a sentence', () => {
+    const cliFile = path.join(ROOT, manifest.bin.hiddenstate)
+    for (const command of ['predict model.h5 x.npy', 'summary model.h5', 'info']) {
+      const shell = spawnSync('sh', ['-c', `"${process.execPath}" "${cliFile}" ${command} > /dev/full`], {
+        cwd: folder,
+        encoding: 'utf8',
+      })
+      expect([shell.status, shell.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^hiddenstate: standard output must be writable, got ENOSPC.*\n$/),
+      ])
+    }
+  })
+
   it('-o writes a .npy file', async () => {
     expect(await well('predict', 'model.h5', 'x.npy', '-o', 'y.npy', '--batch-size', '2')).toBe('')
     const y = parseNpy(readFileSync(at('y.npy')), 'y.npy')
