@@ -115,6 +115,17 @@ const HOW_TO_BUILD =
   'Build it from source (needs a C++17 compiler and cmake): run `npx hiddenstate build` in your project, ' +
   'or `npm run build:native` in a checkout of the package.'
 
+/** Which binaries lie in a folder, in words. */
+function found(folder: string): string {
+  try {
+    const files = fs.readdirSync(folder).filter((file) => file.endsWith('.node'))
+    return files.length > 0 ? `only ${files.join(', ')} there` : 'none there'
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? 'none there' : message
+  }
+}
+
 /** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules). */
 function findAddon(root: string): string {
   const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
@@ -126,10 +137,7 @@ function findAddon(root: string): string {
       [path.join(process.env.HIDDENSTATE_PREBUILD || root, 'build', 'Release'), '*.node'],
       [path.join(root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
     ]
-    const looked = places.map(([folder, name]) => {
-      const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.endsWith('.node')) : []
-      return `${folder}${path.sep}${name} (${files.length > 0 ? `only ${files.join(', ')} there` : 'none there'})`
-    })
+    const looked = places.map(([folder, name]) => `${folder}${path.sep}${name} (${found(folder)})`)
     throw new StateError(
       'ERR_NOT_BUILT',
       `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${HOW_TO_BUILD}`,
@@ -138,14 +146,38 @@ function findAddon(root: string): string {
   }
 }
 
-/** Why the system's loader did not take the file, in words, and what it would have needed. */
-function whyNotLoaded(message: string): { expected: string; reason: string } {
-  const newer = /version `GLIBC_([\d.]+)' not found/.exec(message)
-  if (newer) return { expected: `glibc ${newer[1]} or newer`, reason: `It needs glibc ${newer[1]} or newer.` }
+/** The newest glibc that the binary names: the system's loader speaks of the first that it misses. */
+function newestGlibc(file: string): string | undefined {
+  const named = fs.readFileSync(file, 'latin1').matchAll(/\bGLIBC_(\d[\d.]*)\0/g)
+  const { compare } = new Intl.Collator('en', { numeric: true })
+  return [...named]
+    .map(([, version]) => version!)
+    .sort(compare)
+    .at(-1)
+}
+
+const AGAIN = `Install the package again, or build anew. ${HOW_TO_BUILD}`
+
+/** Why the system's loader did not take the file, in words, with what to do; and what it would have needed. */
+function whyNotLoaded(file: string, message: string): { expected: string; hint: string } {
+  if (message.startsWith('EACCES'))
+    return { expected: 'a file that may be read', hint: 'Give this user the right to read it.' }
+  if (/failed to map segment/.test(message)) {
+    const expected = 'a file system whose files may be run'
+    return { expected, hint: `It needs ${expected}: this one is mounted with \`noexec\`. Install elsewhere.` }
+  }
+  const older = /version `GLIBC_([\d.]+)' not found/.exec(message)
+  if (older) {
+    const expected = `glibc ${newestGlibc(file) ?? older[1]} or newer`
+    return { expected, hint: `It needs ${expected}. ${HOW_TO_BUILD}` }
+  }
   const missing =
     /^(?:.*?Error loading shared library )?(lib[\w+.-]+): (?:cannot open shared object|No such file)/.exec(message)
-  if (missing) return { expected: `the library ${missing[1]}`, reason: `The library ${missing[1]} is missing.` }
-  return { expected: `a whole binary for ${target()}`, reason: 'It is damaged or was made for another platform.' }
+  if (missing) return { expected: `the library ${missing[1]}`, hint: `The library ${missing[1]} is missing. ${AGAIN}` }
+  return {
+    expected: `a whole binary for ${target()}`,
+    hint: `It is damaged or was made for another platform. ${AGAIN}`,
+  }
 }
 
 /**
@@ -170,12 +202,12 @@ function loadAddon(file: string): Native {
     return createRequire(import.meta.url)(file) as Native
   } catch (cause) {
     const { message } = cause as Error
-    const { expected, reason } = whyNotLoaded(message)
-    throw new StateError(
-      'ERR_NOT_BUILT',
-      `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${reason} Install the package again, or build anew. ${HOW_TO_BUILD}`,
-      { expected, actual: message, cause },
-    )
+    const { expected, hint } = whyNotLoaded(file, message)
+    throw new StateError('ERR_NOT_BUILT', `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${hint}`, {
+      expected,
+      actual: message,
+      cause,
+    })
   }
 }
 

@@ -79,7 +79,8 @@ program
 
 /** An error that somebody can do something about is a sentence; any other is ours, and comes whole. */
 function end(error: unknown): void {
-  console.error(error instanceof HiddenstateError ? `hiddenstate: ${error.message}` : error)
+  // The loader's errors name the package themselves.
+  console.error(error instanceof HiddenstateError ? error.message.replace(/^(hiddenstate: )?/, 'hiddenstate: ') : error)
   process.exitCode = 1
 }
 // `hiddenstate predict … | head`: who reads has enough.

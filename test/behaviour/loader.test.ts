@@ -92,7 +92,7 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
     expect(error.message).toContain('npx hiddenstate build')
   })
 
-  it.each([0.001, 0.5, 0.999])('is cut off after %d of its length', async (part) => {
+  it.each([0, 0.001, 0.5, 0.999])('is cut off after %d of its length', async (part) => {
     prebuilt(here, name, (bytes) => bytes.subarray(0, Math.floor(bytes.length * part)))
     const error = await load()
     expect(error.code).toBe('ERR_NOT_BUILT')
@@ -109,11 +109,16 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
     expect(error.message).toContain('It is damaged or was made for another platform.')
   })
 
-  it('needs a newer glibc: says which one, and which one is there', async () => {
+  // The loader speaks of one version that is not there, whichever it meets first.
+  it.each([
+    ['GLIBC_2.98', 'GLIBC_2.99'],
+    ['GLIBC_2.99', 'GLIBC_2.98'],
+  ])('needs a newer glibc (%s, %s): says which one, and which one is there', async (...wanted) => {
     prebuilt(here, name, (bytes) => {
-      // The loader compares the names of versions; this one will not be published soon.
-      const at = bytes.indexOf(/GLIBC_2\.\d\d\0/.exec(bytes.toString('latin1'))?.[0] as string)
-      bytes.write('GLIBC_2.99', at, 'latin1')
+      // The loader compares the names of versions; these will not be published soon.
+      const named = [...bytes.toString('latin1').matchAll(/GLIBC_2\.\d\d\0/g)]
+      expect(named.length).toBeGreaterThanOrEqual(wanted.length)
+      for (const [i, version] of wanted.entries()) bytes.write(version, named[i]?.index as number, 'latin1')
       return bytes
     })
     const error = await load()
@@ -122,6 +127,45 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
     expect(error.message).toContain('It needs glibc 2.99 or newer.')
     expect(error.message).toMatch(/cannot be loaded on linux \w+ glibc 2\.\d+/)
     expect(error.message).toContain('npx hiddenstate build')
+    expect(error.message).not.toContain('Install the package again') // it would bring the same
+  })
+
+  it.each([
+    [
+      'lies where nothing may be run',
+      "process.dlopen = (_, file) => { throw new Error(file + ': failed to map segment from shared object') }",
+      'a file system whose files may be run',
+      'mounted with `noexec`',
+    ],
+    [
+      'may not be read',
+      `import fs from 'node:fs'; import module from 'node:module'
+       const { openSync } = fs; const refuse = (file) => { throw new Error(\`EACCES: permission denied, open '\${file}'\`) }
+       fs.openSync = (file, ...rest) => (String(file).endsWith('.node') ? refuse(file) : openSync(file, ...rest)); module.syncBuiltinESMExports()`,
+      'a file that may be read',
+      'Give this user the right to read it.',
+    ],
+  ])('%s: says so', async (_, preload, wanted, hint) => {
+    prebuilt(here, name)
+    const error = await load(preload)
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.expected).toBe(wanted)
+    expect(error.message).toContain(hint)
+    expect(error.message).not.toContain('damaged')
+  })
+
+  it('lies in a folder that may not be read: says so', async () => {
+    prebuilt(here, name)
+    const error = await load(`
+      import fs from 'node:fs'; import module from 'node:module'
+      const { readdirSync } = fs
+      fs.readdirSync = (folder, ...rest) => {
+        if (String(folder).includes('prebuilds')) throw Object.assign(new Error('EACCES: permission denied, scandir'), { code: 'EACCES' })
+        return readdirSync(folder, ...rest)
+      }
+      module.syncBuiltinESMExports()`)
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain('*.glibc.node (EACCES: permission denied, scandir)')
   })
 
   it('needs a library that is not there', async () => {
@@ -157,6 +201,6 @@ it('hiddenstate info tells what it knows where there is no binary', async () => 
   })
   expect(ended.code).toBe(1)
   expect(JSON.parse(ended.stdout)).toMatchObject({ node: process.version, binary: 'none that can be used' })
-  expect(ended.stderr).toContain('npx hiddenstate build')
+  expect(ended.stderr).toMatch(/^hiddenstate: no native binary .*npx hiddenstate build/)
   expect(ended.stderr).not.toMatch(/^\s+at /m) // no stack
 })
