@@ -199,7 +199,7 @@ Napi::Value PlanObject::predict(const Napi::CallbackInfo& info) {
     const std::atomic<bool> never{false};
     RunResult result;
     {
-      const Inline on_this_thread;
+      const AwakeThreads threads;
       const FlushDenormals flush;
       result = plan->run(request, never);
     }

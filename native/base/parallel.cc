@@ -142,10 +142,31 @@ const char* threading() { return use_openmp() ? "openmp" : "team"; }
 Inline::Inline() { inside++; }
 Inline::~Inline() { inside--; }
 
-HoldThreads::HoldThreads() : before_(held) {
+HoldThreads::HoldThreads() : before_(held), claimed_(claim_team()) {
   held = before_ > 0 ? before_ : inside > 0 ? 0 : threads();
 }
-HoldThreads::~HoldThreads() { held = before_; }
+HoldThreads::~HoldThreads() {
+  held = before_;
+  if (claimed_) release_team();
+}
+
+AwakeThreads::AwakeThreads() : claimed_(false) {
+  const int n = use_openmp() ? 1 : threads();
+  claimed_ = n > 1 && claim_awake_team(n);
+  if (claimed_) {
+    held = n;
+  } else {
+    inside++;
+  }
+}
+AwakeThreads::~AwakeThreads() {
+  if (claimed_) {
+    held = 0;
+    release_team();
+  } else {
+    inside--;
+  }
+}
 
 void parallel_region(int workers, FunctionRef<void(int)> fn) {
   if (workers < 1 || workers > threads()) {

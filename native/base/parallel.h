@@ -18,16 +18,15 @@ int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup
 const char*
 threading();  // back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
 
-struct
-    Inline {  // while alive, parallel calls of this thread run on this thread alone (predictOnBatchSync)
+struct Inline {  // while alive, parallel calls of this thread run on this thread alone
   Inline();
   ~Inline();
   Inline(const Inline&) = delete;
   Inline& operator=(const Inline&) = delete;
 };
 
-struct
-    HoldThreads {  // while alive, threads() of this thread stays what it is: set_threads waits for the next run
+// While alive, threads() of this thread stays what it is (set_threads waits for the next run), and other threads' parallel calls wait.
+struct HoldThreads {
   HoldThreads();
   ~HoldThreads();
   HoldThreads(const HoldThreads&) = delete;
@@ -35,6 +34,19 @@ struct
 
  private:
   int before_;
+  bool claimed_;
+};
+
+// For calls of microseconds (predictOnBatchSync): as HoldThreads where all threads wait awake for work, else as Inline. Waking them would
+// take longer than the call; so would waiting for another thread's region to end.
+struct AwakeThreads {
+  AwakeThreads();
+  ~AwakeThreads();
+  AwakeThreads(const AwakeThreads&) = delete;
+  AwakeThreads& operator=(const AwakeThreads&) = delete;
+
+ private:
+  bool claimed_;
 };
 
 // fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are done. worker < threads().

@@ -1,6 +1,7 @@
 #include "base/team.h"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,21 +24,74 @@ struct alignas(64) Worker {
   Signal go;
 };
 
+const auto nothing = [](int) {};
+
+thread_local bool mine = false;  // this thread has claimed the team
+
 class Team {
  public:
+  bool claim() {
+    if (mine) return false;
+    mutex_.lock();
+    return mine = true;
+  }
+
+  bool claim_awake(int workers) {
+    if (mine || workers > available_cpus()) return false;
+    std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    if (awake(workers - 1)) {
+      lock.release();
+      return mine = true;
+    }
+    if (Clock::now() - released_ < kWithinBatch) wake(workers - 1);
+    released_ = Clock::now();
+    return false;
+  }
+
+  void release() {
+    mine = false;
+    released_ = Clock::now();
+    mutex_.unlock();
+  }
+
   void run(int workers, FunctionRef<void(int)> fn) {
-    std::lock_guard<std::mutex> one_at_a_time(mutex_);
     start(workers - 1);
-    fn_ = &fn;
-    spin_ = workers <= available_cpus();
-    left_.store(workers - 1, std::memory_order_relaxed);
-    const uint32_t before = done_.value();
-    for (int i = 0; i < workers - 1; i++) team_[static_cast<size_t>(i)]->go.step();
+    finish();  // what wake() began
+    begin(workers - 1, fn);
     fn(0);
-    if (workers > 1) done_.wait_while(before, spin_);
+    finish();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  // fn must live until finish(); the caller is none of `count`, at least one.
+  void begin(int count, FunctionRef<void(int)> fn) {
+    fn_ = fn;
+    spin_ = count < available_cpus();
+    left_.store(count, std::memory_order_relaxed);
+    begun_++;
+    for (int i = 0; i < count; i++) team_[static_cast<size_t>(i)]->go.step();
+  }
+  bool finished() const { return done_.value() == begun_; }
+  void finish() {
+    if (!finished()) done_.wait_while(begun_ - 1, spin_);
+  }
+
+  bool awake(int count) const {
+    if (static_cast<int>(team_.size()) < count || !finished()) return false;
+    for (int i = 0; i < count; i++)
+      if (team_[static_cast<size_t>(i)]->go.sleepers()) return false;
+    return true;
+  }
+
+  void wake(int count) {
+    if (!finished()) return;  // they are on their way
+    start(count);
+    begin(count, nothing);
+  }
+
   void start(int count) {
     while (static_cast<int>(team_.size()) < count) {
       auto worker = std::make_unique<Worker>();
@@ -63,25 +117,41 @@ class Team {
       } else {
         self->go.wait_while(seen, false);
       }
-      (*fn_)(index);
+      fn_(index);
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) done_.step();
     }
   }
 
   std::mutex mutex_;
+  Clock::time_point released_;
   std::vector<std::unique_ptr<Worker>> team_;
-  const FunctionRef<void(int)>* fn_ = nullptr;
+  FunctionRef<void(int)> fn_{nothing};
   std::atomic<bool> spin_{true};
   std::atomic<int> left_{0};
+  uint32_t begun_ = 0;  // regions; done_: those that all workers have left
   Signal done_;
 };
+
+Team& team() {
+  static Team* only = new Team;  // never destroyed: its threads live as long as the process
+  return *only;
+}
 
 }  // namespace
 
 void team_region(int workers, FunctionRef<void(int)> fn) {
-  static Team* team = new Team;  // never destroyed: its threads live as long as the process
-  team->run(workers, fn);
+  struct Claim {
+    const bool here = claim_team();
+    ~Claim() {
+      if (here) release_team();
+    }
+  } claim;
+  team().run(workers, fn);
 }
+
+bool claim_team() { return team().claim(); }
+bool claim_awake_team(int workers) { return team().claim_awake(workers); }
+void release_team() { team().release(); }
 
 int startable_threads(int wanted) {
   Signal end;

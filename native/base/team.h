@@ -4,9 +4,16 @@
 
 namespace hs {
 
-// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0. fn must not throw.
-// One region at a time: a second caller waits. Throws Error(kInternal) if the threads cannot be started.
+// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0; two at least.
+// fn must not throw. // One region at a time: a second caller waits. Throws Error(kInternal) if the threads cannot be started.
 void team_region(int workers, FunctionRef<void(int worker)> fn);
+
+// Until release_team() by the same thread only its regions run. True: this call has claimed it; false: this thread had already.
+bool claim_team();
+// The same without a wait: false, with nothing claimed, if another thread has it or not all threads that `workers` need are awake.
+// To a thread that asks again within microseconds they matter: then they are woken, not waited for, and are there the next time.
+bool claim_awake_team(int workers);
+void release_team();
 
 // Starts `wanted` threads that are alive together, and ends them: how many the system let us start.
 int startable_threads(int wanted);

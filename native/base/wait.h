@@ -30,6 +30,7 @@ class Signal {
   void wait_while(uint32_t old, Patience&);
   void set(uint32_t value);          // and wakes all
   void step() { set(value() + 1); }  // for a single writer
+  bool sleepers() const { return sleepers_.load(std::memory_order_acquire) > 0; }
 
  private:
   bool spin_while(uint32_t old, std::chrono::steady_clock::time_point end) const;

@@ -190,7 +190,8 @@ static inline void forward_panels(const CellArgs<real>& a) {
   const int64_t used = Operands::elements(a.D) + Operands::elements(a.K);
   const bool far =
       panels > 1 && panels * used * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
-  const int share = far && blocks > 0 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
+  // One block reads all once: the processor sees that coming better.
+  const int share = far && blocks > 1 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
     const real* next = a.packed + (panel + 1 < first + panels ? panel + 1 : first) *

@@ -30,8 +30,8 @@
 
 namespace hs {
 
-// With x W in the steps' products nothing but activated gates is ever written. But a step of few rows reads all of W for them,
-// and a panel must stay near while the rows of a batch pass over it.
+// With x W in the steps' products nothing but activated gates is ever written. But each step of few rows reads all of W for them
+// (one step alone reads it once either way), and a panel must stay near while the rows of a batch pass over it.
 constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
 
 // auto or a number of steps; 0: none.
@@ -89,7 +89,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   all_h_ = S == 1 || (sequences_ && !late_);
   drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
   drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
-  folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && B >= kFoldRows && D + H <= kFoldDepth;
+  folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && (B >= kFoldRows || T == 1) &&
+            D + H <= kFoldDepth;
 
   W_ = d.param("W", {D, GH});
   U_ = d.param("U", {H, GH});
@@ -169,9 +170,10 @@ template <typename real>
 typename Recurrence<real>::Split Recurrence<real>::split() const {
   const double step = 2.0 * double(B_) * double(G_) * double(H_) * double(H_);
   const int n = threads();
-  if (n == 1 || step * double(T_) < 5e6) return {1, true};
-  if (B_ >= 4 * n) return {n, true};
-  // Against a barrier (about 1 us): a step must be worth several. Dropped operands are made for whole rows.
+  if (n == 1) return {1, true};
+  if (B_ >= 4 * n) return step * double(T_) < 5e6 ? Split{1, true} : Split{n, true};
+  // Few rows are as slow as the weights are read. Against a barrier (about 1 us) a step must be worth several; dropped operands are
+  // made for whole rows.
   if (!plain_ && !drop_U_ && step > 2e5) return {n, false};
   return {1, true};
 }
@@ -232,7 +234,8 @@ void Recurrence<real>::run_segment(Pass<real>& p) {
     for (int64_t t = from_, end = from_ + steps(); t < end; t++) {
       for (int phase = 0; phase < cell_->phases; phase++) {
         step_forward(p, x, t, phase, r0, r1, split, worker);
-        if (!split.by_rows) barrier.wait();
+        const bool last = t + 1 == end && phase + 1 == cell_->phases;  // then the region ends
+        if (!split.by_rows && !last) barrier.wait();
       }
     }
   };

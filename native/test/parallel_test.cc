@@ -1,9 +1,11 @@
 // Threads: every tile once, nested calls inline, exceptions out, barriers. HIDDENSTATE_THREADING chooses the back end.
 #include "base/parallel.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "base/chunks.h"
@@ -135,6 +137,63 @@ TEST(held_threads_do_not_change) {
   int elsewhere = 0;
   std::thread([&] { elsewhere = threads(); }).join();
   CHECK(elsewhere == 4);
+}
+
+TEST(awake_threads_are_used_and_no_others) {
+  Threads use(2);
+  const auto here = [] {
+    AwakeThreads awake;
+    return threads();
+  };
+  using Clock = std::chrono::steady_clock;
+  const auto soon = [](auto ask) {  // within 20 s, on a machine however busy
+    const auto end = Clock::now() + std::chrono::seconds(20);
+    while (!ask())
+      if (Clock::now() > end) return false;
+    return true;
+  };
+  if (std::string(threading()) != "team" || available_cpus() < 2) {
+    for (int i = 0; i < 1000; i++) CHECK(here() == 1);
+    return;
+  }
+  CHECK(soon([&] {  // who comes back at once finds them awake before long
+    AwakeThreads awake;
+    if (threads() < 2) return false;
+    std::vector<std::atomic<int>> done(64);
+    parallel_for(64, [&](int64_t tile, int) { done[size_t(tile)]++; });
+    for (const auto& count : done) CHECK(count == 1);
+    return true;
+  }));
+  CHECK(soon([&] {  // who comes seldom lets them sleep
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return here() == 1;
+  }));
+  HoldThreads hold;
+  parallel_region(2, [](int) {});
+  int others = 0;
+  std::thread([&] { others = here(); }).join();
+  CHECK(others == 1);
+  CHECK(threads() == 2);
+}
+
+TEST(held_threads_are_nobody_elses) {
+  Threads use(2);
+  std::atomic<bool> began{false}, done{false};
+  std::thread other;
+  {
+    HoldThreads hold;
+    other = std::thread([&] {
+      HoldThreads waits;
+      began = true;
+      parallel_region(2, [](int) {});
+      done = true;
+    });
+    for (int i = 0; i < 10; i++) parallel_region(2, [](int) {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(!began);
+  }
+  other.join();
+  CHECK(done);
 }
 
 TEST(exceptions_travel_to_the_caller) {

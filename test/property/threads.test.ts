@@ -1,8 +1,8 @@
 /** The number of threads changes no bit; nor do the order or size of batches when predicting. */
 import fc from 'fast-check'
-import { afterAll, describe } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { expectAllSameBits, expectSameBits, take, uniform } from '../arrays.js'
-import { info, setSeed, setThreads } from '../package.js'
+import { GRU, info, LSTM, Sequential, SimpleRNN, setSeed, setThreads } from '../package.js'
 import { law } from './law.js'
 import { type Deep, deep, deepModel, drawn, modelOf } from './models.js'
 
@@ -46,6 +46,28 @@ describe('threads', () => {
     const mixed = await model.predict(take(x, order), { batchSize })
     expectSameBits(mixed, take({ data: whole.data as Float32Array, shape: [...whole.shape] }, order))
     expectSameBits(model.predictOnBatchSync(x), whole, 'predictOnBatchSync')
+    model.dispose()
+  })
+
+  it.each([
+    ['LSTM', LSTM, {}],
+    ['GRU', GRU, {}],
+    ['GRU with reset after', GRU, { resetAfter: true }],
+    ['SimpleRNN', SimpleRNN, {}],
+  ])('%s: a stream of single steps has the same bits on 1 and 2 threads', (_, Layer, options) => {
+    const H = 340 // enough for threads to share a step of any cell, and no whole number of panels
+    setSeed(3)
+    const model = new Sequential([new Layer(H, { ...options, batchInputShape: [1, 1, 17], stateful: true })])
+    const x = uniform(5, [1, 1, 17])
+    const streams = [1, 2].map((threads) => {
+      setThreads(threads)
+      model.resetStates()
+      return Array.from({ length: 500 }, () => model.predictOnBatchSync(x)).filter((_, i) => i % 100 === 99)
+    })
+    streams[0]!.forEach((y, i) => {
+      expectSameBits(streams[1]![i]!, y, `after ${100 * (i + 1)} steps`)
+    })
+    expect(new Set(streams[0]![0]!.data).size).toBeGreaterThan(H / 2)
     model.dispose()
   })
 })
