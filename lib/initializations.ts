@@ -88,26 +88,30 @@ export const orthogonal = (options: { scale?: number } = {}): Initializer =>
 export const identity = (options: { scale?: number } = {}): Initializer =>
   scaled('identity', options, 1, identityMatrix)
 
-const table = {
+type Rule = (shape: readonly number[], ordering?: Ordering) => ArrayLike<number>
+/** Types the rules and keeps their names. */
+const rules = <Name extends string>(table: Record<Name, Rule>) => table
+
+const table = rules({
   /** U(-0.05, 0.05). */
-  uniform: (shape: readonly number[]) => within(shape, 0.05),
+  uniform: (shape) => within(shape, 0.05),
   /** N(0, 0.05). */
-  normal: (shape: readonly number[]) => around(shape, 0.05),
+  normal: (shape) => around(shape, 0.05),
   /** U(±sqrt(3 / fanIn)). */
-  lecun_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(3 / fans(shape, o).fanIn)),
+  lecun_uniform: (shape, o) => within(shape, Math.sqrt(3 / fans(shape, o).fanIn)),
   /** U(±sqrt(6 / (fanIn + fanOut))). */
-  glorot_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(6 / both(fans(shape, o)))),
+  glorot_uniform: (shape, o) => within(shape, Math.sqrt(6 / both(fans(shape, o)))),
   /** N(0, sqrt(2 / (fanIn + fanOut))), not truncated. */
-  glorot_normal: (shape: readonly number[], o?: Ordering) => around(shape, Math.sqrt(2 / both(fans(shape, o)))),
+  glorot_normal: (shape, o) => around(shape, Math.sqrt(2 / both(fans(shape, o)))),
   /** U(±sqrt(6 / fanIn)). */
-  he_uniform: (shape: readonly number[], o?: Ordering) => within(shape, Math.sqrt(6 / fans(shape, o).fanIn)),
+  he_uniform: (shape, o) => within(shape, Math.sqrt(6 / fans(shape, o).fanIn)),
   /** N(0, sqrt(2 / fanIn)). */
-  he_normal: (shape: readonly number[], o?: Ordering) => around(shape, Math.sqrt(2 / fans(shape, o).fanIn)),
-  orthogonal: (shape: readonly number[]) => orthogonalMatrix(shape, 1.1),
-  identity: (shape: readonly number[]) => identityMatrix(shape, 1),
-  zero: (shape: readonly number[]) => new Float64Array(size(shape)),
-  one: (shape: readonly number[]) => new Float64Array(size(shape)).fill(1),
-} satisfies Record<string, (shape: readonly number[], ordering?: Ordering) => ArrayLike<number>>
+  he_normal: (shape, o) => around(shape, Math.sqrt(2 / fans(shape, o).fanIn)),
+  orthogonal: (shape) => orthogonalMatrix(shape, 1.1),
+  identity: (shape) => identityMatrix(shape, 1),
+  zero: (shape) => new Float64Array(size(shape)),
+  one: (shape) => new Float64Array(size(shape)).fill(1),
+})
 
 /** Keras 1.2.2's initializations: 'zero' and 'one' without s. */
 export type InitName = keyof typeof table
