@@ -3,9 +3,11 @@
  * its users do (consumer-programs.mjs). Needs `npm run prebuild` first, and the npm registry once: for what npm fetches for a user.
  *
  *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
+ *   --typescript 5.2,latest also with these compilers
  *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
- *   --build                 also built from source in the installed package, without network
+ *   --build                 also built from source in the installed package, from an empty HOME, without any network (Linux: `unshare -rn`)
  *   --all                   all of that
+ *   --inside DIR            also in the system that lies there, whose C library is another (Linux; chroot needs root), with --node or Node 20
  *   --tarball FILE          this one, packed before
  *   --keep                  leaves the project for a look
  */
@@ -21,14 +23,17 @@ import { binOf, capture, root } from './process.mjs'
 const { values: options } = parseArgs({
   options: {
     node: { type: 'string', default: '' },
+    typescript: { type: 'string', default: '' },
     managers: { type: 'boolean', default: false },
     build: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
+    inside: { type: 'string' },
     keep: { type: 'boolean', default: false },
     tarball: { type: 'string' },
   },
 })
-if (options.all) Object.assign(options, { node: '20,22,24,latest', managers: true, build: true })
+if (options.all)
+  Object.assign(options, { node: '20,22,24,latest', typescript: '5.2,latest', managers: true, build: true })
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hiddenstate-consumer-'))
 process.on('exit', () => options.keep || fs.rmSync(dir, { recursive: true, force: true }))
@@ -151,8 +156,8 @@ const installed = path.join(project, 'node_modules', 'hiddenstate')
 const command = windows
   ? [process.execPath, path.join(installed, 'dist', 'cli.js')]
   : [path.join(project, 'node_modules', '.bin', 'hiddenstate')]
-function cli(args, settings = { cwd: project, env }) {
-  const [program, ...before] = command
+function cli(args, settings = { cwd: project, env }, launch = []) {
+  const [program, ...before] = [...launch, ...command]
   return must(`hiddenstate ${args.join(' ')}`, program, [...before, ...args], settings)
 }
 for (const [args, wanted] of [
@@ -172,13 +177,24 @@ console.log('npm, command line: info, summary, convert and predict work; bench a
 // ---- TypeScript, with both ways to resolve modules
 fs.writeFileSync(path.join(project, 'typed.mts'), typed)
 fs.writeFileSync(path.join(project, 'typed.cts'), typed)
-for (const [resolution, module, files] of [
-  ['node16', 'node16', ['typed.mts', 'typed.cts']],
-  ['bundler', 'esnext', ['typed.mts']],
-]) {
-  const flags = ['--noEmit', '--strict', '--target', 'es2022', '--moduleResolution', resolution, '--module', module]
-  must(`tsc with ${resolution}`, process.execPath, [binOf('typescript', 'tsc'), ...flags, ...files], { cwd: project })
-  console.log(`TypeScript, moduleResolution ${resolution}: compiles`)
+function compile(what, tsc) {
+  for (const [resolution, module, files] of [
+    ['node16', 'node16', ['typed.mts', 'typed.cts']],
+    ['bundler', 'esnext', ['typed.mts']],
+  ]) {
+    const flags = ['--noEmit', '--strict', '--target', 'es2022', '--moduleResolution', resolution, '--module', module]
+    must(`${what} with ${resolution}`, process.execPath, [tsc, ...flags, ...files], { cwd: project })
+    console.log(`${what}, moduleResolution ${resolution}: compiles`)
+  }
+}
+compile('TypeScript', binOf('typescript', 'tsc'))
+const compilers = options.typescript.split(',').filter(Boolean)
+if (compilers.length > 0) {
+  const others = folder('typescripts', { 'package.json': consumer() })
+  const aliases = compilers.map((version) => `typescript-${version}@npm:typescript@${version}`)
+  fetch('TypeScript', ['--ignore-scripts', ...aliases], { cwd: others })
+  for (const version of compilers)
+    compile(`TypeScript ${version}`, path.join(others, 'node_modules', `typescript-${version}`, 'bin', 'tsc'))
 }
 
 // ---- esbuild: with the package left outside, and taken in (its addon, HDF5 worker and dependencies stay in node_modules)
@@ -202,13 +218,30 @@ for (const [what, external] of [
 
 // ---- other Nodes
 const versions = options.node.split(',').filter(Boolean)
-if (versions.length > 0) {
-  if (process.platform !== 'linux') fail('--node needs Linux: elsewhere the npm packages with Node lack versions')
+/** The Node of each version, from npm. */
+function fetchNodes(wanted) {
+  if (process.platform !== 'linux') fail('other Nodes need Linux: elsewhere the npm packages with Node lack versions')
   const nodes = folder('nodes', { 'package.json': consumer() })
-  const aliases = versions.map((version) => `node-${version}@npm:node-linux-${process.arch}@${version}`)
+  const aliases = wanted.map((version) => `node-${version}@npm:node-linux-${process.arch}@${version}`)
   fetch('Node', ['--ignore-scripts', ...aliases], { cwd: nodes })
-  for (const version of versions)
-    train(`node ${version}`, path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node'))
+  return wanted.map((version) => [version, path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node')])
+}
+if (versions.length > 0) for (const [version, node] of fetchNodes(versions)) train(`node ${version}`, node)
+
+// ---- another system: nothing of it is used but its C and C++ libraries and sh
+if (options.inside) {
+  const there = path.join(path.resolve(options.inside), 'consumer')
+  process.on('exit', () => fs.rmSync(there, { recursive: true, force: true }))
+  for (const [version, node] of fetchNodes(versions.length > 0 ? versions : ['20'])) {
+    fs.rmSync(there, { recursive: true, force: true })
+    fs.cpSync(project, there, { recursive: true, verbatimSymlinks: true })
+    fs.copyFileSync(node, path.join(there, 'node'))
+    const inside = [path.resolve(options.inside), '/bin/sh', '-c', 'cd /consumer && exec ./node "$@"', 'sh']
+    const settings = { env: { PATH: process.env.PATH, HOME: '/' } }
+    const glibc = ['-p', 'process.report.getReport().header.glibcVersionRuntime']
+    const found = must(`Node ${version} in ${options.inside}`, 'chroot', [...inside, ...glibc], settings).trim()
+    train(`node ${version} with glibc ${found}`, 'chroot', settings, inside)
+  }
 }
 
 // ---- other package managers, with their own defaults, caches and the network; a script of ours would run, without compiler
@@ -248,12 +281,15 @@ if (options.managers)
     train(name, process.execPath, { cwd, env: { ...process.env, PATH } }, pnp)
   }
 
-// ---- built from source where it is installed, without network
+// ---- built from source where it is installed
 if (options.build) {
-  const built = cli(['build'], { cwd: project, env: { ...env, PATH: process.env.PATH } })
+  const alone = process.platform === 'linux' ? ['unshare', '-rn'] : [] // a network of its own, without a way out
+  const own = folder('home-build')
+  const settings = { cwd: project, env: { ...env, PATH: process.env.PATH, HOME: own, npm_config_cache: own } }
+  const built = cli(['build'], settings, alone)
   if (!cli(['info']).includes('built on this machine'))
     fail(`hiddenstate info must tell of the binary built here\n${built}`)
-  train('built from source')
+  train(`built from source${alone.length > 0 ? ' without any network' : ''}`)
 }
 
 console.log(`consumer test: ${packed.filename} installs without compiler, scripts or network, and trains`)
