@@ -4,10 +4,15 @@ import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { requireTools } from './toolchain.mjs'
+import { compilerOptions, notWritable, requireTools } from './toolchain.mjs'
 
 requireTools()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+const refused = notWritable(root)
+if (refused !== null) {
+  console.error(refused)
+  process.exit(1)
+}
 const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
 const args = [
   'compile',
@@ -17,6 +22,7 @@ const args = [
   root,
   '--parallel',
   String(os.availableParallelism()),
+  ...compilerOptions(),
 ]
 const { status, error } = spawnSync(process.execPath, [cmakeJs, ...args, ...process.argv.slice(2)], {
   cwd: root,

@@ -5,7 +5,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { filesBelow, isFresh, jobs, root, runBin } from './process.mjs'
-import { requireTools } from './toolchain.mjs'
+import { compilerOptions, requireTools } from './toolchain.mjs'
 
 const addon = 'build/Release/hiddenstate.node'
 
@@ -27,7 +27,8 @@ export function buildNative({ force = false } = {}) {
 
 /** cmake-js on this repository, with all processors; its exit status. */
 export function runCmakeJs(args) {
-  return runBin('cmake-js', [...args, '--directory', root, '--parallel', jobs(), '--log-level', 'warn'])
+  const settings = ['--directory', root, '--parallel', jobs(), '--log-level', 'warn', ...compilerOptions()]
+  return runBin('cmake-js', [...args, ...settings])
 }
 
 /** As above for a build folder (relative to the root) with options of its own: cmake-js alone configures only a new folder. */

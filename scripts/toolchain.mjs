@@ -3,16 +3,20 @@
  * Uses nothing but Node: it also ships in the package, for `npx hiddenstate build`.
  */
 import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
 
 const runs = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+
+/** The compilers that CMake looks for here, the first first. */
+const compilers = (env) => (env.CXX ? [env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++'])
 
 /** The sentence that says what is missing and how to install it; null when all is there. */
 export function missingTools({ platform = process.platform, env = process.env, has = runs } = {}) {
   const missing = []
   if (!has('cmake')) missing.push('cmake')
   if (platform !== 'win32') {
-    const compilers = env.CXX ? [env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++']
-    if (!compilers.some(has)) missing.push('a C++ compiler')
+    if (!compilers(env).some(has)) missing.push('a C++ compiler')
     if (!has('make') && !has('ninja')) missing.push('make')
   }
   if (missing.length === 0) return null
@@ -23,6 +27,25 @@ export function missingTools({ platform = process.platform, env = process.env, h
     win32: 'CMake and the Visual Studio Build Tools with the workload “Desktop development with C++”',
   }[platform]
   return `hiddenstate: building from source needs ${list}: install with ${install ?? 'your package manager'}, then run this again.`
+}
+
+/** For cmake-js, which knows of no compilers but g++ and clang++: the one that CMake takes where neither is there. */
+export function compilerOptions({ platform = process.platform, env = process.env, has = runs } = {}) {
+  if (platform === 'win32' || ['g++', 'clang++'].some(has)) return []
+  const compiler = compilers(env).find(has)
+  return compiler ? ['--cc', compiler, '--cxx', compiler] : []
+}
+
+/** The sentence that says that the package's folder cannot be built in; null when it can. */
+export function notWritable(root, access = fs.accessSync) {
+  const build = path.join(root, 'build')
+  const folder = fs.existsSync(build) ? build : root
+  try {
+    access(folder, fs.constants.W_OK)
+    return null
+  } catch (error) {
+    return `hiddenstate: ${folder} must be writable, got ${error.code}: build as the user who installed the package.`
+  }
 }
 
 /** Ends the process with that sentence when something is missing. */
