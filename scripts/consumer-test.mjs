@@ -105,7 +105,12 @@ const strange = listed.filter(
 if (strange.length > 0) fail(`the tarball must hold only what users need, got ${strange.join(', ')}`)
 if (packed.unpackedSize > MAX_UNPACKED)
   fail(`the tarball must unpack to ${MAX_UNPACKED} bytes at most, got ${packed.unpackedSize}`)
-const { scripts = {} } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
+const manifest = fs.readFileSync(path.join(root, 'package.json'), 'utf8')
+const asPublished = folder('manifest', { 'package.json': manifest })
+must('npm pkg fix', process.execPath, [npm, 'pkg', 'fix'], { cwd: asPublished })
+if (fs.readFileSync(path.join(asPublished, 'package.json'), 'utf8') !== manifest)
+  fail('package.json must hold what npm would publish: run `npm pkg fix` and look at the difference')
+const { scripts = {} } = JSON.parse(manifest)
 for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
   if (scripts[name] !== undefined) fail(`package.json must have no script ${name}`)
 console.log(
