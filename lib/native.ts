@@ -162,6 +162,10 @@ const AGAIN = `Install the package again, or build anew. ${HOW_TO_BUILD}`
 function whyNotLoaded(file: string, message: string): { expected: string; hint: string } {
   if (message.startsWith('EACCES'))
     return { expected: 'a file that may be read', hint: 'Give this user the right to read it.' }
+  if (/addons is disabled/.test(message)) {
+    const hint = 'Start Node without `--no-addons`, or with `--allow-addons`.'
+    return { expected: 'a process that may load addons', hint }
+  }
   if (/failed to map segment/.test(message)) {
     const expected = 'a file system whose files may be run'
     return { expected, hint: `It needs ${expected}: this one is mounted with \`noexec\`. Install elsewhere.` }
@@ -201,7 +205,7 @@ function loadAddon(file: string): Native {
     if (isCutOff(file)) throw new Error('the file is cut off')
     return createRequire(import.meta.url)(file) as Native
   } catch (cause) {
-    const { message } = cause as Error
+    const message = (cause as Error).message.replace(/\.$/, '')
     const { expected, hint } = whyNotLoaded(file, message)
     throw new StateError('ERR_NOT_BUILT', `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${hint}`, {
       expected,

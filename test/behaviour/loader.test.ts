@@ -41,11 +41,11 @@ const faked = (platform: string, arch: string, libc?: string) => `
   ${libc ? `process.env.LIBC = '${libc}'; process.report.getReport = () => ({ header: ${libc === 'musl' ? '{}' : "{ glibcVersionRuntime: '2.31' }"} })` : ''}`
 
 /** Loads the package there. A run under a sanitizer names its own build to the loader: not here. */
-const load = (preload?: string): Promise<Outcome> =>
+const load = (preload?: string, flags: string[] = []): Promise<Outcome> =>
   jsonOf<Outcome>(path.join(folder, 'use.mjs'), {
     cwd: folder,
     env: { HIDDENSTATE_PREBUILD: '', LIBC: '' },
-    node: preload ? ['--import', `data:text/javascript,${encodeURIComponent(preload)}`] : [],
+    node: preload ? [...flags, '--import', `data:text/javascript,${encodeURIComponent(preload)}`] : flags,
   })
 
 /** Puts a binary among the prebuilt ones; `change` spoils a copy. */
@@ -152,6 +152,14 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
     expect(error.expected).toBe(wanted)
     expect(error.message).toContain(hint)
     expect(error.message).not.toContain('damaged')
+  })
+
+  it('fits, in a process that may load none: says so', async () => {
+    prebuilt(here, name)
+    const error = await load(undefined, ['--no-addons'])
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toMatch(/disabled\. Start Node without `--no-addons`, or with `--allow-addons`\.$/)
+    expect(error.expected).toBe('a process that may load addons')
   })
 
   it('lies in a folder that may not be read: says so', async () => {
