@@ -22,7 +22,7 @@ struct Phase {
 template <typename real>
 struct CellArgs {
   int64_t r0 = 0, r1 = 0;  // rows to do
-  int64_t u0 = 0, u1 = 0;  // units to do: multiples of CellKernels::panel_units(phase), or H
+  int64_t u0 = 0, u1 = 0;  // units to do: multiples of FusedCell::panel_units(phase), or H
   int64_t H = 0;
   Activation inner = Activation::kSigmoid, outer = Activation::kTanh;
   const real* mask = nullptr;  // [B] of this step, 1 = real; nullptr: all real
@@ -35,7 +35,7 @@ struct CellArgs {
   real* gates = nullptr;
   real* aux = nullptr;  // [B, H] what the cell keeps for a later phase or for backward
   // forward
-  const real* packed = nullptr;  // this phase's bias, W and U, as CellKernels::pack laid them
+  const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
   const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
   int64_t D = 0;                 // rows of W in `packed`: 0 without x
   const real* operand =
@@ -56,6 +56,7 @@ struct CellArgs {
   real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
 };
 
+// What a cell is, whatever the operands of its products are.
 template <typename real>
 struct CellKernels {
   const char* name;    // "lstm"
@@ -66,6 +67,15 @@ struct CellKernels {
   bool keeps_aux;       // aux [T, B, H] lives from forward to backward
   bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
   int row_scratch;      // rows of H elements that the plain path needs
+  void (*backward)(int phase, const CellArgs<real>&);  // pointwise
+  // Plain: whole rows; for kSoftmax.
+  void (*forward_rows)(int phase, const CellArgs<real>&);
+  void (*backward_rows)(int phase, const CellArgs<real>&);
+};
+
+// Its fused forward: part of Products (kernels/table.h).
+template <typename real>
+struct FusedCell {
   int (*panel_units)(int phase);                           // units in one packed panel
   size_t (*packed_size)(int phase, int64_t D, int64_t H);  // elements
   // packed [panels][1 + D + H][count][panel units] (D and H in elements, kernels/operands.h): the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
@@ -73,12 +83,8 @@ struct CellKernels {
   // Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
   void (*pack)(int phase, real* packed, const real* bias, const real* W, int64_t D, const real* U,
                int64_t H, int64_t u0, int64_t u1);
-  // Fused: product, activations and states in one pass over the panels; gate math on the accumulators.
+  // Product, activations and states in one pass over the panels; gate math on the accumulators.
   void (*forward)(int phase, const CellArgs<real>&);
-  void (*backward)(int phase, const CellArgs<real>&);  // pointwise
-  // Plain: whole rows; for kSoftmax.
-  void (*forward_rows)(int phase, const CellArgs<real>&);
-  void (*backward_rows)(int phase, const CellArgs<real>&);
 };
 
 }  // namespace hs

@@ -334,7 +334,7 @@ static void pack_phase(real* packed, const real* bias, const real* W, int64_t D,
 
 // The functions of a cell with the phase as an argument.
 template <class Cell, class Operands>
-struct CellFunctions {
+struct FusedFunctions {
   using real = typename Operands::real;
   static constexpr int last = Cell::kPhases - 1;
   static int panel_units(int phase) {
@@ -354,6 +354,11 @@ struct CellFunctions {
   static void forward(int phase, const CellArgs<real>& a) {
     phase == 0 ? forward_phase<Cell, Operands, 0>(a) : forward_phase<Cell, Operands, last>(a);
   }
+};
+
+template <class Cell, class real>
+struct CellFunctions {
+  static constexpr int last = Cell::kPhases - 1;
   static void backward(int phase, const CellArgs<real>& a) {
     phase == 0 ? backward_phase<Cell, real, 0>(a) : backward_phase<Cell, real, last>(a);
   }
@@ -366,8 +371,14 @@ struct CellFunctions {
 };
 
 template <class Cell, class Operands>
-constexpr CellKernels<typename Operands::real> cell_kernels() {
-  using F = CellFunctions<Cell, Operands>;
+constexpr FusedCell<typename Operands::real> fused_cell() {
+  using F = FusedFunctions<Cell, Operands>;
+  return {F::panel_units, F::packed_size, F::pack, F::forward};
+}
+
+template <class Cell, class real>
+constexpr CellKernels<real> cell_kernels() {
+  using F = CellFunctions<Cell, real>;
   return {Cell::name,
           Cell::gates,
           Cell::states,
@@ -376,10 +387,6 @@ constexpr CellKernels<typename Operands::real> cell_kernels() {
           Cell::keeps_aux,
           Cell::recurrent_bias,
           kRowScratch,
-          F::panel_units,
-          F::packed_size,
-          F::pack,
-          F::forward,
           F::backward,
           F::forward_rows,
           F::backward_rows};
@@ -388,15 +395,17 @@ constexpr CellKernels<typename Operands::real> cell_kernels() {
 // A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which operands this instruction set has
 // kernels for (hs_isa in CMakeLists.txt).
 #if HS_EXACT
-#define HS_CELL_EXACT(Cell, name)                                                      \
-  extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, Exact<float>>(); \
-  extern constexpr CellKernels<double> name##_f64 = cell_kernels<Cell, Exact<double>>();
+#define HS_CELL_EXACT(Cell, name)                                                        \
+  extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, float>();          \
+  extern constexpr CellKernels<double> name##_f64 = cell_kernels<Cell, double>();        \
+  extern constexpr FusedCell<float> name##_fused_f32 = fused_cell<Cell, Exact<float>>(); \
+  extern constexpr FusedCell<double> name##_fused_f64 = fused_cell<Cell, Exact<double>>();
 #else
 #define HS_CELL_EXACT(Cell, name)
 #endif
 #if HS_BF16
 #define HS_CELL_BF16(Cell, name) \
-  extern constexpr CellKernels<float> name##_bf16 = cell_kernels<Cell, Bf16>();
+  extern constexpr FusedCell<float> name##_fused_bf16 = fused_cell<Cell, Bf16>();
 #else
 #define HS_CELL_BF16(Cell, name)
 #endif

@@ -7,9 +7,11 @@
 namespace hs {
 namespace HS_ISA {
 
-#define HS_DECLARE(name)                      \
-  extern const CellKernels<float> name##_f32; \
-  extern const CellKernels<double> name##_f64;
+#define HS_DECLARE(name)                          \
+  extern const CellKernels<float> name##_f32;     \
+  extern const CellKernels<double> name##_f64;    \
+  extern const FusedCell<float> name##_fused_f32; \
+  extern const FusedCell<double> name##_fused_f64;
 HS_CELLS(HS_DECLARE)
 #undef HS_DECLARE
 #define HS_DECLARE(name)                           \
@@ -43,14 +45,30 @@ static const OptimizerKernels<double>* optimizer_f64([[maybe_unused]] const char
 #undef HS_FIND
 }
 
+static const FusedCell<float>* fused_cell_f32([[maybe_unused]] const char* name) {
+#define HS_FIND(x) \
+  if (same(name, #x)) return &x##_fused_f32;
+  HS_CELLS(HS_FIND)
+#undef HS_FIND
+  return nullptr;
+}
+static const FusedCell<double>* fused_cell_f64([[maybe_unused]] const char* name) {
+#define HS_FIND(x) \
+  if (same(name, #x)) return &x##_fused_f64;
+  HS_CELLS(HS_FIND)
+#undef HS_FIND
+  return nullptr;
+}
+
 #define HS_TEXT_OF(x) #x
 #define HS_TEXT(x) HS_TEXT_OF(x)
 
 template <class real>
-static constexpr Table<real> make_table(const CellKernels<real>* (*cell)(const char*),
+static constexpr Table<real> make_table(const FusedCell<real>* (*fused_cell)(const char*),
+                                        const CellKernels<real>* (*cell)(const char*),
                                         const OptimizerKernels<real>* (*optimizer)(const char*)) {
   return {{packed_size<Exact<real>>, pack<Exact<real>>, gemm<Exact<real>>, gemm_tn<Exact<real>>,
-           kTnScratch<real>, kMR, kNR<real>, Exact<real>::per, cell},
+           kTnScratch<real>, kMR, kNR<real>, Exact<real>::per, fused_cell},
           HS_TEXT(HS_ISA),
           Vec<real>::lanes,
           activate_array<real>,
@@ -69,11 +87,14 @@ static constexpr Table<real> make_table(const CellKernels<real>* (*cell)(const c
           sum_squares<real>,
           sum_abs<real>,
           all_finite<real>,
+          cell,
           optimizer};
 }
 
-extern constexpr Table<float> table_f32 = make_table<float>(cell_f32, optimizer_f32);
-extern constexpr Table<double> table_f64 = make_table<double>(cell_f64, optimizer_f64);
+extern constexpr Table<float> table_f32 =
+    make_table<float>(fused_cell_f32, cell_f32, optimizer_f32);
+extern constexpr Table<double> table_f64 =
+    make_table<double>(fused_cell_f64, cell_f64, optimizer_f64);
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -22,6 +22,8 @@ enum class Activation : int {
 template <typename real>
 struct CellKernels;  // cells/cell.h
 template <typename real>
+struct FusedCell;  // cells/cell.h
+template <typename real>
 struct OptimizerKernels;  // optimizers/optimizer.h
 
 // All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h), sums never are; what a
@@ -49,8 +51,8 @@ struct Products {
   // Consecutive k that a product takes together: a product in parts, each accumulated onto the one before, has the bits of the whole
   // where all parts but the last are multiples.
   int gemm_k;
-  // By name; nullptr when there is none.
-  const CellKernels<real>* (*cell)(const char* name);
+  // Of a cell, by name; nullptr when there is none.
+  const FusedCell<real>* (*fused_cell)(const char* name);
 };
 
 template <typename real>
@@ -85,6 +87,7 @@ struct Table : Products<real> {
   bool (*all_finite)(const real* x, int64_t n);
 
   // --- by name; nullptr when there is none
+  const CellKernels<real>* (*cell)(const char* name);
   const OptimizerKernels<real>* (*optimizer)(const char* name);
 };
 

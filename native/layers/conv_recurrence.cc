@@ -69,6 +69,7 @@ class ConvRecurrence final : public Layer<real> {
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool masked) override {
     const Window w = input_window(x[0]);
     cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's kernels
+    fused_ = this->k->fused_cell(cell_->name);
     T_ = x[0].dims[0], B_ = x[0].rows, D_ = x[0].last();
     rows_ = w.rows.out, columns_ = w.columns.out;
     P_ = B_ * rows_ * columns_;
@@ -176,7 +177,7 @@ class ConvRecurrence final : public Layer<real> {
           CellArgs<real> part = a;
           part.r0 = r0, part.r1 = r1;
           if (masked_) list_real(part, s);
-          cell_->forward(phase, part);
+          fused_->forward(phase, part);
         });
       }
     }
@@ -446,6 +447,7 @@ class ConvRecurrence final : public Layer<real> {
   }
 
   const CellKernels<real>* cell_;
+  const FusedCell<real>* fused_;
   int64_t H_;
   Dims taps_, strides_;  // along rows and columns
   std::string border_;

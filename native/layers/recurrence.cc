@@ -79,7 +79,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
                                bool masked) {
   const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
   T_ = T, B_ = B, D_ = D;
-  if (!own_cell_) cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's products
+  if (!own_cell_) cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's kernels
+  fused_ = this->k->fused_cell(cell_->name);
   segment_ = checkpoint_ == 0  ? T
              : checkpoint_ < 0 ? static_cast<int64_t>(std::ceil(std::sqrt(double(T))))
                                : std::min(checkpoint_, T);
@@ -127,7 +128,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
     const int64_t count = cell_->phase[phase].count;
     packed_U_[phase] =
         d.packed("U", {plain_ ? count * packed_size(this->k, H, H)
-                              : int64_t(cell_->packed_size(phase, folded_ ? D : 0, H))});
+                              : int64_t(fused_->packed_size(phase, folded_ ? D : 0, H))});
     if (d.training()) {
       const int64_t each = packed_size(this->k, H, H);
       packed_UT_[phase] = d.packed(
@@ -303,8 +304,8 @@ void Recurrence<real>::pack_forward(Pass<real>& p) {
     real* packed = p.at(packed_U_[phase]);
     if (!plain_) {
       const real* bias = p.at(cell_->recurrent_bias ? c_bias_ : b_);  // [G*H]
-      for_chunks(H, cell_->panel_units(phase), (D_ + H) * ph.count, [&](int64_t u0, int64_t u1) {
-        cell_->pack(phase, packed, bias, p.at(W_), folded_ ? D_ : 0, p.at(U_), H, u0, u1);
+      for_chunks(H, fused_->panel_units(phase), (D_ + H) * ph.count, [&](int64_t u0, int64_t u1) {
+        fused_->pack(phase, packed, bias, p.at(W_), folded_ ? D_ : 0, p.at(U_), H, u0, u1);
       });
       continue;
     }
@@ -351,14 +352,14 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
     cell_->forward_rows(phase, a);
     return;
   }
-  const int64_t units = cell_->panel_units(phase), panels = tiles_of(H, units);
+  const int64_t units = fused_->panel_units(phase), panels = tiles_of(H, units);
   a.u0 = split.by_rows ? 0 : panels * worker / split.workers * units;
   a.u1 = split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
   if (skips_) {
     const RealRows real_ones = real_rows(t, r0, r1);
     a.real_rows = real_ones.rows, a.real_count = real_ones.count;
   }
-  cell_->forward(phase, a);
+  fused_->forward(phase, a);
 }
 
 template <typename real>

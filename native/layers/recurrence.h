@@ -101,6 +101,7 @@ class Recurrence final : public Layer<real> {
 
   const CellKernels<real>* cell_;
   bool own_cell_;  // given, not asked for by name
+  const FusedCell<real>* fused_;
   int64_t H_;
   int G_;
   Activation inner_, outer_;
@@ -136,7 +137,7 @@ class Recurrence final : public Layer<real> {
   Tensor drop_U_mask_;        // [masks, B, H]
   Tensor carry_h_, carry_c_;  // [B, H]
   Tensor packed_W_, packed_WT_, packed_U_[2],
-      packed_UT_[2];                 // as Table::pack or CellKernels::pack lays them
+      packed_UT_[2];                 // as Table::pack or FusedCell::pack lays them
   Tensor x_drop_;                    // [n, B, D] input under its mask
   Tensor operand_drop_;              // [G, B, H] operand of one step under its masks
   Tensor product_;                   // [B, G*H] plain path
