@@ -40,7 +40,7 @@ static inline int64_t panel_rows(int64_t D, int64_t H) {
 
 // A masked step keeps every state; aux must stay finite, for it meets gradients that are zero.
 template <class Cell, class real, int phase>
-static inline void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
+HS_NOINLINE static void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
   for (int64_t at = row * a.H + u0; at < row * a.H + u1; at++) {
     if (Cell::keeps_aux && phase == 0) a.aux[at] = 0;
     if (phase == Cell::kPhases - 1) {
@@ -252,7 +252,7 @@ static void forward_phase(const CellArgs<real>& a) {
 
 // Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output received.
 template <class Cell, class real>
-static inline void hold_backward(const CellArgs<real>& a, int64_t row) {
+HS_NOINLINE static void hold_backward(const CellArgs<real>& a, int64_t row) {
   for (int64_t u = a.u0; u < a.u1; u++) {
     if (a.dy) a.dh[row * a.H + u] += a.dy[row * a.H + u];
     for (int q = 0; q < Cell::kGates; q++) {
@@ -292,7 +292,7 @@ static void forward_rows_phase(const CellArgs<real>& a) {
     if (a.mask && a.mask[r] == 0) {
       hold<Cell, real, phase>(a, r, 0, a.H);
     } else {
-      RowStep<Cell, real> s{a, r, Cell::phase[phase].first, Cell::phase[phase].count, a.scratch};
+      RowStep<Cell, real> s{{a, a.scratch}, r, Cell::phase[phase].first, Cell::phase[phase].count};
       Cell::template forward<phase>(s);
     }
   }
@@ -306,7 +306,7 @@ static void backward_rows_phase(const CellArgs<real>& a) {
     if (a.mask && a.mask[r] == 0) {
       if (phase == Cell::kPhases - 1) hold_backward<Cell, real>(a, r);
     } else {
-      RowStep<Cell, real> s{a, r, Cell::phase[phase].first, Cell::phase[phase].count, a.scratch};
+      RowStep<Cell, real> s{{a, a.scratch}, r, Cell::phase[phase].first, Cell::phase[phase].count};
       Cell::template backward<phase>(s);
     }
   }

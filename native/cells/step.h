@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "cells/cell.h"
+#include "kernels/entries.h"
 #include "kernels/math.h"
 #include "kernels/vec.h"
 
@@ -89,81 +90,61 @@ static inline Row<real> map_row(const Row<real>& x, F f) {
   return y;
 }
 template <class real>
-static inline Row<real> operator+(Row<real> x, Row<real> y) {
+HS_SELDOM Row<real> operator+(Row<real> x, Row<real> y) {
   return map_row(x, [&](int64_t i) { return x.p[i] + y.p[i]; });
 }
 template <class real>
-static inline Row<real> operator-(Row<real> x, Row<real> y) {
+HS_SELDOM Row<real> operator-(Row<real> x, Row<real> y) {
   return map_row(x, [&](int64_t i) { return x.p[i] - y.p[i]; });
 }
 template <class real>
-static inline Row<real> operator*(Row<real> x, Row<real> y) {
+HS_SELDOM Row<real> operator*(Row<real> x, Row<real> y) {
   return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i]; });
 }
 template <class real>
-static inline Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
+HS_SELDOM Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
   return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i] + z.p[i]; });
 }
 
 static constexpr int kRowScratch =
     48;  // rows of temporaries: the longest formula (LSTM backward) makes 28
 
-template <class Cell, class real>
-struct RowStep {
+// What rows of every cell have in common.
+template <class real>
+struct Rows {
   using R = Row<real>;
   const CellArgs<real>& a;
-  int64_t row;
-  int first, count;
   real* top;  // of the temporaries
 
-  R load(const real* p) {
-    assert(top + a.H <= a.scratch + kRowScratch * a.H);
-    R r{top, a.H, &top, a.scratch + kRowScratch * a.H};
-    top += a.H;
-    for (int64_t i = 0; i < a.H; i++) r.p[i] = p[i];
-    return r;
+  R none() { return {top, a.H, &top, a.scratch + kRowScratch * a.H}; }
+  HS_SELDOM R load(const real* p) {
+    return map_row(none(), [&](int64_t i) { return p[i]; });
   }
-  void store(real* p, R v) {
+  HS_SELDOM void store(real* p, R v) {
     for (int64_t i = 0; i < a.H; i++) p[i] = v.p[i];
   }
-  R zero() {
-    R r{top, a.H, &top, a.scratch + kRowScratch * a.H};
-    top += a.H;
-    for (int64_t i = 0; i < a.H; i++) r.p[i] = 0;
-    return r;
+  HS_SELDOM R zero() {
+    return map_row(none(), [](int64_t) { return real(0); });
   }
-  R act(Activation kind, R v) {
+  HS_SELDOM R act(Activation kind, R v) {
     R y = v.fresh();
-    if (kind == Activation::kSoftmax) {
-      softmax_row(y.p, v.p, v.n);
-    } else {
-      for (int64_t i = 0; i < v.n; i++)
-        activate(kind, Vec<real>::load_n(v.p + i, 1)).store_n(y.p + i, 1);
-    }
+    activate_array(kind, y.p, v.p, v.n);
     return y;
   }
-  R back(Activation kind, R y, R d) {
+  HS_SELDOM R back(Activation kind, R y, R d) {
     R x = y.fresh();
-    if (kind == Activation::kSoftmax) {  // dx = y * (d - sum(d*y))
-      real s = 0;
-      for (int64_t i = 0; i < y.n; i++) s += d.p[i] * y.p[i];
-      for (int64_t i = 0; i < y.n; i++) x.p[i] = y.p[i] * (d.p[i] - s);
-    } else {
-      for (int64_t i = 0; i < y.n; i++)
-        (Vec<real>::load_n(d.p + i, 1) * activate_slope(kind, Vec<real>::load_n(y.p + i, 1)))
-            .store_n(x.p + i, 1);
-    }
+    activate_backward(kind, x.p, y.p, d.p, y.n);
     return x;
   }
-  static void softmax_row(real* y, const real* x, int64_t n) {
-    real high = x[0], sum = 0;
-    for (int64_t i = 1; i < n; i++) high = x[i] > high ? x[i] : high;
-    for (int64_t i = 0; i < n; i++) {
-      exp_(Vec<real>::set1(x[i] - high)).store_n(y + i, 1);
-      sum += y[i];
-    }
-    for (int64_t i = 0; i < n; i++) y[i] /= sum;
-  }
+};
+
+template <class Cell, class real>
+struct RowStep : Rows<real> {
+  using R = Row<real>;
+  using Rows<real>::a, Rows<real>::load, Rows<real>::store, Rows<real>::act, Rows<real>::back;
+  int64_t row;
+  int first, count;
+
   R inner(R v) { return act(a.inner, v); }
   R outer(R v) { return act(a.outer, v); }
   R inner_back(R y, R d) { return back(a.inner, y, d); }

@@ -157,9 +157,9 @@ static HS_INLINE Vec<real> softsign_(Vec<real> x) {
   return x / (Vec<real>::set1(1) + abs(x));
 }
 
-// The long and seldom ones, out of line so that cells stay small.
+// The long and seldom ones, out of line so that cells stay small; not static, so that a set has one copy.
 template <class real>
-static Vec<real> activate_seldom(Activation kind, Vec<real> x) {
+Vec<real> activate_seldom(Activation kind, Vec<real> x) {
   switch (kind) {
     case Activation::kSoftplus: return softplus_(x);
     case Activation::kSoftsign: return softsign_(x);
@@ -182,7 +182,7 @@ static HS_INLINE Vec<real> activate(Activation kind, Vec<real> x) {
 
 // f'(x) from y = f(x). At kinks: relu'(0) = 0, hard_sigmoid 0.2 strictly inside.
 template <class real>
-static Vec<real> activate_slope_seldom(Activation kind, Vec<real> y) {
+Vec<real> activate_slope_seldom(Activation kind, Vec<real> y) {
   using V = Vec<real>;
   const V one = V::set1(1);
   switch (kind) {

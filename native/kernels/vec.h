@@ -21,9 +21,11 @@
 #if defined(_MSC_VER)
 #define HS_INLINE __forceinline
 #define HS_NOINLINE __declspec(noinline)
+#define HS_SELDOM __declspec(noinline)
 #else
 #define HS_INLINE inline __attribute__((always_inline))
 #define HS_NOINLINE __attribute__((noinline))
+#define HS_SELDOM __attribute__((noinline, cold))  // out of line and built small
 #endif
 
 namespace hs {
