@@ -243,11 +243,10 @@ static void forward_phase(const CellArgs<real>& a) {
   if (a.real_rows)
     for (int64_t row = a.r0; row < a.r1; row++)
       if (a.mask[row] == 0) hold<Cell, real, phase>(a, row, a.u0, a.u1);
-  if (a.operand_gate == 0) {
-    forward_panels<Cell, Operands, phase, true>(a);
-  } else {
-    forward_panels<Cell, Operands, phase, false>(a);
+  if constexpr (Cell::phase[phase].count > 1) {
+    if (a.operand_gate != 0) return forward_panels<Cell, Operands, phase, false>(a);
   }
+  forward_panels<Cell, Operands, phase, true>(a);
 }
 
 // Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output received.
