@@ -24,8 +24,8 @@ struct Exact {
   static constexpr int64_t elements(int64_t K) { return K; }
   static HS_INLINE V multiply_add(V a, V b, V acc) { return fma(a, b, acc); }
   static HS_INLINE const real* row(real*, const real* from, int64_t) { return from; }
-  static inline void rows(real* to, int64_t ldto, int64_t width, const real* from, int64_t ldfrom,
-                          int64_t K, int64_t columns, const int32_t* which) {
+  HS_NOINLINE static void rows(real* to, int64_t ldto, int64_t width, const real* from,
+                               int64_t ldfrom, int64_t K, int64_t columns, const int32_t* which) {
     constexpr int64_t L = V::lanes;
     for (int64_t k = 0; k < K; k++, to += ldto) {
       const real* row = from + (which ? which[k] : k) * ldfrom;  // [columns]
@@ -59,8 +59,8 @@ struct Bf16 {
     }
     return to;
   }
-  static inline void rows(float* to, int64_t ldto, int64_t width, const float* from, int64_t ldfrom,
-                          int64_t K, int64_t columns, const int32_t* which) {
+  HS_NOINLINE static void rows(float* to, int64_t ldto, int64_t width, const float* from,
+                               int64_t ldfrom, int64_t K, int64_t columns, const int32_t* which) {
     constexpr int64_t L = V::lanes;
     for (int64_t k = 0; k < K; k += 2, to += ldto) {
       const bool both = k + 1 < K;
@@ -102,8 +102,8 @@ struct Bf16 {
     for (int64_t k = 0; k < K; k++) to[k] = rounded(from[k]);
     return to;
   }
-  static inline void rows(float* to, int64_t ldto, int64_t width, const float* from, int64_t ldfrom,
-                          int64_t K, int64_t columns, const int32_t* which) {
+  HS_NOINLINE static void rows(float* to, int64_t ldto, int64_t width, const float* from,
+                               int64_t ldfrom, int64_t K, int64_t columns, const int32_t* which) {
     for (int64_t k = 0; k < K; k++, to += ldto) {
       row(to, from + (which ? which[k] : k) * ldfrom, columns);
       for (int64_t j = columns; j < width; j++) to[j] = 0;
