@@ -2,6 +2,7 @@
 #pragma once
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hs {
@@ -32,14 +33,9 @@ struct Error : std::exception {
   const char* what() const noexcept override { return message.c_str(); }
 };
 
-// "where: what must be expected, got actual. hint"
-[[noreturn]] inline void fail(Code code, const std::string& where, const std::string& what,
-                              const std::string& expected, const std::string& actual,
-                              const std::string& hint = "") {
-  throw Error(
-      code, where,
-      what + " must be " + expected + ", got " + actual + "." + (hint.empty() ? "" : " " + hint),
-      expected, actual);
-}
+// "where: what must be expected, got actual. hint". Views, so that a check costs its caller little code.
+[[noreturn]] void fail(Code code, std::string_view where, std::string_view what,
+                       std::string_view expected, std::string_view actual,
+                       std::string_view hint = "");
 
 }  // namespace hs

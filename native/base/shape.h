@@ -14,12 +14,7 @@ inline int64_t count(const Dims& dims) {
   return n;
 }
 
-inline std::string to_string(const Dims& dims) {
-  std::string s = "[";
-  for (size_t i = 0; i < dims.size(); i++)
-    s += (i ? ", " : "") + (dims[i] < 0 ? std::string("null") : std::to_string(dims[i]));
-  return s + "]";
-}
+std::string to_string(const Dims& dims);  // "[28, null, 64]"
 
 // One value: `rows` samples of shape `dims` each. Stored time-major: dims of one axis lie as [rows, dims[0]];
 // two and more lie as [dims[0], rows, dims[1], ...], so that step t is contiguous. Everything that works on the last
@@ -34,11 +29,7 @@ struct Extent {
   int64_t last() const {
     return dims.empty() ? 1 : dims.back();
   }  // features: the axis that lies contiguous
-  std::string text() const {  // as users see it: batch first
-    Dims all = dims;
-    all.insert(all.begin(), rows);
-    return to_string(all);
-  }
+  std::string text() const;  // as users see it: batch first
 };
 
 }  // namespace hs
