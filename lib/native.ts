@@ -130,17 +130,18 @@ function found(folder: string): string {
 function findAddon(root: string): string {
   const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
   try {
-    return resolve(root)
+    return path.resolve(resolve(root)) // what HIDDENSTATE_PREBUILD names may be relative
   } catch (cause) {
     const [platform, arch, family] = [process.platform, process.arch, libc().split(' ')[0]]
+    const named = process.env.HIDDENSTATE_PREBUILD
     const places: [folder: string, name: string][] = [
-      [path.join(process.env.HIDDENSTATE_PREBUILD || root, 'build', 'Release'), '*.node'],
-      [path.join(root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
+      [path.join(named || root, 'build', 'Release'), '*.node'],
+      [path.join(named || root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
     ]
     const looked = places.map(([folder, name]) => `${folder}${path.sep}${name} (${found(folder)})`)
     throw new StateError(
       'ERR_NOT_BUILT',
-      `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${HOW_TO_BUILD}`,
+      `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${named ? `HIDDENSTATE_PREBUILD names ${named}.` : HOW_TO_BUILD}`,
       { expected: `a binary for ${target()}`, actual: 'none', cause },
     )
   }

@@ -8,9 +8,9 @@ import { packageRoot } from '../package-root.js'
 
 /** Why this file: the first of the places where a binary is looked for. */
 function reason(file: string): string {
+  if (process.env.HIDDENSTATE_PREBUILD) return 'HIDDENSTATE_PREBUILD names its folder'
   const local = path.join('build', 'Release')
-  if (!path.dirname(file).endsWith(local)) return 'prebuilt for this platform'
-  return process.env.HIDDENSTATE_PREBUILD ? 'HIDDENSTATE_PREBUILD names its folder' : 'built on this machine'
+  return path.dirname(file).endsWith(local) ? 'built on this machine' : 'prebuilt for this platform'
 }
 
 const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDDENSTATE_${name}`)

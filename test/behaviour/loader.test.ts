@@ -41,10 +41,10 @@ const faked = (platform: string, arch: string, libc?: string) => `
   ${libc ? `process.env.LIBC = '${libc}'; process.report.getReport = () => ({ header: ${libc === 'musl' ? '{}' : "{ glibcVersionRuntime: '2.31' }"} })` : ''}`
 
 /** Loads the package there. A run under a sanitizer names its own build to the loader: not here. */
-const load = (preload?: string, flags: string[] = []): Promise<Outcome> =>
+const load = (preload?: string, flags: string[] = [], env: Record<string, string> = {}): Promise<Outcome> =>
   jsonOf<Outcome>(path.join(folder, 'use.mjs'), {
     cwd: folder,
-    env: { HIDDENSTATE_PREBUILD: '', LIBC: '' },
+    env: { HIDDENSTATE_PREBUILD: '', LIBC: '', ...env },
     node: preload ? [...flags, '--import', `data:text/javascript,${encodeURIComponent(preload)}`] : flags,
   })
 
@@ -75,12 +75,27 @@ describe('no binary fits', () => {
   })
 })
 
+it('HIDDENSTATE_PREBUILD names a folder without one: tells where it looked', async () => {
+  const error = await load(undefined, [], { HIDDENSTATE_PREBUILD: '/elsewhere' })
+  expect(error.code).toBe('ERR_NOT_BUILT')
+  expect(error.message).toContain(
+    `Looked for ${path.join('/elsewhere', 'build', 'Release', '*.node')} (none there) and `,
+  )
+  expect(error.message).toContain(path.join('/elsewhere', 'prebuilds', here))
+  expect(error.message).toContain('HIDDENSTATE_PREBUILD names /elsewhere.')
+})
+
 describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that', () => {
   const name = process.arch === 'arm64' ? 'hiddenstate.armv8.glibc.node' : 'hiddenstate.glibc.node'
 
   it('fits is loaded from prebuilds/', async () => {
     prebuilt(here, name)
     expect(await load()).toEqual({ name: 'loaded' })
+  })
+
+  it('fits is loaded from the folder that HIDDENSTATE_PREBUILD names, also relative to the current one', async () => {
+    prebuilt(path.join('..', 'sub', 'prebuilds', here), name)
+    expect(await load(undefined, [], { HIDDENSTATE_PREBUILD: 'sub' })).toEqual({ name: 'loaded' })
   })
 
   it('is not a binary at all', async () => {
