@@ -1,6 +1,7 @@
 // y[t, b, :] = W[id[b, t], :]; mask[t, b] = id != 0 with maskZero. Keras 1.2.2 embeddings.py:105-129.
 // Dropout drops word types: one factor for each row of W a batch, 0 or 1 / (1 - p), in training only.
 //   backward: dW = 0, then for t, b in order: dW[id] += factor[id] * dy[t, b, :]   (dense, as in Keras; ids have no gradient)
+// Zeros are written where they are not yet: into the rows of the batch before.
 #include <algorithm>
 #include <string>
 
@@ -24,7 +25,7 @@ class Embedding final : public Layer<real> {
   }
 
   void declare(Declaration& d, const std::vector<Extent>&, const Extent&, bool) override {
-    W_ = d.param("W", {V_, D_});
+    W_ = d.param_by_rows("W", {V_, D_}, &rows_);
     drops_ = d.training() && p_ > 0 && p_ < 1;
     if (drops_) factor_ = d.saved("dropout", {V_});
   }
@@ -54,7 +55,11 @@ class Embedding final : public Layer<real> {
     const real* ids = p.x[0];                                  // [B, T]
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     real* dW = p.grad(W_);                                     // [V, D]
-    for_elements(V_ * D_, [&](int64_t i, int64_t end) { p.k->fill(dW + i, 0, end - i); });
+    std::vector<char>& written = rows_->written;               // [V]
+    rows_->each_run([&](int64_t v) { return written[size_t(v)]; },
+                    [&](int64_t v0, int64_t v1) { p.k->fill(dW + v0 * D_, 0, (v1 - v0) * D_); });
+    std::fill(written.begin(), written.end(), char(0));
+    for (int64_t s = 0; s < T * B; s++) written[size_t(at(ids, s, B, T))] = 1;
     // Threads share the columns, so that every element of dW is summed in the order of t, b.
     constexpr int64_t kColumns = 32;
     for_chunks(D_, kColumns, T * B, [&](int64_t d0, int64_t d1) {
@@ -97,6 +102,7 @@ class Embedding final : public Layer<real> {
   int64_t V_, D_;
   double p_;
   bool drops_ = false;
+  GradRows* rows_ = nullptr;  // of dW
   Tensor W_, factor_;
 };
 

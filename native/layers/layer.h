@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/shape.h"
 #include "kernels/table.h"
+#include "layers/grad_rows.h"
 
 namespace hs {
 
@@ -32,6 +33,9 @@ class Declaration {
   virtual ~Declaration() = default;
   virtual Tensor param(const char* name,
                        const Dims& dims) = 0;  // asserts the shape that TypeScript declared
+  // A parameter [V, ...] of which a batch reads some rows. `rows` becomes the plan's note of those that have a gradient: backward
+  // zeroes the ones that the batch before has written, and notes and writes its own.
+  virtual Tensor param_by_rows(const char* name, const Dims& dims, GradRows** rows) = 0;
   virtual Tensor saved(const char* name, const Dims& dims) = 0;
   virtual Tensor scratch(const char* name, const Dims& dims) = 0;
   virtual Tensor carry(const char* name, const Dims& dims) = 0;

@@ -26,10 +26,16 @@ struct Adadelta {
   }
 };
 
-extern constexpr OptimizerKernels<float> adadelta_f32 = {"adadelta", 2, false,
-                                                         update<Adadelta, float, 2>};
-extern constexpr OptimizerKernels<double> adadelta_f64 = {"adadelta", 2, false,
-                                                          update<Adadelta, double, 2>};
+template <class real>
+static bool rest_adadelta(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
+  for (int i = 0; i < 2; i++) decay(moments[i], n, steps, hyper.rho);
+  return true;
+}
+
+extern constexpr OptimizerKernels<float> adadelta_f32 = {
+    "adadelta", 2, false, update<Adadelta, float, 2>, rest_adadelta<float>};
+extern constexpr OptimizerKernels<double> adadelta_f64 = {
+    "adadelta", 2, false, update<Adadelta, double, 2>, rest_adadelta<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -31,6 +31,29 @@ static void update(real* p, const real* g, real* const* moments, int64_t n, cons
   }
 }
 
+// x *= factor, `steps` times, as updates would.
+template <class real>
+static void decay(real* x, int64_t n, int64_t steps, double factor) {
+  using V = Vec<real>;
+  constexpr int kVectors = 4;
+  const V f = V::set1(real(factor));
+  int64_t i = 0;
+  for (; i + kVectors * V::lanes <= n; i += kVectors * V::lanes) {
+    V v[kVectors];
+    for (int j = 0; j < kVectors; j++) v[j] = V::load(x + i + j * V::lanes);
+    for (int64_t step = 0; step < steps; step++)
+      for (int j = 0; j < kVectors; j++) v[j] = f * v[j];
+    for (int j = 0; j < kVectors; j++) v[j].store(x + i + j * V::lanes);
+  }
+  while (i < n) {
+    const int left = n - i < V::lanes ? static_cast<int>(n - i) : V::lanes;
+    V v = V::load_n(x + i, left);
+    for (int64_t step = 0; step < steps; step++) v = f * v;
+    v.store_n(x + i, left);
+    i += left;
+  }
+}
+
 // K.sqrt: theano_backend.py:378 clips at 0. A NaN goes through.
 template <class V>
 static HS_INLINE V root(V x) {

@@ -21,10 +21,16 @@ struct RmsProp {
   }
 };
 
-extern constexpr OptimizerKernels<float> rmsprop_f32 = {"rmsprop", 1, false,
-                                                        update<RmsProp, float, 1>};
-extern constexpr OptimizerKernels<double> rmsprop_f64 = {"rmsprop", 1, false,
-                                                         update<RmsProp, double, 1>};
+template <class real>
+static bool rest_rmsprop(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
+  decay(moments[0], n, steps, hyper.rho);
+  return true;
+}
+
+extern constexpr OptimizerKernels<float> rmsprop_f32 = {
+    "rmsprop", 1, false, update<RmsProp, float, 1>, rest_rmsprop<float>};
+extern constexpr OptimizerKernels<double> rmsprop_f64 = {
+    "rmsprop", 1, false, update<RmsProp, double, 1>, rest_rmsprop<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -92,6 +92,7 @@ Array PlanOf<real>::read(const std::string& name) const {
     array.f64 = {*number};  // whatever the precision: counts must be exact
     return array;           // of no axes
   }
+  update_.current();
   Cell cell;
   if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
   if (const Param* p = moment_to_come(name))
@@ -138,12 +139,15 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
   std::string stem = name;
   if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
   check_shape(cell.dims);
+  update_.current();
   if (array.f32.empty()) {
     std::transform(array.f64.begin(), array.f64.end(), cell.data,
                    [](double v) { return static_cast<real>(v); });
   } else {
     std::copy(array.f32.begin(), array.f32.end(), cell.data);
   }
+  stem = name;
+  if (cut_index(stem) >= 0) update_.moment_written(params_.find(stem));
   if (params_.find(name) >= 0) graph_.params_changed();
   if (cut(stem, kCarry)) graph_.carry_written();
 }

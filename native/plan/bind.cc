@@ -41,6 +41,12 @@ class Graph<real>::Binder final : public Declaration {
     return {Arena::kParams, p.offset, p.size};
   }
 
+  Tensor param_by_rows(const char* name, const Dims& dims, GradRows** rows) override {
+    const Tensor tensor = param(name, dims);
+    *rows = graph_.params_->by_rows(op_->params[index_of(name)]);
+    return tensor;
+  }
+
   Tensor next(const char* name, const Dims& dims) override {
     const int param = op_->params[index_of(name)];
     const Param& p = (*graph_.params_)[param];

@@ -1,5 +1,8 @@
 #include "plan/params.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "base/chunks.h"
 #include "base/error.h"
 
@@ -52,6 +55,18 @@ void Params<real>::need_gradients() {
 }
 
 template <typename real>
+GradRows* Params<real>::by_rows(int i) {
+  Param& p = list_[static_cast<size_t>(i)];
+  if (!p.rows) {
+    auto rows = std::make_unique<GradRows>();
+    rows->rows = p.dims[0], rows->width = p.dims[0] > 0 ? p.size / p.dims[0] : 0;
+    rows->written.resize(static_cast<size_t>(p.dims[0]));
+    p.rows = std::move(rows);
+  }
+  return p.rows.get();
+}
+
+template <typename real>
 int Params<real>::find(const std::string& path) const {
   const auto it = by_path_.find(path);
   return it == by_path_.end() ? -1 : it->second;
@@ -62,7 +77,9 @@ double Params<real>::penalties(bool gradients, const Table<real>* k) const {
   double sum = 0;
   for (const Param& p : list_) {
     if (!p.penalty.any()) continue;
-    sum += penalize(p.penalty, value(p), gradients && p.trainable ? grad(p) : nullptr, p.dims, k);
+    const bool adds = gradients && p.trainable;
+    if (adds && p.rows) std::fill(p.rows->written.begin(), p.rows->written.end(), char(1));
+    sum += penalize(p.penalty, value(p), adds ? grad(p) : nullptr, p.dims, k);
   }
   return sum;
 }
@@ -73,10 +90,17 @@ bool Params<real>::gradients_finite(const Table<real>* k, int* first_bad) const 
   for (size_t i = list_.size(); i-- > 0;) {
     const Param& p = list_[i];
     if (!p.trainable) continue;
-    const double bad = sum_elements(p.size, [&](int64_t begin, int64_t end) {
-      return k->all_finite(grad(p) + begin, end - begin) ? 0.0 : 1.0;
-    });
-    if (bad == 0) continue;
+    std::atomic<bool> finite{true};
+    const auto look = [&](int64_t begin, int64_t end) {
+      if (!k->all_finite(grad(p) + begin, end - begin)) finite = false;
+    };
+    if (const GradRows* rows = p.rows.get()) {
+      rows->each_run([&](int64_t v) { return rows->written[size_t(v)]; },
+                     [&](int64_t v0, int64_t v1) { look(v0 * rows->width, v1 * rows->width); });
+    } else {
+      for_elements(p.size, look);
+    }
+    if (finite) continue;
     *first_bad = static_cast<int>(i);
     return false;
   }

@@ -1,12 +1,14 @@
 // The parameters of a model: where they lie, what they are called, what is asked of them. Their places never move, so they
 // can be written before any data come and survive every change of batch size.
 #pragma once
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/arena.h"
 #include "kernels/table.h"
+#include "layers/grad_rows.h"
 #include "plan/constraints.h"
 #include "plan/penalties.h"
 
@@ -20,6 +22,7 @@ struct Param {
   bool trainable = true;
   Penalty penalty;
   Constraint constraint;
+  std::unique_ptr<GradRows> rows;  // of its gradient, where its layer keeps note of them
 };
 
 // Trainable layers' parameters lie first: gradients and moments need room for those alone.
@@ -31,6 +34,7 @@ class Params {
   void allocate(const std::vector<char>&
                     learns);  // learns[i]: parameter i belongs to such a layer. Params become zero.
   void need_gradients();      // allocates grads, at the first backward pass
+  GradRows* by_rows(int i);   // of parameter i, from now on
 
   const Param& operator[](int i) const { return list_[static_cast<size_t>(i)]; }
   const std::vector<Param>& list() const { return list_; }
@@ -45,7 +49,7 @@ class Params {
   int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
 
   double penalties(bool gradients, const Table<real>* k)
-      const;  // their sum; gradients: added to grads of trainable ones
+      const;  // their sum; gradients: added to grads of trainable ones, whose rows all count as written then
   bool gradients_finite(const Table<real>* k, int* first_bad) const;
 
  private:

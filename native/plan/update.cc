@@ -4,12 +4,18 @@
 //   clipvalue v > 0: g = min(max(g, -v), v), after that
 //   Nadam's schedule: mu_t = beta_1 * (1 - 0.5 * 0.96^(t * schedule_decay)),  m_schedule *= mu_t
 // Gradients come in with the regularizers' already added; constraints are applied to the new parameter.
+//
+// Of a parameter by rows (an embedding) an update leaves out those it would not change, to the same bits: rows without a gradient that
+// never had one; and with SGD without momentum, RMSprop, Adagrad and Adadelta all rows without a gradient. What those updates would
+// have made of the moments is made up for before the row's next gradient, or when somebody looks.
 #include "plan/update.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/chunks.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 
 namespace hs {
 
@@ -32,6 +38,7 @@ double checked_number(const std::string& where, const std::string& name, double 
 template <typename real>
 bool Update<real>::set(const std::string& key, double value) {
   checked_number("optimizer", key, value);
+  if (key != "lr") current();  // what waits is from before
   if (key == "lr") return hyper_.lr = value, true;
   if (key == "momentum") return hyper_.momentum = value, true;
   if (key == "nesterov") return hyper_.nesterov = value != 0, true;
@@ -66,6 +73,16 @@ Update<real>::Update(const Config* optimizer, const Table<real>* k) : k_(k) {
 
 template <typename real>
 void Update<real>::prepare(const Params<real>& params) {
+  for (size_t i = 0; i < params.list().size(); i++) {
+    const Param& p = params.list()[i];
+    const int param = static_cast<int>(i);
+    if (!p.trainable || !p.rows) continue;
+    const auto same = [&](const Rows& rows) { return rows.param == param; };
+    if (std::any_of(rows_.begin(), rows_.end(), same)) continue;
+    const int64_t last = has_moments() ? steps_ : kUntouched;
+    rows_.push_back({param, p.offset, p.rows->width,
+                     std::vector<int64_t>(static_cast<size_t>(p.rows->rows), last)});
+  }
   if (!chunks_.empty() || params.learning() == 0) return;
   std::vector<Chunk> chunks;
   int64_t groups = 0;
@@ -133,15 +150,73 @@ void Update<real>::apply(Params<real>& params) {
   clip(params);
   each_chunk([&](const Chunk& c) {
     const Param& p = params[c.param];
-    real* moments[4] = {};
-    for (int m = 0; m < kernels_->moments && m < 4; m++) moments[m] = moment(p, m) + c.begin;
-    kernels_->update(params.value(p) + c.begin, params.grad(p) + c.begin, moments, c.n, h);
+    if (!p.rows) update(params, p, c.begin, c.n, h);
   });
+  for (Rows& rows : rows_) update_rows(rows, params, h);
+  steps_ += 1;
   for (const Param& p : params.list()) {
     if (p.trainable) constrain(p.constraint, params.value(p), p.dims, norms_.data());
   }
   iterations += 1;
   m_schedule = h.m_schedule;
+}
+
+template <typename real>
+void Update<real>::update(const Params<real>& params, const Param& p, int64_t begin, int64_t n,
+                          const Hyper& h) const {
+  real* moments[4] = {};
+  for (int m = 0; m < kernels_->moments && m < 4; m++) moments[m] = moment(p, m) + begin;
+  kernels_->update(params.value(p) + begin, params.grad(p) + begin, moments, n, h);
+}
+
+// Whether rows without a gradient stay as they are, but for their moments.
+template <typename real>
+bool Update<real>::can_wait(const Hyper& h) const {
+  real* const none[4] = {};
+  return kernels_->rest && kernels_->rest(none, 0, 0, h);
+}
+
+template <typename real>
+void Update<real>::update_rows(Rows& rows, const Params<real>& params, const Hyper& h) {
+  const Param& p = params[rows.param];
+  const GradRows& gradient = *p.rows;
+  const bool zero_is_still = h.epsilon > 0;  // else 0 / 0
+  const bool wait = zero_is_still && can_wait(h);
+  const auto due = [&](int64_t v) {
+    if (gradient.written[size_t(v)]) return true;
+    return rows.last[size_t(v)] == kUntouched ? !zero_is_still : !wait;
+  };
+  gradient.each_run(due, [&](int64_t v0, int64_t v1) {
+    for (int64_t v = v0; v < v1; v++) {
+      catch_up(rows, v, steps_);
+      rows.last[size_t(v)] = steps_ + 1;
+    }
+    update(params, p, v0 * rows.width, (v1 - v0) * rows.width, h);
+  });
+}
+
+template <typename real>
+void Update<real>::catch_up(Rows& rows, int64_t v, int64_t step) const {
+  int64_t& last = rows.last[size_t(v)];
+  if (last == kUntouched || last == step) return;
+  real* moments[4] = {};
+  for (int m = 0; m < kernels_->moments && m < 4; m++)
+    moments[m] = moments_.data() + m * stride_ + rows.offset + v * rows.width;
+  kernels_->rest(moments, rows.width, step - last, hyper_);
+  last = step;
+}
+
+template <typename real>
+void Update<real>::current() const {
+  const FlushDenormals as_in_updates;
+  for (Rows& rows : rows_)
+    for (int64_t v = 0; v < static_cast<int64_t>(rows.last.size()); v++) catch_up(rows, v, steps_);
+}
+
+template <typename real>
+void Update<real>::moment_written(int param) {
+  for (Rows& rows : rows_)
+    if (rows.param == param) std::fill(rows.last.begin(), rows.last.end(), steps_);
 }
 
 template class Update<float>;

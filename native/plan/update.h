@@ -24,14 +24,19 @@ class Update {
   // false: no such key. Throws Error(kOption) as checked_number().
   bool set(const std::string& key, double value);
 
-  // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed.
+  // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed. Again for a parameter by rows that was
+  // none before.
   void prepare(const Params<real>& params);
   // Changes params and moments; gradients are clipped in place. Allocates nothing; where threads cannot be started it throws
   // before it has changed a parameter.
   void apply(Params<real>& params);
 
   double iterations = 0, m_schedule = 1;
+  // As after current(); whoever writes it calls moment_written().
   real* moment(const Param& p, int i) const { return moments_.data() + i * stride_ + p.offset; }
+  // Where a row's moments are behind (Rows), brings them up to date.
+  void current() const;
+  void moment_written(int param);
   bool has_moments() const { return moments_.data() != nullptr; }
   int64_t bytes() const { return moments_.bytes(); }
 
@@ -40,7 +45,21 @@ class Update {
     int param;
     int64_t begin, n;
   };
+  // Of a parameter by rows: those without a gradient wait, if they can. last [rows]: the step (of steps_) up to which a row's moments
+  // have come; kUntouched: they are zero, and a gradient of zero changes neither them nor the parameter.
+  struct Rows {
+    int param;
+    int64_t offset, width;
+    std::vector<int64_t> last;
+  };
+  static constexpr int64_t kUntouched = -1;
+
   void clip(Params<real>& params);
+  void update(const Params<real>& params, const Param& p, int64_t begin, int64_t n,
+              const Hyper& h) const;
+  void update_rows(Rows& rows, const Params<real>& params, const Hyper& h);
+  bool can_wait(const Hyper& h) const;
+  void catch_up(Rows& rows, int64_t v, int64_t step) const;
   template <typename Fn>
   void each_chunk(const Fn& fn) const;
 
@@ -51,6 +70,8 @@ class Update {
   Block<real> moments_;
   int64_t stride_ = 0;
   std::vector<Chunk> chunks_;
+  mutable std::vector<Rows> rows_;
+  int64_t steps_ = 0;          // updates so far
   std::vector<double> parts_;  // [chunks]: sums of squares
   std::vector<double> norms_;  // [groups of the greediest constraint]
 };

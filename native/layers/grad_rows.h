@@ -1,0 +1,28 @@
+// The rows of a gradient [rows, width] that a batch has written; all others are zero. For parameters of which a batch reads few rows.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "base/chunks.h"
+
+namespace hs {
+
+struct GradRows {
+  int64_t rows = 0, width = 0;
+  std::vector<char> written;  // [rows]
+
+  // fn(v0, v1) for each run of rows with wanted(v), over the threads; the width counts as work.
+  template <typename Wanted, typename Fn>
+  void each_run(const Wanted& wanted, const Fn& fn) const {
+    for_rows(rows, width, [&](int64_t begin, int64_t end) {
+      for (int64_t v = begin; v < end; v++) {
+        if (!wanted(v)) continue;
+        const int64_t first = v;
+        while (v + 1 < end && wanted(v + 1)) v++;
+        fn(first, v + 1);
+      }
+    });
+  }
+};
+
+}  // namespace hs
