@@ -15,9 +15,12 @@
 namespace hs {
 namespace HS_ISA {
 
-// Four vectors of B a row: with 32 registers 6 rows (24 accumulators), with 16 registers 3 (12).
+// Four vectors of B a row: with 32 registers 6 rows (24 accumulators; of double 4, which are as fast and less code), with 16
+// registers 3 (12; 2 of double cost 12 to 20 %).
 template <class real>
-static constexpr int kMaxRows = Vec<real>::registers >= 32 ? 6 : 3;
+static constexpr int kMaxRows = Vec<real>::registers < 32 ? 3
+                                : sizeof(real) == 4       ? 6
+                                                          : 4;
 
 template <class Cell, int phase>
 static constexpr int kUnitVectors = 4 / Cell::phase[phase].count;  // per gate: 4, 2, 1, 1
