@@ -16,7 +16,6 @@ export default defineConfig({
   dts: { banner: '/// <reference lib="esnext.disposable" />' }, // Symbol.dispose, for users with an older `lib`
   shims: true, // import.meta.url in the CommonJS build
   splitting: true, // one copy of the error and NDArray classes for all entries
-  sourcemap: true,
   clean: true,
   // Loaded by its name by a Worker, not imported: it lies beside the code as it does in lib/hdf5/.
   onSuccess: () => copyFile('lib/hdf5/hdf5-worker.mjs', 'dist/hdf5-worker.mjs'),
