@@ -1,7 +1,8 @@
 /**
- * Holds the binaries in prebuilds/ against what the package promises: size, and for Linux what they need, show and mark.
+ * Holds the binaries in prebuilds/ against what the package promises: size, alone and together with the rest of the tarball, and for
+ * Linux what they need, show and mark.
  * `--max-glibc 2.28`: the newest symbol version of the C library that may be needed (release builds).
- * `--need linux-x64,linux-arm64`: these must be there.
+ * `--all`: those of all platforms must be there (the merge of a release).
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,6 +14,11 @@ import { capture, root } from './process.mjs'
 const MEGABYTE = 1_000_000
 export const MAX_ADDON = 3 * MEGABYTE
 export const MAX_UNPACKED = 15 * MEGABYTE
+/** The binaries of a release: folder and, on Linux, C library. */
+const RELEASE = [
+  ...['x64', 'arm64'].flatMap((arch) => [`linux-${arch}/glibc`, `linux-${arch}/musl`]),
+  ...['darwin-arm64', 'darwin-x64', 'win32-x64', 'win32-arm64'],
+]
 /** Version of Node-API that package.json promises; its functions are the only ones that may be taken from Node. */
 const NAPI = 8
 
@@ -66,8 +72,35 @@ export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunc
   return problems
 }
 
+/** Those of a release that are not among `files` (paths below prebuilds/). */
+export function missingBinaries(files) {
+  const addons = files.filter((file) => file.endsWith('.node'))
+  const there = ([folder, libc]) =>
+    addons.some((file) => file.startsWith(`${folder}/`) && (libc === undefined || file.includes(`.${libc}.`)))
+  return RELEASE.filter((binary) => !there(binary.split('/')))
+}
+
+/** Sentences about what the tarball unpacks to; `files`: path → bytes, as `npm pack` lists them. */
+export function sizeProblems(files) {
+  const unpacked = [...files.values()].reduce((a, b) => a + b, 0)
+  return [
+    ...[...files]
+      .filter(([file, size]) => file.startsWith('prebuilds/') && size > MAX_ADDON)
+      .map(([file, size]) => `${file}: must have at most ${MAX_ADDON} bytes, got ${size}`),
+    ...(unpacked > MAX_UNPACKED ? [`the tarball: must unpack to at most ${MAX_UNPACKED} bytes, got ${unpacked}`] : []),
+  ]
+}
+
+/** Path → bytes of what would be published. */
+function tarball() {
+  const shell = process.platform === 'win32' // npm is a script there
+  const { status, stdout, output } = capture('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { shell })
+  if (status !== 0) throw new Error(`check-prebuilds: npm pack ended with status ${status}: ${output}`)
+  return new Map(JSON.parse(stdout)[0].files.map(({ path, size }) => [path, size]))
+}
+
 /** One line a file, sentences about what is wrong; true when all is well. */
-export function checkPrebuilds({ targets = [], maxGlibc } = {}) {
+export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
   const base = path.join(root, 'prebuilds')
   const problems = []
   const present = fs.existsSync(base) ? fs.readdirSync(base) : []
@@ -84,7 +117,6 @@ export function checkPrebuilds({ targets = [], maxGlibc } = {}) {
     for (const file of files) {
       const { size } = fs.statSync(path.join(base, target, file))
       let tells = `${size} bytes`
-      if (size > MAX_ADDON) problems.push(`${own(file)}: must have at most ${MAX_ADDON} bytes, got ${size}`)
       if (platform === 'linux') {
         const { status, output } = capture('readelf', [
           '-W',
@@ -106,13 +138,23 @@ export function checkPrebuilds({ targets = [], maxGlibc } = {}) {
       console.log(`${own(file)}: ${tells}`)
     }
   }
+  const files = tarball()
+  problems.push(...sizeProblems(files))
+  const missing = missingBinaries([...files.keys()].map((file) => file.replace(/^prebuilds\//, '')))
+  if (all && missing.length > 0)
+    problems.push(`prebuilds: must hold the binaries of all platforms, without ${missing.join(', ')}`)
+  const sum = (prefix) => [...files].reduce((all, [file, size]) => all + (file.startsWith(prefix) ? size : 0), 0)
+  const tells = `${sum('')} bytes unpacked, ${sum('prebuilds/')} of them in prebuilds/`
+  console.log(`the tarball: ${tells}, with ${RELEASE.length - missing.length} of ${RELEASE.length} binaries`)
   for (const problem of problems) console.error(problem)
   console.log(problems.length === 0 ? 'check-prebuilds: in order' : `check-prebuilds: ${problems.length} problems`)
   return problems.length === 0
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { 'max-glibc': { type: 'string' }, need: { type: 'string', default: '' } } })
-  const targets = values.need.split(',').filter(Boolean)
-  process.exit(checkPrebuilds({ targets, ...(values['max-glibc'] ? { maxGlibc: values['max-glibc'] } : {}) }) ? 0 : 1)
+  const { values } = parseArgs({
+    options: { 'max-glibc': { type: 'string' }, all: { type: 'boolean', default: false } },
+  })
+  const { 'max-glibc': maxGlibc, all } = values
+  process.exit(checkPrebuilds({ all, ...(maxGlibc ? { maxGlibc } : {}) }) ? 0 : 1)
 }

@@ -1,6 +1,6 @@
 /** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. */
 import { describe, expect, it } from 'vitest'
-import { elfProblems, newestGlibc } from '../../scripts/check-prebuilds.mjs'
+import { elfProblems, missingBinaries, newestGlibc, sizeProblems } from '../../scripts/check-prebuilds.mjs'
 
 const dump = `ELF Header:
   Class:                             ELF64
@@ -47,6 +47,28 @@ describe('check-prebuilds', () => {
     expect(changed).not.toBe(dump)
     if (message === undefined) expect(problems(changed)).toEqual([])
     else expect(problems(changed).join('\n')).toMatch(message)
+  })
+
+  it('counts the binaries of a release, one for each C library', () => {
+    const musl = [
+      'linux-x64/hiddenstate.musl.node',
+      'linux-arm64/hiddenstate.armv8.musl.node',
+      'linux-x64/libgomp.so.1',
+    ]
+    expect(missingBinaries(musl)).toEqual([
+      ...['linux-x64/glibc', 'linux-arm64/glibc', 'darwin-arm64', 'darwin-x64', 'win32-x64', 'win32-arm64'],
+    ])
+    const rest = ['darwin-arm64/a.node', 'darwin-x64/a.node', 'win32-x64/a.node', 'win32-arm64/a.node']
+    expect(missingBinaries([...musl, 'linux-x64/a.glibc.node', 'linux-arm64/a.glibc.node', ...rest])).toEqual([])
+  })
+
+  it('speaks of a binary above 3 MB and of a tarball above 15', () => {
+    const eight = (bytes: number) => new Map([...'12345678'].map((n) => [`prebuilds/${n}/a.node`, bytes]))
+    expect(sizeProblems(eight(1_875_000))).toEqual([])
+    expect(sizeProblems(eight(1_875_001)).join()).toBe(
+      'the tarball: must unpack to at most 15000000 bytes, got 15000008',
+    )
+    expect(sizeProblems(new Map([['prebuilds/1/a.node', 3_000_001]])).join()).toMatch(/at most 3000000 .* got 3000001/)
   })
 
   it('speaks of a libgomp that is not beside', () => {
