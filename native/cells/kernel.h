@@ -139,6 +139,21 @@ static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* 
   }
 }
 
+// The bias and x W of one row of a panel, w its first row: x has n numbers that are not zero, in these columns.
+template <class V, class real, int NV>
+HS_NOINLINE static void start_row(real* product, const real* w, const real* x,
+                                  const int32_t* columns, int64_t n) {
+  constexpr int L = V::lanes;
+  V acc[NV];
+  for (int v = 0; v < NV; v++) acc[v] = V::load(w + v * L);
+  for (int64_t i = 0; i < n; i++) {
+    const V s = V::set1(x[columns[i]]);
+    for (int v = 0; v < NV; v++)
+      acc[v] = fma(s, V::load(w + (1 + columns[i]) * NV * L + v * L), acc[v]);
+  }
+  for (int v = 0; v < NV; v++) acc[v].store(product + v * L);
+}
+
 // What the products start from: x W + b, of the units that there are.
 template <class Cell, class real, int phase>
 static inline Vec<real> projection(const CellArgs<real>& a, int64_t row, int64_t unit, int gate) {
@@ -158,7 +173,19 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
   int64_t row[MR];
   for (int i = 0; i < MR; i++) row[i] = a.real_rows ? a.real_rows[first + i] : a.r0 + first + i;
   V acc[MR][NV];
-  if (Cell::recurrent_bias || a.x) {
+  alignas(64) real product[MR][NV * L];
+  const bool sparse = !Operands::converts && a.x_columns;
+  if (sparse) {
+    for (int i = 0; i < MR; i++) {
+      const int64_t from = a.x_from[row[i]], n = a.x_from[row[i] + 1] - from;
+      start_row<V, real, NV>(product[i], w, a.x + row[i] * a.D, a.x_columns + from, n);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; v++) acc[i][v] = V::load(product[i] + v * L);
+    w += a.D * NV * L, ahead += a.D * NV * L;
+  } else if (Cell::recurrent_bias || a.x) {
     for (int v = 0; v < NV; v++) {
       V b = V::load(w + v * L);
 #pragma GCC unroll 8
@@ -171,12 +198,11 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
       for (int v = 0; v < NV; v++)
         acc[i][v] = projection<Cell, real, phase>(a, row[i], (panel * U + v % U) * L, v / U);
   }
-  if (a.x)
+  if (a.x && !sparse)
     w = multiply<Operands, V, real, MR, NV, U, true>(acc, w, a.x, row, 0, a.D, a.D, ahead, lines);
   multiply<Operands, V, real, MR, NV, U, kShared>(acc, w, a.operand, row, a.operand_gate, a.K, a.H,
                                                   ahead, lines);
   // Through memory, so that the formulas are compiled once, not MR times.
-  alignas(64) real product[MR][NV * L];
 #pragma GCC unroll 8
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
@@ -240,6 +266,7 @@ static void forward_phase(const CellArgs<real>& a) {
   check_args<Cell>(a);
   assert(a.h && a.packed && a.operand && (a.K == 0 || a.K == a.H));
   assert((a.x != nullptr) == (a.D > 0));
+  assert(!a.x_columns || (a.x && a.x_from && !Operands::converts));
   assert((a.c_prev != nullptr) == (a.c != nullptr));
   assert((a.u0 % kPanelUnits<Cell, real, phase> == 0));
   assert((a.u1 == a.H || a.u1 % kPanelUnits<Cell, real, phase> == 0));

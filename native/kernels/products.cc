@@ -19,8 +19,8 @@ static const FusedCell<float>* fused_cell_bf16([[maybe_unused]] const char* name
 }
 
 extern constexpr Products<float> products_bf16 = {
-    packed_size<Bf16>, pack<Bf16>, gemm<Bf16>,     gemm_tn<Bf16>, kTnScratch<float>, kMR,
-    kNR<float>,        Bf16::per,  fused_cell_bf16};
+    packed_size<Bf16>, pack<Bf16>, gemm<Bf16>,     gemm_tn<Bf16>,  kTnScratch<float>, kMR,
+    kNR<float>,        Bf16::per,  Bf16::converts, fused_cell_bf16};
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -68,7 +68,7 @@ static constexpr Table<real> make_table(const FusedCell<real>* (*fused_cell)(con
                                         const CellKernels<real>* (*cell)(const char*),
                                         const OptimizerKernels<real>* (*optimizer)(const char*)) {
   return {{packed_size<Exact<real>>, pack<Exact<real>>, gemm<Exact<real>>, gemm_tn<Exact<real>>,
-           kTnScratch<real>, kMR, kNR<real>, Exact<real>::per, fused_cell},
+           kTnScratch<real>, kMR, kNR<real>, Exact<real>::per, Exact<real>::converts, fused_cell},
           HS_TEXT(HS_ISA),
           Vec<real>::lanes,
           activate_array<real>,

@@ -51,6 +51,7 @@ struct Products {
   // Consecutive k that a product takes together: a product in parts, each accumulated onto the one before, has the bits of the whole
   // where all parts but the last are multiples.
   int gemm_k;
+  bool converts;  // operands, so that no product is of the numbers themselves
   // Of a cell, by name; nullptr when there is none.
   const FusedCell<real>* (*fused_cell)(const char* name);
 };

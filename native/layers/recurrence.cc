@@ -92,6 +92,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
   folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && (B >= kFoldRows || T == 1) &&
             D + H <= kFoldDepth;
+  may_be_sparse_ = !plain_ && !drop_W_ && !this->k->converts;
+  if (may_be_sparse_) x_rows_.reserve(n * B, D);
 
   W_ = d.param("W", {D, GH});
   U_ = d.param("U", {H, GH});
@@ -226,6 +228,7 @@ void Recurrence<real>::forward(Pass<real>& p) {
 template <typename real>
 void Recurrence<real>::run_segment(Pass<real>& p) {
   const real* x = running_input(p);  // [n, B, D]
+  sparse_ = may_be_sparse_ && x_rows_.find(x, steps() * B_, D_);
   if (!folded_) project(p, x);
   const Split split = this->split();
   Barrier barrier(split.workers);
@@ -281,6 +284,7 @@ void Recurrence<real>::project(Pass<real>& p, const real* x) {
     }
     return;
   }
+  if (sparse_) return x_rows_.multiply(k, gates, x, D, p.at(W_), GH);
   if (drop_W_) times_mask(k, p.at(x_drop_), x, p.at(drop_W_mask_), n, B * D);
   const RealRows real_ones = skips_ ? real_rows_back(from_) : RealRows{nullptr, rows};
   matmul(k, gates, GH, drop_W_ ? p.at(x_drop_) : x, D, p.at(packed_W_), real_ones.count, GH, D,
@@ -326,6 +330,8 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
   a.operand = ph.on_aux ? a.aux : a.h_prev;
   a.packed = p.at(packed_U_[phase]);
   if (folded_) a.x = x + (t - from_) * B * D_, a.D = D_;
+  if (folded_ && sparse_)
+    a.x_from = x_rows_.from() + (t - from_) * B, a.x_columns = x_rows_.columns();
   a.h = h_at(p, t + 1);
   if (two_states_) a.c = c_at(p, t + 1);
   if (drop_U_) {

@@ -7,6 +7,7 @@
 #include "cells/cell.h"
 #include "layers/activation_name.h"
 #include "layers/layer.h"
+#include "layers/sparse_rows.h"
 
 namespace hs {
 
@@ -123,6 +124,9 @@ class Recurrence final : public Layer<real> {
   std::vector<int64_t> real_from_;         // [T + 1]
   std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each
   std::vector<int64_t> first_real_;  // [B] step, or T; where the output differs from h before it
+  bool may_be_sparse_ = false,
+       sparse_ = false;  // products with x leave out its zeros; of the segment at hand
+  SparseRows x_rows_;
   bool skips_ = false;  // some step of this batch is masked, and the products leave it out
   Tensor W_, U_;        // [D, G*H] [H, G*H]
   Tensor b_, c_bias_;   // [G*H]

@@ -164,7 +164,12 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
     }
   }
   const real* x = backwards_ ? p.at(x_run_) : p.x[0] + from_ * B * D;  // [n, B, D]
-  for (int q = 0; q < (drop_W_ ? masks() : 1); q++) {
+  if (sparse_) {
+    WeightChain& chain = chains_[i];
+    x_rows_.multiply_transposed(p.k, p.grad(W_), x, D, gates, GH, chain.begun && !last_segment());
+    chain.begun = true;
+  }
+  for (int q = 0; q < (drop_W_ ? masks() : sparse_ ? 0 : 1); q++) {
     if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, n, B * D);
     product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, from_, D,
             drop_W_ && masks() > 1 ? H : GH);
