@@ -207,8 +207,9 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.update(seen)
     const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
-    return asLogs(await testLoop(session, turn, data(), rest))
+    return asLogs(await testLoop(session, turn, data.set, rest))
   } finally {
+    data.dispose()
     turn.release()
   }
 }
@@ -246,7 +247,7 @@ async function predictPrepared(
   const turn = await session.take(signal)
   try {
     const outputs = new Outputs(samples)
-    await runChunks(session, turn, { mode: 'predict', data: data(), batchSize }, samples, {
+    await runChunks(session, turn, { mode: 'predict', data: data.set, batchSize }, samples, {
       call,
       signal,
       onChunk: (result, seen) => {
@@ -256,6 +257,7 @@ async function predictPrepared(
     })
     return outputs.array()
   } finally {
+    data.dispose()
     turn.release()
   }
 }
@@ -304,10 +306,11 @@ export async function onBatch(
   if (mode === 'train') session.drawSeed()
   const turn = await session.take()
   try {
-    const result = await session.run(where, { mode, data: data(), batchSize: prepared.samples, maxBatches: 1 })
+    const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
     if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
     return asLogs(result.last)
   } finally {
+    data.dispose()
     turn.release()
   }
 }

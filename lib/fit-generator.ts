@@ -15,7 +15,7 @@ import {
 import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
 import { checkCallbacks, type Hooks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
-import type { NativeData } from './native.js'
+import type { LoadedData } from './loaded-data.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { FitProgress, type Verbosity } from './progress.js'
@@ -201,7 +201,7 @@ function prepareValidationOf(
       samples: prepared.samples,
       batches: null,
       run: (turn, batchSize) =>
-        testLoop(model.session, turn, data(), { call: 'fitGenerator', batchSize, samples: prepared.samples, signal }),
+        testLoop(model.session, turn, data.set, { call: 'fitGenerator', batchSize, samples: prepared.samples, signal }),
     }
   }
   const samples = requireCount(
@@ -236,13 +236,13 @@ async function generatorEpoch(
   let size = 0
   await hooks.epochBegin(epoch)
   for (let batch = 0; seen < job.samplesPerEpoch; batch++) {
-    const data = await nextBatch(model, call, job, turn, job.samplesPerEpoch - seen)
-    size = data.samples
+    const { samples, data } = await nextBatch(model, call, job, turn, job.samplesPerEpoch - seen)
+    size = samples
     const logs: Logs = { batch, size }
     await hooks.batchBegin(batch, logs)
-    const request = { mode: 'train', data: data.load(), batchSize: size, maxBatches: 1 } as const
+    const request = { mode: 'train', data: data.set, batchSize: size, maxBatches: 1 } as const
     if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
-    const result = await model.session.run(call, request, job.signal)
+    const result = await model.session.run(call, request, job.signal).finally(() => data.dispose())
     watch.check(result, call, epoch, batch)
     for (const [i, name] of metricsNames.entries()) {
       logs[name] = result.last[i]!
@@ -278,7 +278,7 @@ async function nextBatch(
   job: GeneratorJob,
   turn: Turn,
   missing: number,
-): Promise<{ samples: number; load: () => NativeData }> {
+): Promise<{ samples: number; data: LoadedData }> {
   job.signal?.throwIfAborted()
   const [x, y, sampleWeight = null] = checkTriple(
     `${call}: batch`,
@@ -286,7 +286,7 @@ async function nextBatch(
   )
   const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight: job.classWeight })
   checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-  return { samples: prepared.samples, load: model.session.load(prepared) }
+  return { samples: prepared.samples, data: model.session.load(prepared) }
 }
 
 /** Means over batches until `samples` were seen; the caller holds the turn. */
@@ -306,9 +306,9 @@ export async function evaluateBatches(
     )
     const prepared = prepareTraining(model, call, x, y, { sampleWeight })
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-    const data = model.session.load(prepared)()
-    const request = { mode: 'test', data, batchSize: prepared.samples, maxBatches: 1 } as const
-    const result = await model.session.run(call, request, signal)
+    const data = model.session.load(prepared)
+    const request = { mode: 'test', data: data.set, batchSize: prepared.samples, maxBatches: 1 } as const
+    const result = await model.session.run(call, request, signal).finally(() => data.dispose())
     for (const [i, sum] of result.sums.entries()) sums[i]! += sum
     seen += prepared.samples
     await turn.pass()

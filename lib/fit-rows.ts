@@ -179,7 +179,7 @@ function validationOf(model: Sequential, value: unknown, batchSize: number, sign
   return {
     samples,
     batches: null,
-    run: (turn) => testLoop(model.session, turn, data(), { call: 'fit', batchSize, samples, signal }),
+    run: (turn) => testLoop(model.session, turn, data.set, { call: 'fit', batchSize, samples, signal }),
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from './evaluate.js'
 import { checkCallbacks, Hooks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
+import type { LoadedData } from './loaded-data.js'
 import type { NativeData, RunRequest, RunResult } from './native.js'
 import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
@@ -71,7 +72,7 @@ export const FIT_DEFAULTS: Record<string, unknown> = {
 
 /** Where validation samples are. */
 interface Validation {
-  data: () => NativeData
+  data: LoadedData
   samples: number
   /** Their indices; null: all. */
   order: Int32Array | null
@@ -79,7 +80,7 @@ interface Validation {
 
 /** A fit that is ready to start: everything checked, data in native memory. */
 interface Job {
-  data: () => NativeData
+  data: LoadedData
   /** Training samples, in the order of the epoch; shuffled in place, again and again. */
   order: Int32Array
   batchSize: number
@@ -214,6 +215,9 @@ export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOp
     } catch (error) {
       progress.interrupt()
       throw error
+    } finally {
+      job.data.dispose()
+      job.validation?.data.dispose()
     }
     return history
   })
@@ -270,7 +274,7 @@ class Epoch {
     if (job.shuffle === 'batch') shuffleBatches(job.stream, order, batchSize)
     else if (job.shuffle) job.stream.shuffle(order)
     session.position = { epoch, seen: 0, order, stream: job.stream }
-    const data = job.data()
+    const data = job.data.set
     while (this.#seen < order.length) {
       if (hooks.wantsBatches) await this.#oneBatch(data, order.subarray(this.#seen, this.#seen + batchSize), signal)
       else this.#count(await this.#train({ data, order: order.subarray(this.#seen), batchSize }, signal))
@@ -281,7 +285,7 @@ class Epoch {
     if (validation) {
       const { samples } = validation
       const rest = { call: 'fit', batchSize, samples, signal, ...(validation.order ? { order: validation.order } : {}) }
-      const means = await testLoop(session, turn, validation.data(), rest)
+      const means = await testLoop(session, turn, validation.data.set, rest)
       for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
     }
     progress.epochEnd(this.#seen, logs)

@@ -17,6 +17,8 @@ export interface NativeArray {
 /** A data set in native memory, made by {@link NativePlan.load}; opaque. */
 export interface NativeData {
   readonly samples: number
+  /** Frees its memory when no run needs it any more; runs asked for later throw ERR_DISPOSED. */
+  dispose(): void
 }
 
 export type Mode = 'train' | 'test' | 'predict' | 'gradient'

@@ -7,14 +7,8 @@
 import { abortable } from './batches.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
-import {
-  loadNative,
-  type NativeArray,
-  type NativeData,
-  type NativePlan,
-  type RunRequest,
-  type RunResult,
-} from './native.js'
+import { LoadedData } from './loaded-data.js'
+import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from './native.js'
 import { describe, sizeOf } from './ndarray.js'
 import { nextSeed, type RandomStream, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
@@ -270,20 +264,19 @@ export class Session {
   /**
    * Copies data into native memory now, so that the caller may reuse its buffers at once.
    *
-   * @returns gives the data set; call it while holding a turn
+   * @returns to be disposed of when the call ends
    */
-  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): () => NativeData {
+  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): LoadedData {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {
       const plan = isCurrent ? this.#plan! : this.plan()
-      const data = plan.load(pick(arrays))
-      return () => data
+      return new LoadedData(plan.load(pick(arrays)), () => plan.load(pick(arrays)))
     }
     // another call runs on a plan that must be replaced first
     const copy = (array: NativeArray): NativeArray => ({ data: array.data.slice(), shape: array.shape })
     const { x, y, weights } = arrays
     const kept = { x: x.map(copy), ...(y ? { y: copy(y) } : {}), ...(weights ? { weights: copy(weights) } : {}) }
-    return () => this.plan().load(kept)
+    return new LoadedData(null, () => this.plan().load(kept))
   }
 
   /**

@@ -85,6 +85,7 @@ const levels = [
     'predictions',
     'batches',
     'turns',
+    'loaded-data',
     'session',
     'evaluate',
     'fit',

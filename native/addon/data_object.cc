@@ -20,8 +20,10 @@ int64_t bytes_of(const DataSet& data) {
 }  // namespace
 
 void DataObject::define(Napi::Env env, Environment& environment) {
-  environment.data_class = Napi::Persistent(DefineClass(
-      env, "NativeData", {InstanceAccessor<&DataObject::samples>("samples", napi_enumerable)}));
+  environment.data_class = Napi::Persistent(
+      DefineClass(env, "NativeData",
+                  {InstanceAccessor<&DataObject::samples>("samples", napi_enumerable),
+                   InstanceMethod<&DataObject::dispose>("dispose")}));
 }
 
 Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> data) {
@@ -36,6 +38,7 @@ DataObject::DataObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DataOb
     if (!given) throw Error(Code::kInternal, "NativeData", "it is made by plan.load() alone.");
     data_ = std::move(*static_cast<std::shared_ptr<const DataSet>*>(given));
     given = nullptr;
+    samples_ = data_->samples;
     if (napi_type_tag_object(info.Env(), info.This(), &kDataTag) != napi_ok) {
       throw Error(Code::kInternal, "NativeData", "the object could not be marked.");
     }
@@ -52,13 +55,21 @@ std::shared_ptr<const DataSet> DataObject::unwrap(const Napi::Value& value) {
   bool ours = false;
   if (value.IsObject() &&
       napi_check_object_type_tag(value.Env(), value, &kDataTag, &ours) == napi_ok && ours) {
-    return Napi::ObjectWrap<DataObject>::Unwrap(value.As<Napi::Object>())->data_;
+    auto data = Napi::ObjectWrap<DataObject>::Unwrap(value.As<Napi::Object>())->data_;
+    if (!data) throw Error(Code::kDisposed, "data", "it has been disposed and can be run no more.");
+    return data;
   }
   fail(Code::kOption, "run", "data", "the result of plan.load()", "something else");
 }
 
 Napi::Value DataObject::samples(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), data_->samples);
+  return to_js(info.Env(), samples_);
+}
+
+void DataObject::dispose(const Napi::CallbackInfo& info) {
+  data_.reset();  // runs under way keep it until they end
+  if (reported_) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -reported_);
+  reported_ = 0;
 }
 
 }  // namespace hs

@@ -22,8 +22,10 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
 
  private:
   Napi::Value samples(const Napi::CallbackInfo& info);
-  std::shared_ptr<const DataSet> data_;
-  int64_t reported_ = 0;  // bytes that V8 has been told of
+  void dispose(const Napi::CallbackInfo& info);
+  int64_t samples_ = 0;
+  std::shared_ptr<const DataSet> data_;  // null: disposed
+  int64_t reported_ = 0;                 // bytes that V8 has been told of
 };
 
 // What a Plan object and its jobs share. JS thread only, but for `plan`, which belongs to the engine thread while pending > 0.
