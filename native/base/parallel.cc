@@ -142,8 +142,10 @@ const char* threading() { return use_openmp() ? "openmp" : "team"; }
 Inline::Inline() { inside++; }
 Inline::~Inline() { inside--; }
 
-HoldThreads::HoldThreads() : before_(held), claimed_(claim_team()) {
-  held = before_ > 0 ? before_ : inside > 0 ? 0 : threads();
+HoldThreads::HoldThreads() : before_(held) {
+  const int n = before_ > 0 ? before_ : inside > 0 ? 0 : threads();
+  claimed_ = claim_team();
+  held = n;
 }
 HoldThreads::~HoldThreads() {
   held = before_;

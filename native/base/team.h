@@ -4,8 +4,8 @@
 
 namespace hs {
 
-// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0; two at least.
-// fn must not throw. // One region at a time: a second caller waits. Throws Error(kInternal) if the threads cannot be started.
+// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0. workers >= 2; fn must not throw.
+// One region at a time: a second caller waits. Throws Error(kInternal) if the threads cannot be started.
 void team_region(int workers, FunctionRef<void(int worker)> fn);
 
 // Until release_team() by the same thread only its regions run. True: this call has claimed it; false: this thread had already.

@@ -38,7 +38,7 @@ struct CellArgs {
   const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
   const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
   int64_t D = 0;                 // rows of W in `packed`: 0 without x
-  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to x_columns[x_from[b + 1]]; nullptr: all count.
+  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to x_columns[x_from[b + 1]]; no x_from: all count.
   const int64_t* x_from = nullptr;  // [B + 1]
   const int32_t* x_columns = nullptr;
   const real* operand =

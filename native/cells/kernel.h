@@ -174,7 +174,7 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
   for (int i = 0; i < MR; i++) row[i] = a.real_rows ? a.real_rows[first + i] : a.r0 + first + i;
   V acc[MR][NV];
   alignas(64) real product[MR][NV * L];
-  const bool sparse = !Operands::converts && a.x_columns;
+  const bool sparse = !Operands::converts && a.x_from;
   if (sparse) {
     for (int i = 0; i < MR; i++) {
       const int64_t from = a.x_from[row[i]], n = a.x_from[row[i] + 1] - from;
@@ -266,7 +266,7 @@ static void forward_phase(const CellArgs<real>& a) {
   check_args<Cell>(a);
   assert(a.h && a.packed && a.operand && (a.K == 0 || a.K == a.H));
   assert((a.x != nullptr) == (a.D > 0));
-  assert(!a.x_columns || (a.x && a.x_from && !Operands::converts));
+  assert(!a.x_from || (a.x && a.x_columns && !Operands::converts));
   assert((a.c_prev != nullptr) == (a.c != nullptr));
   assert((a.u0 % kPanelUnits<Cell, real, phase> == 0));
   assert((a.u1 == a.H || a.u1 % kPanelUnits<Cell, real, phase> == 0));
