@@ -174,10 +174,10 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
   const double step = 2.0 * double(B_) * double(G_) * double(H_) * double(H_);
   const int n = threads();
   if (n == 1) return {1, true};
-  if (B_ >= 4 * n) return step * double(T_) < 5e6 ? Split{1, true} : Split{n, true};
-  // Few rows are as slow as the weights are read. Against a barrier (about 1 us) a step must be worth several; dropped operands are
-  // made for whole rows.
-  if (!plain_ && !drop_U_ && step > 2e5) return {n, false};
+  if (B_ >= 4 * n) return step * double(T_) < 1e6 ? Split{1, true} : Split{n, true};
+  // Few rows are as slow as the weights are read. A step must be worth a barrier (0.2 to 1 us) a phase; dropped operands are made for
+  // whole rows. Whether it pays here and now, the plan finds out (plan/pace.h).
+  if (!plain_ && !drop_U_ && step > 6e4) return {n, false};
   return {1, true};
 }
 
