@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { StateError, nativeError } from './errors.js'
-import { packageRoot, requireDependency } from './package-root.js'
+import { packageRoot, readManifest, requireDependency } from './package-root.js'
 import type { Spec } from './spec.js'
 
 export type Floats = Float32Array | Float64Array
@@ -113,9 +113,10 @@ export function libc(): string {
 /** 'linux x64 glibc 2.36': what a binary must fit. */
 const target = (): string => [process.platform, process.arch, libc()].filter(Boolean).join(' ')
 
-const HOW_TO_BUILD =
-  'Build it from source (needs a C++17 compiler and cmake): run `npx hiddenstate build` in your project, ' +
+const FROM_SOURCE =
+  'it from source (needs a C++17 compiler and cmake): run `npx hiddenstate build` in your project, ' +
   'or `npm run build:native` in a checkout of the package.'
+const HOW_TO_BUILD = `Build ${FROM_SOURCE}`
 
 /** Which binaries lie in a folder, in words. */
 function found(folder: string): string {
@@ -128,11 +129,42 @@ function found(folder: string): string {
   }
 }
 
-/** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules). */
-function findAddon(root: string): string {
+/** A binary, and the package that it is from where that is not this one. */
+interface Addon {
+  file: string
+  package?: string
+}
+
+const howToInstall = (name: string, version: string): string =>
+  `Run \`npm install ${name}@${version}\`, or build ${FROM_SOURCE}`
+
+/**
+ * The binary in the package of this platform, which a release has as an optional dependency of its own version; or why there is none.
+ *
+ * @throws StateError ERR_NOT_BUILT when the package has another version
+ */
+function inPackage(root: string, name: string, version: string): Addon | { none: string } {
+  let manifest: string
+  try {
+    manifest = createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return { none: code === 'MODULE_NOT_FOUND' ? 'not installed' : message }
+  }
+  const { version: actual } = readManifest(manifest)
+  if (actual === version) return { file: path.join(path.dirname(manifest), 'hiddenstate.node'), package: name }
+  throw new StateError(
+    'ERR_NOT_BUILT',
+    `hiddenstate: ${manifest}: the version of ${name} must be ${version}, as that of hiddenstate, got ${actual}. ${howToInstall(name, version)}`,
+    { expected: `${name}@${version}`, actual: `${name}@${actual}` },
+  )
+}
+
+/** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules), then that of the platform's package. */
+function findAddon(root: string): Addon {
   const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
   try {
-    return path.resolve(resolve(root)) // what HIDDENSTATE_PREBUILD names may be relative
+    return { file: path.resolve(resolve(root)) } // what HIDDENSTATE_PREBUILD names may be relative
   } catch (cause) {
     const [platform, arch, family] = [process.platform, process.arch, libc().split(' ')[0]]
     const named = process.env.HIDDENSTATE_PREBUILD
@@ -141,9 +173,20 @@ function findAddon(root: string): string {
       [path.join(named || root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
     ]
     const looked = places.map(([folder, name]) => `${folder}${path.sep}${name} (${found(folder)})`)
+    let hint = named ? `HIDDENSTATE_PREBUILD names ${named}.` : HOW_TO_BUILD
+    const name = ['hiddenstate', platform, arch, family].filter(Boolean).join('-')
+    const version = named ? undefined : readManifest(path.join(root, 'package.json')).optionalDependencies?.[name]
+    if (version !== undefined) {
+      const addon = inPackage(root, name, version)
+      if ('file' in addon) return addon
+      looked.push(`the package ${name}@${version} (${addon.none})`)
+      hint =
+        'That package comes with this one, unless optional dependencies are left out (--omit=optional, --no-optional), or the lock file ' +
+        `or node_modules is from another platform. ${howToInstall(name, version)}`
+    }
     throw new StateError(
       'ERR_NOT_BUILT',
-      `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${named ? `HIDDENSTATE_PREBUILD names ${named}.` : HOW_TO_BUILD}`,
+      `hiddenstate: no native binary for ${target()}. Looked for ${looked.join(' and ')}. ${hint}`,
       { expected: `a binary for ${target()}`, actual: 'none', cause },
     )
   }
@@ -219,7 +262,7 @@ function loadAddon(file: string): Native {
 }
 
 /** The binary that {@link loadNative} takes. @throws StateError ERR_NOT_BUILT when there is none @internal */
-export const addonFile = (): string => findAddon(packageRoot())
+export const addonFile = (): Addon => findAddon(packageRoot())
 
 let loaded: Native | undefined
 
@@ -234,7 +277,7 @@ export function loadNative(): Native {
   // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin for milliseconds.
   if (process.env.GOMP_SPINCOUNT === undefined && process.env.OMP_WAIT_POLICY === undefined)
     process.env.GOMP_SPINCOUNT = '2000'
-  const native = loadAddon(addonFile())
+  const native = loadAddon(addonFile().file)
   native.setErrorClasses(nativeError)
   loaded = native
   return native

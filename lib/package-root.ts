@@ -7,9 +7,18 @@ import { StateError } from './errors.js'
 
 const NAME = 'hiddenstate'
 
+/** What is read of a package.json. */
+interface Manifest {
+  name?: string
+  version: string
+  optionalDependencies?: Record<string, string>
+}
+
+export const readManifest = (file: string): Manifest => JSON.parse(fs.readFileSync(file, 'utf8')) as Manifest
+
 const isOurs = (folder: string): boolean => {
   const file = path.join(folder, 'package.json')
-  return fs.existsSync(file) && (JSON.parse(fs.readFileSync(file, 'utf8')) as { name?: unknown }).name === NAME
+  return fs.existsSync(file) && readManifest(file).name === NAME
 }
 
 let root: string | undefined

@@ -1,13 +1,13 @@
 /** `hiddenstate info`: what a bug report needs. */
-import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { info } from '../backend.js'
 import { addonFile, libc } from '../native.js'
-import { packageRoot } from '../package-root.js'
+import { packageRoot, readManifest } from '../package-root.js'
 
 /** Why this file: the first of the places where a binary is looked for. */
-function reason(file: string): string {
+function reason({ file, package: name }: ReturnType<typeof addonFile>): string {
+  if (name !== undefined) return `from the package ${name}: hiddenstate itself holds none`
   if (process.env.HIDDENSTATE_PREBUILD) return 'HIDDENSTATE_PREBUILD names its folder'
   const local = path.join('build', 'Release')
   return path.dirname(file).endsWith(local) ? 'built on this machine' : 'prebuilt for this platform'
@@ -17,10 +17,10 @@ const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDD
 
 /** Which binary is used and what it can; without one, why there is none. */
 function binary(): Record<string, unknown> {
-  const file = addonFile()
+  const addon = addonFile()
   const { isa, isas, threads, threading, gpu, version } = info()
   return {
-    binary: `${file} (${reason(file)}, version ${version})`,
+    binary: `${addon.file} (${reason(addon)}, version ${version})`,
     'instruction set': `${isa} (there are ${isas.join(', ')})`,
     threads: `${threads} (${threading})`,
     gpu: gpu ?? 'none',
@@ -30,7 +30,7 @@ function binary(): Record<string, unknown> {
 /** What is known without it, which a report about a binary that is not there needs most. */
 function system(): Record<string, unknown> {
   const root = packageRoot()
-  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+  const { version } = readManifest(path.join(root, 'package.json'))
   return {
     hiddenstate: version,
     node: process.version,

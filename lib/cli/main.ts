@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /** `npx hiddenstate`: the commands, their arguments, and how errors end. */
 import { spawn } from 'node:child_process'
-import fs from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { HiddenstateError } from '../errors.js'
-import { packageRoot } from '../package-root.js'
+import { packageRoot, readManifest } from '../package-root.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
 
@@ -27,7 +26,7 @@ function positive(text: string): number {
   return n
 }
 
-const { version } = JSON.parse(fs.readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }
+const { version } = readManifest(path.join(packageRoot(), 'package.json'))
 const program = new Command('hiddenstate')
   .description('Keras 1.x models with recurrent layers: what is installed, saved models, building from source.')
   .version(version)

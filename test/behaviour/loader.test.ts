@@ -9,10 +9,12 @@ beforeAll(requireBuild)
 
 vi.setConfig({ testTimeout: 120_000 }) // processes, one after another, on a busy machine
 const here = `${process.platform}-${process.arch}`
+let modules = ''
 let folder = ''
 
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'hs-loader-'))
+  modules = path.join(mkdtempSync(path.join(tmpdir(), 'hs-loader-')), 'node_modules')
+  folder = path.join(modules, 'hiddenstate')
   cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true })
   cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'))
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'))
@@ -23,7 +25,7 @@ beforeEach(() => {
      console.log(JSON.stringify({ name: 'loaded' }))\n`,
   )
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => rmSync(path.dirname(modules), { recursive: true, force: true }))
 
 interface Outcome {
   name: string
@@ -83,6 +85,91 @@ it('HIDDENSTATE_PREBUILD names a folder without one: tells where it looked', asy
   )
   expect(error.message).toContain(path.join('/elsewhere', 'prebuilds', here))
   expect(error.message).toContain('HIDDENSTATE_PREBUILD names /elsewhere.')
+})
+
+describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a release, where', () => {
+  const { version, ...manifest } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  const name = `hiddenstate-${here}-${header.glibcVersionRuntime ? 'glibc' : 'musl'}`
+  const write = (place: string, text: string) => {
+    mkdirSync(path.dirname(path.join(modules, place)), { recursive: true })
+    writeFileSync(path.join(modules, place), text)
+  }
+  beforeEach(() => {
+    const optionalDependencies = { [name]: version, 'hiddenstate-freebsd-x64': version }
+    write('hiddenstate/package.json', JSON.stringify({ ...manifest, version, optionalDependencies }))
+  })
+  /** The package of this platform, beside the main one. */
+  const beside = (its: string, text = JSON.stringify({ name, version: its })) => {
+    write(`${name}/package.json`, text)
+    cpSync(ADDON, path.join(modules, name, 'hiddenstate.node'))
+  }
+  const info = async () =>
+    (
+      await runChild(path.join(folder, 'dist/cli.js'), {
+        args: ['info'],
+        cwd: folder,
+        env: { HIDDENSTATE_PREBUILD: '' },
+      })
+    ).stdout
+
+  it("the platform's package holds the binary: loads it, and tells so", async () => {
+    beside(version)
+    expect(await load()).toEqual({ name: 'loaded' })
+    expect(await info()).toContain(
+      `${path.join(modules, name, 'hiddenstate.node')} (from the package ${name}: hiddenstate itself holds none, version`,
+    )
+  })
+
+  it('a binary was built here: loads that one', async () => {
+    beside(version)
+    mkdirSync(path.join(folder, 'build/Release'), { recursive: true })
+    cpSync(ADDON, path.join(folder, 'build/Release/hiddenstate.node'))
+    expect(await info()).toMatch(/build.Release.hiddenstate\.node \(built on this machine, version/)
+  })
+
+  it('the package is missing: names it, why that may be, and what to do', async () => {
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message.replace(/^.* and the package/, '… and the package')).toBe(
+      `… and the package ${name}@${version} (not installed). That package comes with this one, unless optional dependencies are left out ` +
+        '(--omit=optional, --no-optional), or the lock file or node_modules is from another platform. ' +
+        `Run \`npm install ${name}@${version}\`, or build it from source (needs a C++17 compiler and cmake): run \`npx hiddenstate build\` ` +
+        'in your project, or `npm run build:native` in a checkout of the package.',
+    )
+  })
+
+  it('the package is another version: refuses it', async () => {
+    beside('0.0.9')
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain(
+      `${path.join(modules, name, 'package.json')}: the version of ${name} must be ${version}, as that of hiddenstate, got 0.0.9. ` +
+        `Run \`npm install ${name}@${version}\`, or build it`,
+    )
+    expect([error.expected, error.actual]).toEqual([`${name}@${version}`, `${name}@0.0.9`])
+  })
+
+  it('the package is damaged: says so', async () => {
+    beside(version, '{ "name": ')
+    const error = await load()
+    expect(error.code).toBe('ERR_NOT_BUILT')
+    expect(error.message).toContain(`the package ${name}@${version} (`)
+    expect(error.message).not.toContain('not installed')
+  })
+
+  it('there is no package for a platform: speaks of none', async () => {
+    beside(version)
+    const error = await load(faked('linux', 's390x', 'glibc'))
+    expect(error.message).toContain('no native binary for linux s390x glibc 2.31.')
+    expect(error.message).not.toContain('npm install')
+  })
+
+  it('HIDDENSTATE_PREBUILD names a folder: looks there only', async () => {
+    beside(version)
+    const error = await load(undefined, [], { HIDDENSTATE_PREBUILD: '/elsewhere' })
+    expect(error.message).toMatch(/HIDDENSTATE_PREBUILD names \/elsewhere\.$/)
+  })
 })
 
 describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that', () => {
