@@ -1,6 +1,5 @@
 /**
- * Holds the binaries in prebuilds/ against what the package promises: size, alone and together with the rest of the tarball, and for
- * Linux what they need, show and mark.
+ * Holds the binaries in prebuilds/ against what the package promises: size, and for Linux what they need, show and mark.
  * `--max-glibc 2.28`: the newest symbol version of the C library that may be needed (release builds).
  * `--all`: those of all platforms must be there (the merge of a release).
  */
@@ -9,7 +8,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { capture, root } from './process.mjs'
+import { capture, filesBelow, root } from './process.mjs'
 
 const MEGABYTE = 1_000_000
 export const MAX_ADDON = 3 * MEGABYTE
@@ -80,24 +79,16 @@ export function missingBinaries(files) {
   return RELEASE.filter((binary) => !there(binary.split('/')))
 }
 
-/** Sentences about what the tarball unpacks to; `files`: path → bytes, as `npm pack` lists them. */
-export function sizeProblems(files) {
-  const unpacked = [...files.values()].reduce((a, b) => a + b, 0)
-  return [
-    ...[...files]
-      .filter(([file, size]) => file.startsWith('prebuilds/') && size > MAX_ADDON)
-      .map(([file, size]) => `${file}: must have at most ${MAX_ADDON} bytes, got ${size}`),
-    ...(unpacked > MAX_UNPACKED ? [`the tarball: must unpack to at most ${MAX_UNPACKED} bytes, got ${unpacked}`] : []),
-  ]
-}
+/** A sentence about a binary that is too large. */
+export const sizeProblems = (file, bytes) =>
+  bytes > MAX_ADDON ? [`${file}: must have at most ${MAX_ADDON} bytes, got ${bytes}`] : []
 
-/** Path → bytes of what would be published. */
-function tarball() {
-  const shell = process.platform === 'win32' // npm is a script there
-  const { status, stdout, output } = capture('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { shell })
-  if (status !== 0) throw new Error(`check-prebuilds: npm pack ended with status ${status}: ${output}`)
-  return new Map(JSON.parse(stdout)[0].files.map(({ path, size }) => [path, size]))
-}
+/** Sentences about what a user installs, the main package and that of one platform: bytes of the one, `[name, bytes]` of the others. */
+export const installProblems = (main, platforms) =>
+  platforms
+    .map(([name, bytes]) => [name, main + bytes])
+    .filter(([, bytes]) => bytes > MAX_UNPACKED)
+    .map(([name, bytes]) => `hiddenstate and ${name}: must unpack to at most ${MAX_UNPACKED} bytes, got ${bytes}`)
 
 /** One line a file, sentences about what is wrong; true when all is well. */
 export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
@@ -117,6 +108,7 @@ export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
     for (const file of files) {
       const { size } = fs.statSync(path.join(base, target, file))
       let tells = `${size} bytes`
+      problems.push(...sizeProblems(own(file), size))
       if (platform === 'linux') {
         const { status, output } = capture('readelf', [
           '-W',
@@ -138,14 +130,10 @@ export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
       console.log(`${own(file)}: ${tells}`)
     }
   }
-  const files = tarball()
-  problems.push(...sizeProblems(files))
-  const missing = missingBinaries([...files.keys()].map((file) => file.replace(/^prebuilds\//, '')))
+  const missing = missingBinaries(filesBelow('prebuilds', /\.node$/).map((file) => file.replace(/^prebuilds\//, '')))
   if (all && missing.length > 0)
     problems.push(`prebuilds: must hold the binaries of all platforms, without ${missing.join(', ')}`)
-  const sum = (prefix) => [...files].reduce((all, [file, size]) => all + (file.startsWith(prefix) ? size : 0), 0)
-  const tells = `${sum('')} bytes unpacked, ${sum('prebuilds/')} of them in prebuilds/`
-  console.log(`the tarball: ${tells}, with ${RELEASE.length - missing.length} of ${RELEASE.length} binaries`)
+  console.log(`prebuilds: ${RELEASE.length - missing.length} of the ${RELEASE.length} binaries of a release`)
   for (const problem of problems) console.error(problem)
   console.log(problems.length === 0 ? 'check-prebuilds: in order' : `check-prebuilds: ${problems.length} problems`)
   return problems.length === 0

@@ -1,6 +1,7 @@
 /**
  * Packs the package, installs the tarball in an empty project with no compiler on PATH, no scripts and no network, then uses it as
- * its users do (consumer-programs.mjs). Needs `npm run prebuild` first, and the npm registry once: for what npm fetches for a user.
+ * its users do (consumer-programs.mjs); then again as a release comes, the main package and that of this platform. Needs `npm run prebuild`
+ * first, and the npm registry once: for what npm fetches for a user.
  *
  *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
  *   --typescript 5.2,latest also with these compilers
@@ -8,7 +9,7 @@
  *   --build                 also built from source in the installed package, from an empty HOME, without any network (Linux: `unshare -rn`)
  *   --all                   all of that
  *   --inside DIR            also in the system that lies there, whose C library is another (Linux; chroot needs root), with --node or Node 20
- *   --tarball FILE          this one, packed before
+ *   --packages DIR          all that with the packages of a release that lie there (platform-packages.mjs) instead of the one tarball
  *   --keep                  leaves the project for a look
  */
 import fs from 'node:fs'
@@ -18,6 +19,7 @@ import { parseArgs } from 'node:util'
 import { buildSync } from 'esbuild'
 import { MAX_UNPACKED } from './check-prebuilds.mjs'
 import { programs, typed } from './consumer-programs.mjs'
+import { packageName, writePackages } from './platform-packages.mjs'
 import { binOf, capture, root } from './process.mjs'
 
 const { values: options } = parseArgs({
@@ -29,7 +31,7 @@ const { values: options } = parseArgs({
     all: { type: 'boolean', default: false },
     inside: { type: 'string' },
     keep: { type: 'boolean', default: false },
-    tarball: { type: 'string' },
+    packages: { type: 'string' },
   },
 })
 if (options.all)
@@ -78,21 +80,25 @@ const fetch = (what, args, settings) =>
     { timeout: 300_000, ...settings },
   )
 
-// ---- the tarball
+// ---- the packages of a release, and what is installed in most of this test: the one tarball that `npm pack` makes, or those
+const { glibcVersionRuntime: glibc } = process.report.getReport().header
+const libc = process.platform === 'linux' ? (glibc ? 'glibc' : 'musl') : undefined
+const platformName = packageName(process.platform, process.arch, libc)
+const packages = path.resolve(options.packages ?? path.join(dir, 'packages'))
+if (!options.packages && !writePackages(packages)) fail('the packages of a release must be in order')
+const released = {
+  main: path.join(packages, 'hiddenstate.tgz'),
+  platform: path.join(packages, 'platforms', `${platformName}.tgz`),
+}
+const pack = ['pack', ...(options.packages ? [released.main] : []), '--json', '--pack-destination', dir]
 const packed = JSON.parse(
-  must(
-    'npm pack',
-    process.execPath,
-    [npm, 'pack', ...(options.tarball ? [path.resolve(options.tarball)] : []), '--json', '--pack-destination', dir],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  ),
+  must('npm pack', process.execPath, [npm, ...pack], { stdio: ['ignore', 'pipe', 'inherit'] }),
 )[0]
 const tarball = path.join(dir, packed.filename)
+const tarballs = options.packages ? [tarball, released.platform] : [tarball]
 const listed = packed.files.map((file) => file.path)
 for (const wanted of [
-  /^prebuilds\/.*\.node$/,
+  ...(options.packages ? [] : [/^prebuilds\/.*\.node$/]),
   /^dist\/index\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/cli\.js$/,
   /^LICENSE$/,
@@ -134,7 +140,7 @@ const PATH = barePath()
 const home = folder('home')
 const cache = must('asking npm for its cache', process.execPath, [npm, 'config', 'get', 'cache']).trim()
 /** Scripts may run here; there must be none that needs more than this PATH. */
-fetch('what the package depends on', [tarball], {
+fetch('what the package depends on', tarballs, {
   cwd: folder('warm', { 'package.json': consumer() }),
   env: { ...process.env, PATH },
 })
@@ -142,11 +148,16 @@ const env = {
   ...Object.fromEntries(['SystemRoot', 'ComSpec', 'TEMP', 'TMP'].map((name) => [name, process.env[name]])),
   ...{ PATH, HOME: home, USERPROFILE: home, npm_config_cache: cache, npm_config_update_notifier: 'false' },
 }
-const project = folder('project', { 'package.json': consumer(), ...programs })
-must('npm install', process.execPath, [npm, 'install', ...quiet, '--ignore-scripts', '--offline', tarball], {
-  cwd: project,
-  env,
-})
+/** An empty project with the programs, and these installed: without scripts and network. */
+function install(name, args) {
+  const cwd = folder(name, { 'package.json': consumer(), ...programs })
+  must('npm install', process.execPath, [npm, 'install', ...quiet, '--ignore-scripts', '--offline', ...args], {
+    cwd,
+    env,
+  })
+  return cwd
+}
+const project = install('project', tarballs)
 
 const strict = ['--throw-deprecation', '--trace-warnings']
 /** Both programs; a line of each. */
@@ -157,16 +168,17 @@ function train(what, node = process.execPath, settings = { cwd: project, env }, 
 train('npm')
 
 // ---- the command line
-const installed = path.join(project, 'node_modules', 'hiddenstate')
-const command = windows
-  ? [process.execPath, path.join(installed, 'dist', 'cli.js')]
-  : [path.join(project, 'node_modules', '.bin', 'hiddenstate')]
 function cli(args, settings = { cwd: project, env }, launch = []) {
+  const modules = path.join(settings.cwd, 'node_modules')
+  const command = windows
+    ? [process.execPath, path.join(modules, 'hiddenstate', 'dist', 'cli.js')]
+    : [path.join(modules, '.bin', 'hiddenstate')]
   const [program, ...before] = [...launch, ...command]
   return must(`hiddenstate ${args.join(' ')}`, program, [...before, ...args], settings)
 }
+const fromPackage = new RegExp(`from the package ${platformName}: `)
 for (const [args, wanted] of [
-  [['info'], /prebuilt for this platform/],
+  [['info'], options.packages ? fromPackage : /prebuilt for this platform/],
   [['summary', 'model.h5'], /lstm_1 \(LSTM\)/],
   [['convert', 'model.h5', 'model.json'], /^$/],
   [['convert', 'model.h5', 'model.npz'], /^$/],
@@ -178,6 +190,23 @@ for (const [args, wanted] of [
   if (!wanted.test(output)) fail(`hiddenstate ${args.join(' ')} must print ${wanted}, got\n${output}`)
 }
 console.log('npm, command line: info, summary, convert and predict work; bench and build tell what they do')
+
+// ---- the packages of a release: with that of this platform, and without
+if (!options.packages) {
+  const settings = { cwd: install('released', [released.main, released.platform]), env }
+  train('npm, packages of a release', process.execPath, settings)
+  const told = cli(['info'], settings)
+  if (!fromPackage.test(told)) fail(`hiddenstate info must print ${fromPackage}, got\n${told}`)
+}
+const alone = { cwd: install('alone', ['--omit=optional', released.main]), env }
+const refused = capture(process.execPath, ['-e', "require('hiddenstate').info()"], alone)
+const wanted = `${platformName}@${packed.version}`
+for (const words of [`${wanted} (not installed)`, `npm install ${wanted}`, '--omit=optional', 'npx hiddenstate build'])
+  if (refused.status !== 1 || !refused.output.includes(words))
+    fail(`without ${platformName}: must end with an error that tells of ${words}, got\n${refused.output}`)
+console.log(
+  `npm, packages of a release, without ${platformName}: ${/no native binary.*?(?=\. )/.exec(refused.output)}, and what to do`,
+)
 
 // ---- TypeScript, with both ways to resolve modules
 fs.writeFileSync(path.join(project, 'typed.mts'), typed)
@@ -250,51 +279,56 @@ if (options.inside) {
 }
 
 // ---- other package managers, with their own defaults, caches and the network; a script of ours would run, without compiler
-const yarn4 = { tool: '@yarnpkg/cli-dist', version: '4', bin: 'bin/yarn.js', args: [`hiddenstate@file:${tarball}`] }
+const file = (tarball) => `hiddenstate@file:${tarball}`
+const yarn4 = { tool: '@yarnpkg/cli-dist', version: '4', bin: 'bin/yarn.js' }
 const MANAGERS = {
-  pnpm: { tool: 'pnpm', version: '10', bin: 'bin/pnpm.cjs', args: [tarball] },
+  pnpm: { tool: 'pnpm', version: '10', bin: 'bin/pnpm.cjs' },
   'yarn (node_modules)': { ...yarn4, linker: 'node-modules' },
   "yarn (Plug'n'Play)": { ...yarn4, linker: 'pnp' },
-  'yarn 1': { tool: 'yarn', version: '1', bin: 'bin/yarn.js', args: [`file:${tarball}`] },
+  'yarn 1': { tool: 'yarn', version: '1', bin: 'bin/yarn.js' },
 }
+/** Until the packages are published, an override says where that of this platform is. */
+const override = { [platformName]: `file:${released.platform}` }
+const overridden = { pnpm: { overrides: override }, resolutions: override }
 if (options.managers)
-  for (const [name, { tool, version, bin, args, linker }] of Object.entries(MANAGERS)) {
+  for (const [name, { tool, version, bin, linker }] of Object.entries(MANAGERS)) {
     const slug = name.replace(/\W+/g, '-')
     const tools = folder(`tool-${slug}`, { 'package.json': consumer() })
     fetch(tool, ['--ignore-scripts', `${tool}@${version}`], { cwd: tools })
-    const files = { 'package.json': consumer(), ...programs }
-    if (linker)
-      Object.assign(files, {
-        '.yarnrc.yml': `nodeLinker: ${linker}\nenableScripts: true\nenableTelemetry: false\n`,
-        'yarn.lock': '',
-      })
-    const cwd = folder(`with-${slug}`, files)
     const own = folder(`home-${slug}`)
-    const settings = {
-      cwd,
-      env: { ...process.env, PATH, HOME: own, USERPROFILE: own, YARN_ENABLE_IMMUTABLE_INSTALLS: '0' },
+    for (const [what, tarball, manifest] of [
+      ...(options.packages ? [] : [[name, path.join(dir, packed.filename), {}]]),
+      [`${name}, packages of a release`, released.main, overridden],
+    ]) {
+      const files = { 'package.json': consumer(manifest), ...programs }
+      if (linker)
+        Object.assign(files, {
+          '.yarnrc.yml': `nodeLinker: ${linker}\nenableScripts: true\nenableTelemetry: false\n`,
+          'yarn.lock': '',
+        })
+      const cwd = folder(`with-${what.replace(/\W+/g, '-')}`, files)
+      const settings = {
+        cwd,
+        env: { ...process.env, PATH, HOME: own, USERPROFILE: own, YARN_ENABLE_IMMUTABLE_INSTALLS: '0' },
+      }
+      const command = [path.join(tools, 'node_modules', tool, bin), 'add', file(tarball)]
+      const said = must(`${what}: add`, process.execPath, command, settings)
+      const scripts = /.*(ignored build scripts|must be built|lists build scripts).*/i.exec(said)
+      if (scripts) fail(`${what}: must find no script to run, got: ${scripts[0]}`)
+      const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
+      train(what, process.execPath, { cwd, env: { ...process.env, PATH } }, pnp)
     }
-    const said = must(
-      `${name}: add`,
-      process.execPath,
-      [path.join(tools, 'node_modules', tool, bin), 'add', ...args],
-      settings,
-    )
-    const scripts = /.*(ignored build scripts|must be built|lists build scripts).*/i.exec(said)
-    if (scripts) fail(`${name}: must find no script to run, got: ${scripts[0]}`)
-    const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
-    train(name, process.execPath, { cwd, env: { ...process.env, PATH } }, pnp)
   }
 
 // ---- built from source where it is installed
 if (options.build) {
-  const alone = process.platform === 'linux' ? ['unshare', '-rn'] : [] // a network of its own, without a way out
+  const isolated = process.platform === 'linux' ? ['unshare', '-rn'] : [] // a network of its own, without a way out
   const own = folder('home-build')
   const settings = { cwd: project, env: { ...env, PATH: process.env.PATH, HOME: own, npm_config_cache: own } }
-  const built = cli(['build'], settings, alone)
+  const built = cli(['build'], settings, isolated)
   if (!cli(['info']).includes('built on this machine'))
     fail(`hiddenstate info must tell of the binary built here\n${built}`)
-  train(`built from source${alone.length > 0 ? ' without any network' : ''}`)
+  train(`built from source${isolated.length > 0 ? ' without any network' : ''}`)
 }
 
 console.log(`consumer test: ${packed.filename} installs without compiler, scripts or network, and trains`)

@@ -1,6 +1,16 @@
-/** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. */
+/** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. The packages of a release. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { elfProblems, missingBinaries, newestGlibc, sizeProblems } from '../../scripts/check-prebuilds.mjs'
+import {
+  elfProblems,
+  installProblems,
+  missingBinaries,
+  newestGlibc,
+  sizeProblems,
+} from '../../scripts/check-prebuilds.mjs'
+import { mainManifest, platformPackages } from '../../scripts/platform-packages.mjs'
 
 const dump = `ELF Header:
   Class:                             ELF64
@@ -62,16 +72,81 @@ describe('check-prebuilds', () => {
     expect(missingBinaries([...musl, 'linux-x64/a.glibc.node', 'linux-arm64/a.glibc.node', ...rest])).toEqual([])
   })
 
-  it('speaks of a binary above 3 MB and of a tarball above 15', () => {
-    const eight = (bytes: number) => new Map([...'12345678'].map((n) => [`prebuilds/${n}/a.node`, bytes]))
-    expect(sizeProblems(eight(1_875_000))).toEqual([])
-    expect(sizeProblems(eight(1_875_001)).join()).toBe(
-      'the tarball: must unpack to at most 15000000 bytes, got 15000008',
-    )
-    expect(sizeProblems(new Map([['prebuilds/1/a.node', 3_000_001]])).join()).toMatch(/at most 3000000 .* got 3000001/)
+  it('speaks of a binary above 3 MB', () => {
+    expect(sizeProblems('a.node', 3_000_000)).toEqual([])
+    expect(sizeProblems('a.node', 3_000_001)).toEqual(['a.node: must have at most 3000000 bytes, got 3000001'])
+  })
+
+  it('speaks of what a user installs above 15 MB: the main package and one other, not all of them', () => {
+    const [main, small] = [2_000_000, 2_900_000]
+    const platforms = [...'12345678'].map((n): [string, number] => [n, small])
+    expect(installProblems(main, platforms)).toEqual([])
+    expect(installProblems(main, [...platforms, ['hiddenstate-x', 13_000_000]])).toEqual([])
+    expect(installProblems(main, [...platforms, ['hiddenstate-x', 13_000_001]])).toEqual([
+      'hiddenstate and hiddenstate-x: must unpack to at most 15000000 bytes, got 15000001',
+    ])
   })
 
   it('speaks of a libgomp that is not beside', () => {
     expect(elfProblems(dump, { arch: 'x64', beside: [] }).join()).toMatch(/libgomp.so.1 must lie beside the addon/)
+  })
+})
+
+describe('the packages of a release', () => {
+  const own = {
+    ...{ name: 'hiddenstate', version: '1.2.3', license: 'MIT', engines: { node: '>=20' } },
+    repository: { type: 'git', url: 'git+https://example.org/x.git' },
+  }
+  const { name: _, ...shared } = own
+  const made = (files: Record<string, string>) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'hs-prebuilds-'))
+    try {
+      for (const [file, text] of Object.entries(files)) {
+        mkdirSync(path.join(folder, path.dirname(file)), { recursive: true })
+        writeFileSync(path.join(folder, file), text)
+      }
+      return platformPackages(folder, own)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+  const packages: { manifest: Record<string, unknown> & { files: string[] }; files: object }[] = made({
+    'darwin-arm64/hiddenstate.node': '',
+    'linux-arm64/hiddenstate.armv8.musl.node': '',
+    'linux-x64/hiddenstate.glibc.node': 'needs libgomp.so.1\0',
+    'linux-x64/hiddenstate.musl.node': 'needs libc.musl',
+    'linux-x64/libgomp.so.1': '',
+  })
+
+  it('one for each binary, with what it is for; libgomp only where it is needed', () => {
+    expect(
+      packages.map(({ manifest: { name, os, cpu, libc, files } }) => [name, os, cpu, libc, files.slice(0, -2)]),
+    ).toEqual([
+      ['hiddenstate-darwin-arm64', ['darwin'], ['arm64'], undefined, ['hiddenstate.node']],
+      ['hiddenstate-linux-arm64-musl', ['linux'], ['arm64'], ['musl'], ['hiddenstate.node']],
+      ['hiddenstate-linux-x64-glibc', ['linux'], ['x64'], ['glibc'], ['hiddenstate.node', 'libgomp.so.1']],
+      ['hiddenstate-linux-x64-musl', ['linux'], ['x64'], ['musl'], ['hiddenstate.node']],
+    ])
+    for (const { manifest, files } of packages) {
+      expect(manifest).toMatchObject(shared)
+      expect(manifest.files).toEqual(Object.keys(files))
+      expect(manifest.files.slice(-2)).toEqual(['LICENSE', 'NOTICE'])
+      expect(Object.keys(manifest)).not.toContain('scripts')
+      expect(Object.keys(manifest)).not.toContain('dependencies')
+    }
+  })
+
+  it('the main one asks for all of them at its own version and holds no binary', () => {
+    const main = mainManifest({ ...own, files: ['dist', 'prebuilds', 'NOTICE'] }, packages)
+    expect(main).toEqual({
+      ...own,
+      files: ['dist', 'NOTICE'],
+      optionalDependencies: {
+        'hiddenstate-darwin-arm64': '1.2.3',
+        'hiddenstate-linux-arm64-musl': '1.2.3',
+        'hiddenstate-linux-x64-glibc': '1.2.3',
+        'hiddenstate-linux-x64-musl': '1.2.3',
+      },
+    })
   })
 })
