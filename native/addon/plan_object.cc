@@ -218,7 +218,11 @@ Napi::Value PlanObject::read(const Napi::CallbackInfo& info) {
 void PlanObject::write(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     const std::string name = text_argument(info, 0, "write");
-    const Array array = to_array(argument(info, 1, "write"), true, name);
+    const Napi::Object given = argument(info, 1, "write");
+    const Napi::Value data = given.Get("data");
+    const bool narrow =
+        data.IsTypedArray() && data.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array;
+    const Array array = to_array(given, !narrow, name);  // counts are exact as doubles
     idle("write")->write(name, array);
     report_memory(info.Env(), *state_);
   });
