@@ -270,13 +270,13 @@ export class Session {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {
       const plan = isCurrent ? this.#plan! : this.plan()
-      return new LoadedData(plan.load(pick(arrays)), () => plan.load(pick(arrays)))
+      return new LoadedData(plan.load(pick(arrays)))
     }
     // another call runs on a plan that must be replaced first
     const copy = (array: NativeArray): NativeArray => ({ data: array.data.slice(), shape: array.shape })
     const { x, y, weights } = arrays
     const kept = { x: x.map(copy), ...(y ? { y: copy(y) } : {}), ...(weights ? { weights: copy(weights) } : {}) }
-    return new LoadedData(null, () => this.plan().load(kept))
+    return new LoadedData(() => this.plan().load(kept))
   }
 
   /**
