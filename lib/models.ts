@@ -2,7 +2,7 @@
 import { fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { type LoadModelOptions, readModel } from './saving.js'
-import { isKeras2, layersFromKeras2 } from './saving/keras2.js'
+import { isKeras2, layersFromKeras2 } from './saving/keras2/layers.js'
 import { Sequential } from './sequential.js'
 import { parseYaml } from './yaml/parse.js'
 

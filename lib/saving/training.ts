@@ -4,7 +4,7 @@ import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
 import { type Optimizer, optimizerFromConfig } from '../optimizers.js'
-import { trainingFromKeras2 } from './keras2.js'
+import { trainingFromKeras2 } from './keras2/training.js'
 import { asciiJson } from './layout.js'
 import { writeArrays } from './weights.js'
 

@@ -1,7 +1,8 @@
 /** Files in the layout of Keras 2, and every encoding of strings. Made by test/golden/make/gen_keras2.py, predictions too. */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { isKeras2, layersFromKeras2, trainingFromKeras2 } from '../../lib/saving/keras2.js'
+import { isKeras2, layersFromKeras2 } from '../../lib/saving/keras2/layers.js'
+import { trainingFromKeras2 } from '../../lib/saving/keras2/training.js'
 import { dataFile } from '../golden/loader.js'
 import {
   Bidirectional,
@@ -150,6 +151,14 @@ describe('configurations of Keras 2', () => {
     ['orthogonal', 'orthogonal'],
   ])('initializer %j is %s', (value, name) => {
     expect(one('Dense', { kernel_initializer: value })[0].config.init).toBe(name)
+  })
+
+  it('name the axis of a BatchNormalization in a list', () => {
+    expect(one('BatchNormalization', { axis: [1] })[0].config.axis).toBe(1)
+    expect(one('BatchNormalization', { axis: -1 })[0].config.axis).toBe(-1)
+    expect(() => one('BatchNormalization', { axis: [1, 2] })).toThrow(
+      /axis of Keras 2 must be a number or a list of one/,
+    )
   })
 
   it.each([

@@ -1,0 +1,92 @@
+/**
+ * The table of Keras 2's layers: one entry a class. A class without an entry is written as Keras 1.2.2 writes it, but for the keys of
+ * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
+ */
+import { ANY, type Rule } from './rule.js'
+import { constraint, initialization, regularizer, single } from './values.js'
+
+/** Of every layer. */
+export const EVERY: Rule = {
+  keys: { activity_regularizer: ['activity_regularizer', regularizer] },
+  ignored: { ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
+}
+
+const dense: Rule = {
+  keys: {
+    units: 'output_dim',
+    use_bias: 'bias',
+    kernel_initializer: ['init', initialization],
+    kernel_regularizer: ['W_regularizer', regularizer],
+    bias_regularizer: ['b_regularizer', regularizer],
+    kernel_constraint: ['W_constraint', constraint],
+    bias_constraint: ['b_constraint', constraint],
+  },
+  ignored: { bias_initializer: ANY },
+}
+
+const recurrent: Rule = {
+  keys: {
+    units: 'output_dim',
+    kernel_initializer: ['init', initialization],
+    recurrent_initializer: ['inner_init', initialization],
+    kernel_regularizer: ['W_regularizer', regularizer],
+    recurrent_regularizer: ['U_regularizer', regularizer],
+    bias_regularizer: ['b_regularizer', regularizer],
+    dropout: 'dropout_W',
+    recurrent_dropout: 'dropout_U',
+    implementation: ['consume_less', (value) => (value === 2 ? 'gpu' : 'cpu')], // 2: one dropout mask for all gates
+  },
+  ignored: {
+    use_bias: [true],
+    bias_initializer: ANY,
+    activity_regularizer: [null],
+    kernel_constraint: [null],
+    recurrent_constraint: [null],
+    bias_constraint: [null],
+    return_state: [false],
+    time_major: [false],
+    zero_output_for_mask: [false],
+  },
+}
+const gated: Rule = { ...recurrent, keys: { ...recurrent.keys, recurrent_activation: 'inner_activation' } }
+
+export const TABLE: Readonly<Record<string, Rule>> = {
+  BatchNormalization: {
+    keys: {
+      axis: ['axis', single],
+      gamma_initializer: ['gamma_init', initialization],
+      beta_initializer: ['beta_init', initialization],
+      gamma_regularizer: ['gamma_regularizer', regularizer],
+      beta_regularizer: ['beta_regularizer', regularizer],
+    },
+    ignored: {
+      center: [true],
+      scale: [true],
+      moving_mean_initializer: ANY,
+      moving_variance_initializer: ANY,
+      gamma_constraint: [null],
+      beta_constraint: [null],
+    },
+  },
+  Bidirectional: { ignored: { backward_layer: ANY } },
+  Dense: dense,
+  Dropout: { keys: { rate: 'p' } },
+  Embedding: {
+    keys: {
+      embeddings_initializer: ['init', initialization],
+      embeddings_regularizer: ['W_regularizer', regularizer],
+      embeddings_constraint: ['W_constraint', constraint],
+    },
+    ignored: { sparse: [false] },
+  },
+  Flatten: { ignored: { data_format: ['channels_last'] } },
+  GRU: gated,
+  GaussianDropout: { keys: { rate: 'p' } },
+  GaussianNoise: { keys: { stddev: 'sigma' } },
+  LSTM: {
+    ...gated,
+    keys: { ...gated.keys, unit_forget_bias: ['forget_bias_init', (value) => (value ? 'one' : 'zero')] },
+  },
+  SimpleRNN: recurrent,
+  SpatialDropout1D: { keys: { rate: 'p' } },
+}

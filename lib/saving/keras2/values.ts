@@ -1,0 +1,56 @@
+/** Values of Keras 2's configurations as Keras 1.2.2 has them. */
+import { type Config, named, type Refuse } from './rule.js'
+
+const INITIALIZATIONS: Readonly<Record<string, string>> = {
+  Zeros: 'zero',
+  Ones: 'one',
+  Identity: 'identity',
+  Orthogonal: 'orthogonal',
+  RandomNormal: 'normal',
+  TruncatedNormal: 'normal',
+  RandomUniform: 'uniform',
+  GlorotUniform: 'glorot_uniform',
+  GlorotNormal: 'glorot_normal',
+  HeUniform: 'he_uniform',
+  HeNormal: 'he_normal',
+  LecunUniform: 'lecun_uniform',
+}
+
+/** Counts for little, since the weights come from the file: an initializer without a counterpart becomes 'uniform'. */
+export function initialization(value: unknown): string {
+  const [name, { scale, mode, distribution }] = named(value)
+  if (name !== 'VarianceScaling') {
+    const known = Object.values(INITIALIZATIONS).find((own) => own === name)
+    return known ?? (Object.hasOwn(INITIALIZATIONS, name) ? (INITIALIZATIONS[name] as string) : 'uniform')
+  }
+  const spread = distribution === 'uniform' ? 'uniform' : 'normal'
+  if (mode === 'fan_avg' && scale === 1) return `glorot_${spread}`
+  if (mode === 'fan_in' && scale === 2) return `he_${spread}`
+  return mode === 'fan_in' && scale === 1 && spread === 'uniform' ? 'lecun_uniform' : 'uniform'
+}
+
+export function regularizer(value: unknown, refuse: Refuse): Config | null {
+  if (value === null || value === undefined) return null
+  const [name, { l1 = 0, l2 = 0 }] = named(value)
+  if (!/^(L1L2|L1|L2)$/.test(name)) return refuse('null, L1, L2 or L1L2')
+  return { name: 'L1L2Regularizer', l1, l2 }
+}
+
+const CONSTRAINT_KEYS: Readonly<Record<string, string>> = { max_value: 'm', axis: 'axis' }
+const RANGE_KEYS: Readonly<Record<string, string>> = { min_value: 'low', max_value: 'high', rate: 'rate', axis: 'axis' }
+
+export function constraint(value: unknown, refuse: Refuse): Config | null {
+  if (value === null || value === undefined) return null
+  const [name, config] = named(value)
+  if (!/^(MaxNorm|NonNeg|UnitNorm|MinMaxNorm)$/.test(name))
+    return refuse('null, MaxNorm, NonNeg, UnitNorm or MinMaxNorm')
+  const keys = name === 'MinMaxNorm' ? RANGE_KEYS : CONSTRAINT_KEYS
+  const entries = Object.entries(config).map(([key, v]) => [Object.hasOwn(keys, key) ? keys[key] : key, v])
+  return { name, ...Object.fromEntries(entries) }
+}
+
+/** A list of one number, as Keras 2 writes extents of 1-D layers, or that number. */
+export function single(value: unknown, refuse: Refuse): unknown {
+  if (!Array.isArray(value)) return value
+  return value.length === 1 ? value[0] : refuse('a number or a list of one')
+}
