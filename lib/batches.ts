@@ -1,10 +1,14 @@
 /** Batches from an iterable: fetched one ahead, begun anew where that is possible, closed in the end. */
 import { ConfigError, fail } from './errors.js'
+import type { Inputs } from './evaluate.js'
 import type { Triple } from './fit.js'
 import { describe } from './ndarray.js'
 
-/** Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. */
-export type Source<T = Triple> = Iterable<T> | AsyncIterable<T>
+/**
+ * Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. A list of inputs is what TypeScript takes `[x, y]` for in a generator
+ * without a return type; another number of them than two or three is ERR_OPTION.
+ */
+export type Source<T = Triple | readonly (Inputs | null)[]> = Iterable<T> | AsyncIterable<T>
 
 const isSource = (value: unknown): value is Source<unknown> =>
   typeof value === 'object' &&

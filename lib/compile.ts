@@ -10,8 +10,11 @@ import { type Optimizer, type OptimizerName, toOptimizer } from './optimizers.js
 import { resolveOptions } from './options.js'
 import type { MetricSpec, Option } from './spec.js'
 
+/** Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}). */
+export type Metrics = readonly (MetricName | Metric)[]
+
 /** Options of {@link Sequential.compile}. */
-export interface CompileOptions {
+export interface CompileOptions<M extends Metrics = Metrics> {
   /** A name, for Keras' defaults, or an instance: `new RMSprop({ lr: 0.001 })`. */
   optimizer: OptimizerName | Optimizer
   /** Name of the objective: `'binary_crossentropy'`, `'mse'`, … */
@@ -20,7 +23,7 @@ export interface CompileOptions {
    * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}); `'accuracy'` (or `'acc'`) picks
    * the kind that fits loss and output. Default: none.
    */
-  metrics?: readonly (MetricName | Metric)[]
+  metrics?: M
   /** `'temporal'`: sample weights per time step, `[N, T]`. Default null: per sample. */
   sampleWeightMode?: 'temporal' | null
 }

@@ -1,12 +1,15 @@
 /** Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls on one batch. */
+import type { Source } from './batches.js'
 import { checkInteger, checkSignal, checkVerbose } from './call-options.js'
 import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
 import { fail, InternalError, ShapeError } from './errors.js'
+import type { GeneratorOptions } from './fit-generator.js'
 import type { Floats, NativeArray, NativeData, RunResult } from './native.js'
 import { NDArray, sizeOf, type TensorLike } from './ndarray.js'
 import { NanWatch } from './nan-watch.js'
 import { resolveOptions } from './options.js'
-import { Progbar } from './progress.js'
+import { Progbar, type Verbose } from './progress.js'
+import type { Rows } from './row-source.js'
 import type { Sequential } from './sequential.js'
 import type { Session } from './session.js'
 import type { Turn } from './turns.js'
@@ -18,8 +21,8 @@ export type Inputs = TensorLike | readonly TensorLike[]
 export interface PredictOptions {
   /** Default 32; a stateful model's own batch size. */
   batchSize?: number
-  /** Default 0. */
-  verbose?: 0 | 1 | boolean
+  /** 1: a progress bar on a terminal; 0 (default) and 2: silent. */
+  verbose?: Verbose
   /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
 }
@@ -30,8 +33,8 @@ export interface EvaluateOptions {
   batchSize?: number
   /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Default: ones. */
   sampleWeight?: TensorLike | null
-  /** 1 (default): a progress bar on a terminal. */
-  verbose?: 0 | 1 | 2 | boolean
+  /** 1 (default): a progress bar on a terminal; 0 and 2: silent. */
+  verbose?: Verbose
   /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
 }
@@ -44,10 +47,35 @@ export interface TrainOnBatchOptions {
   sampleWeight?: TensorLike | null
 }
 
-/** A loss, or `[loss, …metrics]` in the order of `model.metricsNames`. */
-export type Logs = number | number[]
+/**
+ * What `evaluate`, `trainOnBatch` and their kin give where TypeScript does not see how the model was compiled: the loss, or, for a model
+ * with metrics, `[loss, …metrics]` in the order of `model.metricsNames`. You know which; the type lets you write either. For a type that
+ * is exact, go on with what `compile` returns.
+ */
+export type Scores = number & [loss: number, ...metrics: number[]]
 
-const asLogs = (values: readonly number[]): Logs => (values.length === 1 ? values[0]! : [...values])
+/** What the same calls give for a model compiled with the metrics M: a number for none, else a tuple with the loss in front. */
+export type ScoresOf<M extends readonly unknown[]> = number extends M['length']
+  ? Scores
+  : M extends readonly []
+    ? number
+    : [loss: number, ...metrics: { -readonly [K in keyof M]: number }]
+
+/** The calls of a compiled model whose results depend on its metrics. */
+export interface Scored<S> {
+  /** @see Sequential.evaluate */
+  evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<S>
+  /** @see Sequential.evaluateGenerator */
+  evaluateGenerator(source: Source, options: GeneratorOptions): Promise<S>
+  /** @see Sequential.trainOnBatch */
+  trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<S>
+  /** @see Sequential.testOnBatch */
+  testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<S>
+}
+
+/** The number, or all of them in a list. */
+export const asScores = (values: readonly number[]): Scores =>
+  (values.length === 1 ? values[0]! : [...values]) as Scores
 
 /** A data set for a model: checked, not yet in native memory. */
 export interface Prepared {
@@ -187,7 +215,7 @@ class Outputs {
 const barFor = (verbose: number, samples: number): Progbar | null =>
   verbose === 1 && process.stdout.isTTY ? new Progbar(samples) : null
 
-export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Logs> {
+export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Scores> {
   const { session } = model
   session.checkAlive('evaluate')
   model.requireCompiled('evaluate')
@@ -207,7 +235,7 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.update(seen)
     const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
-    return asLogs(await testLoop(session, turn, data.set, rest))
+    return asScores(await testLoop(session, turn, data.set, rest))
   } finally {
     data.dispose()
     turn.release()
@@ -292,7 +320,7 @@ export async function onBatch(
   x: Inputs,
   y: Inputs,
   given: TrainOnBatchOptions | undefined,
-): Promise<Logs> {
+): Promise<Scores> {
   const where = mode === 'train' ? 'trainOnBatch' : 'testOnBatch'
   const { session } = model
   if (mode === 'train') session.checkIdle(where)
@@ -308,7 +336,7 @@ export async function onBatch(
   try {
     const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
     if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
-    return asLogs(result.last)
+    return asScores(result.last)
   } finally {
     data.dispose()
     turn.release()

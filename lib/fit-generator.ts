@@ -5,12 +5,13 @@ import type { Callback, History, Logs } from './callbacks.js'
 import type { ClassWeight, InputSlot } from './data.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
 import {
+  asScores,
   checkStatefulBatches,
   type Inputs,
   predictOnBatch,
   prepareTraining,
   testLoop,
-  type Logs as Values,
+  type Scores,
 } from './evaluate.js'
 import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
 import { checkCallbacks, type Hooks } from './hooks.js'
@@ -18,7 +19,7 @@ import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from './loaded-data.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { FitProgress, type Verbosity } from './progress.js'
+import { FitProgress, type Verbose, type Verbosity } from './progress.js'
 import type { Sequential } from './sequential.js'
 import type { Turn } from './turns.js'
 
@@ -29,7 +30,7 @@ export interface FitGeneratorOptions {
   /** Number of the last epoch. */
   nbEpoch: number
   /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
-  verbose?: 0 | 1 | 2 | boolean
+  verbose?: Verbose
   /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
   /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source; a list whose parts are such pairs or triples is one. */
@@ -319,7 +320,7 @@ export async function evaluateBatches(
 const GENERATOR_DEFAULTS: Record<string, unknown> = { valSamples: undefined, maxQSize: 10, signal: null }
 
 /** See {@link Sequential.evaluateGenerator}. */
-export async function evaluateGenerator(model: Sequential, source: Source, given: GeneratorOptions): Promise<Values> {
+export async function evaluateGenerator(model: Sequential, source: Source, given: GeneratorOptions): Promise<Scores> {
   const where = 'evaluateGenerator'
   model.session.checkAlive(where)
   model.requireCompiled(where)
@@ -338,12 +339,12 @@ export function evaluateAll(
   batches: Batches,
   samples: number,
   signal: AbortSignal | null,
-): Promise<Values> {
+): Promise<Scores> {
   return closing([batches], async () => {
     const turn = await model.session.take(signal)
     try {
       const means = await evaluateBatches(model, call, batches, { samples, turn, signal })
-      return means.length === 1 ? means[0]! : means
+      return asScores(means)
     } finally {
       turn.release()
     }

@@ -10,8 +10,8 @@ import {
   checkStatefulBatches,
   type EvaluateOptions,
   type Inputs,
-  type Logs,
   type PredictOptions,
+  type Scores,
   testLoop,
 } from './evaluate.js'
 import * as fitting from './fit.js'
@@ -35,7 +35,7 @@ export async function fit(model: Sequential, x: Rows, y: Rows, options?: FitOpti
 }
 
 /** See {@link Sequential.evaluate}. */
-export async function evaluate(model: Sequential, x: Rows, y: Rows, options?: EvaluateOptions): Promise<Logs> {
+export async function evaluate(model: Sequential, x: Rows, y: Rows, options?: EvaluateOptions): Promise<Scores> {
   if (areRows(x, y)) return evaluateRows(model, x, y, options)
   return inMemory.evaluate(model, x as Inputs, y as Inputs, options)
 }
@@ -183,7 +183,7 @@ function validationOf(model: Sequential, value: unknown, batchSize: number, sign
   }
 }
 
-async function evaluateRows(model: Sequential, x: Rows, y: Rows, given?: EvaluateOptions): Promise<Logs> {
+async function evaluateRows(model: Sequential, x: Rows, y: Rows, given?: EvaluateOptions): Promise<Scores> {
   const where = 'evaluate'
   model.session.checkAlive(where)
   model.requireCompiled(where)

@@ -17,7 +17,7 @@ import type { LoadedData } from './loaded-data.js'
 import type { NativeData, RunRequest, RunResult } from './native.js'
 import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { FitProgress } from './progress.js'
+import { FitProgress, type Verbose } from './progress.js'
 import { nextSeed, RandomStream } from './random.js'
 import type { Rows } from './row-source.js'
 import type { Sequential } from './sequential.js'
@@ -34,7 +34,7 @@ export interface FitOptions {
   /** Number of the last epoch; default 10. */
   nbEpoch?: number
   /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
-  verbose?: 0 | 1 | 2 | boolean
+  verbose?: Verbose
   /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
   /** Share of the samples, the last ones before any shuffling, kept for validation. Default 0. */

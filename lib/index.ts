@@ -2,7 +2,7 @@
 export type { Source } from './batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
 export * from './callbacks.js'
-export type { CompileOptions } from './compile.js'
+export type { CompileOptions, Metrics } from './compile.js'
 export {
   Constraint,
   type ConstraintLike,
@@ -27,7 +27,15 @@ export {
   ShapeError,
   StateError,
 } from './errors.js'
-export type { EvaluateOptions, Inputs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
+export type {
+  EvaluateOptions,
+  Inputs,
+  PredictOptions,
+  Scored,
+  Scores,
+  ScoresOf,
+  TrainOnBatchOptions,
+} from './evaluate.js'
 export type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 export type { FitOptions, Triple } from './fit.js'
 export type { FitParams } from './hooks.js'
@@ -73,6 +81,7 @@ export {
   SGD,
   type SGDOptions,
 } from './optimizers.js'
+export type { Verbose } from './progress.js'
 export { setSeed } from './random.js'
 export type { Rows, RowSource } from './row-source.js'
 export {

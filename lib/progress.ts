@@ -3,6 +3,9 @@
 /** 0: silent; 1: a bar on a terminal, else one line per epoch; 2: one line per epoch. */
 export type Verbosity = 0 | 1 | 2
 
+/** A {@link Verbosity}, also out of a variable, where TypeScript sees a number; true is 1, false 0. Another number is ERR_OPTION. */
+export type Verbose = Verbosity | boolean | (number & {})
+
 /** Where progress is written; `process.stdout` fits. */
 export interface Output {
   write(text: string): unknown

@@ -1,12 +1,20 @@
 /** The model: a chain of layers that is trained and asked. */
 import type { Source } from './batches.js'
 import type { History } from './callbacks.js'
-import { type Compiled, type CompileOptions, resolveCompile } from './compile.js'
+import { type Compiled, type CompileOptions, type Metrics, resolveCompile } from './compile.js'
 import { layerFromConfig } from './config.js'
 import type { TargetSlot } from './data.js'
 import { ConfigError, fail, StateError } from './errors.js'
 import * as running from './evaluate.js'
-import type { EvaluateOptions, Inputs, Logs, PredictOptions, TrainOnBatchOptions } from './evaluate.js'
+import type {
+  EvaluateOptions,
+  Inputs,
+  PredictOptions,
+  Scored,
+  Scores,
+  ScoresOf,
+  TrainOnBatchOptions,
+} from './evaluate.js'
 import * as generators from './fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 import * as byRows from './fit-rows.js'
@@ -193,6 +201,7 @@ export class Sequential extends Container {
   /**
    * Says how to train. The optimizer starts anew; the weights stay, and so do the states of stateful layers.
    *
+   * @returns the model, as a type that knows what `evaluate` and `trainOnBatch` give: `number`, or a tuple with the metrics
    * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY while a call works on the model,
    *   ERR_NOT_BUILT without layers
    * @example
@@ -201,17 +210,22 @@ export class Sequential extends Container {
    * model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.01 }), metrics: ['mae'] })
    * console.log(model.metricsNames) // [ 'loss', 'mean_absolute_error' ]
    */
-  compile(options: CompileOptions): void {
+  compile<const M extends Metrics = []>(options: CompileOptions<M>): Scored<ScoresOf<M>> & this {
     this.session.checkUnused('compile')
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
     this.#spec = lowerModel(this, compiled.training())
     this.#compiled = compiled
     this.#trained = optimizerOrder(this.ownArrays())
+    return this as Scored<ScoresOf<M>> & this
   }
 
-  /** The optimizer of `compile`; its properties may be changed at any time and count from the next batch. Null before. */
-  get optimizer(): Optimizer | null {
-    return this.#compiled?.optimizer ?? null
+  /**
+   * The optimizer of `compile`; its properties may be changed at any time and count from the next batch.
+   *
+   * @throws StateError ERR_NOT_COMPILED before
+   */
+  get optimizer(): Optimizer {
+    return this.requireCompiled('optimizer').optimizer
   }
 
   /** Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before compile. */
@@ -288,7 +302,7 @@ export class Sequential extends Container {
    * @returns the loss before the update, or `[loss, …metrics]`; NaN where it is not a number (then the weights stay)
    * @throws as {@link Sequential.fit}
    */
-  async trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<Logs> {
+  async trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<Scores> {
     return running.onBatch(this, 'train', x, y, options)
   }
 
@@ -300,17 +314,17 @@ export class Sequential extends Container {
    * @returns the loss, or `[loss, …metrics]` in the order of `metricsNames`
    * @throws StateError ERR_NOT_COMPILED; ShapeError ERR_SHAPE; ConfigError ERR_OPTION
    */
-  async evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<Logs> {
+  async evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<Scores> {
     return byRows.evaluate(this, x, y, options)
   }
 
   /** Loss (and metrics) on `valSamples` samples of a source of batches. @throws as {@link Sequential.evaluate} */
-  async evaluateGenerator(source: Source, options: GeneratorOptions): Promise<Logs> {
+  async evaluateGenerator(source: Source, options: GeneratorOptions): Promise<Scores> {
     return generators.evaluateGenerator(this, source, options)
   }
 
   /** Loss (and metrics) with x as one batch; changes nothing but states. @throws as {@link Sequential.evaluate} */
-  async testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<Logs> {
+  async testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<Scores> {
     return running.onBatch(this, 'test', x, y, options)
   }
 

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format } from 'node:util'
+import ts from 'typescript'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { dataFile } from '../golden/loader.js'
 import * as main from '../package.js'
 import { datasets, preprocessing, utils } from '../package.js'
+import { type Block, blocksOf, GUIDES, type Guide } from './blocks.js'
 
 const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
 const MODULES: Record<string, object> = {
@@ -18,15 +20,10 @@ const MODULES: Record<string, object> = {
 }
 const NAMES: Record<string, unknown> = { ...utils, ...preprocessing, ...main }
 
-interface Example {
-  title: string
-  code: string
-}
-
 /** The text after @example, up to the next tag or the end of the comment. */
-function examplesOf(file: string): Example[] {
+function examplesOf(file: string): Block[] {
   const source = readFileSync(path.join(lib, file), 'utf8')
-  const found: Example[] = []
+  const found: Block[] = []
   for (const match of source.matchAll(/^ *\* @example *\n((?: *\*(?! *@)(?!\/).*\n)+)/gm)) {
     const line = source.slice(0, match.index).split('\n').length
     const code = (match[1] as string).replace(/^ *\* ?/gm, '').replace(/^```\w*$/gm, '')
@@ -40,25 +37,22 @@ const examples = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .sort()
   .flatMap(examplesOf)
 
-/** Blocks of a guide that must be there, so that an empty list is no success. */
-const GUIDES = { 'keras-1-to-hiddenstate.md': 11, 'from-tfjs.md': 3 } as const
 /** Files of real Keras that the guides open, by the names they have there. */
 const FILES = { 'from-theano.h5': 'h5/sentiment_lstm.h5', 'from-tensorflow.h5': 'h5/conv_bn_gru.h5' } as const
 
-/** The TypeScript blocks of a guide; the first one, its data, comes before each of the others. */
-function blocksOf(file: string): Example[] {
-  const source = readFileSync(path.join(lib, '../docs', file), 'utf8')
-  const blocks = [...source.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => ({
-    title: `docs/${file}:${source.slice(0, match.index).split('\n').length}`,
-    code: match[1] as string,
-  }))
-  const [data, ...rest] = blocks
-  return rest.map(({ title, code }) => {
-    const imports = code.match(/^import .*\n/gm) ?? []
-    const body = imports.reduce((text, line) => text.replace(line, ''), code)
-    return { title, code: `${data!.code}{\n${imports.join('')}${body}}\n` }
-  })
+/** The blocks of a guide without their types, each with the guide's data before it. */
+function runnableBlocks(file: Guide): Block[] {
+  const { data, blocks } = blocksOf(file)
+  return blocks.map(({ title, code }) => ({ title, code: `${withoutTypes(data)}{\n${withoutTypes(code)}}\n` }))
 }
+
+/** Imports of values stay where they are, used or not. */
+const withoutTypes = (code: string): string =>
+  ts.transpile(code, {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+  })
 
 /** What the comment behind each `console.log(…)` says that it prints. */
 const printsOf = (code: string): string[] =>
@@ -111,8 +105,8 @@ describe('examples', () => {
     await run(code)
   })
 
-  describe.each(Object.entries(GUIDES))('docs/%s', (file, count) => {
-    const blocks = blocksOf(file)
+  describe.each(Object.entries(GUIDES))('%s', (file, { blocks: count }) => {
+    const blocks = runnableBlocks(file as Guide)
 
     it('has its blocks', () => {
       expect(blocks.length).toBeGreaterThanOrEqual(count)
@@ -121,6 +115,7 @@ describe('examples', () => {
     it.each(blocks.map((block) => [block.title, block.code] as const))('%s', async (_, code) => {
       for (const [name, golden] of Object.entries(FILES)) copyFileSync(dataFile(golden), name)
       const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+      vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
       await run(code)
       const expected = printsOf(code)
       if (expected.length > 0) expect(log.mock.calls.map((values) => format(...values))).toEqual(expected)

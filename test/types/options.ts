@@ -101,6 +101,20 @@ model.compile({ optimizer: 'adam', loss: 'mse', sampleWeightMode: 'temporally' }
 new RMSprop({ beta1: 0.9 })
 
 // ---- fit and its kin ----
+function* endless() {
+  for (;;) yield [[[[1]]], [1]]
+}
+model.fitGenerator(endless(), { samplesPerEpoch: 1, nbEpoch: 1 })
+// @ts-expect-error a batch is a list
+model.fitGenerator([1], { samplesPerEpoch: 1, nbEpoch: 1 })
+const quiet = { verbose: 0, batchSize: 2 }
+model.fit([[[1]]], [[1]], quiet)
+model.evaluate([[[1]]], [[1]], quiet)
+model.predict([[[1]]], quiet)
+model.fit([[[1]]], [[1]], { verbose: false })
+model.fitGenerator([], { samplesPerEpoch: 1, nbEpoch: 1, verbose: true })
+// @ts-expect-error verbosity is a number or a boolean
+model.fit([[[1]]], [[1]], { verbose: 'auto' })
 model.fit([[[1]]], [[1]], { nbEpoch: 2, batchSize: 8, shuffle: 'batch', validationSplit: 0.1 })
 model.fit({ data: new Float32Array(3), shape: [1, 1, 3] }, [[1]])
 // @ts-expect-error the name of a later Keras

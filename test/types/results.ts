@@ -8,7 +8,9 @@ import {
   loadModel,
   LSTM,
   modelFromJson,
+  type Metrics,
   type NDArray,
+  type Scores,
   Sequential,
 } from '../package.js'
 
@@ -20,8 +22,7 @@ expectTypeOf(model.add(new LSTM(3))).toEqualTypeOf<Sequential>()
 expectTypeOf(model.fit(x, y)).toEqualTypeOf<Promise<History>>()
 expectTypeOf(model.predict(x)).toEqualTypeOf<Promise<NDArray>>()
 expectTypeOf(model.predictOnBatchSync(x)).toEqualTypeOf<NDArray>()
-expectTypeOf(model.evaluate(x, y)).resolves.toEqualTypeOf<number | number[]>()
-expectTypeOf(model.trainOnBatch(x, y)).resolves.toEqualTypeOf<number | number[]>()
+expectTypeOf(model.optimizer.lr).toEqualTypeOf<number>()
 expectTypeOf(model.getWeights()).toEqualTypeOf<NDArray[]>()
 expectTypeOf(model.metricsNames).toExtend<readonly string[]>()
 expectTypeOf(model.layers).toExtend<readonly Layer[]>()
@@ -32,3 +33,35 @@ expectTypeOf<History>().toExtend<Callback>()
 expectTypeOf<History['history']>().toExtend<Record<string, number[]>>()
 expectTypeOf<HiddenstateError['code']>().toExtend<string>()
 expectTypeOf<HiddenstateError>().toExtend<Error>()
+
+// ---- what depends on the metrics ----
+// TypeScript does not see what the statement `model.compile(…)` says: either can be written.
+model.compile({ loss: 'mse', optimizer: 'sgd', metrics: ['mae'] })
+expectTypeOf(model.evaluate(x, y)).resolves.toEqualTypeOf<Scores>()
+const [loss, mae] = await model.evaluate(x, y)
+expectTypeOf(loss).toEqualTypeOf<number>()
+expectTypeOf(mae).toEqualTypeOf<number | undefined>() // by noUncheckedIndexedAccess
+expectTypeOf((await model.trainOnBatch(x, y)) + 1).toEqualTypeOf<number>()
+expectTypeOf((await model.testOnBatch(x, y)).toFixed(3)).toEqualTypeOf<string>()
+expectTypeOf((await model.evaluateGenerator([], { valSamples: 1 }))[0]).toEqualTypeOf<number>()
+
+// It does see what `compile` returns.
+const plain = new Sequential().compile({ loss: 'mse', optimizer: 'sgd' })
+expectTypeOf(plain.evaluate(x, y)).resolves.toEqualTypeOf<number>()
+expectTypeOf(plain.trainOnBatch(x, y)).resolves.toEqualTypeOf<number>()
+expectTypeOf(plain.fit(x, y)).toEqualTypeOf<Promise<History>>()
+expectTypeOf(plain).toExtend<Sequential>()
+const measured = model.compile({ loss: 'mse', optimizer: 'sgd', metrics: ['acc', 'mae'] })
+expectTypeOf(measured.evaluate(x, y)).resolves.toEqualTypeOf<[loss: number, ...metrics: [number, number]]>()
+expectTypeOf(measured.testOnBatch(x, y)).resolves.toEqualTypeOf<[number, number, number]>()
+expectTypeOf(measured.trainOnBatch(x, y)).resolves.toEqualTypeOf<[number, number, number]>()
+expectTypeOf(measured.evaluateGenerator([], { valSamples: 1 })).resolves.toEqualTypeOf<[number, number, number]>()
+const metrics: Metrics = []
+expectTypeOf(model.compile({ loss: 'mse', optimizer: 'sgd', metrics }).evaluate(x, y)).resolves.toEqualTypeOf<Scores>()
+// @ts-expect-error there is one metric
+const [, , third] = await model.compile({ loss: 'mse', optimizer: 'sgd', metrics: ['acc'] }).evaluate(x, y)
+// @ts-expect-error a number is no list
+const [wrong] = await plain.evaluate(x, y)
+// @ts-expect-error neither a number nor a list has it
+const { acc } = await model.evaluate(x, y)
+export { acc, third, wrong }
