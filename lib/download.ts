@@ -1,11 +1,12 @@
 /** Files from the network, kept: resumed where they were left, checked, shown while they come. Keras 1.2.2 `keras.utils.data_utils`. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkedPath, fileError, syncFile } from './atomic.js'
-import { checkSignal } from './call-options.js'
+import { abortable } from './batches.js'
+import { checkInteger, checkSignal } from './call-options.js'
 import { ConfigError, fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
@@ -15,12 +16,20 @@ import { Progbar } from './progress.js'
 export interface GetFileOptions {
   /** MD5 (32 hexadecimal digits) or SHA-256 (64) of the file; a file of another sum is not taken. Default: not checked. */
   fileHash?: string | null
-  /** Folder below `cacheDir`. Default `'datasets'`. */
+  /** Folder, counted from `cacheDir`. Default `'datasets'`. */
   cacheSubdir?: string
   /** Default `~/.keras`, where Keras keeps its files. */
   cacheDir?: string
   /** 1: a progress bar on a terminal. Default 1. */
   verbose?: 0 | 1 | boolean
+  /** Requests before giving up on a server that answers and breaks off; one that does not answer is asked once. Default 4. */
+  tries?: number
+  /** Largest file, in bytes; what is announced as longer or grows longer is refused, and nothing of it kept. Default 2^30 (1 GiB). */
+  maxBytes?: number
+  /** Milliseconds for all requests together. Default 3,600,000 (an hour). */
+  timeout?: number
+  /** Milliseconds without a byte after which a connection counts as broken. Default 60,000 (a minute). */
+  idleTimeout?: number
   /** Stops; what has come is kept and gone on with the next time. */
   signal?: AbortSignal | null
 }
@@ -30,24 +39,38 @@ const defaults = {
   cacheSubdir: 'datasets',
   cacheDir: '',
   verbose: 1 as 0 | 1 | boolean,
+  tries: 4,
+  maxBytes: 2 ** 30,
+  timeout: 3_600_000,
+  idleTimeout: 60_000,
   signal: null as AbortSignal | null,
 }
 
-/** Breaks of a connection that are gone on from before giving up. */
-const TRIES = 4
+/** What a download may take. */
+type Limits = Pick<typeof defaults, 'tries' | 'maxBytes' | 'timeout' | 'idleTimeout'>
+
+/** The most that a timer of Node can wait, in milliseconds. */
+const LONGEST = 2 ** 31 - 1
+
+/** The most that is believed to be a note beside a `.part` file, in bytes. */
+const NOTE_BYTES = 2 ** 16
 
 /** Downloads under way, by path: two calls for one file wait for the same one. */
-const underWay = new Map<string, Promise<void>>()
+const underWay = new Map<string, Download>()
+
+/** What Windows takes for a device, a stream of a file or another name, too: a name means the same file everywhere. */
+const UNUSABLE = /^$|[/\\\\:\p{Cc}]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu
 
 /**
  * The path of a file of the cache, downloaded when it is not there. What is left of a broken download is gone on with (HTTP ranges);
- * the file appears under its name whole and with the right sum, or not at all.
+ * the file appears under its name whole and with the right sum, or not at all. Links where the parts of a download should be are
+ * replaced, not followed.
  *
- * @param fname its name in the cache
+ * @param fname its name in the cache: one part of a path, without slash, backslash, colon or dot at the end
  * @param origin where it comes from: an http or https address
  * @returns the path
- * @throws FormatError `ERR_FILE_FORMAT` when it cannot be fetched or written, or has another sum; ConfigError `ERR_OPTION`;
- *   the signal's reason when aborted. Always as a rejection.
+ * @throws FormatError `ERR_FILE_FORMAT` when it cannot be fetched or written, has another sum, or needs more than the options allow;
+ *   ConfigError `ERR_OPTION`; the signal's reason when aborted. Always as a rejection.
  * @example
  * import { getFile } from 'hiddenstate/utils'
  * const fetchIt = () => getFile('text.txt', 'https://example.com/text.txt', { fileHash: '5d41402abc4b2a76b9719d911017c592' })
@@ -55,40 +78,33 @@ const underWay = new Map<string, Promise<void>>()
  */
 export async function getFile(fname: string, origin: string, options?: GetFileOptions): Promise<string> {
   const where = 'getFile'
-  const { fileHash, cacheSubdir, cacheDir, verbose, signal } = resolveOptions(where, defaults, options)
-  checkedPath(where, fname)
-  if (basename(fname) !== fname || fname === '..')
-    fail(ConfigError, 'ERR_OPTION', {
-      where,
-      what: 'fname',
-      expected: 'a name without folders',
-      actual: describe(fname),
-    })
-  if (fileHash !== null && !/^([0-9a-f]{32}|[0-9a-f]{64})$/i.test(fileHash)) {
-    const expected = '32 (MD5) or 64 (SHA-256) hexadecimal digits'
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'fileHash', expected, actual: describe(fileHash) })
-  }
+  const { fileHash, cacheSubdir, cacheDir, verbose, signal, ...limits } = resolveOptions(where, defaults, options)
+  const refuse = (what: string, expected: string, value: unknown): never =>
+    fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
+  if (typeof fname !== 'string' || UNUSABLE.test(fname)) refuse('fname', 'a name without folders', fname)
+  for (const [what, folder] of Object.entries({ cacheSubdir, cacheDir }))
+    if (typeof folder !== 'string' || folder.includes('\0')) refuse(what, 'the path of a folder', folder)
+  if (fileHash !== null && !/^([0-9a-f]{32}|[0-9a-f]{64})$/i.test(fileHash))
+    refuse('fileHash', '32 (MD5) or 64 (SHA-256) hexadecimal digits', fileHash)
   if (!URL.canParse(origin) || !/^https?:$/.test(new URL(origin).protocol))
-    fail(ConfigError, 'ERR_OPTION', {
-      where,
-      what: 'origin',
-      expected: 'an http or https address',
-      actual: describe(origin),
-    })
+    refuse('origin', 'an http or https address', origin)
+  for (const [what, value] of Object.entries(limits)) checkInteger(where, what, value, 1)
   checkSignal(where, signal)?.throwIfAborted()
   const path = resolve(cacheDir || join(homedir(), '.keras'), cacheSubdir, fname)
-  if (await isRight(path, fileHash)) return path
-  const waiting = underWay.get(path)
-  if (waiting) {
-    await waiting
-    return path
-  }
-  const download = new Download(path, new URL(origin), fileHash, Boolean(verbose), signal).run()
-  underWay.set(path, download)
-  try {
-    await download
-  } finally {
-    underWay.delete(path)
+  while (!(await isRight(path, fileHash))) {
+    signal?.throwIfAborted()
+    const other = underWay.get(path)
+    if (other) {
+      // it may have been told another sum, and end by a signal that is not ours
+      await abortable(other.done, signal).catch((error) => {
+        if (signal?.aborted || !other.signal?.aborted) throw error
+      })
+      continue
+    }
+    const download = new Download(path, new URL(origin), fileHash, Boolean(verbose), limits, signal)
+    underWay.set(path, download)
+    await download.done.finally(() => underWay.delete(path))
+    break
   }
   return path
 }
@@ -116,33 +132,66 @@ interface Origin {
   validator: string | null
 }
 
+/** The length of a regular file; 0 without one, and for links and whatever else has the name. */
+const sizeOfFile = (path: string): Promise<number> =>
+  lstat(path).then(
+    (info) => (info.isFile() ? info.size : 0),
+    () => 0,
+  )
+
+/** A new file in place of whatever has the name: a link there is not followed. */
+async function openNew(path: string): Promise<FileHandle> {
+  await rm(path, { force: true })
+  return open(path, 'wx')
+}
+
+/** Opens a part to go on with it; null where there is another thing, or a file that has a second name. */
+async function openPart(path: string): Promise<FileHandle | null> {
+  if ((await sizeOfFile(path)) === 0) return null
+  const file = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)) // Windows has no such flag
+  const info = await file.stat()
+  if (info.isFile() && info.nlink === 1) return file
+  await file.close()
+  return null
+}
+
+/** The time for all requests is over. */
+class Late extends Error {}
+
 class Download {
   readonly #part: string
   readonly #note: string
+  #hasAnswered = false
+  /** Settled when the file is there. */
+  readonly done: Promise<void>
 
   constructor(
     readonly path: string,
     readonly url: URL,
     readonly fileHash: string | null,
     readonly verbose: boolean,
+    readonly limits: Limits,
     readonly signal: AbortSignal | null,
   ) {
     this.#part = `${path}.part`
     this.#note = `${path}.part.json`
+    this.done = this.#run()
   }
 
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
+    const { tries, timeout } = this.limits
+    const deadline = performance.now() + timeout
     try {
       await mkdir(dirname(this.path), { recursive: true })
-      for (let tries = 1; ; tries++) {
+      for (let i = 1; ; i++) {
         try {
-          await this.#fetch()
+          await this.#fetch(deadline)
           break
         } catch (error) {
           this.signal?.throwIfAborted()
-          // a connection that broke after something had come is worth another try
-          const isBroken = !(error instanceof FormatError) && (await this.#size()) > 0
-          if (!isBroken || tries >= TRIES) throw error
+          if (error instanceof Late) this.#bad('time', `at most ${timeout} ms`, 'more', 'timeout')
+          // a server that has answered once is worth another try
+          if (error instanceof FormatError || i >= tries || !this.#hasAnswered) throw error
         }
       }
       await this.#check()
@@ -161,58 +210,87 @@ class Download {
     }
   }
 
-  async #size(): Promise<number> {
-    return stat(this.#part).then(
-      (info) => info.size,
-      () => 0,
-    )
-  }
-
   /** What is known of the part that is there; null: begin anew. */
   async #known(): Promise<Origin | null> {
+    const size = await sizeOfFile(this.#note)
+    if (size === 0 || size > NOTE_BYTES) return null
     try {
       const origin = JSON.parse(await readFile(this.#note, 'utf8')) as Origin
       return origin.url === this.url.href && typeof origin.validator === 'string' ? origin : null
     } catch {
-      return null // none, or none that can be read: then nothing of the part is used
+      return null // none that can be read: then nothing of the part is used
     }
   }
 
-  async #fetch(): Promise<void> {
-    const known = await this.#known()
-    const from = known ? await this.#size() : 0
+  /** One request, for all that is missing. @param deadline as `performance.now()` counts */
+  async #fetch(deadline: number): Promise<void> {
+    this.signal?.throwIfAborted()
+    const { idleTimeout } = this.limits
+    const stop = new AbortController()
+    const abort = () => stop.abort(this.signal?.reason)
+    this.signal?.addEventListener('abort', abort)
+    const late = setTimeout(() => stop.abort(new Late()), Math.min(Math.max(0, deadline - performance.now()), LONGEST))
+    const idle = setTimeout(() => stop.abort(new Error(`no byte in ${idleTimeout} ms`)), Math.min(idleTimeout, LONGEST))
+    let part: FileHandle | null = null
+    try {
+      const known = await this.#known()
+      part = known && (await openPart(this.#part))
+      await this.#request(known, part, stop.signal, () => idle.refresh())
+    } finally {
+      clearTimeout(late)
+      clearTimeout(idle)
+      this.signal?.removeEventListener('abort', abort)
+      await part?.close()
+    }
+  }
+
+  async #request(known: Origin | null, part: FileHandle | null, signal: AbortSignal, alive: () => void): Promise<void> {
+    const from = part ? (await part.stat()).size : 0
     const headers: Record<string, string> = { 'Accept-Encoding': 'identity' }
     if (known && from > 0) Object.assign(headers, { Range: `bytes=${from}-`, 'If-Range': known.validator })
-    const response = await fetch(this.url, { headers, signal: this.signal })
-    if (response.status === 416) {
-      await response.body?.cancel()
+    const response = await fetch(this.url, { headers, signal })
+    alive()
+    this.#hasAnswered = true
+    try {
+      const { at, whole } = await this.#place(response, from)
+      if (whole !== null && whole > this.limits.maxBytes) await this.#tooLong(`${whole} bytes`)
+      const validator = strong(response.headers.get('etag')) ?? response.headers.get('last-modified')
+      const note = await openNew(this.#note)
+      await note
+        .writeFile(JSON.stringify({ url: this.url.href, validator } satisfies Origin))
+        .finally(() => note.close())
+      if (at === 0) await part?.close() // Windows replaces no open file
+      const file = part && at > 0 ? part : await openNew(this.#part)
+      try {
+        const end = await this.#write(file, response.body, at, whole, alive)
+        if (whole !== null && end !== whole) throw new Error(`${end} of ${whole} bytes`)
+        await file.truncate(end)
+        await syncFile(file)
+      } finally {
+        if (file !== part) await file.close()
+      }
+    } catch (error) {
+      await response.body?.cancel().catch(() => {}) // broken already
+      throw error
+    }
+  }
+
+  /** Where the bytes of an answer belong, and how many the file has in all; null: not said. */
+  async #place(response: Response, from: number): Promise<{ at: number; whole: number | null }> {
+    if (response.status === 416 && from > 0) {
       await this.#forget()
-      return this.#fetch()
+      throw new Error(`answer 416 to a range from byte ${from}`)
     }
-    if (response.status !== 200 && response.status !== 206) {
-      await response.body?.cancel()
-      this.#bad('answer', '200', String(response.status))
-    }
+    if (response.status !== 200 && response.status !== 206) this.#bad('answer', '200', String(response.status))
     const [, start, , total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
     const at = response.status === 206 ? Number(start) : 0
     if (response.status === 206 && at !== from) {
-      await response.body?.cancel()
       await this.#forget()
       this.#bad('range', `bytes from ${from}`, `from ${start}`)
     }
     const length = response.headers.get('content-length')
     const whole = total && total !== '*' ? Number(total) : length === null ? null : at + Number(length)
-    const validator = strong(response.headers.get('etag')) ?? response.headers.get('last-modified')
-    await writeFile(this.#note, JSON.stringify({ url: this.url.href, validator } satisfies Origin))
-    const file = await open(this.#part, at > 0 ? 'r+' : 'w')
-    try {
-      const end = await this.#write(file, response.body, at, whole)
-      if (whole !== null && end !== whole) throw new Error(`${end} of ${whole} bytes`)
-      await file.truncate(end)
-      await syncFile(file)
-    } finally {
-      await file.close()
-    }
+    return { at, whole }
   }
 
   /** @returns where it ended */
@@ -221,17 +299,25 @@ class Download {
     body: ReadableStream<Uint8Array> | null,
     from: number,
     whole: number | null,
+    alive: () => void,
   ): Promise<number> {
     const bar = this.verbose && process.stdout.isTTY && whole ? new Progbar(whole) : null
     if (bar) process.stdout.write(`Downloading ${this.url.href}\n`)
     let at = from
     for await (const chunk of body ?? []) {
+      alive()
       if (whole !== null && at + chunk.length > whole) this.#bad('length', `${whole} bytes`, 'more')
+      if (at + chunk.length > this.limits.maxBytes) await this.#tooLong('more')
       await file.write(chunk, 0, chunk.length, at)
       at += chunk.length
       bar?.update(at)
     }
     return at
+  }
+
+  async #tooLong(actual: string): Promise<never> {
+    await this.#forget()
+    return this.#bad('length', `at most ${this.limits.maxBytes} bytes`, actual, 'maxBytes')
   }
 
   async #check(): Promise<void> {
@@ -247,8 +333,16 @@ class Download {
     await rm(this.#note, { force: true })
   }
 
-  #bad(what: string, expected: string, actual: string): never {
-    return fail(FormatError, 'ERR_FILE_FORMAT', { where: `${this.path}: ${this.url.href}`, what, expected, actual })
+  /** @param limit the option that allows more */
+  #bad(what: string, expected: string, actual: string, limit?: keyof Limits): never {
+    const hint = limit && `getFile's option \`${limit}\` allows more.`
+    return fail(FormatError, 'ERR_FILE_FORMAT', {
+      where: `${this.path}: ${this.url.href}`,
+      what,
+      expected,
+      actual,
+      hint,
+    })
   }
 }
 

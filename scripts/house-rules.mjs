@@ -73,6 +73,7 @@ const levels = [
     'nan-watch',
     'data',
     'call-options',
+    'batches',
     'config',
     'npy',
     'download',
@@ -83,7 +84,6 @@ const levels = [
   [
     'compile',
     'predictions',
-    'batches',
     'turns',
     'loaded-data',
     'session',
