@@ -6,7 +6,7 @@
 import { checkedPath } from './atomic.js'
 import { checkBoolean } from './call-options.js'
 import type { Compiled, CompileOptions } from './compile.js'
-import { FormatError, HiddenstateError } from './errors.js'
+import { FormatError, HiddenstateError, InternalError } from './errors.js'
 import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
 import type { Layer } from './layers/layer.js'
 import type { KerasArray } from './layers/variable.js'
@@ -17,7 +17,7 @@ import { resolveOptions } from './options.js'
 import { asHere, type Backend, checkBackend } from './saving/kernels.js'
 import { isKeras2, layersFromKeras2 } from './saving/keras2/layers.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
-import { jsonAttribute, readCompile, readState, writeTraining } from './saving/training.js'
+import { compileOptions, jsonAttribute, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
 
 /** Options of `model.save` and `model.saveWeights`. */
@@ -36,6 +36,12 @@ export interface LoadWeightsOptions {
 
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions {
+  /**
+   * False: architecture and weights alone; what the file says of optimizer, loss and metrics is not looked at. Default `true`: compiled
+   * as it was saved. What the file names and this package does not know leaves the model uncompiled, with a process warning
+   * `HIDDENSTATE_NOT_COMPILED`; `fit` says then what is missing.
+   */
+  compile?: boolean | undefined
   /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
   backend?: Backend | undefined
 }
@@ -48,6 +54,8 @@ export interface SavableModel {
   /** What `compile` was told; null before. */
   readonly compiled: Compiled | null
   compile(options: CompileOptions): void
+  /** Calls that need a compiled model say why this one is not: the sentence goes into their error. */
+  leaveUncompiled(why: string): void
   /** Runs `use` while no batch of this model runs; when it `writes` during a fit, only a callback may: else ERR_BUSY. */
   whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
   /** The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle` only. */
@@ -172,14 +180,15 @@ export async function readModel<M extends SavableModel>(
   build: (config: readonly unknown[]) => M,
   options?: LoadModelOptions,
 ): Promise<M> {
-  const given = resolveOptions('loadModel', { backend: 'theano' as Backend | undefined }, options)
+  const given = resolveOptions('loadModel', { backend: 'theano' as Backend | undefined, compile: true }, options)
   const backend = checkBackend('loadModel', given.backend)
+  const compile = checkBoolean('loadModel', 'compile', given.compile)
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
     const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file))
     const model = inFile(path, 'model_config', () => withoutInitialization(() => build(config)))
     try {
-      await restore(file, model, keras2, backend)
+      await restore(file, model, { keras2, backend, compile })
     } catch (error) {
       model.dispose()
       throw error
@@ -188,13 +197,20 @@ export async function readModel<M extends SavableModel>(
   })
 }
 
+/** How to read a file. */
+interface Reading {
+  keras2: boolean
+  backend: Backend
+  compile: boolean
+}
+
 /** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
-async function restore(file: H5File, model: SavableModel, keras2: boolean, backend: Backend): Promise<void> {
+async function restore(file: H5File, model: SavableModel, { keras2, backend, compile }: Reading): Promise<void> {
   const { path } = file
   inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false, backend))
-  const compile = inFile(path, 'training_config', () => readCompile(file, keras2))
-  if (compile === null) return
-  inFile(path, 'training_config', () => model.compile(compile))
+  if (!compile) return
+  const training = jsonAttribute(file, 'training_config')
+  if (training === null || !compileAs(path, model, training, keras2)) return
   if (keras2) {
     // its order of parameters and its slots are others
     if (file.hasGroup('optimizer_weights'))
@@ -212,4 +228,19 @@ async function restore(file: H5File, model: SavableModel, keras2: boolean, backe
     i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend),
   )
   inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here))
+}
+
+/** Compiles the model as it was. @returns false, after a warning, when the file names what is unknown here */
+function compileAs(path: string, model: SavableModel, training: Record<string, unknown>, keras2: boolean): boolean {
+  try {
+    model.compile(compileOptions(training, keras2))
+    return true
+  } catch (error) {
+    if (!(error instanceof HiddenstateError) || error instanceof InternalError) throw error
+    const why = `${path}: training_config: ${error.message.replace(/^training_config: /, '')}`
+    model.leaveUncompiled(why)
+    const message = `${why} The model is loaded, but not compiled: it predicts; call model.compile to train or evaluate it.`
+    process.emitWarning(message, { type: 'HiddenstateWarning', code: 'HIDDENSTATE_NOT_COMPILED' })
+    return false
+  }
 }

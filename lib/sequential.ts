@@ -63,6 +63,8 @@ export class Sequential extends Container {
   /** @internal */
   readonly session: Session
   #compiled: Compiled | null = null
+  /** Why the file it comes from could not compile it; null: there is nothing to tell. */
+  #whyUncompiled: string | null = null
   /** What the optimizer has state for: what was trainable when `compile` was called. */
   #trained: readonly KerasArray[] = []
   /** Of the model as it is now; null: to be made anew. */
@@ -131,6 +133,7 @@ export class Sequential extends Container {
 
   #changed(): void {
     this.#compiled = null
+    this.#whyUncompiled = null
     this.#spec = null
   }
 
@@ -215,6 +218,7 @@ export class Sequential extends Container {
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
     this.#spec = lowerModel(this, compiled.training())
     this.#compiled = compiled
+    this.#whyUncompiled = null
     this.#trained = optimizerOrder(this.ownArrays())
     return this as Scored<ScoresOf<M>> & this
   }
@@ -239,6 +243,11 @@ export class Sequential extends Container {
   }
 
   /** @internal */
+  leaveUncompiled(why: string): void {
+    this.#whyUncompiled = why
+  }
+
+  /** @internal */
   requireCompiled(call: string): Compiled {
     this.session.checkAlive(call)
     if (this.#compiled) return this.#compiled
@@ -246,7 +255,9 @@ export class Sequential extends Container {
       where: `model.${call}`,
       what: 'model',
       expected: 'compiled',
-      actual: 'one that is not (or whose layers have changed since)',
+      actual: this.#whyUncompiled
+        ? `one that its file could not compile (${this.#whyUncompiled.replace(/\.$/, '')})`
+        : 'one that is not (or whose layers have changed since)',
       hint: 'Call model.compile({ optimizer, loss }) first.',
     })
   }

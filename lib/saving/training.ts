@@ -1,5 +1,6 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
 import type { Compiled, CompileOptions } from '../compile.js'
+import { fail, FormatError } from '../errors.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
@@ -61,18 +62,19 @@ export function jsonAttribute(file: H5File, name: string): Record<string, unknow
 }
 
 /**
- * What `compile` must be told to be as it was when the model was saved; null for a model that was not compiled.
+ * What `compile` must be told for a model to be as it was when it was saved.
  *
+ * @param found the file's training configuration
  * @param keras2 whether Keras 2 wrote the file
- * @throws FormatError ERR_FILE_FORMAT; ConfigError for an optimizer that is unknown here
+ * @throws FormatError, ConfigError for what this package does not know: an optimizer, a setting of one, a loss, a metric
  */
-export function readCompile(file: H5File, keras2: boolean): CompileOptions | null {
-  const found = jsonAttribute(file, 'training_config')
-  if (found === null) return null
+export function compileOptions(found: Record<string, unknown>, keras2: boolean): CompileOptions {
   const config = keras2 ? trainingFromKeras2(found) : found
   const weights = config.loss_weights
-  const weighs = weights != null && [weights].flat().some((w) => w !== 1)
-  if (weighs) throw formatError(file.path, 'training_config', 'loss_weights', 'null', JSON.stringify(weights))
+  if (weights != null && [weights].flat().some((w) => w !== 1)) {
+    const [what, actual] = ['loss_weights', JSON.stringify(weights)]
+    fail(FormatError, 'ERR_FILE_FORMAT', { where: 'training_config', what, expected: 'null', actual })
+  }
   const { metrics = null, metric_arguments: given = null } = config
   const named =
     Array.isArray(metrics) && Array.isArray(given) ? metrics.map((m, i) => metricFromConfig(m, given[i])) : metrics

@@ -210,7 +210,6 @@ describe('loadModel', () => {
     await writeH5(at(name), file)
     return at(name)
   }
-  const optimizer_config = { class_name: 'SGD', config: {} }
 
   test('the unchanged file opens', async () => {
     expect((await loadModel(await altered('fine.h5', () => {}))).outputShape).toEqual([null, 2])
@@ -246,24 +245,6 @@ describe('loadModel', () => {
       'model_config',
       '{"class_name": "Sequential", "config": [{"class_name": "Lambda", "config": {}}]}',
       /model_config: .*Lambda/,
-    ],
-    [
-      'an unknown optimizer',
-      'training_config',
-      asciiJson({ optimizer_config: { class_name: 'TFOptimizer', config: {} }, loss: 'mse' }),
-      /training_config: .*TFOptimizer/,
-    ],
-    [
-      'an unknown loss',
-      'training_config',
-      asciiJson({ optimizer_config, loss: 'my_loss' }),
-      /training_config: .*my_loss/,
-    ],
-    [
-      'loss weights',
-      'training_config',
-      asciiJson({ optimizer_config, loss: 'mse', loss_weights: [0.5] }),
-      /training_config: loss_weights must be null, got \[0\.5\]\./,
     ],
   ])('%s is refused', async (_, name, value, message) => {
     const file = await altered('refused.h5', (root) =>

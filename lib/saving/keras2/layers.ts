@@ -6,21 +6,8 @@
  */
 import { fail, FormatError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
-import { type Config, changesNothing, isObject, named, type Refuse, type Rule } from './rule.js'
+import { type Config, isObject, named, type Rule, translated } from './rule.js'
 import { EVERY, TABLE } from './table.js'
-
-/** One entry of a configuration in Keras 1.2.2's words; null for one that changes nothing. */
-function entry(key: string, value: unknown, rule: Rule, refuse: Refuse): [key: string, value: unknown] | null {
-  for (const { keys = {}, ignored = {} } of [rule, EVERY]) {
-    const values = Object.hasOwn(ignored, key) ? ignored[key] : undefined
-    if (values && !changesNothing(value, values)) return refuse(values.map((v) => JSON.stringify(v)).join(' or '))
-    if (values) return null
-    const own = Object.hasOwn(keys, key) ? keys[key] : undefined
-    if (typeof own === 'string') return [own, value]
-    if (own) return [own[0], own[1](value, refuse)]
-  }
-  return [key, value]
-}
 
 function layerFromKeras2(layer: unknown, where: string): { class_name: string; config: Config } {
   const { class_name: name, config } = isObject(layer) ? layer : {}
@@ -32,33 +19,19 @@ function layerFromKeras2(layer: unknown, where: string): { class_name: string; c
   const rule: Rule = Object.hasOwn(TABLE, name) ? (TABLE[name] as Rule) : {}
   const out: Record<string, unknown> = { ...rule.implied }
   for (const [key, value] of Object.entries(config)) {
-    const refuse: Refuse = (expected) =>
-      fail(FormatError, 'ERR_FILE_FORMAT', {
-        where: called,
-        layer: called,
-        what: `${key} of Keras 2`,
-        expected,
-        actual: JSON.stringify(value) ?? 'nothing',
-      })
+    const own = translated(key, value, [rule, EVERY], { where: called, layer: called })
     if (key === 'layer') out.layer = layerFromKeras2(value, `${where}.layer`)
-    else if (key === 'dtype') Object.assign(out, precision(value, config, refuse))
-    else {
-      const own = entry(key, value, rule, refuse)
-      if (own) out[own[0]] = own[1]
-    }
+    else if (own) out[own[0]] = own[1]
   }
-  return { class_name: rule.as ?? name, config: out }
+  return { class_name: rule.as ?? name, config: withPrecision(out) }
 }
 
-/** Keras 2's dtype: of the input, and of the weights where they are float64. */
-function precision(value: unknown, config: Config, refuse: Refuse): Config {
-  const [policy, settings] = named(value)
-  const name = settings.name ?? (policy || null)
-  if (!['float32', 'float64', 'int32', 'int64', 'uint8', null].includes(name as string))
-    return refuse("'float32' or 'float64'")
+/** Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told where they are float64. */
+function withPrecision({ dtype, ...config }: Record<string, unknown>): Config {
   return {
-    ...('batch_input_shape' in config ? { input_dtype: name } : {}),
-    ...(name === 'float64' ? { dtype: 'float64' } : {}),
+    ...config,
+    ...('batch_input_shape' in config && dtype !== undefined ? { input_dtype: dtype } : {}),
+    ...(dtype === 'float64' ? { dtype } : {}),
   }
 }
 

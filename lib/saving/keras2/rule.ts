@@ -1,4 +1,6 @@
-/** What a rule of the table says: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2. */
+/** What a rule says: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2. */
+
+import { fail, FormatError } from '../../errors.js'
 
 /** A configuration as a file has it. */
 export type Config = Readonly<Record<string, unknown>>
@@ -34,6 +36,39 @@ export function named(value: unknown): [name: string, config: Config] {
   return [typeof name === 'string' ? name : '', isObject(config) ? config : {}]
 }
 
-/** Whether a value is one of those at which a key changes nothing. */
-export const changesNothing = (value: unknown, values: readonly unknown[]): boolean =>
-  values === ANY || values.some((one) => JSON.stringify(one ?? null) === JSON.stringify(value ?? null))
+/** A name without the package that it was registered in: 'Custom>Adam' is Adam. */
+export const bare = (name: string): string => name.slice(name.lastIndexOf('>') + 1)
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+
+/**
+ * One entry of a configuration in Keras 1.2.2's words; null for one that changes nothing.
+ *
+ * @param rules the first that names the key counts
+ * @param where whose key it is, for errors
+ * @throws FormatError ERR_FILE_FORMAT naming the key as the file spells it
+ */
+export function translated(
+  key: string,
+  value: unknown,
+  rules: readonly Rule[],
+  where: { where: string; layer?: string; what?: string },
+): [key: string, value: unknown] | null {
+  const refuse: Refuse = (expected) =>
+    fail(FormatError, 'ERR_FILE_FORMAT', {
+      what: `${key} of Keras 2`,
+      expected,
+      actual: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+      ...where,
+    })
+  for (const { keys = {}, ignored = {} } of rules) {
+    const values = Object.hasOwn(ignored, key) ? ignored[key] : undefined
+    const changesNothing = values === ANY || values?.some((one) => same(one, value))
+    if (values && !changesNothing) return refuse(values.map((one) => JSON.stringify(one)).join(' or '))
+    if (values) return null
+    const own = Object.hasOwn(keys, key) ? keys[key] : undefined
+    if (typeof own === 'string') return [own, value]
+    if (own) return [own[0], own[1](value, refuse)]
+  }
+  return [key, value]
+}

@@ -3,11 +3,11 @@
  * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Rule } from './rule.js'
-import { constraint, initialization, regularizer, single } from './values.js'
+import { constraint, initialization, precision, regularizer, single } from './values.js'
 
 /** Of every layer. */
 export const EVERY: Rule = {
-  keys: { activity_regularizer: ['activity_regularizer', regularizer] },
+  keys: { activity_regularizer: ['activity_regularizer', regularizer], dtype: ['dtype', precision] },
   ignored: { ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
 }
 

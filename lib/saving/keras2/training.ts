@@ -1,22 +1,105 @@
-/** How Keras 2 says that a model was compiled, in the words of Keras 1.2.2. */
+/**
+ * How Keras 2 says that a model was compiled, in the words of Keras 1.2.2. What those cannot say is an error; a name that is unknown
+ * there stays as it is, and whoever compiles the model tells.
+ */
 import { fail, FormatError } from '../../errors.js'
-import { ANY, type Config, changesNothing, named } from './rule.js'
+import { describe } from '../../ndarray.js'
+import { ANY, bare, type Config, isObject, named, type Rule, translated } from './rule.js'
 
-/** Settings of Keras 2's optimizers that Keras 1.2.2 has not, with the values at which they change nothing. */
-const IGNORED: Readonly<Record<string, readonly unknown[]>> = {
-  amsgrad: [false],
-  centered: [false],
-  weight_decay: [null],
-  use_ema: [false],
-  global_clipnorm: [null],
-  initial_accumulator_value: ANY,
-  ema_momentum: ANY,
-  ema_overwrite_frequency: ANY,
-  jit_compile: ANY,
-  is_legacy_optimizer: ANY,
-  name: ANY,
+/** Of every optimizer. */
+const OPTIMIZERS: Rule = {
+  keys: {
+    learning_rate: ['lr', (value, refuse) => (typeof value === 'number' ? value : refuse('a number'))],
+    lr: ['lr', (value, refuse) => (typeof value === 'number' ? value : refuse('a number'))],
+  },
+  ignored: {
+    amsgrad: [false],
+    centered: [false],
+    weight_decay: [null],
+    use_ema: [false],
+    global_clipnorm: [null],
+    initial_accumulator_value: ANY,
+    ema_momentum: ANY,
+    ema_overwrite_frequency: ANY,
+    jit_compile: ANY,
+    is_legacy_optimizer: ANY,
+    name: ANY,
+  },
 }
-const IGNORED_OF: Readonly<Record<string, typeof IGNORED>> = { RMSprop: { ...IGNORED, momentum: [0] } }
+
+const OPTIMIZER_TABLE: Readonly<Record<string, Rule>> = {
+  Nadam: { keys: { decay: 'schedule_decay' } },
+  RMSprop: { ignored: { momentum: [0] } },
+}
+
+/** Settings of losses and metrics. */
+const FUNCTIONS: Rule = {
+  ignored: {
+    name: ANY,
+    dtype: ANY,
+    fn: ANY,
+    reduction: ['auto', 'sum_over_batch_size', null],
+    from_logits: [false],
+    label_smoothing: [0],
+    axis: [-1],
+    ignore_class: [null],
+    threshold: [0.5],
+  },
+}
+
+const snake = (name: string): string => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()
+
+const place = (what: string) => ({ where: 'training_config', what })
+
+function optimizerFromKeras2(optimizer: unknown): Config {
+  const [registered, config] = named(optimizer)
+  const name = bare(registered)
+  const rules = [...(Object.hasOwn(OPTIMIZER_TABLE, name) ? [OPTIMIZER_TABLE[name] as Rule] : []), OPTIMIZERS]
+  const entries = Object.entries(config).map(([key, value]) =>
+    translated(key, value, rules, place(`${key} of ${name}`)),
+  )
+  return {
+    class_name: name,
+    config: Object.fromEntries(entries.filter((one) => one !== null && one[1] !== null) as []),
+  }
+}
+
+/** What Keras 1.2.2 calls differently. */
+const FUNCTION_NAMES: Readonly<Record<string, string>> = {
+  kl_divergence: 'kullback_leibler_divergence',
+  kldivergence: 'kullback_leibler_divergence',
+}
+
+const WRAPPER = /^(MeanMetricWrapper|LossFunctionWrapper|function)$/
+
+/** A loss or a metric as a name: a class of Keras 2 is the function that it wraps, when its settings are at their defaults. */
+function functionName(value: unknown): unknown {
+  const [registered, config] = named(value)
+  if (registered === '') return value
+  const name = bare(registered)
+  for (const [key, setting] of Object.entries(config)) {
+    const other = translated(key, setting, [FUNCTIONS], place(`${key} of ${name}`))
+    if (other) fail(FormatError, 'ERR_FILE_FORMAT', { ...place(key), expected: 'absent', actual: describe(setting) })
+  }
+  const { name: title, fn } = config
+  if (title === 'accuracy' || title === 'acc') return title // of the kind that fits loss and output
+  const wrapped = isObject(fn) ? fn.config : fn
+  const own =
+    typeof wrapped === 'string'
+      ? bare(wrapped)
+      : WRAPPER.test(name)
+        ? title
+        : typeof value === 'string'
+          ? name
+          : snake(name)
+  return typeof own === 'string' && Object.hasOwn(FUNCTION_NAMES, own) ? FUNCTION_NAMES[own] : own
+}
+
+/** What is told for each output, in lists, or in objects with the outputs' names: for all there are, in a row. */
+function flat(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value.flatMap(flat)
+  return isObject(value) && !('class_name' in value) ? Object.values(value).flatMap(flat) : [value]
+}
 
 /**
  * Keras 2's training configuration as Keras 1.2.2's.
@@ -24,30 +107,14 @@ const IGNORED_OF: Readonly<Record<string, typeof IGNORED>> = { RMSprop: { ...IGN
  * @throws FormatError ERR_FILE_FORMAT
  */
 export function trainingFromKeras2(training: Config): Config {
-  const [name, config] = named(training.optimizer_config)
-  const ignored = Object.hasOwn(IGNORED_OF, name) ? (IGNORED_OF[name] as typeof IGNORED) : IGNORED
-  const values: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(config)) {
-    const own = key === 'learning_rate' ? 'lr' : key
-    const accepted = Object.hasOwn(ignored, key) ? ignored[key] : undefined
-    if ((accepted && !changesNothing(value, accepted)) || (own === 'lr' && typeof value !== 'number')) {
-      fail(FormatError, 'ERR_FILE_FORMAT', {
-        where: 'training_config',
-        what: `${key} of ${name}`,
-        expected: own === 'lr' ? 'a number' : (accepted ?? []).map((v) => JSON.stringify(v)).join(' or '),
-        actual: JSON.stringify(value) ?? 'nothing',
-      })
-    }
-    if (!accepted && value !== null) values[own] = value
-  }
-  const metrics = [training.metrics ?? []].flat(3).map((metric) => {
-    const [kind, { name: title = kind }] = named(metric)
-    return title
-  })
+  const losses = flat(training.loss)
+  const weights = flat(training.loss_weights ?? [])
   return {
     ...training,
-    optimizer_config: { class_name: name, config: values },
-    metrics,
+    optimizer_config: optimizerFromKeras2(training.optimizer_config),
+    loss: losses.length === 1 ? functionName(losses[0]) : training.loss,
+    metrics: flat(training.metrics ?? []).map(functionName),
+    loss_weights: weights.every((weight) => weight === 1 || weight === null) ? null : training.loss_weights,
     sample_weight_mode: training.sample_weight_mode ?? null,
   }
 }

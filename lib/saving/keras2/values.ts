@@ -54,3 +54,12 @@ export function single(value: unknown, refuse: Refuse): unknown {
   if (!Array.isArray(value)) return value
   return value.length === 1 ? value[0] : refuse('a number or a list of one')
 }
+
+const PRECISIONS: readonly unknown[] = ['float32', 'float64', 'int32', 'int64', 'uint8', null]
+
+/** Keras 2's dtype, or its policy, as the name of a type. */
+export function precision(value: unknown, refuse: Refuse): unknown {
+  const [policy, settings] = named(value)
+  const name = settings.name ?? (policy || null)
+  return PRECISIONS.includes(name) ? name : refuse("'float32' or 'float64'")
+}
