@@ -61,8 +61,10 @@ void Mailbox::finalize(napi_env, void*, void* context) {
 }
 
 void Mailbox::deliver(napi_env raw, napi_value, void* context, void*) {
+  // Without an environment Node empties the queue of a function that is gone: it has called finalize(), so there is no context.
+  if (!raw) return;
   const std::shared_ptr<Mailbox> self = *static_cast<std::shared_ptr<Mailbox>*>(context);
-  if (raw) self->open_all(Napi::Env(raw));  // else the environment is being torn down
+  self->open_all(Napi::Env(raw));
 }
 
 void Mailbox::open_all(Napi::Env env) noexcept {

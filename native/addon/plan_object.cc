@@ -53,13 +53,15 @@ class PromisedRun final : public RunJob,
         std::remove_if(jobs.begin(), jobs.end(),
                        [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
         jobs.end());
+    // What this catches may hold on to JavaScript: it must not be kept, as the last owner of a job may be the engine thread.
+    std::exception_ptr error = std::move(error_);
     try {
       report_memory(env, *state_);
-      if (!error_) return deferred_.Resolve(to_js(env, result));
+      if (!error) return deferred_.Resolve(to_js(env, result));
     } catch (...) {  // the result cannot be told: say why
-      error_ = std::current_exception();
+      error = std::current_exception();
     }
-    reject(env, deferred_, error_);
+    reject(env, deferred_, std::move(error));
   }
 
  private:

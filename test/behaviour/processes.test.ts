@@ -25,6 +25,21 @@ describe('worker_threads', () => {
     },
     LONG,
   )
+
+  it.each([
+    ...['fit', 'fitWithCallbacks', 'exitInCallback', 'predict', 'predictOnBatch', 'predictOnBatchSync', 'train'],
+    ...['build', 'save', 'getWeights', 'setWeights', 'errors'],
+  ])(
+    '%s: workers that are ended in the middle of it leave the process alive',
+    async (kind) => {
+      const { ended } = await jsonOf<{ ended: number }>('behaviour/children/worker-terminate.mjs', {
+        args: [kind, '12', '4'],
+        timeout: LONG,
+      })
+      expect(ended).toBe(12)
+    },
+    LONG,
+  )
 })
 
 describe('the end of the process during a fit', () => {
