@@ -1,7 +1,7 @@
 /** Rows of an HDF5 dataset that stay in the file until they are asked for. Keras 1.2.2 `keras.utils.io_utils.HDF5Matrix`. */
 import { stat } from 'node:fs/promises'
 import { checkedPath, fileError } from './atomic.js'
-import { ConfigError, fail, FormatError, ShapeError, StateError } from './errors.js'
+import { ConfigError, fail, FormatError, HiddenstateError, ShapeError, StateError } from './errors.js'
 import { RowFile } from './hdf5/client.js'
 import { describe, NDArray, shapeText, sizeOf, type TensorLike, type TypedArray } from './ndarray.js'
 import { resolveOptions } from './options.js'
@@ -91,7 +91,7 @@ export class HDF5Matrix implements RowSource {
       throw fileError(path, 'readable', error)
     })
     if (!info.isFile()) throw fileError(path, 'readable', new Error('something that is no regular file'))
-    const { file, tree } = share(path)
+    const { file, tree } = share(path, info.size)
     try {
       const found = (await tree.catch((cause) => damaged(path, cause))).datasets.get(inside)
       const at = `${path}: ${inside}`
@@ -153,11 +153,11 @@ export class HDF5Matrix implements RowSource {
   }
 }
 
-function share(path: string): { file: RowFile; tree: ReturnType<RowFile['open']> } {
+function share(path: string, size: number): { file: RowFile; tree: ReturnType<RowFile['open']> } {
   let open = openFiles.get(path)
   if (!open) {
     const file = new RowFile()
-    open = { file, tree: file.open(path), users: 0 }
+    open = { file, tree: file.open(path, size), users: 0 }
     openFiles.set(path, open)
   }
   open.users++
@@ -172,6 +172,7 @@ async function release(path: string): Promise<void> {
 }
 
 function damaged(where: string, cause: unknown): never {
+  if (cause instanceof HiddenstateError) throw cause
   const actual = cause instanceof Error ? cause.message : String(cause)
   throw new FormatError('ERR_FILE_FORMAT', `${where}: file must be an HDF5 file that is whole, got: ${actual}.`, {
     expected: 'an HDF5 file that is whole',

@@ -1,30 +1,49 @@
 /**
- * The HDF5 library in a worker thread of its own, with a time limit and a memory limit (docs/decisions/0003-hdf5-in-a-worker.md).
+ * The HDF5 library in worker threads, with limits on work and memory (docs/decisions/0003-hdf5-in-a-worker.md,
+ * docs/decisions/0024-a-budget-of-work-for-hdf5.md).
  *
- * The worker starts with the first file, serves one file at a time, and ends after an error, after a time limit,
- * or when nobody has used it for a while. It keeps the process alive only while it works.
+ * A worker starts when a file finds none free, serves one file at a time, and ends after an error, when its budget of work is
+ * used up, or when nobody has used it for a while. It keeps the process alive only while it works.
  */
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { InternalError } from '../errors.js'
 import { packageRoot } from '../package-root.js'
+import { Lane } from './lane.js'
 import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
+import { Work } from './work.js'
 
 /** Why the library could not do what was asked; callers put the file's name to it. */
 export class Hdf5Failure extends Error {
   override readonly name = 'Hdf5Failure'
 }
 
-/** Limits of a request; the tests set them lower. */
+/** What a file may ask of the library; the tests set it lower. */
 export interface Hdf5Limits {
-  /** Milliseconds before the worker is ended, beside those that the size of the file allows. */
-  timeoutMs: number
+  /** Milliseconds of work for all requests about the file, beside those that the bytes allow. */
+  workMs: number
 }
 
-const DEFAULT_LIMITS: Hdf5Limits = { timeoutMs: 20_000 }
-/** Slow disks and busy machines: 5 MB a second (27 MB a second measured on two cores with nine busy programs). */
-const BYTES_PER_MS = 5_000
+/**
+ * What a small file may take at least, and on a slow or busy machine: as much as the library's start took there. A legal one takes a
+ * quarter of that, the first file in a new worker included.
+ */
+const READ_MS = 400
+/** Writing meets nothing hostile: the limit is for a library that has lost its way. */
+const WRITE_MS = 20_000
+/** 150 ms where nothing else runs. */
+const START_MS = 20_000
+/**
+ * Work that the description of a file of that many bytes allows: 1 MB a second. Groups of small datasets take longest, 5 MB a second
+ * on two cores with 27 busy programs. More than 64 MB of description, a hundred thousand objects, no model has.
+ */
+export const treeMs = (bytes: number): number => Math.min(bytes, 64 * 2 ** 20) / 1_000
+/** Work that so many bytes of numbers allow: 5 MB a second. */
+export const dataMs = (bytes: number): number => bytes / 5_000
+/** Files that are read at once; each beyond the first costs a worker, 38 MB. */
+const READERS = 4
 /** How long an idle worker is kept, for the next epoch's checkpoint. */
 const IDLE_MS = 10_000
 /** What the library itself needs, and room to work in. */
@@ -55,41 +74,64 @@ function threadSettings(): Pick<WorkerOptions, 'execArgv' | 'env'> {
 
 class Hdf5Worker {
   readonly #worker: Worker
+  readonly #started: Promise<void>
+  readonly #startWork = new Work(START_MS)
   #settle: { resolve: (reply: H5Reply) => void; reject: (error: Error) => void } | null = null
+  #idle: NodeJS.Timeout | undefined
   dead = false
 
   constructor() {
-    // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
-    this.#worker = new Worker(workerFile(), {
-      name: 'hiddenstate-hdf5',
-      ...threadSettings(),
-      stdout: true,
-      stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: 512 },
-    })
-    this.#worker.unref()
+    try {
+      // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
+      this.#worker = new Worker(workerFile(), {
+        name: 'hiddenstate-hdf5',
+        ...threadSettings(),
+        stdout: true,
+        stderr: true,
+        resourceLimits: { maxOldGenerationSizeMb: 512 },
+      })
+    } catch (error) {
+      throw notStarted(error)
+    }
     this.#worker.on('message', (reply: H5Reply) => this.#settle?.resolve(reply))
     this.#worker.on('error', (error) => this.end(new Hdf5Failure(error.message, { cause: error })))
     this.#worker.on('exit', () => this.end(new Hdf5Failure('the HDF5 library ended by itself')))
+    // It says when it listens: a message that comes earlier is lost in Deno, which does not keep it.
+    this.#started = this.#reply('ready', this.#startWork).then(
+      () => {},
+      (error) => {
+        throw notStarted(error)
+      },
+    )
+    this.#started.catch(() => {}) // every request tells
+  }
+
+  /** Work that a small file may take on this machine. */
+  async readMs(): Promise<number> {
+    await this.#started
+    return Math.max(READ_MS, this.#startWork.spent)
   }
 
   async request<K extends H5Reply['kind']>(
     expected: K,
     request: H5Request,
     transfer: ArrayBuffer[],
-    ms: number,
+    work: Work,
   ): Promise<Answer<K>> {
+    await this.#started
     if (this.dead) throw new Hdf5Failure('the HDF5 library has ended')
+    this.#worker.postMessage(request, transfer)
+    return this.#reply(expected, work)
+  }
+
+  async #reply<K extends H5Reply['kind']>(expected: K, work: Work): Promise<Answer<K>> {
     this.#worker.ref()
-    let timer: NodeJS.Timeout | undefined
+    const stop = work.watch(() =>
+      this.end(new Hdf5Failure(`no answer from the HDF5 library within ${Math.round(work.limit)} ms of work`)),
+    )
     try {
       const reply = await new Promise<H5Reply>((resolve, reject) => {
         this.#settle = { resolve, reject }
-        timer = setTimeout(
-          () => this.end(new Hdf5Failure(`no answer from the HDF5 library within ${Math.round(ms)} ms`)),
-          ms,
-        )
-        this.#worker.postMessage(request, transfer)
       })
       if (reply.kind === 'error') throw new Hdf5Failure(reply.message)
       if (reply.kind !== expected) throw new Hdf5Failure(`the HDF5 worker answered ${reply.kind}, not ${expected}`)
@@ -98,10 +140,20 @@ class Hdf5Worker {
       this.end(error as Error) // what state HDF5 is in after an error, nobody knows
       throw error
     } finally {
-      clearTimeout(timer)
+      stop()
       this.#settle = null
       this.#worker.unref()
     }
+  }
+
+  /** Nobody uses it: ends in a while. */
+  rest(): void {
+    this.#idle = setTimeout(() => this.end(new Hdf5Failure('idle')), IDLE_MS)
+    this.#idle.unref()
+  }
+
+  wake(): void {
+    clearTimeout(this.#idle)
   }
 
   end(error: Error): void {
@@ -112,6 +164,12 @@ class Hdf5Worker {
   }
 }
 
+function notStarted(cause: unknown): InternalError {
+  const actual = cause instanceof Error ? cause.message : String(cause)
+  const message = `HDF5: the library must start in a worker thread, got: ${actual}.`
+  return new InternalError('ERR_INTERNAL', message, { expected: 'a worker thread', actual, cause })
+}
+
 /** Rows pass through the heap in slices: what a file read where it lies needs does not grow with its size. */
 const ROWS_MEMORY = 256 * 2 ** 20
 
@@ -120,21 +178,23 @@ export class RowFile {
   readonly #worker = new Hdf5Worker()
   #queue: Promise<unknown> = Promise.resolve()
 
-  #send<K extends H5Reply['kind']>(expected: K, request: H5Request, bytes: number): Promise<Answer<K>> {
-    const ms = DEFAULT_LIMITS.timeoutMs + bytes / BYTES_PER_MS
-    const turn = this.#queue.then(() => this.#worker.request(expected, request, [], ms))
+  #send<K extends H5Reply['kind']>(expected: K, request: H5Request, ms: number): Promise<Answer<K>> {
+    const turn = this.#queue.then(async () => {
+      const work = new Work((await this.#worker.readMs()) + ms)
+      return this.#worker.request(expected, request, [], work)
+    })
     this.#queue = turn.catch(() => {})
     return turn
   }
 
-  /** What it holds. @throws Hdf5Failure */
-  async open(path: string): Promise<H5Tree> {
-    return (await this.#send('tree', { kind: 'openPath', path, memory: ROWS_MEMORY }, 0)).tree
+  /** What it holds. @param size its bytes @throws Hdf5Failure */
+  async open(path: string, size: number): Promise<H5Tree> {
+    return (await this.#send('tree', { kind: 'openPath', path, memory: ROWS_MEMORY }, treeMs(size))).tree
   }
 
   /** Rows `from` to `to` of a dataset. @throws Hdf5Failure */
   async rows(path: string, from: number, to: number, bytes: number): Promise<H5Data> {
-    return (await this.#send('data', { kind: 'rows', path, from, to }, bytes)).data[0] as H5Data
+    return (await this.#send('data', { kind: 'rows', path, from, to }, dataMs(bytes))).data[0] as H5Data
   }
 
   /** Twice does no harm. */
@@ -144,37 +204,53 @@ export class RowFile {
   }
 }
 
-let worker: Hdf5Worker | null = null
-let idle: NodeJS.Timeout | undefined
-let queue: Promise<unknown> = Promise.resolve()
+/** Workers that serve nobody. */
+const free: Hdf5Worker[] = []
 
-/** Sends requests to the worker; the time limit grows with `bytes`. */
+function take(): Hdf5Worker {
+  for (let worker = free.pop(); worker; worker = free.pop()) {
+    worker.wake()
+    if (!worker.dead) return worker
+  }
+  return new Hdf5Worker()
+}
+
+/** Saves do not wait for files that are read: those may come from anybody. They wait for each other, so that the last one wins. */
+const LANES = { read: new Lane(READERS), write: new Lane(1) }
+
+/** Sends requests to the worker; each adds `ms` to what it may work for this file. */
 export type Send = <K extends H5Reply['kind']>(
   expected: K,
   request: H5Request,
-  bytes: number,
+  ms: number,
   transfer?: ArrayBuffer[],
 ) => Promise<Answer<K>>
 
 /**
- * Runs `use` while nobody else uses the library. Files wait for each other in the order of the calls.
+ * Runs `use` with the library, for one file.
  *
- * @throws Hdf5Failure from `send`
+ * @throws Hdf5Failure from `send`; InternalError ERR_INTERNAL from `send` where no worker starts
  */
-export function withHdf5<T>(use: (send: Send) => Promise<T>, limits: Hdf5Limits = DEFAULT_LIMITS): Promise<T> {
-  const turn = queue.then(async () => {
-    clearTimeout(idle)
-    if (worker === null || worker.dead) worker = new Hdf5Worker()
-    const mine = worker
+export function withHdf5<T>(
+  lane: keyof typeof LANES,
+  use: (send: Send) => Promise<T>,
+  limits?: Hdf5Limits,
+): Promise<T> {
+  return LANES[lane].run(async () => {
+    let worker: Hdf5Worker | undefined
+    let work: Work | undefined
     try {
-      return await use((expected, request, bytes, transfer = []) =>
-        mine.request(expected, request, transfer, limits.timeoutMs + bytes / BYTES_PER_MS),
-      )
+      return await use(async (expected, request, ms, transfer = []) => {
+        worker ??= take()
+        work ??= new Work(limits?.workMs ?? (lane === 'write' ? WRITE_MS : await worker.readMs()))
+        work.limit += ms
+        return worker.request(expected, request, transfer, work)
+      })
     } finally {
-      idle = setTimeout(() => mine.end(new Hdf5Failure('idle')), IDLE_MS)
-      idle.unref()
+      if (worker && !worker.dead) {
+        free.push(worker)
+        worker.rest()
+      }
     }
   })
-  queue = turn.catch(() => {})
-  return turn
 }

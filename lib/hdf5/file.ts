@@ -3,7 +3,7 @@ import { constants, open, stat } from 'node:fs/promises'
 import { existsError, fileError, type WriteOptions, writeFileAtomic } from '../atomic.js'
 import { FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
-import { type Hdf5Limits, memoryFor, withHdf5 } from './client.js'
+import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'
 import type { H5Attribute, H5Content, H5Data, H5DatasetInfo, H5Tree } from './protocol.js'
 
 /** The first bytes of every HDF5 file, at 0 or at 512, 1024, 2048, … after a user block. */
@@ -153,19 +153,22 @@ export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>,
   })
   checkSignature(path, bytes)
   const size = bytes.length
-  return withHdf5(async (send) => {
-    const tell = (error: unknown) => about(path, 'file', 'an HDF5 file that is whole', error)
-    const { tree } = await send('tree', { kind: 'open', bytes, memory: memoryFor(size) }, size, [bytes.buffer]).catch(
-      tell,
-    )
-    const load = async (paths: string[], count: number) =>
-      (await send('data', { kind: 'read', paths }, count).catch(tell)).data
-    try {
-      return await use(new H5File(path, tree, load))
-    } finally {
-      await send('closed', { kind: 'close' }, size).catch(() => {}) // a library that has failed is gone already
-    }
-  }, limits)
+  return withHdf5(
+    'read',
+    async (send) => {
+      const tell = (error: unknown) => about(path, 'file', 'an HDF5 file that is whole', error)
+      const request = { kind: 'open', bytes, memory: memoryFor(size) } as const
+      const { tree } = await send('tree', request, treeMs(size), [bytes.buffer]).catch(tell)
+      const load = async (paths: string[], count: number) =>
+        (await send('data', { kind: 'read', paths }, dataMs(count)).catch(tell)).data
+      try {
+        return await use(new H5File(path, tree, load))
+      } finally {
+        await send('closed', { kind: 'close' }, 0).catch(() => {}) // a library that has failed is gone already
+      }
+    },
+    limits,
+  )
 }
 
 /** A file under construction: groups appear with all that lead to them. */
@@ -203,8 +206,8 @@ export async function writeH5(path: string, content: H5Content, options: WriteOp
     size += data.byteLength
   }
   const request = { kind: 'write', content: { groups, datasets }, memory: memoryFor(size) } as const
-  const { bytes } = await withHdf5((send) => send('bytes', request, size, [...buffers])).catch((error) =>
-    about(path, 'content', 'what HDF5 can hold', error),
+  const { bytes } = await withHdf5('write', (send) => send('bytes', request, dataMs(size), [...buffers])).catch(
+    (error) => about(path, 'content', 'what HDF5 can hold', error),
   )
   await writeFileAtomic(path, bytes, options)
 }

@@ -13,6 +13,7 @@ import { parentPort } from 'node:worker_threads'
 /** Lids on what a file may hold; a model of Keras stays far below. */
 const MAX_OBJECTS = 100_000
 const MAX_DEPTH = 16
+/** Of all attributes together: one object can stand in a file under many names. */
 const MAX_ATTRIBUTE_BYTES = 256 * 2 ** 20
 /** Data pass through the WebAssembly heap in pieces of this size. */
 const SLICE_BYTES = 16 * 2 ** 20
@@ -120,12 +121,17 @@ function numbers(dtype, bytes) {
   return raw instanceof Float32Array || raw instanceof Float64Array ? raw : Float64Array.from(raw, Number)
 }
 
+/** Read of this file so far. */
+let attributeBytes = 0
+
 /** @param {bigint} id @param {string} path @param {string} name @returns {H5Attribute | null} */
 function readAttribute(id, path, name) {
   const meta = Module.get_attribute_metadata(id, path, name)
   if (meta.shape === null) return meta.type === STRING ? [] : null // h5py.Empty: a list of no strings
   const bytes = meta.size * meta.total_size
-  if (!(bytes <= MAX_ATTRIBUTE_BYTES)) throw new RangeError(`attribute ${name} of ${path} has ${bytes} bytes`)
+  attributeBytes += bytes
+  if (!(attributeBytes <= MAX_ATTRIBUTE_BYTES))
+    throw new RangeError(`more than ${MAX_ATTRIBUTE_BYTES} bytes of attributes: ${bytes} in ${name} of ${path}`)
   if (meta.type !== STRING && !ARRAYS.has(dtypeOf(meta))) return null
   const values = withHeap(bytes, (pointer) => {
     Module.get_attribute_data(id, path, name, BigInt(pointer))
@@ -160,6 +166,7 @@ function readTree(opened) {
   const tree = { groups: new Map(), datasets: new Map() }
   const id = opened.file_id
   let objects = 0
+  attributeBytes = 0
   /** @param {string} path @param {number} depth */
   const walk = (path, depth) => {
     if (depth > MAX_DEPTH) throw new RangeError(`groups deeper than ${MAX_DEPTH}`)
@@ -327,3 +334,4 @@ parentPort?.on('message', (request) => {
     parentPort?.postMessage({ kind: 'error', message: reason(error) })
   }
 })
+parentPort?.postMessage({ kind: 'ready' })

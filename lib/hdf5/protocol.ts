@@ -45,6 +45,8 @@ export type H5Request =
   | { kind: 'write'; content: H5Content; memory: number }
 
 export type H5Reply =
+  /** First of all, unasked: requests may come. */
+  | { kind: 'ready' }
   | { kind: 'tree'; tree: H5Tree }
   | { kind: 'data'; data: H5Data[] }
   | { kind: 'closed' }

@@ -26,7 +26,7 @@ const golden = (name: string): string => dataFile(`h5/${name}.h5`)
 
 /** The golden models weigh some kilobytes; the library's worker needs 128 MB and more. What a bomb takes is beyond this. */
 const MEMORY = 768 * 2 ** 20
-/** The worker's own limit is 20 s; a load takes milliseconds. */
+/** A load takes milliseconds, a refusal a second; more where the machine is busy. */
 const TIME = 15_000
 
 /** Loads what is in FILE: a model, or null where it was refused as it must be. */
