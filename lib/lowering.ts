@@ -1,6 +1,6 @@
 /** Layers and what `compile` was told → Spec. */
 import { ConfigError, fail } from './errors.js'
-import { Container } from './layers/container.js'
+import { Container, withChildren } from './layers/container.js'
 import type { Layer } from './layers/layer.js'
 import { Graph, type MetricSpec, type Option, type Spec } from './spec.js'
 
@@ -19,6 +19,8 @@ interface Named {
   name: string
   /** Whether it only holds others: a wrapper may be called as what it wraps. */
   holds: boolean
+  /** The branch it is in, for errors. */
+  branch?: Layer | undefined
 }
 
 function named(layers: readonly Layer[], scope: string): Named[] {
@@ -31,23 +33,49 @@ function named(layers: readonly Layer[], scope: string): Named[] {
 
 /** @throws ConfigError ERR_OPTION when two have the same name */
 function checkNames(list: readonly Named[]): void {
-  const seen = new Map<string, Layer>()
-  for (const { layer, name } of list) {
+  const seen = new Map<string, Named>()
+  for (const one of list) {
+    const { layer, name } = one
     const other = seen.get(name)
     if (other) {
-      const place = ({ where, wrapper }: Layer) => (wrapper ? `${where} in ${wrapper.where}` : where)
+      const place = ({ layer: { where, wrapper }, branch }: Named) =>
+        [where, wrapper?.where, branch?.where].filter((each) => each !== undefined).join(' in ')
       fail(ConfigError, 'ERR_OPTION', {
         where: 'model',
         layer: layer.where,
         what: 'layer names',
         expected: 'unique',
-        actual: `'${name}' twice: ${place(other)} and ${place(layer)}`,
-        hint: 'Give one of the layers another `name`.',
+        actual: `'${name}' twice: ${place(other)} and ${place(one)}`,
+        hint: RENAME,
       })
     }
-    seen.set(name, layer)
+    seen.set(name, one)
   }
 }
+
+/** @throws ConfigError ERR_OPTION when a file of the model would have one name twice: of a layer, or of an array in a layer */
+function checkFileNames(model: Container): void {
+  const layers = model.flattenedLayers
+  const branches = model.layers[0]?.branches ?? []
+  const branchOf = (layer: Layer) => branches.find((branch) => withChildren([branch]).includes(layer))
+  checkNames(layers.map((layer) => ({ layer, name: layer.name, holds: false, branch: branchOf(layer) })))
+  for (const layer of layers.filter(({ children }) => children.length > 0)) {
+    const names = layer.fileArrays().map(({ name }) => name)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice === undefined) continue
+    fail(ConfigError, 'ERR_OPTION', {
+      where: layer.where,
+      layer: layer.where,
+      what: 'names of its weights',
+      expected: 'unique',
+      actual: `'${twice}' twice`,
+      hint: RENAME,
+    })
+  }
+}
+
+/** Also for a layer that has its place already. */
+const RENAME = 'Give one of the layers another `name`: set layer.name.'
 
 /**
  * Lowers a model.
@@ -59,6 +87,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   const all = named(model.layers, '')
   checkNames(all.filter(({ layer }) => !layer.wrapper))
   checkNames(all.filter(({ holds }) => !holds))
+  checkFileNames(model)
   const graph = new Graph()
   const value = model.lowerFirst(graph, '')
   return {

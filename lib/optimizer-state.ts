@@ -15,10 +15,13 @@ export interface Trained {
   readonly plan: NativePlan
 }
 
-/** Keras' order of parameters in an optimizer: trainable ones by variable name, plain string order. */
-export function optimizerOrder(arrays: readonly KerasArray[]): KerasArray[] {
-  return arrays.filter((a) => a.trainable).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-}
+/** Keras' order of parameters in an optimizer: trainable ones by variable name. */
+export const optimizerOrder = (arrays: readonly KerasArray[]): KerasArray[] =>
+  inNameOrder(arrays.filter((a) => a.trainable))
+
+/** By name, in plain string order. */
+export const inNameOrder = (arrays: readonly KerasArray[]): KerasArray[] =>
+  [...arrays].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 
 function described(optimizer: Optimizer): { moments: number; savesIterations: boolean } {
   const { name } = optimizer.hyper()
@@ -40,7 +43,6 @@ const counts = (optimizer: Optimizer): boolean => !(optimizer.hyper().name === '
  */
 export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): NDArray[] {
   const { moments, savesIterations } = described(optimizer)
-  const momentOf = momentNames(arrays)
   const out: NDArray[] = []
   if (savesIterations) {
     const iterations = counts(optimizer) ? plan.read('optimizer/iterations').data : Float32Array.of(0)
@@ -50,11 +52,8 @@ export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): 
   return out
 }
 
-/** How the plan calls the moments of variables. */
-function momentNames(arrays: readonly KerasArray[]): (variable: Variable, moment: number) => string {
-  const paths = new Map(arrays.map(({ variable, path }) => [variable, path]))
-  return (variable, moment) => `${paths.get(variable)}:${moment}`
-}
+/** How the plan, which has the variable, calls one of its moments. */
+const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath}:${moment}`
 
 /**
  * Puts back what {@link optimizerWeights} gave.
@@ -62,7 +61,6 @@ function momentNames(arrays: readonly KerasArray[]): (variable: Variable, moment
  */
 export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values: readonly TensorLike[]): void {
   const { moments, savesIterations } = described(optimizer)
-  const momentOf = momentNames(arrays)
   const first = savesIterations ? 1 : 0
   const given = values.map((value) => NDArray.from(value))
   const fits = given.length === first + moments * arrays.length && (first === 0 || given[0]?.size === 1)

@@ -21,11 +21,12 @@ import * as byRows from './fit-rows.js'
 import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
 import type { Decode, Layer, LayerClass } from './layers/layer.js'
-import { type KerasArray, readKerasArrays, writeKerasArrays } from './layers/variable.js'
-import { lowerModel } from './lowering.js'
+import { readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
+import type { LayerNames } from './layers/weights.js'
+import { lowerModel, type Training } from './lowering.js'
 import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
-import { optimizerOrder, optimizerWeights, setOptimizerWeights } from './optimizer-state.js'
+import { inNameOrder, optimizerOrder, optimizerWeights, setOptimizerWeights, type Trained } from './optimizer-state.js'
 import type { Optimizer } from './optimizers.js'
 import { resolveOptions } from './options.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
@@ -66,9 +67,11 @@ export class Sequential extends Container {
   /** Why the file it comes from could not compile it; null: there is nothing to tell. */
   #whyUncompiled: string | null = null
   /** What the optimizer has state for: what was trainable when `compile` was called. */
-  #trained: readonly KerasArray[] = []
+  #trained: ReadonlySet<Variable> = new Set()
   /** Of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
+  /** What the layers were called when #spec was made. */
+  #names: LayerNames = new Map()
 
   /**
    * @param layers default: none yet
@@ -80,6 +83,7 @@ export class Sequential extends Container {
     this.session = new Session({
       layers: () => this.layers,
       spec: () => this.#lowered('predict'),
+      names: () => this.#names,
       hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
     if (!Array.isArray(layers)) {
@@ -171,7 +175,7 @@ export class Sequential extends Container {
   override getWeights(): NDArray[] {
     this.session.checkAlive('getWeights')
     this.session.checkStill('model.getWeights')
-    return readKerasArrays(this.ownArrays())
+    return readKerasArrays(this.kerasArrays())
   }
 
   /**
@@ -183,7 +187,7 @@ export class Sequential extends Container {
   override setWeights(weights: readonly TensorLike[]): void {
     this.session.checkIdle('setWeights', true)
     this.session.checkStill('model.setWeights')
-    writeKerasArrays('model', this.ownArrays(), weights)
+    writeKerasArrays('model', this.kerasArrays(), weights)
   }
 
   /**
@@ -216,10 +220,10 @@ export class Sequential extends Container {
   compile<const M extends Metrics = []>(options: CompileOptions<M>): Scored<ScoresOf<M>> & this {
     this.session.checkUnused('compile')
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
-    this.#spec = lowerModel(this, compiled.training())
+    this.#lower(compiled.training())
     this.#compiled = compiled
     this.#whyUncompiled = null
-    this.#trained = optimizerOrder(this.ownArrays())
+    this.#trained = new Set(optimizerOrder(this.kerasArrays()).map(({ variable }) => variable))
     return this as Scored<ScoresOf<M>> & this
   }
 
@@ -264,7 +268,12 @@ export class Sequential extends Container {
 
   #lowered(call: string): Spec {
     this.#requireLayers(call)
-    this.#spec ??= lowerModel(this, null)
+    return this.#spec ?? this.#lower(null)
+  }
+
+  #lower(training: Training | null): Spec {
+    this.#spec = lowerModel(this, training)
+    this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
     return this.#spec
   }
 
@@ -456,15 +465,21 @@ export class Sequential extends Container {
 
   /** @internal The same, begun if needed. */
   beginOptimizerWeights(): NDArray[] {
-    const { optimizer } = this.requireCompiled('save')
-    return optimizerWeights({ arrays: this.#trained, floatx: this.floatx, optimizer, plan: this.session.plan() })
+    return optimizerWeights(this.#trainedState('save'))
   }
 
   /** @internal All or none. */
   setOptimizerWeights(state: readonly NDArray[]): void {
-    const { optimizer } = this.requireCompiled('loadModel')
-    setOptimizerWeights({ arrays: this.#trained, floatx: this.floatx, optimizer, plan: this.session.plan() }, state)
+    setOptimizerWeights(this.#trainedState('loadModel'), state)
     this.session.hasTrained = true
+  }
+
+  #trainedState(call: string): Trained {
+    const { optimizer } = this.requireCompiled(call)
+    const plan = this.session.plan()
+    // by the names of now, which are those of the file
+    const arrays = inNameOrder(this.kerasArrays().filter(({ variable }) => this.#trained.has(variable)))
+    return { arrays, floatx: this.floatx, optimizer, plan }
   }
 
   /**

@@ -7,6 +7,7 @@
 import { abortable } from './batches.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
+import type { LayerNames } from './layers/weights.js'
 import { LoadedData } from './loaded-data.js'
 import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from './native.js'
 import { describe, sizeOf } from './ndarray.js'
@@ -19,6 +20,8 @@ export interface Owner {
   layers(): readonly Layer[]
   /** The Spec that the next run needs. */
   spec(): Spec
+  /** What the layers were called when it was made. */
+  names(): LayerNames
   /** Hyper-parameters as they are now; null when not compiled. */
   hyper(): Readonly<Record<string, unknown>> | null
 }
@@ -56,6 +59,7 @@ export class Session {
   #shown: NativePlan | null = null // #plan as layers see it
   #isMoving = false // weights are on their way into a plan
   #spec: Spec | null = null // what #plan was made from
+  #names: LayerNames = new Map() // what layers are called there
   #pushed = new Map<string, unknown>()
   #meeting = new Meeting()
   #holding = 0 // turns that this session has
@@ -201,16 +205,18 @@ export class Session {
       if (this.isShared) this.#fetch(this.#shown!)
       return this.#plan
     }
+    const names = this.#owner.names()
     const plan = loadNative().compile(spec)
     const shown = this.#guarded(plan)
     const old = this.#plan
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers()) layer.attach(shown, '')
+      for (const layer of this.#owner.layers()) layer.attach(shown, '', names)
       if (old) keepStates(old, plan, spec)
     } catch (error) {
       for (const layer of this.#owner.layers()) layer.detach(shown)
-      if (this.#shown && !this.isShared) for (const layer of this.#owner.layers()) layer.attach(this.#shown, '')
+      if (this.#shown && !this.isShared)
+        for (const layer of this.#owner.layers()) layer.attach(this.#shown, '', this.#names)
       plan.dispose()
       throw error
     } finally {
@@ -220,6 +226,7 @@ export class Session {
     this.#plan = plan
     this.#shown = shown
     this.#spec = spec
+    this.#names = names
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
     this.#isSeedPushed = false
     this.hasTrained = false
@@ -230,7 +237,7 @@ export class Session {
   #fetch(shown: NativePlan): void {
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers()) if (!layer.isIn(shown)) layer.attach(shown, '')
+      for (const layer of this.#owner.layers()) if (!layer.isIn(shown)) layer.attach(shown, '', this.#names)
     } finally {
       this.#isMoving = false
     }

@@ -61,12 +61,10 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
       })
     }
     given.requireNew()
-    this.forward = given.clone({ name: `forward_${given.name}` })
-    this.backward = given.clone({
-      name: `backward_${given.name}`,
-      goBackwards: !given.options.goBackwards,
-      weights: null,
-    })
+    this.forward = given.clone()
+    this.backward = given.clone({ goBackwards: !given.options.goBackwards, weights: null })
+    given.leads(this.forward, 'forward_')
+    given.leads(this.backward, 'backward_')
   }
 
   override get children(): readonly Layer[] {

@@ -7,11 +7,24 @@ import { resolveOptions } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
 import { showShape, uniqueName } from './names.js'
-import type { KerasArray } from './variable.js'
 
 /** Layers and those inside them. */
 export const withChildren = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
+
+/** The same without what is inside models, whose names are their own affair; and without those models. */
+const outsideModels = (layers: readonly Layer[]): Layer[] =>
+  layers.flatMap((layer) => (layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)]))
+
+/** The first layer that is met twice on the way down from `layers`, whole models before what is in them. */
+export function reachedTwice(layers: readonly Layer[]): Layer | undefined {
+  const seen = new Set<Layer>()
+  return withChildren(layers).find((layer) => seen.size === seen.add(layer).size)
+}
+
+/** What to do about a layer in two places of a model. */
+export const SHARED_HINT =
+  'Weights cannot be shared within a model: make a layer of its own for each place. setWeights gives it the same numbers.'
 
 /** A chain of layers; Keras 1.2.2 `keras.engine.topology.Container`, `keras.models.Sequential`. */
 export abstract class Container extends Layer<LayerOptions> {
@@ -54,6 +67,7 @@ export abstract class Container extends Layer<LayerOptions> {
     const last = this.#layers.at(-1)
     const floatx = this.#precisionWith(layer)
     if (layer.precision === null) layer.floatx = floatx
+    this.#avoidNames(layer)
     const mask = last ? layer.computeMask(this.#masks.at(-1)!) : layer.computeFirstMask()
     if (last) layer.build(last.outputShape!)
     else layer.buildFirst()
@@ -84,8 +98,7 @@ export abstract class Container extends Layer<LayerOptions> {
       })
     }
     this.#checkWhole('add')
-    const have = new Set(withChildren(this.#layers))
-    const twice = withChildren([layer]).find((each) => have.has(each) && !each.built) // `build` tells of others
+    const twice = reachedTwice([...this.#layers, layer])
     if (!twice) return
     fail(ConfigError, 'ERR_OPTION', {
       where: 'model.add',
@@ -93,8 +106,15 @@ export abstract class Container extends Layer<LayerOptions> {
       what: 'layer',
       expected: 'new',
       actual: `${twice.where}, which is in the model already`,
-      hint: 'Make a layer of its own for each place.',
+      hint: SHARED_HINT,
     })
+  }
+
+  /** Gives what is added, unless somebody chose its name, one that no layer of the model has: counts begin anew in each process. */
+  #avoidNames(layer: Layer): void {
+    const added = layer.built ? [] : outsideModels([layer])
+    const taken = new Set([...outsideModels(this.#layers), ...this.flattenedLayers].map((each) => each.name))
+    for (const each of added) each.avoidNames(taken)
   }
 
   /** Layers may not change where another model was built on their shapes. */
@@ -143,6 +163,7 @@ export abstract class Container extends Layer<LayerOptions> {
     const last = this.requireLayers('pop').at(-1)!
     this.#layers = Object.freeze(this.#layers.slice(0, -1))
     this.#masks.pop()
+    last.loosen()
     return last
   }
 
@@ -293,17 +314,8 @@ export abstract class Container extends Layer<LayerOptions> {
     )
   }
 
-  protected override scopeInside(scope: string): string {
-    return `${scope}${this.name}/`
-  }
-
-  protected override fromInside(arrays: readonly KerasArray[]): KerasArray[] {
-    return super.fromInside(arrays).map((array) => ({ ...array, path: `${this.name}/${array.path}` }))
-  }
-
-  /** Keras' arrays as this model's own plan knows them, when it is not a part of another. */
-  protected ownArrays(): KerasArray[] {
-    return super.fromInside(this.#layers.flatMap((layer) => layer.kerasArrays()))
+  protected override get isScope(): boolean {
+    return true
   }
 
   // ---- configuration ----

@@ -2,7 +2,7 @@
 import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
-import type { TensorLike } from '../ndarray.js'
+import { describe, type TensorLike } from '../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
@@ -75,13 +75,19 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
-  /** Unique within a model; the stem of its parameters' names. */
-  readonly name: string
+  #name: string
+  /** Whether nobody has chosen the name, so that a model may choose another. */
+  #isNamedByCount: boolean
+  /** Layers that are called as this one with something in front. */
+  readonly #namesakes: { layer: Layer; prefix: string }[] = []
+  /** The layer that this one is a namesake of. */
+  #namedAfter: Layer | null = null
   #trainable = true
   readonly inputDtype: string
   /** Whether a mask may reach this layer. */
   readonly supportsMasking: boolean = false
   built = false
+  #isLoose = false
   #batchInputShape: Shape | null
   #inputShape: Shape | undefined
   #outputShape: Shape | undefined
@@ -103,11 +109,60 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     const { name, trainable, inputShape, batchInputShape, inputDtype, dtype } =
       kept as unknown as Resolved<LayerOptions>
     this.floatx = dtype ?? floatx()
-    this.name = name ?? uniqueName(this.layerClass.className.toLowerCase())
+    this.#isNamedByCount = name === null
+    this.#name = name ?? uniqueName(this.layerClass.className.toLowerCase())
     this.trainable = trainable ?? true
     this.#batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
     if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
+  }
+
+  /**
+   * Unique within a model; the stem of its parameters' names in `getWeights`, files and errors. May be set at any time: weights and
+   * optimizer state stay, and files have the new name. In Keras 1.2.2 the parameters keep the old one.
+   * @throws ConfigError `ERR_OPTION` for what cannot be a name, and for the two layers inside a Bidirectional, which are called as the
+   *   layer that was wrapped
+   */
+  get name(): string {
+    return this.#name
+  }
+
+  set name(name: string) {
+    const leader = this.#namedAfter
+    if (leader) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'name',
+        expected: `that of ${leader.where}, the wrapped layer, with a prefix`,
+        actual: describe(name),
+        hint: 'Set the name of that layer: bidirectional.options.layer.name.',
+      })
+    }
+    this.#call((normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#countedName())
+    this.#isNamedByCount = name === null
+  }
+
+  #countedName(): string {
+    return uniqueName(this.layerClass.className.toLowerCase())
+  }
+
+  #call(name: string): void {
+    this.#name = name
+    for (const { layer, prefix } of this.#namesakes) layer.#call(prefix + name)
+  }
+
+  /** @internal From now on the other layer is called as this one, with `prefix` in front. */
+  leads(layer: Layer, prefix: string): void {
+    this.#namesakes.push({ layer, prefix })
+    layer.#namedAfter = this
+    layer.#call(prefix + this.name)
+  }
+
+  /** @internal Takes another name while it is one of `taken`, unless somebody chose it. */
+  avoidNames(taken: ReadonlySet<string>): void {
+    const named = this.#namedAfter ?? this
+    while (named.#isNamedByCount && taken.has(this.name)) named.#call(named.#countedName())
   }
 
   /** With the batch; null when the layer was given none and so cannot be first in a model. */
@@ -175,6 +230,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
    *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
+    if (this.#isLoose) {
+      this.#takeAgain(inputShape)
+      return
+    }
     this.requireNew()
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
@@ -209,9 +268,35 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
       where: this.where,
       what: 'layer',
       expected: 'new',
-      actual: `one that is part of a ${this.wrapper ? 'wrapper' : 'model'} already, with input ${showShape(this.inputShape ?? [])}`,
+      actual: `one that ${this.#isLoose ? 'was' : 'is'} part of a ${this.wrapper ? 'wrapper' : 'model'} already, with input ${showShape(this.inputShape ?? [])}`,
       hint: 'Make a layer of its own for each place.',
     })
+  }
+
+  /** @internal Once its model has let it go: it may be added again, for the same inputs. */
+  loosen(): void {
+    this.#isLoose = this.built
+  }
+
+  /** Whether a model has let it go. */
+  protected get isLoose(): boolean {
+    return this.#isLoose
+  }
+
+  /** Into a model again, with the weights it has. */
+  #takeAgain(inputShape: Shape): void {
+    const own = this.#inputShape ?? []
+    if (own.length !== inputShape.length || own.some((extent, axis) => extent !== inputShape[axis])) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: this.where,
+        layer: this.where,
+        what: 'input',
+        expected: `${showShape(own)}, for which its weights were made`,
+        actual: showShape(inputShape),
+        hint: 'Make a new layer.',
+      })
+    }
+    this.#isLoose = false
   }
 
   /** Builds a layer inside this one, which from now on trains and computes as this one does. */

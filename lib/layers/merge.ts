@@ -1,7 +1,7 @@
 import { ConfigError, fail, nearest, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Container } from './container.js'
+import { Container, reachedTwice, SHARED_HINT, withChildren } from './container.js'
 import { type Decode, Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 
@@ -39,7 +39,8 @@ const OF_FUNCTIONS = {
  * products of each with itself), its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
  * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the branches, in order;
  * `trainable: false` freezes them and is in no configuration.
- * @param layers two models or more, each with layers, none twice
+ * @param layers two models or more, each with layers; no layer or model may be reached twice, directly or inside another one: weights
+ *   cannot be shared between branches (in Keras they can)
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for outputs that do not go together
  * @example
  * const left = new Sequential([new GRU(4, { inputShape: [8, 3] })])
@@ -79,8 +80,8 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return this.branches
   }
 
-  #fail(what: string, expected: string, actual: string): never {
-    fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.where, what, expected, actual })
+  #fail(what: string, expected: string, actual: string, hint?: string): never {
+    fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.where, what, expected, actual, hint })
   }
 
   #checkOptions(): void {
@@ -108,10 +109,19 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
         this.#fail(`layers[${i}]`, 'a model, such as new Sequential([layer])', actual)
       }
       branch.buildFirst()
-      if (layers.indexOf(branch) !== i) this.#fail(`layers[${i}]`, 'a model of its own', `${branch.where} again`)
     }
+    this.#checkShared(layers)
     if (layers.length > 2 && (mode === 'dot' || mode === 'cos'))
       this.#fail('layers', `two models for mode '${mode}'`, `${layers.length}`)
+  }
+
+  /** Each use would train weights of its own, and the last one would be kept. */
+  #checkShared(branches: readonly Container[]): void {
+    const twice = reachedTwice(branches)
+    if (!twice) return
+    const places = branches.flatMap((branch, i) => (withChildren([branch]).includes(twice) ? [`layers[${i}]`] : []))
+    const actual = places.length > 1 ? `${twice.where} in ${places.join(' and ')}` : `${twice.where} twice in ${places}`
+    this.#fail('layers', 'models that have no layer in common', actual, SHARED_HINT)
   }
 
   /** An axis of `shape` from 1; the batch is none. */
@@ -161,7 +171,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
   }
 
   override buildFirst(): void {
-    if (this.built) this.#fail('layer', 'new', 'one that is part of a model already')
+    if (this.built && !this.isLoose) this.#fail('layer', 'new', 'one that is part of a model already')
     this.built = true
   }
 

@@ -4,32 +4,38 @@ import { fail, InternalError, ShapeError } from '../errors.js'
 import type { Floats, NativePlan } from '../native.js'
 import { describe, dtypeOf, isArrayObject, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
 
+/** What a variable must know of its layer. */
+interface VariableOwner {
+  readonly name: string
+  readonly floatx: Floatx
+}
+
 /** One native parameter; owns its value until a plan does. */
 export class Variable {
-  /** `layer/param`, as native code and `plan.read` call it: 'lstm_1/W'. */
-  readonly path: string
+  /** The name native code knows it by inside its layer: 'W'. */
+  readonly param: string
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
   #dims: readonly number[]
   /** Whether weights with extents of 1 may still make axes shared: until an op has been made of it. */
   #sharable: boolean
-  readonly #owner: { readonly floatx: Floatx }
+  readonly #owner: VariableOwner
   #data: Floats | null // [dims], rounded when read; null while a plan owns the value
   #plan: NativePlan | null = null
   #planPath = '' // how #plan calls it
 
   /**
    * @param value used as it is when it is a Float32Array or a Float64Array
-   * @param owner says the precision, which may change until the model is complete
+   * @param owner says name and precision, which may change
    */
   constructor(
-    path: string,
+    param: string,
     dims: readonly number[],
     value: ArrayLike<number>,
-    owner: { readonly floatx: Floatx },
+    owner: VariableOwner,
     { trainable = true, sharable = false }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
   ) {
-    this.path = path
+    this.param = param
     this.#dims = [...dims]
     this.trainable = trainable
     this.#sharable = sharable
@@ -65,9 +71,14 @@ export class Variable {
     this.#sharable = false
   }
 
-  /** The name native code knows it by inside its layer: 'W'. */
-  get param(): string {
-    return this.path.slice(this.path.lastIndexOf('/') + 1)
+  /** `layer/param`, as the layer is called now: 'lstm_1/W'. */
+  get path(): string {
+    return `${this.#owner.name}/${this.param}`
+  }
+
+  /** What the plan that has the value calls it: as the layer was called when the plan was made, the models it is inside in front. */
+  get planPath(): string {
+    return this.#planPath
   }
 
   /** A copy of the value, from the plan when attached. */
@@ -91,12 +102,13 @@ export class Variable {
     else this.#data = value instanceof Float32Array ? value.slice() : new Float64Array(value)
   }
 
-  /** Hands the value to a plan, from wherever it is. @param scope what the plan's name for it has in front of `path` */
-  attach(plan: NativePlan, scope: string): void {
+  /** Hands the value to a plan, from wherever it is. @param layer what the plan calls the layer */
+  attach(plan: NativePlan, layer: string): void {
     const data = this.#data ?? this.read()
-    plan.write(scope + this.path, { data, shape: this.dims })
+    const path = `${layer}/${this.param}`
+    plan.write(path, { data, shape: this.dims })
     this.#plan = plan
-    this.#planPath = scope + this.path
+    this.#planPath = path
     this.#data = null
   }
 
@@ -133,8 +145,6 @@ export interface KerasArray {
   readonly variable: Variable
   /** Slice of the variable's last axis; null: all of it. */
   readonly columns: readonly [from: number, to: number] | null
-  /** What the plan of the model that was asked calls the variable: {@link Variable.path}, the models it is inside in front. */
-  readonly path: string
   /** As Keras has it. */
   readonly shape: readonly number[]
   /** Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps that. */

@@ -31,10 +31,13 @@ export function withoutInitialization<T>(build: () => T): T {
   }
 }
 
+/** Names that layers had at one time. */
+export type LayerNames = ReadonlyMap<ParameterOwner, string>
+
 /** The side of a layer that holds numbers. */
 export abstract class ParameterOwner {
   /** Unique within a model; the stem of its parameters' names. */
-  abstract readonly name: string
+  abstract name: string
   /** How errors call this layer: 'lstm_1 (LSTM)'. */
   abstract readonly where: string
   /** Layers inside this one, in the order of their weights. */
@@ -46,7 +49,7 @@ export abstract class ParameterOwner {
 
   #params: ParamEntry[] = []
   #plan: NativePlan | null = null
-  #scope = ''
+  #planName = '' // how #plan calls it
   #floatx: Floatx = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
@@ -94,7 +97,7 @@ export abstract class ParameterOwner {
       })
     }
     const numbers = typeof value === 'string' || typeof value === 'function' ? this.initial(value, dims) : value
-    const variable = new Variable(`${this.name}/${param}`, dims, numbers, this, rest)
+    const variable = new Variable(param, dims, numbers, this, rest)
     this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
     return variable
   }
@@ -164,7 +167,7 @@ export abstract class ParameterOwner {
   protected slice(variable: Variable, suffix: string, columns: KerasArray['columns'] = null): KerasArray {
     const shape = columns ? [...variable.dims.slice(0, -1), columns[1] - columns[0]] : variable.dims
     const trainable = this.trainable && variable.trainable
-    return { name: `${this.name}_${suffix}`, variable, columns, path: variable.path, shape, trainable }
+    return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable }
   }
 
   /** Copies of the parameters, in Keras 1.2.2's order and shapes. Empty before the layer is part of a model. */
@@ -185,12 +188,17 @@ export abstract class ParameterOwner {
     return this.variables.reduce((sum, v) => sum + v.size, 0)
   }
 
-  /** Hands the parameters to a plan. @param scope what the plan's names for them have in front of this layer's name */
-  attach(plan: NativePlan, scope: string): void {
-    for (const { variable } of this.#params) variable.attach(plan, scope)
-    for (const child of this.children) child.attach(plan, this.scopeInside(scope))
+  /**
+   * Hands the parameters to a plan.
+   * @param scope what the plan's names for them have in front of the layer's
+   * @param names what the layers were called when the plan was made
+   */
+  attach(plan: NativePlan, scope: string, names: LayerNames): void {
+    const name = scope + (names.get(this) ?? this.name)
+    for (const { variable } of this.#params) variable.attach(plan, name)
+    for (const child of this.children) child.attach(plan, this.isScope ? `${name}/` : scope, names)
     this.#plan = plan
-    this.#scope = scope
+    this.#planName = name
   }
 
   /** Takes those parameters back that are in this plan. */
@@ -209,9 +217,9 @@ export abstract class ParameterOwner {
     )
   }
 
-  /** What plans' names for the layers inside have in front. */
-  protected scopeInside(scope: string): string {
-    return scope
+  /** Whether plans' names for the layers inside have this one's in front. */
+  protected get isScope(): boolean {
+    return false
   }
 
   /**
@@ -231,7 +239,7 @@ export abstract class ParameterOwner {
     for (const child of this.children) if (child.stateful) child.resetStates()
     if (!this.#plan) return
     for (const name of this.#plan.names()) {
-      if (!name.startsWith(`${this.#scope}${this.name}/`) || !name.endsWith(':carry')) continue
+      if (!name.startsWith(`${this.#planName}/`) || !name.endsWith(':carry')) continue
       const { data, shape } = this.#plan.read(name)
       this.#plan.write(name, { data: data.fill(0), shape })
     }

@@ -20,7 +20,7 @@ function movable(value: NDArray): H5Data {
 function writeNames(file: H5Builder, group: string, attribute: string, names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) {
-    const message = `${group || 'root'}: ${attribute} must be names that differ, got '${twice}' twice. Give one of the layers another name.`
+    const message = `${group || 'root'}: ${attribute} must be names that differ, got '${twice}' twice. Give one of the layers another \`name\`: set layer.name.`
     throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'names that differ', actual: `'${twice}' twice` })
   }
   const value = nameList(names)

@@ -18,14 +18,17 @@ import {
   Embedding,
   Flatten,
   GRU,
+  type Layer,
   LSTM,
   loadModel,
   Masking,
   Merge,
   modelFromJson,
   modelFromYaml,
+  Reshape,
   Sequential,
   setSeed,
+  TimeDistributed,
 } from '../package.js'
 
 const [N, T, D] = [24, 5, 3]
@@ -213,11 +216,101 @@ describe('Merge', () => {
     expect(make).toThrow(expect.objectContaining({ code, message: expect.stringMatching(text) }))
   })
 
-  it('refuses the same model twice, and more layers for a branch', () => {
+  it('refuses more layers for a branch', () => {
     const one = dense(2)
-    expect(() => new Merge([one, one])).toThrow(/a model of its own/)
     new Merge([one, dense(2)])
     expect(() => one.add(new Dense(3))).toThrow(/part of another model/)
+  })
+
+  // Two uses would train two copies of the weights, and the last copy would be kept.
+  describe('refuses a model that is reached twice', () => {
+    const over = (model: Layer, shape: number[] = [2]) =>
+      new Sequential([new Reshape(shape, { inputShape: shape }), model])
+    const each = (model: Layer) => new Sequential([new TimeDistributed(model, { inputShape: [3, 2] })])
+    const words = () => new Sequential([new Embedding(9, 3, { inputLength: 6 })])
+    const shapes: [string, () => unknown][] = [
+      [
+        'itself',
+        () => {
+          const c = dense(2)
+          return new Merge([c, c])
+        },
+      ],
+      [
+        'in two wrappers',
+        () => {
+          const c = dense(2)
+          return new Merge([over(c), over(c)])
+        },
+      ],
+      [
+        'in three wrappers',
+        () => {
+          const c = dense(2)
+          return new Merge([over(c), dense(2), over(c), over(c)])
+        },
+      ],
+      [
+        'and inside another',
+        () => {
+          const c = dense(2)
+          return new Merge([c, new Sequential([c])])
+        },
+      ],
+      [
+        'first inside another',
+        () => {
+          const c = dense(2)
+          return new Merge([new Sequential([c]), c])
+        },
+      ],
+      [
+        'in a Merge of a Merge',
+        () => {
+          const c = dense(2)
+          return new Merge([new Sequential([new Merge([c, dense(2)])]), new Sequential([c])])
+        },
+      ],
+      [
+        'beside a TimeDistributed',
+        () => {
+          const c = dense(2)
+          return new Merge([each(c), new Sequential([c])], { mode: 'concat' })
+        },
+      ],
+      [
+        'as an embedding under two recurrent layers',
+        () => {
+          const e = words()
+          return new Merge([new Sequential([e, new GRU(2)]), new Sequential([e, new LSTM(2)])])
+        },
+      ],
+      [
+        'deep inside',
+        () => {
+          const c = dense(2)
+          return new Merge([over(over(over(c))), over(over(c))])
+        },
+      ],
+    ]
+    it.each(shapes)('%s', (_, make) => {
+      expect(make).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTION',
+          message: expect.stringMatching(
+            /^merge_\d+ \(Merge\): layers must be models that have no layer in common, got sequential_\d+ \(Sequential\) in layers\[\d\]( and layers\[\d\])+\. Weights cannot be shared/,
+          ),
+        }),
+      )
+    })
+
+    it('and takes it afterwards in one place', async () => {
+      const c = dense(2)
+      expect(() => new Merge([over(c), over(c)])).toThrow(/no layer in common/)
+      const model = new Sequential([new Merge([over(c), dense(2)])])
+      model.compile({ optimizer: 'sgd', loss: 'mse' })
+      await model.trainOnBatch([uniform(1, [4, 2]), uniform(2, [4, 2])], uniform(3, [4, 2]))
+    })
   })
 
   it('takes branches that begin with a Merge', async () => {

@@ -157,11 +157,10 @@ describe('a model as a layer', () => {
 
   it('may have layers called as those of another', async () => {
     const named = () => new Sequential([new Dense(2, { inputDim: 2, name: 'd' })])
-    const model = new Sequential([new Merge([named(), named()]), new Dense(1, { name: 'd' })])
+    const model = new Sequential([named(), named(), new Dense(1, { name: 'd' })])
     model.compile({ optimizer: 'rmsprop', loss: 'mse' })
-    await model.trainOnBatch([uniform(1, [4, 2]), uniform(2, [4, 2])], uniform(3, [4, 1]))
+    await model.trainOnBatch(uniform(1, [4, 2]), uniform(3, [4, 1]))
     expect(model.getWeights()).toHaveLength(6)
-    await expect(model.save(path.join(tmpdir(), 'never.h5'))).rejects.toThrow(/'d' twice/)
     const twice = new Sequential([new Dense(2, { inputDim: 2, name: 'd' }), new Dense(2, { name: 'd' })])
     expect(() => twice.compile({ optimizer: 'sgd', loss: 'mse' })).toThrow(/'d' twice/)
   })
