@@ -93,6 +93,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   return {
     floatx: model.floatx,
     inputs: graph.inputs,
+    params: graph.params,
     ops: graph.ops,
     output: value.name,
     outputMask: value.mask,

@@ -9,9 +9,10 @@ export type Shape = readonly (number | null)[]
 export type Scalar = number | string | boolean | null
 export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Option }
 
-/** One native parameter, as native code wants it (gates fused: W [D, G*H]). */
+/** One parameter of the model, as native code wants it (gates fused: W [D, G*H]). Any number of ops may use it. */
 export interface ParamSpec {
-  name: string // 'W'
+  /** 'lstm_1/W': the layer of the op that uses it first, and what that calls it. */
+  path: string
   dims: readonly number[]
   trainable: boolean
   /** Weight regularizer, already reduced to numbers; null: none. */
@@ -33,7 +34,8 @@ export interface OpSpec {
   /** Value that holds the mask this op makes. */
   maskOut: string | null
   options: { [key: string]: Option }
-  params: ParamSpec[]
+  /** What the op calls each of its parameters ('W'), and which parameter of the model that is. */
+  params: { name: string; param: string }[]
   /** Activity regularizer on the output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
   activity: { l1: number; l2: number } | null
 }
@@ -47,6 +49,7 @@ export interface MetricSpec {
 export interface Spec {
   floatx: 'float32' | 'float64' | 'mixed_bfloat16'
   inputs: { name: string; dims: Shape }[]
+  params: ParamSpec[]
   ops: OpSpec[]
   output: string
   /** Mask of the output (reaches the loss), or null. */
@@ -74,10 +77,19 @@ export function inputNumber(value: string): number {
   return value.startsWith(`${INPUT}:`) ? Number(value.slice(INPUT.length + 1)) - 1 : -1
 }
 
+/** A parameter as a layer gives it to an op. Two ops share one when their `variable` is the same object. */
+export interface ParamUse extends Omit<ParamSpec, 'path'> {
+  variable: object
+  /** What the op calls it: 'W'. */
+  name: string
+}
+
 /** Collects ops while layers lower themselves. */
 export class Graph {
   readonly inputs: { name: string; dims: Shape }[] = []
+  readonly params: ParamSpec[] = []
   readonly ops: OpSpec[] = []
+  #paramOf = new Map<object, ParamSpec>()
   #names = new Set<string>()
   #scope = ''
   #trains = true
@@ -107,6 +119,19 @@ export class Graph {
     return name
   }
 
+  /** The parameter of the model that `use` is; it learns if it does so in any of its places. */
+  #param(layer: string, { variable, name, ...rest }: ParamUse): ParamSpec {
+    const trainable = rest.trainable && this.#trains
+    let param = this.#paramOf.get(variable)
+    if (!param) {
+      param = { path: `${layer}/${name}`, ...rest, trainable }
+      this.#paramOf.set(variable, param)
+      this.params.push(param)
+    }
+    param.trainable ||= trainable
+    return param
+  }
+
   input(shape: Shape): Value {
     const name = this.fresh(INPUT)
     this.inputs.push({ name, dims: shape })
@@ -122,7 +147,7 @@ export class Graph {
       layer: string
       className: string
       options?: { [key: string]: Option }
-      params?: ParamSpec[]
+      params?: ParamUse[]
       activity?: { l1: number; l2: number } | null
       /** Mask the op reads; default: none. */
       reads?: string | null
@@ -142,7 +167,7 @@ export class Graph {
       mask: rest.reads ?? null,
       maskOut,
       options: rest.options ?? {},
-      params: (rest.params ?? []).map((param) => ({ ...param, trainable: param.trainable && this.#trains })),
+      params: (rest.params ?? []).map((use) => ({ name: use.name, param: this.#param(layer, use).path })),
       activity: rest.activity ?? null,
     })
     const mask =

@@ -30,7 +30,7 @@ export abstract class AdvancedActivation<O extends LayerOptions = LayerOptions> 
     return graph.op('parametric_activation', [x], x.shape, {
       ...this.opName(),
       options: { kind: this.kind, a: this.constant, shared: this.sharing() },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       mask: 'pass',
     })
   }

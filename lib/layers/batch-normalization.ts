@@ -109,7 +109,7 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
 
   protected emit(graph: Graph, x: Value): Value {
     const { epsilon, mode, momentum, axis } = this.options
-    const common = { ...this.opName(), params: this.paramSpecs(), mask: 'pass' } as const
+    const common = { ...this.opName(), params: this.paramUses(), mask: 'pass' } as const
     if (mode === 1) return graph.op('sample_normalization', [x], x.shape, { ...common, options: { epsilon } })
     const features = this.inputShape?.at(axis) ?? null
     const fromStart = axis < 0 ? axis + x.shape.length + 1 : axis

@@ -203,7 +203,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
           dropoutW,
           dropoutU,
         },
-        params: this.paramSpecs(),
+        params: this.paramUses(),
         reads: last.mask,
         mask: returnSequences ? 'pass' : 'none',
       }),

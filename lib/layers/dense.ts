@@ -100,7 +100,7 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
     return graph.op('dense', [x], this.computeOutputShape(x.shape), {
       ...this.opName(),
       options: { units: outputDim, activation, bias },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       activity: activityOf(activityRegularizer, this.where),
       mask: 'pass',
     })

@@ -120,7 +120,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     return graph.op('embedding', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
       options: { inputDim, outputDim, maskZero, dropout },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       activity: activityOf(activityRegularizer, this.where),
       mask: maskZero ? 'make' : 'none',
     })

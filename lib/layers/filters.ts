@@ -103,7 +103,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     return graph.op(this.op, [x], outputShape, {
       ...this.opName(),
       options: { filters: nbFilter, activation, bias, ...this.window() },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       activity: activityOf(activityRegularizer, this.where),
     })
   }

@@ -69,7 +69,7 @@ export class Highway extends Layer<HighwayOptions> {
     return graph.op('highway', [x], x.shape, {
       ...this.opName(),
       options: { activation, bias },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       activity: activityOf(activityRegularizer, this.where),
     })
   }

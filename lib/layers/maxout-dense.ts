@@ -90,7 +90,7 @@ export class MaxoutDense extends Layer<MaxoutDenseOptions & { outputDim: number 
     return graph.op('maxout_dense', [x], this.computeOutputShape(x.shape), {
       ...this.opName(),
       options: { units: outputDim, features: nbFeature, bias },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       activity: activityOf(activityRegularizer, this.where),
     })
   }

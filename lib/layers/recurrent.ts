@@ -245,7 +245,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
         truncate: truncate ?? 0,
         checkpoint: checkpoint ?? 0,
       },
-      params: this.paramSpecs(),
+      params: this.paramUses(),
       reads: x.mask,
       mask: returnSequences ? 'pass' : 'none',
     })

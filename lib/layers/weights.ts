@@ -6,7 +6,7 @@ import { type Init, initialize } from '../initializations.js'
 import type { NativePlan } from '../native.js'
 import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
 import type { Regularizer } from '../regularizers.js'
-import type { ParamSpec } from '../spec.js'
+import type { ParamUse } from '../spec.js'
 import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
 
 interface ParamEntry {
@@ -113,9 +113,10 @@ export abstract class ParameterOwner {
   }
 
   /** The parameters as ops carry them; their shapes are settled by that. */
-  protected paramSpecs(): ParamSpec[] {
+  protected paramUses(): ParamUse[] {
     for (const { variable } of this.#params) variable.settle()
     return this.#params.map(({ variable, regularizer, constraint }) => ({
+      variable,
       name: variable.param,
       dims: variable.dims,
       trainable: this.trainable && variable.trainable, // and so must be what it is inside: Graph sees to that

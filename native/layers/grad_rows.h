@@ -4,11 +4,15 @@
 #include <vector>
 
 #include "base/chunks.h"
+#include "base/shape.h"
 
 namespace hs {
 
 struct GradRows {
-  int64_t rows = 0, width = 0;
+  explicit GradRows(const Dims& dims)
+      : rows(dims[0]), width(rows > 0 ? count(dims) / rows : 0), written(size_t(rows)) {}
+
+  const int64_t rows, width;
   std::vector<char> written;  // [rows]
 
   // fn(v0, v1) for each run of rows with wanted(v), over the threads; the width counts as work.

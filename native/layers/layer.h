@@ -69,10 +69,18 @@ struct Pass {
   std::vector<real*>
       dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
   real* arenas[static_cast<int>(Arena::kCount)] = {};
+  // Parameters whose gradient another op has written already: this op's goes there, and the plan adds it.
+  struct Beside {
+    int64_t offset;  // of the parameter
+    real* grad;
+  };
+  std::vector<Beside> beside;
 
   real* at(const Tensor& t) const { return arenas[static_cast<int>(t.arena)] + t.offset; }
-  // Gradient of a parameter: WRITE. nullptr-like (never called) when `trainable(t)` is false.
+  // Where to write (not add) the gradient of a parameter; only if `trainable`.
   real* grad(const Tensor& param) const {
+    for (const Beside& b : beside)
+      if (b.offset == param.offset) return b.grad;
     return arenas[static_cast<int>(Arena::kGrads)] + param.offset;
   }
 };

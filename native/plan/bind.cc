@@ -5,6 +5,8 @@
 //   packed   weights as kernels want them: contents survive while the layout stays the same
 //   carry    states of stateful layers: contents survive always
 //   grads    gradients of values share places by lifetime: step 0 is the last op's backward, -1 the loss
+#include <unordered_map>
+
 #include "base/parallel.h"
 #include "plan/graph.h"
 
@@ -27,7 +29,7 @@ class Graph<real>::Binder final : public Declaration {
   void finish() const {
     for (size_t i = 0; i < asked_.size(); i++) {
       if (asked_[i]) continue;
-      const Param& p = (*graph_.params_)[op_->params[i]];
+      const Param& p = (*graph_.params_)[op_->params[i].param];
       fail(Code::kInternal, p.path, "a declared parameter",
            "one that " + op_->layer->where() + " uses", "one it does not know");
     }
@@ -35,28 +37,39 @@ class Graph<real>::Binder final : public Declaration {
 
   Tensor param(const char* name, const Dims& dims) override {
     const size_t i = index_of(name);
-    const Param& p = (*graph_.params_)[op_->params[i]];
+    const int param = op_->params[i].param;
+    const Param& p = (*graph_.params_)[param];
     if (p.dims != dims) fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
     asked_[i] = 1;
-    return {Arena::kParams, p.offset, p.size};
+    // What an op before this one in the graph makes of it: two that share running statistics move them one after the other.
+    const auto it = nexts_.find(param);
+    return it == nexts_.end() ? Tensor{Arena::kParams, p.offset, p.size} : it->second;
   }
 
   Tensor param_by_rows(const char* name, const Dims& dims, GradRows** rows) override {
     const Tensor tensor = param(name, dims);
-    *rows = graph_.params_->by_rows(op_->params[index_of(name)]);
+    ParamUse<real>& use = op_->params[index_of(name)];
+    if (use.adds && !use.own_rows) {
+      use.own_rows = std::make_unique<GradRows>((*graph_.params_)[use.param].dims);
+      use.own_grad = std::make_unique<Block<real>>();
+      use.rows = use.own_rows.get();
+    }
+    *rows = use.adds ? use.rows : graph_.params_->by_rows(use.param);
     return tensor;
   }
 
   Tensor next(const char* name, const Dims& dims) override {
-    const int param = op_->params[index_of(name)];
+    const int param = op_->params[index_of(name)].param;
     const Param& p = (*graph_.params_)[param];
     if (p.trainable || p.dims != dims) {
       fail(Code::kInternal, p.path, "a parameter that the layer itself changes",
            "not trainable, " + to_string(dims),
            (p.trainable ? "trainable, " : "") + to_string(p.dims));
     }
-    op_->next.push_back({param, saved((std::string("next ") + name).c_str(), dims)});
-    return op_->next.back().value;
+    const Tensor value = saved((std::string("next ") + name).c_str(), dims);
+    op_->next.push_back({param, value});
+    nexts_[param] = value;
+    return value;
   }
 
   Tensor saved(const char* name, const Dims& dims) override {
@@ -98,14 +111,16 @@ class Graph<real>::Binder final : public Declaration {
  private:
   size_t index_of(const char* name) const {
     for (size_t i = 0; i < op_->params.size(); i++) {
-      if ((*graph_.params_)[op_->params[i]].name == name) return i;
+      if (op_->params[i].role == name) return i;
     }
     fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared",
          "nothing");
   }
 
+  // Ops of one layer may be several; their outputs have names of their own.
   Tensor place(Layout& layout, Arena arena, const char* name, const Dims& dims) {
-    const int64_t offset = layout.add(op_->layer->name + "/" + name, dims);
+    const std::string& op = graph_.values_[size_t(op_->output)].name;
+    const int64_t offset = layout.add(op + "/" + name, dims);
     return {arena, offset, layout.places().back().size};
   }
 
@@ -115,6 +130,7 @@ class Graph<real>::Binder final : public Declaration {
   Op<real>* op_ = nullptr;
   int64_t scratch_ = 0;
   std::vector<char> asked_;
+  std::unordered_map<int, Tensor> nexts_;  // per parameter
 };
 
 template <typename real>
@@ -131,9 +147,10 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   Layout carry, packed;
   lay_out(backward, carry, packed);
   gradients_.clear();
-  if (backward) place_gradients();
+  int64_t by_rows = 0;  // gradients that are added
+  if (backward) by_rows = place_gradients();
   check_budget(saved_.total() + slots_.total() + scratch_ + gradients_.total() + packed.total() +
-                   carry.total(),
+                   carry.total() + by_rows,
                sizeof(real), "a batch of " + std::to_string(inputs[0].rows) + " samples");
   keep_carry(carry);
 
@@ -142,6 +159,13 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   scratch_block_.reserve(scratch_);
   grad_block_.reserve(gradients_.total());
   if (backward) params_->need_gradients();
+  for (Op<real>& op : ops_) {
+    for (ParamUse<real>& use : op.params) {
+      if (!backward || !use.rows || use.own_grad->size() > 0) continue;
+      use.own_grad->reserve((*params_)[use.param].size);
+      use.own_grad->zero();
+    }
+  }
   if (!packed.same_sizes(packed_)) {
     packed_block_.reserve(packed.total());
     packed_ = std::move(packed);
@@ -201,7 +225,8 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
 }
 
 template <typename real>
-void Graph<real>::place_gradients() {
+int64_t Graph<real>::place_gradients() {
+  int64_t by_rows = 0;
   const int last = static_cast<int>(ops_.size()) - 1;
   grad_offset_.assign(values_.size(), -1);
   extra_offset_.assign(ops_.size(), {});
@@ -211,7 +236,7 @@ void Graph<real>::place_gradients() {
   };
   if (has_loss_ && wants_[size_t(output_)]) born(output_, -1);
   for (int i = last; i >= 0; i--) {
-    const Op<real>& op = ops_[size_t(i)];
+    Op<real>& op = ops_[size_t(i)];
     extra_offset_[size_t(i)].assign(op.inputs.size(), -1);
     if (!op.backward) continue;
     if (op.seeds) born(op.output, last - i);
@@ -225,7 +250,13 @@ void Graph<real>::place_gradients() {
             gradients_.add(values_[size_t(v)].extent.size(), last - i, last - i);
       }
     }
+    for (ParamUse<real>& use : op.params) {
+      const int64_t size = (*params_)[use.param].size;
+      if (use.adds && use.rows) by_rows = checked_sum(by_rows, size, op.layer->where());
+      if (use.adds && !use.rows) use.offset = gradients_.add(size, last - i, last - i);
+    }
   }
+  return by_rows;
 }
 
 // States stay where they are unless their shapes change, and those may change only when nothing is kept in them.
@@ -274,6 +305,12 @@ void Graph<real>::point() {
     pass.mask_out = op.mask_out < 0 ? nullptr : masks_[size_t(op.mask_out)].data;
     pass.dy = values_[size_t(op.output)].grad;
     pass.x.clear();
+    pass.beside.clear();
+    for (const ParamUse<real>& use : op.params) {
+      if (!backward_ || !use.adds) continue;
+      real* const grad = use.rows ? use.own_grad->data() : grad_block_.data() + use.offset;
+      pass.beside.push_back({(*params_)[use.param].offset, grad});
+    }
     pass.dx.assign(op.inputs.size(), nullptr);
     op.add_to.assign(op.inputs.size(), nullptr);
     for (size_t j = 0; j < op.inputs.size(); j++) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/chunks.h"
 #include "registry.inc"
 
 namespace hs {
@@ -55,17 +56,17 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* 
   }
   inputs_ = static_cast<int>(values_.size());
   if (inputs_ == 0) fail(Code::kInternal, "spec", "inputs", "at least one", "none");
-  std::vector<char> learns;
-  for (const Config& op : spec.at("ops").list) add_op(op, learns);
+  for (const Config& param : spec.at("params").list) params.add(param);
+  for (const Config& op : spec.at("ops").list) add_op(op);
   output_ = value_named(spec.str("output"), "spec");
   if (spec.has("outputMask")) output_mask_ = mask_named(spec.str("outputMask"), "spec");
-  params.allocate(learns);
+  allocate_params();
   has_loss_ = spec.has("loss");
   plan_backward();
 }
 
 template <typename real>
-void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
+void Graph<real>::add_op(const Config& spec) {
   const std::string& kind = spec.str("op");
   const std::string& name = spec.str("layer");
   const LayerFactory<real> make = factory<real>(kind);
@@ -86,13 +87,18 @@ void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
 
   bool trainable = false;
   if (spec.has("params")) {
-    for (const Config& param : spec.at("params").list) {
-      op.params.push_back(params_->add(name, param));
-      trainable = trainable || (*params_)[op.params.back()].trainable;
+    for (const Config& entry : spec.at("params").list) {
+      ParamUse<real> use;
+      use.role = entry.str("name");
+      use.param = params_->find(entry.str("param"));
+      if (use.param < 0)
+        fail(Code::kInternal, where, use.role, "a parameter of the model",
+             "'" + entry.str("param") + "'");
+      trainable = trainable || (*params_)[use.param].trainable;
+      op.params.push_back(std::move(use));
     }
   }
   op.layer->trainable = trainable;
-  learns.insert(learns.end(), op.params.size(), trainable ? 1 : 0);
 
   const int index = static_cast<int>(ops_.size());
   Value<real> output;
@@ -115,6 +121,16 @@ void Graph<real>::add_op(const Config& spec, std::vector<char>& learns) {
   ops_.push_back(std::move(op));
 }
 
+template <typename real>
+void Graph<real>::allocate_params() {
+  std::vector<char> learns(params_->list().size(), 0);
+  for (const Op<real>& op : ops_) {
+    for (const ParamUse<real>& use : op.params)
+      learns[size_t(use.param)] = learns[size_t(use.param)] || op.layer->trainable;
+  }
+  params_->allocate(learns);
+}
+
 // An op goes backward if a gradient reaches its output (from the loss, or from an activity penalty on the way) and if
 // something trainable lies in it or below it.
 template <typename real>
@@ -127,6 +143,7 @@ void Graph<real>::plan_backward() {
   }
   std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
   reached[size_t(output_)] = written[size_t(output_)] = has_loss_;
+  std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
     const size_t out = size_t(op.output);
@@ -136,9 +153,15 @@ void Graph<real>::plan_backward() {
       for (int input : op.inputs) {
         if (wants_[size_t(input)]) reached[size_t(input)] = written[size_t(input)] = 1;
       }
-    } else if (op.layer->trainable) {
-      unreached_.insert(unreached_.end(), op.params.begin(), op.params.end());
+      if (!op.layer->trainable) continue;
+      for (ParamUse<real>& use : op.params) {
+        use.adds = found[size_t(use.param)];
+        found[size_t(use.param)] = 1;
+      }
     }
+  }
+  for (size_t p = 0; p < found.size(); p++) {
+    if (!found[p] && params_->learns((*params_)[int(p)])) unreached_.push_back(int(p));
   }
   for (size_t v = 0; v < values_.size(); v++) {
     const bool made = values_[v].producer >= 0 && ops_[size_t(values_[v].producer)].backward;
@@ -173,6 +196,9 @@ double Graph<real>::backward() {
     }
     if (!op.backward) continue;
     op.layer->backward(op.pass);
+    for (const ParamUse<real>& use : op.params) {
+      if (use.adds) add_gradient(use, op.pass);
+    }
     for (size_t j = 0; j < op.inputs.size(); j++) {
       if (op.add_to[j])
         k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
@@ -183,6 +209,29 @@ double Graph<real>::backward() {
     if (op.activity.any()) sum += op.penalty;
   }
   return sum;
+}
+
+template <typename real>
+void Graph<real>::add_gradient(const ParamUse<real>& use, const Pass<real>& pass) {
+  const Param& p = (*params_)[use.param];
+  real* sum = params_->grad(p);
+  const real* more = pass.grad({Arena::kParams, p.offset, p.size});
+  GradRows* written = p.rows.get();
+  if (use.rows == nullptr) {
+    for_elements(p.size, [&](int64_t begin, int64_t end) {
+      k_->add(sum + begin, more + begin, end - begin);
+    });
+    if (written) std::fill(written->written.begin(), written->written.end(), char(1));
+    return;
+  }
+  const int64_t width = use.rows->width;
+  use.rows->each_run([&](int64_t v) { return use.rows->written[size_t(v)]; },
+                     [&](int64_t v0, int64_t v1) {
+                       k_->add(sum + v0 * width, more + v0 * width, (v1 - v0) * width);
+                       if (written)
+                         std::fill(written->written.begin() + v0, written->written.begin() + v1,
+                                   char(1));
+                     });
 }
 
 template <typename real>
@@ -208,8 +257,8 @@ std::string Graph<real>::first_not_finite() const {
 template <typename real>
 const std::string& Graph<real>::layer_of(int param) const {
   for (const Op<real>& op : ops_) {
-    for (int p : op.params) {
-      if (p == param) return op.layer->name;
+    for (const ParamUse<real>& use : op.params) {
+      if (use.param == param) return op.layer->name;
     }
   }
   return (*params_)[param].path;
@@ -259,8 +308,12 @@ void Graph<real>::reset_states() {
 
 template <typename real>
 int64_t Graph<real>::bytes() const {
-  return saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() + packed_block_.bytes() +
-         scratch_block_.bytes() + grad_block_.bytes();
+  int64_t beside = 0;
+  for (const Op<real>& op : ops_) {
+    for (const ParamUse<real>& use : op.params) beside += use.own_grad ? use.own_grad->bytes() : 0;
+  }
+  return beside + saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() +
+         packed_block_.bytes() + scratch_block_.bytes() + grad_block_.bytes();
 }
 
 template class Graph<float>;

@@ -35,13 +35,26 @@ struct Next {  // Declaration::next
   Tensor value;
 };
 
+// One op's use of a parameter of the model.
+template <typename real>
+struct ParamUse {
+  std::string role;  // what the op calls it: "W"
+  int param;
+  // An op that comes later in the graph has written the gradient when this one runs back: its own is made beside it and added.
+  bool adds = false;
+  GradRows* rows = nullptr;  // what of `beside` is written; nullptr: all of it
+  std::unique_ptr<GradRows> own_rows;
+  std::unique_ptr<Block<real>> own_grad;  // [rows, width], of a parameter by rows: its zeros stay
+  int64_t offset = -1;  // of other gradients that are added, among those of values
+};
+
 template <typename real>
 struct Op {
   std::unique_ptr<Layer<real>> layer;
   std::vector<int> inputs;
   int output = -1;
   int mask = -1, mask_out = -1;  // indices of masks
-  std::vector<int> params;
+  std::vector<ParamUse<real>> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
   double penalty = 0;      // its value in the last backward pass
@@ -58,7 +71,7 @@ struct Op {
 template <typename real>
 class Graph {
  public:
-  // spec: lib/spec.ts. Adds the parameters of all ops to params and allocates them.
+  // spec: lib/spec.ts. Adds the parameters of the model to params and allocates them.
   Graph(const Config& spec, Params<real>& params, const Table<real>* k);
 
   int inputs() const { return inputs_; }
@@ -109,12 +122,14 @@ class Graph {
 
  private:
   class Binder;
-  void add_op(const Config& spec, std::vector<char>& learns);
+  void add_op(const Config& spec);
+  void allocate_params();
+  void add_gradient(const ParamUse<real>& use, const Pass<real>& pass);
   int value_named(const std::string& name, const std::string& where) const;
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
   void lay_out(bool backward, Layout& carry, Layout& packed);
-  void place_gradients();
+  int64_t place_gradients();  // returns what it needs beside the block of gradients
   void keep_carry(const Layout& carry);
   void point();
 

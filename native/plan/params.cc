@@ -9,10 +9,9 @@
 namespace hs {
 
 template <typename real>
-int Params<real>::add(const std::string& layer, const Config& config) {
+int Params<real>::add(const Config& config) {
   Param p;
-  p.name = config.str("name");
-  p.path = layer + "/" + p.name;
+  p.path = config.str("path");
   p.dims = config.dims("dims");
   p.size = checked_count(p.dims, p.path);
   p.trainable = config.on("trainable", true);
@@ -57,12 +56,7 @@ void Params<real>::need_gradients() {
 template <typename real>
 GradRows* Params<real>::by_rows(int i) {
   Param& p = list_[static_cast<size_t>(i)];
-  if (!p.rows) {
-    auto rows = std::make_unique<GradRows>();
-    rows->rows = p.dims[0], rows->width = p.dims[0] > 0 ? p.size / p.dims[0] : 0;
-    rows->written.resize(static_cast<size_t>(p.dims[0]));
-    p.rows = std::move(rows);
-  }
+  if (!p.rows) p.rows = std::make_unique<GradRows>(p.dims);
   return p.rows.get();
 }
 

@@ -16,7 +16,6 @@ namespace hs {
 
 struct Param {
   std::string path;  // "lstm_1/W"
-  std::string name;  // "W"
   Dims dims;
   int64_t offset = 0, size = 0;  // in params and grads, in elements
   bool trainable = true;
@@ -25,16 +24,16 @@ struct Param {
   std::unique_ptr<GradRows> rows;  // of its gradient, where its layer keeps note of them
 };
 
-// Trainable layers' parameters lie first: gradients and moments need room for those alone.
+// They belong to the model: any number of ops may use one. Those of trainable ops lie first: gradients and moments need room for
+// those alone.
 template <typename real>
 class Params {
  public:
-  // config: ParamSpec of lib/spec.ts. learns: a layer with at least one trainable parameter (its gradients are written whole).
-  int add(const std::string& layer, const Config& config);
-  void allocate(const std::vector<char>&
-                    learns);  // learns[i]: parameter i belongs to such a layer. Params become zero.
-  void need_gradients();      // allocates grads, at the first backward pass
-  GradRows* by_rows(int i);   // of parameter i, from now on
+  int add(const Config& config);  // ParamSpec of lib/spec.ts
+  // learns[i]: an op with a trainable parameter, which writes the gradients of all its parameters, uses parameter i. All become zero.
+  void allocate(const std::vector<char>& learns);
+  void need_gradients();     // allocates grads, at the first backward pass
+  GradRows* by_rows(int i);  // of parameter i, from now on
 
   const Param& operator[](int i) const { return list_[static_cast<size_t>(i)]; }
   const std::vector<Param>& list() const { return list_; }
@@ -44,7 +43,8 @@ class Params {
   real* grads() const { return grads_.data(); }
   real* value(const Param& p) const { return values_.data() + p.offset; }
   real* grad(const Param& p) const { return grads_.data() + p.offset; }
-  bool has_grad(const Param& p) const { return grads_.data() && p.offset < learning_; }
+  bool learns(const Param& p) const { return p.offset < learning_; }
+  bool has_grad(const Param& p) const { return grads_.data() && learns(p); }
   int64_t learning() const { return learning_; }  // elements that have gradients and moments
   int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
 

@@ -109,7 +109,7 @@ class Rig : private Declaration {
   void backward() {
     poison(Arena::kScratch);
     poison(Arena::kGrads);
-    std::fill(rows_.written.begin(), rows_.written.end(), char(1));
+    if (rows_) std::fill(rows_->written.begin(), rows_->written.end(), char(1));
     for (auto& dx : input_gradients) dx.assign(dx.size(), std::numeric_limits<real>::quiet_NaN());
     layer_->backward(pass);
     check_gaps();
@@ -169,8 +169,8 @@ class Rig : private Declaration {
     return params[name] = place(Arena::kParams, d);
   }
   Tensor param_by_rows(const char* name, const Dims& d, GradRows** rows) override {
-    rows_ = {d[0], count(d) / d[0], std::vector<char>(size_t(d[0]))};
-    *rows = &rows_;
+    rows_ = std::make_unique<GradRows>(d);
+    *rows = rows_.get();
     return param(name, d);
   }
   Tensor saved(const char*, const Dims& d) override { return place(Arena::kSaved, d); }
@@ -205,7 +205,7 @@ class Rig : private Declaration {
   std::unique_ptr<Layer<real>> layer_;
   bool training_, in_place_ = false;
   Tensor alias_;
-  GradRows rows_;
+  std::unique_ptr<GradRows> rows_;
   std::vector<Tensor> tensors_;
   int64_t sizes_[kArenas] = {};
   std::vector<real, Aligned<real>> memory_[kArenas];

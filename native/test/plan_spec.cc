@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace hs {
 namespace test {
@@ -55,6 +56,13 @@ Config param(const std::string& name, const Dims& dims) {
                {"constraint", {}}});
 }
 
+Config& param_of(Config& spec, const std::string& path) {
+  for (Config& param : spec.tree["params"].list) {
+    if (param.str("path") == path) return param;
+  }
+  throw std::invalid_argument(path);
+}
+
 Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
           const std::string& output, Config options, std::vector<Config> params) {
   Config names = list({});
@@ -88,8 +96,22 @@ Config lstm(const std::string& layer, const std::string& input, int64_t D, int64
 }
 
 Config model(const Dims& input, std::vector<Config> ops, const std::string& output) {
+  Config params = list({});
+  for (Config& op : ops) {
+    for (Config& use : op.tree["params"].list) {
+      const std::string path =
+          use.has("param") ? use.str("param") : op.str("layer") + "/" + use.str("name");
+      Config param = use;
+      param.tree["path"] = text(path);
+      use = tree({{"name", use.at("name")}, {"param", text(path)}});
+      const auto same = [&](const Config& other) { return other.str("path") == path; };
+      if (std::none_of(params.list.begin(), params.list.end(), same))
+        params.list.push_back(std::move(param));
+    }
+  }
   return tree({{"floatx", text("float64")},
                {"inputs", list({tree({{"name", text("input")}, {"dims", extents(input)}})})},
+               {"params", params},
                {"ops", list(std::move(ops))},
                {"output", text(output)},
                {"outputMask", {}},

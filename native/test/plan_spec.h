@@ -18,6 +18,7 @@ Config extents(const Dims& dims);  // -1 becomes null
 Config tree(std::initializer_list<std::pair<const std::string, Config>> entries);
 
 Config param(const std::string& name, const Dims& dims);
+Config& param_of(Config& spec, const std::string& path);  // of a model
 Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
           const std::string& output, Config options, std::vector<Config> params = {});
 Config dense(const std::string& layer, const std::string& input, int64_t D, int64_t K,
@@ -25,6 +26,7 @@ Config dense(const std::string& layer, const std::string& input, int64_t D, int6
 Config lstm(const std::string& layer, const std::string& input, int64_t D, int64_t H,
             bool stateful);
 
+// The parameters of the ops become those of the model; two ops that say the same `param` for one share it.
 // floatx float64, mean_squared_error, no metrics, SGD with lr 0.1, seed 1, one input called "input".
 Config model(const Dims& input, std::vector<Config> ops, const std::string& output);
 

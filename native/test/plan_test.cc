@@ -172,8 +172,7 @@ TEST(plan_masked_loss_with_temporal_weights) {
 
 TEST(plan_clips_by_one_norm_then_by_value) {
   Config spec = two_layers();
-  spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] =
-      tree({{"l1", number(0)}, {"l2", number(0.5)}});
+  param_of(spec, "a/W").tree["penalty"] = tree({{"l1", number(0)}, {"l2", number(0.5)}});
   spec.tree["optimizer"] = tree({{"name", text("sgd")},
                                  {"lr", number(1)},
                                  {"clipnorm", number(0.3)},
@@ -316,8 +315,7 @@ TEST(plan_same_bits_for_any_number_of_threads) {
     Config spec = model(
         {40}, {dense("a", "input", 40, 300, "tanh"), dense("b", "a", 300, 200, "linear")}, "b");
     spec.tree["optimizer"].tree["clipnorm"] = number(0.5);
-    spec.tree["ops"].list[0].tree["params"].list[0].tree["penalty"] =
-        tree({{"l1", number(0.01)}, {"l2", number(0.01)}});
+    param_of(spec, "a/W").tree["penalty"] = tree({{"l1", number(0.01)}, {"l2", number(0.01)}});
     const auto plan = compile(spec);
     fill(*plan, 0.1);
     for (int i = 0; i < 3; i++)
@@ -354,7 +352,7 @@ TEST(plan_refuses_what_does_not_fit) {
   CHECK_ERROR(plan->run(request, never), Code::kOption, "from 0 to 3, got 4");
 
   Config spec = two_layers();
-  spec.tree["ops"].list[0].tree["params"].list[0] = param("W", {3, 4});
+  param_of(spec, "a/W").tree["dims"] = extents({3, 4});
   CHECK_ERROR(run(*compile(spec), Mode::kPredict, data(x, {})), Code::kInternal,
               "a/W: shape must be [3, 5], got [3, 4]");
   spec = two_layers();
@@ -395,15 +393,11 @@ TEST(plan_shows_nothing_of_a_batch_that_failed) {
 TEST(plan_reports_the_same_loss_whether_it_learns_or_not) {
   Config spec = two_layers();
   const Config penalty = tree({{"l1", number(0.03)}, {"l2", number(0.01)}});
-  for (Config& op : spec.tree["ops"].list) {
-    op.tree["activity"] = penalty;
-    op.tree["params"].list[0].tree["penalty"] = penalty;
-  }
-  spec.tree["ops"].list[1].tree["params"].list[0].tree["penalty"] =
-      tree({{"eigenvalue", number(0.2)}});
+  for (Config& op : spec.tree["ops"].list) op.tree["activity"] = penalty;
+  param_of(spec, "a/W").tree["penalty"] = penalty;
+  param_of(spec, "b/W").tree["penalty"] = tree({{"eigenvalue", number(0.2)}});
   for (const bool frozen : {false, true}) {
-    for (Config& op : spec.tree["ops"].list)
-      for (Config& param : op.tree["params"].list) param.tree["trainable"] = flag(!frozen);
+    for (Config& param : spec.tree["params"].list) param.tree["trainable"] = flag(!frozen);
     const auto plan = compile(spec);
     fill(*plan);
     const auto set = data(array({4, 3}, noise(12, 1)), array({4, 2}, noise(8, 2)));

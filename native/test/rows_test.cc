@@ -26,7 +26,9 @@ struct Side {  // a model of one matrix
 
   Side(const Config& optimizer, const Config& matrix, bool by_rows)
       : update(&optimizer, &kernels<real>()) {
-    params.add("embedding_1", matrix);
+    Config spec = matrix;
+    spec.tree["path"] = text("embedding_1/W");
+    params.add(spec);
     params.allocate({1});
     params.need_gradients();
     if (by_rows) rows = params.by_rows(0);
