@@ -2,10 +2,15 @@
 import { ConfigError, fail, nearest } from './errors.js'
 import * as namespace from './layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from './layers/layer.js'
+import { from } from './layers/origin.js'
 import { describe } from './ndarray.js'
+import { camelToSnake } from './options.js'
 
 /** Layers in layers; more is no network but a trap for the stack. */
 const MAX_DEPTH = 32
+
+/** Letters by which a class may be mistyped: those of files are other classes that look alike. */
+const MISTYPED = 2
 
 /** The layer classes by Keras' names. */
 export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
@@ -29,15 +34,19 @@ export interface Decoding {
  * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
  */
 export function layerFromConfig(layer: unknown, { Model, depth = 0 }: Decoding = {}, where = 'layer config'): Layer {
-  const { class_name: name, config } = (
-    typeof layer === 'object' && layer !== null ? layer : {}
-  ) as Partial<LayerConfig>
+  const {
+    class_name: name,
+    config,
+    origin,
+  } = (typeof layer === 'object' && layer !== null ? layer : {}) as Partial<LayerConfig>
+  const title = typeof config === 'object' && typeof config?.name === 'string' ? config.name : where
+  const called = `${title} (${origin?.className ?? (typeof name === 'string' ? name.slice(0, 80) : '?')})`
   const Class =
     Model && name === Model.className ? Model : typeof name === 'string' ? layerClasses.get(name) : undefined
   if (!Class) {
-    const near = typeof name === 'string' ? nearest(name, layerClasses.keys()) : undefined
+    const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
-      where,
+      where: title === where ? where : `${where} '${title}'`,
       what: 'class_name',
       expected: `one of ${[...layerClasses.keys()].join(', ')}`,
       actual: describe(name),
@@ -63,5 +72,7 @@ export function layerFromConfig(layer: unknown, { Model, depth = 0 }: Decoding =
   }
   const decode: Decode = (inner, place = 'layer') =>
     layerFromConfig(inner, { ...(Model ? { Model } : {}), depth: depth + 1 }, `${where}.${place}`)
-  return Class.fromConfig(config, decode)
+  const keys = origin?.keys ?? {}
+  const spelled = (option: string): string => keys[camelToSnake(option)] ?? camelToSnake(option)
+  return from({ where: called, spelled }, () => Class.fromConfig(config, decode))
 }

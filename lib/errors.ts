@@ -169,8 +169,14 @@ function editDistance(a: string, b: string): number {
 /**
  * The candidate most like `word` (case and underscores do not count), or undefined when none is near:
  * more than half of the letters would have to change.
+ *
+ * @param most letters that may change, where that is less
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  most = Number.POSITIVE_INFINITY,
+): string | undefined {
   const plain = (s: string) => s.toLowerCase().replaceAll('_', '')
   const from = plain(word.slice(0, 80)) // the distance is quadratic
   let best: string | undefined
@@ -178,7 +184,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     const to = plain(candidate)
     const distance = editDistance(from, to)
-    if (distance < bestDistance && distance <= Math.max(1, Math.max(from.length, to.length) / 2)) {
+    if (distance < bestDistance && distance <= Math.min(most, Math.max(1, Math.max(from.length, to.length) / 2))) {
       best = candidate
       bestDistance = distance
     }

@@ -1,37 +1,10 @@
 /** Models from files and texts. Keras 1.2.2 `keras.models`. */
-import { fail, FormatError } from './errors.js'
+import { FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { type LoadModelOptions, readModel } from './saving.js'
-import { isKeras2, layersFromKeras2 } from './saving/keras2/layers.js'
+import { sequentialConfig } from './saving/document.js'
 import { Sequential } from './sequential.js'
 import { parseYaml } from './yaml/parse.js'
-
-/** @throws FormatError ERR_FILE_FORMAT */
-function fromDocument(where: string, document: unknown): Sequential {
-  const {
-    class_name: name,
-    config,
-    keras_version: version,
-  } = (typeof document === 'object' && document !== null ? document : {}) as Record<string, unknown>
-  if (name !== 'Sequential') {
-    fail(FormatError, 'ERR_FILE_FORMAT', {
-      where,
-      what: 'class_name',
-      expected: "'Sequential'",
-      actual: describe(name),
-    })
-  }
-  if (isKeras2(version, config)) return Sequential.fromConfig(layersFromKeras2(config, where))
-  if (!Array.isArray(config)) {
-    fail(FormatError, 'ERR_FILE_FORMAT', {
-      where,
-      what: 'config',
-      expected: 'a list of layers',
-      actual: describe(config),
-    })
-  }
-  return Sequential.fromConfig(config)
-}
 
 /**
  * A model, with new weights, from the JSON of `toJson` or of Keras 1.x.
@@ -58,7 +31,7 @@ export function modelFromJson(json: string): Sequential {
       },
     )
   }
-  return fromDocument('modelFromJson', document)
+  return Sequential.fromConfig(sequentialConfig('modelFromJson', document).config)
 }
 
 /**
@@ -72,7 +45,7 @@ export function modelFromJson(json: string): Sequential {
  * @see keras.models.model_from_yaml
  */
 export function modelFromYaml(yaml: string): Sequential {
-  return fromDocument('modelFromYaml', parseYaml(yaml))
+  return Sequential.fromConfig(sequentialConfig('modelFromYaml', parseYaml(yaml)).config)
 }
 
 /**

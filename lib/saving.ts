@@ -15,7 +15,7 @@ import type { NDArray } from './ndarray.js'
 import { optimizerOrder } from './optimizer-state.js'
 import { resolveOptions } from './options.js'
 import { asHere, type Backend, checkBackend } from './saving/kernels.js'
-import { isKeras2, layersFromKeras2 } from './saving/keras2/layers.js'
+import { sequentialConfig } from './saving/document.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
 import { compileOptions, jsonAttribute, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
@@ -159,13 +159,7 @@ function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolea
       'A file of saveWeights is for model.loadWeights.',
     )
   }
-  const { class_name: name, config } = model
-  if (name !== 'Sequential')
-    throw formatError(file.path, 'model_config', 'class_name', "'Sequential'", JSON.stringify(name) ?? 'nothing')
-  const version = file.attribute('', 'keras_version')
-  if (isKeras2(version, config)) return { config: layersFromKeras2(config, 'model_config'), keras2: true }
-  if (!Array.isArray(config)) throw formatError(file.path, 'model_config', 'config', 'a list of layers', typeof config)
-  return { config, keras2: false }
+  return sequentialConfig(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
 }
 
 /**

@@ -20,6 +20,7 @@ import type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
 import * as byRows from './fit-rows.js'
 import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
+import { withoutInputLayer } from './layers/input-layer.js'
 import type { Decode, Layer, LayerClass } from './layers/layer.js'
 import { readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import type { LayerNames } from './layers/weights.js'
@@ -428,7 +429,7 @@ export class Sequential extends Container {
     }
     const Model = Sequential as unknown as LayerClass
     const top: Decode = (layer, place) => layerFromConfig(layer, { Model }, place)
-    return new Sequential(config.map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
+    return new Sequential(withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
   }
 
   #document(): object {

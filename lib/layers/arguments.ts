@@ -4,6 +4,7 @@ import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
+import { origin } from './origin.js'
 
 function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
   if (options === undefined || options === null) return {}
@@ -38,12 +39,15 @@ export function resolveArguments(
   options: object | null | undefined,
 ): Record<string, unknown> {
   const given: Record<string, unknown> = { ...checkedOptions(className, positional, options) }
+  const from = origin()
+  const where = from?.where ?? className
+  const spelled = (key: string): string => from?.spelled(key) ?? key
   for (const [i, key] of positional.entries()) {
     if (args[i] === undefined || args[i] === null) {
       fail(ConfigError, 'ERR_OPTION', {
-        where: className,
-        what: key,
-        expected: `argument ${i + 1}`,
+        where,
+        what: spelled(key),
+        expected: from ? 'given' : `argument ${i + 1}`,
         actual: describe(args[i]),
       })
     }
@@ -55,6 +59,7 @@ export function resolveArguments(
     given,
   ) as Record<string, unknown>
   const kept: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(merged)) kept[key] = normalizeOption(className, key, value, defaults[key])
+  for (const [key, value] of Object.entries(merged))
+    kept[key] = normalizeOption(where, key, value, defaults[key], spelled(key))
   return kept
 }

@@ -3,11 +3,12 @@ import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
 import { describe, type TensorLike } from '../ndarray.js'
-import { camelToSnake, snakeToCamel } from '../options.js'
+import { camelToSnake, meant, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
 import { showShape, uniqueName } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
+import { from, origin } from './origin.js'
 import { ParameterOwner, withoutInitialization } from './weights.js'
 
 /** What every layer accepts. */
@@ -34,6 +35,8 @@ export interface LayerConfig {
   class_name: string
   // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
   config: Record<string, any>
+  /** Where another format was translated: its class, and its keys by those here, for errors. */
+  origin?: { readonly className: string; readonly keys: Readonly<Record<string, string>> } | undefined
 }
 
 /** Makes the layer inside a layer. @param place where in the configuration it is: 'layers[0]'; default 'layer' */
@@ -488,9 +491,23 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
 
   static #make(Class: LayerClass, config: object): Layer {
     const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
+    const there = origin() ?? { where: Class.className, spelled: camelToSnake }
+    const options = [...Class.positional, ...Object.keys(Class.defaults)]
+    const unknown = Object.keys(given).find((key) => given[key] !== undefined && !options.includes(key))
+    if (unknown !== undefined) {
+      const near = meant(unknown, options)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: there.where,
+        layer: there.where,
+        what: `key ${there.spelled(unknown)}`,
+        expected: `one that a ${Class.className} has here`,
+        actual: describe(given[unknown]),
+        hint: near && `Did you mean '${there.spelled(near)}'?`,
+      })
+    }
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]
-    const layer = new Class(...args, given)
+    const layer = from(there, () => new Class(...args, given))
     layer.#tells = layer.#tells.filter((key) => key in config)
     return layer
   }

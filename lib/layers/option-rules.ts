@@ -193,13 +193,19 @@ const rules: readonly Rule[] = [
   },
 ]
 
-/** Checks one option and brings it to the form in which layers keep it. */
-export function normalizeOption(where: string, key: string, value: unknown, byDefault: unknown): unknown {
+/** Checks one option and brings it to the form in which layers keep it. @param spelled what errors call it */
+export function normalizeOption(
+  where: string,
+  key: string,
+  value: unknown,
+  byDefault: unknown,
+  spelled: string = key,
+): unknown {
   const rule = rules.find((r) => r.matches.test(key) && (r.holds?.(byDefault) ?? true))
-  if (rule) return rule.keep(value, where, key)
-  if (typeof byDefault === 'boolean' && typeof value !== 'boolean') return bad(where, key, 'true or false', value)
+  if (rule) return rule.keep(value, where, spelled)
+  if (typeof byDefault === 'boolean' && typeof value !== 'boolean') return bad(where, spelled, 'true or false', value)
   if (typeof byDefault === 'number' && !(typeof value === 'number' && Number.isFinite(value))) {
-    return bad(where, key, 'a finite number', value)
+    return bad(where, spelled, 'a finite number', value)
   }
   return Array.isArray(value) ? Object.freeze([...value]) : value
 }

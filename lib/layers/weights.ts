@@ -137,14 +137,17 @@ export abstract class ParameterOwner {
 
   /**
    * The parameters as Keras 2 divides them: each entry is one array, made of one variable, or of several stacked along a new first axis.
-   * In the order of {@link kerasArrays}.
+   * In the order of its files: of the layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
     const whole = this.#params.map(({ variable }) => this.slice(variable, variable.param))
+    const inside = this.children.flatMap((c) => c.fusedArrays()).map((parts) => this.fromInside(parts))
+    const trains = (parts: readonly KerasArray[]) => parts.every((a) => a.trainable)
     return [
       ...whole.filter((a) => a.variable.trainable).map((a) => [a]),
       ...whole.filter((a) => !a.variable.trainable).map((a) => [a]),
-      ...this.children.flatMap((c) => c.fusedArrays()),
+      ...inside.filter(trains),
+      ...inside.filter((parts) => !trains(parts)),
     ]
   }
 

@@ -6,6 +6,7 @@ import type { Layer } from '../layers/layer.js'
 import { type KerasArray, readKerasArrays, writeKerasArrays } from '../layers/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
+import { fromCudnn, isCudnn } from './keras2/cudnn.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
 
@@ -84,6 +85,8 @@ interface FileArray {
   shape: readonly number[]
   older?: KerasArray['older']
   parts: readonly KerasArray[]
+  /** Whether it is a layer's whole parameter, as Keras 2 has it. */
+  fused?: boolean
 }
 
 /** How a file divides the parameters of a layer. */
@@ -94,7 +97,7 @@ const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...par
 const likeKeras2: Divide = (layer) =>
   layer.fusedArrays().map((parts) => {
     const { name, shape } = parts[0] as KerasArray
-    return { name, shape: parts.length === 1 ? shape : [parts.length, ...shape], parts }
+    return { name, shape: parts.length === 1 ? shape : [parts.length, ...shape], parts, fused: true }
   })
 
 /** A layer and the arrays of the file that are for it. */
@@ -181,6 +184,17 @@ function matchByName(file: H5File, group: string, layers: readonly Layer[], divi
   )
 }
 
+/** Whether array i ends three of cuDNN, where the layer has the three of a recurrent layer. */
+function isBiasOfCudnn(arrays: readonly FileArray[], shapes: readonly (readonly number[] | undefined)[], i: number) {
+  const [recurrent, bias] = [arrays[i - 1], arrays[i]]
+  if (i < 2 || !bias?.fused || !isCudnn(shapes.slice(i - 2, i + 1))) return false
+  const [units = 0, width = 0] = recurrent?.shape ?? []
+  // one bias for four gates, two for three: a GRU without resetAfter cannot be what cuDNN computes
+  return (
+    shapes[i]?.[0] === 2 * width && bias.shape.at(-1) === width && bias.parts.length === (width === 3 * units ? 2 : 1)
+  )
+}
+
 /** The arrays that the file must hold for one layer. */
 function expectations(file: H5File, { layer, arrays, stored, index }: Match): Expected[] {
   if (stored.weights.length !== arrays.length) {
@@ -195,13 +209,28 @@ function expectations(file: H5File, { layer, arrays, stored, index }: Match): Ex
       actual: `${stored.weights.length} (${stored.weights.join(', ').slice(0, 400)})`,
     })
   }
+  const places = stored.weights.map((name) => join(stored.group, name))
+  const shapes = places.map((place) => file.dataset(place)?.shape)
   return arrays.map((array, i) => {
-    const path = join(stored.group, stored.weights[i] as string)
-    const found = file.dataset(path)?.shape
+    const path = places[i] as string
+    const found = shapes[i]
+    if (isBiasOfCudnn(arrays, shapes, i)) return { path, shape: found as number[] }
     const { parts } = array
     const adopts = found && parts.length === 1 && parts[0]?.variable.adopts(found)
     return { path, shape: adopts ? found : storedShape(array, found) }
   })
+}
+
+/** Arrays of cuDNN become those of the layers here, in `data`. */
+function withoutCudnn(arrays: readonly FileArray[], expected: readonly Expected[], data: H5Data[]): void {
+  const shapes = expected.map(({ shape }) => shape)
+  for (const [i, { parts }] of arrays.entries()) {
+    if (!isBiasOfCudnn(arrays, shapes, i)) continue
+    const [kernel, recurrent, bias] = data.slice(i - 2, i + 1).map((one) => one.data) as [Floats, Floats, Floats]
+    const units = shapes[i - 1]?.[0] as number
+    const here = fromCudnn([kernel, recurrent, bias], units, parts.length as 1 | 2)
+    for (const [k, numbers] of here.entries()) data[i - 2 + k] = { shape: arrays[i - 2 + k]!.shape, data: numbers }
+  }
 }
 
 /**
@@ -233,11 +262,12 @@ export async function readLayers(
   const expected = matches.flatMap((m) => expectations(file, m))
   const data = await file.read(expected)
   const arrays = matches.flatMap((m) => m.arrays)
+  withoutCudnn(arrays, expected, data)
   const values = arrays.flatMap(({ parts }, i) => {
-    const { data: numbers } = data[i] as H5Data
+    const { data: numbers, shape: whole } = data[i] as H5Data
     const size = numbers.length / parts.length
     return parts.map((part, k) => {
-      const shape = parts.length === 1 ? (expected[i] as Expected).shape : part.shape
+      const shape = parts.length === 1 ? whole : part.shape
       return asHere(new NDArray(numbers.subarray(k * size, (k + 1) * size) as Floats, shape), part, backend)
     })
   })

@@ -1,7 +1,8 @@
 /** Files in the layout of Keras 2, and every encoding of strings. Made by test/golden/make/gen_keras2.py, predictions too. */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { isKeras2, layersFromKeras2 } from '../../lib/saving/keras2/layers.js'
+import { sequentialConfig } from '../../lib/saving/document.js'
+import { layersFromKeras2 } from '../../lib/saving/keras2/layers.js'
 import { trainingFromKeras2 } from '../../lib/saving/keras2/training.js'
 import { dataFile } from '../golden/loader.js'
 import {
@@ -121,14 +122,19 @@ describe('weights of Keras 2', () => {
 describe('configurations of Keras 2', () => {
   const layer = (class_name: string, config: object) => ({ class_name, config: { name: 'a', ...config } })
   const one = (class_name: string, config: object) =>
-    layersFromKeras2([layer(class_name, config)], 'json') as [{ config: Record<string, unknown> }]
+    layersFromKeras2([layer(class_name, config)], 'json') as unknown as [{ config: Record<string, unknown> }]
 
   it('are known by their version, or by what only they have', () => {
-    expect([isKeras2('2.11.0', []), isKeras2('1.2.2', []), isKeras2(undefined, { layers: [] })]).toEqual([
-      true,
-      false,
-      true,
-    ])
+    const generation = (document: object, version?: string) =>
+      sequentialConfig('json', { class_name: 'Sequential', config: [], ...document }, version).keras2
+    expect(generation({}, '2.11.0')).toBe(true)
+    expect(generation({}, '1.2.2')).toBe(false)
+    expect(generation({ config: { layers: [] } })).toBe(true)
+    expect(generation({ config: { layers: [] }, keras_version: '2.2.4' })).toBe(true)
+    expect(() => generation({}, '3.9.2')).toThrow(
+      /json: model must be of Keras 1 or 2, got a Keras 3 file \(keras_version 3\.9/,
+    )
+    expect(() => generation({ module: 'keras', registered_name: null })).toThrow(/got a Keras 3 file\./)
   })
 
   it('in JSON', () => {

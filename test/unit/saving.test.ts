@@ -232,13 +232,13 @@ describe('loadModel', () => {
       'a graph model',
       'model_config',
       '{"class_name": "Model", "config": {}}',
-      /model_config: class_name must be 'Sequential', got "Model"\./,
+      /model_config: class_name must be 'Sequential', got 'Model', a functional model\./,
     ],
     [
       'no list',
       'model_config',
       '{"class_name": "Sequential", "config": {}}',
-      /model_config: config must be a list of layers, got object\./,
+      /model_config: config must be a list of layers, got an object of class Object\./,
     ],
     [
       'an unknown layer',

@@ -4,26 +4,45 @@
  * The differences of a class are its entry in table.ts. What Keras 1.2.2 cannot say must have a value at which it changes nothing;
  * everything else is an error that names layer and key.
  */
+import { layerClasses } from '../../config.js'
 import { fail, FormatError } from '../../errors.js'
+import type { LayerConfig } from '../../layers/layer.js'
 import { describe } from '../../ndarray.js'
-import { type Config, isObject, named, type Rule, translated } from './rule.js'
+import { bare, type Config, isObject, type Rule, translated } from './rule.js'
 import { EVERY, TABLE } from './table.js'
 
-function layerFromKeras2(layer: unknown, where: string): { class_name: string; config: Config } {
-  const { class_name: name, config } = isObject(layer) ? layer : {}
-  if (typeof name !== 'string' || !isObject(config)) {
+/** The class without the package that it was registered in, where it is one of ours: 'Custom>LSTM' is taken for LSTM. */
+function classOf(name: string, called: string): string {
+  const own = bare(name)
+  if (own === name || !(Object.hasOwn(TABLE, own) || layerClasses.has(own))) return name
+  process.emitWarning(`${called}: a class that was registered as '${name}' is taken for Keras' own ${own}.`, {
+    type: 'HiddenstateWarning',
+    code: 'HIDDENSTATE_KERAS2',
+  })
+  return own
+}
+
+function layerFromKeras2(layer: unknown, where: string): LayerConfig {
+  const { class_name: registered, config } = isObject(layer) ? layer : {}
+  if (registered === 'Sequential') return { class_name: registered, config: layersFromKeras2(config, where) }
+  if (typeof registered !== 'string' || !isObject(config)) {
     const actual = describe(layer)
     return fail(FormatError, 'ERR_FILE_FORMAT', { where, what: 'layer', expected: '{ class_name, config }', actual })
   }
-  const called = typeof config.name === 'string' ? `${config.name} (${name})` : `${where} (${name})`
+  const called = `${typeof config.name === 'string' ? config.name : where} (${registered.slice(0, 80)})`
+  const name = classOf(registered, called)
   const rule: Rule = Object.hasOwn(TABLE, name) ? (TABLE[name] as Rule) : {}
   const out: Record<string, unknown> = { ...rule.implied }
+  const keys: Record<string, string> = {}
   for (const [key, value] of Object.entries(config)) {
-    const own = translated(key, value, [rule, EVERY], { where: called, layer: called })
+    const own = translated(key, value, [rule, EVERY], { where: called, layer: called }, config)
     if (key === 'layer') out.layer = layerFromKeras2(value, `${where}.layer`)
-    else if (own) out[own[0]] = own[1]
+    else if (own && own[1] !== undefined) {
+      out[own[0]] = own[1]
+      keys[own[0]] = key
+    }
   }
-  return { class_name: rule.as ?? name, config: withPrecision(out) }
+  return { class_name: rule.as ?? name, config: withPrecision(out), origin: { className: registered, keys } }
 }
 
 /** Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told where they are float64. */
@@ -35,29 +54,31 @@ function withPrecision({ dtype, ...config }: Record<string, unknown>): Config {
   }
 }
 
-/** Whether a document is of Keras 2: by its version, or by what only Keras 2 writes. */
-export function isKeras2(version: unknown, config: unknown): boolean {
-  if (typeof version === 'string') return /^2\./.test(version)
-  return isObject(config) && 'layers' in config
+/** Keras 2 writes the batch size that it happened to see; only a stateful model depends on it. */
+function anyBatch(shape: unknown, layers: readonly unknown[]): unknown {
+  const isStateful = JSON.stringify(layers).includes('"stateful":true')
+  return Array.isArray(shape) && !isStateful ? [null, ...shape.slice(1)] : shape
 }
 
 /**
- * The layers of Keras 2's Sequential as Keras 1.2.2 lists them. An InputLayer becomes the input shape of the layer after it.
+ * The layers of Keras 2's Sequential as Keras 1.2.2 lists them. A model that was given its input later (`build_input_shape`) begins
+ * with an InputLayer, as those that Keras 2 made with one.
  *
  * @param config a list of layers, or `{ name, layers }`
  * @throws FormatError ERR_FILE_FORMAT naming layer and key
  */
-export function layersFromKeras2(config: unknown, where: string): unknown[] {
-  const list = isObject(config) ? config.layers : config
+export function layersFromKeras2(config: unknown, where: string): LayerConfig[] {
+  const { layers: list, build_input_shape: built } = isObject(config) ? config : { layers: config }
   if (!Array.isArray(list)) {
     const actual = describe(list)
     return fail(FormatError, 'ERR_FILE_FORMAT', { where, what: 'config', expected: 'a list of layers', actual })
   }
-  const [input] = list.map(named)
-  if (input?.[0] !== 'InputLayer') return list.map((layer, i) => layerFromKeras2(layer, `config[${i}]`))
-  const shape = input[1].batch_input_shape ?? input[1].batch_shape
-  const [first, ...rest] = list.slice(1)
-  const config1 = isObject(first) && isObject(first.config) ? first.config : {}
-  const shaped = isObject(first) ? { ...first, config: { batch_input_shape: shape, ...config1 } } : first
-  return [shaped, ...rest].map((layer, i) => layerFromKeras2(layer, `config[${i + 1}]`))
+  const layers = list.map((layer, i) => layerFromKeras2(layer, `config[${i}]`))
+  const [first] = layers
+  if (first?.class_name === 'InputLayer') {
+    const shape = anyBatch(first.config.batch_input_shape, list)
+    return [{ ...first, config: { ...first.config, batch_input_shape: shape } }, ...layers.slice(1)]
+  }
+  if (!Array.isArray(built)) return layers
+  return [{ class_name: 'InputLayer', config: { batch_input_shape: anyBatch(built, list) } }, ...layers]
 }

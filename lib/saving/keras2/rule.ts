@@ -8,8 +8,8 @@ export type Config = Readonly<Record<string, unknown>>
 /** Refuses the value at hand. @param expected what it must be */
 export type Refuse = (expected: string) => never
 
-/** Makes Keras 1.2.2's value of Keras 2's. */
-export type Translate = (value: unknown, refuse: Refuse) => unknown
+/** Makes Keras 1.2.2's value of Keras 2's. @param config all of the configuration */
+export type Translate = (value: unknown, refuse: Refuse, config: Config) => unknown
 
 /** How the configuration of one class differs. A key that no part of the rule names keeps its name and its value. */
 export interface Rule {
@@ -17,7 +17,7 @@ export interface Rule {
   readonly as?: string
   /** Keras 2's key → Keras 1.2.2's, or that with what makes its value. */
   readonly keys?: Readonly<Record<string, string | readonly [key: string, value: Translate]>>
-  /** Keys that Keras 1.2.2 has not, with the values at which they change nothing; `ANY`: none of them changes a result. */
+  /** The values at which a key changes nothing; `ANY`: none changes a result. Others are refused, unless `keys` has the key, too. */
   readonly ignored?: Readonly<Record<string, readonly unknown[]>>
   /** What every layer of this class has in Keras 1.2.2's words, without a key in Keras 2. */
   readonly implied?: Config
@@ -53,6 +53,7 @@ export function translated(
   value: unknown,
   rules: readonly Rule[],
   where: { where: string; layer?: string; what?: string },
+  config: Config = {},
 ): [key: string, value: unknown] | null {
   const refuse: Refuse = (expected) =>
     fail(FormatError, 'ERR_FILE_FORMAT', {
@@ -64,11 +65,11 @@ export function translated(
   for (const { keys = {}, ignored = {} } of rules) {
     const values = Object.hasOwn(ignored, key) ? ignored[key] : undefined
     const changesNothing = values === ANY || values?.some((one) => same(one, value))
-    if (values && !changesNothing) return refuse(values.map((one) => JSON.stringify(one)).join(' or '))
-    if (values) return null
+    if (changesNothing) return null
     const own = Object.hasOwn(keys, key) ? keys[key] : undefined
     if (typeof own === 'string') return [own, value]
-    if (own) return [own[0], own[1](value, refuse)]
+    if (own) return [own[0], own[1](value, refuse, config)]
+    if (values) return refuse(values.map((one) => JSON.stringify(one)).join(' or '))
   }
   return [key, value]
 }

@@ -2,13 +2,13 @@
  * The table of Keras 2's layers: one entry a class. A class without an entry is written as Keras 1.2.2 writes it, but for the keys of
  * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
-import { ANY, type Rule } from './rule.js'
-import { constraint, initialization, precision, regularizer, single } from './values.js'
+import { ANY, type Config, type Rule } from './rule.js'
+import { constraint, initialization, mirrored, precision, regularizer, single } from './values.js'
 
 /** Of every layer. */
 export const EVERY: Rule = {
   keys: { activity_regularizer: ['activity_regularizer', regularizer], dtype: ['dtype', precision] },
-  ignored: { ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
+  ignored: { activity_regularizer: [null], ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
 }
 
 const dense: Rule = {
@@ -39,7 +39,6 @@ const recurrent: Rule = {
   ignored: {
     use_bias: [true],
     bias_initializer: ANY,
-    activity_regularizer: [null],
     kernel_constraint: [null],
     recurrent_constraint: [null],
     bias_constraint: [null],
@@ -49,6 +48,21 @@ const recurrent: Rule = {
   },
 }
 const gated: Rule = { ...recurrent, keys: { ...recurrent.keys, recurrent_activation: 'inner_activation' } }
+
+const lstm: Rule = {
+  ...gated,
+  keys: { ...gated.keys, unit_forget_bias: ['forget_bias_init', (value) => (value ? 'one' : 'zero')] },
+}
+
+/** Layers of the cuDNN library: what they compute has no options; cudnn.ts knows how their weights lie. */
+const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
+  ...rule,
+  as,
+  implied: { activation: 'tanh', inner_activation: 'sigmoid', ...own },
+})
+
+/** Noise is of training alone, and random: a seed of Keras 2 gives no numbers of ours. */
+const noise = (keys: NonNullable<Rule['keys']>): Rule => ({ keys, ignored: { noise_shape: [null], seed: ANY } })
 
 export const TABLE: Readonly<Record<string, Rule>> = {
   BatchNormalization: {
@@ -68,9 +82,11 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       beta_constraint: [null],
     },
   },
-  Bidirectional: { ignored: { backward_layer: ANY } },
+  Bidirectional: { keys: { backward_layer: ['backward_layer', mirrored] } },
+  CuDNNGRU: cudnn('GRU', gated, { reset_after: true }),
+  CuDNNLSTM: cudnn('LSTM', lstm),
   Dense: dense,
-  Dropout: { keys: { rate: 'p' } },
+  Dropout: noise({ rate: 'p' }),
   Embedding: {
     keys: {
       embeddings_initializer: ['init', initialization],
@@ -81,12 +97,10 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   },
   Flatten: { ignored: { data_format: ['channels_last'] } },
   GRU: gated,
-  GaussianDropout: { keys: { rate: 'p' } },
-  GaussianNoise: { keys: { stddev: 'sigma' } },
-  LSTM: {
-    ...gated,
-    keys: { ...gated.keys, unit_forget_bias: ['forget_bias_init', (value) => (value ? 'one' : 'zero')] },
-  },
+  GaussianDropout: noise({ rate: 'p' }),
+  GaussianNoise: noise({ stddev: 'sigma' }),
+  InputLayer: { keys: { batch_shape: 'batch_input_shape' }, ignored: { optional: [false] } },
+  LSTM: lstm,
   SimpleRNN: recurrent,
-  SpatialDropout1D: { keys: { rate: 'p' } },
+  SpatialDropout1D: noise({ rate: 'p' }),
 }

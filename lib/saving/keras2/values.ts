@@ -49,6 +49,17 @@ export function constraint(value: unknown, refuse: Refuse): Config | null {
   return { name, ...Object.fromEntries(entries) }
 }
 
+/** The layer that Keras 2 runs from the end: the same as the other, but for its name and direction, or it cannot be said. */
+export function mirrored(value: unknown, refuse: Refuse, config: Config): undefined {
+  const comparable = (layer: unknown) => {
+    const [name, { name: _name, go_backwards: _backwards, ...settings }] = named(layer)
+    return JSON.stringify([name, settings])
+  }
+  return comparable(value) === comparable(config.layer)
+    ? undefined
+    : refuse('the same as layer, but for its name and go_backwards')
+}
+
 /** A list of one number, as Keras 2 writes extents of 1-D layers, or that number. */
 export function single(value: unknown, refuse: Refuse): unknown {
   if (!Array.isArray(value)) return value

@@ -45,6 +45,7 @@ def record(name, x, y):
 
 def case(name, model, x, compiled=None, steps=0, targets=None):
     """Saves, loads again without compiling, and records what comes out."""
+    model(x)
     fill(model, len(name))
     if compiled:
         model.compile(**compiled, run_eagerly=True)

@@ -1,0 +1,24 @@
+/** What errors about a layer that a configuration describes call it and its settings: as the file spells them. */
+
+export interface Origin {
+  /** The layer: 'lstm_1 (LSTM)'. */
+  readonly where: string
+  /** How the file spells an option: 'returnSequences' is 'return_sequences'. */
+  spelled(option: string): string
+}
+
+/** Of the layer that is being made from a configuration; null: the options are a program's. */
+let current: Origin | null = null
+
+export const origin = (): Origin | null => current
+
+/** Runs `make`, which makes a layer that comes from there. */
+export function from<T>(there: Origin, make: () => T): T {
+  const before = current
+  current = there
+  try {
+    return make()
+  } finally {
+    current = before
+  }
+}

@@ -1,0 +1,52 @@
+/** What a document says that it is: which Keras wrote it, and whether it is a chain of layers. */
+import { fail, FormatError } from '../errors.js'
+import { describe } from '../ndarray.js'
+import { layersFromKeras2 } from './keras2/layers.js'
+import { isObject } from './keras2/rule.js'
+
+/** What keeps a model from being a chain of layers, by how Keras calls it. */
+const OTHER_MODELS: Readonly<Record<string, string>> = {
+  Model: 'a functional model',
+  Functional: 'a functional model',
+  Graph: 'a graph model of Keras 0',
+}
+
+/** Keras 1, 2 or 3 wrote it: by its version, or by what only the later ones write. */
+function generation(version: unknown, document: Record<string, unknown>): 1 | 2 | 3 {
+  if (typeof version === 'string') return version.startsWith('2.') ? 2 : /^[3-9]\./.test(version) ? 3 : 1
+  if ('module' in document || 'registered_name' in document) return 3
+  return isObject(document.config) && 'layers' in document.config ? 2 : 1
+}
+
+/**
+ * The layers of a Sequential as Keras 1.2.2 lists them.
+ *
+ * @param document `{ class_name: 'Sequential', config }`
+ * @param version of the Keras that wrote it, where the document itself does not say
+ * @throws FormatError ERR_FILE_FORMAT for a file of Keras 3 and for models that are no Sequential
+ */
+export function sequentialConfig(
+  where: string,
+  document: unknown,
+  version?: unknown,
+): { config: readonly unknown[]; keras2: boolean } {
+  const given = isObject(document) ? document : {}
+  const refuse = (what: string, expected: string, actual: string, hint?: string): never =>
+    fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual, hint })
+  const { class_name: name, config, keras_version: own } = given
+  const keras = generation(own ?? version, given)
+  if (keras === 3) {
+    const said = own ?? version
+    const actual = `a Keras 3 file${typeof said === 'string' ? ` (keras_version ${said.slice(0, 20)})` : ''}`
+    return refuse('model', 'of Keras 1 or 2', actual, 'Keras 3 has other layers and another layout of weights.')
+  }
+  if (name !== 'Sequential') {
+    const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
+    const hint =
+      'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
+    return refuse('class_name', "'Sequential'", kind ? `'${name}', ${kind}` : describe(name), kind && hint)
+  }
+  if (keras === 2) return { config: layersFromKeras2(config, where), keras2: true }
+  if (!Array.isArray(config)) return refuse('config', 'a list of layers', describe(config))
+  return { config, keras2: false }
+}
