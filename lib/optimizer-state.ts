@@ -52,6 +52,29 @@ export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): 
   return out
 }
 
+/** What an optimizer goes by beside its moments; Keras keeps it in files for some optimizers only. */
+export interface Counts {
+  iterations: number
+  /** Nadam's: the product of its momenta. */
+  m_schedule: number
+}
+
+export const readCounts = (plan: NativePlan): Counts => ({
+  iterations: plan.read('optimizer/iterations').data[0]!,
+  m_schedule: plan.read('optimizer/m_schedule').data[0]!,
+})
+
+export function writeCounts(plan: NativePlan, { iterations, m_schedule }: Counts): void {
+  plan.write('optimizer/iterations', { data: Float64Array.of(iterations), shape: [] })
+  plan.write('optimizer/m_schedule', { data: Float64Array.of(m_schedule), shape: [] })
+}
+
+/** Whether training goes on otherwise without {@link Counts}. */
+export function needsCounts(optimizer: Optimizer): boolean {
+  const { decay = 0, scheduleDecay } = optimizer.hyper()
+  return scheduleDecay !== undefined || (decay !== 0 && !described(optimizer).savesIterations)
+}
+
 /** How the plan, which has the variable, calls one of its moments. */
 const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath}:${moment}`
 

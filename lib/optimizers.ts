@@ -2,8 +2,9 @@
  * Optimizers: hyper-parameters with Keras 1.2.2's defaults, as plain properties that may change at any time; the
  * mathematics is native (optimizers/*.cc, called by the class name in lower case).
  */
+import { inspect, type InspectOptions } from 'node:util'
 import { type Floatx, floatx, keptIn } from './backend.js'
-import { ConfigError, fail, nearest } from './errors.js'
+import { ConfigError, fail, nearest, StateError } from './errors.js'
 import { describe } from './ndarray.js'
 import { camelToSnake, resolveOptions, snakeToCamel } from './options.js'
 
@@ -15,6 +16,11 @@ export interface OptimizerOptions {
   clipvalue?: number | null
 }
 
+/** Where a model counts the batches it was trained on. */
+export interface Counter {
+  iterations: number
+}
+
 /** Base class; Keras 1.2.2 `keras.optimizers.Optimizer`. A subclass has its defaults and nothing else. */
 export abstract class Optimizer {
   /** Keras' class name; in lower case the native one. */
@@ -23,23 +29,66 @@ export abstract class Optimizer {
   /** Hyper-parameters that are variables in Keras, hence float32 in its files. */
   static readonly variables: readonly string[] = ['lr', 'decay', 'beta1', 'beta2']
 
+  /** @throws ConfigError `ERR_OPTION`, as every hyper-parameter, when it is set to what the constructor would not take */
   declare lr: number
-  clipnorm: number | null
-  clipvalue: number | null
+  declare clipnorm: number | null
+  declare clipvalue: number | null
+  #counter: Counter | null = null
 
   protected constructor(options: object | undefined) {
     const { className, defaults } = this.#class
     const given = { ...defaults, clipnorm: null, clipvalue: null } as Record<string, unknown>
-    const { clipnorm, clipvalue, ...own } = resolveOptions(className, given, options)
-    for (const [key, value] of Object.entries(own)) {
-      if (typeof value !== typeof defaults[key] || (typeof value === 'number' && !Number.isFinite(value))) {
-        const expected = typeof defaults[key] === 'boolean' ? 'true or false' : 'a finite number'
-        fail(ConfigError, 'ERR_OPTION', { where: className, what: key, expected, actual: describe(value) })
-      }
+    for (const [key, value] of Object.entries(resolveOptions(className, given, options))) this.#define(key, value)
+    Object.preventExtensions(this) // what is misspelt is not ignored
+  }
+
+  /** A hyper-parameter, checked whenever it is set. */
+  #define(key: string, given: unknown): void {
+    const { className, defaults } = this.#class
+    const check = key in defaults ? like(defaults[key]) : limit
+    let value = check(className, key, given)
+    const set = (next: unknown) => {
+      value = check(className, key, next)
     }
-    Object.assign(this, own)
-    this.clipnorm = limit(className, 'clipnorm', clipnorm)
-    this.clipvalue = limit(className, 'clipvalue', clipvalue)
+    Object.defineProperty(this, key, { enumerable: true, get: () => value, set })
+  }
+
+  /** What later versions of Keras call `lr`. @internal */
+  set learningRate(value: unknown) {
+    const hint = 'It is called `lr` here, as in Keras 1.2.2.'
+    const where = this.#class.className
+    fail(ConfigError, 'ERR_OPTION', { where, what: 'learningRate', expected: 'not set', actual: describe(value), hint })
+  }
+
+  /**
+   * Batches that the optimizer has counted since `compile`: what `decay` and the schedules of Adam, Adamax and Nadam go by. Set it to go
+   * on where another training stopped. Of the model that was compiled with this optimizer last; 0 before. Files keep it.
+   * @throws ConfigError `ERR_OPTION` for anything but a whole number from 0; StateError `ERR_NOT_COMPILED`; `ERR_BUSY` while a batch runs,
+   *   and during a fit for all but its callbacks
+   */
+  get iterations(): number {
+    return this.#counter?.iterations ?? 0
+  }
+
+  set iterations(iterations: number) {
+    const [where, what] = [this.#class.className, 'iterations']
+    if (!Number.isSafeInteger(iterations) || iterations < 0)
+      fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'a whole number from 0', actual: describe(iterations) })
+    if (!this.#counter) {
+      const [expected, actual] = ['set once a model is compiled with the optimizer', `${iterations} before`]
+      fail(StateError, 'ERR_NOT_COMPILED', { where, what, expected, actual })
+    }
+    this.#counter.iterations = iterations
+  }
+
+  /** @internal From now on {@link iterations} are those of a model. */
+  countsWith(counter: Counter): void {
+    this.#counter = counter
+  }
+
+  /** The hyper-parameters instead of their accessors. @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `${this.#class.className} ${inspect({ ...this }, options)}`
   }
 
   get #class(): typeof Optimizer {
@@ -69,6 +118,13 @@ export abstract class Optimizer {
     if (this.clipvalue !== null) config.clipvalue = this.clipvalue
     return config
   }
+}
+
+/** The check for values of the type of `byDefault`. */
+const like = (byDefault: unknown) => (where: string, what: string, value: unknown) => {
+  if (typeof value === typeof byDefault && (typeof value !== 'number' || Number.isFinite(value))) return value
+  const expected = typeof byDefault === 'boolean' ? 'true or false' : 'a finite number'
+  return fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
 }
 
 function limit(where: string, what: string, value: unknown): number | null {

@@ -12,12 +12,12 @@ import type { Layer } from './layers/layer.js'
 import type { KerasArray } from './layers/variable.js'
 import { withoutInitialization } from './layers/weights.js'
 import type { NDArray } from './ndarray.js'
-import { optimizerOrder } from './optimizer-state.js'
+import { type Counts, needsCounts, optimizerOrder } from './optimizer-state.js'
 import { resolveOptions } from './options.js'
 import { asHere, type Backend, checkBackend } from './saving/kernels.js'
 import { sequentialConfig } from './saving/document.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
-import { compileOptions, jsonAttribute, readState, writeTraining } from './saving/training.js'
+import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
 
 /** Options of `model.save` and `model.saveWeights`. */
@@ -64,6 +64,8 @@ export interface SavableModel {
   beginOptimizerWeights(): NDArray[]
   /** All or none. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): void
+  /** Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle` only. */
+  readonly session: { counts: Counts | null }
   dispose(): void
 }
 
@@ -89,7 +91,7 @@ export async function saveModel(model: SavableModel, path: string, options?: Sav
     root.set('keras_version', KERAS_VERSION)
     root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
     writeLayers(content, 'model_weights', model.flattenedLayers)
-    if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights())
+    if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
     return content
   })
   await writeH5(path, file, writing)
@@ -222,6 +224,12 @@ async function restore(file: H5File, model: SavableModel, { keras2, backend, com
     i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend),
   )
   inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here))
+  const counts = countsOf(path, training)
+  if (counts) model.session.counts = counts
+  else if (model.compiled && needsCounts(model.compiled.optimizer)) {
+    const message = `${path}: the file does not say how many batches the optimizer has counted; decay and schedule begin anew.`
+    process.emitWarning(`${message} Set model.optimizer.iterations to go on.`, { code: 'HIDDENSTATE_ITERATIONS' })
+  }
 }
 
 /** Compiles the model as it was. @returns false, after a warning, when the file names what is unknown here */

@@ -29,14 +29,13 @@ import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
 import { inNameOrder, optimizerOrder, optimizerWeights, setOptimizerWeights, type Trained } from './optimizer-state.js'
 import type { Optimizer } from './optimizers.js'
-import { resolveOptions } from './options.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
 import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
 import { KERAS_VERSION } from './saving/layout.js'
 import type { Rows } from './row-source.js'
 import { Session } from './session.js'
 import type { Spec } from './spec.js'
-import { summaryText } from './summary.js'
+import { printSummary } from './summary.js'
 import { emitYaml } from './yaml/emit.js'
 
 /**
@@ -88,12 +87,8 @@ export class Sequential extends Container {
       hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
     if (!Array.isArray(layers)) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: 'Sequential',
-        what: 'layers',
-        expected: 'a list of layers',
-        actual: describe(layers),
-      })
+      const expected = 'a list of layers'
+      fail(ConfigError, 'ERR_OPTION', { where: 'Sequential', what: 'layers', expected, actual: describe(layers) })
     }
     for (const layer of layers) this.add(layer)
   }
@@ -153,17 +148,8 @@ export class Sequential extends Container {
    * @param options.print takes the text; default `console.log`
    */
   summary(options?: { print?: (text: string) => void }): void {
-    const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
-    if (typeof print !== 'function') {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: 'summary',
-        what: 'print',
-        expected: 'a function of the text',
-        actual: describe(print),
-      })
-    }
     this.#requireLayers('summary')
-    print(summaryText(this))
+    printSummary(this, options)
   }
 
   // ---- weights and states ----
@@ -223,6 +209,7 @@ export class Sequential extends Container {
     const compiled = resolveCompile(this.#requireLayers('compile'), options)
     this.#lower(compiled.training())
     this.#compiled = compiled
+    compiled.optimizer.countsWith(this.session)
     this.#whyUncompiled = null
     this.#trained = new Set(optimizerOrder(this.kerasArrays()).map(({ variable }) => variable))
     return this as Scored<ScoresOf<M>> & this
@@ -235,6 +222,13 @@ export class Sequential extends Container {
    */
   get optimizer(): Optimizer {
     return this.requireCompiled('optimizer').optimizer
+  }
+
+  /** @throws ConfigError ERR_OPTION always */
+  set optimizer(value: never) {
+    const hint = 'model.compile({ optimizer, loss }) chooses it.'
+    const [where, what, expected] = ['model.optimizer', 'optimizer', 'chosen by compile']
+    fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value), hint })
   }
 
   /** Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before compile. */
@@ -420,12 +414,8 @@ export class Sequential extends Container {
    */
   static override fromConfig(config: readonly unknown[], decode?: Decode): Sequential {
     if (!Array.isArray(config)) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: 'Sequential.fromConfig',
-        what: 'config',
-        expected: 'a list of { class_name, config }',
-        actual: describe(config),
-      })
+      const [where, expected] = ['Sequential.fromConfig', 'a list of { class_name, config }']
+      fail(ConfigError, 'ERR_OPTION', { where, what: 'config', expected, actual: describe(config) })
     }
     const Model = Sequential as unknown as LayerClass
     const top: Decode = (layer, place) => layerFromConfig(layer, { Model }, place)

@@ -11,6 +11,7 @@ import type { LayerNames } from './layers/weights.js'
 import { LoadedData } from './loaded-data.js'
 import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from './native.js'
 import { describe, sizeOf } from './ndarray.js'
+import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import { nextSeed, type RandomStream, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
 import { type Turn, Turns } from './turns.js'
@@ -192,6 +193,29 @@ export class Session {
   }
 
   // ---- the plan ----
+
+  /** What the optimizer has counted since it was compiled, or what was set; null when no training has begun. @throws StateError ERR_BUSY */
+  get counts(): Counts | null {
+    if (!this.#spec?.optimizer || this.#spec !== this.#owner.spec() || !this.hasTrained) return null
+    this.checkStill('optimizer.iterations')
+    return readCounts(this.#plan!)
+  }
+
+  set counts(counts: Counts) {
+    this.checkIdle('optimizer.iterations', true)
+    this.checkStill('optimizer.iterations')
+    writeCounts(this.plan(), counts)
+    this.hasTrained = true
+  }
+
+  /** Batches that the optimizer has counted. */
+  get iterations(): number {
+    return this.counts?.iterations ?? 0
+  }
+
+  set iterations(iterations: number) {
+    this.counts = { m_schedule: 1, ...this.counts, iterations }
+  }
 
   /**
    * The plan for the model as it is now, made when needed; the weights move into it, also from the plan of another model that

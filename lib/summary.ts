@@ -1,5 +1,8 @@
 /** The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`). */
+import { ConfigError, fail } from './errors.js'
 import type { Container } from './layers/container.js'
+import { describe } from './ndarray.js'
+import { resolveOptions } from './options.js'
 
 const LINE = 100
 /** Ends of the columns. */
@@ -29,6 +32,16 @@ function rows(model: Container): string[] {
     if (layer.branches.length > 0) return layer.branches.flatMap((branch) => rows(branch as Container))
     return [row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), from])]
   })
+}
+
+/** See {@link Sequential.summary}. @param model with layers */
+export function printSummary(model: Container, options?: { print?: (text: string) => void }): void {
+  const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
+  if (typeof print !== 'function') {
+    const expected = 'a function of the text'
+    fail(ConfigError, 'ERR_OPTION', { where: 'summary', what: 'print', expected, actual: describe(print) })
+  }
+  print(summaryText(model))
 }
 
 /** @param model with layers */

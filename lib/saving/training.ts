@@ -4,6 +4,7 @@ import { fail, FormatError } from '../errors.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
+import type { Counts } from '../optimizer-state.js'
 import { type Optimizer, optimizerFromConfig } from '../optimizers.js'
 import { trainingFromKeras2 } from './keras2/training.js'
 import { asciiJson } from './layout.js'
@@ -20,7 +21,12 @@ function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unk
 }
 
 /** Writes `training_config` and, if there is one, the optimizer's state. */
-export function writeTraining(file: H5Builder, compiled: Compiled, state: readonly NDArray[] | null): void {
+export function writeTraining(
+  file: H5Builder,
+  compiled: Compiled,
+  state: readonly NDArray[] | null,
+  counts: Counts | null,
+): void {
   const { optimizer, loss, metrics, sampleWeightMode, floatx } = compiled
   const config = {
     optimizer_config: {
@@ -32,6 +38,7 @@ export function writeTraining(file: H5Builder, compiled: Compiled, state: readon
     sample_weight_mode: sampleWeightMode,
     loss_weights: null,
     ...metricArguments(metrics),
+    ...(counts ? { optimizer_counts: counts } : {}),
   }
   file.group('').set('training_config', asciiJson(config))
   if (state === null || state.length === 0) return
@@ -84,6 +91,27 @@ export function compileOptions(found: Record<string, unknown>, keras2: boolean):
     metrics: (named ?? []) as NonNullable<CompileOptions['metrics']>,
     sampleWeightMode: (config.sample_weight_mode ?? null) as 'temporal' | null,
   }
+}
+
+/**
+ * What the optimizer had counted; null in a file that does not say.
+ *
+ * @param training the content of `training_config`
+ * @throws FormatError ERR_FILE_FORMAT
+ */
+export function countsOf(path: string, training: Record<string, unknown>): Counts | null {
+  const { optimizer_counts: counts = null } = training as { optimizer_counts?: Partial<Counts> | null }
+  if (counts === null) return null
+  const { iterations, m_schedule } = counts
+  if (Number.isSafeInteger(iterations) && iterations! >= 0 && Number.isFinite(m_schedule) && m_schedule! >= 0)
+    return { iterations: iterations!, m_schedule: m_schedule! }
+  throw formatError(
+    path,
+    'training_config',
+    'optimizer_counts',
+    'iterations (a whole number) and m_schedule, from 0',
+    JSON.stringify(counts).slice(0, 80),
+  )
 }
 
 /**
