@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_NAN'
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
+  | 'ERR_LIMIT'
   | 'ERR_INTERNAL'
   | 'ERR_OUT_OF_MEMORY'
 
@@ -76,7 +77,7 @@ export class StateError extends HiddenstateError {
   }
 }
 
-/** A file that cannot be read or is not what it should be: `ERR_FILE_FORMAT`. */
+/** A file that cannot be read or is not what it should be: `ERR_FILE_FORMAT`; a text or file that asks for more than {@link Limits} allow: `ERR_LIMIT`. */
 export class FormatError extends HiddenstateError {
   static {
     Object.defineProperty(FormatError, 'name', { value: 'FormatError' })
@@ -125,6 +126,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_NAN: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
+  ERR_LIMIT: FormatError,
   ERR_INTERNAL: InternalError,
   ERR_OUT_OF_MEMORY: InternalError,
 }

@@ -52,7 +52,8 @@ export type { Container } from './layers/container.js'
 export * from './layers/index.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
 export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
-export { loadModel, modelFromJson, modelFromYaml } from './models.js'
+export type { Limits } from './limits.js'
+export { loadModel, modelFromJson, modelFromYaml, type ModelTextOptions } from './models.js'
 export {
   type ArrayObject,
   array,

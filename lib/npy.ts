@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { checkedPath, fileError, writeFileAtomic, type WriteOptions } from './atomic.js'
 import { ConfigError, fail, FormatError } from './errors.js'
+import { checkInflated, type Limits, type ResolvedLimits, resolveLimits } from './limits.js'
 import {
   allocate,
   describe,
@@ -19,8 +20,10 @@ import { resolveOptions } from './options.js'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] // \x93NUMPY
 const MAX_HEADER = 2 ** 16
-/** Arrays of a zip may not be larger than this, whatever the zip says of itself. */
-const MAX_ARRAY_BYTES = 2 ** 34
+/** So much of an archive is unpacked at a time: each large array takes a thread meanwhile, and small ones keep this one busy. */
+const ROUND_BYTES = 2 ** 23
+/** Bytes that one byte can be unpacked to, by the format of zip. */
+const MOST_INFLATED = 1032
 
 const bad = (where: string, what: string, expected: string, actual: string): never =>
   fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual })
@@ -78,6 +81,10 @@ const half: Read = (view, at, little) => {
     : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+/** Types that lie in files as they lie in memory; wider ones the other way round on machines of the other byte order. */
+const PLAIN = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array } as const
+
 /** NumPy's type → ours, bytes of an element, how to read one. Wide integers become int32 where all fit, else float64. */
 const TYPES: Readonly<Record<string, [dtype: DType | 'integer', size: number, read: Read]>> = {
   f2: ['float32', 2, half],
@@ -97,12 +104,14 @@ const TYPES: Readonly<Record<string, [dtype: DType | 'integer', size: number, re
 /**
  * Elements of NumPy's type `descr` (`'<f4'`) in `bytes`, as an array.
  *
+ * @param isOurs whether the array may keep the memory of `bytes`
  * @throws FormatError ERR_FILE_FORMAT for another number of bytes, a type that holds no numbers, an integer beyond 2^53
  */
 export function numpyArray(
   bytes: Uint8Array,
   { descr, isFortran, shape }: Pick<NpyHeader, 'descr' | 'isFortran' | 'shape'>,
   where: string,
+  isOurs = false,
 ): NDArray {
   const type = Object.hasOwn(TYPES, descr.replace(/^[<>|=]/, '')) ? TYPES[descr.replace(/^[<>|=]/, '')] : undefined
   if (!type) return bad(where, 'type', `one of ${Object.keys(TYPES).join(', ')}`, `'${descr}'`)
@@ -112,8 +121,14 @@ export function numpyArray(
     bad(where, `data of shape ${shapeText(shape)}`, `${count * size} bytes`, `${bytes.length}`)
   const isLittle = !descr.startsWith('>')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const Plain = isLittle === isLittleEndian ? PLAIN[descr.replace(/^[<>|=]/, '') as keyof typeof PLAIN] : undefined
   let data: TypedArray
-  if (kind === 'integer') {
+  if (Plain) {
+    const keeps = isOurs && bytes.byteOffset % size === 0
+    data = keeps
+      ? new Plain(bytes.buffer as ArrayBuffer, bytes.byteOffset, count)
+      : new Plain(new Uint8Array(bytes).buffer)
+  } else if (kind === 'integer') {
     const wide = new Float64Array(count)
     let fits = true
     for (let i = 0; i < count; i++) {
@@ -148,10 +163,15 @@ export function numpyArray(
 export function parseNpy(bytes: Uint8Array, where = 'parseNpy'): NDArray {
   if (!(bytes instanceof Uint8Array))
     fail(ConfigError, 'ERR_OPTION', { where, what: 'bytes', expected: 'a Uint8Array', actual: describe(bytes) })
+  return npyArray(bytes, where)
+}
+
+/** @param isOurs whether the array may keep the memory of `bytes` */
+export function npyArray(bytes: Uint8Array, where: string, isOurs = false): NDArray {
   const header = npyHeader(bytes, where)
   if (header.descr.includes('O'))
     bad(where, 'type', 'numbers (objects are pickles, which are not read)', `'${header.descr}'`)
-  return numpyArray(bytes.subarray(header.offset), header, where)
+  return numpyArray(bytes.subarray(header.offset), header, where, isOurs)
 }
 
 const DESCR: Readonly<Record<DType, string>> = {
@@ -161,7 +181,6 @@ const DESCR: Readonly<Record<DType, string>> = {
   uint8: '|u1',
   bool: '|b1',
 }
-const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /**
  * The bytes of a `.npy` file (version 1.0, C order).
@@ -209,7 +228,7 @@ const load = (path: string): Promise<Uint8Array> =>
  */
 export async function readNpy(path: string): Promise<NDArray> {
   checkedPath('readNpy', path)
-  return parseNpy(await load(path), path)
+  return npyArray(await load(path), path, true)
 }
 
 /**
@@ -224,36 +243,80 @@ export async function writeNpy(path: string, array: TensorLike, options?: WriteO
   await writeFileAtomic(path, formatNpy(array), { overwrite })
 }
 
-/** The files of a zip whose names end in `.npy`, without that ending. */
-export async function unzipNpy(path: string): Promise<Map<string, Uint8Array>> {
-  const bytes = await load(path)
+/** A file in a zip, as the zip describes it. */
+interface Entry {
+  name: string
+  size: number
+  originalSize: number
+}
+
+/** The files of a zip that `take` picks. */
+async function unzipped(bytes: Uint8Array, take: (entry: Entry) => boolean): Promise<Record<string, Uint8Array>> {
   const { unzip } = await import('fflate')
-  const files = await new Promise<Record<string, Uint8Array>>((resolve, reject) => {
-    // what a file claims to hold is allocated before it is read
-    const filter = ({ name, size, originalSize }: { name: string; size: number; originalSize: number }): boolean => {
-      if (originalSize > MAX_ARRAY_BYTES || originalSize > 1032 * (size + 64))
-        throw new RangeError(`${name} claims ${originalSize} bytes made of ${size}`)
-      return name.endsWith('.npy')
+  return new Promise((resolve, reject) =>
+    unzip(bytes, { filter: take }, (error, data) => (error ? reject(error) : resolve(data))),
+  )
+}
+
+/** The names of the arrays in a zip, in groups to be unpacked together. @throws FormatError ERR_LIMIT */
+async function rounds(path: string, bytes: Uint8Array, limits: ResolvedLimits): Promise<Set<string>[]> {
+  const groups: Set<string>[] = []
+  let [total, room] = [0, 0]
+  await unzipped(bytes, ({ name, size, originalSize }) => {
+    if (!name.endsWith('.npy')) return false
+    // what a file claims is allocated before it is unpacked, and it cannot unpack to more
+    if (originalSize > MOST_INFLATED * (size + 64))
+      throw new RangeError(`${name} claims ${originalSize} bytes made of ${size}`)
+    total += originalSize
+    if (room <= 0) {
+      groups.push(new Set())
+      room = ROUND_BYTES
     }
-    unzip(bytes, { filter }, (error, data) => (error ? reject(error) : resolve(data)))
-  }).catch((error: Error) => {
-    throw new FormatError(
-      'ERR_FILE_FORMAT',
-      `${path}: file must be a .npz file that is whole, got: ${error.message}.`,
-      {
-        expected: 'a .npz file',
-        actual: error.message,
-        cause: error,
-      },
-    )
+    groups.at(-1)!.add(name)
+    room -= originalSize
+    return false
   })
-  return new Map(Object.entries(files).map(([name, content]) => [name.replace(/\.npy$/, ''), content]))
+  checkInflated(path, total, bytes.length, limits)
+  return groups
+}
+
+/**
+ * The files of a zip whose names end in `.npy`, without that ending.
+ *
+ * @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT, before anything is unpacked, when they are larger in all than `limits` allow
+ */
+export async function unzipNpy(path: string, limits: ResolvedLimits): Promise<Map<string, Uint8Array>> {
+  const bytes = await load(path)
+  const arrays = new Map<string, Uint8Array>()
+  try {
+    for (const names of await rounds(path, bytes, limits)) {
+      const files = await unzipped(bytes, ({ name }) => names.has(name))
+      for (const name of names) arrays.set(name.replace(/\.npy$/, ''), files[name]!) // in the order of the zip
+    }
+  } catch (error) {
+    if (error instanceof FormatError) throw error
+    const { message } = error as Error
+    throw new FormatError('ERR_FILE_FORMAT', `${path}: file must be a .npz file that is whole, got: ${message}.`, {
+      expected: 'a .npz file',
+      actual: message,
+      cause: error,
+    })
+  }
+  return arrays
+}
+
+/** Options of {@link readNpz}. */
+export interface ReadNpzOptions {
+  /** What the file may unpack to at most (`limits.inflatedBytes`). Default: see {@link Limits}. */
+  limits?: Limits | undefined
 }
 
 /**
  * The arrays of a `.npz` file, by name.
  *
- * @throws FormatError ERR_FILE_FORMAT naming file and array (as a rejection)
+ * @param options `limits.inflatedBytes`: what the file may unpack to in all
+ * @throws FormatError ERR_FILE_FORMAT naming file and array, ERR_LIMIT before a file is unpacked that would take more memory than the
+ *   limits allow (as a rejection); ConfigError ERR_OPTION
  * @example
  * import { readNpz, writeNpz } from 'hiddenstate/utils'
  * await writeNpz('data.npz', { x: [[1, 2]], y: [1] })
@@ -261,10 +324,11 @@ export async function unzipNpy(path: string): Promise<Map<string, Uint8Array>> {
  * console.log([...arrays.keys()], arrays.get('x').shape) // [ 'x', 'y' ] [ 1, 2 ]
  * @see numpy.load
  */
-export async function readNpz(path: string): Promise<Map<string, NDArray>> {
+export async function readNpz(path: string, options?: ReadNpzOptions): Promise<Map<string, NDArray>> {
+  const { limits } = resolveOptions('readNpz', { limits: {} as Limits | undefined }, options)
   checkedPath('readNpz', path)
-  const files = await unzipNpy(path)
-  return new Map(Array.from(files, ([name, bytes]) => [name, parseNpy(bytes, `${path}: ${name}`)]))
+  const files = await unzipNpy(path, resolveLimits('readNpz', limits))
+  return new Map(Array.from(files, ([name, bytes]) => [name, npyArray(bytes, `${path}: ${name}`, true)]))
 }
 
 /** Options of {@link writeNpz}. */

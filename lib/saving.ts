@@ -10,7 +10,8 @@ import { FormatError, HiddenstateError, InternalError } from './errors.js'
 import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
 import type { Layer } from './layers/layer.js'
 import type { KerasArray } from './layers/variable.js'
-import { withoutInitialization } from './layers/weights.js'
+import { withoutInitialization, withParameterBytes } from './layers/weights.js'
+import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from './limits.js'
 import type { NDArray } from './ndarray.js'
 import { type Counts, needsCounts, optimizerOrder } from './optimizer-state.js'
 import { resolveOptions } from './options.js'
@@ -44,6 +45,8 @@ export interface LoadModelOptions {
   compile?: boolean | undefined
   /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
   backend?: Backend | undefined
+  /** What the file may ask for at most. Default: see {@link Limits}. */
+  limits?: Limits | undefined
 }
 
 /** What saving and loading need of a model; Sequential has it. */
@@ -139,7 +142,8 @@ function inFile<T>(path: string, where: string, use: () => T): T {
   } catch (error) {
     if (!(error instanceof HiddenstateError) || error.message.startsWith(path)) throw error
     const { expected = 'valid', actual = 'not', layer } = error
-    throw new FormatError('ERR_FILE_FORMAT', `${path}: ${where}: ${error.message}`, {
+    const code = error.code === 'ERR_LIMIT' ? 'ERR_LIMIT' : 'ERR_FILE_FORMAT'
+    throw new FormatError(code, `${path}: ${where}: ${error.message}`, {
       expected,
       actual,
       cause: error,
@@ -149,8 +153,8 @@ function inFile<T>(path: string, where: string, use: () => T): T {
 }
 
 /** The configuration of the Sequential in a file, as Keras 1 has it. */
-function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolean } {
-  const model = jsonAttribute(file, 'model_config')
+function modelConfig(file: H5File, limits: ResolvedLimits): { config: readonly unknown[]; keras2: boolean } {
+  const model = jsonAttribute(file, 'model_config', limits)
   if (model === null) {
     throw formatError(
       file.path,
@@ -161,6 +165,7 @@ function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolea
       'A file of saveWeights is for model.loadWeights.',
     )
   }
+  checkDocument('model_config', model, limits)
   return sequentialConfig(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
 }
 
@@ -169,22 +174,26 @@ function modelConfig(file: H5File): { config: readonly unknown[]; keras2: boolea
  * A file without training configuration gives a model that is not compiled.
  *
  * @param build makes the model that a configuration describes
- * @throws FormatError ERR_FILE_FORMAT
+ * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ConfigError ERR_OPTION
  */
 export async function readModel<M extends SavableModel>(
   path: string,
   build: (config: readonly unknown[]) => M,
   options?: LoadModelOptions,
 ): Promise<M> {
-  const given = resolveOptions('loadModel', { backend: 'theano' as Backend | undefined, compile: true }, options)
+  const defaults = { backend: 'theano' as Backend | undefined, compile: true, limits: {} as Limits | undefined }
+  const given = resolveOptions('loadModel', defaults, options)
   const backend = checkBackend('loadModel', given.backend)
   const compile = checkBoolean('loadModel', 'compile', given.compile)
+  const limits = resolveLimits('loadModel', given.limits)
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
-    const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file))
-    const model = inFile(path, 'model_config', () => withoutInitialization(() => build(config)))
+    const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file, limits))
+    const model = inFile(path, 'model_config', () =>
+      withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(config))),
+    )
     try {
-      await restore(file, model, { keras2, backend, compile })
+      await restore(file, model, { keras2, backend, compile, limits })
     } catch (error) {
       model.dispose()
       throw error
@@ -198,14 +207,19 @@ interface Reading {
   keras2: boolean
   backend: Backend
   compile: boolean
+  limits: ResolvedLimits
 }
 
 /** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
-async function restore(file: H5File, model: SavableModel, { keras2, backend, compile }: Reading): Promise<void> {
+async function restore(
+  file: H5File,
+  model: SavableModel,
+  { keras2, backend, compile, limits }: Reading,
+): Promise<void> {
   const { path } = file
   inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false, backend))
   if (!compile) return
-  const training = jsonAttribute(file, 'training_config')
+  const training = jsonAttribute(file, 'training_config', limits)
   if (training === null || !compileAs(path, model, training, keras2)) return
   if (keras2) {
     // its order of parameters and its slots are others

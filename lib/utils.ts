@@ -1,7 +1,16 @@
 /** The public `hiddenstate/utils`: Keras 1.2.2 `keras.utils`, and NumPy's files. */
 export { getFile, type GetFileOptions } from './download.js'
 export { HDF5Matrix, type HDF5MatrixOptions } from './hdf5-matrix.js'
-export { formatNpy, parseNpy, readNpy, readNpz, writeNpy, writeNpz, type WriteNpzOptions } from './npy.js'
+export {
+  formatNpy,
+  parseNpy,
+  readNpy,
+  readNpz,
+  type ReadNpzOptions,
+  writeNpy,
+  writeNpz,
+  type WriteNpzOptions,
+} from './npy.js'
 export { modelToDot, type ModelToDotOptions, plotModel, type PlotModelOptions } from './plot-model.js'
 export { type Output, Progbar, type ProgbarOptions, type Verbosity } from './progress.js'
 import { ConfigError, ShapeError, fail } from './errors.js'

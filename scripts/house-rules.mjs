@@ -52,7 +52,7 @@ function nativeDirection(files) {
 /** Levels of lib/: a file may import values from its own level and below; types are free. */
 const levels = [
   ['errors', 'package-root'],
-  ['ndarray', 'options', 'atomic', 'random', 'native', 'yaml/'],
+  ['ndarray', 'options', 'atomic', 'random', 'native', 'limits', 'yaml/'],
   [
     'backend',
     'spec',

@@ -45,8 +45,11 @@ export const mnist = {
    * @see keras.datasets.mnist.load_data
    */
   async loadData(options?: DatasetOptions): Promise<Images> {
-    const path = await find('mnist.loadData', FILE, resolveOptions('mnist.loadData', sourceDefaults, options))
-    const [xTrain, yTrain, xTest, yTest] = arrays(path, await contents(path)) as [NDArray, NDArray, NDArray, NDArray]
+    const where = 'mnist.loadData'
+    const given = resolveOptions(where, sourceDefaults, options)
+    const path = await find(where, FILE, given)
+    const found = arrays(path, await contents(path, where, given))
+    const [xTrain, yTrain, xTest, yTest] = found as [NDArray, NDArray, NDArray, NDArray]
     return [
       [xTrain, yTrain],
       [xTest, yTest],

@@ -1,12 +1,14 @@
 /** Where data sets come from, and what their files hold. */
+import { kMaxLength } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { gunzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { fileError } from '../atomic.js'
 import { locate } from '../download.js'
 import { fail, FormatError } from '../errors.js'
+import { exceeds, inflatedBytes, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { NDArray } from '../ndarray.js'
-import { npyHeader, parseNpy, unzipNpy } from '../npy.js'
+import { npyArray, npyHeader, unzipNpy } from '../npy.js'
 import { type Pickled, unpickle } from './pickle.js'
 
 /** Options of every data set. */
@@ -21,6 +23,8 @@ export interface DatasetOptions {
   verbose?: 0 | 1 | boolean
   /** Stops a download; what has come is gone on with the next time. */
   signal?: AbortSignal | null
+  /** What the file may unpack to at most (`limits.inflatedBytes`). Default: see {@link Limits}. */
+  limits?: Limits | undefined
 }
 
 export const sourceDefaults: Record<string, unknown> = {
@@ -29,6 +33,7 @@ export const sourceDefaults: Record<string, unknown> = {
   cacheDir: undefined,
   verbose: 1,
   signal: null,
+  limits: {},
 }
 
 const KERAS = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets'
@@ -51,21 +56,38 @@ export function find(where: string, file: KerasFile, options: Readonly<Record<st
   })
 }
 
-/** Contents by name: the arrays of a `.npz`; `''` for what a pickle or JSON file holds. Pickles are read as data only. */
-export async function contents(path: string): Promise<Map<string, Pickled>> {
+/** What a gzip file holds. @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT as soon as it is more than `limits` allow */
+async function unzipped(bytes: Uint8Array, path: string, limits: ResolvedLimits): Promise<Uint8Array> {
+  const limit = inflatedBytes(bytes.length, limits)
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: Math.max(1, Math.min(limit, kMaxLength)) })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') exceeds(path, 'inflatedBytes', limit, 'more')
+    throw fileError(path, 'readable', error)
+  }
+}
+
+/**
+ * Contents by name: the arrays of a `.npz`; `''` for what a pickle or JSON file holds. Pickles are read as data only.
+ *
+ * @param where the call, for errors about its options
+ * @param options of the data set: its `limits`
+ */
+export async function contents(
+  path: string,
+  where: string,
+  options: Readonly<Record<string, unknown>>,
+): Promise<Map<string, Pickled>> {
+  const limits = resolveLimits(where, options.limits)
   if (/\.npz$/i.test(path)) {
-    const files = await unzipNpy(path)
+    const files = await unzipNpy(path, limits)
     return new Map(Array.from(files, ([name, bytes]) => [name, arrayOf(bytes, `${path}: ${name}`)]))
   }
   const bytes = await readFile(path).catch((error) => {
     throw fileError(path, 'readable', error)
   })
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b
-  const content = isGzip
-    ? await promisify(gunzip)(bytes, { maxOutputLength: 2 ** 31 }).catch((error) => {
-        throw fileError(path, 'readable', error)
-      })
-    : bytes
+  const content = isGzip ? await unzipped(bytes, path, limits) : bytes
   if (/\.json(\.gz)?$/i.test(path)) return new Map([['', jsonOf(content, path)]])
   return new Map([['', unpickle(content, path)]])
 }
@@ -73,7 +95,7 @@ export async function contents(path: string): Promise<Map<string, Pickled>> {
 /** Numbers, or (in Keras' `.npz` files of texts) a list that lies there as a pickle. */
 function arrayOf(bytes: Uint8Array, where: string): Pickled {
   const header = npyHeader(bytes, where)
-  return header.descr.includes('O') ? unpickle(bytes.subarray(header.offset), where) : parseNpy(bytes, where)
+  return header.descr.includes('O') ? unpickle(bytes.subarray(header.offset), where) : npyArray(bytes, where, true)
 }
 
 function jsonOf(bytes: Uint8Array, path: string): Pickled {

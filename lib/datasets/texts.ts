@@ -121,8 +121,9 @@ async function wordIndex(
   file: KerasFile,
   given: WordIndexOptions | undefined,
 ): Promise<Map<string, number>> {
-  const path = await find(where, file, resolveOptions(where, sourceDefaults, given))
-  const found = (await contents(path)).get('')
+  const options = resolveOptions(where, sourceDefaults, given)
+  const path = await find(where, file, options)
+  const found = (await contents(path, where, options)).get('')
   const isGood =
     found instanceof Map && [...found].every(([word, i]) => typeof word === 'string' && typeof i === 'number')
   if (!isGood)
@@ -160,7 +161,7 @@ export const imdb = {
     const given = resolveOptions(where, defaults, options)
     const resolved = checked(where, given)
     const path = await find(where, FILES.imdb, given)
-    const found = await contents(path)
+    const found = await contents(path, where, given)
     const pairs = found.get('')
     const [train = [], test = []] = (Array.isArray(pairs) ? pairs : []) as Pickled[][]
     const list =
@@ -208,7 +209,7 @@ export const reuters = {
       })
     const resolved = checked(where, given)
     const path = await find(where, FILES.reuters, given)
-    const found = await contents(path)
+    const found = await contents(path, where, given)
     const pickled = found.get('')
     const [x, y] =
       pickled === undefined ? [found.get('x'), found.get('y')] : ((Array.isArray(pickled) ? pickled : []) as Pickled[])

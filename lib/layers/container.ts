@@ -6,7 +6,7 @@ import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
-import { showShape, uniqueName } from './names.js'
+import { renames, showShape, uniqueName } from './names.js'
 
 /** Layers and those inside them. */
 export const withChildren = (layers: readonly Layer[]): Layer[] =>
@@ -16,10 +16,10 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => (layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)]))
 
-/** The first layer that is met twice on the way down from `layers`, whole models before what is in them. */
-export function reachedTwice(layers: readonly Layer[]): Layer | undefined {
+/** The first layer that is met twice on the way down from `layers`, or is in `before`; whole models before what is in them. */
+export function reachedTwice(layers: readonly Layer[], before?: ReadonlySet<Layer>): Layer | undefined {
   const seen = new Set<Layer>()
-  return withChildren(layers).find((layer) => seen.size === seen.add(layer).size)
+  return withChildren(layers).find((layer) => before?.has(layer) || seen.size === seen.add(layer).size)
 }
 
 /** What to do about a layer in two places of a model. */
@@ -30,8 +30,16 @@ export const SHARED_HINT =
 export abstract class Container extends Layer<LayerOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { name: null }
   override readonly supportsMasking = true
-  /** Frozen: another list after each change. */
-  #layers: readonly Layer[] = Object.freeze([])
+  readonly #list: Layer[] = []
+  /** #list as others see it: frozen, another one after each change. Null: to be made when asked for. */
+  #shown: readonly Layer[] | null = null
+  /** The layers and those inside them. */
+  readonly #members = new Set<Layer>()
+  /** The first of them that insists on a precision. */
+  #insists: Layer | null = null
+  /** Names that are taken, when {@link renames} was #namesAt. */
+  #names = new Set<string>()
+  #namesAt = -1
   /** Whether the output of each layer carries a mask. */
   readonly #masks: boolean[] = []
   #isPart = false
@@ -44,11 +52,11 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The layers, first to last: a frozen list, which `add` and `pop` replace. */
   get layers(): readonly Layer[] {
-    return this.#layers
+    return (this.#shown ??= Object.freeze([...this.#list]))
   }
 
   override get children(): readonly Layer[] {
-    return this.#layers
+    return this.#list
   }
 
   /**
@@ -56,15 +64,15 @@ export abstract class Container extends Layer<LayerOptions> {
    * layers stay whole.
    */
   get flattenedLayers(): readonly Layer[] {
-    const branches = (this.#layers[0]?.branches ?? []) as readonly Container[]
-    if (branches.length === 0) return this.#layers
-    return [...branches.flatMap((branch) => branch.flattenedLayers), ...this.#layers.slice(1)]
+    const branches = (this.#list[0]?.branches ?? []) as readonly Container[]
+    if (branches.length === 0) return this.layers
+    return [...branches.flatMap((branch) => branch.flattenedLayers), ...this.#list.slice(1)]
   }
 
   /** Builds a layer and puts it at the end. @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE; then nothing has changed */
   protected push(layer: Layer): void {
     this.#checkMember(layer)
-    const last = this.#layers.at(-1)
+    const last = this.#list.at(-1)
     const floatx = this.#precisionWith(layer)
     if (layer.precision === null) layer.floatx = floatx
     this.#avoidNames(layer)
@@ -72,10 +80,17 @@ export abstract class Container extends Layer<LayerOptions> {
     if (last) layer.build(last.outputShape!)
     else layer.buildFirst()
     if (!last) this.inputName = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
-    this.#layers = Object.freeze([...this.#layers, layer])
+    for (const each of floatx === this.floatx ? [layer] : [...this.#list, layer]) each.floatx = floatx
     this.floatx = floatx
-    for (const each of this.#layers) each.floatx = floatx
-    for (const each of withChildren([layer])) if (each instanceof Container) each.becomePart()
+    this.#list.push(layer)
+    this.#shown = null
+    for (const each of [layer, ...outsideModels([layer])]) this.#names.add(each.name)
+    if (!last) this.#namesAt = -1 // a Merge brings the names in its branches
+    for (const each of withChildren([layer])) {
+      this.#members.add(each)
+      if (each.precision !== null) this.#insists ??= each
+      if (each instanceof Container) each.becomePart()
+    }
     this.#masks.push(mask)
   }
 
@@ -98,7 +113,7 @@ export abstract class Container extends Layer<LayerOptions> {
       })
     }
     this.#checkWhole('add')
-    const twice = reachedTwice([...this.#layers, layer])
+    const twice = reachedTwice([layer], this.#members)
     if (!twice) return
     fail(ConfigError, 'ERR_OPTION', {
       where: 'model.add',
@@ -113,8 +128,11 @@ export abstract class Container extends Layer<LayerOptions> {
   /** Gives what is added, unless somebody chose its name, one that no layer of the model has: counts begin anew in each process. */
   #avoidNames(layer: Layer): void {
     const added = layer.built ? [] : outsideModels([layer])
-    const taken = new Set([...outsideModels(this.#layers), ...this.flattenedLayers].map((each) => each.name))
-    for (const each of added) each.avoidNames(taken)
+    if (this.#namesAt !== renames()) {
+      this.#names = new Set([...outsideModels(this.#list), ...this.flattenedLayers].map((each) => each.name))
+      this.#namesAt = renames()
+    }
+    for (const each of added) each.avoidNames(this.#names)
   }
 
   /** Layers may not change where another model was built on their shapes. */
@@ -137,13 +155,14 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** Also what a layer insists on: a model that has layers cannot change what it computes in. */
   override get precision(): Floatx | null {
-    return this.#layers.length > 0 ? this.floatx : null
+    return this.#list.length > 0 ? this.floatx : null
   }
 
   /** The precision of the model when `layer` is part of it. @throws ConfigError ERR_OPTION for two that differ */
   #precisionWith(layer: Layer): Floatx {
-    const [first, ...others] = withChildren([...this.#layers, layer]).filter((each) => each.precision !== null)
-    const other = others.find((each) => each.precision !== first!.precision)
+    const insisting = withChildren([layer]).filter((each) => each.precision !== null)
+    const first = this.#insists ?? insisting[0]
+    const other = insisting.find((each) => each.precision !== first!.precision)
     if (other) {
       fail(ConfigError, 'ERR_OPTION', {
         where: other.where,
@@ -154,14 +173,19 @@ export abstract class Container extends Layer<LayerOptions> {
         hint: 'A model computes in one precision.',
       })
     }
-    return first?.precision ?? this.#layers[0]?.floatx ?? globalFloatx()
+    return first?.precision ?? this.#list[0]?.floatx ?? globalFloatx()
   }
 
   /** Takes the last layer away. @throws StateError ERR_NOT_BUILT when there is none; ConfigError ERR_OPTION for a part of another model */
   protected drop(): Layer {
     this.#checkWhole('pop')
     const last = this.requireLayers('pop').at(-1)!
-    this.#layers = Object.freeze(this.#layers.slice(0, -1))
+    this.#list.pop()
+    this.#shown = null
+    this.#namesAt = -1
+    for (const each of withChildren([last])) this.#members.delete(each)
+    if (this.#insists && !this.#members.has(this.#insists))
+      this.#insists = [...this.#members].find((each) => each.precision !== null) ?? null
     this.#masks.pop()
     last.loosen()
     return last
@@ -169,7 +193,7 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** @throws StateError ERR_NOT_BUILT for a model without layers */
   protected requireLayers(call: string): readonly Layer[] {
-    if (this.#layers.length > 0) return this.#layers
+    if (this.#list.length > 0) return this.layers
     fail(StateError, 'ERR_NOT_BUILT', {
       where: `model.${call}`,
       what: 'model',
@@ -190,8 +214,8 @@ export abstract class Container extends Layer<LayerOptions> {
   getLayer(which: { name: string } | { index: number }): Layer | undefined {
     const nothing: { name?: string | undefined; index?: number | undefined } = { name: undefined, index: undefined }
     const { name, index } = resolveOptions('getLayer', nothing, which)
-    const branches = this.#layers[0]?.branches ?? []
-    const all = [...branches, ...this.#layers]
+    const branches = this.#list[0]?.branches ?? []
+    const all = [...branches, ...this.#list]
     if (name !== undefined) return all.find((layer) => layer.name === name)
     const first = branches.length > 0 ? 0 : 1
     if (Number.isInteger(index) && index! >= first && index! < all.length + first) return all[index! - first]
@@ -218,7 +242,7 @@ export abstract class Container extends Layer<LayerOptions> {
       }
       return undefined
     }
-    return find(this.#layers)
+    return find(this.#list)
   }
 
   // ---- shapes ----
@@ -231,12 +255,12 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** With the batch, one for each input; several where the model begins with a Merge. */
   get inputShapes(): readonly Shape[] {
-    return this.#layers[0]?.inputSlots().map((slot) => slot.shape) ?? []
+    return this.#list[0]?.inputSlots().map((slot) => slot.shape) ?? []
   }
 
   /** With the batch. Undefined without layers. */
   override get outputShape(): Shape | undefined {
-    return this.#layers.at(-1)?.outputShape
+    return this.#list.at(-1)?.outputShape
   }
 
   override get batchInputShape(): Shape | null {
@@ -254,7 +278,7 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   override buildFirst(): void {
-    if (this.#layers.length > 0) return
+    if (this.#list.length > 0) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       layer: this.where,
@@ -284,16 +308,16 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   computeOutputShape(inputShape: Shape): Shape {
-    return this.#layers.reduce((shape, layer) => layer.computeOutputShape(shape), inputShape)
+    return this.#list.reduce((shape, layer) => layer.computeOutputShape(shape), inputShape)
   }
 
   override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
-    const [first, ...rest] = this.#layers
+    const [first, ...rest] = this.#list
     return rest.reduce((shape, layer) => layer.computeOutputShape(shape), first!.computeFirstOutputShape(inputs))
   }
 
   override computeMask(masked: boolean): boolean {
-    return this.#layers.reduce((carries, layer) => layer.computeMask(carries), masked)
+    return this.#list.reduce((carries, layer) => layer.computeMask(carries), masked)
   }
 
   override computeFirstMask(): boolean {
@@ -304,11 +328,11 @@ export abstract class Container extends Layer<LayerOptions> {
 
   protected emit(graph: Graph, x: Value): Value {
     const part = { scope: this.name, trains: true } // lower has seen to the rest
-    return graph.within(part, () => this.#layers.reduce((value, layer) => layer.lower(graph, value), x))
+    return graph.within(part, () => this.#list.reduce((value, layer) => layer.lower(graph, value), x))
   }
 
   override lowerFirst(graph: Graph, scope = this.name): Value {
-    const [first, ...rest] = this.#layers
+    const [first, ...rest] = this.#list
     return graph.within({ scope, trains: this.trainable }, () =>
       rest.reduce((value, layer) => layer.lower(graph, value), first!.lowerFirst(graph)),
     )
@@ -322,6 +346,6 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
   override getConfig(): LayerConfig[] {
-    return this.#layers.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
+    return this.#list.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
   }
 }

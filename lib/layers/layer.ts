@@ -6,7 +6,7 @@ import { describe, type TensorLike } from '../ndarray.js'
 import { camelToSnake, meant, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
-import { showShape, uniqueName } from './names.js'
+import { noteRename, showShape, uniqueName } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin } from './origin.js'
 import { ParameterOwner, withoutInitialization } from './weights.js'
@@ -144,6 +144,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     }
     this.#call((normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#countedName())
     this.#isNamedByCount = name === null
+    noteRename()
   }
 
   #countedName(): string {

@@ -10,6 +10,15 @@ export function uniqueName(prefix: string): string {
   return `${prefix}_${n}`
 }
 
+let count = 0
+
+/** How often layers of this thread were given another name: names that were read before may have changed since. */
+export const renames = (): number => count
+
+export function noteRename(): void {
+  count++
+}
+
 /** A shape with the batch as errors print it: `[B, 5, null]`. */
 export const showShape = (shape: Shape): string =>
   `[${shape.map((d, i) => (d === null && i === 0 ? 'B' : String(d))).join(', ')}]`

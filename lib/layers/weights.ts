@@ -3,6 +3,7 @@ import type { Floatx } from '../backend.js'
 import type { Constraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
 import { type Init, initialize } from '../initializations.js'
+import { exceeds } from '../limits.js'
 import type { NativePlan } from '../native.js'
 import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
 import type { Regularizer } from '../regularizers.js'
@@ -33,6 +34,24 @@ export function withoutInitialization<T>(build: () => T): T {
 
 /** Names that layers had at one time. */
 export type LayerNames = ReadonlyMap<ParameterOwner, string>
+
+/** Bytes of parameters that may still be made, and of how many. */
+let budget: { left: number; readonly limit: number } | null = null
+
+/**
+ * Builds layers whose parameters may take so many bytes in all; checked before they take any.
+ * @param build must not wait
+ * @throws FormatError `ERR_LIMIT`
+ */
+export function withParameterBytes<T>(limit: number, build: () => T): T {
+  const before = budget
+  budget = { left: limit, limit }
+  try {
+    return build()
+  } finally {
+    budget = before
+  }
+}
 
 /** The side of a layer that holds numbers. */
 export abstract class ParameterOwner {
@@ -96,10 +115,17 @@ export abstract class ParameterOwner {
         actual: `[${dims.join(', ')}]`,
       })
     }
+    this.#spend(sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4))
     const numbers = typeof value === 'string' || typeof value === 'function' ? this.initial(value, dims) : value
     const variable = new Variable(param, dims, numbers, this, rest)
     this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
     return variable
+  }
+
+  #spend(bytes: number): void {
+    if (!budget) return
+    budget.left -= bytes
+    if (budget.left < 0) exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
   }
 
   /** Numbers for `dims` to begin with; zeros where values follow. */

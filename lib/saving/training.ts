@@ -2,6 +2,7 @@
 import type { Compiled, CompileOptions } from '../compile.js'
 import { fail, FormatError } from '../errors.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
+import { checkJson, type ResolvedLimits } from '../limits.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
 import type { Counts } from '../optimizer-state.js'
@@ -49,10 +50,11 @@ export function writeTraining(
   )
 }
 
-/** An attribute that holds a JSON object. */
-export function jsonAttribute(file: H5File, name: string): Record<string, unknown> | null {
+/** An attribute that holds a JSON object. @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT */
+export function jsonAttribute(file: H5File, name: string, limits: ResolvedLimits): Record<string, unknown> | null {
   const text = file.attribute('', name)
   if (text === undefined) return null
+  if (typeof text === 'string') checkJson(`${file.path}: ${name}`, text, limits)
   try {
     const value: unknown = JSON.parse(typeof text === 'string' ? text : '')
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>

@@ -1,15 +1,17 @@
 /** YAML as Keras 1.2.2 wrote it, to plain data. Tags that name Python objects are read as data or refused, never run. */
 import type { CollectionTag, Document, ScalarTag } from 'yaml'
 import { FormatError, fail } from '../errors.js'
+import { checkDocument, checkText, exceeds, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { requireDependency } from '../package-root.js'
 
+const WHERE = 'YAML'
 const PYTHON = 'tag:yaml.org,2002:python/'
-/** More text than any model's configuration; a lid on what the parser is given. */
-const MAX_LENGTH = 64 * 2 ** 20
-const MAX_DEPTH = 100
+/** Tokens of the parser that a key or a value takes: indentation, '-', the text, ':', blanks, the end of the line. */
+const TOKENS_OF_VALUE = 8
 
 type Tag = ScalarTag | CollectionTag
 type Yaml = typeof import('yaml')
+type Sequence = InstanceType<Yaml['YAMLSeq']>
 
 /** Loaded when first used, and synchronously, since `modelFromYaml` is. */
 function load(): Yaml {
@@ -17,7 +19,7 @@ function load(): Yaml {
 }
 
 function refuse(what: string, expected: string, actual: string): never {
-  return fail(FormatError, 'ERR_FILE_FORMAT', { where: 'YAML', what, expected, actual })
+  return fail(FormatError, 'ERR_FILE_FORMAT', { where: WHERE, what, expected, actual })
 }
 
 /** Python's names for types that YAML has anyway. */
@@ -70,7 +72,23 @@ function numpyScalar(parts: unknown): number {
   return read(new DataView(bytes.buffer, bytes.byteOffset, size), order !== '>')
 }
 
-function tags(): Tag[] {
+function tags(yaml: Yaml): Tag[] {
+  /** A numpy scalar, `[dtype, bytes]`, which becomes its number: for those who refer to it as well. */
+  class NumpyScalar extends yaml.YAMLSeq {
+    override toJSON(...[arg, context]: Parameters<Sequence['toJSON']>): unknown[] {
+      const tell = context?.onCreate // else the parts would answer for the whole
+      if (context) delete context.onCreate
+      const value = numpyScalar(super.toJSON(arg, context))
+      tell?.(value)
+      return value as never
+    }
+  }
+  const numpy = (module: string): CollectionTag => ({
+    tag: `${PYTHON}object/apply:${module}.scalar`,
+    default: false,
+    collection: 'seq',
+    resolve: (node) => Object.assign(new NumpyScalar(), { items: (node as Sequence).items }),
+  })
   const collection =
     (kind: 'seq' | 'map') =>
     (name: string): CollectionTag => ({ tag: PYTHON + name, default: false, collection: kind, resolve: (node) => node })
@@ -87,44 +105,66 @@ function tags(): Tag[] {
     plainScalar('none', () => null),
     plainScalar('float', (text) => Number(text)),
     mapping('object/apply:numpy.dtype'),
-    sequence('object/apply:numpy.core.multiarray.scalar'),
-    sequence('object/apply:numpy._core.multiarray.scalar'),
+    numpy('numpy.core.multiarray'),
+    numpy('numpy._core.multiarray'),
   ]
 }
 
-/** Replaces the nodes that stand for numpy scalars by their numbers. */
-function resolveScalars(yaml: Yaml, document: Document): void {
+/**
+ * Counts the tokens, which takes a tenth of the time of parsing them.
+ * @throws FormatError ERR_LIMIT for more than the limits allow
+ */
+function checkTokens(yaml: Yaml, text: string, limits: ResolvedLimits): void {
+  let [tokens, values, aliases, depth] = [0, 0, 0, 0]
+  for (const token of new yaml.Lexer().lex(text)) {
+    const mark = token[0]
+    if (mark === yaml.CST.SCALAR) values++
+    else if (mark === '&' || mark === '*') aliases++
+    else if (mark === '[' || mark === '{') [values, depth] = [values + 1, depth + 1]
+    else if (mark === ']' || mark === '}') depth--
+    tokens++
+    if (values > limits.values || tokens > TOKENS_OF_VALUE * limits.values)
+      exceeds(WHERE, 'values', limits.values, 'more')
+    if (aliases > limits.aliases) exceeds(WHERE, 'aliases', limits.aliases, 'more')
+    if (depth > limits.depth) exceeds(WHERE, 'depth', limits.depth, 'more')
+  }
+}
+
+/** That no map has a key twice: the parser's own check takes the square of their number. */
+function checkKeys(yaml: Yaml, document: Document): void {
   yaml.visit(document, {
-    Seq(_, node) {
-      if (!/^tag:yaml\.org,2002:python\/object\/apply:numpy\._?core\.multiarray\.scalar$/.test(node.tag ?? '')) return
-      return document.createNode(numpyScalar(node.toJS(document)))
+    Map(_, { items }) {
+      const keys = new Set<unknown>()
+      for (const { key } of items) {
+        const name = yaml.isScalar(key) ? key.value : key
+        if (keys.has(name)) refuse('keys of a map', 'unique', `${String(name).slice(0, 40)} twice`)
+        keys.add(name)
+      }
     },
   })
 }
 
-/** An alias of what contains it would have no end. */
-function checkDepth(value: unknown, left: number): void {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
-  if (left === 0) refuse('text', `at most ${MAX_DEPTH} levels deep`, 'more')
-  for (const item of Object.values(value)) checkDepth(item, left - 1)
-}
-
 /**
- * Plain data of one YAML document.
+ * Plain data of one YAML document, in time that grows with the text's length alone.
  *
- * @throws FormatError ERR_FILE_FORMAT for text that is no YAML, and for tags of Python objects other than numpy scalars
+ * @throws FormatError ERR_FILE_FORMAT for text that is no YAML, and for tags of Python objects other than numpy scalars; ERR_LIMIT
  */
-export function parseYaml(text: string): unknown {
+export function parseYaml(text: string, limits = resolveLimits(WHERE, {})): unknown {
   if (typeof text !== 'string') refuse('text', 'a string', typeof text)
-  if (text.length > MAX_LENGTH) refuse('text', `at most ${MAX_LENGTH} characters`, `${text.length}`)
+  checkText(WHERE, text, limits)
   const yaml = load()
   try {
-    const document = yaml.parseDocument(text, { version: '1.1', customTags: tags() })
+    checkTokens(yaml, text, limits)
+    const options = { version: '1.1', customTags: tags(yaml), uniqueKeys: false, prettyErrors: false } as const
+    const document = yaml.parseDocument(text, options)
     const [problem] = [...document.errors, ...document.warnings]
-    if (problem) refuse('text', 'YAML of plain data', problem.message.split('\n')[0] as string)
-    resolveScalars(yaml, document)
-    const data = document.toJS({ maxAliasCount: 1000 })
-    checkDepth(data, MAX_DEPTH)
+    if (problem) {
+      const line = text.slice(0, problem.pos[0]).split('\n').length
+      refuse('text', 'YAML of plain data', `${problem.message.split('\n')[0]} at line ${line}`)
+    }
+    checkKeys(yaml, document)
+    const data = document.toJS({ maxAliasCount: -1 })
+    checkDocument(WHERE, data, limits)
     return data
   } catch (error) {
     if (error instanceof FormatError) throw error

@@ -404,7 +404,9 @@ describe('files', () => {
   it('with layers inside layers without end are refused', () => {
     let config: unknown = [{ class_name: 'Dense', config: { output_dim: 1, input_dim: 1 } }]
     for (let i = 0; i < 1000; i++) config = [{ class_name: 'Sequential', config }]
-    expect(() => modelFromJson(JSON.stringify({ class_name: 'Sequential', config }))).toThrow(
+    const json = JSON.stringify({ class_name: 'Sequential', config })
+    expect(() => modelFromJson(json)).toThrow(expect.objectContaining({ code: 'ERR_LIMIT' }))
+    expect(() => modelFromJson(json, { limits: { depth: Number.POSITIVE_INFINITY } })).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION' }),
     )
   })
