@@ -1,7 +1,8 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
-import { randomBytes } from 'node:crypto'
-import { fsync } from 'node:fs'
-import { constants, type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { fsync, readFileSync, readlinkSync } from 'node:fs'
+import { constants, type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { ConfigError, FormatError, HiddenstateError, fail } from './errors.js'
@@ -17,11 +18,15 @@ export interface WriteOptions {
  * When anything fails, what was there before is untouched and the new file is removed. Writers of the same path
  * do not disturb each other; the last one wins. A symbolic link is replaced, not followed. A file that is replaced hands its
  * permissions on; one that may not be written is not replaced either, and nor is anything that is no regular file (a device, a pipe).
+ * What killed writers of this path have left is removed afterwards.
+ *
+ * Where the file is in place but its directory cannot be synced (EIO), the write has succeeded: a reader sees the new content, and
+ * only a power failure could bring back the old. That is a warning with the code `HIDDENSTATE_DURABILITY`, no error.
  *
  * @param path where to; its directory must exist
  * @param bytes the content
  * @param options `overwrite: false` makes an existing file an error, also one that appears while the content is written
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_FORMAT when the file
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_SYSTEM when the file
  *   system refuses, with its own error as `cause`
  * @internal
  */
@@ -35,7 +40,11 @@ export async function writeFileAtomic(
     const directory = dirname(target)
     const overwrite = options.overwrite ?? true
     await writeNew(directory, target, bytes, { overwrite, mode: await modeFor(target, overwrite) })
-    await syncDirectory(directory)
+    await syncDirectory(directory).catch((error) => {
+      const message = `${path}: the file is written and in place, but may not outlast a power failure: ${error.message}.`
+      process.emitWarning(message, { code: 'HIDDENSTATE_DURABILITY' })
+    })
+    await removeStale(directory, temporaryPrefix(target)).catch(() => {}) // the file itself is as it must be
   } catch (error) {
     if (error instanceof HiddenstateError) throw error
     throw fileError(path, 'writable', error)
@@ -55,14 +64,57 @@ async function modeFor(target: string, overwrite: boolean): Promise<number | nul
   return before.mode & 0o777
 }
 
+/** How temporary names for this path begin; the rest fits in the 255 bytes of a name, whatever the script. */
+const temporaryPrefix = (target: string): string => `.${basename(target).slice(0, 60)}.`
+
+let scope: string | undefined
+/** Names where process ids mean the same: this machine since it started, and in a container this container. */
+function processScope(): string {
+  if (scope === undefined) {
+    let where = hostname()
+    try {
+      where += readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')
+    } catch {
+      // there is such a thing on Linux only
+    }
+    scope = createHash('sha256').update(where).digest('hex').slice(0, 8)
+  }
+  return scope
+}
+
+/** When the process of a temporary file cannot be asked for: a save that lives writes to it all the time. */
+const STALE_MS = 24 * 3600 * 1000
+
+/** Removes the temporary files of this path whose processes are gone. */
+async function removeStale(directory: string, prefix: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(prefix)) continue
+    const [, where, pid] = /^([0-9a-f]{8})\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? []
+    if (pid === undefined) continue
+    const file = join(directory, name)
+    const isLive =
+      where === processScope() ? isRunning(Number(pid)) : Date.now() - (await stat(file)).mtimeMs < STALE_MS
+    if (!isLive) await unlink(file)
+  }
+}
+
+/** A process that belongs to someone else is one too. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
 async function writeNew(
   directory: string,
   target: string,
   bytes: Uint8Array | string,
   { overwrite, mode }: { overwrite: boolean; mode: number | null },
 ): Promise<void> {
-  const unique = `${process.pid}.${randomBytes(6).toString('hex')}`
-  const temporary = join(directory, `.${basename(target).slice(0, 100)}.${unique}.tmp`)
+  const unique = `${processScope()}.${process.pid}.${randomBytes(6).toString('hex')}`
+  const temporary = join(directory, `${temporaryPrefix(target)}${unique}.tmp`)
   // 'wx': a file of that name, or a link that someone has put there, is an error
   const file = await open(temporary, 'wx', mode ?? 0o666)
   try {
@@ -79,7 +131,7 @@ async function writeNew(
       await link(temporary, target).catch((error) => {
         throw error.code === 'EEXIST' ? existsError(target) : error
       }) // unlike rename, link replaces nothing
-      await unlink(temporary)
+      await unlink(temporary).catch(() => {}) // the file is in place; a later write removes this name
     }
   } catch (error) {
     await unlink(temporary).catch(() => {}) // the first error is the one to tell
@@ -103,10 +155,10 @@ export function existsError(path: string): ConfigError {
   return new ConfigError('ERR_OPTION', message, { expected: 'true for an existing file', actual: 'false' })
 }
 
-/** An error of the file system as one of ours. */
+/** An error of the file system as one of ours: `ERR_FILE_SYSTEM`; its `cause` has the system's code, 'ENOSPC'. */
 export function fileError(path: string, expected: 'readable' | 'writable', cause: unknown): FormatError {
   const actual = cause instanceof Error ? cause.message : String(cause)
-  return new FormatError('ERR_FILE_FORMAT', `${path}: file must be ${expected}, got ${actual}.`, {
+  return new FormatError('ERR_FILE_SYSTEM', `${path}: file must be ${expected}, got ${actual}.`, {
     expected,
     actual,
     cause,

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
   | 'ERR_LIMIT'
+  | 'ERR_FILE_SYSTEM'
   | 'ERR_INTERNAL'
   | 'ERR_OUT_OF_MEMORY'
 
@@ -77,7 +78,11 @@ export class StateError extends HiddenstateError {
   }
 }
 
-/** A file that cannot be read or is not what it should be: `ERR_FILE_FORMAT`; a text or file that asks for more than {@link Limits} allow: `ERR_LIMIT`. */
+/**
+ * A file that is not what it should be: `ERR_FILE_FORMAT`; a text or file that asks for more than {@link Limits} allow: `ERR_LIMIT`;
+ * one that the file system does not let us read or write (not there, no permission, no space): `ERR_FILE_SYSTEM`, with the system's
+ * own error, `{ code: 'ENOSPC' }`, as `cause`.
+ */
 export class FormatError extends HiddenstateError {
   static {
     Object.defineProperty(FormatError, 'name', { value: 'FormatError' })
@@ -127,6 +132,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
   ERR_LIMIT: FormatError,
+  ERR_FILE_SYSTEM: FormatError,
   ERR_INTERNAL: InternalError,
   ERR_OUT_OF_MEMORY: InternalError,
 }

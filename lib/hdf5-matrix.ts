@@ -69,7 +69,7 @@ export class HDF5Matrix implements RowSource {
    *
    * @param path of the file
    * @param dataset path inside the file: `'features'`, `'train/x'`
-   * @throws FormatError `ERR_FILE_FORMAT` for a file or dataset that is not there or holds no numbers; ConfigError `ERR_OPTION`;
+   * @throws FormatError `ERR_FILE_SYSTEM` for a file that is not there, `ERR_FILE_FORMAT` for a dataset that is not or holds no numbers; ConfigError `ERR_OPTION`;
    *   ShapeError `ERR_SHAPE` for rows that it has not
    */
   static async open(path: string, dataset: string, options?: HDF5MatrixOptions): Promise<HDF5Matrix> {

@@ -234,7 +234,7 @@ export async function readNpy(path: string): Promise<NDArray> {
 /**
  * Writes an array to a `.npy` file, in one step.
  *
- * @throws FormatError ERR_FILE_FORMAT when it cannot be written; ConfigError ERR_OPTION for an existing file with `overwrite: false`
+ * @throws FormatError ERR_FILE_SYSTEM when it cannot be written; ConfigError ERR_OPTION for an existing file with `overwrite: false`
  * @see numpy.save
  */
 export async function writeNpy(path: string, array: TensorLike, options?: WriteOptions): Promise<void> {
@@ -340,7 +340,7 @@ export interface WriteNpzOptions extends WriteOptions {
 /**
  * Writes named arrays to a `.npz` file, in one step.
  *
- * @throws FormatError ERR_FILE_FORMAT when it cannot be written; ConfigError ERR_OPTION
+ * @throws FormatError ERR_FILE_SYSTEM when it cannot be written; ConfigError ERR_OPTION
  * @see numpy.savez, numpy.savez_compressed
  */
 export async function writeNpz(

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { checkedPath, fileError } from '../atomic.js'
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 
@@ -14,7 +15,7 @@ export interface CSVLoggerOptions {
  * Writes a line of comma-separated values per epoch: `epoch`, then the logs in the order of their names. Lines end in CR LF,
  * as Python's csv module writes them.
  * @param filename path of the file; its folder must exist
- * @throws ConfigError `ERR_OPTION`; in `fit` what the file system says
+ * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the file cannot be read or written
  * @example
  * import { CSVLogger, Dense, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
@@ -33,15 +34,16 @@ export class CSVLogger extends Callback {
   constructor(filename: string, options?: CSVLoggerOptions) {
     super()
     const { separator, append } = resolveOptions('CSVLogger', { separator: ',', append: false }, options)
-    this.filename = filename
+    this.filename = checkedPath('CSVLogger', filename)
     this.separator = separator
     this.append = append
   }
 
   override onTrainBegin(): void {
     this.#keys = null
-    this.#hasHeader = this.append && existsSync(this.filename) && readFileSync(this.filename).length > 0
-    if (!this.append) writeFileSync(this.filename, '')
+    const { filename, append } = this
+    this.#hasHeader = append && this.#try('readable', () => existsSync(filename) && readFileSync(filename).length > 0)
+    if (!append) this.#try('writable', () => writeFileSync(filename, ''))
   }
 
   override onEpochEnd(epoch: number, logs: Logs): void {
@@ -53,7 +55,16 @@ export class CSVLogger extends Callback {
   }
 
   #line(cells: readonly (string | number | undefined)[]): void {
-    appendFileSync(this.filename, `${cells.map((cell) => this.#cell(cell)).join(this.separator)}\r\n`)
+    const line = `${cells.map((cell) => this.#cell(cell)).join(this.separator)}\r\n`
+    this.#try('writable', () => appendFileSync(this.filename, line))
+  }
+
+  #try<T>(expected: 'readable' | 'writable', use: () => T): T {
+    try {
+      return use()
+    } catch (error) {
+      throw fileError(this.filename, expected, error)
+    }
   }
 
   /** As Python prints it: nan, inf; quoted where separator, quote or line end are inside. */

@@ -26,7 +26,7 @@ const defaults = { logDir: './logs', histogramFreq: 0, writeGraph: true, writeIm
  * histograms of the weights. Needs no validation data for them, unlike Keras.
  *
  * To see it: `pip install tensorboard`, `tensorboard --logdir ./logs`.
- * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_FORMAT` when the folder or file cannot be written
+ * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the folder or file cannot be written
  * @example
  * import { Dense, Sequential, TensorBoard } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])

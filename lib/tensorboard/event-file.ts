@@ -10,6 +10,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileError } from '../atomic.js'
+import { HiddenstateError } from '../errors.js'
 import type { Content, encodeEvent } from './messages.js'
 
 type Crc32c = (bytes: Uint8Array) => number
@@ -48,7 +49,7 @@ export class EventFile {
   /**
    * A file of its own name in `folder`, which is made when it is not there. The libraries are loaded now.
    *
-   * @throws FormatError ERR_FILE_FORMAT when the file system refuses
+   * @throws FormatError ERR_FILE_SYSTEM when the file system refuses
    */
   static async create(folder: string): Promise<EventFile> {
     const [{ encodeEvent }, { default: crc32c }] = await Promise.all([
@@ -63,19 +64,27 @@ export class EventFile {
       await events.add(0, [{ fileVersion: 'brain.Event:2' }])
       return events
     } catch (error) {
-      throw fileError(path, 'writable', error)
+      throw error instanceof HiddenstateError ? error : fileError(path, 'writable', error)
     }
   }
 
-  /** Events of one step, in one write. */
+  /** Events of one step. @throws FormatError ERR_FILE_SYSTEM */
   async add(step: number, contents: readonly Content[]): Promise<void> {
     const seconds = Date.now() / 1000
     const records = contents.map((content) => record(this.#encode(seconds, step, content), this.#crc32c))
-    await this.#file.write(Buffer.concat(records))
+    const bytes = Buffer.concat(records)
+    try {
+      // a write may end early: a record that is cut makes all after it unreadable
+      for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten
+    } catch (error) {
+      throw fileError(this.path, 'writable', error)
+    }
   }
 
-  /** Twice does no harm. */
+  /** Twice does no harm. @throws FormatError ERR_FILE_SYSTEM */
   async close(): Promise<void> {
-    await this.#file.close()
+    await this.#file.close().catch((error) => {
+      throw fileError(this.path, 'writable', error)
+    })
   }
 }

@@ -234,7 +234,7 @@ describe('texts of errors', () => {
   })
   it('a file that is not there', async () => {
     expect(await textOf(() => main.loadModel('no-such-file.h5'))).toMatchInlineSnapshot(`
-      "FormatError ERR_FILE_FORMAT
+      "FormatError ERR_FILE_SYSTEM
       no-such-file.h5: file must be readable, got ENOENT: no such file or directory, open 'no-such-file.h5'."
     `)
   })

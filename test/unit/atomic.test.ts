@@ -1,5 +1,5 @@
 /** Files that appear whole or not at all. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   lstatSync,
@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,7 +56,7 @@ test('overwrite: false keeps what is there and says how to replace it', async ()
 test('a folder that is not there is an error with the system error as its cause', async () => {
   const wanted = writeFileAtomic(path.join(folder(), 'no', 'a.txt'), 'x')
   await expect(wanted).rejects.toBeInstanceOf(FormatError)
-  await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', cause: { code: 'ENOENT' } })
+  await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', cause: { code: 'ENOENT' } })
 })
 
 test('a failure while or after the content is written leaves the old and no trace of the new', async () => {
@@ -132,7 +133,7 @@ test.runIf(isPosix)('what is no regular file is not replaced: pipe, link to one,
   symlinkSync(pipe, path.join(dir, 'link'))
   for (const name of ['pipe', 'link']) {
     const wanted = writeFileAtomic(path.join(dir, name), 'x')
-    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', message: /no regular file/ as never })
+    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', message: /no regular file/ as never })
   }
   expect(lstatSync(pipe).isFIFO() && lstatSync(path.join(dir, 'link')).isSymbolicLink()).toBe(true)
   mkdirSync(path.join(dir, 'folder'))
@@ -157,7 +158,7 @@ test.runIf(isPosix)('a file without permission to write is not replaced, as fs.w
   writeFileSync(file, 'old', { mode: 0o444 })
   await unprivileged(async () => {
     const wanted = writeFileAtomic(file, 'new')
-    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT', cause: { code: 'EACCES' } })
+    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', cause: { code: 'EACCES' } })
   })
   expect(readFileSync(file, 'utf8')).toBe('old')
   expect(readdirSync(dir)).toEqual(['a.txt'])
@@ -169,4 +170,38 @@ test.runIf(isPosix)('a folder that may be written and not read takes a file', as
   await unprivileged(() => writeFileAtomic(path.join(dir, 'a.txt'), 'new'))
   chmodSync(dir, 0o777)
   expect(readFileSync(path.join(dir, 'a.txt'), 'utf8')).toBe('new')
+})
+
+test('a name of 80 characters of three bytes each', async () => {
+  const dir = folder()
+  const name = '模'.repeat(80)
+  await writeFileAtomic(path.join(dir, name), 'x')
+  expect(readdirSync(dir)).toEqual([name])
+})
+
+test('what killed writers of a file have left goes with the next write; what others write stays', async () => {
+  const dir = folder()
+  const file = path.join(dir, 'a.txt')
+  let mine = ''
+  function* content(): Generator<string> {
+    yield 'x'
+    mine = readdirSync(dir).find((name) => name.endsWith('.tmp'))!
+  }
+  await writeFileAtomic(file, content() as never)
+  const [prefix, scope, pid, random] = /^(\.a\.txt\.)([0-9a-f]{8})\.(\d+)\.([0-9a-f]{12})\.tmp$/.exec(mine)!.slice(1)
+  expect(Number(pid)).toBe(process.pid)
+  const dead = spawnSync(process.execPath, ['-e', '']).pid
+  const elsewhere = scope === '00000000' ? '11111111' : '00000000'
+  const [gone, live, abroad, old, other, foreign] = [
+    `${prefix}${scope}.${dead}.${random}.tmp`,
+    `${prefix}${scope}.${process.ppid}.${random}.tmp`,
+    `${prefix}${elsewhere}.${dead}.${random}.tmp`,
+    `${prefix}${elsewhere}.${dead}.aaaaaaaaaaaa.tmp`,
+    `.b.txt.${scope}.${dead}.${random}.tmp`,
+    '.a.txt.mine.tmp',
+  ] as const
+  for (const name of [gone, live, abroad, old, other, foreign]) writeFileSync(path.join(dir, name), 'half')
+  utimesSync(path.join(dir, old), 0, 0)
+  await writeFileAtomic(file, 'new')
+  expect(readdirSync(dir).sort()).toEqual(['a.txt', live, abroad, other, foreign].sort())
 })

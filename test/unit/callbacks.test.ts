@@ -209,6 +209,22 @@ describe('CSVLogger', () => {
   const rows = 'epoch,acc,loss\r\n0,nan,0.5\r\n1,1,inf\r\n'
 
   it('writes a header and a row per epoch', () => expect(run()).toBe(rows))
+  it('a path that is none is refused at once, what the file system refuses is a typed error', () => {
+    expect(() => new CSVLogger('')).toThrow(ConfigError)
+    const missing = new CSVLogger(join(folder, 'no', 'log.csv'))
+    const directory = new CSVLogger(folder, { append: true })
+    for (const [logger, code] of [[missing, 'ENOENT'], [directory, 'EISDIR']] as const) // biome-ignore format: pairs
+      try {
+        logger.onTrainBegin()
+        expect.fail('began')
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'FormatError', code: 'ERR_FILE_SYSTEM', cause: { code } })
+      }
+    const later = new CSVLogger(path)
+    later.onTrainBegin()
+    Object.assign(later, { filename: folder })
+    expect(() => later.onEpochEnd(0, { loss: 1 })).toThrow(/file must be writable, got EISDIR/)
+  })
   it('starts anew, or goes on without a second header', () => {
     expect(run()).toBe(rows)
     expect(run({ append: true })).toBe(rows + rows.slice(rows.indexOf('\n') + 1))

@@ -3,10 +3,12 @@
  * published schema. (The package writes with another library, without a schema.)
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import protobuf from 'protobufjs'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { EventFile } from '../../lib/tensorboard/event-file.js'
 import { histogramOf } from '../../lib/tensorboard/histogram.js'
 import { Dense, LambdaCallback, LSTM, Sequential, TensorBoard } from '../package.js'
 
@@ -191,7 +193,7 @@ describe('TensorBoard', () => {
     expect(() => new TensorBoard({ logdir: 'x' } as never)).toThrow(/Did you mean `logDir`/)
     writeFileSync(path.join(folder, 'file'), '')
     const callbacks = [new TensorBoard({ logDir: path.join(folder, 'file/x') })]
-    await expect(model().fit(x, y, { verbose: 0, callbacks })).rejects.toMatchObject({ code: 'ERR_FILE_FORMAT' })
+    await expect(model().fit(x, y, { verbose: 0, callbacks })).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM' })
   })
 })
 
@@ -206,5 +208,33 @@ describe('histogramOf', () => {
     expect(histogram).toMatchObject(expected)
     expect(histogram.counts.reduce((a, b) => a + b, 0)).toBe(histogram.num)
     expect(histogram.limits).toHaveLength(histogram.counts.length)
+  })
+})
+
+describe('a disk that refuses', () => {
+  it('a write that ends early goes on where it ended', async () => {
+    const handle = await open(path.join(folder, 'any'), 'w')
+    const prototype = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    const { write } = prototype
+    const few = function (this: FileHandle, bytes: Uint8Array, at: number) {
+      return write.call(this, bytes as never, at as never, Math.min(7, bytes.length - at) as never)
+    }
+    const spy = vi.spyOn(prototype, 'write').mockImplementation(few as never)
+    const events = await EventFile.create(path.join(folder, 'short'))
+    await events.add(3, [{ scalars: { loss: 0.5 } }])
+    await events.close()
+    spy.mockRestore()
+    expect(readEvents(readFileSync(events.path)).map(({ step }) => step ?? 0)).toEqual([0, 3])
+  })
+
+  it('a write that fails is a typed error', async () => {
+    const events = await EventFile.create(path.join(folder, 'closed'))
+    await events.close()
+    await expect(events.add(0, [{ scalars: { loss: 1 } }])).rejects.toMatchObject({
+      name: 'FormatError',
+      code: 'ERR_FILE_SYSTEM',
+      cause: { code: 'EBADF' },
+    })
   })
 })
