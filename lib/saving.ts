@@ -7,7 +7,7 @@ import { checkedPath } from './atomic.js'
 import { checkBoolean } from './call-options.js'
 import type { Compiled, CompileOptions } from './compile.js'
 import { FormatError, HiddenstateError, InternalError } from './errors.js'
-import { formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
+import { checkedTarget, formatError, H5Builder, type H5File, readH5, writeH5 } from './hdf5/file.js'
 import type { Layer } from './layers/layer.js'
 import type { KerasArray } from './layers/variable.js'
 import { withoutInitialization, withParameterBytes } from './layers/weights.js'
@@ -81,13 +81,16 @@ const overwriteOf = (where: string, options: SaveOptions | undefined): { overwri
  * Writes architecture, weights, training configuration and the optimizer's state into one file that Keras 1.2.2 opens.
  * The model is copied when no batch of it runs; training may go on while the file is written.
  *
+ * The same model gives the same bytes.
+ *
  * @param path `.h5` by custom; the file appears whole or not at all
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_FORMAT when it cannot be written
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that names another format (`.json`,
+ *   `.yaml`, `.npz`, `.npy`, `.keras`); FormatError ERR_FILE_SYSTEM when it cannot be written
  * @see keras.models.save_model
  */
 export async function saveModel(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
   const writing = overwriteOf('save', options)
-  checkedPath('save', path)
+  checkedTarget('save', path)
   const file = await model.whenIdle('save', () => {
     const content = new H5Builder()
     const root = content.group('')
@@ -108,7 +111,7 @@ export async function saveModel(model: SavableModel, path: string, options?: Sav
  */
 export async function saveWeights(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
   const writing = overwriteOf('saveWeights', options)
-  checkedPath('saveWeights', path)
+  checkedTarget('saveWeights', path)
   const file = await model.whenIdle('saveWeights', () => {
     const content = new H5Builder()
     writeLayers(content, '', model.flattenedLayers)

@@ -1,3 +1,4 @@
+import { checkedTarget } from '../hdf5/file.js'
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 import { formatFields } from './format-fields.js'
@@ -31,7 +32,7 @@ const defaults = {
 /**
  * Saves the model after epochs.
  * @param filepath may hold fields of `epoch` (from 0) and the logs, as Python formats them: `weights.{epoch:02d}-{val_loss:.2f}.h5`
- * @throws ConfigError `ERR_OPTION`; in `fit` also for a field that is not in the logs, and what `save` throws
+ * @throws ConfigError `ERR_OPTION`, also for a path that names another format (`.json`); in `fit` also for a field that is not in the logs, and what `save` throws
  * @example
  * import { Dense, ModelCheckpoint, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
@@ -51,7 +52,7 @@ export class ModelCheckpoint extends Callback {
 
   constructor(filepath: string, options?: ModelCheckpointOptions) {
     super()
-    this.filepath = filepath
+    this.filepath = checkedTarget('ModelCheckpoint', filepath)
     this.options = resolveOptions('ModelCheckpoint', defaults, options)
     checkNumbers('ModelCheckpoint', { period: this.options.period })
     this.#more = moreIsBetter('ModelCheckpoint', this.options.monitor, this.options.mode)

@@ -1,7 +1,8 @@
 /** Reading and writing whole HDF5 files: a tree of groups, attributes and datasets. */
 import { constants, open, stat } from 'node:fs/promises'
-import { existsError, fileError, type WriteOptions, writeFileAtomic } from '../atomic.js'
-import { FormatError, HiddenstateError } from '../errors.js'
+import { basename, extname } from 'node:path'
+import { checkedPath, existsError, fileError, type WriteOptions, writeFileAtomic } from '../atomic.js'
+import { ConfigError, fail, FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
 import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'
 import type { H5Attribute, H5Content, H5Data, H5DatasetInfo, H5Tree } from './protocol.js'
@@ -145,7 +146,7 @@ function about(path: string, what: string, expected: string, error: unknown): ne
 /**
  * Opens a file while `use` runs.
  *
- * @throws FormatError ERR_FILE_FORMAT when the file cannot be read or is not HDF5
+ * @throws FormatError ERR_FILE_SYSTEM when the file cannot be read, ERR_FILE_FORMAT when it is not HDF5 or damaged
  */
 export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>, limits?: Hdf5Limits): Promise<T> {
   const bytes = await readBytes(path).catch((error) => {
@@ -171,6 +172,35 @@ export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>,
   )
 }
 
+const ARCHITECTURE = 'save writes the whole model as HDF5. For the architecture alone, write the text of'
+const OTHER_FORMATS: Readonly<Record<string, string>> = {
+  '.json': `${ARCHITECTURE} model.toJson().`,
+  '.yaml': `${ARCHITECTURE} model.toYaml().`,
+  '.yml': `${ARCHITECTURE} model.toYaml().`,
+  '.npz': "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
+  '.npy': "For one array, there is writeNpy in 'hiddenstate/utils'.",
+  '.keras': 'That is the ZIP format of Keras 3, which is not written. Keras reads .h5 too.',
+}
+
+/**
+ * A path to write HDF5 to: any but one whose ending names another format.
+ *
+ * @throws ConfigError ERR_OPTION
+ */
+export function checkedTarget(where: string, path: unknown): string {
+  const target = checkedPath(where, path)
+  const hint = OTHER_FORMATS[extname(target).toLowerCase()]
+  if (hint === undefined) return target
+  const actual = `'${basename(target)}'`
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what: 'path',
+    expected: "that of an HDF5 file ('model.h5')",
+    actual,
+    hint,
+  })
+}
+
 /** A file under construction: groups appear with all that lead to them. */
 export class H5Builder implements H5Content {
   readonly groups: H5Content['groups'] = new Map([['', new Map()]])
@@ -194,7 +224,8 @@ export class H5Builder implements H5Content {
 /**
  * Writes a file in one go, or not at all. The arrays of `content` are moved to the worker: they are empty afterwards.
  *
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_FORMAT when it cannot be written
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_SYSTEM when it cannot be written,
+ *   ERR_FILE_FORMAT when HDF5 cannot hold it
  */
 export async function writeH5(path: string, content: H5Content, options: WriteOptions = {}): Promise<void> {
   if (options.overwrite === false && (await exists(path))) throw existsError(path)

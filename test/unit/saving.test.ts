@@ -1,8 +1,9 @@
 /** Keras' layout: what Keras 1.2.2 wrote goes in, what goes out has the same form. The native side is not needed here. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { ModelCheckpoint } from '../../lib/callbacks.js'
 import { FormatError } from '../../lib/errors.js'
 import { H5Builder, type H5File, readH5, writeH5 } from '../../lib/hdf5/file.js'
 import { Dense, Embedding, GRU, LSTM } from '../../lib/layers/index.js'
@@ -295,4 +296,29 @@ describe('saving', () => {
       /layer_names must be a list of at most 64,000 bytes, got 121 names/,
     )
   })
+})
+
+test('the same model gives the same bytes, whenever it is saved', async () => {
+  setSeed(1)
+  const model = new Sequential([new LSTM(3, { inputShape: [4, 2] }), new Dense(1)])
+  model.compile({ loss: 'mse', optimizer: 'adam' })
+  await model.save(at('now.h5'))
+  await new Promise((resolve) => setTimeout(resolve, 1100)) // the time in a file has whole seconds
+  await model.save(at('later.h5'))
+  expect(readFileSync(at('now.h5')).equals(readFileSync(at('later.h5')))).toBe(true)
+})
+
+test.each([
+  ['model.json', /HDF5 file \('model\.h5'\), got 'model\.json'\. .*model\.toJson\(\)/],
+  ['model.YAML', /model\.toYaml\(\)/],
+  ['model.npz', /writeNpz/],
+  ['model.keras', /Keras 3/],
+])('%s is no name for HDF5', async (name, message) => {
+  const model = new Sequential([new Dense(1, { inputDim: 1 })])
+  for (const call of [model.save(at(name)), model.saveWeights(at(name))]) {
+    await expect(call).rejects.toThrow(message)
+    await expect(call).rejects.toMatchObject({ name: 'ConfigError', code: 'ERR_OPTION' })
+  }
+  expect(() => new ModelCheckpoint(at(name))).toThrow(message)
+  expect(existsSync(at(name))).toBe(false)
 })
