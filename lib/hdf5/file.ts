@@ -5,10 +5,14 @@ import { checkedPath, existsError, fileError, type WriteOptions, writeFileAtomic
 import { ConfigError, fail, FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
 import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'
+import { HINTS, otherFormat } from './other-formats.js'
 import type { H5Attribute, H5Content, H5Data, H5DatasetInfo, H5Tree } from './protocol.js'
 
 /** The first bytes of every HDF5 file, at 0 or at 512, 1024, 2048, … after a user block. */
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
+
+/** Bytes from both ends that are looked at to say what another file is. */
+const SAMPLE = 2 ** 16
 
 /** An error about a file; `where` inside it: 'model_weights/lstm_1/lstm_1_W'. */
 export function formatError(
@@ -123,13 +127,9 @@ function checkSignature(path: string, bytes: Uint8Array): void {
   for (let at = 0; at + 8 <= bytes.length; at = at === 0 ? 512 : at * 2) {
     if (SIGNATURE.every((byte, i) => bytes[at + i] === byte)) return
   }
-  throw formatError(
-    path,
-    '',
-    'file',
-    'an HDF5 file',
-    bytes.length === 0 ? 'an empty one' : 'one without the HDF5 signature',
-  )
+  const format = otherFormat(bytes.subarray(0, SAMPLE), bytes.subarray(-SAMPLE), bytes.length)
+  const actual = format ?? (bytes.length === 0 ? 'an empty one' : 'one without the HDF5 signature')
+  throw formatError(path, '', 'file', 'an HDF5 file', actual, format ? HINTS[format] : undefined)
 }
 
 /** Errors of the library as errors about this file. */

@@ -3,6 +3,7 @@ import type { CollectionTag, Document, ScalarTag } from 'yaml'
 import { FormatError, fail } from '../errors.js'
 import { checkDocument, checkText, exceeds, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { requireDependency } from '../package-root.js'
+import { once } from './once.js'
 
 const WHERE = 'YAML'
 const PYTHON = 'tag:yaml.org,2002:python/'
@@ -145,13 +146,14 @@ function checkKeys(yaml: Yaml, document: Document): void {
 }
 
 /**
- * Plain data of one YAML document, in time that grows with the text's length alone.
+ * Plain data of one YAML document (also one that the text holds several times over), in time that grows with the text's length alone.
  *
  * @throws FormatError ERR_FILE_FORMAT for text that is no YAML, and for tags of Python objects other than numpy scalars; ERR_LIMIT
  */
-export function parseYaml(text: string, limits = resolveLimits(WHERE, {})): unknown {
-  if (typeof text !== 'string') refuse('text', 'a string', typeof text)
-  checkText(WHERE, text, limits)
+export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unknown {
+  if (typeof given !== 'string') refuse('text', 'a string', typeof given)
+  checkText(WHERE, given, limits)
+  const text = once(given)
   const yaml = load()
   try {
     checkTokens(yaml, text, limits)

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
 import { emitYaml } from '../../lib/yaml/emit.js'
 import { parseYaml } from '../../lib/yaml/parse.js'
+import { modelFromYaml } from '../../lib/models.js'
+import { once } from '../../lib/yaml/once.js'
 import { dataFile } from '../golden/loader.js'
 
 const files = readdirSync(dataFile('h5')).filter((f) => f.endsWith('.yaml'))
@@ -140,4 +142,21 @@ test.each([
 
 test('anything but a string is refused', () => {
   expect(() => parseYaml(3 as unknown as string)).toThrow(FormatError)
+})
+
+test.each(['', '\n', '---\n', '...\n---\n'])('the same document again, after %j, is one document', (mark) => {
+  const text = textOf('sine_gru.yaml')
+  const json = modelFromYaml(text).toJson()
+  for (const twice of [
+    text + mark + text,
+    `---\n${text}${mark}${text}${mark}${text}`,
+    text.replaceAll('\n', '\r\n') + mark + text,
+  ])
+    expect(modelFromYaml(twice).toJson()).toBe(json)
+})
+
+test('documents that differ are refused, and lists are left as they are', () => {
+  const text = textOf('sine_gru.yaml')
+  expect(() => modelFromYaml(text + text.replace('sine', 'other').replace('1.2.2', '1.2.1'))).toThrow(FormatError)
+  for (const one of ['- x\n- x\n', 'a: 1\n', 'a: |\n  b: 1\n  b: 1\n', '']) expect(once(one)).toBe(one)
 })

@@ -1,0 +1,67 @@
+/** What a file is that is not HDF5, by its first bytes: for the error that refuses it. */
+
+/** Entries of a zip that tell what it is, in the order in which they are looked for. */
+const ZIPPED: readonly (readonly [entry: RegExp, what: string])[] = [
+  [/model\.weights\.h5|metadata\.json/, 'a .keras zip, which Keras 3 and late Keras 2 write'],
+  [/data\.pkl|\.data\/serialization_id/, 'a PyTorch file'],
+  [/\.npy/, 'a .npz of numpy'],
+]
+
+/** First opcode of a pickle of protocol 2 and later, and PyTorch's magic number as one. */
+const PICKLE = 0x80
+const TORCH_MAGIC = '\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19'
+
+const latin = (bytes: Uint8Array): string => new TextDecoder('latin1').decode(bytes)
+
+/** Protocol buffers have no signature: version numbers, then who made it, or a graph. */
+const isOnnx = (head: Uint8Array): boolean => head[0] === 0x08 && head[1]! < 32 && [0x12, 0x3a, 0x42].includes(head[2]!)
+
+/** Eight bytes with the length of the JSON that follows. */
+function isSafetensors(head: Uint8Array, size: number): boolean {
+  if (head.length < 10 || head[8] !== 0x7b) return false
+  const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true)
+  return length > 1n && length <= BigInt(size - 8)
+}
+
+function ofText(text: string): string | null {
+  if (text.startsWith('version https://git-lfs')) return 'a pointer of Git LFS instead of the file'
+  if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page'
+  if (!text.startsWith('{')) return null
+  if (/"modelTopology"|"weightsManifest"|"format"\s*:\s*"(layers|graph)-model"/.test(text)) return 'a tfjs model.json'
+  return 'JSON'
+}
+
+/**
+ * @param head its first bytes; a few thousand will do
+ * @param tail its last bytes, where a zip lists its entries
+ * @param size of the whole file
+ * @returns with an article: 'a PyTorch file'; null when it is nothing that is known here
+ */
+export function otherFormat(head: Uint8Array, tail: Uint8Array, size: number): string | null {
+  const start = latin(head.subarray(0, 8))
+  if (start.startsWith('PK\x03\x04')) {
+    const names = latin(head) + latin(tail)
+    return ZIPPED.find(([entry]) => entry.test(names))?.[1] ?? 'a zip'
+  }
+  if (start.startsWith('\x1f\x8b')) return 'a gzip file'
+  if (latin(head).startsWith(TORCH_MAGIC)) return 'a PyTorch file'
+  if (head[0] === PICKLE && head[1]! >= 2 && head[1]! <= 5) return 'a Python pickle'
+  if (start.slice(4) === 'TFL3') return 'a TensorFlow Lite file'
+  if (start.startsWith('\x93NUMPY')) return 'a .npy of numpy'
+  if (isSafetensors(head, size)) return 'a safetensors file'
+  if (isOnnx(head)) return 'an ONNX file'
+  return ofText(
+    latin(head)
+      .replace(/^\xef\xbb\xbf/, '')
+      .trimStart(),
+  )
+}
+
+/** How to go on with it, where there is a way. */
+export const HINTS: Readonly<Record<string, string>> = {
+  'a .keras zip, which Keras 3 and late Keras 2 write':
+    "In Keras 2, model.save('model.h5', save_format='h5') writes what can be read here.",
+  'a tfjs model.json': 'docs/from-tfjs.md shows how its weights get here.',
+  JSON: 'modelFromJson reads an architecture.',
+  'a pointer of Git LFS instead of the file': '`git lfs pull` fetches the file.',
+}
