@@ -41,6 +41,17 @@ void for_rows(int64_t rows, int64_t K, const Fn& fn) {
   for_chunks(rows, std::max<int64_t>(1, kChunk / std::max<int64_t>(1, K)), K, fn);
 }
 
+// fn(first, last) for each run of the i in [begin, end) with wanted(i), in order.
+template <typename Wanted, typename Fn>
+void each_run(int64_t begin, int64_t end, const Wanted& wanted, const Fn& fn) {
+  for (int64_t i = begin; i < end; i++) {
+    if (!wanted(i)) continue;
+    const int64_t first = i;
+    while (i + 1 < end && wanted(i + 1)) i++;
+    fn(first, i + 1);
+  }
+}
+
 // Sum of fn(begin, end) over the chunks of [0, n), always chunk by chunk and added in their order.
 template <typename Fn>
 double sum_elements(int64_t n, const Fn& fn) {

@@ -53,6 +53,9 @@ void column_sums(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K, b
 template <class real>
 double sum_squares(const real* x, int64_t n);
 template <class real>
+void add_squares(double* partial, const real* x, int64_t first, int64_t n);
+double fold(double* partial);
+template <class real>
 double sum_abs(const real* x, int64_t n);
 template <class real>
 bool all_finite(const real* x, int64_t n);

@@ -33,28 +33,48 @@ void column_sums(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K, b
   }
 }
 
-// 16 partial sums in double, element i into number i % 16, then halves onto halves. Products are rounded before they are
+// Partial sums in double, element i into number i % kPartialSums, then halves onto halves. Products are rounded before they are
 // added (no fma), as everywhere: the same bits from every instruction set.
 template <class real, class F>
-static HS_INLINE double sum16(const real* x, int64_t n, F f) {
-  double s[16] = {};
+static HS_INLINE void add_all(double* s, const real* x, int64_t n, F f) {
   int64_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int j = 0; j < 16; j++) s[j] += f(static_cast<double>(x[i + j]));
+  for (; i + kPartialSums <= n; i += kPartialSums)
+    for (int j = 0; j < kPartialSums; j++) s[j] += f(static_cast<double>(x[i + j]));
   for (int j = 0; i + j < n; j++) s[j] += f(static_cast<double>(x[i + j]));
-  for (int w = 8; w > 0; w /= 2)
+}
+
+double fold(double* s) {
+  for (int w = kPartialSums / 2; w > 0; w /= 2)
     for (int j = 0; j < w; j++) s[j] += s[j + w];
   return s[0];
 }
 
+template <class real, class F>
+static HS_INLINE double sum_all(const real* x, int64_t n, F f) {
+  double s[kPartialSums] = {};
+  add_all(s, x, n, f);
+  return fold(s);
+}
+
 template <class real>
 double sum_squares(const real* x, int64_t n) {
-  return sum16(x, n, [](double v) { return v * v; });
+  return sum_all(x, n, [](double v) { return v * v; });
+}
+
+template <class real>
+void add_squares(double* partial, const real* x, int64_t first, int64_t n) {
+  const auto square = [](double v) { return v * v; };
+  double s[kPartialSums];  // nothing else points here, so registers can hold it
+  for (int j = 0; j < kPartialSums; j++) s[j] = partial[j];
+  for (; n > 0 && first % kPartialSums != 0; first++, x++, n--)
+    s[first % kPartialSums] += square(*x);
+  add_all(s, x, n, square);
+  for (int j = 0; j < kPartialSums; j++) partial[j] = s[j];
 }
 
 template <class real>
 double sum_abs(const real* x, int64_t n) {
-  return sum16(x, n, [](double v) { return v < 0 ? -v : v; });
+  return sum_all(x, n, [](double v) { return v < 0 ? -v : v; });
 }
 
 // 0 * x is 0, or NaN for inf and NaN.
@@ -78,6 +98,7 @@ bool all_finite(const real* x, int64_t n) {
 #define HS_INSTANTIATE(real)                                                            \
   template void column_sums<real>(real*, const real*, int64_t, int64_t, int64_t, bool); \
   template double sum_squares<real>(const real*, int64_t);                              \
+  template void add_squares<real>(double*, const real*, int64_t, int64_t);              \
   template double sum_abs<real>(const real*, int64_t);                                  \
   template bool all_finite<real>(const real*, int64_t);
 HS_INSTANTIATE(float)

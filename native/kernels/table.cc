@@ -85,6 +85,8 @@ static constexpr Table<real> make_table(const FusedCell<real>* (*fused_cell)(con
           clip<real>,
           column_sums<real>,
           sum_squares<real>,
+          add_squares<real>,
+          fold,
           sum_abs<real>,
           all_finite<real>,
           cell,

@@ -19,6 +19,8 @@ enum class Activation : int {
   kSoftmax
 };
 
+constexpr int kPartialSums = 16;  // of sums over all elements of an array
+
 template <typename real>
 struct CellKernels;  // cells/cell.h
 template <typename real>
@@ -84,6 +86,10 @@ struct Table : Products<real> {
   void (*column_sums)(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
                       bool accumulate);
   double (*sum_squares)(const real* x, int64_t n);
+  // The same in parts, of which zeros may be left out: partial [kPartialSums], zero at first, takes the squares of x [n], the first of
+  // which is number `first` of the whole; fold makes the sum of it.
+  void (*add_squares)(double* partial, const real* x, int64_t first, int64_t n);
+  double (*fold)(double* partial);
   double (*sum_abs)(const real* x, int64_t n);
   bool (*all_finite)(const real* x, int64_t n);
 

@@ -18,14 +18,8 @@ struct GradRows {
   // fn(v0, v1) for each run of rows with wanted(v), over the threads; the width counts as work.
   template <typename Wanted, typename Fn>
   void each_run(const Wanted& wanted, const Fn& fn) const {
-    for_rows(rows, width, [&](int64_t begin, int64_t end) {
-      for (int64_t v = begin; v < end; v++) {
-        if (!wanted(v)) continue;
-        const int64_t first = v;
-        while (v + 1 < end && wanted(v + 1)) v++;
-        fn(first, v + 1);
-      }
-    });
+    for_rows(rows, width,
+             [&](int64_t begin, int64_t end) { hs::each_run(begin, end, wanted, fn); });
   }
 };
 

@@ -5,7 +5,9 @@
 //   Nadam's schedule: mu_t = beta_1 * (1 - 0.5 * 0.96^(t * schedule_decay)),  m_schedule *= mu_t
 // Gradients come in with the regularizers' already added; constraints are applied to the new parameter.
 //
-// Of a parameter by rows (an embedding) an update leaves out those it would not change, to the same bits: rows without a gradient that
+// The norm is summed chunk by chunk; of a parameter by rows (an embedding), over the rows that have a gradient: zeros change no bit of it.
+//
+// Of such a parameter an update leaves out those it would not change, to the same bits: rows without a gradient that
 // never had one; and with SGD without momentum, RMSprop, Adagrad and Adadelta all rows without a gradient. What those updates would
 // have made of the moments is made up for before the row's next gradient, or when somebody looks.
 #include "plan/update.h"
@@ -115,23 +117,49 @@ template <typename real>
 void Update<real>::clip(Params<real>& params) {
   if (clipnorm_ > 0) {
     each_chunk([&](const Chunk& c) {
-      parts_[static_cast<size_t>(&c - chunks_.data())] =
-          k_->sum_squares(params.grad(params[c.param]) + c.begin, c.n);
+      const Param& p = params[c.param];
+      double partial[kPartialSums] = {};
+      each_gradient(p, c, [&](int64_t begin, int64_t n) {
+        k_->add_squares(partial, params.grad(p) + begin, begin - c.begin, n);
+      });
+      parts_[static_cast<size_t>(&c - chunks_.data())] = k_->fold(partial);
     });
     double squares = 0;
     for (double part : parts_) squares += part;
     const double norm = std::sqrt(squares);
     if (norm >= clipnorm_) {
       const real factor = static_cast<real>(clipnorm_ / norm);
-      each_chunk(
-          [&](const Chunk& c) { k_->scale(params.grad(params[c.param]) + c.begin, factor, c.n); });
+      each_chunk([&](const Chunk& c) {
+        const Param& p = params[c.param];
+        each_gradient(
+            p, c, [&](int64_t begin, int64_t n) { k_->scale(params.grad(p) + begin, factor, n); });
+      });
     }
   }
   if (clipvalue_ > 0) {
     const real v = static_cast<real>(clipvalue_);
-    each_chunk(
-        [&](const Chunk& c) { k_->clip(params.grad(params[c.param]) + c.begin, -v, v, c.n); });
+    each_chunk([&](const Chunk& c) {
+      const Param& p = params[c.param];
+      each_gradient(p, c,
+                    [&](int64_t begin, int64_t n) { k_->clip(params.grad(p) + begin, -v, v, n); });
+    });
   }
+}
+
+// fn(begin, n) for the parts of a chunk that have a gradient: of a parameter by rows, other rows are zero.
+template <typename real>
+template <typename Fn>
+void Update<real>::each_gradient(const Param& p, const Chunk& c, const Fn& fn) const {
+  if (!p.rows) return fn(c.begin, c.n);
+  const GradRows& rows = *p.rows;
+  const int64_t end = c.begin + c.n;
+  hs::each_run(
+      c.begin / rows.width, tiles_of(end, rows.width),
+      [&](int64_t v) { return rows.written[size_t(v)]; },
+      [&](int64_t v0, int64_t v1) {
+        const int64_t begin = std::max(c.begin, v0 * rows.width);
+        fn(begin, std::min(end, v1 * rows.width) - begin);
+      });
 }
 
 template <typename real>
@@ -164,9 +192,16 @@ void Update<real>::apply(Params<real>& params) {
 template <typename real>
 void Update<real>::update(const Params<real>& params, const Param& p, int64_t begin, int64_t n,
                           const Hyper& h) const {
-  real* moments[4] = {};
-  for (int m = 0; m < kernels_->moments && m < 4; m++) moments[m] = moment(p, m) + begin;
-  kernels_->update(params.value(p) + begin, params.grad(p) + begin, moments, n, h);
+  kernels_->update(params.value(p) + begin, params.grad(p) + begin,
+                   moments_at(p.offset + begin).data(), n, h);
+}
+
+template <typename real>
+typename Update<real>::Moments Update<real>::moments_at(int64_t offset) const {
+  Moments moments = {};
+  for (size_t m = 0; m < moments.size() && int(m) < kernels_->moments; m++)
+    moments[m] = moments_.data() + int64_t(m) * stride_ + offset;
+  return moments;
 }
 
 // Whether rows without a gradient stay as they are, but for their moments.
@@ -188,7 +223,7 @@ void Update<real>::update_rows(Rows& rows, const Params<real>& params, const Hyp
   };
   gradient.each_run(due, [&](int64_t v0, int64_t v1) {
     for (int64_t v = v0; v < v1; v++) {
-      catch_up(rows, v, steps_);
+      catch_up(rows, v);
       rows.last[size_t(v)] = steps_ + 1;
     }
     update(params, p, v0 * rows.width, (v1 - v0) * rows.width, h);
@@ -196,21 +231,19 @@ void Update<real>::update_rows(Rows& rows, const Params<real>& params, const Hyp
 }
 
 template <typename real>
-void Update<real>::catch_up(Rows& rows, int64_t v, int64_t step) const {
+void Update<real>::catch_up(Rows& rows, int64_t v) const {
   int64_t& last = rows.last[size_t(v)];
-  if (last == kUntouched || last == step) return;
-  real* moments[4] = {};
-  for (int m = 0; m < kernels_->moments && m < 4; m++)
-    moments[m] = moments_.data() + m * stride_ + rows.offset + v * rows.width;
-  kernels_->rest(moments, rows.width, step - last, hyper_);
-  last = step;
+  if (last == kUntouched || last == steps_) return;
+  kernels_->rest(moments_at(rows.offset + v * rows.width).data(), rows.width, steps_ - last,
+                 hyper_);
+  last = steps_;
 }
 
 template <typename real>
 void Update<real>::current() const {
   const FlushDenormals as_in_updates;
   for (Rows& rows : rows_)
-    for (int64_t v = 0; v < static_cast<int64_t>(rows.last.size()); v++) catch_up(rows, v, steps_);
+    for (int64_t v = 0; v < static_cast<int64_t>(rows.last.size()); v++) catch_up(rows, v);
 }
 
 template <typename real>

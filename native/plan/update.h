@@ -1,5 +1,6 @@
 // The update of the parameters from their gradients: clipping, optimizer, constraints.
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -54,12 +55,17 @@ class Update {
   };
   static constexpr int64_t kUntouched = -1;
 
+  using Moments = std::array<real*, 4>;
+
   void clip(Params<real>& params);
+  template <typename Fn>
+  void each_gradient(const Param& p, const Chunk& c, const Fn& fn) const;
+  Moments moments_at(int64_t offset) const;  // of the element that lies there among the parameters
   void update(const Params<real>& params, const Param& p, int64_t begin, int64_t n,
               const Hyper& h) const;
   void update_rows(Rows& rows, const Params<real>& params, const Hyper& h);
   bool can_wait(const Hyper& h) const;
-  void catch_up(Rows& rows, int64_t v, int64_t step) const;
+  void catch_up(Rows& rows, int64_t v) const;
   template <typename Fn>
   void each_chunk(const Fn& fn) const;
 

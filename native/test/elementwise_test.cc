@@ -79,6 +79,13 @@ void check_reductions() {
       CHECK_CLOSE(k.sum_abs(x.data(), n), magnitudes, 1e-13 * magnitudes);
       CHECK_MESSAGE(k.sum_squares(x.data(), n) == squares_bits, isa + ": the same bits everywhere");
       CHECK_MESSAGE(k.sum_abs(x.data(), n) == abs_bits, isa + ": the same bits everywhere");
+      std::vector<real> y = x;  // zeros from a to b, which the sum in parts leaves out
+      const int64_t a = n / 3, b = n - n / 4;
+      std::fill(y.begin() + a, y.begin() + b, real(0));
+      double partial[kPartialSums] = {};
+      k.add_squares(partial, y.data(), 0, a);
+      k.add_squares(partial, y.data() + b, b, n - b);
+      CHECK_MESSAGE(k.fold(partial) == k.sum_squares(y.data(), n), isa + ": in parts");
       CHECK_MESSAGE(k.all_finite(x.data(), n), isa);
       for (real bad : {real(NAN), real(INFINITY), real(-INFINITY)}) {
         for (int64_t at = 0; at < n; at++) {  // wherever it hides

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <random>
 
+#include "base/chunks.h"
 #include "base/error.h"
 #include "base/float_mode.h"
 #include "optimizers/optimizer.h"
@@ -34,8 +35,9 @@ struct Side {  // a model of one matrix
     if (by_rows) rows = params.by_rows(0);
     update.prepare(params);
     std::mt19937 random(1);
-    for (int64_t i = 0; i < V * D; i++) value()[i] = real(0.1 + double(random()) / 4294967296.0);
+    for (int64_t i = 0; i < size(); i++) value()[i] = real(0.1 + double(random()) / 4294967296.0);
   }
+  int64_t size() const { return params[0].size; }
   real* value() { return params.value(params[0]); }
   real* moment(int i) {
     update.current();
@@ -46,7 +48,7 @@ struct Side {  // a model of one matrix
     const FlushDenormals as_the_engine;
     std::mt19937 random(seed);
     real* g = params.grad(params[0]);
-    for (int64_t i = 0; i < V * D; i++) {
+    for (int64_t i = 0; i < size(); i++) {
       const real drawn = real(double(random()) / 2147483648.0 - 1);
       g[i] = chosen[size_t(i / D)] ? drawn : real(0);
     }
@@ -112,6 +114,12 @@ const Setting kSettings[] = {
     {"nadam",
      {{"beta1", number(0.9)}, {"beta2", number(0.999)}, {"scheduleDecay", number(0.004)}},
      false},
+    {"adam",
+     {{"beta1", number(0.9)},
+      {"beta2", number(0.999)},
+      {"clipnorm", number(1.5)},
+      {"clipvalue", number(0.2)}},
+     false},
 };
 
 }  // namespace
@@ -132,6 +140,29 @@ TEST(rows_without_gradients_wait_to_the_same_bits) {
   }
   // Moments written behind its back are not those of a row that was never touched.
   CHECK(!same_bits<float>(kSettings[6], 150, false));
+}
+
+// Rows that begin in one chunk and end in the next, chunks without a gradient.
+TEST(rows_are_clipped_by_the_norm_of_all_to_the_same_bits) {
+  constexpr int64_t kRows = 5 * kChunk / D + 3;
+  const Config optimizer =
+      tree({{"name", text("sgd")}, {"lr", number(1)}, {"clipnorm", number(3)}});
+  const Config matrix = param("W", {kRows, D});
+  Side<float> whole(optimizer, matrix, false), rows(optimizer, matrix, true);
+  std::mt19937 random(3);
+  for (unsigned t = 0; t < 20; t++) {
+    std::vector<char> chosen(size_t(kRows), 0);
+    for (size_t v = 0; v < chosen.size(); v++)
+      chosen[v] = v % 2000 < 1500 && random() % (t % 4 == 0 ? 2 : 200) == 0;
+    chosen[size_t(kChunk / D)] = 1;  // in two chunks
+    const std::vector<float> before(rows.value(), rows.value() + rows.size());
+    for (Side<float>* side : {&whole, &rows}) side->step(chosen, t);
+    CHECK(std::memcmp(whole.value(), rows.value(), size_t(rows.size()) * sizeof(float)) == 0);
+    double moved = 0;
+    for (size_t i = 0; i < before.size(); i++)
+      moved += std::pow(double(rows.value()[i]) - double(before[i]), 2);
+    CHECK_CLOSE(std::sqrt(moved), 3, 1e-3);  // as far as the norm allows
+  }
 }
 
 TEST(zero_epsilon_leaves_no_row_out) {
