@@ -2,6 +2,7 @@
 import { ConfigError, fail } from './errors.js'
 import { Container, withChildren } from './layers/container.js'
 import type { Layer } from './layers/layer.js'
+import { tellReversedSteps } from './layers/mask-warnings.js'
 import { Graph, type MetricSpec, type Option, type Spec } from './spec.js'
 
 /** The part of a Spec that `compile` decides. */
@@ -90,6 +91,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   checkFileNames(model)
   const graph = new Graph()
   const value = model.lowerFirst(graph, '')
+  if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')
   return {
     floatx: model.floatx,
     inputs: graph.inputs,

@@ -66,6 +66,8 @@ export interface Value {
   name: string
   shape: Shape // without batch
   mask: string | null
+  /** Its steps lie from the last to the first; the mask's, if it has one, do not. */
+  isReversed?: boolean | undefined
 }
 
 /** Name of a model's first input as a value, ':input:2' of the second …; no layer's name begins with a colon. */

@@ -106,12 +106,13 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     const aligned = this.forward.returnSequences
       ? graph.op('reverse', [back], back.shape, { layer: `${layer}/reversed`, className })
       : back
-    return graph.op('merge', [h, aligned], this.computeOutputShape([null, ...x.shape]).slice(1), {
+    const y = graph.op('merge', [h, aligned], this.computeOutputShape([null, ...x.shape]).slice(1), {
       layer,
       className,
       options: { mode: this.options.mergeMode, axis: h.shape.length - 1 },
       mask: 'pass',
     })
+    return { ...y, isReversed: h.isReversed }
   }
 
   static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer

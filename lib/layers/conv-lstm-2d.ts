@@ -185,7 +185,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     const { returnSequences, goBackwards, stateful, dropoutW, dropoutU } = this.options
     const image = imageShape(this.#places(x.shape), 'tf')
     const shape = returnSequences ? [x.shape[0] ?? null, ...image] : image
-    return channelsLast(graph, x, this, dimOrdering, (last) =>
+    const y = channelsLast(graph, x, this, dimOrdering, (last) =>
       graph.op('conv_recurrence', [last], shape, {
         ...this.opName(),
         options: {
@@ -208,6 +208,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
         mask: returnSequences ? 'pass' : 'none',
       }),
     )
+    return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
   }
 
   /** A stateful layer that is built tells its whole input shape. */

@@ -6,6 +6,7 @@ import { describe, type TensorLike } from '../ndarray.js'
 import { camelToSnake, meant, snakeToCamel } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
+import { tellReversedSteps } from './mask-warnings.js'
 import { noteRename, showShape, uniqueName } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin } from './origin.js'
@@ -396,6 +397,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   /** Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
+    if (x.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
     return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, x))
   }
 

@@ -229,7 +229,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       this.given
     const { truncate, checkpoint } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
-    return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
+    const y = graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
       options: {
         cell: this.cell,
@@ -249,6 +249,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       reads: x.mask,
       mask: returnSequences ? 'pass' : 'none',
     })
+    return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
   }
 
   protected override savedOptions(): Record<string, unknown> {

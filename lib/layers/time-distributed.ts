@@ -1,6 +1,7 @@
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { type Decode, Layer, type LayerOptions } from './layer.js'
+import { tellLostMask } from './mask-warnings.js'
 import { showShape } from './names.js'
 import { wrappedConfig } from './wrapped.js'
 
@@ -65,6 +66,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     const op = { layer: `${this.name}/rows`, className: this.layerClass.className }
     const rows = graph.op('fold', [x], x.shape.slice(1), op)
     const y = this.layer.lower(graph, rows)
+    if (y.mask !== null) tellLostMask(this, this.where, this.layer.where)
     return graph.op('unfold', [y, x], [x.shape[0] ?? null, ...y.shape], { ...this.opName(), mask: { name: x.mask } })
   }
 
