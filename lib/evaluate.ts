@@ -4,6 +4,7 @@ import { checkInteger, checkSignal, checkVerbose } from './call-options.js'
 import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
 import { fail, InternalError, ShapeError } from './errors.js'
 import type { GeneratorOptions } from './fit-generator.js'
+import { Means } from './means.js'
 import type { Floats, NativeArray, NativeData, RunResult } from './native.js'
 import { NDArray, sizeOf, type TensorLike } from './ndarray.js'
 import { NanWatch } from './nan-watch.js'
@@ -157,12 +158,14 @@ export async function runChunks(
 
 /** Means of loss and metrics over a data set, weighted by batch size. */
 export async function testLoop(
-  session: Session,
+  model: Sequential,
   turn: Turn,
   data: NativeData,
   rest: {
     /** The public call, for errors. */
     call: string
+    /** What of it tests, for warnings: 'fit: validation'; default `call`. */
+    where?: string
     batchSize: number
     samples: number
     order?: Int32Array
@@ -171,17 +174,20 @@ export async function testLoop(
     onSeen?: (seen: number) => void
   },
 ): Promise<number[]> {
-  let sums: number[] = []
-  const { order, batchSize, samples } = rest
-  await runChunks(session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
-    call: rest.call,
+  const means = new Means(model.metricsNames.length)
+  const { call, order, batchSize, samples } = rest
+  let firstBatch = 0
+  await runChunks(model.session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
+    call,
     signal: rest.signal ?? null,
     onChunk: (result, seen) => {
-      sums = result.sums
+      NanWatch.ofModel(model).check(result, rest.where ?? call, 'test', { epoch: null, firstBatch, isAlone: false })
+      firstBatch += result.batches
+      means.add(result)
       rest.onSeen?.(seen)
     },
   })
-  return sums.map((sum) => sum / samples)
+  return means.values()
 }
 
 /** Collects the outputs of chunks into one array. */
@@ -235,7 +241,7 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.update(seen)
     const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
-    return asScores(await testLoop(session, turn, data.set, rest))
+    return asScores(await testLoop(model, turn, data.set, rest))
   } finally {
     data.dispose()
     turn.release()
@@ -335,7 +341,7 @@ export async function onBatch(
   const turn = await session.take()
   try {
     const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
-    if (mode === 'train') NanWatch.ofModel(model).check(result, where, null, 0)
+    NanWatch.ofModel(model).check(result, where, mode, { epoch: null, firstBatch: null, isAlone: true })
     return asScores(result.last)
   } finally {
     data.dispose()

@@ -15,8 +15,10 @@ import {
 } from './evaluate.js'
 import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
 import { checkCallbacks, type Hooks } from './hooks.js'
+import { Means, pairsOf } from './means.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from './loaded-data.js'
+import type { RunRequest, RunResult } from './native.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { FitProgress, type Verbose, type Verbosity } from './progress.js'
@@ -202,7 +204,13 @@ function prepareValidationOf(
       samples: prepared.samples,
       batches: null,
       run: (turn, batchSize) =>
-        testLoop(model.session, turn, data.set, { call: 'fitGenerator', batchSize, samples: prepared.samples, signal }),
+        testLoop(model, turn, data.set, {
+          call: 'fitGenerator',
+          where: 'fitGenerator: validation',
+          batchSize,
+          samples: prepared.samples,
+          signal,
+        }),
     }
   }
   const samples = requireCount(
@@ -232,7 +240,7 @@ async function generatorEpoch(
 ): Promise<Logs> {
   const { hooks, turn, progress, watch, epoch } = run
   const { metricsNames } = model
-  const sums = metricsNames.map(() => 0)
+  const means = new Means(metricsNames.length)
   let seen = 0
   let size = 0
   await hooks.epochBegin(epoch)
@@ -241,19 +249,13 @@ async function generatorEpoch(
     size = samples
     const logs: Logs = { batch, size }
     await hooks.batchBegin(batch, logs)
-    const request = { mode: 'train', data: data.set, batchSize: size, maxBatches: 1 } as const
+    const request = { mode: 'train', data: data.set, batchSize: size, maxBatches: 1, sums: means.sums } as const
     if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
-    const result = await model.session.run(call, request, job.signal).finally(() => data.dispose())
-    watch.check(result, call, epoch, batch)
-    for (const [i, name] of metricsNames.entries()) {
-      logs[name] = result.last[i]!
-      sums[i]! += result.sums[i]!
-    }
+    const result = await runAndFree(model, call, request, data, job.signal)
+    watch.check(result, call, 'train', { epoch, firstBatch: batch, isAlone: true })
+    for (const [i, name] of metricsNames.entries()) logs[name] = result.last[i]!
     seen += size
-    progress.update(
-      seen,
-      metricsNames.map((name) => [name, logs[name]!] as const),
-    )
+    progress.update(seen, pairsOf(metricsNames, means.add(result)))
     await hooks.batchEnd(batch, logs)
     await turn.pass()
   }
@@ -264,13 +266,27 @@ async function generatorEpoch(
     )
   }
   const logs: Logs = {}
-  for (const [i, name] of metricsNames.entries()) logs[name] = sums[i]! / seen
+  for (const [i, mean] of means.values().entries()) logs[metricsNames[i]!] = mean
   if (job.validation) {
-    const means = await job.validation.run(turn, size)
-    for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
+    const values = await job.validation.run(turn, size)
+    for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = values[i]!
   }
   progress.epochEnd(seen, logs)
   return logs
+}
+
+async function runAndFree(
+  model: Sequential,
+  call: string,
+  request: RunRequest,
+  data: LoadedData,
+  signal: AbortSignal | null,
+): Promise<RunResult> {
+  try {
+    return await model.session.run(call, request, signal)
+  } finally {
+    data.dispose()
+  }
 }
 
 async function nextBatch(
@@ -281,10 +297,8 @@ async function nextBatch(
   missing: number,
 ): Promise<{ samples: number; data: LoadedData }> {
   job.signal?.throwIfAborted()
-  const [x, y, sampleWeight = null] = checkTriple(
-    `${call}: batch`,
-    await turn.lend(abortable(job.batches.next(missing), job.signal)),
-  )
+  const batch = await turn.lend(abortable(job.batches.next(missing), job.signal))
+  const [x, y, sampleWeight = null] = checkTriple(`${call}: batch`, batch)
   const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight: job.classWeight })
   checkStatefulBatches(model, call, prepared.samples, prepared.samples)
   return { samples: prepared.samples, data: model.session.load(prepared) }
@@ -297,24 +311,24 @@ export async function evaluateBatches(
   batches: Batches,
   { samples, turn, signal }: { samples: number; turn: Turn; signal: AbortSignal | null },
 ): Promise<number[]> {
-  const sums = model.metricsNames.map(() => 0)
+  const means = new Means(model.metricsNames.length)
   let seen = 0
-  while (seen < samples) {
+  for (let firstBatch = 0; seen < samples; firstBatch++) {
     signal?.throwIfAborted()
-    const [x, y, sampleWeight = null] = checkTriple(
-      `${batches.where}: batch`,
-      await turn.lend(abortable(batches.next(samples - seen), signal)),
-    )
+    const batch = await turn.lend(abortable(batches.next(samples - seen), signal))
+    const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
     const prepared = prepareTraining(model, call, x, y, { sampleWeight })
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
     const data = model.session.load(prepared)
-    const request = { mode: 'test', data: data.set, batchSize: prepared.samples, maxBatches: 1 } as const
-    const result = await model.session.run(call, request, signal).finally(() => data.dispose())
-    for (const [i, sum] of result.sums.entries()) sums[i]! += sum
+    const { sums } = means
+    const request = { mode: 'test', data: data.set, batchSize: prepared.samples, maxBatches: 1, sums } as const
+    const result = await runAndFree(model, call, request, data, signal)
+    NanWatch.ofModel(model).check(result, batches.where, 'test', { epoch: null, firstBatch, isAlone: true })
+    means.add(result)
     seen += prepared.samples
     await turn.pass()
   }
-  return sums.map((sum) => sum / seen)
+  return means.values()
 }
 
 const GENERATOR_DEFAULTS: Record<string, unknown> = { valSamples: undefined, maxQSize: 10, signal: null }

@@ -179,7 +179,8 @@ function validationOf(model: Sequential, value: unknown, batchSize: number, sign
   return {
     samples,
     batches: null,
-    run: (turn) => testLoop(model.session, turn, data.set, { call: 'fit', batchSize, samples, signal }),
+    run: (turn) =>
+      testLoop(model, turn, data.set, { call: 'fit', where: 'fit: validation', batchSize, samples, signal }),
   }
 }
 

@@ -12,6 +12,7 @@ import {
   testLoop,
 } from './evaluate.js'
 import { checkCallbacks, Hooks } from './hooks.js'
+import { Means, pairsOf } from './means.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from './loaded-data.js'
 import type { NativeData, RunRequest, RunResult } from './native.js'
@@ -250,7 +251,7 @@ export async function training<T>(
 
 /** One pass over the training samples, and the validation after it. */
 class Epoch {
-  #sums: number[]
+  readonly #means: Means
   #seen = 0
   #batch = 0
 
@@ -263,7 +264,7 @@ class Epoch {
     readonly metricsNames: readonly string[],
     readonly epoch: number,
   ) {
-    this.#sums = metricsNames.map(() => 0)
+    this.#means = new Means(metricsNames.length)
   }
 
   async run(job: Job): Promise<void> {
@@ -281,12 +282,12 @@ class Epoch {
       await turn.pass()
     }
     const logs: Logs = {}
-    for (const [i, name] of metricsNames.entries()) logs[name] = this.#sums[i]! / this.#seen
+    for (const [i, mean] of this.#means.values().entries()) logs[metricsNames[i]!] = mean
     if (validation) {
-      const { samples } = validation
-      const rest = { call: 'fit', batchSize, samples, signal, ...(validation.order ? { order: validation.order } : {}) }
-      const means = await testLoop(session, turn, validation.data.set, rest)
-      for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = means[i]!
+      const { samples, order: own } = validation
+      const rest = { call: 'fit', where: 'fit: validation', batchSize, samples, signal, ...(own ? { order: own } : {}) }
+      const values = await testLoop(this.watch.model, turn, validation.data.set, rest)
+      for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = values[i]!
     }
     progress.epochEnd(this.#seen, logs)
     await hooks.epochEnd(epoch, logs)
@@ -310,7 +311,7 @@ class Epoch {
     const { session } = this
     const before = session.dropoutState.step
     try {
-      return await session.run('fit', { ...request, mode: 'train', sums: this.#sums }, signal)
+      return await session.run('fit', { ...request, mode: 'train', sums: this.#means.sums }, signal)
     } finally {
       const batches = session.dropoutState.step - before
       session.position!.seen = this.#seen + Math.min(batches * request.batchSize, request.order.length)
@@ -318,18 +319,9 @@ class Epoch {
   }
 
   #count(result: RunResult): void {
-    this.watch.check(result, 'fit', this.epoch, this.#batch)
-    const { samples, batches, sums } = result
-    const before = this.#sums
-    this.#sums = sums
-    this.#seen += samples
-    this.#batch += batches
-    this.progress.update(
-      this.#seen,
-      this.metricsNames.map((name, i) => {
-        const [sum, old] = [sums[i]!, before[i]!]
-        return [name, Number.isFinite(old) ? (sum - old) / samples : sum] as const // infinity less infinity is NaN
-      }),
-    )
+    this.watch.check(result, 'fit', 'train', { epoch: this.epoch, firstBatch: this.#batch, isAlone: false })
+    this.#seen += result.samples
+    this.#batch += result.batches
+    this.progress.update(this.#seen, pairsOf(this.metricsNames, this.#means.add(result)))
   }
 }

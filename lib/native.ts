@@ -44,6 +44,11 @@ export interface RunResult {
   samples: number
   /** Per log (loss, then metrics): each batch's value times its size, added to the request's `sums`. */
   sums: number[]
+  /**
+   * Per log: the samples of the batches that this run has added to `sums`. A batch of whose loss nothing is left (`badNothing`) adds
+   * no log that is not finite.
+   */
+  counted: number[]
   /** Values of the last batch. */
   last: number[]
   /** predict only. */
@@ -51,6 +56,19 @@ export interface RunResult {
   /** First batch of this run, from 0, whose loss or gradient was not finite; -1: none. Such batches change nothing. */
   badBatch: number
   badLayer: string
+  /** Why nothing was left of that batch's loss: the mask of the output, or the weights, are all 0. */
+  badNothing: '' | 'mask' | 'weights'
+  /** The first number in that batch's data which is not finite; absent: there is none. Targets that the loss leaves out do not count. */
+  badNumber?: {
+    /** 'x0', 'x1', …; 'y'; 'weights' */
+    array: string
+    /** Its index in the data set. */
+    sample: number
+    /** One index an axis of the sample. */
+    at: number[]
+    /** In the precision of the plan: infinite where that cannot hold it. */
+    value: number
+  }
   badBatches: number
 }
 

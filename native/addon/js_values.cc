@@ -60,6 +60,13 @@ Napi::Array numbers(Napi::Env env, const std::vector<double>& values) {
   return array;
 }
 
+Napi::Array whole_numbers(Napi::Env env, const std::vector<int64_t>& values) {
+  const Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); i++)
+    array.Set(static_cast<uint32_t>(i), to_js(env, values[i]));
+  return array;
+}
+
 // A whole number of an optional key.
 int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
   const Napi::Value value = object.Get(key);
@@ -115,10 +122,7 @@ Napi::Object to_js(Napi::Env env, const Array& array) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("data", array.f64.empty() ? floats<float, Napi::Float32Array>(env, array.f32)
                                        : floats<double, Napi::Float64Array>(env, array.f64));
-  const Napi::Array shape = Napi::Array::New(env, array.dims.size());
-  for (size_t i = 0; i < array.dims.size(); i++)
-    shape.Set(static_cast<uint32_t>(i), to_js(env, array.dims[i]));
-  object.Set("shape", shape);
+  object.Set("shape", whole_numbers(env, array.dims));
   return object;
 }
 
@@ -135,10 +139,21 @@ Napi::Object to_js(Napi::Env env, const RunResult& result) {
   number("batches", result.batches);
   number("samples", result.samples);
   object.Set("sums", numbers(env, result.sums));
+  object.Set("counted", whole_numbers(env, result.counted));
   object.Set("last", numbers(env, result.last));
   if (!result.outputs.dims.empty()) object.Set("outputs", to_js(env, result.outputs));
   number("badBatch", result.bad_batch);
   object.Set("badLayer", Napi::String::New(env, result.bad_layer));
+  object.Set("badNothing", Napi::String::New(env, result.bad_nothing));
+  const BadNumber& bad = result.bad_number;
+  if (!bad.array.empty()) {
+    const Napi::Object place = Napi::Object::New(env);
+    place.Set("array", Napi::String::New(env, bad.array));
+    place.Set("sample", to_js(env, bad.sample));
+    place.Set("at", whole_numbers(env, bad.at));
+    place.Set("value", Napi::Number::New(env, bad.value));
+    object.Set("badNumber", place);
+  }
   number("badBatches", result.bad_batches);
   return object;
 }

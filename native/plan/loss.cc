@@ -6,10 +6,14 @@
 //   loss = mean(score)
 // All of that is linear in the scores, so with n the number of scores
 //   loss = sum_r coef_r * score_r      coef_r = m_r / mean(m) * w_r / mean(w != 0) / n
-// and the gradient is the objective's own with those coefficients. Weights that are all zero, or a mask of zeros, make NaN,
-// as in Keras. Metrics see neither weights nor masks (training.py:862-887).
+// and the gradient is the objective's own with those coefficients. A row whose coefficient is 0 is left out rather than
+// multiplied by it: whatever target and prediction are there, it adds nothing, and its gradient is 0. (Keras multiplies, and
+// NaN * 0 is NaN.) A mask of zeros, or weights that are all 0, leave nothing to take a mean of: NaN, as in Keras.
+// Metrics see neither weights nor masks (training.py:862-887); where that gives no finite number, they are taken over the rows
+// that count (decision 0027).
 #include "plan/loss.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/chunks.h"
@@ -117,16 +121,20 @@ double Loss<real>::value(const Graph<real>& graph) {
   const real* mask = mask_value ? mask_value->data : nullptr;  // [T, B]
   const int64_t B = e.rows, T = e.steps(), rest = T * B > 0 ? R_ / (T * B) : 0;
   double factor = 1 / double(R_);
+  selects_ = mask || w;
+  nothing_ = "";
   if (mask) {
     double sum = 0;
     for (int64_t i = 0; i < T * B; i++) sum += double(mask[i]);
     factor /= sum / double(T * B);
+    if (sum == 0) nothing_ = "mask";
   }
   if (w) {
     const int64_t n = weight_extent_.size();
     int64_t counted = 0;
     for (int64_t i = 0; i < n; i++) counted += w[i] != 0;
     factor /= double(counted) / double(n);
+    if (counted == 0) nothing_ = "weights";
   }
   for (int64_t i = 0; i < T * B; i++) {
     double c = factor;
@@ -135,28 +143,63 @@ double Loss<real>::value(const Graph<real>& graph) {
     for (int64_t j = 0; j < rest; j++) coef[i * rest + j] = static_cast<real>(c);
   }
 
-  for_rows(R_, K_, [&](int64_t r, int64_t end) {
+  each_run(true, [&](int64_t r, int64_t end) {
     objective_->value(score + r, y + r * Ky_, p + r * K_, end - r, Ky_, K_);
   });
   double loss = 0;
-  for (int64_t r = 0; r < R_; r++) loss += double(coef[r]) * double(score[r]);
+  for (int64_t r = 0; r < R_; r++) {
+    if (counts_row(r)) loss += double(coef[r]) * double(score[r]);
+  }
   return loss;
+}
+
+template <typename real>
+bool Loss<real>::counts(int64_t b, int64_t i) const {
+  const int64_t B = target_extent_.rows, T = target_extent_.steps(), rest = R_ / (T * B);
+  const int64_t row = i / Ky_;  // [T, rest]
+  return counts_row((row / rest * B + b) * rest + row % rest);
 }
 
 template <typename real>
 void Loss<real>::gradient(const Graph<real>& graph, real* dp) {
   const real* p = graph.output().data;  // [R, K]
-  for_rows(R_, K_, [&](int64_t r, int64_t end) {
+  each_run(true, [&](int64_t r, int64_t end) {
     objective_->gradient(dp + r * K_, at(coef_) + r, at(y_) + r * Ky_, p + r * K_, end - r, Ky_,
                          K_);
+  });
+  if (!selects_) return;
+  each_run(false, [&](int64_t r, int64_t end) { std::fill(dp + r * K_, dp + end * K_, real(0)); });
+}
+
+// fn(r, end) for each run of rows that count in the loss, or of those that do not; over the threads.
+template <typename real>
+template <typename Fn>
+void Loss<real>::each_run(bool wanted, const Fn& fn) const {
+  for_rows(R_, K_, [&](int64_t begin, int64_t end) {
+    if (!selects_) return fn(begin, end);
+    hs::each_run(begin, end, [&](int64_t r) { return counts_row(r) == wanted; }, fn);
   });
 }
 
 template <typename real>
 void Loss<real>::metrics(const Graph<real>& graph, double* values) {
+  const real *y = at(y_), *p = graph.output().data;  // [R, Ky], [R, K]
+  std::vector<real> y_counts, p_counts;              // of the rows that count; filled when needed
   for (size_t i = 0; i < metrics_.size(); i++) {
     const auto& [metric, argument] = metrics_[i];
-    values[i] = metric->value(at(y_), graph.output().data, R_, Ky_, K_, argument);
+    values[i] = metric->value(y, p, R_, Ky_, K_, argument);
+    if (std::isfinite(values[i]) || !selects_ || *nothing_) continue;
+    if (p_counts.empty()) {
+      hs::each_run(
+          0, R_, [&](int64_t r) { return counts_row(r); },
+          [&](int64_t r, int64_t end) {
+            y_counts.insert(y_counts.end(), y + r * Ky_, y + end * Ky_);
+            p_counts.insert(p_counts.end(), p + r * K_, p + end * K_);
+          });
+    }
+    if (p_counts.empty()) continue;
+    const int64_t rows = static_cast<int64_t>(p_counts.size()) / K_;
+    values[i] = metric->value(y_counts.data(), p_counts.data(), rows, Ky_, K_, argument);
   }
 }
 

@@ -28,6 +28,10 @@ class Loss {
   double value(const Graph<real>& graph);                  // without penalties
   void gradient(const Graph<real>& graph, real* dp);       // after value()
   void metrics(const Graph<real>& graph, double* values);  // metrics_.size() of them
+  // Of the batch whose value() was taken last: what leaves nothing to take a mean of, "mask" (zeros) or "weights" (all 0); else "".
+  const char* nothing() const { return nothing_; }
+  // Whether number i of the target of row b counts in that value.
+  bool counts(int64_t b, int64_t i) const;
   int64_t bytes() const { return block_.bytes(); }
 
  private:
@@ -43,10 +47,16 @@ class Loss {
   Extent target_extent_, weight_extent_;
   int64_t R_ = 0, K_ = 0, Ky_ = 0;
   bool weighted_ = false;
+  bool selects_ = false;  // some rows may not count: there is a mask, or there are weights
+  const char* nothing_ = "";
   Layout layout_;
   int64_t y_ = 0, weights_ = 0, coef_ = 0, score_ = 0;  // offsets
   Block<real> block_;
   real* at(int64_t offset) const { return block_.data() + offset; }
+
+  bool counts_row(int64_t r) const { return at(coef_)[r] != 0; }  // of R
+  template <typename Fn>
+  void each_run(bool wanted, const Fn& fn) const;
 };
 
 }  // namespace hs

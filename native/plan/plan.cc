@@ -108,6 +108,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
   const bool logs = r.mode != Mode::kPredict;
   const size_t n = logs ? size_t(loss_.logs()) : 0;
   if (result.sums.empty()) result.sums.assign(n, 0.0);
+  result.counted.resize(n);
   if (result.sums.size() != n)
     fail(Code::kOption, "run", "sums", std::to_string(n) + " numbers",
          std::to_string(result.sums.size()));
@@ -185,14 +186,47 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     if (!std::isfinite(loss) && bad_layer.empty()) bad_layer = "loss";
   }
   result.last[0] = loss;
-  for (size_t i = 0; i < result.last.size(); i++)
+  for (size_t i = 0; i < result.last.size(); i++) {
+    if (*loss_.nothing() && !std::isfinite(result.last[i])) continue;
     result.sums[i] += result.last[i] * double(batch.rows);
+    result.counted[i] += batch.rows;
+  }
   if (bad_layer.empty()) return;
   if (result.bad_batch < 0) {
     result.bad_batch = result.batches;
     result.bad_layer = bad_layer;
+    result.bad_nothing = loss_.nothing();
+    result.bad_number = bad_number(*r.data, batch);
   }
   result.bad_batches++;
+}
+
+template <typename real>
+BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch) const {
+  BadNumber bad;
+  const auto look = [&](const std::string& name, const Array& array, const auto& counts) {
+    if (array.dims.empty() || !bad.array.empty()) return;
+    const std::vector<real>& numbers = values_of<real>(array);
+    const int64_t size = count(array.dims) / array.dims[0];  // of a sample
+    for (int64_t b = 0; b < batch.rows; b++) {
+      const int64_t sample = batch.order ? batch.order[b] : batch.first + b;
+      for (int64_t i = 0; i < size; i++) {
+        const real number = numbers[size_t(sample * size + i)];
+        if (std::isfinite(number) || !counts(b, i)) continue;
+        bad = {name, sample, Dims(array.dims.size() - 1), double(number)};
+        int64_t left = i;
+        for (size_t axis = bad.at.size(); axis-- > 0; left /= array.dims[axis + 1])
+          bad.at[axis] = left % array.dims[axis + 1];
+        return;
+      }
+    }
+  };
+  const auto always = [](int64_t, int64_t) { return true; };
+  for (size_t i = 0; i < data.x.size(); i++) look("x" + std::to_string(i), data.x[i], always);
+  look("weights", data.weights, always);
+  if (!*loss_.nothing())
+    look("y", data.y, [&](int64_t b, int64_t i) { return loss_.counts(b, i); });
+  return bad;
 }
 
 template <typename real>

@@ -39,17 +39,30 @@ struct RunRequest {
   std::vector<double> sums;  // of the samples before `from`; empty: zeros. Sums go on from these
 };
 
+// A number of a DataSet that is not finite.
+struct BadNumber {
+  std::string array;    // "x0", "x1", ...; "y"; "weights"; "": none
+  int64_t sample = -1;  // of the data set
+  Dims at;              // where in the sample: one index an axis
+  double value = 0;     // in the precision of the plan
+};
+
 struct RunResult {
   RunResult() = default;
   explicit RunResult(const RunRequest& r) : sums(r.sums) {}
   int64_t batches = 0, samples = 0;  // done
   std::vector<double>
       sums;  // per log (loss, then metrics): value of each batch times its size, summed
+  // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing is left (a mask of zeros, weights that
+  // are all 0) adds no log that is not finite.
+  std::vector<int64_t> counted;
   std::vector<double> last;  // values of the last batch
   Array outputs;             // kPredict only: [samples, dims...]
   int64_t bad_batch =
       -1;  // first batch (counted from 0 within this run) with a non-finite loss or gradient
-  std::string bad_layer;  // first layer there whose values are not finite
+  std::string bad_layer;    // first layer there whose values are not finite
+  std::string bad_nothing;  // why nothing was left of its loss: "mask", "weights"; else ""
+  BadNumber bad_number;     // the first in its data
   int64_t bad_batches = 0;
 };
 

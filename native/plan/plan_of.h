@@ -47,6 +47,7 @@ class PlanOf final : public Plan {
   void paced_batch(const RunRequest&, const Batch&, RunResult&);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
+  BadNumber bad_number(const DataSet&, const Batch&) const;
   bool find_tensor(const std::string& name, Cell& cell) const;
   const Param* moment_to_come(const std::string& name) const;
   double* find_number(const std::string& name);
