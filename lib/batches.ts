@@ -10,6 +10,9 @@ import { describe } from './ndarray.js'
  */
 export type Source<T = Triple | readonly (Inputs | null)[]> = Iterable<T> | AsyncIterable<T>
 
+export const isThenable = (value: unknown): value is Promise<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+
 const isSource = (value: unknown): value is Source<unknown> =>
   typeof value === 'object' &&
   value !== null &&
@@ -19,7 +22,7 @@ const isSource = (value: unknown): value is Source<unknown> =>
 /** Batches of a source. A list, and anything else that can be iterated again, starts anew when it ends. */
 export class Batches {
   #iterator: Iterator<unknown> | AsyncIterator<unknown>
-  #ahead: Promise<IteratorResult<unknown>> | null = null
+  #ahead: IteratorResult<unknown> | Promise<IteratorResult<unknown>> | null = null
   #isFresh = true
   #isClosed = false
 
@@ -46,8 +49,12 @@ export class Batches {
   /** Starts fetching the next batch; {@link next} gives it. */
   prefetch(): void {
     if (this.#ahead) return
-    this.#ahead = (async () => await this.#iterator.next())()
-    this.#ahead.catch(() => {}) // told by next()
+    try {
+      this.#ahead = this.#iterator.next()
+    } catch (error) {
+      this.#ahead = Promise.reject(error)
+    }
+    if (isThenable(this.#ahead)) this.#ahead.then(null, () => {}) // told by next()
   }
 
   /** Lets the source tidy up, once; what it answers is not waited for. */
@@ -57,12 +64,19 @@ export class Batches {
     ;(async () => await this.#iterator.return?.())().catch(() => {}) // the call has its result already
   }
 
-  /** @param missing samples still needed, for the message */
-  async next(missing: number): Promise<unknown> {
+  /**
+   * The next batch, or a promise of it where the source gives promises: others need not wait.
+   *
+   * @param missing samples still needed, for the message
+   */
+  next(missing: number): unknown {
     this.prefetch()
     const ahead = this.#ahead!
     this.#ahead = null
-    const { done, value } = await ahead
+    return isThenable(ahead) ? ahead.then((result) => this.#take(result, missing)) : this.#take(ahead, missing)
+  }
+
+  #take({ done, value }: IteratorResult<unknown>, missing: number): unknown {
     if (!done) {
       this.#isFresh = false
       return value

@@ -1,5 +1,5 @@
 /** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
-import { abortable, Batches, closing, type Source } from './batches.js'
+import { abortable, Batches, closing, isThenable, type Source } from './batches.js'
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
 import type { Callback, History, Logs } from './callbacks.js'
 import type { ClassWeight, InputSlot } from './data.js'
@@ -248,7 +248,7 @@ async function generatorEpoch(
     const { samples, data } = await nextBatch(model, call, job, turn, job.samplesPerEpoch - seen)
     size = samples
     const logs: Logs = { batch, size }
-    await hooks.batchBegin(batch, logs)
+    if (hooks.wantsBatches) await hooks.batchBegin(batch, logs)
     const request = { mode: 'train', data: data.set, batchSize: size, maxBatches: 1, sums: means.sums } as const
     if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
     const result = await runAndFree(model, call, request, data, job.signal)
@@ -256,7 +256,7 @@ async function generatorEpoch(
     for (const [i, name] of metricsNames.entries()) logs[name] = result.last[i]!
     seen += size
     progress.update(seen, pairsOf(metricsNames, means.add(result)))
-    await hooks.batchEnd(batch, logs)
+    if (hooks.wantsBatches) await hooks.batchEnd(batch, logs)
     await turn.pass()
   }
   if (seen > job.samplesPerEpoch) {
@@ -297,7 +297,8 @@ async function nextBatch(
   missing: number,
 ): Promise<{ samples: number; data: LoadedData }> {
   job.signal?.throwIfAborted()
-  const batch = await turn.lend(abortable(job.batches.next(missing), job.signal))
+  const given = job.batches.next(missing)
+  const batch = isThenable(given) ? await turn.lend(abortable(given, job.signal)) : given
   const [x, y, sampleWeight = null] = checkTriple(`${call}: batch`, batch)
   const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight: job.classWeight })
   checkStatefulBatches(model, call, prepared.samples, prepared.samples)
@@ -315,7 +316,8 @@ export async function evaluateBatches(
   let seen = 0
   for (let firstBatch = 0; seen < samples; firstBatch++) {
     signal?.throwIfAborted()
-    const batch = await turn.lend(abortable(batches.next(samples - seen), signal))
+    const given = batches.next(samples - seen)
+    const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
     const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
     const prepared = prepareTraining(model, call, x, y, { sampleWeight })
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
@@ -393,7 +395,8 @@ export async function predictBatches(
   let seen = 0
   while (seen < samples) {
     signal?.throwIfAborted()
-    const value = await abortable(batches.next(samples - seen), signal)
+    const given = batches.next(samples - seen)
+    const value = isThenable(given) ? await abortable(given, signal) : given
     const part = await predictOnBatch(model, inputOf(model, value), call)
     if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
       fail(ShapeError, 'ERR_SHAPE', {

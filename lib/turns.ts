@@ -6,7 +6,7 @@
  * others wait for the next batch.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { abortable } from './batches.js'
+import { abortable, isThenable } from './batches.js'
 
 /** The right to use the plan until released. */
 export interface Turn {
@@ -50,9 +50,6 @@ interface Scope {
 }
 
 const scopes = new AsyncLocalStorage<Scope>()
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
 export class Turns {
   readonly #line = new Line()
