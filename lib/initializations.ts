@@ -187,5 +187,5 @@ export function initialize(init: Init, shape: readonly number[], ordering: Order
     })
   }
   // A function may keep what it returns, and change it.
-  return values instanceof Float32Array ? values.slice() : Float64Array.from(values)
+  return values instanceof Float32Array || values instanceof Float64Array ? values.slice() : Float64Array.from(values)
 }

@@ -139,14 +139,20 @@ export function nestedShape(nested: Nested): number[] {
  */
 export function flatten(nested: Nested, shape: readonly number[], out: { [i: number]: number }, where: string): void {
   let at = 0
-  const path = (index: readonly number[]) => where + index.map((i) => `[${i}]`).join('')
-  const go = (value: unknown, axis: number, index: number[]): void => {
+  const index: number[] = [] // of the element that is looked at, axis by axis
+  const path = (axes: number) =>
+    where +
+    index
+      .slice(0, axes)
+      .map((i) => `[${i}]`)
+      .join('')
+  const go = (value: unknown, axis: number): void => {
     if (axis === shape.length) {
       if (typeof value === 'number') out[at++] = value
       else if (typeof value === 'boolean') out[at++] = value ? 1 : 0
       else if (typeof value === 'object' && value !== null && 'length' in value) {
         fail(ShapeError, 'ERR_SHAPE', {
-          where: path(index),
+          where: path(axis),
           what: 'element',
           expected: `a number (shape ${shapeText(shape)} by the first elements)`,
           actual: `an array of length ${(value as ArrayLike<unknown>).length}`,
@@ -154,7 +160,7 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
         })
       } else {
         fail(ConfigError, 'ERR_OPTION', {
-          where: path(index),
+          where: path(axis),
           what: 'element',
           expected: 'a number',
           actual: describe(value),
@@ -166,20 +172,25 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
     if (typeof value !== 'object' || value === null || !('length' in value) || list.length !== shape[axis]) {
       const isList = typeof value === 'object' && value !== null && 'length' in value
       fail(ShapeError, 'ERR_SHAPE', {
-        where: path(index),
+        where: path(axis),
         what: 'row',
         expected: `an array of length ${shape[axis]}, as the first one is`,
         actual: isList ? `an array of length ${list.length}` : describe(value),
         hint: 'The array is ragged; padSequences of hiddenstate/preprocessing makes sequences equally long.',
       })
     }
+    const isRow = axis + 1 === shape.length
     for (let i = 0; i < list.length; i++) {
       const element = list[i]
-      if (axis + 1 === shape.length && typeof element === 'number') out[at++] = element
-      else go(element, axis + 1, [...index, i])
+      if (isRow && typeof element === 'number') {
+        out[at++] = element
+        continue
+      }
+      index[axis] = i
+      go(element, axis + 1)
     }
   }
-  go(nested, 0, [])
+  go(nested, 0)
 }
 
 /** A value in a few words, for messages. */

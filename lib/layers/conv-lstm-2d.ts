@@ -164,9 +164,9 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
       dimOrdering === 'th' ? [nbFilter, depth, nbRow, nbCol] : [nbRow, nbCol, depth, nbFilter]
     for (const [gate] of GATES) {
       // Keras counts the fans of both orders as those of 'th' here
-      const W = initialize(init, kernel(D), 'th')
+      const W = () => initialize(init, kernel(D), 'th')
       this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer })
-      this.addVariable(`U_${gate}`, kernel(nbFilter), initialize(innerInit, kernel(nbFilter), 'th'), {
+      this.addVariable(`U_${gate}`, kernel(nbFilter), () => initialize(innerInit, kernel(nbFilter), 'th'), {
         regularizer: URegularizer,
       })
       this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', { regularizer: bRegularizer })

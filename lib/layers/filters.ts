@@ -84,7 +84,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
   protected override createVariables(inputShape: Shape): void {
     const { init, WRegularizer, WConstraint, bRegularizer, bConstraint, bias } = this.given
     const dims = this.kernelShape(inputShape)
-    this.addVariable('W', dims, initialize(init, dims, this.fans), {
+    this.addVariable('W', dims, () => initialize(init, dims, this.fans), {
       regularizer: WRegularizer,
       constraint: WConstraint,
     })

@@ -171,16 +171,12 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const G = this.gates.length
     this.#checkEigenvalue()
     // Keras fills W of 'gpu' in one go, with the fans of all gates together
-    const W = this.#fused ? this.initial(init, [D, G * H]) : this.#fuse(D, () => this.initial(init, [D, H])) // [D, G*H]
+    const W = this.#fused ? init : () => this.#fuse(D, () => this.initial(init, [D, H])) // [D, G*H]
     this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
-    const U = this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
+    const U = () => this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
-    this.addVariable(
-      'b',
-      [G * H],
-      this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])),
-      { regularizer: bRegularizer },
-    )
+    const b = () => this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
+    this.addVariable('b', [G * H], b, { regularizer: bRegularizer })
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */

@@ -25,8 +25,8 @@ double deviation(const std::vector<double>& q, int64_t n, int64_t m) {
 }
 
 TEST(orthonormal_rows) {
-  // One row; less than a block; blocks and a rest, square, where the last rows are mostly rounding; wide.
-  const int64_t shapes[][2] = {{1, 5}, {7, 9}, {100, 100}, {97, 301}};
+  // One row; less than a strip; strips and a rest, square, where the last rows are mostly rounding; wide; a block and a rest.
+  const int64_t shapes[][2] = {{1, 5}, {7, 9}, {100, 100}, {97, 301}, {300, 310}};
   for (const auto& [n, m] : shapes) {
     const std::vector<double> from = noise(size_t(n * m), 3);
     CHECK(deviation(from, n, m) > 0.1);

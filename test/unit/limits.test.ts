@@ -78,6 +78,8 @@ describe('a text for a model', () => {
     ['brackets of JSON', 'depth', 100, 'more', () => modelFromJson('['.repeat(1e6) + ']'.repeat(1e6))],
     ['units', 'parameterBytes', 2 ** 31, 3.6e9, () => modelFromJson(jsonOf([dense(0, 9e8)]))],
     ['units inside a wrapper', 'parameterBytes', 2 ** 31, 3.6e9, () => modelFromJson(jsonOf([{ class_name: 'TimeDistributed', config: { layer: { class_name: 'Dense', config: { output_dim: 9e8 } }, batch_input_shape: [null, 2, 1] } }]))], // biome-ignore format: one line
+    ['gates', 'parameterBytes', 2 ** 31, 4 * 4 * 40_000 ** 2, () => modelFromJson(jsonOf([{ class_name: 'LSTM', config: { output_dim: 40_000, batch_input_shape: [null, 2, 40_000] } }]))], // biome-ignore format: one line
+    ['filters', 'parameterBytes', 2 ** 31, 4 * 2 ** 40, () => modelFromJson(jsonOf([{ class_name: 'Convolution1D', config: { nb_filter: 2 ** 20, filter_length: 2 ** 20, batch_input_shape: [null, 2 ** 21, 1] } }]))], // biome-ignore format: one line
   ])('%s without measure', (_, key, limit, actual, read) => {
     expect(refusal(read)).toEqual(tooMuch(key, limit, actual))
   })
