@@ -42,7 +42,7 @@ export abstract class Constraint {
     return { name: this.name, ...this.values, ...(typeof axis === 'object' ? { axis: [...axis] } : {}) }
   }
 
-  /** As a Spec carries it: `{ name: 'maxnorm', m, axis }`. */
+  /** @internal As a Spec carries it: `{ name: 'maxnorm', m, axis }`. */
   spec(): { name: string; [key: string]: NormAxis | string } {
     return { ...this.values, name: this.native }
   }

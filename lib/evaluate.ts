@@ -9,7 +9,7 @@ import type { Floats, NativeArray, NativeData, RunResult } from './native.js'
 import { NDArray, sizeOf, type TensorLike } from './ndarray.js'
 import { NanWatch } from './nan-watch.js'
 import { resolveOptions } from './options.js'
-import { Progbar, type Verbose } from './progress.js'
+import { isLive, Progbar, type Verbose, type Verbosity } from './progress.js'
 import type { Rows } from './row-source.js'
 import type { Sequential } from './sequential.js'
 import type { Session } from './session.js'
@@ -218,8 +218,12 @@ class Outputs {
   }
 }
 
-const barFor = (verbose: number, samples: number): Progbar | null =>
-  verbose === 1 && process.stdout.isTTY ? new Progbar(samples) : null
+/** What shows how many of the samples are done; beside a bar, only what takes long is shown. */
+function barFor(verbose: Verbosity, samples: number): ((seen: number) => void) | null {
+  if (verbose !== 1) return null
+  const bar = new Progbar(samples)
+  return isLive(process.stdout) ? (seen) => bar.update(seen) : (seen) => bar.beat(seen)
+}
 
 export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Scores> {
   const { session } = model
@@ -239,7 +243,7 @@ export async function evaluate(model: Sequential, x: Inputs, y: Inputs, given?: 
   const turn = await session.take(signal)
   try {
     const bar = barFor(verbose, prepared.samples)
-    const onSeen = (seen: number) => bar?.update(seen)
+    const onSeen = (seen: number) => bar?.(seen)
     const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
     return asScores(await testLoop(model, turn, data.set, rest))
   } finally {
@@ -274,7 +278,7 @@ async function predictPrepared(
   call: string,
   session: Session,
   x: NativeArray[],
-  rest: { samples: number; batchSize: number; signal: AbortSignal | null; bar: Progbar | null },
+  rest: { samples: number; batchSize: number; signal: AbortSignal | null; bar: ReturnType<typeof barFor> },
 ): Promise<NDArray> {
   const { samples, batchSize, signal, bar } = rest
   const data = session.load({ x })
@@ -286,7 +290,7 @@ async function predictPrepared(
       signal,
       onChunk: (result, seen) => {
         outputs.add(result, seen)
-        bar?.update(seen)
+        bar?.(seen)
       },
     })
     return outputs.array()

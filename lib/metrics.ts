@@ -55,7 +55,7 @@ export class Metric {
     this.name = (name as string | null) ?? canonical
   }
 
-  /** As a Spec carries it. */
+  /** @internal As a Spec carries it. */
   spec(): MetricSpec {
     return { ...this.arguments, name: this.canonical }
   }

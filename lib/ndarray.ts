@@ -207,6 +207,10 @@ export function describe(value: unknown): string {
 /**
  * An n-dimensional array in C order (the last axis lies contiguous).
  *
+ * @param data elements in C order; used as it is, not copied
+ * @param shape default: one axis
+ * @param dtype default: that of `data`; `'bool'` for a Uint8Array of 0 and 1
+ * @throws ShapeError ERR_SHAPE when the shape does not hold as many elements as `data`
  * @example
  * import { NDArray } from 'hiddenstate'
  * const a = NDArray.from([[1, 2, 3], [4, 5, 6]])
@@ -220,12 +224,6 @@ export class NDArray {
   readonly shape: readonly number[]
   readonly dtype: DType
 
-  /**
-   * @param data elements in C order; used as it is, not copied
-   * @param shape default: one axis
-   * @param dtype default: that of `data`; `'bool'` for a Uint8Array of 0 and 1
-   * @throws ShapeError ERR_SHAPE when the shape does not hold as many elements as `data`
-   */
   constructor(data: TypedArray, shape: readonly number[] = [data.length], dtype?: DType) {
     const own = dtypeOf(data)
     if (own === undefined) {

@@ -95,7 +95,7 @@ export abstract class Optimizer {
     return this.constructor as typeof Optimizer
   }
 
-  /** The hyper-parameters as they are now, for a model of this precision; `name` is the native optimizer. */
+  /** @internal The hyper-parameters as they are now, for a model of this precision; `name` is the native optimizer. */
   hyper(precision: Floatx = floatx()): { name: string; [key: string]: number | boolean | string | null } {
     const { className, defaults } = this.#class
     const values = Object.keys(defaults).map((key) => [key, this.#value(key, precision)] as const)

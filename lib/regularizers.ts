@@ -13,11 +13,13 @@ export interface Regularizer {
   getConfig(): Record<string, unknown>
 }
 
-/** `l1*sum|w| + l2*sum(w^2)`, no half. Keras: `L1L2Regularizer`, which `WeightRegularizer` and `ActivityRegularizer` also name. */
+/**
+ * `l1*sum|w| + l2*sum(w^2)`, no half. Keras: `L1L2Regularizer`, which `WeightRegularizer` and `ActivityRegularizer` also name.
+ * Numbers are rounded to float32, as Keras keeps them. Defaults 0.
+ */
 export class L1L2Regularizer implements Regularizer {
   readonly penalty: { l1: number; l2: number }
 
-  /** Numbers are rounded to float32, as Keras keeps them. Defaults 0. */
   constructor(options: { l1?: number; l2?: number } = {}) {
     const { l1, l2 } = resolveOptions('L1L2Regularizer', { l1: 0, l2: 0 }, options)
     this.penalty = Object.freeze({ l1: strength('l1', l1), l2: strength('l2', l2) })

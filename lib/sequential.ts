@@ -46,6 +46,9 @@ import { emitYaml } from './yaml/emit.js'
  * between two batches (after a callback whose promise is awaited); a second `fit`, `compile` or `setWeights` during a fit is
  * ERR_BUSY. Callbacks may call `setWeights` and the like, `predict`, `evaluate` and `save`, until their promise is settled.
  *
+ * @param layers default: none yet
+ * @param options.name default: `'sequential_N'`
+ * @throws as {@link Sequential.add}
  * @example
  * import { Sequential, LSTM, Dense } from 'hiddenstate'
  * const model = new Sequential([new LSTM(8, { inputShape: [5, 2] }), new Dense(1, { activation: 'sigmoid' })])
@@ -73,11 +76,6 @@ export class Sequential extends Container {
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
 
-  /**
-   * @param layers default: none yet
-   * @param options.name default: `'sequential_N'`
-   * @throws as {@link Sequential.add}
-   */
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
     super(options)
     this.session = new Session({

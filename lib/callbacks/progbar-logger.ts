@@ -3,6 +3,7 @@ import { Callback, type Logs } from './callback.js'
 
 /**
  * Prints Keras' progress bar, after `params.verbose`. `fit` prints by itself; this class is for loops of one's own.
+ * @param output where to write. Default `process.stdout`.
  * @see keras.callbacks.ProgbarLogger
  */
 export class ProgbarLogger extends Callback {
@@ -10,7 +11,6 @@ export class ProgbarLogger extends Callback {
   #progress: FitProgress | null = null
   #seen = 0
 
-  /** @param output where to write. Default `process.stdout`. */
   constructor(output: Output = process.stdout) {
     super()
     this.#output = output

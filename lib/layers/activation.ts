@@ -40,10 +40,12 @@ export class Activation extends Layer<LayerOptions & { activation: ActivationNam
     checkSoftmax(this, this.options.activation, inputShape)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

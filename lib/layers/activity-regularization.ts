@@ -25,10 +25,12 @@ export class ActivityRegularization extends Layer<ActivityRegularizationOptions>
     super([], options)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

@@ -12,6 +12,7 @@ export abstract class AdvancedActivation<O extends LayerOptions = LayerOptions> 
   /** The name native code knows it by. */
   protected abstract readonly kind: string
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

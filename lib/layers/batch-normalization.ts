@@ -71,11 +71,12 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
     return fail(ConfigError, 'ERR_OPTION', { where: this.where, what, expected, actual: describe(value) })
   }
 
-  /** The last axis is the same axis for every step. */
+  /** @internal The last axis is the same axis for every step. */
   override get perStep(): boolean {
     return this.options.axis === -1
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

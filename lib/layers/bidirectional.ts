@@ -67,16 +67,19 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     given.leads(this.backward, 'backward_')
   }
 
+  /** @internal */
   override get children(): readonly Layer[] {
     return [this.forward, this.backward]
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const shape = this.forward.computeOutputShape(inputShape)
     if (this.options.mergeMode !== 'concat') return shape
     return [...shape.slice(0, -1), 2 * (shape.at(-1) as number)]
   }
 
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     return super.computeMask(masked) && this.forward.returnSequences
   }

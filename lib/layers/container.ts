@@ -55,6 +55,7 @@ export abstract class Container extends Layer<LayerOptions> {
     return (this.#shown ??= Object.freeze([...this.#list]))
   }
 
+  /** @internal */
   override get children(): readonly Layer[] {
     return this.#list
   }
@@ -153,7 +154,7 @@ export abstract class Container extends Layer<LayerOptions> {
     this.#isPart = true
   }
 
-  /** Also what a layer insists on: a model that has layers cannot change what it computes in. */
+  /** @internal Also what a layer insists on: a model that has layers cannot change what it computes in. */
   override get precision(): Floatx | null {
     return this.#list.length > 0 ? this.floatx : null
   }
@@ -227,7 +228,7 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
-  /** How errors call what native code calls `name`: a layer of this model, or of one inside it. */
+  /** @internal How errors call what native code calls `name`: a layer of this model, or of one inside it. */
   whereOf(name: string): string | undefined {
     const find = (layers: readonly Layer[]): string | undefined => {
       for (const layer of layers) {
@@ -273,10 +274,12 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.inputShapes.map((shape) => shape[0] ?? null).find((rows) => rows !== null) ?? null
   }
 
+  /** @internal */
   override inputSlots(): readonly InputSlot[] {
     return this.requireLayers('predict')[0]!.inputSlots()
   }
 
+  /** @internal */
   override buildFirst(): void {
     if (this.#list.length > 0) return
     fail(ConfigError, 'ERR_OPTION', {
@@ -289,7 +292,10 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
-  /** Checks that inputs of this shape are what the model was made for: its layers are built already. @throws ShapeError ERR_SHAPE */
+  /**
+   * @internal Checks that inputs of this shape are what the model was made for: its layers are built already.
+   * @throws ShapeError ERR_SHAPE
+   */
   override build(inputShape: Shape): void {
     this.buildFirst()
     const shapes = this.inputShapes
@@ -307,19 +313,23 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return this.#list.reduce((shape, layer) => layer.computeOutputShape(shape), inputShape)
   }
 
+  /** @internal */
   override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     const [first, ...rest] = this.#list
     return rest.reduce((shape, layer) => layer.computeOutputShape(shape), first!.computeFirstOutputShape(inputs))
   }
 
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     return this.#list.reduce((carries, layer) => layer.computeMask(carries), masked)
   }
 
+  /** @internal */
   override computeFirstMask(): boolean {
     return this.#masks.at(-1) ?? false
   }
@@ -331,6 +341,7 @@ export abstract class Container extends Layer<LayerOptions> {
     return graph.within(part, () => this.#list.reduce((value, layer) => layer.lower(graph, value), x))
   }
 
+  /** @internal */
   override lowerFirst(graph: Graph, scope = this.name): Value {
     const [first, ...rest] = this.#list
     return graph.within({ scope, trains: this.trainable }, () =>

@@ -133,12 +133,14 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     }
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, steps = null] = inputShape
     const image = imageShape(this.#places(inputShape), this.options.dimOrdering)
     return this.options.returnSequences ? [batch, steps, ...image] : [batch, ...image]
   }
 
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     return super.computeMask(masked) && this.options.returnSequences
   }

@@ -54,6 +54,7 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
     return inputDim === null ? null : [null, inputLength, inputDim]
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { nbFilter, filterLength: size, subsampleLength: stride, borderMode: border } = this.options
     const [batch = null, steps = null] = inputShape

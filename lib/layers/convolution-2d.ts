@@ -47,6 +47,7 @@ export class Convolution2D extends Filters<Convolution2DOptions & { nbFilter: nu
     }
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), this.options.dimOrdering)]
   }

@@ -49,7 +49,7 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     return this.options.noiseShape
   }
 
-  /** With a mask of its own shape, steps are not alike. */
+  /** @internal With a mask of its own shape, steps are not alike. */
   override get perStep(): boolean {
     return this.noiseShape === null
   }
@@ -68,6 +68,7 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

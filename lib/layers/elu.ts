@@ -23,6 +23,7 @@ export class ELU extends AdvancedActivation<ELUOptions> {
     super([], options)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }

@@ -62,6 +62,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     return this.options.inputShape ? [null, ...this.options.inputShape] : [null, this.options.inputLength]
   }
 
+  /** @internal */
   override get indexLimit(): number {
     return this.options.inputDim
   }
@@ -99,11 +100,13 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, steps = null] = inputShape
     return [batch, steps ?? this.options.inputLength, this.options.outputDim]
   }
 
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     super.computeMask(masked)
     return this.options.maskZero

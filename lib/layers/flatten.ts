@@ -18,6 +18,7 @@ export class Flatten extends Layer {
     super([], options)
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return [
       inputShape[0] ?? null,

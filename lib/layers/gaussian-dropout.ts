@@ -19,10 +19,12 @@ export class GaussianDropout extends Layer<LayerOptions & { p: number }> {
     super([p], options)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

@@ -28,10 +28,12 @@ export class GaussianNoise extends Layer<LayerOptions & { sigma: number }> {
     })
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

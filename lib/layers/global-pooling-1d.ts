@@ -15,6 +15,7 @@ abstract class GlobalPooling1D extends Layer {
     return WINDOW_MASK_HINT
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return [inputShape[0] ?? null, inputShape[2] ?? null]
   }

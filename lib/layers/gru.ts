@@ -44,7 +44,7 @@ export class GRU extends Recurrent<GRUOptions> {
     if (resetAfter) this.addVariable('c', [3 * outputDim], 'zero', { regularizer: bRegularizer })
   }
 
-  /** Keras 2 has both biases of `reset_after` in one array [2, 3H]. */
+  /** @internal Keras 2 has both biases of `reset_after` in one array [2, 3H]. */
   override fusedArrays(): (readonly KerasArray[])[] {
     const [W, U, b, ...rest] = super.fusedArrays() as [KerasArray[], KerasArray[], KerasArray[], ...KerasArray[][]]
     return [W, U, [...b, ...rest.flat()]]

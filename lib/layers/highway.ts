@@ -46,10 +46,12 @@ export class Highway extends Layer<HighwayOptions> {
     return inputDim === null ? null : [null, inputDim]
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

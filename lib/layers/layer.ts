@@ -185,7 +185,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     return this.#outputShape
   }
 
-  /** The precision this layer insists on; null: any. */
+  /** @internal The precision this layer insists on; null: any. */
   get precision(): Floatx | null {
     return this.options.dtype ?? null
   }
@@ -207,22 +207,22 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     return this.constructor as unknown as LayerClass
   }
 
-  /** How errors call this layer: 'lstm_1 (LSTM)'. */
+  /** @internal How errors call this layer: 'lstm_1 (LSTM)'. */
   get where(): string {
     return `${this.name} (${this.layerClass.className})`
   }
 
-  /** Layers inside this one, in the order of their weights. */
+  /** @internal Layers inside this one, in the order of their weights. */
   get children(): readonly Layer[] {
     return []
   }
 
-  /** Whether the op does the same with every step, so that TimeDistributed need not fold steps into rows. */
+  /** @internal Whether the op does the same with every step, so that TimeDistributed need not fold steps into rows. */
   get perStep(): boolean {
     return false
   }
 
-  /** For inputs that are word indices: they must be integers below this. Null: any numbers. */
+  /** @internal For inputs that are word indices: they must be integers below this. Null: any numbers. */
   get indexLimit(): number | null {
     return null
   }
@@ -230,7 +230,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   // ---- shapes and parameters ----
 
   /**
-   * Creates the parameters for inputs of this shape (with the batch). Once per layer.
+   * @internal Creates the parameters for inputs of this shape (with the batch). Once per layer.
    * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs; ConfigError `ERR_OPTION` when it is built already;
    *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
@@ -323,7 +323,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     this.built = false
   }
 
-  /** Shape out (with the batch) for shape in (with the batch). */
+  /** @internal Shape out (with the batch) for shape in (with the batch). */
   abstract computeOutputShape(inputShape: Shape): Shape
 
   /** Calls `addVariable` for each parameter. */
@@ -373,7 +373,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   // ---- lowering ----
 
   /**
-   * Whether the output carries a mask when the input does.
+   * @internal Whether the output carries a mask when the input does.
    * @throws ConfigError `ERR_OPTION` when a mask meets a layer that does not support it (Keras: ValueError).
    */
   computeMask(masked: boolean): boolean {
@@ -394,7 +394,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     return 'Put a recurrent layer without returnSequences before it.'
   }
 
-  /** Adds this layer's ops to the graph; after `build`. */
+  /** @internal Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
     if (x.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
@@ -405,17 +405,20 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
 
   // ---- as the first layer of a model: what a layer does with the data of the caller instead of another layer's output ----
 
-  /** Models whose outputs this layer takes: those of a Merge. */
+  /** @internal Models whose outputs this layer takes: those of a Merge. */
   get branches(): readonly Layer[] {
     return []
   }
 
-  /** What the caller has to give. */
+  /** @internal What the caller has to give. */
   inputSlots(): readonly InputSlot[] {
     return [{ where: this.where, shape: this.inputShape!, indexLimit: this.indexLimit }]
   }
 
-  /** {@link build} for the shape the layer was given. @throws ConfigError `ERR_OPTION` when it was given none, and as `build` */
+  /**
+   * @internal {@link build} for the shape the layer was given.
+   * @throws ConfigError `ERR_OPTION` when it was given none, and as `build`
+   */
   buildFirst(): void {
     const shape = this.batchInputShape
     if (!shape) {
@@ -431,17 +434,17 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     this.build(shape)
   }
 
-  /** Whether the output carries a mask. */
+  /** @internal Whether the output carries a mask. */
   computeFirstMask(): boolean {
     return this.computeMask(false)
   }
 
-  /** Shape of the array that comes out for arrays of these shapes, one for each of {@link inputSlots}. */
+  /** @internal Shape of the array that comes out for arrays of these shapes, one for each of {@link inputSlots}. */
   computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     return this.computeOutputShape(inputs[0]!)
   }
 
-  /** {@link lower} with inputs of the graph. */
+  /** @internal {@link lower} with inputs of the graph. */
   lowerFirst(graph: Graph): Value {
     return this.lower(graph, graph.input(this.batchInputShape!.slice(1)))
   }
@@ -467,7 +470,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
     return config
   }
 
-  /** A new, unbuilt layer with the same options but for `changes`. */
+  /** @internal A new, unbuilt layer with the same options but for `changes`. */
   clone(changes: Readonly<Record<string, unknown>> = {}): this {
     const { positional } = this.layerClass
     const given: Record<string, unknown> = { ...this.options, name: this.name, trainable: this.trainable, ...changes }

@@ -23,6 +23,7 @@ export class LeakyReLU extends AdvancedActivation<LeakyReLUOptions> {
     super([], options)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }

@@ -46,6 +46,7 @@ export class LocallyConnected1D extends Filters<
     return inputDim === null ? null : [null, inputLength, inputDim]
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { nbFilter, filterLength: size, subsampleLength: stride } = this.options
     const [batch = null, steps = null] = inputShape

@@ -24,10 +24,12 @@ export class Masking extends Layer<MaskingOptions> {
     super([], options)
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }
 
+  /** @internal */
   override computeMask(_masked: boolean): boolean {
     return true
   }

@@ -61,10 +61,12 @@ export class MaxoutDense extends Layer<MaxoutDenseOptions & { outputDim: number 
     return inputDim === null ? null : [null, inputDim]
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return [...inputShape.slice(0, -1), this.options.outputDim]
   }

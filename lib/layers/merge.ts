@@ -76,6 +76,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return this.options.layers
   }
 
+  /** @internal */
   override get children(): readonly Layer[] {
     return this.branches
   }
@@ -166,19 +167,23 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
 
   // ---- only ever the first layer ----
 
+  /** @internal */
   override build(): void {
     this.emit()
   }
 
+  /** @internal */
   override buildFirst(): void {
     if (this.built && !this.isLoose) this.#fail('layer', 'new', 'one that is part of a model already')
     this.built = true
   }
 
+  /** @internal */
   override inputSlots(): ReturnType<Layer['inputSlots']> {
     return this.branches.flatMap((branch) => branch.inputSlots())
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }
@@ -207,6 +212,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return this.options.mode === 'cos' ? [batch, 1, ...rest] : [batch, ...rest]
   }
 
+  /** @internal */
   override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     let at = 0
     const shapes = this.branches.map((branch) => {
@@ -217,10 +223,12 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return this.#arrayShape(shapes)
   }
 
+  /** @internal */
   override computeFirstMask(): boolean {
     return false
   }
 
+  /** @internal */
   override lowerFirst(graph: Graph): Value {
     return graph.within({ scope: '', trains: this.trainable }, () => this.#merge(graph))
   }

@@ -29,6 +29,7 @@ export class Permute extends Layer<LayerOptions & { dims: readonly number[] }> {
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { dims } = this.options
     if (inputShape.length !== dims.length + 1) {

@@ -36,6 +36,7 @@ abstract class Pooling1D extends Layer<Pooling1DOptions> {
     return this.options.stride ?? this.options.poolLength
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { poolLength: size, borderMode: border } = this.options
     const [batch = null, steps = null, D = null] = inputShape

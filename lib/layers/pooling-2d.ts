@@ -60,6 +60,7 @@ abstract class Pooling2D extends Layer<Pooling2DOptions> {
     }
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), this.options.dimOrdering)]
   }

@@ -95,7 +95,6 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   override readonly supportsMasking = true
 
-  /** @param outputDim H, the number of units */
   constructor(outputDim: number, options?: O) {
     super([outputDim], options)
   }
@@ -126,11 +125,13 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return inputDim === null ? null : [null, inputLength, inputDim]
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, steps = null] = inputShape
     return this.returnSequences ? [batch, steps, this.given.outputDim] : [batch, this.given.outputDim]
   }
 
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     return super.computeMask(masked) && this.returnSequences
   }
@@ -210,7 +211,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     }
   }
 
-  /** Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused. */
+  /** @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused. */
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()
     const H = this.given.outputDim

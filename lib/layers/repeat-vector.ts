@@ -19,6 +19,7 @@ export class RepeatVector extends Layer<LayerOptions & { n: number }> {
     super([n], options)
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, D = null] = inputShape
     return [batch, this.options.n, D]

@@ -30,6 +30,7 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { targetShape } = this.options
     const open = targetShape.includes(-1)

@@ -54,6 +54,7 @@ export abstract class Resized<O extends LayerOptions = LayerOptions> extends Lay
     }
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { ordering } = this
     if (ordering !== null) return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), ordering)]

@@ -23,6 +23,7 @@ export class ThresholdedReLU extends AdvancedActivation<ThresholdedReLUOptions> 
     super([], options)
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }

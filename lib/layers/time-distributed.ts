@@ -31,6 +31,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     this.layer.requireNew()
   }
 
+  /** @internal */
   override get children(): readonly Layer[] {
     return [this.layer]
   }
@@ -52,6 +53,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, ...rest] = this.layer.computeOutputShape(this.#step(inputShape))
     return [batch, inputShape[1] ?? null, ...rest]

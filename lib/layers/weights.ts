@@ -57,13 +57,13 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
 export abstract class ParameterOwner {
   /** Unique within a model; the stem of its parameters' names. */
   abstract name: string
-  /** How errors call this layer: 'lstm_1 (LSTM)'. */
+  /** @internal How errors call this layer: 'lstm_1 (LSTM)'. */
   abstract readonly where: string
-  /** Layers inside this one, in the order of their weights. */
+  /** @internal Layers inside this one, in the order of their weights. */
   abstract readonly children: readonly ParameterOwner[]
   /** Takes effect at the next `compile`. */
   abstract trainable: boolean
-  /** What wraps this layer, once that is built. */
+  /** @internal What wraps this layer, once that is built. */
   wrapper: ParameterOwner | null = null
 
   #params: ParamEntry[] = []
@@ -81,7 +81,7 @@ export abstract class ParameterOwner {
     this.#floatx = floatx
   }
 
-  /** Own parameters, then those of the layers inside. */
+  /** @internal Own parameters, then those of the layers inside. */
   get variables(): readonly Variable[] {
     return [...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)]
   }
@@ -151,7 +151,7 @@ export abstract class ParameterOwner {
     }))
   }
 
-  /** Keras' arrays in the order of `getWeights`: trainable, then non-trainable; those of the layers inside one after the other. */
+  /** @internal Keras' arrays in the order of `getWeights`: trainable, then non-trainable; then those of the layers inside. */
   kerasArrays(): KerasArray[] {
     const own = this.#params.flatMap(({ variable }) => this.slices(variable))
     return [
@@ -162,8 +162,8 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * The parameters as Keras 2 divides them: each entry is one array, made of one variable, or of several stacked along a new first axis.
-   * In the order of its files: of the layers inside, first what trains.
+   * @internal The parameters as Keras 2 divides them: each entry is one array, made of one variable, or of several stacked
+   * along a new first axis. In the order of its files: of the layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
     const whole = this.#params.map(({ variable }) => this.slice(variable, variable.param))
@@ -177,7 +177,7 @@ export abstract class ParameterOwner {
     ]
   }
 
-  /** The same in the order of files, which is that of Keras' `weights`: of the layers inside, first what trains. */
+  /** @internal The same in the order of files, which is that of Keras' `weights`: of the layers inside, first what trains. */
   fileArrays(): KerasArray[] {
     if (this.children.length === 0) return this.kerasArrays()
     const arrays = this.children.flatMap((c) => c.fileArrays())
@@ -219,7 +219,7 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Hands the parameters to a plan.
+   * @internal Hands the parameters to a plan.
    * @param scope what the plan's names for them have in front of the layer's
    * @param names what the layers were called when the plan was made
    */
@@ -231,14 +231,14 @@ export abstract class ParameterOwner {
     this.#planName = name
   }
 
-  /** Takes those parameters back that are in this plan. */
+  /** @internal Takes those parameters back that are in this plan. */
   detach(plan: NativePlan): void {
     for (const { variable } of this.#params) variable.detach(plan)
     for (const child of this.children) child.detach(plan)
     if (this.#plan === plan) this.#plan = null
   }
 
-  /** Whether all parameters are in this plan. */
+  /** @internal Whether all parameters are in this plan. */
   isIn(plan: NativePlan): boolean {
     return (
       this.#plan === plan &&

@@ -1,10 +1,34 @@
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { FitProgress, numberText, Progbar } from '../../lib/progress.js'
+import { ConfigError } from '../package.js'
 
-function output(isTTY: boolean) {
+function output(isTTY: boolean, columns?: number) {
   const written: string[] = []
-  return { isTTY, write: (text: string) => written.push(text), text: () => written.join('') }
+  const text = () => written.join('')
+  return { isTTY, ...(columns === undefined ? {} : { columns }), write: (part: string) => written.push(part), text }
 }
+
+/** The rows that a terminal of this width shows in the end. */
+function screen(text: string, columns: number): string[] {
+  const rows = ['']
+  let at = 0
+  for (const character of text) {
+    if (character === '\n') rows.push('')
+    if (character === '\n' || character === '\r') at = 0
+    else {
+      if (at === columns) at = rows.push('') && 0
+      rows[rows.length - 1] = rows.at(-1)!.slice(0, at).padEnd(at) + character + rows.at(-1)!.slice(++at)
+    }
+  }
+  return rows.map((row) => row.trimEnd())
+}
+
+// a terminal that can be drawn on, whatever runs the tests
+beforeEach(() => {
+  vi.unstubAllEnvs()
+  vi.stubEnv('CI', '')
+  vi.stubEnv('TERM', 'xterm')
+})
 
 describe('numberText', () => {
   it.each([
@@ -54,8 +78,114 @@ describe('Progbar', () => {
       '',
       '1/4 [>...] - ETA: 0s',
       '3/4 [==>.] - ETA: 0s',
-      '4/4 [====] - 0s     \n',
+      '4/4 [====] - 20ms   \n',
     ])
+  })
+})
+
+describe('a terminal of any width', () => {
+  const names = ['loss', 'acc', 'val_loss', 'val_acc']
+  /** A long epoch and a short one, with validation; `resize` is asked before each redraw. */
+  function draw(columns: number, resize = (_at: number) => columns): string {
+    const out = output(true, columns)
+    let now = -100
+    for (let at = 0; at <= 2400; at += 32) {
+      now += 100
+      if (at === 0) bar = new Progbar(2400, { output: out, now: () => now, interval: 0 })
+      out.columns = resize(at)
+      bar.update(
+        at,
+        (at < 2400 ? names.slice(0, 2) : names).map((name) => [name, 0.5]),
+      )
+    }
+    return out.text()
+  }
+  let bar: Progbar
+
+  it.each([
+    [40, ' 992/2400 - ETA: 4s - loss: 0.5000'],
+    [60, ' 992/2400 [==>.....] - ETA: 4s - loss: 0.5000 - acc: 0.5000'],
+    [80, ' 992/2400 [==========>.................] - ETA: 4s - loss: 0.5000 - acc: 0.5000'],
+    [120, ' 992/2400 [===========>..................] - ETA: 4s - loss: 0.5000 - acc: 0.5000'],
+  ])('%i columns: every redraw is one row', (columns, half) => {
+    const text = draw(columns)
+    const redraws = text.split('\r').slice(1)
+    expect(redraws.length).toBeGreaterThan(70)
+    for (const redraw of redraws.slice(0, -1)) expect(redraw.length).toBeLessThan(columns)
+    expect(redraws.map((redraw) => redraw.trimEnd())).toContain(half)
+    const rows = screen(text, columns)
+    expect(rows.at(-1)).toBe('')
+    expect(rows.length).toBeLessThanOrEqual(columns < 60 ? 4 : 3) // the last line is whole; nothing else is left
+    expect(rows.join('')).toMatch(
+      /^2400\/2400.* - 7s - loss: 0\.5000 - acc: 0\.5000 - val_loss: 0\.5000 - val_acc: 0\.5000$/,
+    )
+  })
+
+  it('follows a resize', () => {
+    const redraws = draw(120, (at) => (at < 1200 ? 120 : 50)).split('\r')
+    expect(Math.max(...redraws.slice(2, 30).map((redraw) => redraw.length))).toBeGreaterThan(80)
+    expect(Math.max(...redraws.slice(45, -1).map((redraw) => redraw.length))).toBeLessThan(50)
+  })
+
+  it('a terminal that does not know its width counts as 80 columns, a tiny one has its room', () => {
+    for (const redraw of draw(0).split('\r').slice(1, -1)) expect(redraw.length).toBeLessThan(80)
+    for (const redraw of draw(6).split('\r').slice(1, -1)) expect(redraw.length).toBeLessThan(6)
+  })
+
+  it('has no colours', () => {
+    expect(draw(80)).not.toContain('\x1b')
+    vi.stubEnv('NO_COLOR', '1')
+    expect(draw(80)).toContain('[===')
+  })
+
+  it.each([
+    ['TERM', 'dumb'],
+    ['CI', 'true'],
+    ['CI', '1'],
+  ])('%s=%s: nothing is drawn over', (name, value) => {
+    vi.stubEnv(name, value)
+    const text = draw(80)
+    expect(text).not.toContain('\r')
+    expect(text.split('\n')).toHaveLength(2)
+  })
+
+  it('refuses what cannot be counted', () => {
+    for (const target of [-1, Number.NaN, 'a', undefined])
+      expect(() => new Progbar(target as number)).toThrow(ConfigError)
+    expect(() => new Progbar(1, { verbose: 3 as never })).toThrow(/verbose/)
+    expect(() => new Progbar(1, { widht: 3 } as never)).toThrow(/width/)
+  })
+})
+
+describe('without a terminal', () => {
+  it('a long epoch has a line each 30 s, a short one none but its own', () => {
+    vi.useFakeTimers()
+    try {
+      const out = output(false)
+      const progress = new FitProgress(1, out)
+      progress.epochBegin(0, 2, 1000)
+      for (let seen = 10; seen <= 1000; seen += 10) {
+        vi.advanceTimersByTime(900)
+        progress.update(seen, [['loss', 1]])
+      }
+      progress.epochEnd(1000, { loss: 1 })
+      expect(out.text()).toBe(
+        [
+          'Epoch 1/2 - 340/1000 - ETA: 59s - loss: 1.0000',
+          'Epoch 1/2 - 680/1000 - ETA: 28s - loss: 1.0000',
+          'Epoch 1/2 - 90s - loss: 1.0000\n',
+        ].join('\n'),
+      )
+      const rare = output(false)
+      const once = new FitProgress(2, rare)
+      once.epochBegin(0, 1, 10)
+      vi.advanceTimersByTime(100_000)
+      once.update(5, [['loss', 1]])
+      once.epochEnd(10, { loss: 1 })
+      expect(rare.text()).toBe('Epoch 1/1 - 100s - loss: 1.0000\n')
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 
@@ -76,20 +206,20 @@ describe('FitProgress', () => {
     const lines = out.text().split('\n')
     expect(lines[0]).toBe('Train on 4 samples, validate on 2 samples')
     expect(lines[1]).toBe('Epoch 1/2')
-    expect(lines[2]!.split('\r').at(-1)).toBe(`4/4 [${'='.repeat(30)}] - 0s - loss: 1.5000 - val_loss: 3.0000`)
+    expect(lines[2]!.split('\r').at(-1)).toMatch(/^4\/4 \[={30}\] - \d+ms - loss: 1\.5000 - val_loss: 3\.0000$/)
     expect(lines[3]).toBe('Epoch 2/2')
     expect(lines).toHaveLength(6)
   })
 
   it('writes one line per epoch elsewhere, and with verbose 2', () => {
     const expected =
-      'Train on 4 samples, validate on 2 samples\nEpoch 1/2 - 0s - loss: 1.5000 - val_loss: 3.0000\nEpoch 2/2 - 0s - loss: 1.5000 - val_loss: 3.0000\n'
+      /^Train on 4 samples, validate on 2 samples\nEpoch 1\/2 - \d+ms - loss: 1\.5000 - val_loss: 3\.0000\nEpoch 2\/2 - \d+ms - loss: 1\.5000 - val_loss: 3\.0000\n$/
     const pipe = output(false)
     run(new FitProgress(1, pipe))
-    expect(pipe.text()).toBe(expected)
+    expect(pipe.text()).toMatch(expected)
     const terminal = output(true)
     run(new FitProgress(2, terminal))
-    expect(terminal.text()).toBe(expected)
+    expect(terminal.text()).toMatch(expected)
   })
 
   it('is silent with verbose 0', () => {
