@@ -1,6 +1,7 @@
 /** Concrete arrays: what goes in and what comes out. */
 import { totalmem } from 'node:os'
 import { ConfigError, ShapeError, fail, InternalError } from './errors.js'
+import { named, shown } from './shown.js'
 
 /** Element type of an {@link NDArray}; `bool` is stored as 0 and 1 in a Uint8Array. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
@@ -204,6 +205,9 @@ export function describe(value: unknown): string {
   return typeof value === 'object' ? `an object of class ${value.constructor?.name ?? 'null'}` : `a ${typeof value}`
 }
 
+/** Elements up to which `console.log` shows an array in its shape; of larger ones it shows the first, in a row. */
+const SHOWN_NESTED = 100
+
 /**
  * An n-dimensional array in C order (the last axis lies contiguous).
  *
@@ -219,6 +223,12 @@ export function describe(value: unknown): string {
  * @see numpy.ndarray
  */
 export class NDArray {
+  static {
+    named(NDArray, 'NDArray')
+    const text = ({ dtype, shape }: NDArray) => `NDArray(${dtype} ${shapeText(shape)})`
+    const numbers = (array: NDArray) => (array.size <= SHOWN_NESTED ? array.toArray() : array.data)
+    shown(NDArray, text, (array, inspect) => `${text(array)} ${inspect(numbers(array))}`)
+  }
   readonly data: TypedArray
   /** Frozen. */
   readonly shape: readonly number[]

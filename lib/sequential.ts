@@ -35,7 +35,8 @@ import { KERAS_VERSION } from './saving/layout.js'
 import type { Rows } from './row-source.js'
 import { Session } from './session.js'
 import type { Spec } from './spec.js'
-import { printSummary } from './summary.js'
+import { named, shown } from './shown.js'
+import { modelText, printSummary } from './summary.js'
 import { emitYaml } from './yaml/emit.js'
 
 /**
@@ -60,6 +61,10 @@ import { emitYaml } from './yaml/emit.js'
  */
 export class Sequential extends Container {
   static override readonly className = 'Sequential'
+  static {
+    named(Sequential, 'Sequential')
+    shown(Sequential, modelText)
+  }
   /** Set to true (by a callback) to end a fit after the epoch. */
   stopTraining = false
   /** Of the last fit. */

@@ -1,8 +1,10 @@
 /** The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`). */
 import { ConfigError, fail } from './errors.js'
 import type { Container } from './layers/container.js'
+import { showShape } from './layers/names.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
+import type { Sequential } from './sequential.js'
 
 const LINE = 100
 /** Ends of the columns. */
@@ -58,4 +60,14 @@ export function summaryText(model: Container): string {
   lines.push(`Total params: ${withCommas(total)}`, `Trainable params: ${withCommas(trainable)}`)
   lines.push(`Non-trainable params: ${withCommas(total - trainable)}`, '_'.repeat(LINE))
   return lines.join('\n')
+}
+
+/** A model in a line, as `console.log` shows it. */
+export function modelText(model: Sequential): string {
+  const { layers, inputShapes, outputShape, name } = model
+  if (layers.length === 0) return `Sequential(${name}: no layers)`
+  const shapes = `${inputShapes.map(showShape).join(', ')} → ${showShape(outputShape!)}`
+  const state = model.metricsNames.length > 0 ? 'compiled' : 'not compiled'
+  const count = `${layers.length} layer${layers.length === 1 ? '' : 's'}`
+  return `Sequential(${name}: ${count}, ${shapes}, ${model.countParams()} parameters, ${state})`
 }

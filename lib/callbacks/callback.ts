@@ -1,6 +1,7 @@
 /** The base of callbacks. */
 import type { FitParams } from '../hooks.js'
 import type { Sequential } from '../sequential.js'
+import { named, setHidden } from '../shown.js'
 
 /** Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under Keras' own keys. */
 export type Logs = Record<string, number>
@@ -28,6 +29,9 @@ type Hook = void | Promise<void>
  * @see keras.callbacks.Callback
  */
 export class Callback {
+  static {
+    named(Callback, 'Callback')
+  }
   /** Set by `fit` before `onTrainBegin`. */
   declare model: Sequential
   /** Set by `fit` before `onTrainBegin`. */
@@ -35,12 +39,12 @@ export class Callback {
 
   /** Called by `fit` before `onTrainBegin`. */
   setModel(model: Sequential): void {
-    this.model = model
+    setHidden(this, 'model', model) // all that it holds is not part of a callback
   }
 
   /** Called by `fit` before `onTrainBegin`. */
   setParams(params: FitParams): void {
-    this.params = params
+    setHidden(this, 'params', params)
   }
 
   /** Whether it has batch hooks, so that native code must stop after every batch. */

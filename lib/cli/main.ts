@@ -62,18 +62,18 @@ program
 program
   .command('convert')
   .description('write a model in another format')
-  .argument('<model.h5>')
+  .argument('<model.h5>', 'a file of model.save, of this package or of Keras 1.x')
   .argument('<out>', '.h5: the whole model; .json, .yaml: its architecture; .npz: its weights')
-  .option('--no-overwrite', 'an existing file is an error')
+  .option('--no-overwrite', 'fail, without any work, where <out> exists')
   .action(convert)
 program
   .command('predict')
   .description('the outputs of a model')
-  .argument('<model.h5>')
+  .argument('<model.h5>', 'a file of model.save, of this package or of Keras 1.x')
   .argument('<input.npy>', 'the inputs, [samples, …], as numpy.save writes them')
   .option('-o, --output <file.npy>', 'write them there; without it they are printed, one line a sample')
   .option('-b, --batch-size <n>', 'samples at a time', positive, 32)
-  .option('--no-overwrite', 'an existing file is an error')
+  .option('--no-overwrite', 'fail, without any work, where the file of --output exists')
   .action(predict)
 
 /** An error that somebody can do something about is a sentence; any other is ours, and comes whole. */

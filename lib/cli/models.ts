@@ -1,4 +1,5 @@
 /** The commands that work on saved models: summary, convert, predict. */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { writeFileAtomic } from '../atomic.js'
 import { ConfigError, fail } from '../errors.js'
@@ -35,6 +36,14 @@ const WRITERS: Record<string, (model: Sequential, to: string, overwrite: boolean
   '.npz': (model, to, overwrite) => writeNpz(to, new Map(namedWeights(model)), { overwrite }),
 }
 
+/** Says it in the words of the command line, and before any work. @throws ConfigError ERR_OPTION */
+function refuseExisting(command: string, file: string, { overwrite }: { overwrite: boolean }): void {
+  if (overwrite || !existsSync(file)) return
+  const hint = 'Leave --no-overwrite out to replace it, or name another file.'
+  const expected = 'new, as --no-overwrite says'
+  fail(ConfigError, 'ERR_OPTION', { where: command, what: file, expected, actual: 'one that exists', hint })
+}
+
 /** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
 export async function convert(from: string, to: string, options: { overwrite: boolean }): Promise<void> {
   const write = WRITERS[path.extname(to).toLowerCase()]
@@ -42,6 +51,7 @@ export async function convert(from: string, to: string, options: { overwrite: bo
     const expected = `a file that ends with ${Object.keys(WRITERS).join(', ')}`
     fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
   }
+  refuseExisting('convert', to, options)
   await withModel(from, (model) => write(model, to, options.overwrite))
 }
 
@@ -57,6 +67,7 @@ export async function predict(
   input: string,
   options: { batchSize: number; output?: string; overwrite: boolean },
 ): Promise<void> {
+  if (options.output !== undefined) refuseExisting('predict', options.output, options)
   const x = await readNpy(input) // [N, …]
   const y = await withModel(file, (model) => model.predict(x, { batchSize: options.batchSize })) // [N, …]
   if (options.output !== undefined) return writeNpy(options.output, y, { overwrite: options.overwrite })

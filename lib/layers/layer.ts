@@ -4,41 +4,17 @@ import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import { camelToSnake, meant, snakeToCamel } from '../options.js'
+import { shown } from '../shown.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { resolveArguments } from './arguments.js'
 import { tellReversedSteps } from './mask-warnings.js'
-import { noteRename, showShape, uniqueName } from './names.js'
+import type { LayerConfig, LayerOptions } from './layer-options.js'
+import { layerText, noteRename, showShape, uniqueName } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin } from './origin.js'
 import { ParameterOwner, withoutInitialization } from './weights.js'
 
-/** What every layer accepts. */
-export interface LayerOptions {
-  /** Unique within a model. Default: class name in lower case and a number, `'lstm_1'`. */
-  name?: string
-  /** False freezes the parameters; set it before `compile`. Default `true`. */
-  trainable?: boolean
-  /** Shape of one sample, for a first layer: `[T, D]`; `null` for an unknown extent. */
-  inputShape?: Shape | null
-  /** The same with the batch in front, `[B, T, D]`; a stateful layer needs the batch size. */
-  batchInputShape?: Shape | null
-  /** Default: the floatx in use (`'float32'`); Embedding `'int32'`. */
-  inputDtype?: string | null
-  /**
-   * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in double. In no configuration.
-   * Default: {@link floatx} when the first layer is added.
-   */
-  dtype?: 'float32' | 'float64' | null
-}
-
-/** `{ class_name, config }`: how Keras writes a layer. */
-export interface LayerConfig {
-  class_name: string
-  // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
-  config: Record<string, any>
-  /** Where another format was translated: its class, and its keys by those here, for errors. */
-  origin?: { readonly className: string; readonly keys: Readonly<Record<string, string>> } | undefined
-}
+export type { LayerConfig, LayerOptions }
 
 /** Makes the layer inside a layer. @param place where in the configuration it is: 'layers[0]'; default 'layer' */
 export type Decode = (layer: unknown, place?: string) => Layer
@@ -102,10 +78,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   /** Which of the keys that describe the input the configuration shows. */
   #tells: readonly string[] = []
 
-  /**
-   * @param args the positional arguments, in the order of `positional`
-   * @param options everything else
-   */
+  static {
+    shown(Layer, layerText)
+  }
   protected constructor(args: readonly unknown[], options: object | null | undefined) {
     super()
     const kept = resolveArguments(this.layerClass, args, options)

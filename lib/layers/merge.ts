@@ -1,5 +1,6 @@
 import { ConfigError, fail, nearest, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
+import { named } from '../shown.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Container, reachedTwice, SHARED_HINT, withChildren } from './container.js'
 import { type Decode, Layer, type LayerOptions } from './layer.js'
@@ -51,6 +52,9 @@ const OF_FUNCTIONS = {
  */
 export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonly Container[] }> {
   static override readonly className = 'Merge'
+  static {
+    named(Merge, 'Merge')
+  }
   static override readonly positional = ['layers']
   static override readonly defaults: Readonly<Record<string, unknown>> = {
     name: null,

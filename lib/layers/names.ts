@@ -19,6 +19,20 @@ export function noteRename(): void {
   count++
 }
 
+/** A layer in a line, as `console.log` shows it. */
+export function layerText(layer: {
+  name: string
+  layerClass: { className: string }
+  inputShape: Shape | undefined
+  outputShape: Shape | undefined
+  countParams(): number
+}): string {
+  const { name, inputShape, outputShape, layerClass } = layer
+  if (!outputShape) return `${layerClass.className}(${name}: not in a model yet)`
+  const from = inputShape ? `${showShape(inputShape)} → ` : ''
+  return `${layerClass.className}(${name}: ${from}${showShape(outputShape)}, ${layer.countParams()} parameters)`
+}
+
 /** A shape with the batch as errors print it: `[B, 5, null]`. */
 export const showShape = (shape: Shape): string =>
   `[${shape.map((d, i) => (d === null && i === 0 ? 'B' : String(d))).join(', ')}]`

@@ -9,3 +9,4 @@ export type {
 } from './sequence.js'
 export { oneHot, textToWordSequence, Tokenizer } from './text.js'
 export type { MatrixMode, TextOptions, TokenizerOptions } from './text.js'
+export type { TokenizerConfig, TokenizerWord } from './tokenizer-config.js'

@@ -3,6 +3,7 @@ import { ConfigError, StateError, fail } from '../errors.js'
 import { describe, NDArray } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { atLeast, type Filled, oneOf } from './checks.js'
+import { readTokenizer, type TokenizerConfig, type TokenizerWord } from './tokenizer-config.js'
 
 /** Options for splitting a text into words. */
 export interface TextOptions {
@@ -148,6 +149,46 @@ export class Tokenizer {
     this.lower = Boolean(resolved.lower)
     this.split = resolved.split
     this.charLevel = Boolean(resolved.charLevel)
+  }
+
+  /** All it knows, for `JSON.stringify`: the options, and the words by falling frequency as `[word, times, texts it came in]`. */
+  toJSON(): TokenizerConfig {
+    const { nbWords, filters, lower, split, charLevel, documentCount } = this
+    const words = Array.from(this.wordIndex.keys(), (word): TokenizerWord => {
+      return [word, this.wordCounts.get(word)!, this.wordDocs.get(word)!]
+    })
+    const options = { nbWords, filters, lower, split, charLevel }
+    return { className: 'Tokenizer', ...options, documentCount, words, indexDocs: [...this.indexDocs] }
+  }
+
+  /** The same as a text, which {@link Tokenizer.fromJson} reads. */
+  toJson(): string {
+    return JSON.stringify(this)
+  }
+
+  /**
+   * The Tokenizer that `toJson` or `JSON.stringify` wrote.
+   *
+   * @param json a text, or what `JSON.parse` makes of it
+   * @throws FormatError ERR_FILE_FORMAT for anything else
+   * @example
+   * import { Tokenizer } from 'hiddenstate/preprocessing'
+   * const tokenizer = new Tokenizer({ nbWords: 100 })
+   * tokenizer.fitOnTexts(['The fox, the dog'])
+   * const again = Tokenizer.fromJson(tokenizer.toJson())
+   * console.log(again.textsToSequences(['a fox the'])) // [ [ 2, 1 ] ]
+   */
+  static fromJson(json: string | object): Tokenizer {
+    const { documentCount, words, indexDocs, ...options } = readTokenizer(json)
+    const tokenizer = new Tokenizer(options)
+    for (const [word, count, docs] of words) {
+      tokenizer.wordCounts.set(word, count)
+      tokenizer.wordDocs.set(word, docs)
+    }
+    tokenizer.wordIndex = new Map(words.map(([word], i) => [word, i + 1]))
+    tokenizer.indexDocs = new Map(indexDocs)
+    tokenizer.documentCount = documentCount
+    return tokenizer
   }
 
   /**

@@ -128,7 +128,11 @@ describe('convert', () => {
   it('another ending, and an existing file with --no-overwrite, are errors', async () => {
     expect(await badly('convert', 'model.h5', 'out.txt')).toContain('.json, .yaml, .h5, .npz, got out.txt')
     writeFileSync(at('there.json'), 'mine')
-    expect(await badly('convert', 'model.h5', 'there.json', '--no-overwrite')).toContain('there.json')
+    const said = await badly('convert', 'model.h5', 'there.json', '--no-overwrite')
+    expect(said).toMatch(
+      /^hiddenstate: convert: there\.json must be new, as --no-overwrite says, got one that exists\. Leave --no-over/,
+    )
+    expect(said).not.toMatch(/[{}]/) // the words of the API
     expect(readFileSync(at('there.json'), 'utf8')).toBe('mine')
   })
 })
@@ -176,5 +180,7 @@ describe('predict', () => {
     expect(await badly('predict', 'model.h5', 'flat.npy')).toMatch(/must be .*got/)
     expect(await badly('predict', 'model.h5', 'none.npy')).toContain('none.npy: file must be readable')
     expect(existsSync(at('none.npy'))).toBe(false)
+    const said = await badly('predict', 'model.h5', 'x.npy', '-o', 'x.npy', '--no-overwrite')
+    expect(said).toContain('x.npy must be new, as --no-overwrite says')
   })
 })

@@ -1,6 +1,6 @@
 /** hiddenstate/preprocessing, where the recorded cases of Keras do not reach. */
 import { describe, expect, test } from 'vitest'
-import { ConfigError, type HiddenstateError, ShapeError, StateError } from '../../lib/errors.js'
+import { ConfigError, FormatError, type HiddenstateError, ShapeError, StateError } from '../../lib/errors.js'
 import { NDArray } from '../../lib/ndarray.js'
 import {
   makeSamplingTable,
@@ -184,4 +184,71 @@ describe('skipgrams', () => {
     ['a table of no words', () => makeSamplingTable(0)],
     ['a factor of nothing', () => makeSamplingTable(3, { samplingFactor: 0 })],
   ])('%s: refused', (_, call) => expect(call).toThrow(ConfigError))
+})
+
+describe('a Tokenizer as JSON', () => {
+  const texts = ['The fox, the dog', 'fox __proto__ constructor', 'é 狐']
+  const fitted = () => {
+    const tokenizer = new Tokenizer({ nbWords: 6, lower: true })
+    tokenizer.fitOnTexts(texts)
+    return tokenizer
+  }
+
+  test.each([
+    ['toJson', (tokenizer: Tokenizer) => tokenizer.toJson()],
+    ['JSON.stringify', (tokenizer: Tokenizer) => JSON.stringify(tokenizer)],
+    ['an object around it', (tokenizer: Tokenizer) => JSON.parse(JSON.stringify({ tokenizer })).tokenizer],
+  ])('%s: the restored one is the same in all it does', (_, write) => {
+    const tokenizer = fitted()
+    const again = Tokenizer.fromJson(write(tokenizer))
+    expect(again).toEqual(tokenizer)
+    expect([...again.wordIndex]).toEqual([...tokenizer.wordIndex])
+    expect(again.textsToSequences(texts)).toEqual(tokenizer.textsToSequences(texts))
+    for (const mode of ['binary', 'count', 'freq', 'tfidf'] as const)
+      expect(again.textsToMatrix(texts, { mode })).toEqual(tokenizer.textsToMatrix(texts, { mode }))
+    for (const each of [tokenizer, again]) each.fitOnTexts(['dog dog dog dog'])
+    expect(again).toEqual(tokenizer)
+  })
+
+  test('one without a fit, and one fitted on sequences', () => {
+    expect(() => Tokenizer.fromJson(new Tokenizer().toJson()).textsToSequences(['a'])).toThrow(StateError)
+    const tokenizer = new Tokenizer({ nbWords: 4 })
+    tokenizer.fitOnSequences([[1, 2], [2]])
+    const again = Tokenizer.fromJson(tokenizer.toJson())
+    expect(again.sequencesToMatrix([[2, 1]], { mode: 'tfidf' })).toEqual(
+      tokenizer.sequencesToMatrix([[2, 1]], { mode: 'tfidf' }),
+    )
+  })
+
+  test('anything else is ERR_FILE_FORMAT', () => {
+    const right = JSON.parse(fitted().toJson())
+    const wrong: unknown[] = [
+      '',
+      'null',
+      '[]',
+      '{}',
+      null,
+      undefined,
+      3,
+      { ...right, words: undefined },
+      { ...right, words: {} },
+      { ...right, words: [['a', 1]] },
+      { ...right, words: [['a', -1, 1]] },
+      {
+        ...right,
+        words: [
+          ['a', 1, 1],
+          ['a', 1, 1],
+        ],
+      },
+      { ...right, indexDocs: [[1]] },
+      { ...right, nbWords: 0 },
+      { ...right, split: '' },
+      { ...right, documentCount: '3' },
+      { ...right, className: 'Sequential' },
+      { class_name: 'Tokenizer', config: {} },
+    ]
+    for (const each of wrong)
+      expect(() => Tokenizer.fromJson(each as string), JSON.stringify(each)).toThrow(FormatError)
+  })
 })
