@@ -1,10 +1,10 @@
 /** What a constructor was given, merged with the defaults and checked. */
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
-import { resolveOptions } from '../options.js'
+import { meant, resolveOptions } from '../options.js'
 import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
-import { origin } from './origin.js'
+import { type Origin, origin } from './origin.js'
 
 function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
   if (options === undefined || options === null) return {}
@@ -62,4 +62,29 @@ export function resolveArguments(
   for (const [key, value] of Object.entries(merged))
     kept[key] = normalizeOption(where, key, value, defaults[key], spelled(key))
   return kept
+}
+
+/**
+ * Every key of a configuration must be an option of the layer.
+ *
+ * @param given by the names here
+ * @throws ConfigError `ERR_OPTION` naming the key as the file spells it
+ */
+export function checkKeys(
+  { className, positional, defaults }: Pick<LayerClass, 'className' | 'positional' | 'defaults'>,
+  given: Readonly<Record<string, unknown>>,
+  { where, spelled }: Pick<Origin, 'where' | 'spelled'>,
+): void {
+  const options = [...positional, ...Object.keys(defaults)]
+  const unknown = Object.keys(given).find((key) => given[key] !== undefined && !options.includes(key))
+  if (unknown === undefined) return
+  const near = meant(unknown, options)
+  fail(ConfigError, 'ERR_OPTION', {
+    where,
+    layer: where,
+    what: `key ${spelled(unknown)}`,
+    expected: `one that a ${className} has here`,
+    actual: describe(given[unknown]),
+    hint: near && `Did you mean '${spelled(near)}'?`,
+  })
 }

@@ -3,10 +3,10 @@ import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
 import { describe, type TensorLike } from '../ndarray.js'
-import { camelToSnake, meant, snakeToCamel } from '../options.js'
+import { camelToSnake, snakeToCamel } from '../options.js'
 import { shown } from '../shown.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { resolveArguments } from './arguments.js'
+import { checkKeys, resolveArguments } from './arguments.js'
 import { tellReversedSteps } from './mask-warnings.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
 import { layerText, noteRename, showShape, uniqueName } from './names.js'
@@ -473,19 +473,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   static #make(Class: LayerClass, config: object): Layer {
     const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
     const there = origin() ?? { where: Class.className, spelled: camelToSnake }
-    const options = [...Class.positional, ...Object.keys(Class.defaults)]
-    const unknown = Object.keys(given).find((key) => given[key] !== undefined && !options.includes(key))
-    if (unknown !== undefined) {
-      const near = meant(unknown, options)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: there.where,
-        layer: there.where,
-        what: `key ${there.spelled(unknown)}`,
-        expected: `one that a ${Class.className} has here`,
-        actual: describe(given[unknown]),
-        hint: near && `Did you mean '${there.spelled(near)}'?`,
-      })
-    }
+    checkKeys(Class, given, there)
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]
     const layer = from(there, () => new Class(...args, given))

@@ -4,7 +4,7 @@ export interface Origin {
   /** The layer: 'lstm_1 (LSTM)'. */
   readonly where: string
   /** How the file spells an option: 'returnSequences' is 'return_sequences'. */
-  spelled(option: string): string
+  readonly spelled: (option: string) => string
 }
 
 /** Of the layer that is being made from a configuration; null: the options are a program's. */
