@@ -217,9 +217,11 @@ export function prepareTargets(
       what: name,
       expected: expectedText(wanted),
       actual: shapeText(array.shape),
-      hint: isSparse
-        ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
-        : undefined,
+      hint: fits([...array.shape, 1], wanted)
+        ? `The last axis, of 1, is missing: ${shapeText([...array.shape, 1])}.`
+        : isSparse
+          ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
+          : undefined,
     })
   }
   checkNotEmpty(array, slot.where, name)

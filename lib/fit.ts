@@ -42,7 +42,7 @@ export interface FitOptions {
   validationSplit?: number
   /** Wins over validationSplit. */
   validationData?: Triple<Rows> | null
-  /** True (default): all samples anew in each epoch; 'batch': whole batches; false: never. */
+  /** True (default, for stateful models too, as in Keras): all samples anew in each epoch; 'batch': whole batches; false: never. */
   shuffle?: boolean | 'batch'
   /** Weight of each class, for the training loss. */
   classWeight?: ClassWeight | null
@@ -158,7 +158,8 @@ function prepareJob(model: Sequential, x: Inputs, y: Inputs, options: Readonly<R
       ? null
       : prepareValidation(model, 'fit', options.validationData)
   const split = validationPart ? samples : splitAt(samples, options.validationSplit)
-  const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
+  const part = split < samples ? `fit: what validationSplit ${options.validationSplit} leaves` : 'fit'
+  const batchSize = batchSizeFor(model, part, options.batchSize, split)
   const order = Int32Array.from({ length: samples }, (_, i) => i)
   let validation: Validation | null = null
   if (validationPart) {

@@ -10,6 +10,7 @@ const LATER_NAMES: ReadonlyMap<string, string> = new Map([
   ['usebias', 'bias'],
   ['rate', 'p'],
   ['learningrate', 'lr'],
+  ['mindelta', 'epsilon'],
   ['kernelinitializer', 'init'],
   ['recurrentinitializer', 'innerInit'],
   ['recurrentactivation', 'innerActivation'],

@@ -14,7 +14,7 @@ export interface EarlyStoppingOptions {
   patience?: number
   /** 1 prints when it stops. Default 0. */
   verbose?: number
-  /** Default `'auto'`: more is better for accuracies and fmeasure. */
+  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
   mode?: MonitorMode
   /**
    * Puts the weights of the best epoch back when the training is over, however it ended: by patience, after the last epoch, by

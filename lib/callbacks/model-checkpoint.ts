@@ -14,7 +14,7 @@ export interface ModelCheckpointOptions {
   saveBestOnly?: boolean
   /** `saveWeights` instead of `save`. Default `false`. */
   saveWeightsOnly?: boolean
-  /** Default `'auto'`: more is better for accuracies and fmeasure. */
+  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
   mode?: MonitorMode
   /** Epochs between saves. Default 1. */
   period?: number

@@ -7,10 +7,10 @@ import type { Logs } from './callback.js'
 export type MonitorMode = 'auto' | 'min' | 'max'
 
 /**
- * Whether more is better. `'auto'`: yes for names with 'acc' (and, where Keras says so, those that begin with 'fmeasure').
+ * Whether more is better. `'auto'`: yes for names with 'acc', and for fmeasure, fbeta_score, precision and recall, with `val_` or without.
  * @throws ConfigError `ERR_OPTION` for another mode
  */
-export function moreIsBetter(where: string, monitor: string, mode: MonitorMode, fmeasure = true): boolean {
+export function moreIsBetter(where: string, monitor: string, mode: MonitorMode): boolean {
   if (typeof monitor !== 'string') {
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -23,7 +23,7 @@ export function moreIsBetter(where: string, monitor: string, mode: MonitorMode, 
     fail(ConfigError, 'ERR_OPTION', { where, what: 'mode', expected: "'auto', 'min' or 'max'", actual: describe(mode) })
   }
   if (mode !== 'auto') return mode === 'max'
-  return monitor.includes('acc') || (fmeasure && monitor.startsWith('fmeasure'))
+  return monitor.includes('acc') || /^(val_)?(fmeasure|fbeta_score|precision|recall)/.test(monitor)
 }
 
 /** Says, as a process warning, that the value is not there. */

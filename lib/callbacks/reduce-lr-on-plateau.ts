@@ -13,7 +13,7 @@ export interface ReduceLROnPlateauOptions {
   patience?: number
   /** 1 prints each reduction. Default 0. */
   verbose?: number
-  /** Default `'auto'`: more is better for accuracies. */
+  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
   mode?: MonitorMode
   /** The least change that counts as better. Default 1e-4. */
   epsilon?: number
@@ -70,7 +70,7 @@ export class ReduceLROnPlateau extends Callback {
         actual: `${factor}`,
       })
     }
-    this.#more = moreIsBetter('ReduceLROnPlateau', monitor, mode, false)
+    this.#more = moreIsBetter('ReduceLROnPlateau', monitor, mode)
     this.onTrainBegin()
   }
 

@@ -1,7 +1,7 @@
 import { ConfigError, fail, nearest } from '../errors.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { type Decode, Layer, type LayerOptions } from './layer.js'
+import { type Decode, Layer, type LayerConfig, type LayerOptions } from './layer.js'
 import type { Recurrent } from './recurrent.js'
 import { wrappedConfig } from './wrapped.js'
 
@@ -116,6 +116,21 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
       mask: 'pass',
     })
     return { ...y, isReversed: h.isReversed }
+  }
+
+  /** One configuration stands for both layers. */
+  override getConfig(): Record<string, unknown> {
+    const config = super.getConfig()
+    const [forward, backward] = [this.forward.trainable, this.backward.trainable]
+    ;(config.layer as LayerConfig).config.trainable = forward && backward
+    if (forward !== backward)
+      process.emitWarning(
+        `${this.where}: a configuration cannot hold that one direction is frozen; it says trainable: false.`,
+        {
+          code: 'HIDDENSTATE_CONFIG',
+        },
+      )
+    return config
   }
 
   static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer

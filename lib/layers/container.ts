@@ -22,6 +22,23 @@ export function reachedTwice(layers: readonly Layer[], before?: ReadonlySet<Laye
   return withChildren(layers).find((layer) => before?.has(layer) || seen.size === seen.add(layer).size)
 }
 
+/** A frozen list whose `pop`, `push` and the like say how layers are changed. */
+function fixed(layers: readonly Layer[]): readonly Layer[] {
+  const list = [...layers]
+  for (const call of ['pop', 'push', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin']) {
+    const value = () =>
+      fail(ConfigError, 'ERR_OPTION', {
+        where: `model.layers.${call}`,
+        what: 'list of layers',
+        expected: 'left as it is',
+        actual: `a call of ${call}`,
+        hint: 'model.add(layer) and model.pop() change the layers.',
+      })
+    Object.defineProperty(list, call, { value })
+  }
+  return Object.freeze(list)
+}
+
 /** What to do about a layer in two places of a model. */
 export const SHARED_HINT =
   'Weights cannot be shared within a model: make a layer of its own for each place. setWeights gives it the same numbers.'
@@ -52,7 +69,7 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The layers, first to last: a frozen list, which `add` and `pop` replace. */
   get layers(): readonly Layer[] {
-    return (this.#shown ??= Object.freeze([...this.#list]))
+    return (this.#shown ??= fixed(this.#list))
   }
 
   /** @internal */

@@ -9,10 +9,11 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { checkKeys, resolveArguments } from './arguments.js'
 import { tellReversedSteps } from './mask-warnings.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
-import { layerText, noteRename, showShape, uniqueName } from './names.js'
+import { Named } from './named.js'
+import { layerText, showShape } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin } from './origin.js'
-import { ParameterOwner, withoutInitialization } from './weights.js'
+import { withoutInitialization } from './weights.js'
 
 export type { LayerConfig, LayerOptions }
 
@@ -36,7 +37,7 @@ export interface LayerClass {
  * A subclass says `className`, `positional`, `defaults`, how its output shape follows from its input shape
  * (`computeOutputShape`), which parameters it has (`createVariables`) and which ops it is (`emit`).
  */
-export abstract class Layer<O extends LayerOptions = LayerOptions> extends ParameterOwner {
+export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named {
   /** Keras' class name, also in files. */
   static readonly className: string = 'Layer'
   /** Constructor arguments without default, in order. */
@@ -55,13 +56,6 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
-  #name: string
-  /** Whether nobody has chosen the name, so that a model may choose another. */
-  #isNamedByCount: boolean
-  /** Layers that are called as this one with something in front. */
-  readonly #namesakes: { layer: Layer; prefix: string }[] = []
-  /** The layer that this one is a namesake of. */
-  #namedAfter: Layer | null = null
   #trainable = true
   readonly inputDtype: string
   /** Whether a mask may reach this layer. */
@@ -83,66 +77,25 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   }
   protected constructor(args: readonly unknown[], options: object | null | undefined) {
     super()
+    if (typeof this.emit !== 'function') {
+      const [where, actual] = [this.layerClass.className, 'a subclass without operations']
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what: 'layer',
+        expected: 'one of those that the package exports',
+        actual,
+      })
+    }
     const kept = resolveArguments(this.layerClass, args, options)
     this.options = Object.freeze(kept) as Resolved<O>
     const { name, trainable, inputShape, batchInputShape, inputDtype, dtype } =
       kept as unknown as Resolved<LayerOptions>
     this.floatx = dtype ?? floatx()
-    this.#isNamedByCount = name === null
-    this.#name = name ?? uniqueName(this.layerClass.className.toLowerCase())
+    this.begin(name)
     this.trainable = trainable ?? true
     this.#batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
     if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
-  }
-
-  /**
-   * Unique within a model; the stem of its parameters' names in `getWeights`, files and errors. May be set at any time: weights and
-   * optimizer state stay, and files have the new name. In Keras 1.2.2 the parameters keep the old one.
-   * @throws ConfigError `ERR_OPTION` for what cannot be a name, and for the two layers inside a Bidirectional, which are called as the
-   *   layer that was wrapped
-   */
-  get name(): string {
-    return this.#name
-  }
-
-  set name(name: string) {
-    const leader = this.#namedAfter
-    if (leader) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'name',
-        expected: `that of ${leader.where}, the wrapped layer, with a prefix`,
-        actual: describe(name),
-        hint: 'Set the name of that layer: bidirectional.options.layer.name.',
-      })
-    }
-    this.#call((normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#countedName())
-    this.#isNamedByCount = name === null
-    noteRename()
-  }
-
-  #countedName(): string {
-    return uniqueName(this.layerClass.className.toLowerCase())
-  }
-
-  #call(name: string): void {
-    this.#name = name
-    for (const { layer, prefix } of this.#namesakes) layer.#call(prefix + name)
-  }
-
-  /** @internal From now on the other layer is called as this one, with `prefix` in front. */
-  leads(layer: Layer, prefix: string): void {
-    this.#namesakes.push({ layer, prefix })
-    layer.#namedAfter = this
-    layer.#call(prefix + this.name)
-  }
-
-  /** @internal Takes another name while it is one of `taken`, unless somebody chose it. */
-  avoidNames(taken: ReadonlySet<string>): void {
-    const named = this.#namedAfter ?? this
-    while (named.#isNamedByCount && taken.has(this.name)) named.#call(named.#countedName())
   }
 
   /** With the batch; null when the layer was given none and so cannot be first in a model. */
@@ -397,13 +350,16 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Param
   buildFirst(): void {
     const shape = this.batchInputShape
     if (!shape) {
+      const inside = this.children.some((child) => child.batchInputShape)
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
         what: 'first layer of a model',
         expected: 'given an inputShape or batchInputShape',
         actual: 'one without',
-        hint: 'For example inputShape: [28, 64].',
+        hint: inside
+          ? 'The shape belongs to the wrapper, not to the layer in it.'
+          : 'For example inputShape: [28, 64].',
       })
     }
     this.build(shape)

@@ -152,21 +152,25 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
   #checkShapes(shapes: readonly Shape[]): void {
     const { mode } = this.options
     const { concat, dot } = this.#axes
-    const refuse = (expected: string): never =>
+    const refuse = (expected: string, hint?: string): never =>
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
         layer: this.where,
         what: 'outputs of the branches',
         expected,
         actual: shapes.map(showShape).join(' and '),
+        hint,
       })
     const key = (shape: Shape) => JSON.stringify(shape.map((extent, axis) => (axis === concat ? 0 : extent)))
     if (mode !== 'dot' && shapes.some((shape) => key(shape) !== key(shapes[0]!)))
       refuse(
         concat === null ? `of one shape for mode '${mode}'` : `alike but for axis ${concat}, which mode 'concat' joins`,
       )
-    if (dot && shapes[0]![dot[0]] !== shapes[1]![dot[1]])
-      refuse(`as long along axes ${dot.join(' and ')}, which mode '${mode}' sums over`)
+    if (dot && shapes[0]![dot[0]] !== shapes[1]![dot[1]]) {
+      const isOpen = shapes[0]![dot[0]] === null || shapes[1]![dot[1]] === null
+      const hint = isOpen ? 'Give the first layer of that branch its inputLength or full inputShape.' : undefined
+      refuse(`as long along axes ${dot.join(' and ')}, which mode '${mode}' sums over`, hint)
+    }
   }
 
   // ---- only ever the first layer ----

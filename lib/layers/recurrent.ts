@@ -39,8 +39,8 @@ export interface RecurrentOptions extends LayerOptions {
   consumeLess?: 'cpu' | 'mem' | 'gpu'
   /**
    * Truncated back-propagation through time: no gradient goes from step k, 2k, … (counted in the order of processing) to the step
-   * before, as if the states there were constants; outputs stay what they are. Not in Keras 1.2.2: a file with it cannot be read
-   * there. Default `null`: gradients go through all steps.
+   * before, as if the states there were constants; outputs stay what they are. Theano's `truncate_gradient: k` is another thing: it goes
+   * through the last k steps alone. Not in Keras 1.2.2: a file with it cannot be read there. Default `null`: gradients go through all steps.
    */
   truncate?: number | null
   /**

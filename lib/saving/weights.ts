@@ -177,11 +177,17 @@ function matchByOrder(file: H5File, group: string, layers: readonly Layer[], div
 }
 
 function matchByName(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
-  return storedLayers(file, group).flatMap((stored, index) =>
+  const matches = storedLayers(file, group).flatMap((stored, index) =>
     layers
       .filter((layer) => layer.name === stored.name)
       .map((layer) => ({ layer, arrays: divide(layer), stored, index })),
   )
+  if (matches.length === 0) {
+    const names = layers.map(({ name }) => name).join(', ')
+    const message = `${file.path}: no layer of the file is called as one of the model (${names}); byName has loaded nothing.`
+    process.emitWarning(message, { code: 'HIDDENSTATE_BY_NAME' })
+  }
+  return matches
 }
 
 /** Whether array i ends three of cuDNN, where the layer has the three of a recurrent layer. */

@@ -195,7 +195,7 @@ describe('texts of errors', () => {
       await textOf(() => new Sequential(layers()).compile({ optimizer: 'sgd', loss: 'mse' })),
     ).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION in a (Dense)
-      model: layer names must be unique, got 'a' twice: a (Dense) and a (Dense). Give one of the layers another \`name\`."
+      model: layer names must be unique, got 'a' twice: a (Dense) and a (Dense). Give one of the layers another \`name\`: set layer.name."
     `)
   })
   it('two layers of one name inside wrappers', async () => {
@@ -205,7 +205,7 @@ describe('texts of errors', () => {
       await textOf(() => new Sequential([inner(), outer('v')]).compile({ optimizer: 'sgd', loss: 'mse' })),
     ).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION in d (Dense)
-      model: layer names must be unique, got 'd' twice: d (Dense) in w (TimeDistributed) and d (Dense) in v (TimeDistributed). Give one of the layers another \`name\`."
+      model: layer names must be unique, got 'd' twice: d (Dense) in w (TimeDistributed) and d (Dense) in v (TimeDistributed). Give one of the layers another \`name\`: set layer.name."
     `)
     const same = new TimeDistributed(new Dense(2, { name: 'd' }), { name: 'd', inputShape: [1, 2] })
     expect((await new Sequential([same]).predict([[[1, 2]]])).shape).toEqual([1, 1, 2])

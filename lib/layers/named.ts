@@ -1,0 +1,72 @@
+/** What a layer is called: by whoever made it, by a count, or after the layer it is a copy of. */
+import { ConfigError, fail } from '../errors.js'
+import { describe } from '../ndarray.js'
+import { noteRename, uniqueName } from './names.js'
+import { normalizeOption } from './option-rules.js'
+import { ParameterOwner } from './weights.js'
+
+/** A layer as far as its name goes. */
+export abstract class Named extends ParameterOwner {
+  abstract readonly layerClass: { readonly className: string }
+  #name = ''
+  /** Whether nobody has chosen the name, so that a model may choose another. */
+  #isCounted = false
+  /** Layers that are called as this one with something in front. */
+  readonly #namesakes: { layer: Named; prefix: string }[] = []
+  /** The layer that this one is a namesake of. */
+  #leader: Named | null = null
+
+  /** @param name null: one that nobody has yet in this process */
+  protected begin(name: string | null): void {
+    this.#isCounted = name === null
+    this.#name = name ?? this.#counted()
+  }
+
+  /**
+   * Unique within a model; the stem of its parameters' names in `getWeights`, files and errors. May be set at any time: weights and
+   * optimizer state stay, and files have the new name. In Keras 1.2.2 the parameters keep the old one.
+   * @throws ConfigError `ERR_OPTION` for what cannot be a name, and for the two layers inside a Bidirectional, which are called as the
+   *   layer that was wrapped
+   */
+  get name(): string {
+    return this.#name
+  }
+
+  set name(name: string) {
+    if (this.#leader) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'name',
+        expected: `that of ${this.#leader.where}, the wrapped layer, with a prefix`,
+        actual: describe(name),
+        hint: 'Set the name of that layer: bidirectional.options.layer.name.',
+      })
+    }
+    this.#call((normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#counted())
+    this.#isCounted = name === null
+    noteRename()
+  }
+
+  #counted(): string {
+    return uniqueName(this.layerClass.className.toLowerCase())
+  }
+
+  #call(name: string): void {
+    this.#name = name
+    for (const { layer, prefix } of this.#namesakes) layer.#call(prefix + name)
+  }
+
+  /** @internal From now on the other layer is called as this one, with `prefix` in front. */
+  leads(layer: Named, prefix: string): void {
+    this.#namesakes.push({ layer, prefix })
+    layer.#leader = this
+    layer.#call(prefix + this.name)
+  }
+
+  /** @internal Takes another name while it is one of `taken`, unless somebody chose it. */
+  avoidNames(taken: ReadonlySet<string>): void {
+    const named = this.#leader ?? this
+    while (named.#isCounted && taken.has(this.name)) named.#call(named.#counted())
+  }
+}

@@ -1,0 +1,102 @@
+/** What a user is told where the first try goes wrong. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, expect, it, vi } from 'vitest'
+import { uniform } from '../arrays.js'
+import {
+  Bidirectional,
+  Dense,
+  EarlyStopping,
+  Layer,
+  LSTM,
+  Merge,
+  ModelCheckpoint,
+  modelFromJson,
+  ReduceLROnPlateau,
+  Sequential,
+  TimeDistributed,
+} from '../package.js'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it.each(['val_fmeasure', 'fmeasure', 'val_fbeta_score', 'val_precision', 'recall', 'val_acc'])(
+  'more of %s is better',
+  (monitor) => {
+    expect(new EarlyStopping({ monitor }).best).toBe(Number.NEGATIVE_INFINITY)
+    expect(new ModelCheckpoint('x.h5', { monitor }).best).toBe(Number.NEGATIVE_INFINITY)
+    expect(new ReduceLROnPlateau({ monitor }).best).toBe(Number.NEGATIVE_INFINITY)
+  },
+)
+
+it.each(['loss', 'val_loss', 'val_mean_absolute_error'])('less of %s is better', (monitor) => {
+  expect(new EarlyStopping({ monitor }).best).toBe(Number.POSITIVE_INFINITY)
+})
+
+class Own extends (Layer as unknown as new (args: unknown[], options: object) => object) {}
+const dense = (T: number | null = 3) => new Sequential([new TimeDistributed(new Dense(2), { inputShape: [T, 2] })])
+const refusals: [string, () => unknown, RegExp][] = [
+  ['a subclass of Layer', () => new Own([], {}), /layer must be one of those that the package exports/],
+  ['minDelta', () => new ReduceLROnPlateau({ minDelta: 1 } as object), /Did you mean `epsilon`/],
+  [
+    'a shape inside a wrapper',
+    () => new Sequential([new Bidirectional(new LSTM(3, { inputShape: [4, 2] }))]),
+    /The shape belongs to the wrapper/,
+  ],
+  [
+    'a list of layers that is changed',
+    () => (dense().layers as Layer[]).pop(),
+    /model\.add\(layer\) and model\.pop\(\)/,
+  ],
+  [
+    'an open length for dot',
+    () => new Merge([dense(null), dense()], { mode: 'dot', dotAxes: 1 }),
+    /Give the first layer of that branch its inputLength/,
+  ],
+]
+it.each(refusals)('%s is refused with a hint', (_, make, message) => {
+  expect(make).toThrow(expect.objectContaining({ code: expect.any(String), message: expect.stringMatching(message) }))
+})
+
+it('targets without their last axis of 1 are told so', async () => {
+  const model = new Sequential([new LSTM(1, { inputShape: [3, 2], returnSequences: true })])
+  model.compile({ loss: 'mse', optimizer: 'sgd' })
+  await expect(model.trainOnBatch(uniform(1, [4, 3, 2]), uniform(2, [4, 3]))).rejects.toThrow(
+    /The last axis, of 1, is missing: \[4, 3, 1\]/,
+  )
+})
+
+it('the split is named where it does not fit the batches of a stateful model', async () => {
+  const model = new Sequential([new LSTM(1, { batchInputShape: [4, 3, 2], stateful: true })])
+  model.compile({ loss: 'mse', optimizer: 'sgd' })
+  const fitting = model.fit(uniform(1, [12, 3, 2]), uniform(2, [12, 1]), { validationSplit: 0.2, verbose: 0 })
+  await expect(fitting).rejects.toThrow(/^fit: what validationSplit 0\.2 leaves: batches of a stateful model/)
+})
+
+it('directions that are frozen stay so in a configuration; one alone is warned of', () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const model = new Sequential([new Bidirectional(new LSTM(3), { inputShape: [4, 2] })])
+  const both = model.layers[0] as Bidirectional
+  both.forward.trainable = false
+  both.backward.trainable = false
+  const loaded = modelFromJson(model.toJson()).layers[0] as Bidirectional
+  expect([loaded.forward.trainable, loaded.backward.trainable]).toEqual([false, false])
+  expect(warn).not.toHaveBeenCalled()
+  both.backward.trainable = true
+  model.toJson()
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining('one direction is frozen'), { code: 'HIDDENSTATE_CONFIG' })
+})
+
+it('loadWeights by name says when nothing was loaded', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'hs-hints-'))
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const named = (name: string) => new Sequential([new Dense(1, { inputDim: 2, name })])
+  await named('a').saveWeights(path.join(directory, 'w.h5'))
+  await named('a').loadWeights(path.join(directory, 'w.h5'), { byName: true })
+  expect(warn).not.toHaveBeenCalled()
+  await named('b').loadWeights(path.join(directory, 'w.h5'), { byName: true })
+  expect(warn).toHaveBeenCalledWith(expect.stringMatching(/byName has loaded nothing/), { code: 'HIDDENSTATE_BY_NAME' })
+  rmSync(directory, { recursive: true })
+})
