@@ -2,7 +2,7 @@
 import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
 import type { InputSlot } from '../data.js'
-import { describe, type TensorLike } from '../ndarray.js'
+import type { TensorLike } from '../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../options.js'
 import { shown } from '../shown.js'
 import type { Graph, Shape, Value } from '../spec.js'
