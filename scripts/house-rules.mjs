@@ -86,6 +86,7 @@ const levels = [
     'predictions',
     'turns',
     'loaded-data',
+    'means',
     'session',
     'evaluate',
     'fit',
