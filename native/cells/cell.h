@@ -3,7 +3,7 @@
 //
 // One file = one cell; its name is the file's. It holds the formulas as functions over a Step (step.h), which is either one
 // vector of units held in registers (the fused path, kernel.h) or a whole row (the plain path, for activations that look at a
-// whole row: softmax). The formulas are written once.
+// whole row, softmax, or whose slope is made from their input). The formulas are written once.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -71,7 +71,7 @@ struct CellKernels {
   bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
   int row_scratch;      // rows of H elements that the plain path needs
   void (*backward)(int phase, const CellArgs<real>&);  // pointwise
-  // Plain: whole rows; for kSoftmax.
+  // Plain: whole rows; where needs_rows(an activation).
   void (*forward_rows)(int phase, const CellArgs<real>&);
   void (*backward_rows)(int phase, const CellArgs<real>&);
 };

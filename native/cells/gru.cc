@@ -25,7 +25,7 @@ struct Gru {
       s.gate(0, z), s.gate(1, r);
       s.aux(r * s.h_prev());
     } else {
-      auto z = s.gate(0), g = s.outer(s.pre(2));
+      auto z = s.inner_gate(0), g = s.outer(s.pre(2));
       s.gate(2, g);
       s.h(fma(z, s.h_prev() - g, g));
     }
@@ -34,12 +34,14 @@ struct Gru {
   template <int phase, class Step>
   static inline void backward(Step& s) {
     if constexpr (phase == 1) {
-      auto z = s.gate(0), g = s.gate(2), dh = s.dh(), dhz = dh * z;
+      auto z = s.inner_gate(0), g = s.outer_gate(2);
+      auto dh = s.dh(), dhz = dh * z;
       s.dgate(2, s.outer_back(g, dh - dhz));
       s.dgate(0, s.inner_back(z, dh * (s.h_prev() - g)));
       s.dh_prev(dhz);
     } else {
-      auto r = s.gate(1), dq = s.daux();
+      auto r = s.inner_gate(1);
+      auto dq = s.daux();
       s.dgate(1, s.inner_back(r, dq * s.h_prev()));
       s.dh_prev(fma(dq, r, s.dh_prev()));
     }

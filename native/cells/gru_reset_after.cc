@@ -21,7 +21,8 @@ struct GruResetAfter {
 
   template <int phase, class Step>
   static inline void forward(Step& s) {
-    auto z = s.inner(s.pre(0)), r = s.inner(s.pre(1)), q = s.product(2);
+    auto z = s.inner(s.pre(0)), r = s.inner(s.pre(1));
+    auto q = s.product(2);
     auto g = s.outer(fma(r, q, s.projection(2)));
     s.gate(0, z), s.gate(1, r), s.gate(2, g);
     s.aux(q);
@@ -30,7 +31,8 @@ struct GruResetAfter {
 
   template <int phase, class Step>
   static inline void backward(Step& s) {
-    auto z = s.gate(0), r = s.gate(1), g = s.gate(2), dh = s.dh(), dhz = dh * z;
+    auto z = s.inner_gate(0), r = s.inner_gate(1), g = s.outer_gate(2);
+    auto dh = s.dh(), dhz = dh * z;
     auto dg = s.outer_back(g, dh - dhz), dz = s.inner_back(z, dh * (s.h_prev() - g)),
          dr = s.inner_back(r, dg * s.aux());
     s.dgate(0, dz), s.dgate(1, dr), s.dgate(2, dg);

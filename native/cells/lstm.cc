@@ -33,7 +33,9 @@ struct Lstm {
 
   template <int phase, class Step>
   static inline void backward(Step& s) {
-    auto i = s.gate(0), f = s.gate(1), g = s.gate(2), o = s.gate(3), q = s.aux(), dh = s.dh();
+    auto i = s.inner_gate(0), f = s.inner_gate(1), g = s.outer_gate(2), o = s.inner_gate(3);
+    auto q = s.outer_aux();
+    auto dh = s.dh();
     auto dc = s.dc() + s.outer_back(q, dh * o);
     s.dgate(3, s.inner_back(o, dh * q));
     s.dgate(0, s.inner_back(i, dc * g));

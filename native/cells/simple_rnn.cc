@@ -23,7 +23,7 @@ struct SimpleRnn {
 
   template <int phase, class Step>
   static inline void backward(Step& s) {
-    s.dgate(0, s.outer_back(s.gate(0), s.dh()));
+    s.dgate(0, s.outer_back(s.outer_gate(0), s.dh()));
     s.dh_prev(s.zero());
   }
 };

@@ -1,7 +1,9 @@
 // What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in registers. RowStep: one whole row.
 // Both offer: pre(q) = x W + h U + b of gate q, or, where the recurrent product has a bias of its own, its parts projection(q) =
 // x W + b and product(q) = h U + c; inner(v), outer(v) activations and
-// inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names.
+// inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names. A gate (or
+// aux) that was set to an activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what the
+// slope is made from, which need not be the value.
 #pragma once
 #include <cassert>
 
@@ -49,11 +51,13 @@ struct PanelStep {
     if constexpr (Cell::recurrent_bias) return projection(q) + product(q);
     return product(q);  // the product has gone on from x W + b
   }
-  V gate(int q) const { return load(a.gates + gate0 + q * a.H); }
+  V inner_gate(int q) const { return load(a.gates + gate0 + q * a.H); }
+  V outer_gate(int q) const { return inner_gate(q); }
   void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
   V h_prev() const { return load(a.h_prev + at); }
   V c_prev() const { return load(a.c_prev + at); }
   V aux() const { return load(a.aux + at); }
+  V outer_aux() const { return aux(); }
   void aux(V v) { store(a.aux + at, v); }
   void h(V v) { store(a.h + at, v); }
   void c(V v) { store(a.c + at, v); }
@@ -106,8 +110,14 @@ HS_SELDOM Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
   return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i] + z.p[i]; });
 }
 
+// An activation's value over a row, and what its slope is made from: the value too, or the input.
+template <class real>
+struct ActivatedRow : Row<real> {
+  Row<real> kept;
+};
+
 static constexpr int kRowScratch =
-    48;  // rows of temporaries: the longest formula (LSTM backward) makes 28
+    48;  // rows of temporaries: the longest formula (LSTM backward) makes 33
 
 // What rows of every cell have in common.
 template <class real>
@@ -126,14 +136,18 @@ struct Rows {
   HS_SELDOM R zero() {
     return map_row(none(), [](int64_t) { return real(0); });
   }
-  HS_SELDOM R act(Activation kind, R v) {
+  HS_SELDOM ActivatedRow<real> act(Activation kind, R v) {
     R y = v.fresh();
     activate_array(kind, y.p, v.p, v.n);
-    return y;
+    return {y, slope_from_input(kind) ? v : y};
   }
-  HS_SELDOM R back(Activation kind, R y, R d) {
+  // What act made, from what was kept of it.
+  HS_SELDOM ActivatedRow<real> again(Activation kind, R kept) {
+    return slope_from_input(kind) ? act(kind, kept) : ActivatedRow<real>{kept, kept};
+  }
+  HS_SELDOM R back(Activation kind, const ActivatedRow<real>& y, R d) {
     R x = y.fresh();
-    activate_backward(kind, x.p, y.p, d.p, y.n);
+    activate_backward(kind, x.p, y.kept.p, d.p, y.n);
     return x;
   }
 };
@@ -141,26 +155,31 @@ struct Rows {
 template <class Cell, class real>
 struct RowStep : Rows<real> {
   using R = Row<real>;
-  using Rows<real>::a, Rows<real>::load, Rows<real>::store, Rows<real>::act, Rows<real>::back;
+  using A = ActivatedRow<real>;
+  using Rows<real>::a, Rows<real>::load, Rows<real>::store;
+  using Rows<real>::act, Rows<real>::again, Rows<real>::back;
   int64_t row;
   int first, count;
 
-  R inner(R v) { return act(a.inner, v); }
-  R outer(R v) { return act(a.outer, v); }
-  R inner_back(R y, R d) { return back(a.inner, y, d); }
-  R outer_back(R y, R d) { return back(a.outer, y, d); }
+  A inner(R v) { return act(a.inner, v); }
+  A outer(R v) { return act(a.outer, v); }
+  R inner_back(const A& y, R d) { return back(a.inner, y, d); }
+  R outer_back(const A& y, R d) { return back(a.outer, y, d); }
 
   real* gate_at(real* g, int q) const { return g + (row * Cell::kGates + q) * a.H; }
   int64_t at() const { return row * a.H; }
   R projection(int q) { return load(gate_at(a.gates, q)); }
   R product(int q) { return load(a.product + (row * count + q - first) * a.H); }
   R pre(int q) { return projection(q) + product(q); }
-  R gate(int q) { return load(gate_at(a.gates, q)); }
-  void gate(int q, R v) { store(gate_at(a.gates, q), v); }
+  A inner_gate(int q) { return again(a.inner, load(gate_at(a.gates, q))); }
+  A outer_gate(int q) { return again(a.outer, load(gate_at(a.gates, q))); }
+  void gate(int q, const A& v) { store(gate_at(a.gates, q), v.kept); }
   R h_prev() { return load(a.h_prev + at()); }
   R c_prev() { return load(a.c_prev + at()); }
   R aux() { return load(a.aux + at()); }
+  A outer_aux() { return again(a.outer, aux()); }
   void aux(R v) { store(a.aux + at(), v); }
+  void aux(const A& v) { store(a.aux + at(), v.kept); }
   void h(R v) { store(a.h + at(), v); }
   void c(R v) { store(a.c + at(), v); }
   R dh() { return a.dy ? load(a.dh + at()) + load(a.dy + at()) : load(a.dh + at()); }

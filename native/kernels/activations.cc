@@ -22,42 +22,38 @@ static void activate_as(real* y, const real* x, int64_t n) {
 }
 
 template <class real, Activation kind>
-static void backward_as(real* dx, const real* y, const real* dy, int64_t n) {
+static void backward_as(real* dx, const real* kept, const real* dy, int64_t n) {
   using V = Vec<real>;
   int64_t i = 0;
   for (; i + V::lanes <= n; i += V::lanes)
-    (V::load(dy + i) * activate_slope(kind, V::load(y + i))).store(dx + i);
+    (V::load(dy + i) * activate_slope(kind, V::load(kept + i))).store(dx + i);
   if (i < n) {
     const int left = static_cast<int>(n - i);
-    (V::load_n(dy + i, left) * activate_slope(kind, V::load_n(y + i, left))).store_n(dx + i, left);
+    (V::load_n(dy + i, left) * activate_slope(kind, V::load_n(kept + i, left)))
+        .store_n(dx + i, left);
   }
 }
 
 // The kind becomes a constant, so that the switch stays outside the loop.
-#define HS_EACH_ACTIVATION(CASE) \
-  CASE(kLinear)                  \
-  CASE(kTanh)                    \
-  CASE(kSigmoid) CASE(kHardSigmoid) CASE(kRelu) CASE(kSoftplus) CASE(kSoftsign) CASE(kElu)
-
 template <class real>
 void activate_array(Activation kind, real* y, const real* x, int64_t n) {
   switch (kind) {
-#define HS_CASE(name) \
+#define HS_CASE(name, keras, from) \
   case Activation::name: return activate_as<real, Activation::name>(y, x, n);
-    HS_EACH_ACTIVATION(HS_CASE)
+    HS_ELEMENTWISE_ACTIVATIONS(HS_CASE)
 #undef HS_CASE
     case Activation::kSoftmax: return softmax(y, x, 1, n);
   }
 }
 
 template <class real>
-void activate_backward(Activation kind, real* dx, const real* y, const real* dy, int64_t n) {
+void activate_backward(Activation kind, real* dx, const real* kept, const real* dy, int64_t n) {
   switch (kind) {
-#define HS_CASE(name) \
-  case Activation::name: return backward_as<real, Activation::name>(dx, y, dy, n);
-    HS_EACH_ACTIVATION(HS_CASE)
+#define HS_CASE(name, keras, from) \
+  case Activation::name: return backward_as<real, Activation::name>(dx, kept, dy, n);
+    HS_ELEMENTWISE_ACTIVATIONS(HS_CASE)
 #undef HS_CASE
-    case Activation::kSoftmax: return softmax_backward(dx, y, dy, 1, n);
+    case Activation::kSoftmax: return softmax_backward(dx, kept, dy, 1, n);
   }
 }
 

@@ -23,7 +23,7 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
 template <class real>
 void activate_array(Activation kind, real* y, const real* x, int64_t n);
 template <class real>
-void activate_backward(Activation kind, real* dx, const real* y, const real* dy, int64_t n);
+void activate_backward(Activation kind, real* dx, const real* kept, const real* dy, int64_t n);
 template <class real>
 void softmax(real* y, const real* x, int64_t rows, int64_t K);
 template <class real>

@@ -144,6 +144,38 @@ static HS_INLINE Vec<real> elu_(Vec<real> x) {
   return select_gt(x, Vec<real>::zero(), x, expm1_(x));
 }
 
+// l (x > 0 ? x : a (e^x - 1)): Klambauer et al. 2017 (arXiv:1706.02515), constants as in Keras 2.
+constexpr double kSeluScale = 1.0507009873554804934193349852946;
+constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
+template <class real>
+static HS_INLINE Vec<real> selu_(Vec<real> x) {
+  using V = Vec<real>;
+  const V left = V::set1(real(kSeluScale * kSeluAlpha)) * expm1_(x);
+  return select_gt(x, V::zero(), V::set1(real(kSeluScale)) * x, left);
+}
+
+// s = 1 / (1 + e^-x) and s (1 - s), both without overflow and without cancelling.
+template <class real>
+static HS_INLINE Vec<real> sigmoid_and_slope(Vec<real> x, Vec<real>* slope) {
+  const Vec<real> one = Vec<real>::set1(1);
+  Vec<real> u = exp_(-abs(x)), high = one / (one + u), low = u * high;
+  *slope = high * low;
+  return select_gt(x, Vec<real>::zero(), high, low);
+}
+
+// x / (1 + e^-x): Elfwing et al. 2017 (arXiv:1702.03118), Ramachandran et al. 2017 (arXiv:1710.05941). Not monotonic, so that no
+// slope can be had from the output. Beyond +-1e30 as there: inf * 0 is no number.
+template <class real>
+static HS_INLINE Vec<real> swish_(Vec<real> x) {
+  Vec<real> unused;
+  return max(Vec<real>::set1(real(-1e30)), x) * sigmoid_and_slope(x, &unused);
+}
+template <class real>
+static HS_INLINE Vec<real> swish_slope(Vec<real> x) {
+  Vec<real> slope, s = sigmoid_and_slope(x, &slope);
+  return fma(clamp(x, real(-1e30), real(1e30)), slope, s);
+}
+
 // clip(0.2 x + 0.5, 0, 1)
 template <class real>
 static HS_INLINE Vec<real> hard_sigmoid_(Vec<real> x) {
@@ -164,6 +196,9 @@ Vec<real> activate_seldom(Activation kind, Vec<real> x) {
     case Activation::kSoftplus: return softplus_(x);
     case Activation::kSoftsign: return softsign_(x);
     case Activation::kElu: return elu_(x);
+    case Activation::kSelu: return selu_(x);
+    case Activation::kExponential: return exp_(x);
+    case Activation::kSwish: return swish_(x);
     default: return x;  // kSoftmax works on rows: not for here
   }
 }
@@ -180,7 +215,7 @@ static HS_INLINE Vec<real> activate(Activation kind, Vec<real> x) {
   }
 }
 
-// f'(x) from y = f(x). At kinks: relu'(0) = 0, hard_sigmoid 0.2 strictly inside.
+// f'(x) from y = f(x), or from x itself where slope_from_input. At kinks: relu'(0) = 0, hard_sigmoid 0.2 strictly inside.
 template <class real>
 Vec<real> activate_slope_seldom(Activation kind, Vec<real> y) {
   using V = Vec<real>;
@@ -192,6 +227,11 @@ Vec<real> activate_slope_seldom(Activation kind, Vec<real> y) {
       return t * t;
     }
     case Activation::kElu: return select_gt(y, V::zero(), one, y + one);
+    case Activation::kSelu:
+      return select_gt(y, V::zero(), V::set1(real(kSeluScale)),
+                       y + V::set1(real(kSeluScale * kSeluAlpha)));
+    case Activation::kExponential: return y;
+    case Activation::kSwish: return swish_slope(y);  // of x
     default: return one;
   }
 }

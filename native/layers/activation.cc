@@ -1,8 +1,7 @@
-// y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:277-278. Every derivative is made from y alone.
+// y = a(x), elementwise, or softmax over the last axis. Keras 1.2.2 core.py:277-278.
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/activation_name.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -27,10 +26,8 @@ class ActivationLayer final : public Layer<real> {
       const int64_t at = r0 * K, n = (r1 - r0) * K;
       if (kind_ == Activation::kLinear) {
         if (p.y != p.x[0]) std::copy_n(p.x[0] + at, n, p.y + at);
-      } else if (kind_ == Activation::kSoftmax) {
-        p.k->softmax(p.y + at, p.x[0] + at, r1 - r0, K);
       } else {
-        p.k->activate(kind_, p.y + at, p.x[0] + at, n);
+        RowActivation<real>::activate(p.k, kind_, p.y + at, p.x[0] + at, r1 - r0, K);
       }
     });
   }
@@ -40,7 +37,11 @@ class ActivationLayer final : public Layer<real> {
     if (!dx) return;
     const int64_t n = p.y_extent.size(), K = p.y_extent.last();
     if (kind_ != Activation::kLinear) {
-      activate_rows_backward(p.k, kind_, dx, p.y, p.dy, K ? n / K : 0, K);
+      const real* kept = slope_from_input(kind_) ? p.x[0] : p.y;
+      for_rows(K ? n / K : 0, K, [&](int64_t r0, int64_t r1) {
+        const int64_t at = r0 * K;
+        RowActivation<real>::slope(p.k, kind_, dx + at, kept + at, p.dy + at, r1 - r0, K);
+      });
     } else if (dx != p.dy) {
       for_elements(n, [&](int64_t i, int64_t end) { std::copy_n(p.dy + i, end - i, dx + i); });
     }

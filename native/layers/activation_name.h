@@ -7,9 +7,9 @@
 
 namespace hs {
 
-// In the order of enum Activation.
-constexpr const char* kActivationNames[] = {
-    "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "softplus", "softsign", "elu", "softmax"};
+#define HS_NAME(kind, name, from) name,
+constexpr const char* kActivationNames[] = {HS_ACTIVATIONS(HS_NAME)};  // by Activation
+#undef HS_NAME
 
 inline Activation activation_of(const std::string& name) {
   int i = 0;

@@ -44,6 +44,7 @@ class ConvRecurrence final : public Layer<real> {
     if (inner_ == Activation::kSoftmax || outer_ == Activation::kSoftmax) {
       throw Error(Code::kOption, "conv_recurrence", "softmax has no meaning for places.");
     }
+    plain_ = needs_rows(inner_) || needs_rows(outer_);
     gates_names_ = cell_->gates;
     G_ = static_cast<int>(gates_names_.size());
     two_states_ = cell_->states[1] != 0;
@@ -123,6 +124,10 @@ class ConvRecurrence final : public Layer<real> {
     conv_h_.declare(d, this->k);
     if (drop_W_) x_drop_ = d.scratch("x dropped", {X_});
     if (drop_U_) h_drop_ = d.scratch("operand dropped", {P, H});
+    if (plain_) {
+      no_product_ = d.scratch("no product", {P, GH});
+      row_ = d.scratch("rows", {cell_->row_scratch, H});
+    }
     if (!d.training()) return;
     packed_WT_ = d.packed("W turned", {drop_W_ ? G_ * packed_size(this->k, taps * H, D_)
                                                : packed_size(this->k, taps * GH, D_)});
@@ -144,6 +149,7 @@ class ConvRecurrence final : public Layer<real> {
     if (masked_) spread_mask(p);
     if (p.repack) pack_forward(p);
     for (int q = 0; q < G_; q++) std::copy_n(p.at(b_[q]), H, p.at(row_b_) + q * H);
+    if (plain_) k->fill(p.at(no_product_), 0, P * GH);
     for (auto [state, carry] : {std::pair{h, carry_h_}, std::pair{c, carry_c_}}) {
       if (!state) continue;
       if (stateful_) {
@@ -173,6 +179,11 @@ class ConvRecurrence final : public Layer<real> {
         a.h = h + (s + 1) * P * H;
         if (c) a.c = c + (s + 1) * P * H;
         recur(p, s, phase, gates, cell_->phase[phase].on_aux ? a.aux : a.h_prev);
+        if (plain_) {
+          a.r1 = P;
+          cell_->forward_rows(phase, a);
+          continue;
+        }
         for_rows(P, GH, [&](int64_t r0, int64_t r1) {
           CellArgs<real> part = a;
           part.r0 = r0, part.r1 = r1;
@@ -201,11 +212,16 @@ class ConvRecurrence final : public Layer<real> {
         CellArgs<real> a = step(p, s);
         a.dy = sequences_ ? dy + s * PH : s == T - 1 ? dy : nullptr;
         a.dh = p.at(dh_), a.dc = p.at(dc_), a.daux = p.at(daux_);
-        for_rows(P, GH, [&](int64_t r0, int64_t r1) {
-          CellArgs<real> part = a;
-          part.r0 = r0, part.r1 = r1;
-          cell_->backward(phase, part);
-        });
+        if (plain_) {
+          a.r1 = P;
+          cell_->backward_rows(phase, a);
+        } else {
+          for_rows(P, GH, [&](int64_t r0, int64_t r1) {
+            CellArgs<real> part = a;
+            part.r0 = r0, part.r1 = r1;
+            cell_->backward(phase, part);
+          });
+        }
         operand_backward(p, s, phase);
       }
       if (this->trainable) weights_backward(p, s, dW, dU);
@@ -338,6 +354,10 @@ class ConvRecurrence final : public Layer<real> {
     if (two_states_) a.c_prev = p.at(c_) + s * PH;
     a.gates = p.at(gates_) + s * PH * G_;
     if (cell_->keeps_aux) a.aux = p.at(aux_) + s * PH;
+    if (plain_) {  // whole rows, on this thread: its activations are seldom
+      a.product = p.at(no_product_);
+      a.scratch = p.at(row_);
+    }
     return a;
   }
 
@@ -457,7 +477,7 @@ class ConvRecurrence final : public Layer<real> {
   double p_W_, p_U_;
   std::string gates_names_;
   int G_ = 0;
-  bool two_states_ = false;
+  bool two_states_ = false, plain_ = false;  // plain: an activation that needs_rows
 
   // of the extent declared last; P places of all samples of a step, X elements of x of a step
   int64_t T_ = 0, B_ = 0, D_ = 0, rows_ = 0, columns_ = 0, P_ = 0, X_ = 0;
@@ -477,6 +497,8 @@ class ConvRecurrence final : public Layer<real> {
   Tensor turned_;                       // [taps*G*H, D or H]
   Tensor x_drop_;                       // [B, rows, columns, D]
   Tensor h_drop_, dh_, dc_, daux_;      // [P, H]
+  Tensor no_product_;                   // [P, G*H] zeros: the gates hold U h already
+  Tensor row_;                          // [row_scratch, H]
   Tensor dy_;                           // [T or 1, P, H]
   Tensor sums_;
   std::vector<int32_t> real_;        // [T, P]

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/activation_name.h"
 #include "layers/convolve.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -24,7 +23,7 @@ class ConvolutionLayer final : public Layer<real> {
         border_(options.str("border")),
         th_(options.on("th")),
         bias_(options.on("bias", true)),
-        activation_(activation_of(options.str("activation", "linear"))) {}
+        activation_(options.str("activation", "linear")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     const size_t axes = x[0].dims.size();
@@ -53,35 +52,36 @@ class ConvolutionLayer final : public Layer<real> {
     packed_W_ = d.packed("W", {packed_size(this->k, K, N_)});
     if (th_) matrix_ = d.scratch("W as a matrix", {K, N_});
     conv_.declare(d, this->k);
+    activation_.declare(d, positions, N_);
     if (!d.training()) return;
     packed_WT_ = d.packed("W turned", {packed_size(this->k, taps * N_, D_)});
     turned_ = d.scratch("W turned", {taps * N_, D_});
-    if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {positions, N_});
+    if (!activation_.is_linear()) dz_ = d.scratch("dz", {positions, N_});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(positions, N_)});
   }
 
   void forward(Pass<real>& p) override {
     const Table<real>* k = p.k;
     const int64_t positions = conv_.window().positions();
-    real* y = p.y;  // [positions, N]
+    real* z = activation_.input(p, p.y);  // [positions, N]
     if (p.repack) pack(k, p.at(packed_W_), kernel(p), N_, false, conv_.depth(), N_);
     if (bias_) {
       for_rows(positions, N_, [&](int64_t r0, int64_t r1) {
-        k->broadcast_rows(y + r0 * N_, p.at(b_), r1 - r0, N_);
+        k->broadcast_rows(z + r0 * N_, p.at(b_), r1 - r0, N_);
       });
     }
-    conv_.forward(p, y, N_, p.x[0], D_, p.at(packed_W_), N_, bias_);
-    for_rows(positions, N_, [&](int64_t r0, int64_t r1) {
-      activate_rows(k, activation_, y + r0 * N_, r1 - r0, N_);
-    });
+    conv_.forward(p, z, N_, p.x[0], D_, p.at(packed_W_), N_, bias_);
+    for_rows(positions, N_, [&](int64_t r0, int64_t r1) { activation_.forward(p, p.y, r0, r1); });
   }
 
   void backward(Pass<real>& p) override {
     const Table<real>* k = p.k;
     const int64_t taps = conv_.window().taps(), positions = conv_.window().positions();
     const real* dz = p.dy;  // [positions, N]
-    if (activation_ != Activation::kLinear) {
-      activate_rows_backward(k, activation_, p.at(dz_), p.y, p.dy, positions, N_);
+    if (!activation_.is_linear()) {
+      for_rows(positions, N_, [&](int64_t r0, int64_t r1) {
+        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+      });
       dz = p.at(dz_);
     }
     if (p.dx[0]) {
@@ -121,7 +121,7 @@ class ConvolutionLayer final : public Layer<real> {
   Dims taps_, strides_, dilation_;  // along rows and columns
   std::string border_;
   bool th_, bias_;
-  Activation activation_;
+  RowActivation<real> activation_;
   int64_t D_ = 0;
   Convolution<real> conv_;
   Tensor W_, b_, packed_W_, packed_WT_, matrix_, turned_, dz_, sums_;

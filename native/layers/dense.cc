@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/activation_name.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -15,7 +14,7 @@ class Dense final : public Layer<real> {
  public:
   explicit Dense(const Config& options)
       : K_(options.integer("units")),
-        activation_(activation_of(options.str("activation", "linear"))),
+        activation_(options.str("activation", "linear")),
         bias_(options.on("bias", true)) {}
 
   Extent output(const std::vector<Extent>& x) const override {
@@ -31,9 +30,10 @@ class Dense final : public Layer<real> {
     W_ = d.param("W", {D_, K_});
     if (bias_) b_ = d.param("b", {K_});
     packed_W_ = d.packed("W", {packed_size(this->k, D_, K_)});
+    activation_.declare(d, rows_, K_);
     if (!d.training()) return;
     packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, K_, D_)});
-    if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {rows_, K_});
+    if (!activation_.is_linear()) dz_ = d.scratch("dz", {rows_, K_});
     gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
     if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
@@ -41,37 +41,36 @@ class Dense final : public Layer<real> {
   void forward(Pass<real>& p) override {
     const Table<real>* k = p.k;
     const real* packed = p.at(packed_W_);
-    const real* x = p.x[0];  // [rows, D]
-    real* y = p.y;           // [rows, K]
+    const real* x = p.x[0];               // [rows, D]
+    real* z = activation_.input(p, p.y);  // [rows, K]
     if (p.repack) pack(k, p.at(packed_W_), p.at(W_), K_, false, D_, K_);
-    const auto finish = [&](int64_t r0, int64_t r1) {
-      activate_rows(k, activation_, y + r0 * K_, r1 - r0, K_);
-    };
+    const auto finish = [&](int64_t r0, int64_t r1) { activation_.forward(p, p.y, r0, r1); };
     // Many rows: a block of them is filled, multiplied and activated while it is in the cache.
     const int64_t block = round_up(96, k->gemm_mr);
     if (rows_ >= 4 * block) {
       for_chunks(rows_, block, D_ * K_, [&](int64_t begin, int64_t end) {
         for (int64_t r0 = begin; r0 < end; r0 += block) {
           const int64_t n = std::min(block, end - r0);
-          if (bias_) k->broadcast_rows(y + r0 * K_, p.at(b_), n, K_);
-          k->gemm(y + r0 * K_, K_, x + r0 * D_, D_, packed, n, K_, D_, 0, K_, bias_, nullptr);
+          if (bias_) k->broadcast_rows(z + r0 * K_, p.at(b_), n, K_);
+          k->gemm(z + r0 * K_, K_, x + r0 * D_, D_, packed, n, K_, D_, 0, K_, bias_, nullptr);
           finish(r0, r0 + n);
         }
       });
       return;
     }
-    if (bias_) k->broadcast_rows(y, p.at(b_), rows_, K_);
-    matmul(k, y, K_, x, D_, packed, rows_, K_, D_, bias_);
+    if (bias_) k->broadcast_rows(z, p.at(b_), rows_, K_);
+    matmul(k, z, K_, x, D_, packed, rows_, K_, D_, bias_);
     for_rows(rows_, K_, finish);
   }
 
   void backward(Pass<real>& p) override {
     const Table<real>* k = p.k;
     const real* dz = p.dy;  // [rows, K]
-    if (activation_ != Activation::kLinear) {
-      real* out = p.at(dz_);
-      activate_rows_backward(k, activation_, out, p.y, p.dy, rows_, K_);
-      dz = out;
+    if (!activation_.is_linear()) {
+      for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
+        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+      });
+      dz = p.at(dz_);
     }
     if (this->trainable) {
       matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_),
@@ -86,7 +85,7 @@ class Dense final : public Layer<real> {
 
  private:
   int64_t K_;
-  Activation activation_;
+  RowActivation<real> activation_;
   bool bias_;
   int64_t D_ = 0, rows_ = 0;
   Tensor W_, b_, packed_W_, packed_WT_, dz_, gemm_scratch_, sums_;

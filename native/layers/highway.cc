@@ -4,7 +4,7 @@
 //             dx = dy (1 - t) + dh~ W^T + dt~ W_carry^T
 #include <algorithm>
 
-#include "layers/activation_name.h"
+#include "layers/activate.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -15,8 +15,9 @@ template <typename real>
 class Highway final : public Layer<real> {
  public:
   explicit Highway(const Config& options)
-      : activation_(activation_of(options.str("activation", "linear"))),
-        bias_(options.on("bias", true)) {}
+      : bias_(options.on("bias", true)),
+        h_{RowActivation<real>(options.str("activation", "linear"))},
+        t_{RowActivation<real>(Activation::kSigmoid)} {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
@@ -26,8 +27,8 @@ class Highway final : public Layer<real> {
   void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
     D_ = y.last();
     rows_ = y.size() / std::max<int64_t>(1, D_);
-    h_ = half(d, "W", "b", "h");
-    t_ = half(d, "W_carry", "b_carry", "t");
+    declare(d, h_, "W", "b", "h");
+    declare(d, t_, "W_carry", "b_carry", "t");
     if (!d.training()) return;
     dz_ = d.scratch("dz", {rows_, D_});
     packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, D_, D_)});
@@ -36,8 +37,8 @@ class Highway final : public Layer<real> {
   }
 
   void forward(Pass<real>& p) override {
-    multiply(p, h_, activation_);
-    multiply(p, t_, Activation::kSigmoid);
+    multiply(p, h_);
+    multiply(p, t_);
     const real *x = p.x[0], *h = p.at(h_.out), *t = p.at(t_.out);  // [rows, D]
     for_elements(rows_ * D_, [&](int64_t i, int64_t end) {
       for (int64_t j = i; j < end; j++) p.y[j] = h[j] * t[j] + (1 - t[j]) * x[j];
@@ -55,54 +56,38 @@ class Highway final : public Layer<real> {
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, n = (r1 - r0) * D_;
       p.k->multiply(dz + at, p.dy + at, t + at, n);
-      activate_backward(p.k, activation_, dz + at, h + at, r1 - r0);
+      if (!h_.activation.is_linear()) h_.activation.backward(p, dz, h, dz, r0, r1);
     });
     gradients(p, h_);
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, end = r1 * D_;
       for (int64_t j = at; j < end; j++) dz[j] = p.dy[j] * (h[j] - x[j]);
-      activate_backward(p.k, Activation::kSigmoid, dz + at, t + at, r1 - r0);
+      t_.activation.backward(p, dz, t, dz, r0, r1);
     });
     gradients(p, t_);
   }
 
  private:
   struct Half {  // one of the two products
+    RowActivation<real> activation;
     Tensor W, b, packed_W, out;
   };
 
-  Half half(Declaration& d, const char* W, const char* b, const char* out) const {
-    Half half;
+  void declare(Declaration& d, Half& half, const char* W, const char* b, const char* out) const {
     half.W = d.param(W, {D_, D_});
     if (bias_) half.b = d.param(b, {D_});
     half.packed_W = d.packed(W, {packed_size(this->k, D_, D_)});
     half.out = d.training() ? d.saved(out, {rows_, D_}) : d.scratch(out, {rows_, D_});
-    return half;
+    half.activation.declare(d, rows_, D_);
   }
 
-  void multiply(const Pass<real>& p, const Half& half, Activation activation) const {
-    real* out = p.at(half.out);  // [rows, D]
+  void multiply(const Pass<real>& p, const Half& half) const {
+    real* out = p.at(half.out);               // [rows, D]
+    real* z = half.activation.input(p, out);  // [rows, D]
     if (p.repack) pack(p.k, p.at(half.packed_W), p.at(half.W), D_, false, D_, D_);
-    if (bias_) p.k->broadcast_rows(out, p.at(half.b), rows_, D_);
-    matmul(p.k, out, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
-    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
-      real* rows = out + r0 * D_;
-      if (activation == Activation::kSoftmax) {
-        p.k->softmax(rows, rows, r1 - r0, D_);
-      } else if (activation != Activation::kLinear) {
-        p.k->activate(activation, rows, rows, (r1 - r0) * D_);
-      }
-    });
-  }
-
-  // dz [rows, D] in place: times the slope at y
-  void activate_backward(const Table<real>* k, Activation activation, real* dz, const real* y,
-                         int64_t rows) const {
-    if (activation == Activation::kSoftmax) {
-      k->softmax_backward(dz, y, dz, rows, D_);
-    } else if (activation != Activation::kLinear) {
-      k->activate_backward(activation, dz, y, dz, rows * D_);
-    }
+    if (bias_) p.k->broadcast_rows(z, p.at(half.b), rows_, D_);
+    matmul(p.k, z, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
+    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) { half.activation.forward(p, out, r0, r1); });
   }
 
   // Of W, b and x, from dz; dx has been written.
@@ -118,7 +103,6 @@ class Highway final : public Layer<real> {
     matmul(p.k, p.dx[0], D_, dz, D_, p.at(packed_WT_), rows_, D_, D_, true);
   }
 
-  Activation activation_;
   bool bias_;
   int64_t D_ = 0, rows_ = 0;
   Half h_, t_;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/activation_name.h"
 #include "layers/convolve.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
@@ -20,7 +19,7 @@ class LocallyConnected final : public Layer<real> {
         length_(options.integer("length")),
         stride_(options.integer("stride", 1)),
         bias_(options.on("bias", true)),
-        activation_(activation_of(options.str("activation", "linear"))) {}
+        activation_(options.str("activation", "linear")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
@@ -41,23 +40,25 @@ class LocallyConnected final : public Layer<real> {
     if (bias_) b_ = d.param("b", {out_, N_});
     patches_ = d.scratch("patches", {out_ * B_, K});
     packed_ = d.packed("W", {out_, packed_size(this->k, K, N_)});
+    activation_.declare(d, out_ * B_, N_);
     if (!d.training()) return;
     packed_T_ = d.packed("W^T", {out_, packed_size(this->k, N_, K)});
     gemm_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
-    if (activation_ != Activation::kLinear) dz_ = d.scratch("dz", {out_ * B_, N_});
+    if (!activation_.is_linear()) dz_ = d.scratch("dz", {out_ * B_, N_});
   }
 
   void forward(Pass<real>& p) override {
     const Table<real>* k = p.k;
     const int64_t K = length_ * D_, BN = B_ * N_, each = packed_.size / out_;
-    real* patches = gathered(p);  // [T', B, length * D]
+    real* patches = gathered(p);            // [T', B, length * D]
+    real* all = activation_.input(p, p.y);  // [T', B, N]
     for_chunks(out_, 1, BN * K, [&](int64_t t0, int64_t t1) {
       for (int64_t t = t0; t < t1; t++) {
-        real *y = p.y + t * BN, *packed = p.at(packed_) + t * each;  // [B, N]
+        real *z = all + t * BN, *packed = p.at(packed_) + t * each;  // [B, N]
         if (p.repack) pack(k, packed, p.at(W_) + t * K * N_, N_, false, K, N_);
-        if (bias_) k->broadcast_rows(y, p.at(b_) + t * N_, B_, N_);
-        k->gemm(y, N_, patches + t * B_ * K, K, packed, B_, N_, K, 0, N_, bias_, nullptr);
-        activate_rows(k, activation_, y, B_, N_);
+        if (bias_) k->broadcast_rows(z, p.at(b_) + t * N_, B_, N_);
+        k->gemm(z, N_, patches + t * B_ * K, K, packed, B_, N_, K, 0, N_, bias_, nullptr);
+        activation_.forward(p, p.y, t * B_, (t + 1) * B_);
       }
     });
   }
@@ -66,8 +67,10 @@ class LocallyConnected final : public Layer<real> {
     const Table<real>* k = p.k;
     const int64_t K = length_ * D_, BN = B_ * N_;
     const real* dz = p.dy;  // [T', B, N]
-    if (activation_ != Activation::kLinear) {
-      activate_rows_backward(k, activation_, p.at(dz_), p.y, p.dy, out_ * B_, N_);
+    if (!activation_.is_linear()) {
+      for_rows(out_ * B_, N_, [&](int64_t r0, int64_t r1) {
+        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+      });
       dz = p.at(dz_);
     }
     if (this->trainable) {
@@ -119,7 +122,7 @@ class LocallyConnected final : public Layer<real> {
 
   int64_t N_, length_, stride_;
   bool bias_;
-  Activation activation_;
+  RowActivation<real> activation_;
   int64_t B_ = 0, D_ = 0, T_ = 0, out_ = 0;
   Window window_;
   Tensor W_, b_, patches_, packed_, packed_T_, gemm_, dz_;

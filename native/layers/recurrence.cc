@@ -63,7 +63,7 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
     throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
-  plain_ = inner_ == Activation::kSoftmax || outer_ == Activation::kSoftmax;
+  plain_ = needs_rows(inner_) || needs_rows(outer_);
 }
 
 template <typename real>

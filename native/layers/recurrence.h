@@ -110,7 +110,7 @@ class Recurrence final : public Layer<real> {
   double p_W_, p_U_;
   int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
   int64_t checkpoint_;       // steps of a segment; 0: all, -1: about sqrt(T)
-  bool two_states_, plain_;  // plain: an activation that needs whole rows
+  bool two_states_, plain_;  // plain: an activation that needs_rows
 
   // of the extent declared last
   int64_t T_ = 0, B_ = 0, D_ = 0;

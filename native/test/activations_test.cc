@@ -13,10 +13,12 @@ struct Named {
   Activation kind;
   const char* name;
   double (*value)(double x);
-  double (*slope)(double y);  // from the output
+  double (*slope)(double kept);  // from the output, or from x where slope_from_input
   double at_plus_infinity, at_minus_infinity;
 };
 const double kInf = std::numeric_limits<double>::infinity();
+const double kScale = 1.0507009873554804934193349852946,
+             kAlpha = 1.6732632423543772848170429916717;  // of selu
 const Named kActivations[] = {
     {Activation::kLinear, "linear", [](double x) { return x; }, [](double) { return 1.0; }, kInf,
      -kInf},
@@ -36,6 +38,17 @@ const Named kActivations[] = {
      [](double y) { return (1 - std::fabs(y)) * (1 - std::fabs(y)); }, 1, -1},
     {Activation::kElu, "elu", [](double x) { return x > 0 ? x : std::expm1(x); },
      [](double y) { return y > 0 ? 1 : y + 1; }, kInf, -1},
+    {Activation::kSelu, "selu",
+     [](double x) { return kScale * (x > 0 ? x : kAlpha * std::expm1(x)); },
+     [](double y) { return y > 0 ? kScale : y + kScale * kAlpha; }, kInf, -kScale * kAlpha},
+    {Activation::kExponential, "exponential", [](double x) { return std::exp(x); },
+     [](double y) { return y; }, kInf, 0},
+    {Activation::kSwish, "swish", [](double x) { return x / (1 + std::exp(-x)); },
+     [](double x) {
+       const double s = 1 / (1 + std::exp(-x)), rest = 1 / (1 + std::exp(x));  // rest: 1 - s
+       return s + x * s * rest;
+     },
+     kInf, 0},
 };
 
 // Small, middle and saturating arguments of both signs.
@@ -68,11 +81,16 @@ constexpr double kNmse = sizeof(real) == 4 ? 1e-12 : 1e-30;
 
 template <typename real>
 void check_values() {
-  const std::vector<real> x = arguments<real>();
-  const int64_t n = static_cast<int64_t>(x.size());
+  const std::vector<real> all = arguments<real>();
   for_each_isa<real>([&](const Table<real>& k, const std::string& isa) {
     for (const Named& f : kActivations) {
       const std::string where = isa + " " + f.name;
+      std::vector<real> x;  // those whose value there is a number for
+      for (real v : all) {
+        if (std::fabs(f.value(double(v))) <= double(std::numeric_limits<real>::max()))
+          x.push_back(v);
+      }
+      const int64_t n = static_cast<int64_t>(x.size());
       std::vector<real> y(x.size()), dx(x.size()), dy = numbers<real>(n, 12);
       std::vector<double> expected, slope;
       k.activate(f.kind, y.data(), x.data(), n);
@@ -83,8 +101,9 @@ void check_values() {
       CHECK_MESSAGE(
           relative <= kRelative<real> || f.kind == Activation::kHardSigmoid,
           where + ": " + std::to_string(relative / std::numeric_limits<real>::epsilon()) + " eps");
-      k.activate_backward(f.kind, dx.data(), y.data(), dy.data(), n);
-      for (int64_t i = 0; i < n; i++) slope.push_back(double(dy[i]) * f.slope(double(y[i])));
+      const std::vector<real>& kept = slope_from_input(f.kind) ? x : y;
+      k.activate_backward(f.kind, dx.data(), kept.data(), dy.data(), n);
+      for (int64_t i = 0; i < n; i++) slope.push_back(double(dy[i]) * f.slope(double(kept[i])));
       CHECK_MESSAGE(nmse(dx, slope) <= kNmse<real>, where + " backward");
     }
   });

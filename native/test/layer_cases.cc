@@ -154,7 +154,7 @@ std::vector<LayerCase> layer_cases() {
   append(list, merge_cases());
   append(list, normalization_cases());
   append(list, parametric_cases());
-  for (const char* a : {"linear", "tanh", "softmax"}) {
+  for (const char* a : {"linear", "tanh", "softmax", "swish"}) {
     list.push_back({"highway", std::string("highway/") + a, {{"activation", a}}, {{3, {2, 5}}}});
   }
   list.push_back({"highway", "highway/no bias", {{"bias", false}}, {{3, {5}}}});
@@ -234,11 +234,19 @@ std::vector<LayerCase> recurrence_cases() {
     for (const char* a : kActivationNames) {
       add(std::string("outer ") + a, 3, {2, {3, 2}}, true,
           {{"activation", a}, {"returnSequences", true}});
+      if (a == std::string("exponential")) list.back().size = 0.1;  // e^(e^h) is beyond all numbers
       add(std::string("inner ") + a, 3, {2, {3, 2}}, false,
           {{"innerActivation", a}, {"returnSequences", true}});
+      if (a == std::string("exponential")) list.back().size = 0.1;
     }
     add("softmax and dropout", 3, {2, {3, 2}}, true,
         {{"activation", "softmax"}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
+    add("swish, dropout and states", 3, {4, {3, 2}}, true,
+        {{"activation", "swish"},
+         {"innerActivation", "swish"},
+         {"dropoutW", 0.3},
+         {"dropoutU", 0.3},
+         {"stateful", true}});
     add("one step", 3, {3, {1, 2}}, false, {});
     add("one unit, one row", 1, {1, {3, 1}}, false, {{"returnSequences", true}});
     add("H17: a tail after whole vectors", 17, {2, {2, 3}}, false, {{"returnSequences", true}});
@@ -273,11 +281,14 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
   };
   for (auto& [name, tensor] : rig.params) {
     const bool fixed = std::find(c.fixed.begin(), c.fixed.end(), name) != c.fixed.end();
-    fill(rig.value(name), tensor.size, fixed ? 0.1 : -0.9, 0.9);
+    fill(rig.value(name), tensor.size, fixed ? 0.1 : -0.9 * c.size, 0.9 * c.size);
   }
-  for (auto& [name, tensor] : rig.carries) fill(rig.carry(name), tensor.size, -0.9, 0.9);
+  for (auto& [name, tensor] : rig.carries)
+    fill(rig.carry(name), tensor.size, -0.9 * c.size, 0.9 * c.size);
   for (auto& x : rig.inputs) {
-    for (real& v : x) v = c.indices ? real(random() % 7) : real(float(off_kinks(uniform(-3, 3))));
+    for (real& v : x) {
+      v = c.indices ? real(random() % 7) : real(float(off_kinks(c.size * uniform(-3, 3))));
+    }
   }
   fill(rig.dy.data(), int64_t(rig.dy.size()), -1, 1);
   rig.wants_input_gradient = true;

@@ -17,6 +17,7 @@ struct LayerCase {
   bool indices = false;                 // inputs are word indices: 0 .. 6, no gradient
   bool extent_only = false;             // the second input gives its extent only
   std::vector<std::string> fixed = {};  // parameters that no gradient reaches; positive
+  double size = 1;                      // of inputs, parameters and states
 };
 
 std::vector<LayerCase> layer_cases();

@@ -349,6 +349,10 @@ TEST(float_agrees_with_double) {
 std::vector<LayerCase> large_cases() {
   std::vector<LayerCase> list = {
       {"dense", "dense/many rows", {{"units", 70}, {"activation", "softmax"}}, {{61, {13, 67}}}},
+      {"dense",
+       "dense/many rows of swish",
+       {{"units", 70}, {"activation", "swish"}},
+       {{61, {13, 67}}}},
       {"dense", "dense/few rows", {{"units", 530}, {"activation", "tanh"}}, {{5, {611}}}},
       {"embedding",
        "embedding",

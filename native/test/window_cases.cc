@@ -39,7 +39,9 @@ std::vector<LayerCase> convolution_cases() {
                          {"dilation", s.dilation},
                          {"border", border},
                          {"th", th},
-                         {"activation", th ? "linear" : "tanh"},
+                         {"activation", th                ? "linear"
+                                        : s.x.size() == 2 ? "tanh"
+                                                          : "swish"},
                          {"bias", !th}},
                         {{3, s.x}}});
       }
@@ -74,6 +76,10 @@ std::vector<LayerCase> window_cases() {
                       {{3, {8, 2}}}});
     }
   }
+  list.push_back({"locally_connected",
+                  "locally_connected/swish",
+                  {{"filters", 4}, {"length", 3}, {"activation", "swish"}},
+                  {{3, {8, 2}}}});
   struct Pool {
     Dims size, strides, x;
   };
@@ -146,6 +152,15 @@ std::vector<LayerCase> conv_recurrence_cases() {
            {"border", border},
            {"activation", "softsign"},
            {"innerActivation", "sigmoid"},
+           {"returnSequences", true}});
+    }
+    for (const bool masked : {false, true}) {
+      add(std::string("swish") + (masked ? ".masked" : ""), {2, {3, 2, 2, 1}}, masked,
+          {{"size", Dims{1, 2}},
+           {"strides", Dims{1, 1}},
+           {"border", "same"},
+           {"activation", "swish"},
+           {"innerActivation", "swish"},
            {"returnSequences", true}});
     }
     add("one step, one place", {3, {1, 1, 1, 3}}, false,

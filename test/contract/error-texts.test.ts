@@ -73,7 +73,7 @@ describe('texts of errors', () => {
   it('an unknown activation', async () => {
     expect(await textOf(() => new Dense(4, { activation: 'sigmod' as Any }))).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
-      Dense: activation: activation must be one of softmax, elu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, linear, got the string 'sigmod'. Did you mean 'sigmoid'?"
+      Dense: activation: activation must be one of softmax, elu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, linear, selu, exponential, swish, got the string 'sigmod'. Did you mean 'sigmoid'?"
     `)
   })
   it('a first layer without input shape', async () => {
