@@ -27,6 +27,7 @@ class ConvRecurrence final : public Layer<real> {
         taps_(options.dims("size")),
         strides_(options.dims("strides")),
         border_(options.str("border")),
+        inner_border_(options.str("innerBorder", "same")),
         th_(options.on("th")),
         inner_(activation_of(options.str("innerActivation", "hard_sigmoid"))),
         outer_(activation_of(options.str("activation", "tanh"))),
@@ -81,8 +82,8 @@ class ConvRecurrence final : public Layer<real> {
     drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
     const int64_t T = T_, P = P_, H = H_, GH = G_ * H, taps = w.taps();
     conv_x_ = Convolution<real>(w, D_, GH);
-    conv_h_ = Convolution<real>({B_, 1, convolution_axis(rows_, taps_[0], 1, 1, "same"),
-                                 convolution_axis(columns_, taps_[1], 1, 1, "same")},
+    conv_h_ = Convolution<real>({B_, 1, convolution_axis(rows_, taps_[0], 1, 1, inner_border_),
+                                 convolution_axis(columns_, taps_[1], 1, 1, inner_border_)},
                                 H, GH);
     W_.clear(), U_.clear(), b_.clear();
     for (char gate : gates_names_) {
@@ -469,8 +470,8 @@ class ConvRecurrence final : public Layer<real> {
   const CellKernels<real>* cell_;
   const FusedCell<real>* fused_;
   int64_t H_;
-  Dims taps_, strides_;  // along rows and columns
-  std::string border_;
+  Dims taps_, strides_;                // along rows and columns
+  std::string border_, inner_border_;  // of the windows over the input and over the states
   bool th_;
   Activation inner_, outer_;
   bool sequences_, backwards_, stateful_;

@@ -5,6 +5,8 @@
 //   leaky_relu           y = x [x > 0] + a x [x <= 0]           dx = dy (1 or a)                                :35
 //   elu                  y = x [x > 0] + a (e^x - 1) [x <= 0]   dx = dy (1 or y + a)                            :144
 //   thresholded_relu     y = x [x > theta]                      dx = dy [x > theta]                             :256
+//   relu                 y = x, at most max [x >= threshold]       dx = dy (1 below max, else 0)         Keras 2's ReLU
+//                        y = a (x - threshold) [x < threshold]     dx = dy a
 //   prelu                as leaky_relu with a = alphas          dalphas = dy x [x <= 0]                         :101-108
 //   parametric_softplus  s = log(1 + e^(betas x))               ds = dy alphas   dz = ds (1 - e^-s)             :213-219
 //                        y = alphas s                           dalphas = dy s   dbetas = dz x   dx = dz betas
@@ -34,6 +36,7 @@ struct Piece {
   const Table<real>* k;
   int64_t n;
   real a;                      // alpha, or theta
+  real threshold, max;         // of relu
   const real* x;               // [n]
   const real* p[kMostParams];  // [n] each
   real* y;                     // [n]; backward: as forward has left it
@@ -64,6 +67,24 @@ struct Elu {
   template <typename real>
   static void backward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.x[i] > 0 ? q.dy[i] : q.dy[i] * (q.y[i] + q.a);
+  }
+};
+
+struct Relu {
+  static constexpr const char *kName = "relu", *kParams[] = {nullptr};
+  template <typename real>
+  static void forward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) {
+      const real x = q.x[i];  // the comparisons are so that a NaN stays one
+      q.y[i] = !(x < q.threshold) ? (x >= q.max ? q.max : x) : q.a * (x - q.threshold);
+    }
+  }
+  template <typename real>
+  static void backward(const Piece<real>& q) {
+    for (int64_t i = 0; i < q.n; i++) {
+      const real slope = !(q.x[i] <= q.threshold) ? real(!(q.x[i] >= q.max)) : q.a;
+      q.dx[i] = slope * q.dy[i];
+    }
   }
 };
 
@@ -161,8 +182,9 @@ constexpr Kind<real> kind() {
 
 template <typename real>
 constexpr Kind<real> kKinds[] = {
-    kind<real, LeakyRelu>(), kind<real, Elu>(),   kind<real, ThresholdedRelu>(),
-    kind<real, Prelu>(),     kind<real, Srelu>(), kind<real, ParametricSoftplus>(),
+    kind<real, LeakyRelu>(),          kind<real, Elu>(),   kind<real, Relu>(),
+    kind<real, ThresholdedRelu>(),    kind<real, Prelu>(), kind<real, Srelu>(),
+    kind<real, ParametricSoftplus>(),
 };
 
 template <typename real>
@@ -178,7 +200,10 @@ template <typename real>
 class ParametricActivation final : public Layer<real> {
  public:
   explicit ParametricActivation(const Config& options)
-      : kind_(kind_of<real>(options.str("kind"))), a_(real(options.num("a", 0))) {
+      : kind_(kind_of<real>(options.str("kind"))),
+        a_(real(options.num("a", 0))),
+        threshold_(real(options.num("threshold", 0))),
+        max_(real(options.num("max", INFINITY))) {
     if (options.has("shared")) shared_ = options.dims("shared");
     while (kind_.params[count_]) count_++;
   }
@@ -242,7 +267,7 @@ class ParametricActivation final : public Layer<real> {
         const int64_t t = j / R;
         next = std::min({end, (t + 1) * R, j + kPiece});
         Piece<real> q{};
-        q.k = p.k, q.n = next - j, q.a = a_;
+        q.k = p.k, q.n = next - j, q.a = a_, q.threshold = threshold_, q.max = max_;
         for (int i = 0; i < count_; i++)
           q.p[i] = p.at(params_[i].shared ? params_[i].spread : params_[i].value) + j;
         for (int64_t b = 0; b < B; b++) {
@@ -286,7 +311,7 @@ class ParametricActivation final : public Layer<real> {
   }
 
   const Kind<real>& kind_;
-  real a_;
+  real a_, threshold_, max_;
   Dims shared_, dims_;  // dims_: of one sample
   int count_ = 0;       // of parameters
   int64_t R_ = 1;

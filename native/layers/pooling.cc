@@ -1,11 +1,14 @@
 // The largest or the mean element under a window over [T, D] or [rows, columns, D]; a size of 0 takes the whole axis.
 // Keras 1.2.2 theano_backend.py:1718-1783 (pool2d on Theano), pooling.py.
 //   'same' pads both sides by size - 2 (odd sizes above 2) or size - 1, and keeps ceil(T / stride) windows from the left on.
-//   ave  divides by the elements that are there, not by padding
+//   'same_tf' pads as TensorFlow does (convolve.h)
+//   ave  divides by the elements that are there, not by padding; with a mask, by the real steps alone (none: 0/0)
 //   max  backward: every element that equals the maximum gets the whole gradient (Theano's MaxPoolGrad), ties included
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 
+#include "layers/convolve.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
 
@@ -17,13 +20,17 @@ struct Span {
   int64_t size() const { return to - from; }
 };
 
+enum class Border { kValid, kSame, kSameTf };
+
 struct PoolAxis {
   int64_t in, out, size, stride, pad;
 
-  PoolAxis(int64_t extent, int64_t asked, int64_t step, bool same)
+  PoolAxis(int64_t extent, int64_t asked, int64_t step, Border border)
       : in(extent), out(0), size(asked > 0 ? asked : extent), stride(step), pad(0) {
-    if (same) {
-      pad = size > 2 && size % 2 == 1 ? size - 2 : size - 1;
+    if (border != Border::kValid) {
+      pad = border == Border::kSameTf   ? pad_as_tensorflow(in, size, stride)
+            : size > 2 && size % 2 == 1 ? size - 2
+                                        : size - 1;
       out = (in + stride - 1) / stride;
     } else if (in >= size) {
       out = (in - size) / stride + 1;
@@ -39,14 +46,16 @@ struct PoolAxis {
   }
 };
 
-// Whether an option that is either `yes` or `no` is the former.
-bool one_of(const Config& options, const char* key, const char* yes, const char* no) {
+// The place of an option's value in the list of those there are.
+int one_of(const Config& options, const char* key, std::initializer_list<const char*> all) {
   const std::string& value = options.str(key);
-  if (value != yes && value != no) {
-    throw Error(Code::kUnknownName, "pooling",
-                std::string("there is no ") + key + " named '" + value + "'.");
+  int i = 0;
+  for (const char* one : all) {
+    if (value == one) return i;
+    i++;
   }
-  return value == yes;
+  throw Error(Code::kUnknownName, "pooling",
+              std::string("there is no ") + key + " named '" + value + "'.");
 }
 
 template <typename real>
@@ -55,8 +64,8 @@ class Pooling final : public Layer<real> {
   explicit Pooling(const Config& options)
       : size_(options.dims("size")),
         strides_(options.dims("strides")),
-        same_(one_of(options, "border", "same", "valid")),
-        max_(one_of(options, "mode", "max", "ave")) {}
+        border_(static_cast<Border>(one_of(options, "border", {"valid", "same", "same_tf"}))),
+        max_(one_of(options, "mode", {"ave", "max"}) == 1) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     const size_t axes = x[0].dims.size();
@@ -83,6 +92,7 @@ class Pooling final : public Layer<real> {
           real* y = p.y + i * line + c * D;  // [D]
           bool first = true;
           for (int64_t r = rs.from; r < rs.to; r++) {
+            if (!counts(p, r, i % B)) continue;
             for (int64_t j = cs.from; j < cs.to; j++, first = false) {
               const real* x = p.x[0] + ((r * B + i % B) * columns.in + j) * D;  // [D]
               if (first) {
@@ -94,7 +104,8 @@ class Pooling final : public Layer<real> {
               }
             }
           }
-          if (!max_) p.k->scale(y, real(1) / real(rs.size() * cs.size()), D);
+          if (first) p.k->fill(y, 0, D);
+          if (!max_) p.k->scale(y, real(1) / real(count(p, rs, i % B) * cs.size()), D);
         }
       }
     });
@@ -112,6 +123,7 @@ class Pooling final : public Layer<real> {
           real* dx = p.dx[0] + i * line + c * D;      // [D]
           const real* x = p.x[0] + i * line + c * D;  // [D]
           p.k->fill(dx, 0, D);
+          if (!counts(p, i / B, i % B)) continue;
           for (int64_t q = qs.from; q < qs.to; q++) {
             for (int64_t v = vs.from; v < vs.to; v++) {
               const int64_t at = ((q * B + i % B) * columns.out + v) * D;
@@ -119,7 +131,7 @@ class Pooling final : public Layer<real> {
               if (max_) {
                 for (int64_t d = 0; d < D; d++) dx[d] += x[d] == y[d] ? dy[d] : real(0);
               } else {
-                const int64_t n = rows.window(q).size() * columns.window(v).size();
+                const int64_t n = count(p, rows.window(q), i % B) * columns.window(v).size();
                 p.k->axpy(dx, real(1) / real(n), dy, D);
               }
             }
@@ -130,13 +142,25 @@ class Pooling final : public Layer<real> {
   }
 
  private:
+  // Whether a step of a sample is real.
+  static bool counts(const Pass<real>& p, int64_t step, int64_t b) {
+    return !p.mask || p.mask[step * p.y_extent.rows + b] != 0;
+  }
+  static int64_t count(const Pass<real>& p, const Span& steps, int64_t b) {
+    if (!p.mask) return steps.size();
+    int64_t n = 0;
+    for (int64_t t = steps.from; t < steps.to; t++) n += counts(p, t, b);
+    return n;
+  }
+
   PoolAxis axis(const Extent& x, size_t i) const {
     const int64_t extent = i == 0 ? x.dims[0] : x.dims.size() == 3 ? x.dims[1] : 1;
-    return {extent, size_[i], strides_[i], same_};
+    return {extent, size_[i], strides_[i], border_};
   }
 
   Dims size_, strides_;  // along rows and columns
-  bool same_, max_;
+  Border border_;
+  bool max_;
 };
 
 }  // namespace

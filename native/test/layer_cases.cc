@@ -97,6 +97,8 @@ std::vector<LayerCase> parametric_cases() {
   add("leaky_relu", "", {3, {4, 5}}, {{"a", 0.3}}, {});
   add("elu", "", {3, {4, 5}}, {{"a", 0.7}}, {});
   add("thresholded_relu", "", {3, {4, 5}}, {{"a", 0.6}}, {});
+  add("relu", "", {3, {4, 5}}, {{"a", 0.2}, {"threshold", 0.6}, {"max", 1.7}}, {});
+  add("relu", " without bounds", {3, {4, 5}}, {}, {});
   const std::pair<const char*, int> learned[] = {
       {"prelu", 1}, {"parametric_softplus", 2}, {"srelu", 4}};
   for (const auto& activation : learned) {

@@ -29,7 +29,7 @@ const Sweep kSweeps[] = {
 std::vector<LayerCase> convolution_cases() {
   std::vector<LayerCase> list;
   for (const Sweep& s : kSweeps) {
-    for (const char* border : {"valid", "same", "full"}) {
+    for (const char* border : {"valid", "same", "full", "same_tf", "causal"}) {
       for (bool th : {false, true}) {
         list.push_back({"convolution",
                         std::string("convolution/") + s.name + "." + border + (th ? ".th" : ""),
@@ -78,8 +78,14 @@ std::vector<LayerCase> window_cases() {
   }
   list.push_back({"locally_connected",
                   "locally_connected/swish",
-                  {{"filters", 4}, {"length", 3}, {"activation", "swish"}},
+                  {{"filters", 4}, {"length", 3}, {"stride", 1}, {"activation", "swish"}},
                   {{3, {8, 2}}}});
+  list.push_back(
+      {"pooling",
+       "pooling/ave of real steps",
+       {{"size", Dims{0, 1}}, {"strides", Dims{1, 1}}, {"border", "valid"}, {"mode", "ave"}},
+       {{2, {5, 3}}},
+       true});
   struct Pool {
     Dims size, strides, x;
   };
@@ -88,7 +94,7 @@ std::vector<LayerCase> window_cases() {
       {{2, 1}, {3, 1}, {9, 2}},    {{5, 1}, {2, 1}, {9, 1}},    {{0, 1}, {1, 1}, {5, 3}},
       {{2, 2}, {2, 2}, {5, 4, 2}}, {{3, 2}, {1, 3}, {4, 5, 3}}, {{0, 0}, {1, 1}, {3, 4, 2}}};
   for (const Pool& pool : pools) {
-    for (const char* border : {"valid", "same"}) {
+    for (const char* border : {"valid", "same", "same_tf"}) {
       for (const char* mode : {"max", "ave"}) {
         list.push_back(
             {"pooling",

@@ -48,12 +48,17 @@ struct Kernel {
   }
 };
 
-int64_t padding(const std::string& border, int64_t span) {
-  return border == "same" ? span / 2 : border == "full" ? span - 1 : 0;
-}
 int64_t length(const std::string& border, int64_t in, int64_t span, int64_t stride) {
-  const int64_t n = border == "same" ? in : border == "full" ? in + span - 1 : in - span + 1;
+  const int64_t n = border == "full" ? in + span - 1 : border == "valid" ? in - span + 1 : in;
   return (n + stride - 1) / stride;
+}
+int64_t padding(const std::string& border, int64_t in, int64_t span, int64_t stride) {
+  if (border == "same") return span / 2;
+  if (border == "valid") return 0;
+  if (border != "same_tf") return span - 1;
+  int64_t all = 0;  // as many as the last window sticks out
+  while ((length(border, in, span, stride) - 1) * stride + span > in + all) all++;
+  return all / 2;
 }
 
 // Theano's conv2d: y[r, c] = sum of x[r + i, c + j] W[last - i, last - j], on zeros around x.
@@ -71,8 +76,10 @@ Image convolved(const Image& x, const Kernel& k, const Dims& strides, const Dims
             for (int64_t j = 0; j < k.columns; j++)
               for (int64_t d = 0; d < k.D; d++)
                 y.at(b, r, c, n) +=
-                    x.get(b, r * strides[0] + i * dilation[0] - padding(border, tall),
-                          c * strides[1] + j * dilation[1] - padding(border, wide), d) *
+                    x.get(b,
+                          r * strides[0] + i * dilation[0] - padding(border, x.R, tall, strides[0]),
+                          c * strides[1] + j * dilation[1] - padding(border, x.C, wide, strides[1]),
+                          d) *
                     k.at(k.rows - 1 - i, k.columns - 1 - j, d, n);
   return y;
 }
@@ -121,11 +128,13 @@ TEST(locally_connected_has_a_kernel_for_each_place) {
     for (int64_t b = 0; b < y.B && good; b++)
       for (int64_t t = 0; t < y.R; t++)
         for (int64_t n = 0; n < N; n++) {
-          double z = o.on("bias") ? rig.value("b")[t * N + n] : 0;
+          double z = o.on("bias", true) ? rig.value("b")[t * N + n] : 0;
           for (int64_t i = 0; i < L * x.D; i++)
             z += x.get(b, t * stride + i / x.D, 0, i % x.D) *
                  rig.value("W")[(t * L * x.D + i) * N + n];
-          if (o.on("bias")) z = 1 / (1 + std::exp(-z));
+          const double s = 1 / (1 + std::exp(-z));
+          if (o.str("activation") == "sigmoid") z = s;
+          if (o.str("activation") == "swish") z *= s;
           good &= std::fabs(y.get(b, t, 0, n) - z) < 1e-12;
         }
     CHECK_MESSAGE(good, c.name);
@@ -133,20 +142,24 @@ TEST(locally_connected_has_a_kernel_for_each_place) {
 }
 
 // Keras 1.2.2 on Theano: padding of p - 2 (odd p > 2) or p - 1 on both sides; the windows that fit, then the first ceil(in / stride).
-TEST(pooling_pads_as_theano) {
+TEST(pooling_pads_as_its_backend) {
   for (const LayerCase& c : window_cases()) {
-    if (c.layer != "pooling") continue;
+    if (c.layer != "pooling" || c.masked) continue;
     Rig<double> rig = make_rig<double>(c, false);
     const Config o = tree(c.options);
     const Image x = image(c.x[0], rig.inputs[0]), y = image(rig.pass.y_extent, rig.forward());
-    const bool same = o.str("border") == "same", most = o.str("mode") == "max";
+    const std::string border = o.str("border");
+    const bool most = o.str("mode") == "max";
     Dims size = o.dims("size"), strides = o.dims("strides"), pad = {0, 0}, out = {0, 0};
     const int64_t in[2] = {x.R, x.C};
     for (size_t i = 0; i < 2; i++) {
       if (size[i] == 0) size[i] = in[i];
-      if (same) pad[i] = size[i] > 2 && size[i] % 2 == 1 ? size[i] - 2 : size[i] - 1;
+      if (border == "same") pad[i] = size[i] > 2 && size[i] % 2 == 1 ? size[i] - 2 : size[i] - 1;
+      if (border == "same_tf") pad[i] = padding(border, in[i], size[i], strides[i]);
       out[i] = (in[i] + 2 * pad[i] - size[i]) / strides[i] + 1;
-      if (same) out[i] = std::min(out[i], (in[i] + strides[i] - 1) / strides[i]);
+      const int64_t most_places = (in[i] + strides[i] - 1) / strides[i];
+      if (border == "same") out[i] = std::min(out[i], most_places);
+      if (border == "same_tf") out[i] = most_places;
     }
     bool good = y.R == out[0] && y.C == out[1];
     for (int64_t b = 0; b < y.B && good; b++)
