@@ -78,8 +78,9 @@ export function modelFromYaml(yaml: string, options?: ModelTextOptions): Sequent
  * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and, when it was compiled,
  * its training configuration with the state of the optimizer.
  *
- * @param options `backend: 'tensorflow'` for a model that was trained there: kernels of convolutions, and what the optimizer
- *   keeps for them, are turned around. (`'same'` borders of even windows and of pooling stay those of Theano.)
+ * @param options `backend: 'tensorflow'` for a model of Keras 1 that was trained there: kernels of convolutions, and what the optimizer
+ *   keeps for them, are turned around. (`'same'` borders of even windows and of pooling stay those of Theano.) A file of Keras 2
+ *   says itself where it is from.
  *   `limits`: what the file may ask for at most.
  * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file, ERR_LIMIT; ConfigError ERR_OPTION
  * @example

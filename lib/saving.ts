@@ -31,7 +31,7 @@ export interface SaveOptions {
 export interface LoadWeightsOptions {
   /** True: only layers whose names are in the file, in any order. Default `false`: all layers with weights, in order. */
   byName?: boolean | undefined
-  /** Where the weights were trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
+  /** Where the weights were trained: kernels of convolutions from `'tensorflow'` are flipped. Default: what a file of Keras 2 says, else `'theano'`. */
   backend?: Backend | undefined
 }
 
@@ -43,7 +43,7 @@ export interface LoadModelOptions {
    * `HIDDENSTATE_NOT_COMPILED`; `fit` says then what is missing.
    */
   compile?: boolean | undefined
-  /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default `'theano'`. */
+  /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default: what a file of Keras 2 says, else `'theano'`. */
   backend?: Backend | undefined
   /** What the file may ask for at most. Default: see {@link Limits}. */
   limits?: Limits | undefined
@@ -127,7 +127,7 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
  * @see keras.models.Sequential.load_weights
  */
 export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
-  const given = resolveOptions('loadWeights', { byName: false, backend: 'theano' as Backend | undefined }, options)
+  const given = resolveOptions('loadWeights', { byName: false, backend: undefined as Backend | undefined }, options)
   const byName = checkBoolean('loadWeights', 'byName', given.byName)
   const backend = checkBackend('loadWeights', given.backend)
   checkedPath('loadWeights', path)
@@ -184,7 +184,7 @@ export async function readModel<M extends SavableModel>(
   build: (config: readonly unknown[]) => M,
   options?: LoadModelOptions,
 ): Promise<M> {
-  const defaults = { backend: 'theano' as Backend | undefined, compile: true, limits: {} as Limits | undefined }
+  const defaults = { backend: undefined as Backend | undefined, compile: true, limits: {} as Limits | undefined }
   const given = resolveOptions('loadModel', defaults, options)
   const backend = checkBackend('loadModel', given.backend)
   const compile = checkBoolean('loadModel', 'compile', given.compile)
@@ -208,7 +208,7 @@ export async function readModel<M extends SavableModel>(
 /** How to read a file. */
 interface Reading {
   keras2: boolean
-  backend: Backend
+  backend: Backend | undefined
   compile: boolean
   limits: ResolvedLimits
 }
@@ -238,7 +238,7 @@ async function restore(
   const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
   const first = state[0]?.shape.length === 0 ? 1 : 0
   const here = state.map((value, i) =>
-    i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend),
+    i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend ?? 'theano'),
   )
   inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here))
   const counts = countsOf(path, training)

@@ -2,7 +2,7 @@
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { Init } from '../initializations.js'
 import { describe } from '../ndarray.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import type { Graph, Option, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 
@@ -22,6 +22,11 @@ export abstract class AdvancedActivation<O extends LayerOptions = LayerOptions> 
     return 0
   }
 
+  /** Further constants of the kind. */
+  protected constants(): { [key: string]: Option } {
+    return {}
+  }
+
   /** For each parameter, for each axis beside the batch: 1 where its elements share one number. */
   protected sharing(): number[] {
     return []
@@ -30,7 +35,7 @@ export abstract class AdvancedActivation<O extends LayerOptions = LayerOptions> 
   protected emit(graph: Graph, x: Value): Value {
     return graph.op('parametric_activation', [x], x.shape, {
       ...this.opName(),
-      options: { kind: this.kind, a: this.constant, shared: this.sharing() },
+      options: { kind: this.kind, a: this.constant, ...this.constants(), shared: this.sharing() },
       params: this.paramUses(),
       mask: 'pass',
     })

@@ -9,6 +9,7 @@ import type { KerasArray, Variable } from './variable.js'
 import {
   type BorderMode,
   channelsLast,
+  checkBorder,
   type DimOrdering,
   imageShape,
   type Places,
@@ -30,8 +31,10 @@ export interface ConvLSTM2DOptions extends LayerOptions {
   innerActivation?: ActivationName | null
   /** Order of the axes after the steps, of input, output, W and U. Default `'default'`: `'tf'`. */
   dimOrdering?: DimOrdering
-  /** Of the window over the input; that over the states is always `'same'`. Default `'valid'`. */
-  borderMode?: BorderMode
+  /** Of the window over the input. Default `'valid'`. */
+  borderMode?: Exclude<BorderMode, 'causal'>
+  /** Of the window over the states, where even sizes differ: `'same'` or, as in Keras 2, `'same_tf'`. Default `'same'`. */
+  innerBorderMode?: 'same' | 'same_tf'
   /** Rows and columns of the input from one window to the next. Default `[1, 1]`. */
   subsample?: readonly [number, number]
   /** Penalty on W. Default none. */
@@ -90,6 +93,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     innerActivation: 'hard_sigmoid',
     dimOrdering: 'tf',
     borderMode: 'valid',
+    innerBorderMode: 'same',
     subsample: [1, 1],
     WRegularizer: null,
     URegularizer: null,
@@ -106,6 +110,8 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
 
   constructor(nbFilter: number, nbRow: number, nbCol: number, options?: ConvLSTM2DOptions) {
     super([nbFilter, nbRow, nbCol], options)
+    checkBorder(this, this.options.borderMode, ['valid', 'same', 'full', 'same_tf'])
+    checkBorder(this, this.options.innerBorderMode, ['same', 'same_tf'], 'innerBorderMode')
     for (const key of ['activation', 'innerActivation'] as const) {
       if (this.options[key] !== 'softmax') continue
       fail(ConfigError, 'ERR_OPTION', {
@@ -196,6 +202,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
           size: [nbRow, nbCol],
           strides: [...subsample],
           border: borderMode,
+          innerBorder: this.options.innerBorderMode,
           th: dimOrdering === 'th',
           activation,
           innerActivation,
@@ -211,6 +218,20 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
       }),
     )
     return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
+  }
+
+  /** Keras 1.2.2 knows no `inner_border_mode`. */
+  protected override savedOptions(): Record<string, unknown> {
+    const { innerBorderMode, ...options } = super.savedOptions()
+    return innerBorderMode === 'same' ? options : { ...options, innerBorderMode }
+  }
+
+  /** Keras 2 has the kernels of all gates side by side, in the order i f c o. */
+  override fusedArrays(): (readonly KerasArray[])[] {
+    const own = this.kerasArrays() // W, U, b of each gate, in the order i c f o
+    return [0, 1, 2].map((part) =>
+      [0, 2, 1, 3].map((gate) => ({ ...(own[gate * 3 + part] as KerasArray), besideOthers: true })),
+    )
   }
 
   /** A stateful layer that is built tells its whole input shape. */

@@ -84,6 +84,16 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
     return super.slices(variable).map((slice) => (variable.param === 'W' ? { ...slice, older } : slice))
   }
 
+  /** Keras 2 has W as [filterLength, D, nbFilter]. */
+  override fusedArrays(): (readonly KerasArray[])[] {
+    const withoutOne = ([L = 0, , D = 0, N = 0]: readonly number[]) => [L, D, N]
+    return super
+      .fusedArrays()
+      .map((parts) =>
+        parts.map((a) => (a.variable.param === 'W' ? { ...a, shape: withoutOne(a.shape), flips: [0] } : a)),
+      )
+  }
+
   protected emit(graph: Graph, x: Value): Value {
     return this.filter(graph, x, this.computeOutputShape([null, ...x.shape]).slice(1))
   }

@@ -66,6 +66,10 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
     super([outputDim], options)
   }
 
+  protected override get acceptedMask(): 'pass' {
+    return 'pass'
+  }
+
   protected override maskHint(): string {
     return `Wrap it: new TimeDistributed(new Dense(${this.options.outputDim})).`
   }

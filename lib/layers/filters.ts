@@ -97,6 +97,13 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     return variable.param === 'W' ? slices.map((slice) => ({ ...slice, flips: this.windowAxes })) : slices
   }
 
+  /** A kernel runs the other way on TensorFlow in files of Keras 2, too. */
+  override fusedArrays(): (readonly KerasArray[])[] {
+    return super
+      .fusedArrays()
+      .map((parts) => parts.map((a) => (a.variable.param === 'W' ? { ...a, flips: this.windowAxes } : a)))
+  }
+
   /** The op on a value whose channels come last. */
   protected filter(graph: Graph, x: Value, outputShape: Shape): Value {
     const { nbFilter, activation, bias, activityRegularizer } = this.given

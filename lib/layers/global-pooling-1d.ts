@@ -23,7 +23,12 @@ abstract class GlobalPooling1D extends Layer {
   protected emit(graph: Graph, x: Value): Value {
     const D = x.shape[1] ?? null
     const options = { size: [0, 1], strides: [1, 1], border: 'valid', mode: this.mode }
-    const pooled = graph.op('pooling', [x], [1, D], { ...this.opName(), layer: `${this.name}/steps`, options })
+    const pooled = graph.op('pooling', [x], [1, D], {
+      ...this.opName(),
+      layer: `${this.name}/steps`,
+      options,
+      reads: x.mask,
+    })
     return graph.op('reshape', [pooled], [D], { ...this.opName(), options: { dims: [D] } })
   }
 }
@@ -51,5 +56,10 @@ export class GlobalMaxPooling1D extends GlobalPooling1D {
  */
 export class GlobalAveragePooling1D extends GlobalPooling1D {
   static override readonly className = 'GlobalAveragePooling1D'
+
+  protected override get acceptedMask(): 'use' {
+    return 'use'
+  }
+
   protected readonly mode = 'ave'
 }

@@ -18,6 +18,11 @@ export interface LayerOptions {
    * Default: {@link floatx} when the first layer is added.
    */
   dtype?: 'float32' | 'float64' | null
+  /**
+   * Whether a mask may reach a layer that Keras 1.2.2 lets none reach. Then, as in Keras 2, Dense hands it on, GlobalAveragePooling1D
+   * averages the real steps alone, and elsewhere it ends. In a configuration where a mask does reach it. Default `false`.
+   */
+  acceptMask?: boolean
 }
 
 /** `{ class_name, config }`: how Keras writes a layer. */

@@ -50,6 +50,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     batchInputShape: null,
     inputDtype: null,
     dtype: null,
+    acceptMask: false,
   }
   /** Options that no configuration holds. */
   static readonly unsaved: readonly string[] = ['inputShape', 'batchInputShape', 'inputDtype', 'dtype', 'weights']
@@ -63,6 +64,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   built = false
   #isLoose = false
   #batchInputShape: Shape | null
+  /** Whether a mask has met `acceptMask`. */
+  #acceptedMask = false
   #inputShape: Shape | undefined
   #outputShape: Shape | undefined
 
@@ -305,6 +308,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
    * @throws ConfigError `ERR_OPTION` when a mask meets a layer that does not support it (Keras: ValueError).
    */
   computeMask(masked: boolean): boolean {
+    this.#acceptedMask = masked && !this.supportsMasking && this.options.acceptMask === true
+    if (this.#acceptedMask) return this.acceptedMask === 'pass'
     if (masked && !this.supportsMasking) {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
@@ -318,6 +323,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return masked
   }
 
+  /** What comes of a mask that only `acceptMask` lets in. */
+  protected get acceptedMask(): 'end' | 'pass' | 'use' {
+    return 'end'
+  }
+
   protected maskHint(): string {
     return 'Put a recurrent layer without returnSequences before it.'
   }
@@ -325,8 +335,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** @internal Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
-    if (x.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
-    return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, x))
+    const ends = this.#acceptedMask && this.acceptedMask === 'end'
+    const seen = ends ? { ...x, mask: null } : x
+    if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
+    return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, seen))
   }
 
   protected abstract emit(graph: Graph, x: Value): Value
@@ -395,6 +407,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
     const { unsaved, defaults } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
+      if (key === 'acceptMask' && !this.#acceptedMask) continue
       if (!unsaved.includes(key) && !(camelToSnake(key) in config))
         config[camelToSnake(key)] = serializeOption(key, value, defaults[key])
     }

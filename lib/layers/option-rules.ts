@@ -85,6 +85,8 @@ function instead(init: Initializer, key: string, byDefault: unknown): unknown {
   return byDefault
 }
 
+const BORDERS: readonly unknown[] = ['valid', 'same', 'full', 'same_tf', 'causal']
+
 /** The first rule whose pattern matches holds; an option without a rule is checked by the type of its default. */
 const rules: readonly Rule[] = [
   {
@@ -133,9 +135,9 @@ const rules: readonly Rule[] = [
     },
   },
   {
-    matches: /^borderMode$/,
+    matches: /^borderMode$|BorderMode$/,
     keep: (v, where, key) =>
-      v === 'valid' || v === 'same' || v === 'full' ? v : bad(where, key, "'valid', 'same' or 'full'", v),
+      BORDERS.includes(v) ? v : bad(where, key, "'valid', 'same', 'full', 'same_tf' or 'causal'", v),
   },
   {
     matches: /^dimOrdering$/,

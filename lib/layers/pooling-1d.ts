@@ -8,8 +8,8 @@ export interface Pooling1DOptions extends LayerOptions {
   poolLength?: number
   /** Steps from one window to the next. Default `null`: `poolLength`. */
   stride?: number | null
-  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept. */
-  borderMode?: Exclude<BorderMode, 'full'>
+  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept; `'same_tf'` as TensorFlow does. */
+  borderMode?: Exclude<BorderMode, 'full' | 'causal'>
 }
 
 /** Base of the pooling layers over steps. */
@@ -25,7 +25,7 @@ abstract class Pooling1D extends Layer<Pooling1DOptions> {
 
   constructor(options?: Pooling1DOptions) {
     super([], options)
-    checkBorder(this, this.options.borderMode, ['valid', 'same'])
+    checkBorder(this, this.options.borderMode, ['valid', 'same', 'same_tf'])
   }
 
   protected override maskHint(): string {

@@ -18,8 +18,8 @@ export interface Pooling2DOptions extends LayerOptions {
   poolSize?: readonly [number, number]
   /** Rows and columns from one window to the next. Default `null`: `poolSize`. */
   strides?: readonly [number, number] | null
-  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept. */
-  borderMode?: Exclude<BorderMode, 'full'>
+  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept; `'same_tf'` as TensorFlow does. */
+  borderMode?: Exclude<BorderMode, 'full' | 'causal'>
   /** Default `'default'`: `'tf'`. */
   dimOrdering?: DimOrdering
 }
@@ -38,7 +38,7 @@ abstract class Pooling2D extends Layer<Pooling2DOptions> {
 
   constructor(options?: Pooling2DOptions) {
     super([], options)
-    checkBorder(this, this.options.borderMode, ['valid', 'same'])
+    checkBorder(this, this.options.borderMode, ['valid', 'same', 'same_tf'])
   }
 
   protected override maskHint(): string {

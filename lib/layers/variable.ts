@@ -151,6 +151,8 @@ export interface KerasArray {
   readonly trainable: boolean
   /** Axes along which a kernel that was trained on TensorFlow runs the other way. */
   readonly flips?: readonly number[]
+  /** Whether Keras 2 has it beside others along the last axis, instead of stacked along a new first one. */
+  readonly besideOthers?: boolean
   /** How older files hold it: the shape there, and which of its axes each axis of `shape` is. */
   readonly older?: { readonly shape: readonly number[]; readonly axes: readonly number[] }
 }

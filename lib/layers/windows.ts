@@ -4,8 +4,12 @@ import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import type { Layer } from './layer.js'
 
-/** `'valid'`: only whole windows. `'same'`: one output per stride. `'full'`: every window that touches the input. */
-export type BorderMode = 'valid' | 'same' | 'full'
+/**
+ * `'valid'`: only whole windows. `'same'`: one output per stride, padded as Keras on Theano does. `'full'`: every window that touches
+ * the input. Of Keras 2: `'same_tf'`, padded as TensorFlow does (as many as are needed, the larger half at the end), and `'causal'`,
+ * padded at the beginning alone, so that no output looks ahead.
+ */
+export type BorderMode = 'valid' | 'same' | 'full' | 'same_tf' | 'causal'
 /** `'tf'`: [rows, columns, D]. `'th'`: [D, rows, columns]. `'default'`: `'tf'`, as in Keras without a configuration file. */
 export type DimOrdering = 'th' | 'tf' | 'default'
 
@@ -13,12 +17,17 @@ export type DimOrdering = 'th' | 'tf' | 'default'
 export const WINDOW_MASK_HINT = 'It looks at masked steps too: leave out maskZero, or the Masking layer.'
 
 /** @throws ConfigError `ERR_OPTION` for a border mode that this layer does not have. */
-export function checkBorder(layer: Layer, given: BorderMode, allowed: readonly BorderMode[]): void {
+export function checkBorder(
+  layer: Layer,
+  given: BorderMode,
+  allowed: readonly BorderMode[],
+  what = 'borderMode',
+): void {
   if (allowed.includes(given)) return
   fail(ConfigError, 'ERR_OPTION', {
     where: layer.where,
     layer: layer.where,
-    what: 'borderMode',
+    what,
     expected: allowed.map((mode) => `'${mode}'`).join(' or '),
     actual: describe(given),
   })
@@ -37,7 +46,7 @@ export function windowLength(
   if (length === null) return null
   const { size, stride, border, dilation = 1, what } = window
   const span = (size - 1) * dilation + 1
-  const places = border === 'same' ? length : border === 'full' ? length + span - 1 : length - span + 1
+  const places = border === 'valid' ? length - span + 1 : border === 'full' ? length + span - 1 : length
   if (places < 1) {
     fail(ShapeError, 'ERR_SHAPE', {
       where: layer.where,

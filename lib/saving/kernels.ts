@@ -7,9 +7,8 @@ import { describe, NDArray } from '../ndarray.js'
 export type Backend = 'theano' | 'tensorflow'
 
 /** @throws ConfigError `ERR_OPTION` */
-export function checkBackend(where: string, backend: unknown): Backend {
-  if (backend === undefined || backend === 'theano') return 'theano'
-  if (backend === 'tensorflow') return backend
+export function checkBackend(where: string, backend: unknown): Backend | undefined {
+  if (backend === undefined || backend === 'theano' || backend === 'tensorflow') return backend
   return fail(ConfigError, 'ERR_OPTION', {
     where,
     what: 'backend',

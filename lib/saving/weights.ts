@@ -3,7 +3,7 @@ import { FormatError } from '../errors.js'
 import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import type { H5Data } from '../hdf5/protocol.js'
 import type { Layer } from '../layers/layer.js'
-import { type KerasArray, readKerasArrays, writeKerasArrays } from '../layers/variable.js'
+import { type KerasArray, readKerasArrays, sliceColumns, writeKerasArrays } from '../layers/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
 import { fromCudnn, isCudnn } from './keras2/cudnn.js'
@@ -94,10 +94,28 @@ type Divide = (layer: Layer) => FileArray[]
 
 const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...part, parts: [part] }))
 
+/** Of an array of Keras 2 that holds `parts` of one shape. */
+function fusedShape(shape: readonly number[], parts: readonly KerasArray[]): readonly number[] {
+  if (parts.length === 1) return shape
+  if (parts[0]?.besideOthers) return [...shape.slice(0, -1), (shape.at(-1) as number) * parts.length]
+  return [parts.length, ...shape]
+}
+
+/** The numbers of each part of such an array. */
+function divided(numbers: Floats, whole: readonly number[], parts: readonly KerasArray[]): Floats[] {
+  const size = numbers.length / parts.length
+  const width = (whole.at(-1) as number) / parts.length
+  return parts.map(({ besideOthers }, k) =>
+    besideOthers
+      ? sliceColumns(numbers, whole, [k * width, (k + 1) * width])
+      : (numbers.subarray(k * size, (k + 1) * size) as Floats),
+  )
+}
+
 const likeKeras2: Divide = (layer) =>
   layer.fusedArrays().map((parts) => {
     const { name, shape } = parts[0] as KerasArray
-    return { name, shape: parts.length === 1 ? shape : [parts.length, ...shape], parts, fused: true }
+    return { name, shape: fusedShape(shape, parts), parts, fused: true }
   })
 
 /** A layer and the arrays of the file that are for it. */
@@ -125,6 +143,12 @@ function isKeras2Group(file: H5File, group: string): boolean {
   if (typeof version === 'string') return version.startsWith('2.')
   const [first] = storedLayers(file, group).flatMap((layer) => layer.weights)
   return first?.includes('/') ?? false
+}
+
+/** What a file of Keras 2 says that it was trained on; TensorFlow and CNTK run kernels the same way. */
+function backendOf(file: H5File, group: string): Backend {
+  const said = file.attribute(group, 'backend') ?? file.attribute('', 'backend')
+  return said === 'theano' ? 'theano' : 'tensorflow'
 }
 
 function storedLayers(file: H5File, group: string): Stored[] {
@@ -244,7 +268,7 @@ function withoutCudnn(arrays: readonly FileArray[], expected: readonly Expected[
  *
  * @param group where `layer_names` is: '' or 'model_weights'
  * @param byName only layers whose names are in the file, instead of all in order
- * @param backend where they were trained
+ * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano otherwise
  * @returns sets the weights, all or none
  * @throws FormatError ERR_FILE_FORMAT
  */
@@ -253,7 +277,7 @@ export async function readLayers(
   group: string,
   layers: readonly Layer[],
   byName: boolean,
-  backend: Backend,
+  backend: Backend | undefined,
 ): Promise<() => void> {
   const isLegacy = file.attribute(group, 'nb_layers') !== undefined
   if (isLegacy && byName) {
@@ -263,7 +287,9 @@ export async function readLayers(
     )
   }
   const match = isLegacy ? matchLegacy : byName ? matchByName : matchByOrder
-  const divide = !isLegacy && isKeras2Group(file, group) ? likeKeras2 : likeKeras1
+  const keras2 = !isLegacy && isKeras2Group(file, group)
+  const trainedOn = backend ?? (keras2 ? backendOf(file, group) : 'theano')
+  const divide = keras2 ? likeKeras2 : likeKeras1
   const matches = match(file, group, layers, divide)
   const expected = matches.flatMap((m) => expectations(file, m))
   const data = await file.read(expected)
@@ -271,10 +297,9 @@ export async function readLayers(
   withoutCudnn(arrays, expected, data)
   const values = arrays.flatMap(({ parts }, i) => {
     const { data: numbers, shape: whole } = data[i] as H5Data
-    const size = numbers.length / parts.length
-    return parts.map((part, k) => {
-      const shape = parts.length === 1 ? whole : part.shape
-      return asHere(new NDArray(numbers.subarray(k * size, (k + 1) * size) as Floats, shape), part, backend)
+    return divided(numbers as Floats, whole, parts).map((own, k) => {
+      const part = parts[k] as KerasArray
+      return asHere(new NDArray(own, parts.length === 1 ? whole : part.shape), part, trainedOn)
     })
   })
   return () =>

@@ -89,7 +89,7 @@ const padded = () => [new main.Masking({ inputShape: sequence }), new GRU(H, { r
 
 const { Activation, ActivityRegularization, BatchNormalization, Bidirectional, Dropout, ELU, Embedding } = main
 const { GaussianDropout, GaussianNoise, Highway, LeakyReLU, MaxoutDense, ParametricSoftplus, PReLU } = main
-const { SpatialDropout1D, SReLU, ThresholdedReLU } = main
+const { ReLU, Softmax, SpatialDropout1D, SReLU, ThresholdedReLU } = main
 const { AtrousConvolution1D, AveragePooling1D, AveragePooling2D, Convolution1D, Convolution2D, ConvLSTM2D } = main
 const { Cropping1D, GlobalAveragePooling1D, GlobalMaxPooling1D, LocallyConnected1D, MaxPooling1D, MaxPooling2D } = main
 const { UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D } = main
@@ -111,6 +111,8 @@ const windows = [
     (o) =>
       new Convolution1D(H, 2, { WRegularizer: 'l2', bRegularizer: 'l1', activityRegularizer: 'activity_l2', ...o }),
   ),
+  sample('Convolution1D same_tf', sequence, (o) => new Convolution1D(H, 2, { borderMode: 'same_tf', ...o })),
+  sample('Convolution1D causal', sequence, (o) => new Convolution1D(H, 3, { borderMode: 'causal', ...o })),
   sample('AtrousConvolution1D', sequence, (o) => new AtrousConvolution1D(H, 2, { atrousRate: 2, ...o })),
   sample('LocallyConnected1D', sequence, (o) => new LocallyConnected1D(H, 2, { activation: 'tanh', ...o })),
   ...[MaxPooling1D, AveragePooling1D].flatMap((Class) => [
@@ -203,6 +205,11 @@ export const SAMPLES: Sample[] = [
   sample('GaussianNoise', sequence, (o) => new GaussianNoise(0, o)),
   sample('Highway', [D], (o) => new Highway({ activation: 'tanh', bRegularizer: 'l2', ...o })),
   sample('LeakyReLU', sequence, (o) => new LeakyReLU(o)),
+  sample('ReLU', sequence, (o) => new ReLU({ maxValue: 0.9, negativeSlope: 0.2, threshold: 0.1, ...o })),
+  sample('Softmax', sequence, (o) => new Softmax(o)),
+  sample('Softmax steps', sequence, (o) => new Softmax({ axis: 1, ...o })),
+  sample('Dense swish', sequence, (o) => new Dense(H, { activation: 'swish', ...o })),
+  sample('LSTM swish', sequence, (o) => new LSTM(H, { activation: 'swish', innerActivation: 'swish', ...o })),
   sample('MaxoutDense', [D], (o) => new MaxoutDense(H, { nbFeature: 3, activityRegularizer: 'activity_l2', ...o })),
   sample('ParametricSoftplus', sequence, (o) => new ParametricSoftplus(o)),
   sample('PReLU', sequence, (o) => new PReLU({ init: 'uniform', ...o })),

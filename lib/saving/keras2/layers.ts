@@ -32,7 +32,9 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
   const called = `${typeof config.name === 'string' ? config.name : where} (${registered.slice(0, 80)})`
   const name = classOf(registered, called)
   const rule: Rule = Object.hasOwn(TABLE, name) ? (TABLE[name] as Rule) : {}
-  const out: Record<string, unknown> = { ...rule.implied }
+  const implied = [EVERY, rule].map(({ implied: own }) => (typeof own === 'function' ? own(config) : own))
+  const out: Record<string, unknown> = Object.assign({}, ...implied)
+  const as = typeof rule.as === 'function' ? rule.as(config) : rule.as
   const keys: Record<string, string> = {}
   for (const [key, value] of Object.entries(config)) {
     const own = translated(key, value, [rule, EVERY], { where: called, layer: called }, config)
@@ -42,7 +44,7 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
       keys[own[0]] = key
     }
   }
-  return { class_name: rule.as ?? name, config: withPrecision(out), origin: { className: registered, keys } }
+  return { class_name: as ?? name, config: withPrecision(out), origin: { className: registered, keys } }
 }
 
 /** Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told where they are float64. */

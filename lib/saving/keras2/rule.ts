@@ -13,14 +13,14 @@ export type Translate = (value: unknown, refuse: Refuse, config: Config) => unkn
 
 /** How the configuration of one class differs. A key that no part of the rule names keeps its name and its value. */
 export interface Rule {
-  /** Keras 1.2.2's class. Default: it has the same name. */
-  readonly as?: string
+  /** Keras 1.2.2's class, by the configuration. Default: it has the same name. */
+  readonly as?: string | ((config: Config) => string)
   /** Keras 2's key → Keras 1.2.2's, or that with what makes its value. */
   readonly keys?: Readonly<Record<string, string | readonly [key: string, value: Translate]>>
   /** The values at which a key changes nothing; `ANY`: none changes a result. Others are refused, unless `keys` has the key, too. */
   readonly ignored?: Readonly<Record<string, readonly unknown[]>>
   /** What every layer of this class has in Keras 1.2.2's words, without a key in Keras 2. */
-  readonly implied?: Config
+  readonly implied?: Config | ((config: Config) => Config)
 }
 
 /** Of {@link Rule.ignored}: whatever the value, no result changes, since the weights come from the file. */

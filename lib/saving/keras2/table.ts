@@ -3,10 +3,11 @@
  * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
-import { constraint, initialization, mirrored, precision, regularizer, single } from './values.js'
+import { border, constraint, initialization, mirrored, precision, regularizer, single } from './values.js'
 
-/** Of every layer. */
+/** Of every layer. Keras 2 lets masks into all of them. */
 export const EVERY: Rule = {
+  implied: { accept_mask: true },
   keys: { activity_regularizer: ['activity_regularizer', regularizer], dtype: ['dtype', precision] },
   ignored: { activity_regularizer: [null], ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
 }
@@ -64,7 +65,34 @@ const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
 /** Noise is of training alone, and random: a seed of Keras 2 gives no numbers of ours. */
 const noise = (keys: NonNullable<Rule['keys']>): Rule => ({ keys, ignored: { noise_shape: [null], seed: ANY } })
 
+/** Layers of filters: the same as `dense`, with windows. */
+const filters: Rule = {
+  keys: {
+    ...dense.keys,
+    filters: 'nb_filter',
+    kernel_size: ['filter_length', single],
+    strides: ['subsample_length', single],
+    padding: ['border_mode', border],
+    dilation_rate: [
+      'atrous_rate',
+      (value, refuse) => (single(value, refuse) === 1 ? undefined : single(value, refuse)),
+    ],
+  },
+  ignored: { ...dense.ignored, data_format: ['channels_last'], groups: [1] },
+}
+
+const pooling: Rule = {
+  keys: {
+    pool_size: ['pool_length', single],
+    strides: ['stride', single],
+    padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
+  },
+  ignored: { data_format: ['channels_last'] },
+}
+const globalPooling: Rule = { ignored: { data_format: ['channels_last'], keepdims: [false] } }
+
 export const TABLE: Readonly<Record<string, Rule>> = {
+  AveragePooling1D: pooling,
   BatchNormalization: {
     keys: {
       axis: ['axis', single],
@@ -83,6 +111,31 @@ export const TABLE: Readonly<Record<string, Rule>> = {
     },
   },
   Bidirectional: { keys: { backward_layer: ['backward_layer', mirrored] } },
+  Conv1D: {
+    ...filters,
+    as: ({ dilation_rate: rate }) => ([rate ?? 1].flat()[0] === 1 ? 'Convolution1D' : 'AtrousConvolution1D'),
+  },
+  ConvLSTM2D: {
+    keys: {
+      ...lstm.keys,
+      filters: 'nb_filter',
+      strides: 'subsample',
+      padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
+      data_format: ['dim_ordering', () => 'tf'],
+    },
+    ignored: {
+      ...lstm.ignored,
+      kernel_size: ANY,
+      unroll: ANY,
+      data_format: ['channels_last'],
+      dilation_rate: [[1, 1], 1],
+      implementation: ANY,
+    },
+    implied: ({ kernel_size: size }) => {
+      const [rows, columns] = [size, size].flat()
+      return { nb_row: rows, nb_col: columns, inner_border_mode: 'same_tf' }
+    },
+  },
   CuDNNGRU: cudnn('GRU', gated, { reset_after: true }),
   CuDNNLSTM: cudnn('LSTM', lstm),
   Dense: dense,
@@ -97,10 +150,20 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   },
   Flatten: { ignored: { data_format: ['channels_last'] } },
   GRU: gated,
+  GlobalAveragePooling1D: globalPooling,
+  GlobalMaxPooling1D: globalPooling,
   GaussianDropout: noise({ rate: 'p' }),
   GaussianNoise: noise({ stddev: 'sigma' }),
   InputLayer: { keys: { batch_shape: 'batch_input_shape' }, ignored: { optional: [false] } },
   LSTM: lstm,
+  LocallyConnected1D: { ...filters, ignored: { ...filters.ignored, implementation: [1] } },
+  MaxPooling1D: pooling,
+  PReLU: {
+    keys: { alpha_initializer: ['init', initialization] },
+    ignored: { alpha_regularizer: [null], alpha_constraint: [null] },
+  },
   SimpleRNN: recurrent,
+  Softmax: { keys: { axis: ['axis', single] } },
   SpatialDropout1D: noise({ rate: 'p' }),
+  UpSampling1D: { keys: { size: ['length', single] } },
 }

@@ -66,6 +66,16 @@ export function single(value: unknown, refuse: Refuse): unknown {
   return value.length === 1 ? value[0] : refuse('a number or a list of one')
 }
 
+/** Padding of a convolution: 'same' of Theano and of TensorFlow agree for an odd window that moves step by step. */
+export function border(value: unknown, refuse: Refuse, config: Config): unknown {
+  if (value === 'valid' || value === 'causal') return value
+  if (value !== 'same') return refuse("'valid', 'same' or 'causal'")
+  const [size, stride, rate] = [config.kernel_size, config.strides ?? 1, config.dilation_rate ?? 1].map((one) =>
+    Number([one].flat()[0]),
+  ) as [number, number, number]
+  return stride === 1 && ((size - 1) * rate) % 2 === 0 ? 'same' : 'same_tf'
+}
+
 const PRECISIONS: readonly unknown[] = ['float32', 'float64', 'int32', 'int64', 'uint8', null]
 
 /** Keras 2's dtype, or its policy, as the name of a type. */
