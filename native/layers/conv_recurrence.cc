@@ -15,6 +15,7 @@
 #include "layers/convolve.h"
 #include "layers/layer.h"
 #include "layers/matmul.h"
+#include "layers/place_mask.h"
 
 namespace hs {
 namespace {
@@ -96,10 +97,10 @@ class ConvRecurrence final : public Layer<real> {
     if (two_states_) c_ = d.saved("c", {T + 1, P, H});
     gates_ = d.saved("gates", {T, P, GH});
     if (cell_->keeps_aux) aux_ = d.saved("aux", {T, P, H});
-    if (masked) mask_ = d.saved("mask of places", {T, P});
-    real_.resize(masked ? size_t(T * P + 1)
-                        : 0);  // one more: never an empty list without an address
-    real_count_.resize(masked ? size_t(T) : 0);
+    if (masked) {
+      mask_ = d.saved("mask of places", {T, P});
+      real_.declare(T, P);
+    }
     if (drop_W_) drop_W_mask_ = d.saved("dropout W", {G_, X_});
     if (drop_U_) drop_U_mask_ = d.saved("dropout U", {G_, P, H});
     if (stateful_) {
@@ -147,7 +148,7 @@ class ConvRecurrence final : public Layer<real> {
     real* c = two_states_ ? p.at(c_) : nullptr;  // [T+1, P, H]
     draw(p, drop_W_, drop_W_mask_, p_W_, 0);
     draw(p, drop_U_, drop_U_mask_, p_U_, 1);
-    if (masked_) spread_mask(p);
+    if (masked_) real_.set(p.at(mask_), p.mask, B_, backwards_);
     if (p.repack) pack_forward(p);
     for (int q = 0; q < G_; q++) std::copy_n(p.at(b_[q]), H, p.at(row_b_) + q * H);
     if (plain_) k->fill(p.at(no_product_), 0, P * GH);
@@ -188,7 +189,7 @@ class ConvRecurrence final : public Layer<real> {
         for_rows(P, GH, [&](int64_t r0, int64_t r1) {
           CellArgs<real> part = a;
           part.r0 = r0, part.r1 = r1;
-          if (masked_) list_real(part, s);
+          if (masked_) real_.list_real(part, s);
           fused_->forward(phase, part);
         });
       }
@@ -269,30 +270,6 @@ class ConvRecurrence final : public Layer<real> {
       p.k->multiply(p.at(to) + i, from + i, p.at(mask) + q * n + i, end - i);
     });
     return p.at(to);
-  }
-
-  // The mask [T, B] for each place, in running order, and the places that are real.
-  void spread_mask(const Pass<real>& p) {
-    const int64_t places = P_ / B_;
-    for (int64_t s = 0; s < T_; s++) {
-      int32_t* next = real_.data() + s * P_;
-      for (int64_t b = 0; b < B_; b++) {
-        const real m = p.mask[step_of(s) * B_ + b];
-        std::fill_n(p.at(mask_) + s * P_ + b * places, places, m);
-        for (int64_t i = b * places; m != 0 && i < (b + 1) * places; i++)
-          *next++ = static_cast<int32_t>(i);
-      }
-      real_count_[size_t(s)] = next - (real_.data() + s * P_);
-    }
-  }
-
-  // The real ones among the rows of a, which are of step s.
-  void list_real(CellArgs<real>& a, int64_t s) const {
-    const int32_t* first = real_.data() + s * P_;  // [real_count_[s]], rising
-    const int32_t* end = first + real_count_[size_t(s)];
-    const int32_t* from = std::lower_bound(first, end, static_cast<int32_t>(a.r0));
-    a.real_rows = from;
-    a.real_count = std::lower_bound(from, end, static_cast<int32_t>(a.r1)) - from;
   }
 
   // The gates' kernels side by side in matrix_W and matrix_U.
@@ -502,8 +479,7 @@ class ConvRecurrence final : public Layer<real> {
   Tensor row_;                          // [row_scratch, H]
   Tensor dy_;                           // [T or 1, P, H]
   Tensor sums_;
-  std::vector<int32_t> real_;        // [T, P]
-  std::vector<int64_t> real_count_;  // [T]
+  PlaceMask<real> real_;
 };
 
 }  // namespace
