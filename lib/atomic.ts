@@ -1,6 +1,6 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
 import { createHash, randomBytes } from 'node:crypto'
-import { fsync, readFileSync, readlinkSync } from 'node:fs'
+import { fsync, readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
 import { constants, type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -180,11 +180,21 @@ export function checkedPath(where: string, path: unknown): string {
   })
 }
 
+/**
+ * Cuts a file that only grows back to what it was.
+ * @throws Error when it is shorter than that, or not there
+ */
+export function cutFile(path: string, size: number): void {
+  const found = statSync(path).size
+  if (found < size) throw new Error(`${found} bytes, where the checkpoint knows of ${size}`)
+  truncateSync(path, size)
+}
+
 /** To the disk, by the file's number: the handles of Yarn's Plug'n'Play have no `sync`. */
 export const syncFile = (file: FileHandle): Promise<void> => promisify(fsync)(file.fd)
 
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
   // some network and FUSE file systems cannot sync a directory, and one without permission to read cannot be opened; the file
   // itself is on the disk

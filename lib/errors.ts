@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'
   | 'ERR_NAN'
+  | 'ERR_CANCELLED'
+  | 'ERR_RESUME'
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
   | 'ERR_LIMIT'
@@ -71,7 +73,8 @@ export class ShapeError extends HiddenstateError {
   }
 }
 
-/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`. */
+/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`,
+ * `ERR_CANCELLED`, `ERR_RESUME`. */
 export class StateError extends HiddenstateError {
   static {
     Object.defineProperty(StateError, 'name', { value: 'StateError' })
@@ -129,6 +132,8 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_BUSY: StateError,
   ERR_DISPOSED: StateError,
   ERR_NAN: StateError,
+  ERR_CANCELLED: StateError,
+  ERR_RESUME: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
   ERR_LIMIT: FormatError,

@@ -1,7 +1,7 @@
 /** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
 import { abortable, Batches, closing, isThenable, type Source } from './batches.js'
-import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
-import type { Callback, History, Logs } from './callbacks.js'
+import { checkInteger, checkSignal } from './call-options.js'
+import type { Callback, History } from './callbacks.js'
 import type { ClassWeight, InputSlot } from './data.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
 import {
@@ -10,23 +10,25 @@ import {
   type Inputs,
   predictOnBatch,
   prepareTraining,
-  testLoop,
   type Scores,
 } from './evaluate.js'
-import { checkTriple, prepareValidation, training, type Triple } from './fit.js'
-import { checkCallbacks, type Hooks } from './hooks.js'
-import { Means, pairsOf } from './means.js'
+import { arrayValidation, callOptions, checkTriple, prepareValidation, type Triple } from './fit.js'
+import { Means } from './means.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from './loaded-data.js'
 import type { RunRequest, RunResult } from './native.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { FitProgress, type Verbose, type Verbosity } from './progress.js'
+import type { Verbose } from './progress.js'
 import type { Sequential } from './sequential.js'
+import { BatchesSource } from './training/batches-source.js'
+import { type Job, train } from './training/loop.js'
+import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './training/resume.js'
+import type { Validation } from './training/source.js'
 import type { Turn } from './turns.js'
 
 /** Options of {@link Sequential.fitGenerator}. */
-export interface FitGeneratorOptions {
+export interface FitGeneratorOptions extends ResumeOptions {
   /** An epoch ends once it has seen this many samples. */
   samplesPerEpoch: number
   /** Number of the last epoch. */
@@ -73,6 +75,7 @@ const DEFAULTS: Record<string, unknown> = {
   initialEpoch: 0,
   signal: null,
   onNaN: 'warn',
+  ...RESUME_DEFAULTS,
 }
 
 function requireCount(where: string, what: string, value: unknown): number {
@@ -101,26 +104,6 @@ function depthOf(value: unknown): number {
   return Array.isArray(value) ? 1 + depthOf(value[0]) : ArrayBuffer.isView(value) ? 1 : 0
 }
 
-/** How a validation gets its numbers. */
-export interface Validation {
-  samples: number
-  /** Where its batches come from; null: arrays. */
-  batches: Batches | null
-  /** Means after an epoch whose last batch had this size. */
-  run(turn: Turn, batchSize: number): Promise<number[]>
-}
-
-/** A training on batches. */
-export interface GeneratorJob {
-  batches: Batches
-  samplesPerEpoch: number
-  nbEpoch: number
-  initialEpoch: number
-  classWeight: ClassWeight | null
-  signal: AbortSignal | null
-  validation: Validation | null
-}
-
 /** See {@link Sequential.fitGenerator}. */
 export async function fitGenerator(model: Sequential, source: Source, given: FitGeneratorOptions): Promise<History> {
   const where = 'fitGenerator'
@@ -129,64 +112,26 @@ export async function fitGenerator(model: Sequential, source: Source, given: Fit
   model.requireCompiled(where)
   const options = resolveOptions(where, DEFAULTS, given)
   const batches = new Batches(source, where)
-  return closing([batches], () => {
-    const verbose = checkVerbose(where, options.verbose)
+  let validation: Validation | null = null
+  let job: Job
+  try {
     checkInteger(where, 'maxQSize', options.maxQSize, 1)
-    const signal = checkSignal(where, options.signal)
-    signal?.throwIfAborted()
-    const callbacks = checkCallbacks(where, options.callbacks)
-    const watch = new NanWatch(model, checkOneOf(where, 'onNaN', options.onNaN, ['warn', 'throw'] as const))
-    const job: GeneratorJob = {
-      samplesPerEpoch: requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch),
-      nbEpoch: requireCount(where, 'nbEpoch', options.nbEpoch),
-      initialEpoch: checkInteger(where, 'initialEpoch', options.initialEpoch, 0),
-      classWeight: options.classWeight as ClassWeight | null,
-      signal,
-      validation: prepareValidationOf(model, options, signal),
-      batches,
-    }
-    return trainOnBatches(model, where, job, { batchSize: null, verbose, callbacks, watch })
-  })
-}
-
-/** Trains on the batches of a job, and closes their sources in the end. */
-export function trainOnBatches(
-  model: Sequential,
-  where: string,
-  job: GeneratorJob,
-  options: { batchSize: number | null; verbose: Verbosity; callbacks: readonly Callback[]; watch: NanWatch },
-): Promise<History> {
-  const { metricsNames } = model
-  const { batchSize, verbose, callbacks, watch } = options
-  const doValidation = job.validation !== null
-  const sources = [job.batches, ...(job.validation?.batches ? [job.validation.batches] : [])]
-  const train = async (hooks: Hooks, turn: Turn, history: History): Promise<History> => {
-    const progress = new FitProgress(verbose)
-    hooks.introduce(model, {
-      batchSize,
-      nbEpoch: job.nbEpoch,
-      nbSample: job.samplesPerEpoch,
-      verbose,
-      doValidation,
-      metrics: doValidation ? [...metricsNames, ...metricsNames.map((name) => `val_${name}`)] : metricsNames,
-    })
-    try {
-      if (batchSize !== null) progress.trainBegin(job.samplesPerEpoch, job.validation?.samples ?? null)
-      await hooks.trainBegin()
-      model.stopTraining = false
-      for (let epoch = job.initialEpoch; epoch < job.nbEpoch && !model.stopTraining; epoch++) {
-        progress.epochBegin(epoch, job.nbEpoch, job.samplesPerEpoch)
-        const logs = await generatorEpoch(model, where, job, { hooks, turn, progress, watch, epoch })
-        await hooks.epochEnd(epoch, logs)
-      }
-      await hooks.trainEnd()
-    } catch (error) {
-      progress.interrupt()
-      throw error
-    }
-    return history
+    const samples = requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch)
+    requireCount(where, 'nbEpoch', options.nbEpoch)
+    const call = callOptions(where, model, options)
+    validation = prepareValidationOf(model, options, call.signal)
+    const classWeight = options.classWeight as ClassWeight | null
+    const own = { call: where, samples, classWeight, signal: call.signal }
+    const identity = () => ({ batches: JSON.stringify({ samples, nbValSamples: options.nbValSamples ?? null }) })
+    const resumption = new Resumption(where, options, model, call.callbacks, identity)
+    batches.keepsState = resumption.writes
+    job = { ...call, batchSize: null, source: new BatchesSource(model, batches, own), validation, resumption }
+  } catch (error) {
+    batches.close()
+    validation?.close()
+    throw error
   }
-  return closing(sources, () => training(model, where, { callbacks, signal: job.signal }, train))
+  return train(model, job)
 }
 
 /** How to validate, or null. */
@@ -199,19 +144,8 @@ function prepareValidationOf(
   if (validationData === null || validationData === undefined) return null
   if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
     const prepared = prepareValidation(model, 'fitGenerator', validationData)
-    const data = model.session.load(prepared)
-    return {
-      samples: prepared.samples,
-      batches: null,
-      run: (turn, batchSize) =>
-        testLoop(model, turn, data.set, {
-          call: 'fitGenerator',
-          where: 'fitGenerator: validation',
-          batchSize,
-          samples: prepared.samples,
-          signal,
-        }),
-    }
+    const { samples } = prepared
+    return arrayValidation(model, model.session.load(prepared), { call: 'fitGenerator', samples, signal })
   }
   const samples = requireCount(
     'fitGenerator',
@@ -219,7 +153,22 @@ function prepareValidationOf(
     options.nbValSamples,
   )
   const batches = new Batches(validationData, 'fitGenerator: validationData')
-  return { samples, batches, run: (turn) => evaluateBatches(model, 'fitGenerator', batches, { samples, turn, signal }) }
+  return batchesValidation(model, batches, { call: 'fitGenerator', samples, signal })
+}
+
+/** Validation on `samples` samples of a source. */
+export function batchesValidation(
+  model: Sequential,
+  batches: Batches,
+  { call, samples, signal }: { call: string; samples: number; signal: AbortSignal | null },
+): Validation {
+  return {
+    samples,
+    run: (turn) => evaluateBatches(model, call, batches, { samples, turn, signal }),
+    state: () => batches.state(),
+    restore: (state) => batches.restore(state),
+    close: () => batches.close(),
+  }
 }
 
 /** Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with these inputs. */
@@ -230,49 +179,6 @@ function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boo
   const x = input(list[0]) // if the list is [x, y]
   if (Array.isArray(x) && isArrayObject(x[0])) return true
   return depthOf(x) > slots[0]!.shape.length
-}
-
-async function generatorEpoch(
-  model: Sequential,
-  call: string,
-  job: GeneratorJob,
-  run: { hooks: Hooks; turn: Turn; progress: FitProgress; watch: NanWatch; epoch: number },
-): Promise<Logs> {
-  const { hooks, turn, progress, watch, epoch } = run
-  const { metricsNames } = model
-  const means = new Means(metricsNames.length)
-  let seen = 0
-  let size = 0
-  await hooks.epochBegin(epoch)
-  for (let batch = 0; seen < job.samplesPerEpoch; batch++) {
-    const { samples, data } = await nextBatch(model, call, job, turn, job.samplesPerEpoch - seen)
-    size = samples
-    const logs: Logs = { batch, size }
-    if (hooks.wantsBatches) await hooks.batchBegin(batch, logs)
-    const request = { mode: 'train', data: data.set, batchSize: size, maxBatches: 1, sums: means.sums } as const
-    if (seen + size < job.samplesPerEpoch) job.batches.prefetch() // while native code computes
-    const result = await runAndFree(model, call, request, data, job.signal)
-    watch.check(result, call, 'train', { epoch, firstBatch: batch, isAlone: true })
-    for (const [i, name] of metricsNames.entries()) logs[name] = result.last[i]!
-    seen += size
-    progress.update(seen, pairsOf(metricsNames, means.add(result)))
-    if (hooks.wantsBatches) await hooks.batchEnd(batch, logs)
-    await turn.pass()
-  }
-  if (seen > job.samplesPerEpoch) {
-    process.emitWarning(
-      `${call}: epoch ${epoch} must comprise samplesPerEpoch ${job.samplesPerEpoch} samples, got ${seen}: the last batch went beyond it.`,
-      { code: 'HIDDENSTATE_SAMPLES' },
-    )
-  }
-  const logs: Logs = {}
-  for (const [i, mean] of means.values().entries()) logs[metricsNames[i]!] = mean
-  if (job.validation) {
-    const values = await job.validation.run(turn, size)
-    for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = values[i]!
-  }
-  progress.epochEnd(seen, logs)
-  return logs
 }
 
 async function runAndFree(
@@ -287,22 +193,6 @@ async function runAndFree(
   } finally {
     data.dispose()
   }
-}
-
-async function nextBatch(
-  model: Sequential,
-  call: string,
-  job: GeneratorJob,
-  turn: Turn,
-  missing: number,
-): Promise<{ samples: number; data: LoadedData }> {
-  job.signal?.throwIfAborted()
-  const given = job.batches.next(missing)
-  const batch = isThenable(given) ? await turn.lend(abortable(given, job.signal)) : given
-  const [x, y, sampleWeight = null] = checkTriple(`${call}: batch`, batch)
-  const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight: job.classWeight })
-  checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-  return { samples: prepared.samples, data: model.session.load(prepared) }
 }
 
 /** Means over batches until `samples` were seen; the caller holds the turn. */

@@ -1,6 +1,6 @@
 /** fit, evaluate and predict on rows that stay where they are until a batch needs them: memory holds a batch or two. */
 import { Batches, closing } from './batches.js'
-import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
+import { checkOneOf, checkSignal, checkVerbose } from './call-options.js'
 import type { History } from './callbacks.js'
 import type { ClassWeight } from './data.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
@@ -12,18 +12,29 @@ import {
   type Inputs,
   type PredictOptions,
   type Scores,
-  testLoop,
 } from './evaluate.js'
 import * as fitting from './fit.js'
-import { checkTriple, FIT_DEFAULTS, type FitOptions, prepareValidation, splitAt, type Triple } from './fit.js'
-import { evaluateAll, evaluateBatches, predictBatches, trainOnBatches, type Validation } from './fit-generator.js'
-import { checkCallbacks } from './hooks.js'
-import { NanWatch } from './nan-watch.js'
+import {
+  arrayValidation,
+  callOptions,
+  checkTriple,
+  FIT_DEFAULTS,
+  type FitOptions,
+  prepareValidation,
+  splitAt,
+  type Triple,
+} from './fit.js'
+import { batchesValidation, evaluateAll, predictBatches } from './fit-generator.js'
 import type { NDArray, TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { nextSeed, RandomStream } from './random.js'
 import { isRowSource, rowsOf, type Rows, type RowSource } from './row-source.js'
 import type { Sequential } from './sequential.js'
+import { BatchesSource } from './training/batches-source.js'
+import { train } from './training/loop.js'
+import type { Plain } from './training/plain.js'
+import { Resumption } from './training/resume.js'
+import type { Validation } from './training/source.js'
 
 /** Whether x or y are to be fetched batch by batch. */
 const areRows = (x: Rows, y: Rows): boolean => isRowSource(x) || isRowSource(y)
@@ -80,28 +91,48 @@ function table(where: string, x: Rows, y: Rows, sampleWeight: TensorLike | null)
   }
 }
 
-/** Batches of rows `first` to `last`, again and again; each round in the order that `order` gives. */
-async function* rounds(
-  { take }: Pick<Table, 'take'>,
-  [first, last]: readonly [number, number],
-  batchSize: number,
-  order: (batches: Int32Array) => Int32Array = (batches) => batches,
-): AsyncGenerator<Triple> {
-  const starts = Int32Array.from({ length: Math.ceil((last - first) / batchSize) }, (_, i) => i)
-  for (;;) {
-    for (const i of order(starts)) {
-      const from = first + i * batchSize
-      yield await take(from, Math.min(from + batchSize, last))
-    }
+/** Batches of rows `first` to `last`, again and again; whole batches in another order each time where there is a stream. */
+class Rounds implements AsyncIterableIterator<Triple> {
+  readonly #order: Int32Array
+  #at = 0
+
+  constructor(
+    readonly table: Pick<Table, 'take'>,
+    readonly range: readonly [first: number, last: number],
+    readonly batchSize: number,
+    readonly stream: RandomStream | null = null,
+  ) {
+    this.#order = Int32Array.from({ length: Math.ceil((range[1] - range[0]) / batchSize) }, (_, i) => i)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Triple>> {
+    const [first, last] = this.range
+    const whole = Math.floor((last - first) / this.batchSize) // the remainder stays at the end
+    if (this.#at === 0) this.stream?.shuffle(this.#order.subarray(0, whole))
+    const from = first + this.#order[this.#at]! * this.batchSize
+    this.#at = (this.#at + 1) % this.#order.length
+    return { done: false, value: await this.table.take(from, Math.min(from + this.batchSize, last)) }
+  }
+
+  /** @see Resumable */
+  state(): Plain {
+    return { at: this.#at, order: this.#order.slice(), stream: this.stream?.state ?? null }
+  }
+
+  restore(state: Plain): void {
+    const { at, order, stream } = state as { at: number; order: Int32Array; stream: number[] | null }
+    this.#at = at
+    this.#order.set(order)
+    if (this.stream && stream) this.stream.state = stream
   }
 }
 
-/** @throws ConfigError ERR_OPTION */
-function shuffler(
-  shuffle: unknown,
-  samples: number,
-  batchSize: number,
-): ((batches: Int32Array) => Int32Array) | undefined {
+/** What shuffles whole batches; null: nothing. @throws ConfigError ERR_OPTION */
+function shuffler(shuffle: unknown): RandomStream | null {
   if (checkOneOf('fit', 'shuffle', shuffle, [true, false, 'batch'] as const) === true) {
     fail(ConfigError, 'ERR_OPTION', {
       where: 'fit',
@@ -111,25 +142,16 @@ function shuffler(
       hint: "Single rows from all over a file are slow to read; 'batch' shuffles whole batches.",
     })
   }
-  if (shuffle === false) return undefined
-  const stream = new RandomStream(nextSeed())
-  const whole = Math.floor(samples / batchSize) // the remainder stays at the end
-  return (batches) => {
-    stream.shuffle(batches.subarray(0, whole))
-    return batches
-  }
+  return shuffle === false ? null : new RandomStream(nextSeed())
 }
 
 async function fitRows(model: Sequential, x: Rows, y: Rows, given?: FitOptions): Promise<History> {
   const { session } = model
   session.checkIdle('fit')
   model.requireCompiled('fit')
-  const options = resolveOptions('fit', FIT_DEFAULTS, given)
-  const verbose = checkVerbose('fit', options.verbose)
-  const callbacks = checkCallbacks('fit', options.callbacks)
-  const watch = new NanWatch(model, checkOneOf('fit', 'onNaN', options.onNaN, ['warn', 'throw'] as const))
-  const signal = checkSignal('fit', options.signal)
-  signal?.throwIfAborted()
+  const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
+  const call = callOptions('fit', model, options)
+  const { signal } = call
   const data = table('fit', x, y, options.sampleWeight as TensorLike | null)
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
@@ -139,17 +161,15 @@ async function fitRows(model: Sequential, x: Rows, y: Rows, given?: FitOptions):
     : split < data.count
       ? rowValidation(model, data, [split, data.count], batchSize, signal)
       : null
-  const order = shuffler(options.shuffle, split, batchSize)
-  const job = {
-    samplesPerEpoch: split,
-    nbEpoch: checkInteger('fit', 'nbEpoch', options.nbEpoch, 0),
-    initialEpoch: checkInteger('fit', 'initialEpoch', options.initialEpoch, 0),
-    classWeight: options.classWeight as ClassWeight | null,
-    signal,
-    validation,
-    batches: new Batches(rounds(data, [0, split], batchSize, order), 'fit'),
-  }
-  return trainOnBatches(model, 'fit', job, { batchSize, verbose, callbacks, watch })
+  const batches = new Batches(new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)), 'fit')
+  const classWeight = options.classWeight as ClassWeight | null
+  const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
+    batches: JSON.stringify({ batchSize, shuffle: options.shuffle, split }),
+    data: `${data.count} rows of a file`,
+  }))
+  batches.keepsState = resumption.writes
+  const source = new BatchesSource(model, batches, { call: 'fit', samples: split, classWeight, signal })
+  return train(model, { ...call, batchSize, source, validation, resumption })
 }
 
 /** Of rows `[from, to)` of a table. */
@@ -162,8 +182,8 @@ function rowValidation(
 ): Validation {
   const samples = range[1] - range[0]
   checkStatefulBatches(model, 'fit: validation', samples, batchSize)
-  const batches = new Batches(rounds(data, range, batchSize), 'fit: validation')
-  return { samples, batches, run: (turn) => evaluateBatches(model, 'fit', batches, { samples, turn, signal }) }
+  const batches = new Batches(new Rounds(data, range, batchSize), 'fit: validation')
+  return batchesValidation(model, batches, { call: 'fit', samples, signal })
 }
 
 function validationOf(model: Sequential, value: unknown, batchSize: number, signal: AbortSignal | null): Validation {
@@ -175,13 +195,7 @@ function validationOf(model: Sequential, value: unknown, batchSize: number, sign
   const prepared = prepareValidation(model, 'fit', value)
   const { samples } = prepared
   checkStatefulBatches(model, 'fit: validationData', samples, batchSize)
-  const data = model.session.load(prepared)
-  return {
-    samples,
-    batches: null,
-    run: (turn) =>
-      testLoop(model, turn, data.set, { call: 'fit', where: 'fit: validation', batchSize, samples, signal }),
-  }
+  return arrayValidation(model, model.session.load(prepared), { call: 'fit', samples, signal })
 }
 
 async function evaluateRows(model: Sequential, x: Rows, y: Rows, given?: EvaluateOptions): Promise<Scores> {
@@ -195,7 +209,7 @@ async function evaluateRows(model: Sequential, x: Rows, y: Rows, given?: Evaluat
   signal?.throwIfAborted()
   const data = table(where, x, y, options.sampleWeight as TensorLike | null)
   const batchSize = batchSizeFor(model, where, options.batchSize, data.count)
-  const batches = new Batches(rounds(data, [0, data.count], batchSize), where)
+  const batches = new Batches(new Rounds(data, [0, data.count], batchSize), where)
   return evaluateAll(model, where, batches, data.count, signal)
 }
 
@@ -213,7 +227,7 @@ async function predictRows(
   signal?.throwIfAborted()
   const { count, take } = rowsOf(x, `${where}: x`)
   const batchSize = batchSizeFor(model, where, options.batchSize, count)
-  const source = rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
+  const source = new Rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
   const batches = new Batches(source, where)
   return closing([batches], () => predictBatches(model, where, batches, count, signal))
 }

@@ -1,6 +1,6 @@
-/** The outer loop: epochs, shuffling, validation, callbacks. Keras 1.2.2 engine/training.py, `fit` and `_fit_loop`. */
+/** `fit` on arrays: what it is given, checked and in native memory. Keras 1.2.2 engine/training.py, `fit`. */
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from './call-options.js'
-import { type Callback, History, type Logs } from './callbacks.js'
+import type { Callback, History } from './callbacks.js'
 import type { ClassWeight } from './data.js'
 import { ConfigError, fail, ShapeError } from './errors.js'
 import {
@@ -11,25 +11,27 @@ import {
   type Prepared,
   testLoop,
 } from './evaluate.js'
-import { checkCallbacks, Hooks } from './hooks.js'
-import { Means, pairsOf } from './means.js'
+import { checkCallbacks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from './loaded-data.js'
-import type { NativeData, RunRequest, RunResult } from './native.js'
+import type { NativeArray } from './native.js'
 import { describe, type TensorLike } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { FitProgress, type Verbose } from './progress.js'
-import { nextSeed, RandomStream } from './random.js'
+import type { Verbose } from './progress.js'
+import { nextSeed } from './random.js'
 import type { Rows } from './row-source.js'
 import type { Sequential } from './sequential.js'
-import type { Session } from './session.js'
-import type { Turn } from './turns.js'
+import { ArraySource } from './training/array-source.js'
+import { train } from './training/loop.js'
+import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './training/resume.js'
+import type { Validation } from './training/source.js'
+import { identityOf } from './training/state.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
 export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: TensorLike | null]
 
 /** Options of {@link Sequential.fit}. */
-export interface FitOptions {
+export interface FitOptions extends ResumeOptions {
   /** Default 32; a stateful model's own batch size. */
   batchSize?: number
   /** Number of the last epoch; default 10. */
@@ -69,29 +71,7 @@ export const FIT_DEFAULTS: Record<string, unknown> = {
   initialEpoch: 0,
   signal: null,
   onNaN: 'warn',
-}
-
-/** Where validation samples are. */
-interface Validation {
-  data: LoadedData
-  samples: number
-  /** Their indices; null: all. */
-  order: Int32Array | null
-}
-
-/** A fit that is ready to start: everything checked, data in native memory. */
-interface Job {
-  data: LoadedData
-  /** Training samples, in the order of the epoch; shuffled in place, again and again. */
-  order: Int32Array
-  batchSize: number
-  nbEpoch: number
-  initialEpoch: number
-  shuffle: boolean | 'batch'
-  /** Its own, so that fits that run side by side do not depend on who is first. */
-  stream: RandomStream
-  validation: Validation | null
-  signal: AbortSignal | null
+  ...RESUME_DEFAULTS,
 }
 
 /** @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
@@ -111,15 +91,6 @@ const VALIDATION_NAMES = { x: 'validationData[0]', y: 'validationData[1]', sampl
 export function prepareValidation(model: Sequential, call: string, value: unknown): Prepared {
   const [x, y, sampleWeight = null] = checkTriple(`${call}: validationData`, value)
   return prepareTraining(model, call, x, y, { sampleWeight }, VALIDATION_NAMES)
-}
-
-/** Shuffles whole batches; what is left over stays at the end (Keras' `batch_shuffle`). */
-function shuffleBatches(stream: RandomStream, order: Int32Array, batchSize: number): void {
-  const batches = Math.floor(order.length / batchSize)
-  const before = order.slice()
-  const places = stream.shuffle(Int32Array.from({ length: batches }, (_, i) => i))
-  for (let i = 0; i < batches; i++)
-    order.set(before.subarray(places[i]! * batchSize, (places[i]! + 1) * batchSize), i * batchSize)
 }
 
 /** Samples before the validation. @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE */
@@ -145,184 +116,85 @@ export function splitAt(samples: number, validationSplit: unknown): number {
   return at
 }
 
-function prepareJob(model: Sequential, x: Inputs, y: Inputs, options: Readonly<Record<string, unknown>>): Job {
+/** See {@link Sequential.fit}. */
+export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOptions): Promise<History> {
   const { session } = model
+  session.checkIdle('fit')
+  model.requireCompiled('fit')
+  const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
+  const call = callOptions('fit', model, options)
   // as in Keras, class weights become sample weights before the split, so they act on the validation part of a split too
   const prepared = prepareTraining(model, 'fit', x, y, {
     sampleWeight: options.sampleWeight as TensorLike | null,
     classWeight: options.classWeight as ClassWeight | null,
   })
   const { samples } = prepared
-  const validationPart =
-    options.validationData === null || options.validationData === undefined
-      ? null
-      : prepareValidation(model, 'fit', options.validationData)
-  const split = validationPart ? samples : splitAt(samples, options.validationSplit)
+  const hasValidation = options.validationData !== null && options.validationData !== undefined
+  const kept = hasValidation ? prepareValidation(model, 'fit', options.validationData) : null
+  const split = kept ? samples : splitAt(samples, options.validationSplit)
   const part = split < samples ? `fit: what validationSplit ${options.validationSplit} leaves` : 'fit'
   const batchSize = batchSizeFor(model, part, options.batchSize, split)
-  const order = Int32Array.from({ length: samples }, (_, i) => i)
-  let validation: Validation | null = null
-  if (validationPart) {
-    checkStatefulBatches(model, 'fit: validationData', validationPart.samples, batchSize)
-    validation = { data: session.load(validationPart), samples: validationPart.samples, order: null }
-  }
+  if (kept) checkStatefulBatches(model, 'fit: validationData', kept.samples, batchSize)
+  if (split < samples) checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)
+  const shuffle = checkOneOf('fit', 'shuffle', options.shuffle, [true, false, 'batch'] as const)
+  const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
+    batches: JSON.stringify({ batchSize, shuffle, split }),
+    data: identityOf(arraysOf(prepared)),
+    'validation data': kept ? identityOf(arraysOf(kept)) : 'none',
+  }))
+  const validation = kept ? session.load(kept) : null
   const data = session.load(prepared)
-  if (split < samples) {
-    checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)
-    validation = { data, samples: samples - split, order: order.slice(split) }
-  }
-  return {
-    data,
-    order: order.slice(0, split),
+  const { signal } = call
+  return train(model, {
+    ...call,
     batchSize,
-    nbEpoch: checkInteger('fit', 'nbEpoch', options.nbEpoch, 0),
-    initialEpoch: checkInteger('fit', 'initialEpoch', options.initialEpoch, 0),
-    shuffle: checkOneOf('fit', 'shuffle', options.shuffle, [true, false, 'batch'] as const),
-    stream: new RandomStream(nextSeed()),
-    validation,
-    signal: checkSignal('fit', options.signal),
-  }
-}
-
-/** See {@link Sequential.fit}. */
-export async function fit(model: Sequential, x: Inputs, y: Inputs, given?: FitOptions): Promise<History> {
-  const { session } = model
-  session.checkIdle('fit')
-  const { metricsNames } = model.requireCompiled('fit')
-  const options = resolveOptions('fit', FIT_DEFAULTS, given)
-  const verbose = checkVerbose('fit', options.verbose)
-  const callbacks = checkCallbacks('fit', options.callbacks)
-  const watch = new NanWatch(model, checkOneOf('fit', 'onNaN', options.onNaN, ['warn', 'throw'] as const))
-  checkSignal('fit', options.signal)?.throwIfAborted()
-  const job = prepareJob(model, x, y, options)
-  const doValidation = job.validation !== null
-  return training(model, 'fit', { callbacks, signal: job.signal }, async (hooks, turn, history) => {
-    const progress = new FitProgress(verbose)
-    hooks.introduce(model, {
-      batchSize: job.batchSize,
-      nbEpoch: job.nbEpoch,
-      nbSample: job.order.length,
-      verbose,
-      doValidation,
-      metrics: doValidation ? [...metricsNames, ...metricsNames.map((name) => `val_${name}`)] : metricsNames,
-    })
-    try {
-      progress.trainBegin(job.order.length, job.validation?.samples ?? null)
-      await hooks.trainBegin()
-      model.stopTraining = false
-      for (let epoch = job.initialEpoch; epoch < job.nbEpoch && !model.stopTraining; epoch++) {
-        await new Epoch(session, turn, hooks, progress, watch, metricsNames, epoch).run(job)
-      }
-      await hooks.trainEnd()
-    } catch (error) {
-      progress.interrupt()
-      throw error
-    } finally {
-      job.data.dispose()
-      job.validation?.data.dispose()
-    }
-    return history
+    source: new ArraySource(session, data, { samples: split, batchSize, shuffle, seed: nextSeed(), signal }),
+    validation: validation
+      ? arrayValidation(model, validation, { call: 'fit', samples: kept!.samples, signal })
+      : split < samples
+        ? arrayValidation(model, data, { call: 'fit', samples: samples - split, first: split, signal })
+        : null,
+    resumption,
   })
 }
 
-/** Marks the model as training, and tidies up whatever happens. */
-export async function training<T>(
-  model: Sequential,
-  name: string,
-  { callbacks, signal }: { callbacks: readonly Callback[]; signal: AbortSignal | null },
-  run: (hooks: Hooks, turn: Turn, history: History) => Promise<T>,
-): Promise<T> {
-  const { session } = model
-  session.drawSeed()
-  session.training = name
-  const history = new History()
-  model.history = history
-  try {
-    const turn = await session.take(signal)
-    try {
-      const hooks = new Hooks([...callbacks, history], session, signal)
-      return await hooks.settling(() => run(hooks, turn, history))
-    } finally {
-      turn.release()
-    }
-  } finally {
-    session.training = null
+/** What all ways of training take. @throws ConfigError ERR_OPTION; the reason of a signal that is aborted */
+export function callOptions(call: string, model: Sequential, options: Readonly<Record<string, unknown>>) {
+  const signal = checkSignal(call, options.signal)
+  const checked = {
+    call,
+    verbose: checkVerbose(call, options.verbose),
+    callbacks: checkCallbacks(call, options.callbacks),
+    watch: new NanWatch(model, checkOneOf(call, 'onNaN', options.onNaN, ['warn', 'throw'] as const)),
+    nbEpoch: checkInteger(call, 'nbEpoch', options.nbEpoch, 0),
+    initialEpoch: checkInteger(call, 'initialEpoch', options.initialEpoch, 0),
+    signal,
   }
+  signal?.throwIfAborted()
+  return checked
 }
 
-/** One pass over the training samples, and the validation after it. */
-class Epoch {
-  readonly #means: Means
-  #seen = 0
-  #batch = 0
+/** All arrays of a data set, for {@link identityOf}. */
+const arraysOf = ({ x, y, weights }: Prepared): NativeArray[] => [
+  ...x,
+  ...(y ? [y] : []),
+  ...(weights ? [weights] : []),
+]
 
-  constructor(
-    readonly session: Session,
-    readonly turn: Turn,
-    readonly hooks: Hooks,
-    readonly progress: FitProgress,
-    readonly watch: NanWatch,
-    readonly metricsNames: readonly string[],
-    readonly epoch: number,
-  ) {
-    this.#means = new Means(metricsNames.length)
-  }
-
-  async run(job: Job): Promise<void> {
-    const { session, turn, hooks, progress, metricsNames, epoch } = this
-    const { order, batchSize, validation, signal } = job
-    progress.epochBegin(epoch, job.nbEpoch, order.length)
-    await hooks.epochBegin(epoch)
-    if (job.shuffle === 'batch') shuffleBatches(job.stream, order, batchSize)
-    else if (job.shuffle) job.stream.shuffle(order)
-    session.position = { epoch, seen: 0, order, stream: job.stream }
-    const data = job.data.set
-    while (this.#seen < order.length) {
-      if (hooks.wantsBatches) await this.#oneBatch(data, order.subarray(this.#seen, this.#seen + batchSize), signal)
-      else this.#count(await this.#train({ data, order: order.subarray(this.#seen), batchSize }, signal))
-      await turn.pass()
-    }
-    const logs: Logs = {}
-    for (const [i, mean] of this.#means.values().entries()) logs[metricsNames[i]!] = mean
-    if (validation) {
-      const { samples, order: own } = validation
-      const rest = { call: 'fit', where: 'fit: validation', batchSize, samples, signal, ...(own ? { order: own } : {}) }
-      const values = await testLoop(this.watch.model, turn, validation.data.set, rest)
-      for (const [i, name] of metricsNames.entries()) logs[`val_${name}`] = values[i]!
-    }
-    progress.epochEnd(this.#seen, logs)
-    await hooks.epochEnd(epoch, logs)
-  }
-
-  async #oneBatch(data: NativeData, order: Int32Array, signal: AbortSignal | null): Promise<void> {
-    const batch = this.#batch
-    const logs: Logs = { batch, size: order.length }
-    await this.hooks.batchBegin(batch, logs)
-    const result = await this.#train({ data, order, batchSize: order.length, maxBatches: 1 }, signal)
-    for (const [i, name] of this.metricsNames.entries()) logs[name] = result.last[i]!
-    this.#count(result)
-    await this.hooks.batchEnd(batch, logs)
-  }
-
-  /** Trains on the samples of `order`; the position counts those of an error's run too that came before it. */
-  async #train(
-    request: Pick<RunRequest, 'data' | 'batchSize' | 'maxBatches'> & { order: Int32Array },
-    signal: AbortSignal | null,
-  ): Promise<RunResult> {
-    const { session } = this
-    const before = session.dropoutState.step
-    try {
-      return await session.run('fit', { ...request, mode: 'train', sums: this.#means.sums }, signal)
-    } finally {
-      const batches = session.dropoutState.step - before
-      session.position!.seen = this.#seen + Math.min(batches * request.batchSize, request.order.length)
-    }
-  }
-
-  #count(result: RunResult): void {
-    this.watch.check(result, 'fit', 'train', { epoch: this.epoch, firstBatch: this.#batch, isAlone: false })
-    this.#seen += result.samples
-    this.#batch += result.batches
-    this.progress.update(this.#seen, pairsOf(this.metricsNames, this.#means.add(result)))
+/** Validation on arrays in native memory: all samples, or those from `first` on. */
+export function arrayValidation(
+  model: Sequential,
+  data: LoadedData,
+  own: { call: string; samples: number; first?: number; signal: AbortSignal | null },
+): Validation {
+  const { call, samples, first, signal } = own
+  const order = first === undefined ? {} : { order: Int32Array.from({ length: samples }, (_, i) => first + i) }
+  const where = `${call}: validation`
+  return {
+    samples,
+    run: (turn, batchSize) => testLoop(model, turn, data.set, { call, where, batchSize, samples, signal, ...order }),
+    state: () => null,
+    restore: () => {},
+    close: () => data.dispose(),
   }
 }

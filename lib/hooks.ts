@@ -4,6 +4,7 @@ import { ConfigError, fail } from './errors.js'
 import { describe } from './ndarray.js'
 import type { Sequential } from './sequential.js'
 import type { Session } from './session.js'
+import type { Plain } from './training/plain.js'
 
 /** What callbacks see as `this.params`. */
 export interface FitParams {
@@ -16,6 +17,8 @@ export interface FitParams {
   doValidation: boolean
   /** Keys of the epoch's logs. */
   metrics: readonly string[]
+  /** Whether the training goes on from a checkpoint: `setState` follows after `onTrainBegin`. Not in Keras. */
+  resumes?: boolean
 }
 
 type Hook = 'onTrainBegin' | 'onTrainEnd' | 'onEpochBegin' | 'onEpochEnd' | 'onBatchBegin' | 'onBatchEnd'
@@ -91,6 +94,24 @@ export class Hooks {
       callback.setParams(params)
     }
     this.#isIntroduced = true
+  }
+
+  /** What each callback needs when the training goes on from a checkpoint. */
+  async states(): Promise<Plain[]> {
+    const states: Plain[] = []
+    for (const callback of this.#callbacks)
+      await this.#session.callback(async () => {
+        states.push((await callback.getState()) ?? null)
+      }, this.#signal)
+    return states
+  }
+
+  /** @param states what {@link states} gave, for the same callbacks */
+  async restore(states: readonly Plain[]): Promise<void> {
+    for (const [i, callback] of this.#callbacks.entries()) {
+      const state = states[i] ?? null
+      if (state !== null) await this.#session.callback(() => callback.setState(state), this.#signal)
+    }
   }
 
   trainBegin(): Promise<void> {

@@ -1,5 +1,5 @@
 /** The public surface. */
-export type { Source } from './batches.js'
+export type { Resumable, Source } from './batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
 export * from './callbacks.js'
 export type { CompileOptions, Metrics } from './compile.js'
@@ -103,4 +103,7 @@ export {
 export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving.js'
 export type { Backend } from './saving/kernels.js'
 export { Sequential } from './sequential.js'
+export type { CheckpointOptions } from './training/checkpoint.js'
+export type { Plain } from './training/plain.js'
+export type { ResumeOptions } from './training/resume.js'
 export type { Shape } from './spec.js'

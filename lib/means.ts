@@ -9,10 +9,19 @@ export class Means {
   #sums: readonly number[]
   readonly #counted: number[]
 
-  /** @param logs how many there are: the loss and the metrics */
-  constructor(logs: number) {
-    this.#sums = Array.from({ length: logs }, () => 0)
-    this.#counted = Array.from({ length: logs }, () => 0)
+  /**
+   * @param logs how many there are: the loss and the metrics
+   * @param from what they go on from; default: nothing seen
+   */
+  constructor(logs: number, from?: { readonly sums: readonly number[]; readonly counted: readonly number[] }) {
+    const zeros = () => Array.from({ length: logs }, () => 0)
+    this.#sums = from ? [...from.sums] : zeros()
+    this.#counted = from ? [...from.counted] : zeros()
+  }
+
+  /** Samples that count, for each log. */
+  get counted(): readonly number[] {
+    return this.#counted
   }
 
   /** What the next run goes on from: its `sums`. */

@@ -45,6 +45,9 @@ export function packageRoot(): string {
   }
 }
 
+/** The version of this package. */
+export const packageVersion = (): string => readManifest(path.join(packageRoot(), 'package.json')).version
+
 /** A dependency of this package, loaded when it is needed. */
 export const requireDependency = (name: string): unknown =>
   createRequire(path.join(packageRoot(), 'package.json'))(name)

@@ -91,16 +91,35 @@ const overwriteOf = (where: string, options: SaveOptions | undefined): { overwri
 export async function saveModel(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
   const writing = overwriteOf('save', options)
   checkedTarget('save', path)
-  const file = await model.whenIdle('save', () => {
-    const content = new H5Builder()
-    const root = content.group('')
-    root.set('keras_version', KERAS_VERSION)
-    root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
-    writeLayers(content, 'model_weights', model.flattenedLayers)
-    if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
-    return content
+  await writeH5(path, await model.whenIdle('save', () => modelContent(model)), writing)
+}
+
+/** Copies of all that `save` writes. In `whenIdle` only. */
+export function modelContent(model: SavableModel): H5Builder {
+  const content = new H5Builder()
+  const root = content.group('')
+  root.set('keras_version', KERAS_VERSION)
+  root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
+  writeLayers(content, 'model_weights', model.flattenedLayers)
+  if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
+  return content
+}
+
+/**
+ * Weights and optimizer state of a file that `save` has written, for the model that it is of. In `whenIdle` only, and so is what it gives.
+ *
+ * @returns puts them into the model, all or none
+ * @throws FormatError ERR_FILE_FORMAT
+ */
+export async function readTrained(model: SavableModel, path: string): Promise<() => void> {
+  return readH5(path, async (file) => {
+    const setWeights = await readLayers(file, 'model_weights', model.flattenedLayers, false, 'theano')
+    const state = await readState(file, () => model.beginOptimizerWeights())
+    return () => {
+      setWeights()
+      if (state) model.setOptimizerWeights(state)
+    }
   })
-  await writeH5(path, file, writing)
 }
 
 /**

@@ -5,14 +5,15 @@
  * batches.
  */
 import { abortable } from './batches.js'
+import { type Carry, readCarries, writeCarries } from './carry.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
 import type { LayerNames } from './layers/weights.js'
 import { LoadedData } from './loaded-data.js'
 import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from './native.js'
-import { describe, sizeOf } from './ndarray.js'
+import { describe } from './ndarray.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
-import { nextSeed, type RandomStream, seedingCount } from './random.js'
+import { nextSeed, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
 import { type Turn, Turns } from './turns.js'
 
@@ -30,18 +31,12 @@ export interface Owner {
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
 
-/**
- * Where a fit stands: with weights, optimizer state and {@link Session.dropoutState} all that going on from here needs. Nothing
- * reads it yet; it is kept for resuming a fit exactly where it stopped.
- */
-export interface Position {
-  epoch: number
-  /** Samples of the epoch so far. */
-  seen: number
-  /** The order of this epoch's samples. */
-  readonly order: Int32Array
-  /** What shuffles. */
-  readonly stream: RandomStream
+/** What native code keeps from batch to batch, beside weights and moments. */
+export interface NativeState {
+  readonly counts: Counts
+  /** Of dropout and noise. */
+  readonly dropout: { readonly seed: number; readonly step: number }
+  readonly carries: readonly Carry[]
 }
 
 /** Where the sessions of models that share layers meet: one queue, one training at a time. */
@@ -70,8 +65,6 @@ export class Session {
   /** Training batches so far: dropout counts from it; kept across recompiles. */
   #steps = 0
   #disposed = false
-  /** Of the fit under way, or of the last one. */
-  position: Position | null = null
   /** Whether the optimizer of the present plan has state worth keeping. */
   hasTrained = false
 
@@ -208,6 +201,20 @@ export class Session {
     this.hasTrained = true
   }
 
+  /** The caller holds a turn, and the model trains. */
+  get nativeState(): NativeState {
+    const plan = this.plan()
+    return { counts: readCounts(plan), dropout: this.dropoutState, carries: readCarries(plan) }
+  }
+
+  set nativeState({ counts, dropout, carries }: NativeState) {
+    const plan = this.plan()
+    writeCounts(plan, counts)
+    this.dropoutState = dropout
+    writeCarries(plan, this.#spec!, carries)
+    this.hasTrained = true
+  }
+
   /** Batches that the optimizer has counted. */
   get iterations(): number {
     return this.counts?.iterations ?? 0
@@ -236,7 +243,7 @@ export class Session {
     this.#isMoving = true
     try {
       for (const layer of this.#owner.layers()) layer.attach(shown, '', names)
-      if (old) keepStates(old, plan, spec)
+      if (old) writeCarries(plan, spec, readCarries(old))
     } catch (error) {
       for (const layer of this.#owner.layers()) layer.detach(shown)
       if (this.#shown && !this.isShared)
@@ -398,26 +405,6 @@ export class Session {
     this.#plan = null
     this.#shown = null
     this.#spec = null
-  }
-}
-
-/**
- * Hands the states of stateful layers on to a new plan, as Keras keeps them over `compile`. A plan has room for them once it has
- * seen a batch; a made up one of a single step will do.
- */
-function keepStates(from: NativePlan, to: NativePlan, { inputs }: Spec): void {
-  const kept = from.names().filter((name) => name.endsWith(':carry'))
-  if (kept.length === 0) return
-  const samples = from.read(kept[0]!).shape[0]! // [B, H]
-  const x = inputs.map(({ dims }) => {
-    const shape = [samples, ...dims.map((extent) => extent ?? 1)]
-    return { data: new Float32Array(sizeOf(shape)), shape }
-  })
-  to.predict({ x })
-  const names = new Set(to.names())
-  for (const name of kept.filter((one) => names.has(one))) {
-    const { data, shape } = from.read(name)
-    if (shape.join() === to.read(name).shape.join()) to.write(name, { data, shape })
   }
 }
 

@@ -80,6 +80,8 @@ const levels = [
     'row-source',
     'lowering',
     'optimizer-state',
+    'means',
+    'carry',
   ],
   [
     'compile',
@@ -92,6 +94,7 @@ const levels = [
     'fit',
     'fit-generator',
     'fit-rows',
+    'training/',
     'hdf5-matrix',
     'plot-model',
     'datasets/',

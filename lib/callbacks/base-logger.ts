@@ -9,6 +9,15 @@ export class BaseLogger extends Callback {
   #seen = 0
   #totals = new Map<string, number>()
 
+  override getState(): { seen: number; totals: [string, number][] } {
+    return { seen: this.#seen, totals: [...this.#totals] }
+  }
+
+  override setState({ seen, totals }: { seen: number; totals: [string, number][] }): void {
+    this.#seen = seen
+    this.#totals = new Map(totals)
+  }
+
   override onEpochBegin(): void {
     this.#seen = 0
     this.#totals.clear()

@@ -2,6 +2,7 @@
 import type { FitParams } from '../hooks.js'
 import type { Sequential } from '../sequential.js'
 import { named, setHidden } from '../shown.js'
+import type { Plain } from '../training/plain.js'
 
 /** Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under Keras' own keys. */
 export type Logs = Record<string, number>
@@ -52,6 +53,36 @@ export class Callback {
     const { onBatchBegin, onBatchEnd } = Callback.prototype
     return this.onBatchBegin !== onBatchBegin || this.onBatchEnd !== onBatchEnd
   }
+
+  /**
+   * What this callback needs when the training goes on from a checkpoint: plain data (numbers, strings, lists, plain objects, typed arrays,
+   * NDArrays), copied at once. Asked after a batch or an epoch, when all hooks have been called. Default: nothing. Not in Keras.
+   * @example
+   * import { Callback } from 'hiddenstate'
+   * class Counter extends Callback {
+   *   count = 0
+   *   onBatchEnd() {
+   *     this.count++
+   *   }
+   *   getState() {
+   *     return { count: this.count }
+   *   }
+   *   setState({ count }) {
+   *     this.count = count
+   *   }
+   * }
+   */
+  getState(): Plain | undefined | Promise<Plain | undefined> {
+    return undefined
+  }
+
+  /**
+   * In a training that goes on from a checkpoint, after `onTrainBegin`; the hooks of the epoch under way were called before the checkpoint
+   * and are not called again. Not called where there was no state.
+   * @param _state what `getState` gave
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: each callback knows its own
+  setState(_state: any): Hook {}
 
   /** Before the first epoch. */
   onTrainBegin(_logs: Logs): Hook {}

@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { checkedPath, fileError } from '../atomic.js'
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { checkedPath, cutFile, fileError } from '../atomic.js'
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 
@@ -43,7 +43,19 @@ export class CSVLogger extends Callback {
     this.#keys = null
     const { filename, append } = this
     this.#hasHeader = append && this.#try('readable', () => existsSync(filename) && readFileSync(filename).length > 0)
-    if (!append) this.#try('writable', () => writeFileSync(filename, ''))
+    if (!append && !this.params?.resumes) this.#try('writable', () => writeFileSync(filename, ''))
+  }
+
+  override getState(): { size: number; keys: string[] | null; hasHeader: boolean } {
+    const size = this.#try('readable', () => statSync(this.filename, { throwIfNoEntry: false })?.size ?? 0)
+    return { size, keys: this.#keys, hasHeader: this.#hasHeader }
+  }
+
+  /** Lines that were written after the checkpoint go, since they come again. */
+  override setState({ size, keys, hasHeader }: { size: number; keys: string[] | null; hasHeader: boolean }): void {
+    this.#keys = keys
+    this.#hasHeader = hasHeader
+    this.#try('writable', () => cutFile(this.filename, size))
   }
 
   override onEpochEnd(epoch: number, logs: Logs): void {

@@ -1,6 +1,7 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe, type NDArray } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
+import type { Plain } from '../training/plain.js'
 import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
 
@@ -89,6 +90,16 @@ export class EarlyStopping extends Callback {
 
   get #worst(): number {
     return this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  }
+
+  override getState(): Plain {
+    const { wait, best, stoppedEpoch, bestEpoch } = this
+    return { wait, best, stoppedEpoch, bestEpoch, bestWeights: this.#bestWeights }
+  }
+
+  override setState({ bestWeights, ...rest }: { bestWeights: readonly NDArray[] | null }): void {
+    Object.assign(this, rest)
+    this.#bestWeights = bestWeights
   }
 
   override onTrainBegin(): void {

@@ -16,6 +16,14 @@ export class History extends Callback {
   epoch: number[] = []
   history: Record<string, number[]> = {}
 
+  override getState(): { epoch: number[]; history: Record<string, number[]> } {
+    return { epoch: this.epoch, history: this.history }
+  }
+
+  override setState(state: { epoch: number[]; history: Record<string, number[]> }): void {
+    Object.assign(this, state)
+  }
+
   override onTrainBegin(): void {
     this.epoch = []
     this.history = {}

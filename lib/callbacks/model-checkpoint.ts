@@ -59,6 +59,15 @@ export class ModelCheckpoint extends Callback {
     this.best = this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
+  override getState(): { best: number; sinceLastSave: number } {
+    return { best: this.best, sinceLastSave: this.#sinceLastSave }
+  }
+
+  override setState({ best, sinceLastSave }: { best: number; sinceLastSave: number }): void {
+    this.best = best
+    this.#sinceLastSave = sinceLastSave
+  }
+
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const { monitor, saveBestOnly, saveWeightsOnly, period } = this.options
     if (++this.#sinceLastSave < period) return

@@ -74,6 +74,14 @@ export class ReduceLROnPlateau extends Callback {
     this.onTrainBegin()
   }
 
+  override getState(): { best: number; wait: number; cooldownCounter: number } {
+    return { best: this.best, wait: this.wait, cooldownCounter: this.cooldownCounter }
+  }
+
+  override setState(state: { best: number; wait: number; cooldownCounter: number }): void {
+    Object.assign(this, state)
+  }
+
   override onTrainBegin(): void {
     this.best = this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
     this.wait = 0

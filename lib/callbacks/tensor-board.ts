@@ -59,7 +59,17 @@ export class TensorBoard extends Callback {
     return this.#file?.path ?? null
   }
 
+  override getState(): { path: string; size: number } | undefined {
+    return this.#file ? { path: this.#file.path, size: this.#file.size } : undefined
+  }
+
+  /** Goes on in the same file; events that were written after the checkpoint go, since they come again. */
+  override async setState({ path, size }: { path: string; size: number }): Promise<void> {
+    this.#file = await EventFile.reopen(path, size)
+  }
+
   override async onTrainBegin(): Promise<void> {
+    if (this.params?.resumes) return
     this.#file = await EventFile.create(this.options.logDir)
     if (!this.options.writeGraph) return
     const { layers } = this.model

@@ -9,7 +9,7 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { fileError } from '../atomic.js'
+import { cutFile, fileError } from '../atomic.js'
 import { HiddenstateError } from '../errors.js'
 import type { Content, encodeEvent } from './messages.js'
 
@@ -27,6 +27,19 @@ function record(data: Uint8Array, crc32c: Crc32c): Uint8Array {
   return bytes
 }
 
+interface Libraries {
+  encodeEvent: typeof encodeEvent
+  crc32c: Crc32c
+}
+
+async function loadLibraries(): Promise<Libraries> {
+  const [{ encodeEvent }, { default: crc32c }] = await Promise.all([
+    import('./messages.js'),
+    import('crc-32/crc32c.js'),
+  ])
+  return { encodeEvent, crc32c: crc32c.buf }
+}
+
 let files = 0
 
 /** Appends events to a new file of a folder. */
@@ -34,12 +47,12 @@ export class EventFile {
   readonly #file: FileHandle
   readonly #encode: typeof encodeEvent
   readonly #crc32c: Crc32c
+  #size = 0
 
   private constructor(
     readonly path: string,
     file: FileHandle,
-    encode: typeof encodeEvent,
-    crc32c: Crc32c,
+    { encodeEvent: encode, crc32c }: Libraries,
   ) {
     this.#file = file
     this.#encode = encode
@@ -52,20 +65,35 @@ export class EventFile {
    * @throws FormatError ERR_FILE_SYSTEM when the file system refuses
    */
   static async create(folder: string): Promise<EventFile> {
-    const [{ encodeEvent }, { default: crc32c }] = await Promise.all([
-      import('./messages.js'),
-      import('crc-32/crc32c.js'),
-    ])
+    const libraries = await loadLibraries()
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0')
     const path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`)
     try {
       await mkdir(folder, { recursive: true })
-      const events = new EventFile(path, await open(path, 'wx'), encodeEvent, crc32c.buf)
+      const events = new EventFile(path, await open(path, 'wx'), libraries)
       await events.add(0, [{ fileVersion: 'brain.Event:2' }])
       return events
     } catch (error) {
       throw error instanceof HiddenstateError ? error : fileError(path, 'writable', error)
     }
+  }
+
+  /** A file that {@link create} has made, cut back to a size that it had. @throws FormatError ERR_FILE_SYSTEM */
+  static async reopen(path: string, size: number): Promise<EventFile> {
+    const libraries = await loadLibraries()
+    try {
+      cutFile(path, size)
+      const events = new EventFile(path, await open(path, 'a'), libraries)
+      events.#size = size
+      return events
+    } catch (error) {
+      throw fileError(path, 'writable', error)
+    }
+  }
+
+  /** Bytes so far. */
+  get size(): number {
+    return this.#size
   }
 
   /** Events of one step. @throws FormatError ERR_FILE_SYSTEM */
@@ -76,6 +104,7 @@ export class EventFile {
     try {
       // a write may end early: a record that is cut makes all after it unreadable
       for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten
+      this.#size += bytes.length
     } catch (error) {
       throw fileError(this.path, 'writable', error)
     }

@@ -200,71 +200,87 @@ describe('lowering', () => {
       URegularizer: 'l2',
       trainable: false,
     })
-    const { ops, shape } = lower(layer)
+    const { ops, params, shape } = lower(layer)
     expect(shape).toEqual([2])
-    expect(ops).toMatchInlineSnapshot(`
-      [
-        {
-          "activity": null,
-          "className": "LSTM",
-          "inputs": [
-            ":input",
-          ],
-          "layer": "l",
-          "mask": null,
-          "maskOut": null,
-          "op": "recurrence",
-          "options": {
-            "activation": "tanh",
-            "cell": "lstm",
-            "checkpoint": 0,
-            "dropoutU": 0,
-            "dropoutW": 0,
-            "goBackwards": true,
-            "innerActivation": "hard_sigmoid",
-            "returnSequences": false,
-            "sharedDropout": false,
-            "stateful": false,
-            "truncate": 0,
-            "units": 2,
-          },
-          "output": "l",
-          "params": [
-            {
-              "constraint": null,
-              "dims": [
-                3,
-                8,
-              ],
-              "name": "W",
-              "penalty": null,
-              "trainable": false,
+    expect({ params, ops }).toMatchInlineSnapshot(`
+      {
+        "ops": [
+          {
+            "activity": null,
+            "className": "LSTM",
+            "inputs": [
+              ":input",
+            ],
+            "layer": "l",
+            "mask": null,
+            "maskOut": null,
+            "op": "recurrence",
+            "options": {
+              "activation": "tanh",
+              "cell": "lstm",
+              "checkpoint": 0,
+              "dropoutU": 0,
+              "dropoutW": 0,
+              "goBackwards": true,
+              "innerActivation": "hard_sigmoid",
+              "returnSequences": false,
+              "sharedDropout": false,
+              "stateful": false,
+              "truncate": 0,
+              "units": 2,
             },
-            {
-              "constraint": null,
-              "dims": [
-                2,
-                8,
-              ],
-              "name": "U",
-              "penalty": {
-                "l1": 0,
-                "l2": 0.009999999776482582,
+            "output": "l",
+            "params": [
+              {
+                "name": "W",
+                "param": "l/W",
               },
-              "trainable": false,
+              {
+                "name": "U",
+                "param": "l/U",
+              },
+              {
+                "name": "b",
+                "param": "l/b",
+              },
+            ],
+          },
+        ],
+        "params": [
+          {
+            "constraint": null,
+            "dims": [
+              3,
+              8,
+            ],
+            "path": "l/W",
+            "penalty": null,
+            "trainable": false,
+          },
+          {
+            "constraint": null,
+            "dims": [
+              2,
+              8,
+            ],
+            "path": "l/U",
+            "penalty": {
+              "l1": 0,
+              "l2": 0.009999999776482582,
             },
-            {
-              "constraint": null,
-              "dims": [
-                8,
-              ],
-              "name": "b",
-              "penalty": null,
-              "trainable": false,
-            },
-          ],
-        },
-      ]
+            "trainable": false,
+          },
+          {
+            "constraint": null,
+            "dims": [
+              8,
+            ],
+            "path": "l/b",
+            "penalty": null,
+            "trainable": false,
+          },
+        ],
+      }
     `)
   })
 

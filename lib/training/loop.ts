@@ -1,0 +1,188 @@
+/** The loop over epochs of `fit` and `fitGenerator`. Keras 1.2.2 engine/training.py, `_fit_loop` and `fit_generator`. */
+import type { Callback, Logs } from '../callbacks.js'
+import { History } from '../callbacks.js'
+import { Hooks } from '../hooks.js'
+import { Means, pairsOf } from '../means.js'
+import type { NanWatch } from '../nan-watch.js'
+import type { RunResult } from '../native.js'
+import { FitProgress, type Verbosity } from '../progress.js'
+import type { Sequential } from '../sequential.js'
+import type { Turn } from '../turns.js'
+import type { Resumption } from './resume.js'
+import type { BatchSource, Validation } from './source.js'
+import type { Position } from './state.js'
+
+/** A training that is ready to start: everything checked, data in native memory. */
+export interface Job {
+  /** The public call, for errors. */
+  call: string
+  source: BatchSource
+  /** Null where the source decides. */
+  batchSize: number | null
+  nbEpoch: number
+  initialEpoch: number
+  validation: Validation | null
+  callbacks: readonly Callback[]
+  verbose: Verbosity
+  watch: NanWatch
+  signal: AbortSignal | null
+  /** What checkpoints are written, and from which the training goes on. */
+  resumption: Resumption
+}
+
+/** Trains, and tidies up whatever happens. */
+export async function train(model: Sequential, job: Job): Promise<History> {
+  const { session } = model
+  session.drawSeed()
+  session.training = job.call
+  const history = new History()
+  model.history = history
+  try {
+    const turn = await session.take(job.signal)
+    try {
+      await job.resumption.open()
+      const hooks = new Hooks([...job.callbacks, history], session, job.signal)
+      await hooks.settling(() => new Loop(model, job, hooks, turn).run())
+    } finally {
+      turn.release()
+    }
+  } finally {
+    session.training = null
+    job.source.close()
+    job.validation?.close()
+    await job.resumption.close()
+  }
+  return history
+}
+
+class Loop {
+  readonly #metricsNames: readonly string[]
+  readonly #progress: FitProgress
+  readonly #position: Position
+  #means: Means
+
+  constructor(
+    readonly model: Sequential,
+    readonly job: Job,
+    readonly hooks: Hooks,
+    readonly turn: Turn,
+  ) {
+    this.#metricsNames = model.metricsNames
+    this.#progress = new FitProgress(job.verbose)
+    this.#means = new Means(this.#metricsNames.length)
+    this.#position = { epoch: job.initialEpoch, isBegun: false, seen: 0, batch: 0, size: 0, sums: [], counted: [] }
+  }
+
+  async run(): Promise<void> {
+    const { model, job, hooks } = this
+    const { source, batchSize, validation, resumption } = job
+    const names = this.#metricsNames
+    hooks.introduce(model, {
+      batchSize,
+      nbEpoch: job.nbEpoch,
+      nbSample: source.samples,
+      verbose: job.verbose,
+      doValidation: validation !== null,
+      metrics: validation ? [...names, ...names.map((name) => `val_${name}`)] : names,
+      resumes: resumption.resumes,
+    })
+    const position = this.#position
+    try {
+      if (batchSize !== null) this.#progress.trainBegin(source.samples, validation?.samples ?? null)
+      await hooks.trainBegin()
+      model.stopTraining = false
+      const kept = await resumption.restore(model, job, hooks)
+      if (kept) {
+        Object.assign(position, kept)
+        this.#means = new Means(names.length, kept)
+      }
+      while (position.epoch < job.nbEpoch && !model.stopTraining) {
+        await this.#epoch()
+        await this.#keep(false)
+      }
+      await this.#keep(true)
+      await hooks.trainEnd()
+    } catch (error) {
+      this.#progress.interrupt()
+      throw error
+    }
+  }
+
+  /** One pass over the training samples, or what is left of it, and the validation after it. */
+  async #epoch(): Promise<void> {
+    const { job, hooks, turn } = this
+    const { source, validation } = job
+    const position = this.#position
+    const { epoch } = position
+    this.#progress.epochBegin(epoch, job.nbEpoch, source.samples)
+    if (!position.isBegun) {
+      await hooks.epochBegin(epoch)
+      source.beginEpoch()
+      this.#means = new Means(this.#metricsNames.length)
+      Object.assign(position, { isBegun: true, seen: 0, batch: 0 })
+    }
+    while (position.seen < source.samples) {
+      position.size = await source.ready(position.seen, turn)
+      if (hooks.wantsBatches) await this.#oneBatch(position.size)
+      else this.#count(await this.#train(job.resumption.left()))
+      await turn.pass()
+      await this.#keep(false)
+    }
+    this.#warnOfMore()
+    const logs: Logs = {}
+    for (const [i, mean] of this.#means.values().entries()) logs[this.#metricsNames[i]!] = mean
+    if (validation) {
+      const values = await validation.run(turn, job.batchSize ?? position.size)
+      for (const [i, name] of this.#metricsNames.entries()) logs[`val_${name}`] = values[i]!
+    }
+    this.#progress.epochEnd(position.seen, logs)
+    await hooks.epochEnd(epoch, logs)
+    Object.assign(position, { epoch: epoch + 1, isBegun: false, seen: 0, batch: 0 })
+  }
+
+  async #oneBatch(size: number): Promise<void> {
+    const { batch } = this.#position
+    const logs: Logs = { batch, size }
+    await this.hooks.batchBegin(batch, logs)
+    const result = await this.#train(1)
+    for (const [i, name] of this.#metricsNames.entries()) logs[name] = result.last[i]!
+    this.#count(result)
+    await this.hooks.batchEnd(batch, logs)
+  }
+
+  #train(maxBatches: number): Promise<RunResult> {
+    const { sums } = this.#means
+    const limit = Number.isFinite(maxBatches) ? { maxBatches } : {}
+    return this.job.source.train(this.#position.seen, { sums, ...limit })
+  }
+
+  #count(result: RunResult): void {
+    const { job } = this
+    const position = this.#position
+    const place = { epoch: position.epoch, firstBatch: position.batch, isAlone: job.source.isSingle }
+    job.watch.check(result, job.call, 'train', place)
+    position.seen += result.samples
+    position.batch += result.batches
+    job.resumption.batches += result.batches
+    this.#progress.update(position.seen, pairsOf(this.#metricsNames, this.#means.add(result)))
+  }
+
+  /** Writes a checkpoint when it is time, or `always` where there are checkpoints at all. */
+  async #keep(always: boolean): Promise<void> {
+    const { resumption } = this.job
+    if (!resumption.isDue(always)) return
+    const { sums, counted } = this.#means
+    const position = { ...this.#position, sums: [...sums], counted: [...counted] }
+    await resumption.write(this.model, this.job, this.hooks, position)
+  }
+
+  #warnOfMore(): void {
+    const { epoch, seen } = this.#position
+    const { call, source } = this.job
+    if (seen <= source.samples) return
+    process.emitWarning(
+      `${call}: epoch ${epoch} must comprise samplesPerEpoch ${source.samples} samples, got ${seen}: the last batch went beyond it.`,
+      { code: 'HIDDENSTATE_SAMPLES' },
+    )
+  }
+}

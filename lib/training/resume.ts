@@ -1,0 +1,224 @@
+/** The checkpoints of one training: the one it goes on from, and those it writes. */
+import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import type { Callback } from '../callbacks.js'
+import { ConfigError, fail, StateError } from '../errors.js'
+import type { Hooks } from '../hooks.js'
+import { describe } from '../ndarray.js'
+import { packageVersion } from '../package-root.js'
+import { randomState, setRandomState } from '../random.js'
+import { modelContent, readTrained } from '../saving.js'
+import type { Sequential } from '../sequential.js'
+import { Checkpointer, type CheckpointOptions, checkpointOptions, newest, requireEmpty, tidy } from './checkpoint.js'
+import { encode, type Plain } from './plain.js'
+import type { BatchSource, Validation } from './source.js'
+import { type Identity, type Position, requireSame, type TrainingState } from './state.js'
+
+/** What `fit` and `fitGenerator` take for it. */
+export interface ResumeOptions {
+  /** Writes checkpoints from which `resume` goes on to the same bits. Default `null`: none. */
+  checkpoint?: CheckpointOptions | null
+  /**
+   * Goes on from the newest whole checkpoint of a directory: weights, optimizer, History, callbacks, order of samples, to the bit. `'auto'`:
+   * that of `checkpoint.dir`, or from the beginning where there is none. Default `null`.
+   */
+  resume?: string | null
+}
+
+export const RESUME_DEFAULTS = { checkpoint: null, resume: null }
+
+/** Where the numbers of a training come from. */
+interface Sources {
+  source: BatchSource
+  validation: Validation | null
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const STATUS = { SIGINT: 130, SIGTERM: 143 }
+
+const modelIdentity = (model: Sequential, callbacks: readonly Callback[]): Identity => {
+  const { loss, metrics, sampleWeightMode, floatx, optimizer } = model.requireCompiled('fit')
+  return {
+    model: model.toJson(),
+    callbacks: callbacks.map((callback) => callback.constructor.name).join(', ') || 'none',
+    compile: JSON.stringify({ loss, metrics, sampleWeightMode, optimizer: optimizer.constructor.name, floatx }),
+  }
+}
+
+/** Trainings that write a checkpoint before a signal ends the process: it waits for all of them. */
+const listening = new Set<Resumption>()
+
+export class Resumption {
+  /** Trained so far, over all epochs. */
+  batches = 0
+  readonly #where: string
+  readonly #model: Sequential
+  readonly #options: Required<CheckpointOptions> | null
+  readonly #from: string | null
+  readonly #isAuto: boolean
+  readonly #identity: Identity
+  #found: { path: string; state: TrainingState; weights: () => void } | null = null
+  #checkpointer: Checkpointer | null = null
+  /** Where the training stood at the newest checkpoint. */
+  #kept = ''
+  #signal: (typeof SIGNALS)[number] | null = null
+  readonly #hear = (signal: NodeJS.Signals): void => {
+    this.#signal = signal as (typeof SIGNALS)[number]
+    this.#unlisten() // the next one ends the process at once
+  }
+
+  /**
+   * @param where the public call
+   * @param options those of `fit`
+   * @param identity what its data are; only called where it matters
+   * @throws ConfigError ERR_OPTION
+   */
+  constructor(
+    where: string,
+    options: Readonly<Record<string, unknown>>,
+    model: Sequential,
+    callbacks: readonly Callback[],
+    identity: () => Identity,
+  ) {
+    this.#where = where
+    this.#model = model
+    this.#options = checkpointOptions(where, options.checkpoint)
+    const { resume } = options
+    if (resume !== null && resume !== undefined && (typeof resume !== 'string' || resume === '')) {
+      const [what, actual] = ['resume', describe(resume)]
+      fail(ConfigError, 'ERR_OPTION', { where, what, expected: "a directory, 'auto' or null", actual })
+    }
+    this.#isAuto = resume === 'auto'
+    if (this.#isAuto && !this.#options) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what: 'resume',
+        expected: "the directory of checkpoints, or 'auto' beside checkpoint: { dir }",
+        actual: "'auto' without checkpoint",
+      })
+    }
+    this.#from = this.#isAuto ? this.#options!.dir : ((resume as string | null | undefined) ?? null)
+    this.#identity =
+      this.#options || this.#from
+        ? { version: packageVersion(), ...modelIdentity(model, callbacks), ...identity() }
+        : {}
+  }
+
+  /** Reads the checkpoint to go on from. @throws FormatError, StateError ERR_RESUME, ConfigError */
+  async open(): Promise<void> {
+    const dir = this.#options?.dir
+    if (dir) await tidy(dir)
+    if (dir && dir !== this.#from) await requireEmpty(this.#where, dir)
+    if (this.#from !== null) {
+      const found = await newest(this.#from)
+      if (found) {
+        requireSame(this.#where, found.path, found.state.identity, this.#identity)
+        this.#found = { ...found, weights: await readTrained(this.#model, join(found.path, 'model.h5')) }
+        this.batches = found.state.batches
+      } else if (!this.#isAuto) {
+        fail(ConfigError, 'ERR_OPTION', {
+          where: this.#where,
+          what: 'resume',
+          expected: 'a directory with checkpoints',
+          actual: `${this.#from}, which has none`,
+          hint: "resume: 'auto' begins anew where there is none.",
+        })
+      }
+    }
+    if (!this.#options) return
+    this.#checkpointer = new Checkpointer(this.#options, this.batches)
+    if (!this.#options.signals || !isMainThread) return
+    listening.add(this)
+    for (const signal of SIGNALS) process.on(signal, this.#hear)
+  }
+
+  #unlisten(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#hear)
+  }
+
+  /** After `onTrainBegin`: all is as it was. @returns where the training stands; null: at its beginning */
+  async restore(model: Sequential, { source, validation }: Sources, hooks: Hooks): Promise<Position | null> {
+    if (!this.#found) return null
+    const { state, weights } = this.#found
+    // as a callback does: nobody else may write weights during a fit
+    await model.session.callback(() => {
+      weights()
+      Object.assign(model.optimizer, state.hyper)
+      model.session.nativeState = state.native
+    }, null)
+    setRandomState(state.random)
+    await source.restore(state.source)
+    await validation?.restore(state.validation)
+    await hooks.restore(state.callbacks)
+    model.stopTraining = state.stopTraining
+    this.#found = null
+    this.#kept = JSON.stringify(state.position)
+    return state.position
+  }
+
+  /** Whether there is a checkpoint to go on from. */
+  get resumes(): boolean {
+    return this.#found !== null
+  }
+
+  /** Whether there will be checkpoints. */
+  get writes(): boolean {
+    return this.#options !== null
+  }
+
+  /** Batches until the next checkpoint, where those are counted. */
+  left(): number {
+    return this.#checkpointer?.left(this.batches) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** @param always whether the training is over */
+  isDue(always: boolean): boolean {
+    return this.#checkpointer !== null && (always || this.#signal !== null || this.#checkpointer.isDue(this.batches))
+  }
+
+  /** Takes a snapshot, and begins to write it. @throws what the checkpoint before has met; StateError when a signal has come */
+  async write(model: Sequential, sources: Sources, hooks: Hooks, position: Position): Promise<void> {
+    const place = JSON.stringify(position)
+    if (place !== this.#kept) await this.#write(model, sources, hooks, position)
+    this.#kept = place
+    if (this.#signal === null) return
+    await this.#checkpointer!.settle()
+    fail(StateError, 'ERR_CANCELLED', {
+      where: this.#where,
+      what: 'training',
+      expected: 'left alone',
+      actual: `${this.#signal}; its checkpoint is written`,
+    })
+  }
+
+  async #write(model: Sequential, { source, validation }: Sources, hooks: Hooks, position: Position): Promise<void> {
+    const state: TrainingState = {
+      identity: this.#identity,
+      batches: this.batches,
+      position,
+      hyper: { ...model.optimizer } as unknown as TrainingState['hyper'],
+      native: model.session.nativeState,
+      random: randomState(),
+      source: await source.state(),
+      validation: (await validation?.state()) ?? null,
+      callbacks: await hooks.states(),
+      stopTraining: model.stopTraining,
+    }
+    const bytes = encode(state as unknown as Plain, 'training state') // now: what it refers to changes
+    await this.#checkpointer!.write({ model: modelContent(model), state: bytes, batches: this.batches })
+  }
+
+  /** Waits for the last checkpoint. Ends the process where a signal has come, and no other training waits. */
+  async close(): Promise<void> {
+    this.#unlisten()
+    try {
+      await this.#checkpointer?.settle()
+    } finally {
+      listening.delete(this)
+      if (this.#signal !== null) {
+        if (listening.size > 0) await new Promise(() => {}) // the last one ends the process
+        process.exit(STATUS[this.#signal])
+      }
+    }
+  }
+}
