@@ -132,7 +132,7 @@ export function libc(): string {
 const target = (): string => [process.platform, process.arch, libc()].filter(Boolean).join(' ')
 
 const FROM_SOURCE =
-  'it from source (needs a C++17 compiler and cmake): run `npx hiddenstate build` in your project, ' +
+  'it from source (needs a C++17 compiler, cmake and the npm package cmake-js): run `npx hiddenstate build` in your project, ' +
   'or `npm run build:native` in a checkout of the package.'
 const HOW_TO_BUILD = `Build ${FROM_SOURCE}`
 

@@ -1,19 +1,18 @@
-/** What `npx hiddenstate build` runs: builds the addon from the sources in this package, where no prebuilt binary fits. Needs no network. */
+/** What `npx hiddenstate build` runs: builds the addon from the sources in this package, where no prebuilt binary fits. Downloads nothing. */
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { compilerOptions, notWritable, requireTools } from './toolchain.mjs'
+import { compilerOptions, missingCmakeJs, missingTools, notWritable } from './toolchain.mjs'
 
-requireTools()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
-const refused = notWritable(root)
-if (refused !== null) {
-  console.error(refused)
-  process.exit(1)
-}
-const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
+const { resolve } = createRequire(import.meta.url)
+// All that is missing at once: each would cost another round.
+const missing = [missingTools(), missingCmakeJs(resolve), notWritable(root)].filter((sentence) => sentence !== null)
+for (const sentence of missing) console.error(sentence)
+if (missing.length > 0) process.exit(1)
+const cmakeJs = resolve('cmake-js/bin/cmake-js')
 const args = [
   'compile',
   '--target',

@@ -6,7 +6,7 @@
  *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
  *   --typescript 5.2,latest also with these compilers
  *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
- *   --build                 also built from source in the installed package, from an empty HOME, without any network (Linux: `unshare -rn`)
+ *   --build                 also built from source in the installed package, with the cmake-js that it asks for, from an empty HOME, without any network (Linux: `unshare -rn`)
  *   --all                   all of that
  *   --inside DIR            also in the system that lies there, whose C library is another (Linux; chroot needs root), with --node or Node 20
  *   --packages DIR          all that with the packages of a release that lie there (platform-packages.mjs) instead of the one tarball
@@ -103,10 +103,15 @@ for (const wanted of [
   /^dist\/cli\.js$/,
   /^LICENSE$/,
   /^NOTICE$/,
+  /^docs\/troubleshooting\.md$/,
+  /^examples\/sine\/main\.mjs$/,
 ])
   if (!listed.some((file) => wanted.test(file))) fail(`the tarball must hold ${wanted}; run \`npm run prebuild\` first`)
 const strange = listed.filter(
-  (file) => !/^(dist|prebuilds|native|bench|scripts)\/|^[A-Z]+(\.md)?$|^(package\.json|CMakeLists\.txt)$/.test(file),
+  (file) =>
+    !/^(dist|prebuilds|native|bench|scripts|examples|docs(?=\/[\w-]+\.md$))\/|^[A-Z]+(\.md)?$|^(package\.json|CMakeLists\.txt)$/.test(
+      file,
+    ),
 )
 if (strange.length > 0) fail(`the tarball must hold only what users need, got ${strange.join(', ')}`)
 if (packed.unpackedSize > MAX_UNPACKED)
@@ -325,6 +330,15 @@ if (options.build) {
   const isolated = process.platform === 'linux' ? ['unshare', '-rn'] : [] // a network of its own, without a way out
   const own = folder('home-build')
   const settings = { cwd: project, env: { ...env, PATH: process.env.PATH, HOME: own, npm_config_cache: own } }
+  const asked = capture(
+    process.execPath,
+    [path.join(project, 'node_modules/hiddenstate/dist/cli.js'), 'build'],
+    settings,
+  )
+  const command = /`npm install --save-dev (cmake-js@\d+)`/.exec(asked.output)
+  if (asked.status !== 1 || !command)
+    fail(`without cmake-js: must name the command to install it, got\n${asked.output}`)
+  fetch(command[1], ['--ignore-scripts', '--save-dev', command[1]], { cwd: project })
   const built = cli(['build'], settings, isolated)
   if (!cli(['info']).includes('built on this machine'))
     fail(`hiddenstate info must tell of the binary built here\n${built}`)

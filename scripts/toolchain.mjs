@@ -36,6 +36,22 @@ export function compilerOptions({ platform = process.platform, env = process.env
   return compiler ? ['--cc', compiler, '--cxx', compiler] : []
 }
 
+/** What `npx hiddenstate build` drives cmake with. An optional peer: 37 packages that few need (docs/decisions/0031). */
+const CMAKE_JS = 'cmake-js@8'
+
+/** The sentence that says that cmake-js is not installed and how to install it; null when it is there. */
+export function missingCmakeJs(resolve) {
+  try {
+    resolve('cmake-js/bin/cmake-js')
+    return null
+  } catch {
+    return (
+      `hiddenstate: building from source needs the npm package cmake-js: in your project run \`npm install --save-dev ${CMAKE_JS}\` ` +
+      '(or the same with your package manager), then run this again.'
+    )
+  }
+}
+
 /** The sentence that says that the package's folder cannot be built in; null when it can. */
 export function notWritable(root, access = fs.accessSync) {
   const build = path.join(root, 'build')

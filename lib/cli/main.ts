@@ -39,10 +39,10 @@ program
   .action(printInfo)
 program
   .command('build')
-  .description('build the native addon from the sources in the package, without network')
+  .description('build the native addon from the sources in the package; downloads nothing')
   .addHelpText(
     'after',
-    '\nNeeds a C++17 compiler, cmake and make or ninja. Further arguments go to `cmake-js compile`.',
+    '\nNeeds a C++17 compiler, cmake, make or ninja, and the npm package cmake-js (version 8). Further arguments go to `cmake-js compile`.',
   )
   .argument('[cmake-js arguments...]')
   .allowUnknownOption()

@@ -134,7 +134,7 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a release, wh
     expect(error.message.replace(/^.* and the package/, '… and the package')).toBe(
       `… and the package ${name}@${version} (not installed). That package comes with this one, unless optional dependencies are left out ` +
         '(--omit=optional, --no-optional), or the lock file or node_modules is from another platform. ' +
-        `Run \`npm install ${name}@${version}\`, or build it from source (needs a C++17 compiler and cmake): run \`npx hiddenstate build\` ` +
+        `Run \`npm install ${name}@${version}\`, or build it from source (needs a C++17 compiler, cmake and the npm package cmake-js): run \`npx hiddenstate build\` ` +
         'in your project, or `npm run build:native` in a checkout of the package.',
     )
   })

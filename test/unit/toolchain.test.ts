@@ -1,9 +1,9 @@
 /** What a build from source asks of the machine, on machines that this one is not: scripts/toolchain.mjs. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compilerOptions, missingTools, notWritable } from '../../scripts/toolchain.mjs'
+import { compilerOptions, missingCmakeJs, missingTools, notWritable } from '../../scripts/toolchain.mjs'
 
 const machine = (tools: string[], env: Record<string, string> = {}, platform = 'linux') => ({
   platform,
@@ -48,6 +48,16 @@ describe('compilerOptions', () => {
     expect(compilerOptions(machine(['g++-12'], { CXX: 'g++-12' }))).toEqual(['--cc', 'g++-12', '--cxx', 'g++-12'])
     expect(compilerOptions(machine([]))).toEqual([])
   })
+})
+
+it('missingCmakeJs: names the command that installs the version that package.json takes', () => {
+  const { peerDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const [major] = peerDependencies['cmake-js'].match(/\d+/)
+  const absent = () => {
+    throw new Error('Cannot find module')
+  }
+  expect(missingCmakeJs((file: string) => file)).toBe(null)
+  expect(missingCmakeJs(absent)).toContain(`\`npm install --save-dev cmake-js@${major}\``)
 })
 
 it('notWritable: a folder that another user installed', () => {
