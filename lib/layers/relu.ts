@@ -43,6 +43,7 @@ export class ReLU extends AdvancedActivation<ReLUOptions> {
     }
   }
 
+  /** @internal */
   override get perStep(): boolean {
     return true
   }

@@ -45,6 +45,7 @@ export class Softmax extends Layer<SoftmaxOptions> {
     })
   }
 
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }
