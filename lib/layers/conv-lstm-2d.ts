@@ -226,7 +226,7 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     return innerBorderMode === 'same' ? options : { ...options, innerBorderMode }
   }
 
-  /** Keras 2 has the kernels of all gates side by side, in the order i f c o. */
+  /** @internal Keras 2 has the kernels of all gates side by side, in the order i f c o. */
   override fusedArrays(): (readonly KerasArray[])[] {
     const own = this.kerasArrays() // W, U, b of each gate, in the order i c f o
     return [0, 1, 2].map((part) =>

@@ -84,7 +84,7 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
     return super.slices(variable).map((slice) => (variable.param === 'W' ? { ...slice, older } : slice))
   }
 
-  /** Keras 2 has W as [filterLength, D, nbFilter]. */
+  /** @internal Keras 2 has W as [filterLength, D, nbFilter]. */
   override fusedArrays(): (readonly KerasArray[])[] {
     const withoutOne = ([L = 0, , D = 0, N = 0]: readonly number[]) => [L, D, N]
     return super

@@ -97,7 +97,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     return variable.param === 'W' ? slices.map((slice) => ({ ...slice, flips: this.windowAxes })) : slices
   }
 
-  /** A kernel runs the other way on TensorFlow in files of Keras 2, too. */
+  /** @internal A kernel runs the other way on TensorFlow in files of Keras 2, too. */
   override fusedArrays(): (readonly KerasArray[])[] {
     return super
       .fusedArrays()
