@@ -163,6 +163,7 @@ function inFile<T>(path: string, where: string, use: () => T): T {
     return use()
   } catch (error) {
     if (!(error instanceof HiddenstateError) || error.message.startsWith(path)) throw error
+    if (error.code === 'ERR_OUT_OF_MEMORY') throw error // it says nothing of the file
     const { expected = 'valid', actual = 'not', layer } = error
     const code = error.code === 'ERR_LIMIT' ? 'ERR_LIMIT' : 'ERR_FILE_FORMAT'
     throw new FormatError(code, `${path}: ${where}: ${error.message}`, {

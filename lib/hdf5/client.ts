@@ -13,6 +13,7 @@ import { InternalError } from '../errors.js'
 import { packageRoot } from '../package-root.js'
 import { Lane } from './lane.js'
 import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
+import { occupyStandardDescriptors } from './standard-descriptors.js'
 import { Work } from './work.js'
 
 /** Why the library could not do what was asked; callers put the file's name to it. */
@@ -81,6 +82,7 @@ class Hdf5Worker {
   dead = false
 
   constructor() {
+    occupyStandardDescriptors()
     try {
       // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
       this.#worker = new Worker(workerFile(), {

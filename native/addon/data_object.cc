@@ -29,22 +29,20 @@ void DataObject::define(Napi::Env env, Environment& environment) {
 Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> data) {
   Environment& environment = Environment::of(env);
   const Constructing given(environment, &data);
-  return environment.data_class.New({});
+  const Napi::Object object = environment.data_class.New({});
+  if (napi_type_tag_object(env, object, &kDataTag) != napi_ok) throw Napi::Error::New(env);
+  DataObject& made = *Napi::ObjectWrap<DataObject>::Unwrap(object);
+  made.reported_ = bytes_of(*data);
+  Napi::MemoryManagement::AdjustExternalMemory(env, made.reported_);
+  return object;
 }
 
 DataObject::DataObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DataObject>(info) {
-  guard(info.Env(), [&] {
-    void*& given = Environment::of(info.Env()).constructing;
-    if (!given) throw Error(Code::kInternal, "NativeData", "it is made by plan.load() alone.");
-    data_ = std::move(*static_cast<std::shared_ptr<const DataSet>*>(given));
-    given = nullptr;
-    samples_ = data_->samples;
-    if (napi_type_tag_object(info.Env(), info.This(), &kDataTag) != napi_ok) {
-      throw Error(Code::kInternal, "NativeData", "the object could not be marked.");
-    }
-    reported_ = bytes_of(*data_);
-    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), reported_);
-  });
+  void*& given = Environment::of(info.Env()).constructing;
+  if (!given) return;  // made by JavaScript: it has no mark and holds nothing
+  data_ = *static_cast<std::shared_ptr<const DataSet>*>(given);
+  given = nullptr;
+  samples_ = data_->samples;
 }
 
 void DataObject::Finalize(Napi::Env env) {

@@ -1,5 +1,7 @@
 #include "addon/js_config.h"
 
+#include "addon/js_errors.h"
+
 namespace hs {
 namespace {
 
@@ -59,7 +61,7 @@ class Converter {
       fail(Code::kInternal, "spec", "a list", "at most a million entries", std::to_string(n));
     for (uint32_t i = 0; i < n; i++) {
       const Napi::HandleScope scope(array.Env());
-      config.list.push_back(convert(array.Get(i), level + 1));
+      config.list.push_back(convert(get(array, i), level + 1));
     }
     return config;
   }
@@ -79,8 +81,8 @@ class Converter {
     const uint32_t n = keys.Length();
     for (uint32_t i = 0; i < n; i++) {
       const Napi::HandleScope scope(object.Env());
-      const Napi::Value key = keys.Get(i);
-      const Napi::Value value = object.Get(key);
+      const Napi::Value key = get(keys, i);
+      const Napi::Value value = get(object, key);
       if (!value.IsUndefined())
         config.tree.emplace(text(key.ToString()), convert(value, level + 1));
     }

@@ -1,6 +1,8 @@
 #include "addon/js_errors.h"
 
+#include <iterator>
 #include <new>
+#include <string_view>
 
 #include "addon/environment.h"
 
@@ -22,18 +24,30 @@ const char* code_name(Code code) {
 
 namespace {
 
-Napi::Value make(Napi::Env env, const char* code, const std::string& message,
-                 const std::string& where, const std::string& expected, const std::string& actual) {
+using Text = std::string_view;  // no copies: this must work without memory
+
+Napi::Value text(Napi::Env env, Text s) { return Napi::String::New(env, s.data(), s.size()); }
+
+Napi::Value make(Napi::Env env, Text code, Text message, Text where, Text expected, Text actual) {
   Environment& environment = Environment::of(env);
   if (!environment.make_error.IsEmpty()) {
-    const auto text = [&](const std::string& s) { return Napi::String::New(env, s); };
-    const Napi::Value made = environment.make_error.Call(
-        {text(code), text(message), text(where), text(expected), text(actual)});
-    if (made.IsObject()) return made;
+    const napi_value arguments[] = {text(env, code), text(env, message), text(env, where),
+                                    text(env, expected), text(env, actual)};
+    napi_value made = nullptr;
+    // Not by FunctionReference::Call: where JavaScript is terminated inside, what it caught is no object, and Napi::Error ends the
+    // process over that.
+    const napi_status status = napi_call_function(env, env.Global(), environment.make_error.Value(),
+                                                  std::size(arguments), arguments, &made);
+    if (status == napi_ok && Napi::Value(env, made).IsObject()) return Napi::Value(env, made);
+    bool thrown = false;
+    napi_value nobody = nullptr;
+    if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown)
+      napi_get_and_clear_last_exception(env, &nobody);
   }
-  const Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", Napi::String::New(env, code));
-  return error.Value();
+  napi_value error = nullptr;
+  if (napi_create_error(env, text(env, code), text(env, message), &error) != napi_ok)
+    throw Napi::Error::New(env);
+  return Napi::Value(env, error);
 }
 
 Napi::Value describe(Napi::Env env, std::exception_ptr thrown) {
@@ -50,8 +64,7 @@ Napi::Value describe(Napi::Env env, std::exception_ptr thrown) {
         "native memory: there is not enough of it. A smaller batch or a smaller model needs less.",
         "native memory", "enough memory", "an allocation that failed");
   } catch (const std::exception& error) {
-    return make(env, "ERR_INTERNAL", std::string("native code: ") + error.what(), "native code", "",
-                "");
+    return make(env, "ERR_INTERNAL", error.what(), "native code", "", "");
   } catch (...) {
     return make(env, "ERR_INTERNAL", "native code: something unknown was thrown.", "native code",
                 "", "");
@@ -59,6 +72,30 @@ Napi::Value describe(Napi::Env env, std::exception_ptr thrown) {
 }
 
 }  // namespace
+
+Napi::Value get(const Napi::Object& object, napi_value key) {
+  const napi_env env = object.Env();
+  napi_value value = nullptr;
+  if (napi_get_property(env, object, key, &value) == napi_ok) return Napi::Value(env, value);
+  bool is_thrown = false;
+  napi_value thrown = nullptr;
+  napi_valuetype type = napi_null;
+  if (napi_is_exception_pending(env, &is_thrown) == napi_ok && is_thrown &&
+      napi_get_and_clear_last_exception(env, &thrown) == napi_ok &&
+      napi_typeof(env, thrown, &type) == napi_ok && type != napi_null) {
+    throw Napi::Error(env, thrown);
+  }
+  throw Error(Code::kInternal, "native code", "a property could not be read.");
+}
+
+Napi::Value get(const Napi::Object& object, const char* key) {
+  return get(object, Napi::String::New(object.Env(), key));
+}
+
+Napi::Value get(const Napi::Array& array, uint32_t i) {
+  const napi_value key = Napi::Number::New(array.Env(), i);
+  return get(static_cast<const Napi::Object&>(array), key);
+}
 
 Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown) {
   try {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "addon/js_errors.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/pages.h"
@@ -21,7 +22,7 @@ Dims to_dims(const Napi::Value& value, const std::string& where) {
          std::to_string(array.Length()) + " axes");
   Dims dims;
   for (uint32_t i = 0; i < array.Length(); i++) {
-    const Napi::Value entry = array.Get(i);
+    const Napi::Value entry = get(array, i);
     const double d = entry.IsNumber() ? entry.As<Napi::Number>().DoubleValue() : -1;
     if (!(d >= 0 && d <= double(kMostExact)) || d != std::floor(d)) {
       fail(Code::kShape, where, "an extent of shape", "a whole number from 0",
@@ -69,7 +70,7 @@ Napi::Array whole_numbers(Napi::Env env, const std::vector<int64_t>& values) {
 
 // A whole number of an optional key.
 int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
-  const Napi::Value value = object.Get(key);
+  const Napi::Value value = get(object, key);
   if (value.IsUndefined() || value.IsNull()) return otherwise;
   const double d = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
   if (!(d >= 0 && d <= double(kMostExact)) || d != std::floor(d)) {
@@ -85,8 +86,8 @@ Array to_array(const Napi::Value& value, bool float64, const std::string& where)
     fail(Code::kOption, where, "an array", "{ data, shape }", "something else");
   const Napi::Object object = value.As<Napi::Object>();
   Array array;
-  array.dims = to_dims(object.Get("shape"), where);
-  const Napi::Value source = object.Get("data");
+  array.dims = to_dims(get(object, "shape"), where);
+  const Napi::Value source = get(object, "data");
   if (!source.IsTypedArray()) {
     fail(Code::kOption, where, "data", "a Float32Array, Float64Array, Int32Array or Uint8Array",
          "something else");
@@ -160,7 +161,7 @@ Napi::Object to_js(Napi::Env env, const RunResult& result) {
 
 RunRequest to_request(const Napi::Object& object) {
   RunRequest request;
-  const Napi::Value mode = object.Get("mode");
+  const Napi::Value mode = get(object, "mode");
   const std::string name = mode.IsString() ? mode.As<Napi::String>().Utf8Value() : "";
   const char* const modes[] = {"train", "test", "predict", "gradient"};  // in the order of Mode
   const auto at = std::find(std::begin(modes), std::end(modes), name);
@@ -168,7 +169,7 @@ RunRequest to_request(const Napi::Object& object) {
     fail(Code::kOption, "run", "mode", "train, test, predict or gradient", "'" + name + "'");
   request.mode = static_cast<Mode>(at - std::begin(modes));
 
-  const Napi::Value order = object.Get("order");
+  const Napi::Value order = get(object, "order");
   if (!order.IsUndefined() && !order.IsNull()) {
     napi_typedarray_type type = napi_float32_array;
     size_t length = 0;
@@ -185,13 +186,13 @@ RunRequest to_request(const Napi::Object& object) {
   request.from = whole(object, "from", 0);
   request.batch_size = whole(object, "batchSize", 32);
   request.max_batches = whole(object, "maxBatches", -1);
-  const Napi::Value sums = object.Get("sums");
+  const Napi::Value sums = get(object, "sums");
   if (sums.IsArray()) {
     const Napi::Array list = sums.As<Napi::Array>();
     for (uint32_t i = 0; i < std::min(list.Length(), uint32_t{1000}); i++)
-      request.sums.push_back(list.Get(i).ToNumber().DoubleValue());
+      request.sums.push_back(get(list, i).ToNumber().DoubleValue());
   }
-  const Napi::Value ms = object.Get("maxMs");
+  const Napi::Value ms = get(object, "maxMs");
   if (ms.IsNumber()) request.max_ms = std::max(0.0, ms.As<Napi::Number>().DoubleValue());
   return request;
 }

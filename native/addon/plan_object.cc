@@ -86,19 +86,19 @@ std::string text_argument(const Napi::CallbackInfo& info, size_t i, const char* 
 RunRequest request_argument(const Napi::CallbackInfo& info) {
   const Napi::Object object = argument(info, 0, "run");
   RunRequest request = to_request(object);
-  request.data = DataObject::unwrap(object.Get("data"));
+  request.data = DataObject::unwrap(get(object, "data"));
   return request;
 }
 
 // The x of { x: [{ data, shape }, ...], ... }: one array an input of the plan.
 std::shared_ptr<DataSet> inputs_of(const Napi::Object& arrays, bool float64, const char* where) {
-  const Napi::Value value = arrays.Get("x");
+  const Napi::Value value = get(arrays, "x");
   const uint32_t n = value.IsArray() ? value.As<Napi::Array>().Length() : 0;
   if (n == 0) fail(Code::kOption, where, "x", "a list of arrays", "something else");
   auto data = std::make_shared<DataSet>();
   for (uint32_t i = 0; i < n; i++)
     data->x.push_back(
-        to_array(value.As<Napi::Array>().Get(i), float64, "x[" + std::to_string(i) + "]"));
+        to_array(get(value.As<Napi::Array>(), i), float64, "x[" + std::to_string(i) + "]"));
   data->samples = data->x[0].dims.empty() ? 0 : data->x[0].dims[0];
   return data;
 }
@@ -118,19 +118,18 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
 
 Napi::Object PlanObject::create(Napi::Env env, std::unique_ptr<Plan> plan) {
   Environment& environment = Environment::of(env);
-  const Constructing given(environment, &plan);
-  return environment.plan_class.New({});
+  auto state = std::make_shared<PlanState>();
+  state->plan = std::move(plan);
+  const Constructing given(environment, &state);
+  const Napi::Object object = environment.plan_class.New({});
+  report_memory(env, *state);
+  return object;
 }
 
 PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
-  guard(info.Env(), [&] {
-    void*& given = Environment::of(info.Env()).constructing;
-    if (!given) throw Error(Code::kInternal, "NativePlan", "it is made by compile() alone.");
-    state_ = std::make_shared<PlanState>();
-    state_->plan = std::move(*static_cast<std::unique_ptr<Plan>*>(given));
-    given = nullptr;
-    report_memory(info.Env(), *state_);
-  });
+  void*& given = Environment::of(info.Env()).constructing;
+  if (given) state_ = *static_cast<std::shared_ptr<PlanState>*>(given);
+  given = nullptr;
 }
 
 void PlanObject::Finalize(Napi::Env env) {
@@ -139,8 +138,13 @@ void PlanObject::Finalize(Napi::Env env) {
   if (state_->reported) Napi::MemoryManagement::AdjustExternalMemory(env, -state_->reported);
 }
 
+PlanState& PlanObject::state() const {
+  if (!state_) throw Error(Code::kInternal, "NativePlan", "it is made by compile() alone.");
+  return *state_;
+}
+
 std::shared_ptr<Plan> PlanObject::alive() const {
-  if (!state_->plan)
+  if (!state().plan)
     throw Error(Code::kDisposed, "plan", "it has been disposed and can do nothing more.");
   return state_->plan;
 }
@@ -160,7 +164,7 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
     const Napi::Object arrays = argument(info, 0, "load");
     const std::shared_ptr<DataSet> data = inputs_of(arrays, float64, "load");
     const auto optional = [&](const char* key, Array& to) {
-      const Napi::Value value = arrays.Get(key);
+      const Napi::Value value = get(arrays, key);
       if (value.IsUndefined() || value.IsNull()) return;
       to = to_array(value, float64, key);
       if (to.dims.empty()) fail(Code::kShape, key, "shape", "at least [N]", "[]");
@@ -221,7 +225,7 @@ void PlanObject::write(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     const std::string name = text_argument(info, 0, "write");
     const Napi::Object given = argument(info, 1, "write");
-    const Napi::Value data = given.Get("data");
+    const Napi::Value data = get(given, "data");
     const bool narrow =
         data.IsTypedArray() && data.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array;
     const Array array = to_array(given, !narrow, name);  // counts are exact as doubles
@@ -252,7 +256,7 @@ Napi::Value PlanObject::names(const Napi::CallbackInfo& info) {
 
 void PlanObject::cancel(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
-    for (const std::weak_ptr<Job>& job : state_->jobs) {
+    for (const std::weak_ptr<Job>& job : state().jobs) {
       if (const std::shared_ptr<Job> alive = job.lock()) alive->cancelled = true;
     }
   });
@@ -261,10 +265,11 @@ void PlanObject::cancel(const Napi::CallbackInfo& info) {
 void PlanObject::dispose(const Napi::CallbackInfo& info) {
   cancel(info);
   guard(info.Env(), [&] {
-    state_->plan.reset();  // runs under way keep it until they end
-    if (!state_->reported) return;
-    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -state_->reported);
-    state_->reported = 0;
+    PlanState& mine = state();
+    mine.plan.reset();  // runs under way keep it until they end
+    if (!mine.reported) return;
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -mine.reported);
+    mine.reported = 0;
   });
 }
 

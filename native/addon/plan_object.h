@@ -17,7 +17,7 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
   static Napi::Object create(Napi::Env env, std::shared_ptr<const DataSet> data);
   static std::shared_ptr<const DataSet> unwrap(const Napi::Value& value);  // Throws Error(kOption).
 
-  explicit DataObject(const Napi::CallbackInfo& info);
+  explicit DataObject(const Napi::CallbackInfo& info);  // as that of PlanObject
   void Finalize(Napi::Env env) override;
 
  private:
@@ -43,6 +43,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   static void define(Napi::Env env, Environment& environment);
   static Napi::Object create(Napi::Env env, std::unique_ptr<Plan> plan);
 
+  // Does not throw once the object is wrapped: where JavaScript is being terminated, the wrap of a failed constructor cannot be
+  // removed, and its finalizer would find no object.
   explicit PlanObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override;
 
@@ -58,6 +60,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void cancel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
+  PlanState& state() const;  // Throws Error(kInternal) for what compile() has not made.
   // To be called when all arguments have been converted: their getters may call back, and dispose or run the plan. The pointer
   // keeps the plan for the call.
   std::shared_ptr<Plan> alive() const;                 // Throws Error(kDisposed).

@@ -44,11 +44,12 @@ bool use_openmp() {
   return openmp;
 }
 
-// libgomp ends the process when it cannot start a thread, so start as many ourselves before it tries.
+// No more threads than there are: the team's own, which stay. libgomp ends the process when it cannot start one, so as many are
+// started and ended before it tries; that they can be had again a moment later is likely, not certain.
 int provable(int n) {
   if (n > limit) n = limit;
   if (n > proven) {
-    const int started = 1 + startable_threads(n - 1);
+    const int started = 1 + (use_openmp() ? startable_threads(n - 1) : team_threads(n - 1));
     if (started < n) limit = started;
     proven = started;
     n = std::min(n, started);
@@ -183,7 +184,10 @@ void parallel_region(int workers, FunctionRef<void(int)> fn) {
 #if HS_HAVE_OPENMP
     if (use_openmp()) done = openmp_region(workers, region);
 #endif
-    if (!done) team_region(workers, [&region](int worker) { region.work(worker); });
+    if (!done) {
+      if (use_openmp()) team_threads(workers - 1);
+      team_region(workers, [&region](int worker) { region.work(worker); });
+    }
   }
   region.finish();
 }

@@ -1,10 +1,10 @@
 #include "base/team.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -55,8 +55,27 @@ class Team {
     mutex_.unlock();
   }
 
+  // How many of `wanted` threads beside the caller there are, started as far as the system allows.
+  int start(int wanted) {
+    std::lock_guard<std::mutex> lock(starting_);
+    int n = size_.load(std::memory_order_relaxed);
+    for (; n < wanted && n < kMost; n++) {
+      auto worker = std::make_unique<Worker>();
+      Worker* const self = worker.get();
+      try {
+        std::thread([this, self, n] { live(self, n + 1); }).detach();
+      } catch (const std::system_error&) {
+        break;
+      }
+      team_[n] = worker.release();  // lives as long as its thread: for ever
+      size_.store(n + 1, std::memory_order_release);
+    }
+    return std::min(n, wanted);
+  }
+
   void run(int workers, FunctionRef<void(int)> fn) {
-    start(workers - 1);
+    if (workers - 1 > size_.load(std::memory_order_acquire))
+      throw Error(Code::kInternal, "threads", "more are wanted than have been started.");
     finish();  // what wake() began
     begin(workers - 1, fn);
     fn(0);
@@ -72,7 +91,7 @@ class Team {
     spin_ = count < available_cpus();
     left_.store(count, std::memory_order_relaxed);
     begun_++;
-    for (int i = 0; i < count; i++) team_[static_cast<size_t>(i)]->go.step();
+    for (int i = 0; i < count; i++) team_[i]->go.step();
   }
   bool finished() const { return done_.value() == begun_; }
   void finish() {
@@ -80,33 +99,15 @@ class Team {
   }
 
   bool awake(int count) const {
-    if (static_cast<int>(team_.size()) < count || !finished()) return false;
+    if (size_.load(std::memory_order_acquire) < count || !finished()) return false;
     for (int i = 0; i < count; i++)
-      if (team_[static_cast<size_t>(i)]->go.sleepers()) return false;
+      if (team_[i]->go.sleepers()) return false;
     return true;
   }
 
   void wake(int count) {
     if (!finished()) return;  // they are on their way
-    start(count);
     begin(count, nothing);
-  }
-
-  void start(int count) {
-    while (static_cast<int>(team_.size()) < count) {
-      auto worker = std::make_unique<Worker>();
-      Worker* self = worker.get();
-      const int index = static_cast<int>(team_.size()) + 1;
-      team_.push_back(std::move(worker));
-      try {
-        std::thread([this, self, index] { live(self, index); }).detach();
-      } catch (const std::system_error&) {
-        team_.pop_back();
-        throw Error(Code::kInternal, "threads",
-                    "cannot start thread " + std::to_string(index + 1) +
-                        ": the system's limit is reached. Set HIDDENSTATE_THREADS lower.");
-      }
-    }
   }
 
   [[noreturn]] void live(Worker* self, int index) {
@@ -122,9 +123,13 @@ class Team {
     }
   }
 
+  static constexpr int kMost = 1024;  // as many as set_threads() takes
+
   std::mutex mutex_;
   Clock::time_point released_;
-  std::vector<std::unique_ptr<Worker>> team_;
+  std::mutex starting_;  // one thread starts others while another may run a region
+  std::atomic<int> size_{0};
+  Worker* team_[kMost];  // the first size_ of them
   FunctionRef<void(int)> fn_{nothing};
   std::atomic<bool> spin_{true};
   std::atomic<int> left_{0};
@@ -149,6 +154,7 @@ void team_region(int workers, FunctionRef<void(int)> fn) {
   team().run(workers, fn);
 }
 
+int team_threads(int wanted) { return team().start(wanted); }
 bool claim_team() { return team().claim(); }
 bool claim_awake_team(int workers) { return team().claim_awake(workers); }
 void release_team() { team().release(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -28,9 +29,10 @@ void stop_at_exit() { Engine::get().stop(kLeaveMs); }
 
 }  // namespace
 
-Engine& Engine::get() {
-  static Engine* const engine =
-      new Engine;  // never destroyed: the thread outlives static destruction
+Engine& Engine::get() noexcept {
+  // Never destroyed: the thread outlives static destruction. No memory is asked for: cleanup hooks call this.
+  alignas(Engine) static unsigned char place[sizeof(Engine)];
+  static Engine* const engine = new (place) Engine;
   return *engine;
 }
 

@@ -32,7 +32,7 @@ class Job {
 
 class Engine {
  public:
-  static Engine& get();
+  static Engine& get() noexcept;
 
   void submit(std::shared_ptr<Job> job);  // Throws Error(kInternal) where no thread can be started.
   // Removes the queued jobs of this owner, cancels the running one and waits, for a bounded time, until its batch has ended.

@@ -15,6 +15,24 @@
 #include "base/team.h"
 #include "test/test.h"
 
+#if defined(__linux__)
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <cerrno>
+
+namespace {
+std::atomic<bool> refuses{false};  // as a system at its limit does
+}
+
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*start)(void*), void* argument) noexcept {
+  static const auto real =
+      reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  return refuses ? EAGAIN : real(thread, attributes, start, argument);
+}
+#endif
+
 #if !defined(_WIN32)
 #include <sys/stat.h>
 #include <unistd.h>
@@ -299,6 +317,29 @@ TEST(limits_of_a_container) {
   write("/memory/memory.limit_in_bytes", "1048576\n");
   CHECK(limit_bytes("4:cpu,cpuacct:/old\n3:memory:/old\n", root) == 1 << 20);
   CHECK(std::system(("rm -r " + root).c_str()) == 0);
+}
+#endif
+
+#if defined(__linux__)
+TEST(threads_are_as_many_as_the_system_lets_us_start) {
+  const int before = threads(), wanted = before + 700;
+  set_threads(wanted);
+  int n = 0;
+  std::atomic<int64_t> sum{0};
+  std::atomic<bool> refused{false};
+  std::thread fresh([&] {  // a thread that has proven nothing yet
+    while (!refused) std::this_thread::yield();
+    const HoldThreads hold;
+    n = threads();
+    parallel_for(1000, [&](int64_t tile, int) { sum += tile; });
+    parallel_region(n, [&](int) { sum++; });
+  });
+  refused = refuses = true;
+  fresh.join();
+  refuses = false;
+  set_threads(before);
+  CHECK(n >= 1 && n < wanted);
+  CHECK(sum == 1000 * 999 / 2 + n);
 }
 #endif
 

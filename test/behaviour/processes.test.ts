@@ -1,6 +1,9 @@
 /** What happens to the process: workers, exits, instruction sets, threads. Each in a child of its own. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { jsonOf, requireBuild, runChild } from '../child.js'
+import { ADDON, jsonOf, requireBuild, runChild } from '../child.js'
 
 const LONG = 120_000
 
@@ -51,6 +54,24 @@ describe('the end of the process during a fit', () => {
     const ended = await runChild('behaviour/children/exit-in-fit.mjs', { args: [how], timeout: 20_000 })
     expect([ended.code, ended.signal], ended.stderr).toEqual([code, signal])
   })
+})
+
+it('a program that has closed its standard output and error saves and ends as it says', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hs-closed-'))
+  try {
+    const args = [path.join(folder, 'm.h5')]
+    const ended = await runChild('behaviour/children/save-without-output.mjs', { args })
+    expect([ended.code, ended.signal]).toEqual([4, null])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+it('a time limit of vm that ends JavaScript inside a native call ends no more than that', async () => {
+  expect(await jsonOf('behaviour/children/vm-limit.mjs', { args: [ADDON] })).toEqual([
+    'ERR_SCRIPT_EXECUTION_TIMEOUT',
+    'ERR_SCRIPT_EXECUTION_TIMEOUT',
+  ])
 })
 
 interface Run {
