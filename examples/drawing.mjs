@@ -1,6 +1,8 @@
 /** Line charts as SVG files, drawn by Observable Plot on a DOM without a browser. */
-import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
+
+// Awaited, not imported: where one is missing, the program runs far enough to say so in a sentence.
+const Plot = await import('@observablehq/plot')
+const { parseHTML } = await import('linkedom')
 
 /** SVG text of `points`, `{ t, value, series }`, one line per series; `from` marks where predictions begin. */
 export function drawLines(points, { title, x, y, from }) {

@@ -4,7 +4,7 @@
  */
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { filesBelow, isFresh, jobs, root, runBin } from './process.mjs'
+import { binOf, capture, filesBelow, isFresh, jobs, root, runBin } from './process.mjs'
 import { compilerOptions, requireTools } from './toolchain.mjs'
 
 const addon = 'build/Release/hiddenstate.node'
@@ -22,14 +22,24 @@ export function buildNative({ force = false } = {}) {
     return 0
   requireTools()
   console.log('Building the native addon (the first time takes a minute or two) …')
-  return runCmakeJs(['compile', '--target', 'hiddenstate'])
+  const { status, output } = capture(process.execPath, [
+    binOf('cmake-js'),
+    ...cmakeJsArguments('compile', '--target', 'hiddenstate'),
+  ])
+  // A line for each file says nothing to who only wants to run an example: what is left are warnings and errors.
+  const told = output.replace(/^(\[ *\d+[/%].*|--.*|Not searching for unused.*)\n/gm, '')
+  if (status !== 0 || /\bwarning\b/i.test(told)) process.stderr.write(told)
+  return status
 }
 
-/** cmake-js on this repository, with all processors; its exit status. */
-export function runCmakeJs(args) {
-  const settings = ['--directory', root, '--parallel', jobs(), '--log-level', 'warn', ...compilerOptions()]
-  return runBin('cmake-js', [...args, ...settings])
-}
+/** For cmake-js on this repository, with all processors. */
+const cmakeJsArguments = (...args) => [
+  ...args,
+  ...['--directory', root, '--parallel', jobs(), '--log-level', 'warn', ...compilerOptions()],
+]
+
+/** cmake-js on this repository; its exit status. */
+export const runCmakeJs = (args) => runBin('cmake-js', cmakeJsArguments(...args))
 
 /** As above for a build folder (relative to the root) with options of its own: cmake-js alone configures only a new folder. */
 export function buildWith(out, options, target) {

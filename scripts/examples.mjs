@@ -8,3 +8,6 @@ export const examples = new Map(
     file,
   ]),
 )
+
+/** The path for `--smoke` of those that would fetch their data: a few of the golden images instead. */
+export const smallDataOf = (name) => (name.startsWith('keras/mnist_') ? ['test/golden/data/datasets/mnist.pkl.gz'] : [])

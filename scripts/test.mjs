@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { buildNative, buildTs } from './build.mjs'
-import { examples } from './examples.mjs'
+import { examples, smallDataOf } from './examples.mjs'
 import { nativeTests } from './native-tests.mjs'
 import { root, run, runBin } from './process.mjs'
 
@@ -45,7 +45,8 @@ if (step('build', () => buildNative() || buildTs())) {
   step('native tests', nativeTests)
   step('lint', () => run(process.execPath, ['scripts/lint.mjs']))
   step('vitest', vitest)
-  for (const [name, file] of examples) step(`example ${name}`, () => run(process.execPath, [file, '--smoke']))
+  for (const [name, file] of examples)
+    step(`example ${name}`, () => run(process.execPath, [file, '--smoke', ...smallDataOf(name)]))
   step(
     'package: exports and types',
     () =>

@@ -4,6 +4,7 @@
  *
  *   npm start keras/addition_rnn [-- --epochs 100 --digits 2 --size 5000]
  */
+import '../one-sentence.mjs'
 import { Activation, Dense, LSTM, RepeatVector, Sequential, TimeDistributed } from 'hiddenstate'
 import { decode, encode, makeAdditions } from './additions.mjs'
 import { percent, readOptions } from './options.mjs'

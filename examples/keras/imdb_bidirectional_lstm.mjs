@@ -3,6 +3,7 @@
  *
  *   npm start keras/imdb_bidirectional_lstm [-- PATH --epochs 4]
  */
+import '../one-sentence.mjs'
 import { Bidirectional, Dense, Dropout, Embedding, LSTM, Sequential } from 'hiddenstate'
 import { percent, readOptions } from './options.mjs'
 import { loadReviews } from './reviews.mjs'

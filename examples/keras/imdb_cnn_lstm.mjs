@@ -4,6 +4,7 @@
  *
  *   npm start keras/imdb_cnn_lstm [-- PATH --epochs 2]
  */
+import '../one-sentence.mjs'
 import { Activation, Convolution1D, Dense, Dropout, Embedding, LSTM, MaxPooling1D, Sequential } from 'hiddenstate'
 import { percent, readOptions } from './options.mjs'
 import { loadReviews } from './reviews.mjs'

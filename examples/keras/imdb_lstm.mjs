@@ -4,6 +4,7 @@
  *
  *   npm start keras/imdb_lstm [-- PATH --epochs 15]
  */
+import '../one-sentence.mjs'
 import { Activation, Dense, Embedding, LSTM, Sequential } from 'hiddenstate'
 import { percent, readOptions } from './options.mjs'
 import { loadReviews } from './reviews.mjs'

@@ -4,6 +4,7 @@
  *
  *   npm start keras/lstm_benchmark [-- PATH --epochs 10]
  */
+import '../one-sentence.mjs'
 import { Dense, Embedding, LSTM, Sequential } from 'hiddenstate'
 import { readOptions } from './options.mjs'
 import { loadReviews } from './reviews.mjs'

@@ -5,6 +5,7 @@
  *
  *   npm start keras/lstm_text_generation [-- PATH --epochs 60 --length 400]
  */
+import '../one-sentence.mjs'
 import fs from 'node:fs'
 import { Activation, Dense, LSTM, RMSprop, Sequential } from 'hiddenstate'
 import { mulberry32 } from '../sine/waves.mjs'

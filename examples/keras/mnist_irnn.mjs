@@ -4,6 +4,7 @@
  *
  *   npm start keras/mnist_irnn [-- PATH --epochs 200 --limit 60000 --lr 1e-6]
  */
+import '../one-sentence.mjs'
 import { Activation, Dense, identity, normal, RMSprop, Sequential, SimpleRNN } from 'hiddenstate'
 import { loadDigits } from './digits.mjs'
 import { percent, readOptions } from './options.mjs'
@@ -12,7 +13,7 @@ const batchSize = 32
 const hiddenUnits = 100
 const clipnorm = 1.0
 const { path, epochs, limit, lr } = readOptions({ epochs: 200, limit: 60000, lr: 1e-6 }, { epochs: 1, limit: 64 })
-const { xTrain, yTrain, xTest, yTest } = await loadDigits({ path, shape: [784, 1], limit })
+const { xTrain, yTrain, xTest, yTest } = await loadDigits({ source: path, shape: [784, 1], limit })
 console.log(`${xTrain.shape[0]} train samples, ${xTest.shape[0]} test samples`)
 
 const model = new Sequential()

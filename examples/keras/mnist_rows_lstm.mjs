@@ -4,13 +4,14 @@
  *
  *   npm start keras/mnist_rows_lstm [-- PATH --epochs 5]
  */
+import '../one-sentence.mjs'
 import { Dense, LSTM, Sequential } from 'hiddenstate'
 import { loadDigits } from './digits.mjs'
 import { percent, readOptions } from './options.mjs'
 
 const batchSize = 32
 const { path, epochs, limit } = readOptions({ epochs: 5 }, { epochs: 1, limit: 500 })
-const { xTrain, yTrain, xTest, yTest } = await loadDigits({ path, shape: [28, 28], limit })
+const { xTrain, yTrain, xTest, yTest } = await loadDigits({ source: path, shape: [28, 28], limit })
 console.log(`${xTrain.shape[0]} train samples, ${xTest.shape[0]} test samples`)
 
 const model = new Sequential()

@@ -4,6 +4,7 @@
  *
  *   npm start keras/stateful_lstm [-- --epochs 25]
  */
+import '../one-sentence.mjs'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Dense, LSTM, Sequential } from 'hiddenstate'

@@ -3,6 +3,7 @@
  *
  *   node examples/sentiment/main.mjs [--epochs 8] [--seed 1] [--smoke]
  */
+import '../one-sentence.mjs'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -4,6 +4,7 @@
  *
  *   npm run example:text-generation [-- FILE --epochs 60 --units 128 --temperature 0.2 --temperature 0.8 --length 400 --seed 1]
  */
+import '../one-sentence.mjs'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -4,6 +4,7 @@
  *
  *   npm run example:time-series [-- --epochs 60 --seed 1 --smoke]
  */
+import '../one-sentence.mjs'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
