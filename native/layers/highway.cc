@@ -70,7 +70,7 @@ class Highway final : public Layer<real> {
  private:
   struct Half {  // one of the two products
     RowActivation<real> activation;
-    Tensor W, b, packed_W, out;
+    Tensor W{}, b{}, packed_W{}, out{};
   };
 
   void declare(Declaration& d, Half& half, const char* W, const char* b, const char* out) const {
