@@ -85,7 +85,7 @@ const overwriteOf = (where: string, options: SaveOptions | undefined): { overwri
  *
  * @param path `.h5` by custom; the file appears whole or not at all
  * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that names another format (`.json`,
- *   `.yaml`, `.npz`, `.npy`, `.keras`); FormatError ERR_FILE_SYSTEM when it cannot be written
+ *   `.yaml`, `.npz`, `.keras`, `.onnx`, …); FormatError ERR_FILE_SYSTEM when it cannot be written
  * @see keras.models.save_model
  */
 export async function saveModel(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {

@@ -173,6 +173,7 @@ export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>,
 }
 
 const ARCHITECTURE = 'save writes the whole model as HDF5. For the architecture alone, write the text of'
+const ONLY_HDF5 = 'save writes the HDF5 files of Keras alone.'
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
   '.json': `${ARCHITECTURE} model.toJson().`,
   '.yaml': `${ARCHITECTURE} model.toYaml().`,
@@ -180,6 +181,13 @@ const OTHER_FORMATS: Readonly<Record<string, string>> = {
   '.npz': "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
   '.npy': "For one array, there is writeNpy in 'hiddenstate/utils'.",
   '.keras': 'That is the ZIP format of Keras 3, which is not written. Keras reads .h5 too.',
+  '.onnx': ONLY_HDF5,
+  '.pb': ONLY_HDF5,
+  '.tflite': ONLY_HDF5,
+  '.pt': ONLY_HDF5,
+  '.pth': ONLY_HDF5,
+  '.safetensors': ONLY_HDF5,
+  '.pkl': ONLY_HDF5,
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What a document says that it is: which Keras wrote it, and whether it is a chain of layers. */
 import { fail, FormatError } from '../errors.js'
+import { HINTS } from '../hdf5/other-formats.js'
 import { describe } from '../ndarray.js'
 import { layersFromKeras2 } from './keras2/layers.js'
 import { isObject } from './keras2/rule.js'
@@ -39,6 +40,9 @@ export function sequentialConfig(
     const said = own ?? version
     const actual = `a Keras 3 file${typeof said === 'string' ? ` (keras_version ${said.slice(0, 20)})` : ''}`
     return refuse('model', 'of Keras 1 or 2', actual, 'Keras 3 has other layers and another layout of weights.')
+  }
+  if ('modelTopology' in given) {
+    return refuse('document', 'a model of Keras', 'a tfjs model.json', HINTS['a tfjs model.json'])
   }
   if (name !== 'Sequential') {
     const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined

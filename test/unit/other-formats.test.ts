@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { dataFile } from '../golden/loader.js'
-import { loadModel, Sequential, Dense } from '../package.js'
+import { Dense, loadModel, modelFromJson, Sequential } from '../package.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'hs-formats-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -37,6 +37,12 @@ it.each([
   const refused = { code: 'ERR_FILE_FORMAT', message: expect.stringMatching(message) }
   await expect(loadModel(file), name).rejects.toMatchObject(refused)
   await expect(new Sequential([new Dense(1, { inputDim: 1 })]).loadWeights(file)).rejects.toMatchObject(refused)
+})
+
+it('a tfjs model.json, as text', () => {
+  const text =
+    '{"format": "layers-model", "modelTopology": {"model_config": {"class_name": "Sequential", "config": []}}}'
+  expect(() => modelFromJson(text)).toThrow(/must be a model of Keras, got a tfjs model\.json\. .*from-tfjs/)
 })
 
 it('a real .keras file', async () => {
