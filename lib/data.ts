@@ -169,7 +169,9 @@ export function prepareInputs(
         what: label,
         expected: expectedText(slot.shape),
         actual: shapeText(array.shape),
-        hint: isSample ? `A single sample needs a batch axis in front: ${shapeText([1, ...array.shape])}.` : undefined,
+        hint: isSample
+          ? `A single sample needs a batch axis in front: ${shapeText([1, ...array.shape])}.`
+          : lastAxisHint(array.shape, slot.shape),
       })
     }
     checkNotEmpty(array, slot.where, label)
@@ -196,6 +198,14 @@ export function prepareInputs(
   return arrays
 }
 
+/** For a shape that would fit with or without a last axis of 1. */
+function lastAxisHint(shape: readonly number[], wanted: Shape): string | undefined {
+  if (fits([...shape, 1], wanted)) return `The last axis, of 1, is missing: ${shapeText([...shape, 1])}.`
+  const shorter = shape.slice(0, -1)
+  if (shape.at(-1) !== 1 || !fits(shorter, wanted)) return undefined
+  return `The last axis, of 1, is one too many: ${shapeText(shorter)}.`
+}
+
 /**
  * The targets of a model. A flat array becomes `[N, 1]`.
  *
@@ -217,11 +227,9 @@ export function prepareTargets(
       what: name,
       expected: expectedText(wanted),
       actual: shapeText(array.shape),
-      hint: fits([...array.shape, 1], wanted)
-        ? `The last axis, of 1, is missing: ${shapeText([...array.shape, 1])}.`
-        : isSparse
-          ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
-          : undefined,
+      hint: isSparse
+        ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
+        : lastAxisHint(array.shape, wanted),
     })
   }
   checkNotEmpty(array, slot.where, name)

@@ -3,6 +3,8 @@ import { ConfigError, fail } from './errors.js'
 import { Container, withChildren } from './layers/container.js'
 import type { Layer } from './layers/layer.js'
 import { tellReversedSteps } from './layers/mask-warnings.js'
+import { loadNative } from './native.js'
+import { describe } from './ndarray.js'
 import { Graph, type MetricSpec, type Option, type Spec } from './spec.js'
 
 /** The part of a Spec that `compile` decides. */
@@ -75,6 +77,27 @@ function checkFileNames(model: Container): void {
   }
 }
 
+/**
+ * A subclass may name any operation or cell: native code would refuse it in the first run, without the layer's name.
+ *
+ * @throws ConfigError ERR_UNKNOWN_NAME
+ */
+function checkNativeNames({ ops }: Graph): void {
+  const { layers, cells } = loadNative().describe()
+  const operations = new Set(layers)
+  const cellNames = new Set(cells.map(({ name }) => name))
+  for (const { op, options, layer, className } of ops) {
+    const where = `${layer} (${className})`
+    const check = (what: string, name: unknown, known: ReadonlySet<unknown>) => {
+      if (known.has(name)) return
+      const expected = `one of ${[...known].join(', ')}`
+      fail(ConfigError, 'ERR_UNKNOWN_NAME', { where, layer: where, what, expected, actual: describe(name) })
+    }
+    check('operation', op, operations)
+    if ('cell' in options) check('cell', options.cell, cellNames)
+  }
+}
+
 /** Also for a layer that has its place already. */
 const RENAME = 'Give one of the layers another `name`: set layer.name.'
 
@@ -92,6 +115,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   const graph = new Graph()
   const value = model.lowerFirst(graph, '')
   if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')
+  checkNativeNames(graph)
   return {
     floatx: model.floatx,
     inputs: graph.inputs,

@@ -60,7 +60,7 @@ export abstract class LearnedActivation<
     if (this.#axes().every((axis) => Number.isInteger(axis) && axis >= 1)) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
-      what: 'sharedAxes',
+      what: this.spelled('sharedAxes'),
       expected: 'null or axes from 1 on',
       actual: describe(sharedAxes),
     })
@@ -80,7 +80,7 @@ export abstract class LearnedActivation<
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
       layer: this.where,
-      what: 'sharedAxes',
+      what: this.spelled('sharedAxes'),
       expected: `axes of ${showShape(inputShape)}`,
       actual: `${wrong}`,
     })

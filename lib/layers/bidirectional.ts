@@ -45,7 +45,7 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
       const near = typeof mergeMode === 'string' ? nearest(mergeMode, mergeModes) : undefined
       fail(ConfigError, 'ERR_UNKNOWN_NAME', {
         where: this.where,
-        what: 'mergeMode',
+        what: this.spelled('mergeMode'),
         expected: mergeModes.map((m) => `'${m}'`).join(', '),
         actual: describe(mergeMode),
         hint: near && `Did you mean '${near}'?`,
@@ -90,7 +90,7 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       layer: this.where,
-      what: 'mergeMode',
+      what: this.spelled('mergeMode'),
       expected: mergeModes.map((m) => `'${m}'`).join(', '),
       actual: 'null',
       hint: 'With null the layer has two outputs, which a Sequential cannot carry.',

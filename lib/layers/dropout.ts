@@ -62,7 +62,7 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
       layer: this.where,
-      what: 'noiseShape',
+      what: this.spelled('noiseShape'),
       expected: `${showShape(inputShape)}, or 1 instead of some extents`,
       actual: showShape(noiseShape),
     })

@@ -93,7 +93,7 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       layer: this.where,
-      what: 'inputDim',
+      what: this.spelled('inputDim'),
       expected: `at most ${2 ** 24} in float32`,
       actual: `${inputDim}`,
       hint: "With dtype: 'float64' indices are exact up to 2^53.",

@@ -22,7 +22,7 @@ export class GaussianNoise extends Layer<LayerOptions & { sigma: number }> {
     if (typeof this.options.sigma === 'number' && this.options.sigma >= 0 && this.options.sigma < Infinity) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
-      what: 'sigma',
+      what: this.spelled('sigma'),
       expected: 'a finite number from 0',
       actual: describe(this.options.sigma),
     })

@@ -59,6 +59,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   readonly options: Resolved<O>
   #trainable = true
   readonly inputDtype: string
+  /** The configuration that the layer is made from; null: a program's options. */
+  readonly #origin = origin()
   /** Whether a mask may reach this layer. */
   readonly supportsMasking: boolean = false
   built = false
@@ -99,6 +101,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     this.#batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
     if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
+  }
+
+  /** @internal What errors call an option: as the configuration spells it that the layer is made from. */
+  spelled(option: string): string {
+    return this.#origin?.spelled(option) ?? option
   }
 
   /** With the batch; null when the layer was given none and so cannot be first in a model. */

@@ -46,7 +46,7 @@ export class MaxoutDense extends Layer<MaxoutDenseOptions & { outputDim: number 
     if (Number.isSafeInteger(nbFeature) && nbFeature > 0) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
-      what: 'nbFeature',
+      what: this.spelled('nbFeature'),
       expected: 'a positive integer',
       actual: describe(nbFeature),
     })

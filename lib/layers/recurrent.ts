@@ -203,7 +203,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
-        what: key,
+        what: this.spelled(key),
         expected: `an l1 or l2 penalty with consumeLess: '${this.given.consumeLess}'`,
         actual: 'an EigenvalueRegularizer',
         hint: "With consumeLess: 'gpu' it acts on the fused matrix.",

@@ -36,7 +36,7 @@ export class ReLU extends AdvancedActivation<ReLUOptions> {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
-        what: key,
+        what: this.spelled(key),
         expected: `${key === 'maxValue' ? 'null or ' : ''}a finite number from 0 on`,
         actual: describe(value),
       })

@@ -24,7 +24,7 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
     if (fits && given.filter((d) => d === -1).length < 2) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
-      what: 'targetShape',
+      what: this.spelled('targetShape'),
       expected: 'a list of positive integers, one of which may be -1',
       actual: describe(given),
     })
@@ -42,7 +42,7 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
         layer: this.where,
-        what: 'targetShape',
+        what: this.spelled('targetShape'),
         expected: `${size} elements, as ${shapeText(inputShape.slice(1))} has`,
         actual: shapeText(targetShape),
       })

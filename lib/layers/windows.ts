@@ -27,7 +27,7 @@ export function checkBorder(
   fail(ConfigError, 'ERR_OPTION', {
     where: layer.where,
     layer: layer.where,
-    what,
+    what: layer.spelled(what),
     expected: allowed.map((mode) => `'${mode}'`).join(' or '),
     actual: describe(given),
   })

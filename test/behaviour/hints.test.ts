@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
+import type { Graph, Value } from '../../lib/spec.js'
 import { uniform } from '../arrays.js'
 import {
   Bidirectional,
@@ -37,8 +38,22 @@ it.each(['loss', 'val_loss', 'val_mean_absolute_error'])('less of %s is better',
 
 class Own extends (Layer as unknown as new (args: unknown[], options: object) => object) {}
 const dense = (T: number | null = 3) => new Sequential([new TimeDistributed(new Dense(2), { inputShape: [T, 2] })])
+/** What a subclass in JavaScript may say. */
+const compiled = (layer: Layer, said: object) =>
+  new Sequential([Object.assign(layer, said)]).compile({ loss: 'mse', optimizer: 'sgd' })
+const attend = (graph: Graph, x: Value) => graph.op('attend', [x], x.shape, { layer: 'd', className: 'Dense' })
 const refusals: [string, () => unknown, RegExp][] = [
   ['a subclass of Layer', () => new Own([], {}), /layer must be one of those that the package exports/],
+  [
+    'a cell that is not there',
+    () => compiled(new LSTM(2, { inputShape: [3, 2], name: 'l' }), { cell: 'peephole' }),
+    /^l \(LSTM\): cell must be one of .*lstm.*, got the string 'peephole'/,
+  ],
+  [
+    'an operation that is not there',
+    () => compiled(new Dense(2, { inputDim: 2 }), { emit: attend }),
+    /^d \(Dense\): operation must be one of .*dense.*, got the string 'attend'/,
+  ],
   ['minDelta', () => new ReduceLROnPlateau({ minDelta: 1 } as object), /Did you mean `epsilon`/],
   [
     'a shape inside a wrapper',
@@ -66,6 +81,39 @@ it('targets without their last axis of 1 are told so', async () => {
   await expect(model.trainOnBatch(uniform(1, [4, 3, 2]), uniform(2, [4, 3]))).rejects.toThrow(
     /The last axis, of 1, is missing: \[4, 3, 1\]/,
   )
+})
+
+it('a last axis of 1 that inputs lack, or that is one too many, is told', async () => {
+  const steps = new Sequential([new LSTM(3, { inputShape: [3, 1] })])
+  await expect(steps.predict(uniform(1, [2, 3]))).rejects.toThrow(/The last axis, of 1, is missing: \[2, 3, 1\]/)
+  const flat = new Sequential([new Dense(3, { inputDim: 3 })])
+  flat.compile({ loss: 'mse', optimizer: 'sgd' })
+  const surplus = uniform(1, [4, 3, 1])
+  const told = /got \[4, 3, 1\]\. The last axis, of 1, is one too many: \[4, 3\]/
+  await expect(flat.predict(surplus)).rejects.toThrow(told)
+  await expect(flat.trainOnBatch(uniform(1, [4, 3]), surplus)).rejects.toThrow(told)
+})
+
+it.each([
+  ['Bidirectional', { layer: { class_name: 'LSTM', config: { output_dim: 2 } }, merge_mode: 'add' }, 'merge_mode'],
+  ['Bidirectional', { layer: { class_name: 'LSTM', config: { output_dim: 2 } }, merge_mode: null }, 'merge_mode'],
+  ['MaxPooling1D', { border_mode: 'causal' }, 'border_mode'],
+  ['ReLU', { max_value: -1 }, 'max_value'],
+  ['PReLU', { shared_axes: [0] }, 'shared_axes'],
+  ['PReLU', { shared_axes: [9] }, 'shared_axes'],
+  ['MaxoutDense', { output_dim: 2, nb_feature: 0 }, 'nb_feature'],
+  ['Reshape', { target_shape: [] }, 'target_shape'],
+  ['Reshape', { target_shape: [5] }, 'target_shape'],
+])('%s: %o is refused as the file spells it', (name, config, key) => {
+  const layer = { class_name: name, config: { name: 'l', batch_input_shape: [null, 8, 2], ...config } }
+  const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '1.2.2' })
+  expect(() => modelFromJson(text)).toThrow(`l (${name}): ${key} must be `)
+})
+
+it('a key of Keras 2 is called as Keras 2 calls it', () => {
+  const layer = { class_name: 'GaussianNoise', config: { name: 'l', batch_input_shape: [null, 2], stddev: -1 } }
+  const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '2.2.4' })
+  expect(() => modelFromJson(text)).toThrow('l (GaussianNoise): stddev must be a finite number from 0')
 })
 
 it('the split is named where it does not fit the batches of a stateful model', async () => {
