@@ -110,6 +110,13 @@ it.each([
   expect(() => modelFromJson(text)).toThrow(`l (${name}): ${key} must be `)
 })
 
+it.each([[[3]], [[3, 3, 9]]])('a ConvLSTM2D of Keras 2 with kernel_size %o is refused', (kernel_size) => {
+  const config = { name: 'l', batch_input_shape: [null, 3, 5, 5, 1], filters: 2, kernel_size }
+  const layer = { class_name: 'ConvLSTM2D', config }
+  const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '2.2.4' })
+  expect(() => modelFromJson(text)).toThrow('l (ConvLSTM2D): kernel_size of Keras 2 must be a number or a list of two')
+})
+
 it('a key of Keras 2 is called as Keras 2 calls it', () => {
   const layer = { class_name: 'GaussianNoise', config: { name: 'l', batch_input_shape: [null, 2], stddev: -1 } }
   const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '2.2.4' })

@@ -3,7 +3,7 @@
  * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
-import { border, constraint, initialization, mirrored, precision, regularizer, single } from './values.js'
+import { border, constraint, initialization, mirrored, precision, regularizer, rowsOf, single } from './values.js'
 
 /** Of every layer. Keras 2 lets masks into all of them. */
 export const EVERY: Rule = {
@@ -119,22 +119,19 @@ export const TABLE: Readonly<Record<string, Rule>> = {
     keys: {
       ...lstm.keys,
       filters: 'nb_filter',
+      kernel_size: ['nb_row', rowsOf],
       strides: 'subsample',
       padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
       data_format: ['dim_ordering', () => 'tf'],
     },
     ignored: {
       ...lstm.ignored,
-      kernel_size: ANY,
       unroll: ANY,
       data_format: ['channels_last'],
       dilation_rate: [[1, 1], 1],
       implementation: ANY,
     },
-    implied: ({ kernel_size: size }) => {
-      const [rows, columns] = [size, size].flat()
-      return { nb_row: rows, nb_col: columns, inner_border_mode: 'same_tf' }
-    },
+    implied: ({ kernel_size: size }) => ({ nb_col: [size].flat().at(-1), inner_border_mode: 'same_tf' }),
   },
   CuDNNGRU: cudnn('GRU', gated, { reset_after: true }),
   CuDNNLSTM: cudnn('LSTM', lstm),

@@ -66,6 +66,12 @@ export function single(value: unknown, refuse: Refuse): unknown {
   return value.length === 1 ? value[0] : refuse('a number or a list of one')
 }
 
+/** Of a window of rows and columns: a list of two, or one number for both. */
+export function rowsOf(value: unknown, refuse: Refuse): unknown {
+  if (!Array.isArray(value)) return value
+  return value.length === 2 ? value[0] : refuse('a number or a list of two')
+}
+
 /** Padding of a convolution: 'same' of Theano and of TensorFlow agree for an odd window that moves step by step. */
 export function border(value: unknown, refuse: Refuse, config: Config): unknown {
   if (value === 'valid' || value === 'causal') return value
