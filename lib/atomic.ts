@@ -1,7 +1,7 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
 import { createHash, randomBytes } from 'node:crypto'
 import { fsync, readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
-import { constants, type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { constants, type FileHandle, link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -85,8 +85,12 @@ function processScope(): string {
 /** When the process of a temporary file cannot be asked for: a save that lives writes to it all the time. */
 const STALE_MS = 24 * 3600 * 1000
 
-/** Removes the temporary files of this path whose processes are gone. */
-async function removeStale(directory: string, prefix: string): Promise<void> {
+/** A name that tells whose it is, so that {@link removeStale} finds what a killed process has left. */
+export const temporaryName = (prefix: string): string =>
+  `${prefix}${processScope()}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+
+/** Removes the temporary files and folders with this prefix whose processes are gone. */
+export async function removeStale(directory: string, prefix: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (!name.startsWith(prefix)) continue
     const [, where, pid] = /^([0-9a-f]{8})\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? []
@@ -94,7 +98,7 @@ async function removeStale(directory: string, prefix: string): Promise<void> {
     const file = join(directory, name)
     const isLive =
       where === processScope() ? isRunning(Number(pid)) : Date.now() - (await stat(file)).mtimeMs < STALE_MS
-    if (!isLive) await unlink(file)
+    if (!isLive) await rm(file, { recursive: true, force: true })
   }
 }
 
@@ -113,8 +117,7 @@ async function writeNew(
   bytes: Uint8Array | string,
   { overwrite, mode }: { overwrite: boolean; mode: number | null },
 ): Promise<void> {
-  const unique = `${processScope()}.${process.pid}.${randomBytes(6).toString('hex')}`
-  const temporary = join(directory, `${temporaryPrefix(target)}${unique}.tmp`)
+  const temporary = join(directory, temporaryName(temporaryPrefix(target)))
   // 'wx': a file of that name, or a link that someone has put there, is an error
   const file = await open(temporary, 'wx', mode ?? 0o666)
   try {
@@ -181,11 +184,12 @@ export function checkedPath(where: string, path: unknown): string {
 }
 
 /**
- * Cuts a file that only grows back to what it was.
- * @throws Error when it is shorter than that, or not there
+ * Cuts a file that only grows back to what it was. One of 0 bytes need not be there: nothing has been written to it yet.
+ * @throws Error when it is shorter than that
  */
 export function cutFile(path: string, size: number): void {
-  const found = statSync(path).size
+  const found = statSync(path, { throwIfNoEntry: size > 0 })?.size
+  if (found === undefined) return
   if (found < size) throw new Error(`${found} bytes, where the checkpoint knows of ${size}`)
   truncateSync(path, size)
 }

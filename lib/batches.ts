@@ -93,6 +93,7 @@ export class Batches {
     if (own !== undefined && isResumable(source)) {
       await source.restore(own)
       this.#iterator = this.#open()
+      this.#isFresh = false // it may stand at its end, and begins anew then
       return
     }
     if (!Array.isArray(source) && taken > 0) {

@@ -7,10 +7,10 @@
  *
  * A folder is written under another name, to the disk, and then renamed: it is there whole or not at all.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkedPath, fileError, syncDirectory, writeFileAtomic } from '../atomic.js'
+import { checkedPath, fileError, removeStale, syncDirectory, temporaryName, writeFileAtomic } from '../atomic.js'
 import { checkBoolean, checkInteger } from '../call-options.js'
 import { ConfigError, fail, FormatError } from '../errors.js'
 import { type H5Builder, writeH5 } from '../hdf5/file.js'
@@ -41,7 +41,8 @@ const STATE = 'training.state'
 const HASHES = 'sha256'
 
 const PATTERN = /^checkpoint-(\d{6,})$/
-const UNFINISHED = /^\.checkpoint-\d+\.(\d+)\.[0-9a-f]+\.tmp$/
+/** How the names of unfinished ones begin. */
+const TEMPORARY = '.checkpoint.'
 
 /** A checkpoint in memory: copies, so that training may go on while it is written. */
 export interface Snapshot {
@@ -199,7 +200,7 @@ export class Checkpointer {
       })
   }
 
-  /** Waits for what is being written. @throws FormatError ERR_FILE_FORMAT when it could not be written */
+  /** Waits for what is being written. @throws FormatError ERR_FILE_SYSTEM when it could not be written */
   async settle(): Promise<void> {
     await this.#writing
     const error = this.#error
@@ -211,7 +212,7 @@ export class Checkpointer {
     const { dir, keep } = this.#options
     const before = await list(dir)
     const name = `checkpoint-${String((before[0]?.number ?? 0) + 1).padStart(6, '0')}`
-    const temporary = join(dir, `.${name}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
+    const temporary = join(dir, temporaryName(TEMPORARY))
     const path = join(dir, name)
     try {
       await mkdir(temporary, { recursive: true })
@@ -229,20 +230,5 @@ export class Checkpointer {
   }
 }
 
-/** Removes what writers of checkpoints that are no more have left unfinished. */
-export async function tidy(dir: string): Promise<void> {
-  for (const name of await readdir(dir).catch(() => [])) {
-    const pid = Number(UNFINISHED.exec(name)?.[1])
-    if (pid && !isAlive(pid)) await rm(join(dir, name), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
+/** Removes what processes that are no more have left unfinished. */
+export const tidy = (dir: string): Promise<void> => removeStale(dir, TEMPORARY).catch(() => {}) // the training needs it not

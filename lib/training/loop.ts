@@ -95,6 +95,10 @@ class Loop {
       if (kept) {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)
+      } else {
+        // what a training that is killed early has written to files of logs is cut off by the first checkpoint
+        await this.#keep(true)
+        await resumption.settle()
       }
       while (position.epoch < job.nbEpoch && !model.stopTraining) {
         await this.#epoch()

