@@ -1,6 +1,6 @@
 /** The whole surface of the native addon. Nothing else in lib/ may load or name it. */
 import fs from 'node:fs'
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import path from 'node:path'
 import { StateError, nativeError } from './errors.js'
 import { packageRoot, readManifest, requireDependency } from './package-root.js'
@@ -164,7 +164,7 @@ const howToInstall = (name: string, version: string): string =>
 function inPackage(root: string, name: string, version: string): Addon | { none: string } {
   let manifest: string
   try {
-    manifest = createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`)
+    manifest = nodeModule.createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return { none: code === 'MODULE_NOT_FOUND' ? 'not installed' : message }
@@ -267,7 +267,7 @@ function isCutOff(file: string): boolean {
 function loadAddon(file: string): Native {
   try {
     if (isCutOff(file)) throw new Error('the file is cut off')
-    return createRequire(import.meta.url)(file) as Native
+    return nodeModule.createRequire(import.meta.url)(file) as Native
   } catch (cause) {
     const message = (cause as Error).message.replace(/\.$/, '')
     const { expected, hint } = whyNotLoaded(file, message)

@@ -1,6 +1,7 @@
 /** Where this package lies, and what lies in it: also when a bundler has taken this file elsewhere. */
 import fs from 'node:fs'
-import { createRequire } from 'node:module'
+// Not by its name: webpack resolves what `createRequire` loads while it bundles, and leaves `undefined(…)` of a name it cannot know.
+import nodeModule from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { StateError } from './errors.js'
@@ -35,7 +36,7 @@ export function packageRoot(): string {
   for (let folder = path.dirname(here); path.dirname(folder) !== folder; folder = path.dirname(folder))
     if (isOurs(folder)) return (root = folder)
   try {
-    return (root = path.dirname(createRequire(import.meta.url).resolve(`${NAME}/package.json`)))
+    return (root = path.dirname(nodeModule.createRequire(import.meta.url).resolve(`${NAME}/package.json`)))
   } catch (cause) {
     throw new StateError(
       'ERR_NOT_BUILT',
@@ -50,4 +51,4 @@ export const packageVersion = (): string => readManifest(path.join(packageRoot()
 
 /** A dependency of this package, loaded when it is needed. */
 export const requireDependency = (name: string): unknown =>
-  createRequire(path.join(packageRoot(), 'package.json'))(name)
+  nodeModule.createRequire(path.join(packageRoot(), 'package.json'))(name)

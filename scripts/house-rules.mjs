@@ -198,6 +198,16 @@ export const rules = [
     bad: { 'lib/fit.ts': "require('node-gyp-build')\n" },
   },
   {
+    name: 'lib takes createRequire from the default export of node:module',
+    find: banned(
+      /^lib\/.*\.(ts|mjs)$/,
+      /^$/,
+      /import\s*\{[^}]*\bcreateRequire\b/,
+      'webpack makes undefined(…) of createRequire imported by its name: use the default export of node:module',
+    ),
+    bad: { 'lib/native.ts': "import { createRequire } from 'node:module'\n" },
+  },
+  {
     name: 'layers never reach native code',
     find: (files) =>
       entries(files, /^lib\/(layers|preprocessing)\/.*\.ts$/).flatMap(([file, text]) =>
