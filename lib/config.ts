@@ -26,6 +26,8 @@ export interface Decoding {
   readonly Model?: LayerClass
   /** How many layers the layer is inside; default 0. */
   readonly depth?: number
+  /** Layers made so far: one that is written twice, in two places of a model, is made once. Default: none. */
+  readonly shared?: Map<string, Layer>
 }
 
 /**
@@ -33,7 +35,11 @@ export interface Decoding {
  * @param where how errors call the place: 'config[2]'
  * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
  */
-export function layerFromConfig(layer: unknown, { Model, depth = 0 }: Decoding = {}, where = 'layer config'): Layer {
+export function layerFromConfig(
+  layer: unknown,
+  { Model, depth = 0, shared }: Decoding = {},
+  where = 'layer config',
+): Layer {
   const {
     class_name: name,
     config,
@@ -70,9 +76,17 @@ export function layerFromConfig(layer: unknown, { Model, depth = 0 }: Decoding =
       actual: 'more',
     })
   }
-  const decode: Decode = (inner, place = 'layer') =>
-    layerFromConfig(inner, { ...(Model ? { Model } : {}), depth: depth + 1 }, `${where}.${place}`)
+  // as in Keras' Sequential.from_config, whose layer_cache goes by names
+  const key = !isList && typeof config.name === 'string' ? JSON.stringify([name, config]) : null
+  const known = key === null ? undefined : shared?.get(key)
+  if (known) return known
+  const decode: Decode = (inner, place = 'layer') => {
+    const decoding = { ...(Model ? { Model } : {}), ...(shared ? { shared } : {}), depth: depth + 1 }
+    return layerFromConfig(inner, decoding, `${where}.${place}`)
+  }
   const keys = origin?.keys ?? {}
   const spelled = (option: string): string => keys[camelToSnake(option)] ?? camelToSnake(option)
-  return from({ where: called, spelled }, () => Class.fromConfig(config, decode))
+  const made = from({ where: called, spelled }, () => Class.fromConfig(config, decode))
+  if (key !== null) shared?.set(key, made)
+  return made
 }

@@ -40,7 +40,7 @@ function checkNames(list: readonly Named[]): void {
   for (const one of list) {
     const { layer, name } = one
     const other = seen.get(name)
-    if (other) {
+    if (other && other.layer !== layer) {
       const place = ({ layer: { where, wrapper }, branch }: Named) =>
         [where, wrapper?.where, branch?.where].filter((each) => each !== undefined).join(' in ')
       fail(ConfigError, 'ERR_OPTION', {

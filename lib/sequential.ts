@@ -21,7 +21,7 @@ import * as byRows from './fit-rows.js'
 import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
 import { withoutInputLayer } from './layers/input-layer.js'
-import type { Decode, Layer, LayerClass } from './layers/layer.js'
+import { type Decode, Layer, type LayerClass } from './layers/layer.js'
 import { readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import type { LayerNames } from './layers/weights.js'
 import { lowerModel, type Training } from './lowering.js'
@@ -109,10 +109,12 @@ export class Sequential extends Container {
    */
   add(layer: Layer): this {
     this.session.checkUnused('add')
-    const models = Sequential.#within(layer)
-    for (const model of models) model.session.checkUnused('add')
+    const others = Sequential.#sessionsOf(layer)
+    for (const other of others) other.checkUnused('add')
     this.push(layer)
-    for (const model of models) this.session.join(model.session)
+    for (const other of others) if (other !== this.session) this.session.join(other)
+    for (const each of withChildren([layer]))
+      if (!Sequential.#homes.has(each)) Sequential.#homes.set(each, this.session)
     this.#changed()
     return this
   }
@@ -124,14 +126,20 @@ export class Sequential extends Container {
    */
   pop(): void {
     this.session.checkUnused('pop')
-    this.session.release([this.drop()])
+    const last = this.drop()
+    this.session.release([last])
+    if (!this.session.isShared) for (const each of withChildren([last])) Sequential.#homes.delete(each)
     this.#changed()
   }
 
-  /** A model that is added, and those inside what is added. */
-  static #within(layer: Layer): Sequential[] {
-    const all = layer instanceof Container ? withChildren([layer]) : withChildren(layer?.children ?? [])
-    return all.filter((each) => each instanceof Sequential)
+  /** Of the model that a layer was added to first. */
+  static readonly #homes = new WeakMap<Layer, Session>()
+
+  /** Those of models that have some of what is added, and of models that are added. */
+  static #sessionsOf(layer: Layer): Set<Session> {
+    const all = layer instanceof Layer ? withChildren([layer]) : []
+    const sessions = all.flatMap((each) => (each instanceof Sequential ? [each.session] : []))
+    return new Set([...sessions, ...all.flatMap((each) => Sequential.#homes.get(each) ?? [])])
   }
 
   #changed(): void {
@@ -421,7 +429,8 @@ export class Sequential extends Container {
       fail(ConfigError, 'ERR_OPTION', { where, what: 'config', expected, actual: describe(config) })
     }
     const Model = Sequential as unknown as LayerClass
-    const top: Decode = (layer, place) => layerFromConfig(layer, { Model }, place)
+    const shared = new Map<string, Layer>()
+    const top: Decode = (layer, place) => layerFromConfig(layer, { Model, shared }, place)
     return new Sequential(withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
   }
 

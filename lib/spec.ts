@@ -92,6 +92,7 @@ export class Graph {
   readonly params: ParamSpec[] = []
   readonly ops: OpSpec[] = []
   #paramOf = new Map<object, ParamSpec>()
+  #met = new Set<object>()
   #names = new Set<string>()
   #scope = ''
   #trains = true
@@ -111,6 +112,11 @@ export class Graph {
       this.#scope = scope
       this.#trains = trains
     }
+  }
+
+  /** Whether a layer is met for the first time. */
+  isNew(layer: object): boolean {
+    return this.#met.size !== this.#met.add(layer).size
   }
 
   /** A fresh value name starting with `stem`: 'dense_1', then 'dense_1:2', ... */

@@ -16,12 +16,6 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => (layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)]))
 
-/** The first layer that is met twice on the way down from `layers`, or is in `before`; whole models before what is in them. */
-export function reachedTwice(layers: readonly Layer[], before?: ReadonlySet<Layer>): Layer | undefined {
-  const seen = new Set<Layer>()
-  return withChildren(layers).find((layer) => before?.has(layer) || seen.size === seen.add(layer).size)
-}
-
 /** A frozen list whose `pop`, `push` and the like say how layers are changed. */
 function fixed(layers: readonly Layer[]): readonly Layer[] {
   const list = [...layers]
@@ -39,10 +33,6 @@ function fixed(layers: readonly Layer[]): readonly Layer[] {
   return Object.freeze(list)
 }
 
-/** What to do about a layer in two places of a model. */
-export const SHARED_HINT =
-  'Weights cannot be shared within a model: make a layer of its own for each place. setWeights gives it the same numbers.'
-
 /** A chain of layers; Keras 1.2.2 `keras.engine.topology.Container`, `keras.models.Sequential`. */
 export abstract class Container extends Layer<LayerOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { name: null }
@@ -51,7 +41,7 @@ export abstract class Container extends Layer<LayerOptions> {
   /** #list as others see it: frozen, another one after each change. Null: to be made when asked for. */
   #shown: readonly Layer[] | null = null
   /** The layers and those inside them. */
-  readonly #members = new Set<Layer>()
+  #members = new Set<Layer>()
   /** The first of them that insists on a precision. */
   #insists: Layer | null = null
   /** Names that are taken, when {@link renames} was #namesAt. */
@@ -79,12 +69,12 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /**
    * The layers in the order of the weights, those of the branches of a Merge in its place: what files list. Models among the
-   * layers stay whole.
+   * layers stay whole; a layer in two places is listed in the first.
    */
   get flattenedLayers(): readonly Layer[] {
     const branches = (this.#list[0]?.branches ?? []) as readonly Container[]
-    if (branches.length === 0) return this.layers
-    return [...branches.flatMap((branch) => branch.flattenedLayers), ...this.#list.slice(1)]
+    const rest = branches.length === 0 ? this.#list : this.#list.slice(1)
+    return [...new Set([...branches.flatMap((branch) => branch.flattenedLayers), ...rest])]
   }
 
   /** Builds a layer and puts it at the end. @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE; then nothing has changed */
@@ -131,16 +121,6 @@ export abstract class Container extends Layer<LayerOptions> {
       })
     }
     this.#checkWhole('add')
-    const twice = reachedTwice([layer], this.#members)
-    if (!twice) return
-    fail(ConfigError, 'ERR_OPTION', {
-      where: 'model.add',
-      layer: twice.where,
-      what: 'layer',
-      expected: 'new',
-      actual: `${twice.where}, which is in the model already`,
-      hint: SHARED_HINT,
-    })
   }
 
   /** Gives what is added, unless somebody chose its name, one that no layer of the model has: counts begin anew in each process. */
@@ -201,11 +181,10 @@ export abstract class Container extends Layer<LayerOptions> {
     this.#list.pop()
     this.#shown = null
     this.#namesAt = -1
-    for (const each of withChildren([last])) this.#members.delete(each)
+    this.#members = new Set(withChildren(this.#list))
     if (this.#insists && !this.#members.has(this.#insists))
       this.#insists = [...this.#members].find((each) => each.precision !== null) ?? null
     this.#masks.pop()
-    last.loosen()
     return last
   }
 

@@ -64,7 +64,6 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** Whether a mask may reach this layer. */
   readonly supportsMasking: boolean = false
   built = false
-  #isLoose = false
   #batchInputShape: Shape | null
   /** Whether a mask has met `acceptMask`. */
   #acceptedMask = false
@@ -168,16 +167,14 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   // ---- shapes and parameters ----
 
   /**
-   * @internal Creates the parameters for inputs of this shape (with the batch). Once per layer.
-   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs; ConfigError `ERR_OPTION` when it is built already;
-   *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
+   * @internal Creates the parameters for inputs of this shape (with the batch), once: in other places the layer has the same ones.
+   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs, or was built for others; InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
-    if (this.#isLoose) {
-      this.#takeAgain(inputShape)
+    if (this.built) {
+      this.#requireSame(inputShape)
       return
     }
-    this.requireNew()
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
     try {
@@ -211,23 +208,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
       where: this.where,
       what: 'layer',
       expected: 'new',
-      actual: `one that ${this.#isLoose ? 'was' : 'is'} part of a ${this.wrapper ? 'wrapper' : 'model'} already, with input ${showShape(this.inputShape ?? [])}`,
+      actual: `one that is part of a ${this.wrapper ? 'wrapper' : 'model'} already, with input ${showShape(this.inputShape ?? [])}`,
       hint: 'Make a layer of its own for each place.',
     })
   }
 
-  /** @internal Once its model has let it go: it may be added again, for the same inputs. */
-  loosen(): void {
-    this.#isLoose = this.built
-  }
-
-  /** Whether a model has let it go. */
-  protected get isLoose(): boolean {
-    return this.#isLoose
-  }
-
-  /** Into a model again, with the weights it has. */
-  #takeAgain(inputShape: Shape): void {
+  /** In another place, with the weights it has. */
+  #requireSame(inputShape: Shape): void {
     const own = this.#inputShape ?? []
     if (own.length !== inputShape.length || own.some((extent, axis) => extent !== inputShape[axis])) {
       fail(ShapeError, 'ERR_SHAPE', {
@@ -239,13 +226,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
         hint: 'Make a new layer.',
       })
     }
-    this.#isLoose = false
   }
 
   /** Builds a layer inside this one, which from now on trains and computes as this one does. */
   protected buildInside(layer: Layer, inputShape: Shape): void {
-    layer.requireNew()
-    layer.wrapper = this
+    if (!layer.built) layer.wrapper = this
     layer.build(inputShape)
   }
 
@@ -342,6 +327,16 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** @internal Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
+    if (!graph.isNew(this) && this.stateful) {
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: 'stateful layer',
+        expected: 'in one place of a model, since it keeps the states of one sequence',
+        actual: 'in two',
+        hint: 'Make a layer of its own for each place; setWeights gives it the same numbers.',
+      })
+    }
     const ends = this.#acceptedMask && this.acceptedMask === 'end'
     const seen = ends ? { ...x, mask: null } : x
     if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)

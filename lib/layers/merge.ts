@@ -2,7 +2,7 @@ import { ConfigError, fail, nearest, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { named } from '../shown.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Container, reachedTwice, SHARED_HINT, withChildren } from './container.js'
+import { Container } from './container.js'
 import { type Decode, Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 
@@ -40,8 +40,8 @@ const OF_FUNCTIONS = {
  * products of each with itself), its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
  * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the branches, in order;
  * `trainable: false` freezes them and is in no configuration.
- * @param layers two models or more, each with layers; no layer or model may be reached twice, directly or inside another one: weights
- *   cannot be shared between branches (in Keras they can)
+ * A layer or model that is in several branches has one set of weights, whose gradient is the sum over its places (siamese nets).
+ * @param layers two models or more, each with layers; no two the same, which would be one input
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for outputs that do not go together
  * @example
  * const left = new Sequential([new GRU(4, { inputShape: [8, 3] })])
@@ -115,18 +115,13 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
       }
       branch.buildFirst()
     }
-    this.#checkShared(layers)
+    const again = layers.findIndex((branch, i) => layers.indexOf(branch) !== i)
+    if (again >= 0) {
+      const hint = 'Put it into a model of its own: new Sequential([branch]) shares its weights.'
+      this.#fail(`layers[${again}]`, 'another model', `${layers[again].where} again`, hint)
+    }
     if (layers.length > 2 && (mode === 'dot' || mode === 'cos'))
       this.#fail('layers', `two models for mode '${mode}'`, `${layers.length}`)
-  }
-
-  /** Each use would train weights of its own, and the last one would be kept. */
-  #checkShared(branches: readonly Container[]): void {
-    const twice = reachedTwice(branches)
-    if (!twice) return
-    const places = branches.flatMap((branch, i) => (withChildren([branch]).includes(twice) ? [`layers[${i}]`] : []))
-    const actual = places.length > 1 ? `${twice.where} in ${places.join(' and ')}` : `${twice.where} twice in ${places}`
-    this.#fail('layers', 'models that have no layer in common', actual, SHARED_HINT)
   }
 
   /** An axis of `shape` from 1; the batch is none. */
@@ -182,7 +177,6 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
 
   /** @internal */
   override buildFirst(): void {
-    if (this.built && !this.isLoose) this.#fail('layer', 'new', 'one that is part of a model already')
     this.built = true
   }
 

@@ -28,7 +28,6 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   constructor(layer: Layer, options?: LayerOptions) {
     super([layer], options)
     this.layer = this.options.layer
-    this.layer.requireNew()
   }
 
   /** @internal */

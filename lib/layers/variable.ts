@@ -104,6 +104,7 @@ export class Variable {
 
   /** Hands the value to a plan, from wherever it is. @param layer what the plan calls the layer */
   attach(plan: NativePlan, layer: string): void {
+    if (this.#plan === plan) return // in another place of the model
     const data = this.#data ?? this.read()
     const path = `${layer}/${this.param}`
     plan.write(path, { data, shape: this.dims })

@@ -53,6 +53,22 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
   }
 }
 
+/** Arrays of several places, those of a variable where it is met first; it trains if it does so in any of them. */
+function once(places: readonly (readonly KerasArray[])[]): KerasArray[] {
+  const first = new Map<Variable, number>()
+  const trained = new Set<Variable>()
+  for (const [i, arrays] of places.entries())
+    for (const { variable, trainable } of arrays) {
+      if (!first.has(variable)) first.set(variable, i)
+      if (trainable) trained.add(variable)
+    }
+  return places.flatMap((arrays, i) =>
+    arrays
+      .filter(({ variable }) => first.get(variable) === i)
+      .map((array) => ({ ...array, trainable: trained.has(array.variable) })),
+  )
+}
+
 /** The side of a layer that holds numbers. */
 export abstract class ParameterOwner {
   /** Unique within a model; the stem of its parameters' names. */
@@ -83,7 +99,7 @@ export abstract class ParameterOwner {
 
   /** @internal Own parameters, then those of the layers inside. */
   get variables(): readonly Variable[] {
-    return [...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)]
+    return [...new Set([...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)])]
   }
 
   /** Whether states live on from batch to batch. */
@@ -157,7 +173,7 @@ export abstract class ParameterOwner {
     return [
       ...own.filter((a) => a.variable.trainable),
       ...own.filter((a) => !a.variable.trainable),
-      ...this.fromInside(this.children.flatMap((c) => c.kerasArrays())),
+      ...this.fromInside(once(this.children.map((c) => c.kerasArrays()))),
     ]
   }
 
@@ -180,7 +196,7 @@ export abstract class ParameterOwner {
   /** @internal The same in the order of files, which is that of Keras' `weights`: of the layers inside, first what trains. */
   fileArrays(): KerasArray[] {
     if (this.children.length === 0) return this.kerasArrays()
-    const arrays = this.children.flatMap((c) => c.fileArrays())
+    const arrays = once(this.children.map((c) => c.fileArrays()))
     return this.fromInside([...arrays.filter((a) => a.trainable), ...arrays.filter((a) => !a.trainable)])
   }
 

@@ -89,7 +89,7 @@ describe('a model as a layer', () => {
     const outer = add(decoder())
     expect(() => (outer.layers[0] as Sequential).add(outer)).toThrow(/does not hold/)
     expect(() => (outer.layers[0] as Sequential).pop()).toThrow(/part of another model/)
-    expect(() => outer.add(outer.layers[0] as Layer)).toThrow(/in the model already/)
+    expect(() => outer.add(outer.layers[0] as Layer)).toThrow(/input must be/)
   })
 
   it('is found, shown and kept by name', () => {
