@@ -110,6 +110,18 @@ it.each([
   expect(() => modelFromJson(text)).toThrow(`l (${name}): ${key} must be `)
 })
 
+it('a ConvLSTM2D of Keras 2 in the other order of axes is refused, not computed in this one', () => {
+  const config = { name: 'l', batch_input_shape: [null, 3, 5, 5, 1], filters: 2, kernel_size: 3 }
+  const text = (data_format: string) =>
+    JSON.stringify({
+      class_name: 'Sequential',
+      config: [{ class_name: 'ConvLSTM2D', config: { ...config, data_format } }],
+      keras_version: '2.2.4',
+    })
+  expect(() => modelFromJson(text('channels_first'))).toThrow('data_format of Keras 2 must be "channels_last"')
+  expect(modelFromJson(text('channels_last')).outputShape).toEqual([null, 3, 3, 2])
+})
+
 it.each([[[3]], [[3, 3, 9]]])('a ConvLSTM2D of Keras 2 with kernel_size %o is refused', (kernel_size) => {
   const config = { name: 'l', batch_input_shape: [null, 3, 5, 5, 1], filters: 2, kernel_size }
   const layer = { class_name: 'ConvLSTM2D', config }

@@ -122,7 +122,6 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       kernel_size: ['nb_row', rowsOf],
       strides: 'subsample',
       padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
-      data_format: ['dim_ordering', () => 'tf'],
     },
     ignored: {
       ...lstm.ignored,
