@@ -12,6 +12,7 @@ export interface Block {
 export const GUIDES = {
   'README.md': { blocks: 1, data: false },
   'docs/keras-1-to-hiddenstate.md': { blocks: 11, data: true },
+  'docs/troubleshooting.md': { blocks: 1, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },
 } as const
 export type Guide = keyof typeof GUIDES
