@@ -27,14 +27,14 @@ describe('a data set that has been disposed of', () => {
 })
 
 describe('a run whose error cannot be made', () => {
-  it('rejects with what its making threw, and leaves the plan idle', async () => {
+  it('rejects with the text that native code has for it, and leaves the plan idle', async () => {
     native.setErrorClasses(() => {
       throw new RangeError('no such class')
     })
     const { plan: one, data } = plan()
     const order = Int32Array.of(0, 99) // found out on the engine thread
     const running = one.run({ mode: 'predict', data, order, batchSize: 2 })
-    await expect(running).rejects.toThrow('no such class')
+    await expect(running).rejects.toThrow('run: an index of order must be from 0')
     expect(one.names()).toContainEqual(expect.stringMatching(/^dense_\d+\/W$/))
     expect((await one.run({ mode: 'predict', data, batchSize: 2 })).samples).toBe(4)
   })
@@ -42,6 +42,6 @@ describe('a run whose error cannot be made', () => {
   it('rejects, and does not throw, for arguments that are wrong', async () => {
     const { plan: one } = plan()
     const running = one.run({ mode: 'predict', data: {} as never, batchSize: 2 })
-    await expect(running).rejects.toThrow('no such class')
+    await expect(running).rejects.toThrow('run: data must be the result of plan.load')
   })
 })

@@ -4,14 +4,16 @@ import { createRequire } from 'node:module'
 const [, , addon, what] = process.argv
 const native = createRequire(import.meta.url)(addon)
 const params = [
-  { name: 'W', dims: [2, 1] },
-  { name: 'b', dims: [1] },
+  { path: 'd/W', dims: [2, 1] },
+  { path: 'd/b', dims: [1] },
 ]
+const uses = params.map(({ path }) => ({ name: path.slice(2), param: path }))
 const options = { units: 1, bias: true }
 const plan = native.compile({
   floatx: 'float32',
   inputs: [{ name: 'input', dims: [2] }],
-  ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], output: 'd', options, params }],
+  params,
+  ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], output: 'd', options, params: uses }],
   output: 'd',
   loss: 'mean_squared_error',
   optimizer: { name: 'sgd', lr: 0.1 },
