@@ -91,7 +91,7 @@ class Loop {
       if (batchSize !== null) this.#progress.trainBegin(source.samples, validation?.samples ?? null)
       await hooks.trainBegin()
       model.stopTraining = false
-      const kept = await resumption.restore(model, job, hooks)
+      const kept = await resumption.restore(job, hooks)
       if (kept) {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)
@@ -177,7 +177,7 @@ class Loop {
     if (!resumption.isDue(always)) return
     const { sums, counted } = this.#means
     const position = { ...this.#position, sums: [...sums], counted: [...counted] }
-    await resumption.write(this.model, this.job, this.hooks, position)
+    await resumption.write(this.job, this.hooks, position)
   }
 
   #warnOfMore(): void {

@@ -137,9 +137,10 @@ export class Resumption {
   }
 
   /** After `onTrainBegin`: all is as it was. @returns where the training stands; null: at its beginning */
-  async restore(model: Sequential, { source, validation }: Sources, hooks: Hooks): Promise<Position | null> {
+  async restore({ source, validation }: Sources, hooks: Hooks): Promise<Position | null> {
     if (!this.#found) return null
     const { state, weights } = this.#found
+    const model = this.#model
     // as a callback does: nobody else may write weights during a fit
     await model.session.callback(() => {
       weights()
@@ -171,15 +172,15 @@ export class Resumption {
     return this.#checkpointer?.left(this.batches) ?? Number.POSITIVE_INFINITY
   }
 
-  /** @param always whether the training is over */
+  /** @param always at the beginning and at the end, whatever the interval is */
   isDue(always: boolean): boolean {
     return this.#checkpointer !== null && (always || this.#signal !== null || this.#checkpointer.isDue(this.batches))
   }
 
   /** Takes a snapshot, and begins to write it. @throws what the checkpoint before has met; StateError when a signal has come */
-  async write(model: Sequential, sources: Sources, hooks: Hooks, position: Position): Promise<void> {
+  async write(sources: Sources, hooks: Hooks, position: Position): Promise<void> {
     const place = JSON.stringify(position)
-    if (place !== this.#kept) await this.#write(model, sources, hooks, position)
+    if (place !== this.#kept) await this.#write(sources, hooks, position)
     this.#kept = place
     if (this.#signal === null) return
     await this.#checkpointer!.settle()
@@ -191,7 +192,8 @@ export class Resumption {
     })
   }
 
-  async #write(model: Sequential, { source, validation }: Sources, hooks: Hooks, position: Position): Promise<void> {
+  async #write({ source, validation }: Sources, hooks: Hooks, position: Position): Promise<void> {
+    const model = this.#model
     const state: TrainingState = {
       identity: this.#identity,
       batches: this.batches,
