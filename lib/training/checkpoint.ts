@@ -8,11 +8,12 @@
  * A folder is written under another name, to the disk, and then renamed: it is there whole or not at all.
  */
 import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkedPath, fileError, removeStale, syncDirectory, temporaryName, writeFileAtomic } from '../atomic.js'
 import { checkBoolean, checkInteger } from '../call-options.js'
-import { ConfigError, fail, FormatError } from '../errors.js'
+import { ConfigError, fail, FormatError, HiddenstateError, StateError } from '../errors.js'
 import { type H5Builder, writeH5 } from '../hdf5/file.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
@@ -51,8 +52,6 @@ export interface Snapshot {
   state: Uint8Array
   batches: number
 }
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Checks the option. @throws ConfigError ERR_OPTION */
 export function checkpointOptions(where: string, given: unknown): Required<CheckpointOptions> | null {
@@ -94,24 +93,31 @@ async function list(dir: string): Promise<{ number: number; path: string }[]> {
     .sort((a, b) => b.number - a.number)
 }
 
-/** The hashes of a checkpoint's files, a line each. */
-const hashes = (model: Uint8Array, state: Uint8Array): string =>
-  `${sha256(model)}  ${MODEL}\n${sha256(state)}  ${STATE}\n`
+/** The SHA-256 of a file, a megabyte at a time: the event loop is free between two of them. */
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Buffer)
+  return hash.digest('hex')
+}
+
+/** The hashes of the files in a checkpoint's folder, a line each. */
+async function hashes(folder: string): Promise<string> {
+  let lines = ''
+  for (const name of [MODEL, STATE]) lines += `${await sha256(join(folder, name))}  ${name}\n`
+  return lines
+}
 
 /** A whole checkpoint: both files have the hashes that it tells. */
 async function readOne(path: string): Promise<TrainingState> {
-  const [model, state, told] = await Promise.all(
-    [MODEL, STATE, HASHES].map((name) =>
-      readFile(join(path, name)).catch((error) => {
-        throw fileError(join(path, name), 'readable', error)
-      }),
-    ),
-  )
-  if (hashes(model!, state!) !== told!.toString('latin1')) {
+  const reading = Promise.all([readFile(join(path, HASHES), 'latin1'), hashes(path), readFile(join(path, STATE))])
+  const [told, found, state] = await reading.catch((error) => {
+    throw fileError(path, 'readable', error)
+  })
+  if (found !== told) {
     const message = `${path}: the files of a checkpoint must have the hashes that it tells, got others.`
     throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'the hashes it tells', actual: 'others' })
   }
-  return decode(state!, join(path, STATE)) as unknown as TrainingState
+  return decode(state, join(path, STATE)) as unknown as TrainingState
 }
 
 /**
@@ -162,6 +168,8 @@ export class Checkpointer {
   #error: unknown = null
   #lastTime = performance.now()
   #lastBatches = 0
+  /** That of the newest checkpoint which this training knows; null before it writes one. */
+  #number: number | null = null
 
   constructor(options: Required<CheckpointOptions>, batches: number) {
     this.#options = options
@@ -211,23 +219,39 @@ export class Checkpointer {
   async #write({ model, state }: Snapshot): Promise<void> {
     const { dir, keep } = this.#options
     const before = await list(dir)
-    const name = `checkpoint-${String((before[0]?.number ?? 0) + 1).padStart(6, '0')}`
+    const newest = before[0]?.number ?? 0
+    this.#number ??= newest
+    if (newest > this.#number) notAlone(before[0]!.path)
+    const name = `checkpoint-${String(++this.#number).padStart(6, '0')}`
     const temporary = join(dir, temporaryName(TEMPORARY))
     const path = join(dir, name)
     try {
       await mkdir(temporary, { recursive: true })
       await writeH5(join(temporary, MODEL), model)
       await writeFileAtomic(join(temporary, STATE), state)
-      const written = await readFile(join(temporary, MODEL))
-      await writeFileAtomic(join(temporary, HASHES), hashes(written, state))
-      await rename(temporary, path)
+      await writeFileAtomic(join(temporary, HASHES), await hashes(temporary))
+      await rename(temporary, path).catch((error) => {
+        if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code) && existsSync(path)) notAlone(path)
+        throw error
+      })
       await syncDirectory(dir)
       for (const old of before.slice(keep - 1)) await rm(old.path, { recursive: true, force: true })
     } catch (error) {
       await rm(temporary, { recursive: true, force: true }).catch(() => {}) // the first error is the one to tell
-      throw error instanceof FormatError ? error : fileError(path, 'writable', error)
+      throw error instanceof HiddenstateError ? error : fileError(path, 'writable', error)
     }
   }
+}
+
+/** Two trainings in one directory would go on from each other's checkpoints, and remove them. */
+function notAlone(path: string): never {
+  fail(StateError, 'ERR_BUSY', {
+    where: path,
+    what: 'the directory of checkpoints',
+    expected: 'used by one training',
+    actual: 'this checkpoint, which another one has written',
+    hint: 'Give each training a directory of its own.',
+  })
 }
 
 /** Removes what processes that are no more have left unfinished. */

@@ -8,7 +8,7 @@ import type { RunResult } from '../native.js'
 import { FitProgress, type Verbosity } from '../progress.js'
 import type { Sequential } from '../sequential.js'
 import type { Turn } from '../turns.js'
-import type { Resumption } from './resume.js'
+import type { Changed, Resumption } from './resume.js'
 import type { BatchSource, Validation } from './source.js'
 import type { Position } from './state.js'
 
@@ -136,12 +136,23 @@ class Loop {
     const logs: Logs = {}
     for (const [i, mean] of this.#means.values().entries()) logs[this.#metricsNames[i]!] = mean
     if (validation) {
-      const values = await validation.run(turn, job.batchSize ?? position.size)
+      const values = await this.#validate(validation)
       for (const [i, name] of this.#metricsNames.entries()) logs[`val_${name}`] = values[i]!
     }
     this.#progress.epochEnd(position.seen, logs)
     await hooks.epochEnd(epoch, logs)
     Object.assign(position, { epoch: epoch + 1, isBegun: false, seen: 0, batch: 0 })
+  }
+
+  /** Checkpoints that are due meanwhile say that all of the validation is still to come. */
+  async #validate(validation: Validation): Promise<number[]> {
+    const { job, turn } = this
+    const before = job.resumption.writes ? await job.resumption.changed(job) : null
+    const pass = async () => {
+      await turn.pass()
+      if (before) await this.#keep(false, before)
+    }
+    return validation.run({ ...turn, pass }, job.batchSize ?? this.#position.size)
   }
 
   async #oneBatch(size: number): Promise<void> {
@@ -171,13 +182,17 @@ class Loop {
     this.#progress.update(position.seen, pairsOf(this.#metricsNames, this.#means.add(result)))
   }
 
-  /** Writes a checkpoint when it is time, or `always` where there are checkpoints at all. */
-  async #keep(always: boolean): Promise<void> {
+  /**
+   * Writes a checkpoint when it is time, or `always` where there are checkpoints at all.
+   *
+   * @param before what a validation under way has changed, as it was
+   */
+  async #keep(always: boolean, before?: Changed): Promise<void> {
     const { resumption } = this.job
     if (!resumption.isDue(always)) return
     const { sums, counted } = this.#means
     const position = { ...this.#position, sums: [...sums], counted: [...counted] }
-    await resumption.write(this.job, this.hooks, position)
+    await resumption.write(this.job, this.hooks, position, before)
   }
 
   #warnOfMore(): void {

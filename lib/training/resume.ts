@@ -33,6 +33,9 @@ interface Sources {
   validation: Validation | null
 }
 
+/** What a validation changes: carried states, and the place in its data. */
+export type Changed = Pick<TrainingState, 'native' | 'validation'>
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const STATUS = { SIGINT: 130, SIGTERM: 143 }
 
@@ -177,10 +180,20 @@ export class Resumption {
     return this.#checkpointer !== null && (always || this.#signal !== null || this.#checkpointer.isDue(this.batches))
   }
 
-  /** Takes a snapshot, and begins to write it. @throws what the checkpoint before has met; StateError when a signal has come */
-  async write(sources: Sources, hooks: Hooks, position: Position): Promise<void> {
+  /** What a validation changes, as it is now. */
+  async changed({ validation }: Sources): Promise<Changed> {
+    return { native: this.#model.session.nativeState, validation: (await validation?.state()) ?? null }
+  }
+
+  /**
+   * Takes a snapshot, and begins to write it.
+   *
+   * @param changed default: as it is now
+   * @throws what the checkpoint before has met; StateError when a signal has come
+   */
+  async write(sources: Sources, hooks: Hooks, position: Position, changed?: Changed): Promise<void> {
     const place = JSON.stringify(position)
-    if (place !== this.#kept) await this.#write(sources, hooks, position)
+    if (place !== this.#kept) await this.#write(sources, hooks, position, changed ?? (await this.changed(sources)))
     this.#kept = place
     if (this.#signal === null) return
     await this.#checkpointer!.settle()
@@ -192,17 +205,16 @@ export class Resumption {
     })
   }
 
-  async #write({ source, validation }: Sources, hooks: Hooks, position: Position): Promise<void> {
+  async #write({ source }: Sources, hooks: Hooks, position: Position, changed: Changed): Promise<void> {
     const model = this.#model
     const state: TrainingState = {
       identity: this.#identity,
       batches: this.batches,
       position,
       hyper: { ...model.optimizer } as unknown as TrainingState['hyper'],
-      native: model.session.nativeState,
+      ...changed,
       random: randomState(),
       source: await source.state(),
-      validation: (await validation?.state()) ?? null,
       callbacks: await hooks.states(),
       stopTraining: model.stopTraining,
     }

@@ -85,6 +85,24 @@ describe('signals', () => {
   )
 
   it(
+    'during a validation, one cuts that short; the epoch ends with a whole validation after it',
+    async () => {
+      const c = { source: 'resumable', stateful: true, dropout: true, nbEpoch: 3, slowValidation: 30 }
+      const resumed = { ...c, checkpoint: {} }
+      expect((await train(c, 'plain')).code).toBe(0)
+      // five batches a validation; this is the third of the second one
+      const started = whenPrinted('validates', 8, (child) => child.kill('SIGTERM'))
+      const ended = await train({ ...resumed, slowValidation: 300 }, 'stopped', { started })
+      expect([ended.code, ended.signal], ended.stderr).toEqual([143, null])
+      expect(ended.stdout.split('validates').length - 1).toBeLessThan(10)
+      const rest = await train(resumed, 'stopped')
+      expect(rest.code, rest.stderr).toBe(0)
+      expect(resultOf('stopped')).toEqual(resultOf('plain'))
+    },
+    LONG,
+  )
+
+  it(
     'a second one ends the process at once',
     async () => {
       const started = whenPrinted('batch', 1, (child) => {

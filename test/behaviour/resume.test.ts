@@ -375,6 +375,15 @@ describe('refuses', () => {
   })
 })
 
+it('a second training in the same directory is found out before it removes or mixes anything', async () => {
+  const intrude = new LambdaCallback({ onEpochEnd: () => fs.mkdirSync(path.join(folder, 'checkpoint-000050')) })
+  const checkpoint = { dir: folder, everyBatches: 1 }
+  const fit = modelOf({}).fit(x, y, { batchSize: B, nbEpoch: 3, verbose: 0, checkpoint, callbacks: [intrude] })
+  await expect(fit).rejects.toMatchObject({ code: 'ERR_BUSY', message: expect.stringContaining('checkpoint-000050') })
+  expect(fs.readdirSync(folder).sort().slice(-1)).toEqual(['checkpoint-000050'])
+  expect((await newest(folder))?.state.position.epoch).toBe(0)
+})
+
 it('takes the newest whole checkpoint where others are damaged, and says so', async () => {
   const c: Case = { dropout: true }
   const wanted = await run(c)

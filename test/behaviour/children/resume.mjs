@@ -7,6 +7,7 @@
  *   checkpoint   options of `checkpoint` beside `dir`; null: neither checkpoints nor resume
  *   threads, nbEpoch
  *   slow         milliseconds that a callback waits after each batch; it has prints `batch`
+ *   slowValidation  milliseconds that each batch of a validation takes, of fitGenerator; each prints `validates`
  *   waits        whether it waits for a line on stdin before the training
  */
 import fs from 'node:fs'
@@ -132,7 +133,19 @@ const common = {
   callbacks,
   ...(c.checkpoint ? { checkpoint: { dir: checkpoints, ...c.checkpoint }, resume: 'auto' } : {}),
 }
-const validation = c.validation ? { validationData: [x, y] } : {}
+/** Batches that come slowly. */
+async function* slowly() {
+  for (const batch of endless()) {
+    process.stdout.write('validates\n')
+    await new Promise((resolve) => setTimeout(resolve, c.slowValidation))
+    yield batch
+  }
+}
+const validation = c.slowValidation
+  ? { validationData: slowly(), nbValSamples: N }
+  : c.validation
+    ? { validationData: [x, y] }
+    : {}
 process.stdout.write('fit\n')
 if (c.waits) await new Promise((resolve) => process.stdin.once('data', resolve))
 process.stdin.destroy()
