@@ -3,6 +3,7 @@ import { ConfigError, fail } from './errors.js'
 import type { Inputs } from './evaluate.js'
 import type { Triple } from './fit.js'
 import { describe } from './ndarray.js'
+import { isThenable } from './waiting.js'
 import type { Plain } from './training/plain.js'
 
 /**
@@ -10,9 +11,6 @@ import type { Plain } from './training/plain.js'
  * without a return type; another number of them than two or three is ERR_OPTION.
  */
 export type Source<T = Triple | readonly (Inputs | null)[]> = Iterable<T> | AsyncIterable<T>
-
-export const isThenable = (value: unknown): value is Promise<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
 /**
  * What a source may offer so that a training can go on from a checkpoint at once: without it as many batches are taken from the source,
@@ -157,22 +155,5 @@ export async function closing<T>(batches: readonly Batches[], use: () => Promise
     return await use()
   } finally {
     for (const one of batches) one.close()
-  }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted, even if the source never answers. */
-export async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null): Promise<T> {
-  if (!signal) return wait
-  signal.throwIfAborted()
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([wait, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop!)
-    wait.catch(() => {}) // lost the race: told already
   }
 }

@@ -5,12 +5,12 @@ import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat } from 
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkedPath, fileError, syncFile } from './atomic.js'
-import { abortable } from './batches.js'
 import { checkInteger, checkSignal } from './call-options.js'
 import { ConfigError, fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { Progbar } from './progress.js'
+import { abortable } from './waiting.js'
 
 /** Options of {@link getFile}. */
 export interface GetFileOptions {

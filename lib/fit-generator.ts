@@ -1,5 +1,5 @@
 /** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
-import { abortable, Batches, closing, isThenable, type Source } from './batches.js'
+import { Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkSignal } from './call-options.js'
 import type { Callback, History } from './callbacks.js'
 import type { ClassWeight, InputSlot } from './data.js'
@@ -26,6 +26,7 @@ import { type Job, train } from './training/loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './training/resume.js'
 import type { Validation } from './training/source.js'
 import type { Turn } from './turns.js'
+import { abortable, isThenable } from './waiting.js'
 
 /** Options of {@link Sequential.fitGenerator}. */
 export interface FitGeneratorOptions extends ResumeOptions {

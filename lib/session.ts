@@ -4,7 +4,6 @@
  * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
  * batches.
  */
-import { abortable } from './batches.js'
 import { type Carry, readCarries, writeCarries } from './carry.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
@@ -16,6 +15,7 @@ import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import { nextSeed, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
 import { type Turn, Turns } from './turns.js'
+import { abortable } from './waiting.js'
 
 /** What a model tells its session: read anew before each chunk. */
 export interface Owner {

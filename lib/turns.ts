@@ -6,7 +6,7 @@
  * others wait for the next batch.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { abortable, isThenable } from './batches.js'
+import { abortable, isThenable } from './waiting.js'
 
 /** The right to use the plan until released. */
 export interface Turn {

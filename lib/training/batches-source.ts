@@ -1,5 +1,5 @@
 /** Batches that an iterable yields, one after the other. Keras 1.2.2 engine/training.py, `fit_generator`. */
-import { abortable, type Batches, isThenable } from '../batches.js'
+import type { Batches } from '../batches.js'
 import type { ClassWeight } from '../data.js'
 import { checkStatefulBatches, prepareTraining } from '../evaluate.js'
 import { checkTriple } from '../fit.js'
@@ -7,6 +7,7 @@ import type { LoadedData } from '../loaded-data.js'
 import type { RunResult } from '../native.js'
 import type { Sequential } from '../sequential.js'
 import type { Turn } from '../turns.js'
+import { abortable, isThenable } from '../waiting.js'
 import type { Plain } from './plain.js'
 import type { BatchSource } from './source.js'
 
