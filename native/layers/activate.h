@@ -3,14 +3,13 @@
 #include <string>
 
 #include "layers/activation_name.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 
 // y = a(z) over rows of K. z lies in y and is replaced in place, but for an activation whose slope is made from z: then it has a
 // tensor of its own, which lives until backward.
-template <typename real>
 class RowActivation {
  public:
   explicit RowActivation(Activation kind) : kind_(kind) {}
@@ -25,23 +24,29 @@ class RowActivation {
   }
 
   // Where the layer whose output is y [rows, K] writes z.
-  real* input(const Pass<real>& p, real* y) const { return apart_ ? p.at(z_) : y; }
+  template <typename real>
+  real* input(const Pass<real>& p, real* y) const {
+    return apart_ ? p.at(z_) : y;
+  }
 
   // y = a(z), rows r0..r1. On the calling thread.
-  void forward(const Pass<real>& p, real* y, int64_t r0, int64_t r1) const {
+  template <typename real>
+  void forward(const Table<real>* k, const Pass<real>& p, real* y, int64_t r0, int64_t r1) const {
     if (is_linear()) return;
     const real* z = input(p, y) + r0 * K_;
-    activate(p.k, kind_, y + r0 * K_, z, r1 - r0, K_);
+    activate(k, kind_, y + r0 * K_, z, r1 - r0, K_);
   }
 
   // dz = dy * a'(z), rows r0..r1; dz may be dy. On the calling thread.
-  void backward(const Pass<real>& p, real* dz, const real* y, const real* dy, int64_t r0,
-                int64_t r1) const {
+  template <typename real>
+  void backward(const Table<real>* k, const Pass<real>& p, real* dz, const real* y, const real* dy,
+                int64_t r0, int64_t r1) const {
     const int64_t at = r0 * K_;
-    slope(p.k, kind_, dz + at, (apart_ ? p.at(z_) : y) + at, dy + at, r1 - r0, K_);
+    slope(k, kind_, dz + at, (apart_ ? p.at(z_) : y) + at, dy + at, r1 - r0, K_);
   }
 
   // y[rows, K] = a(x); y may be x.
+  template <typename real>
   static void activate(const Table<real>* k, Activation a, real* y, const real* x, int64_t rows,
                        int64_t K) {
     if (a == Activation::kSoftmax) {
@@ -52,6 +57,7 @@ class RowActivation {
   }
 
   // dx[rows, K] = dy * a'; kept: the input where slope_from_input(a), else the output.
+  template <typename real>
   static void slope(const Table<real>* k, Activation a, real* dx, const real* kept, const real* dy,
                     int64_t rows, int64_t K) {
     if (a == Activation::kSoftmax) {

@@ -2,17 +2,18 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class ActivationLayer final : public Layer<real> {
+class ActivationLayer final : public OpShape, public CpuLayer<real> {
  public:
-  explicit ActivationLayer(const Config& options)
-      : kind_(activation_of(options.str("activation"))) {}
+  OpShape& shape() override { return *this; }
+  ActivationLayer(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k), kind_(activation_of(options.str("activation"))) {}
 
   Extent output(const std::vector<Extent>& x) const override { return x[0]; }
 
@@ -27,7 +28,7 @@ class ActivationLayer final : public Layer<real> {
       if (kind_ == Activation::kLinear) {
         if (p.y != p.x[0]) std::copy_n(p.x[0] + at, n, p.y + at);
       } else {
-        RowActivation<real>::activate(p.k, kind_, p.y + at, p.x[0] + at, r1 - r0, K);
+        RowActivation::activate(this->k, kind_, p.y + at, p.x[0] + at, r1 - r0, K);
       }
     });
   }
@@ -40,7 +41,7 @@ class ActivationLayer final : public Layer<real> {
       const real* kept = slope_from_input(kind_) ? p.x[0] : p.y;
       for_rows(K ? n / K : 0, K, [&](int64_t r0, int64_t r1) {
         const int64_t at = r0 * K;
-        RowActivation<real>::slope(p.k, kind_, dx + at, kept + at, p.dy + at, r1 - r0, K);
+        RowActivation::slope(this->k, kind_, dx + at, kept + at, p.dy + at, r1 - r0, K);
       });
     } else if (dx != p.dy) {
       for_elements(n, [&](int64_t i, int64_t end) { std::copy_n(p.dy + i, end - i, dx + i); });
@@ -54,8 +55,9 @@ class ActivationLayer final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_activation(const Config& options) {
-  return std::make_unique<ActivationLayer<real>>(options);
+std::unique_ptr<Layer<real>> make_activation(const Config& options, const OpContext& context,
+                                             const Table<real>& k) {
+  return std::make_unique<ActivationLayer<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(activation)

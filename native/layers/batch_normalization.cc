@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -35,10 +35,13 @@ Groups groups_of(const Extent& x, int64_t axis) {
 }
 
 template <typename real>
-class BatchNormalization final : public Layer<real> {
+class BatchNormalization final : public OpShape, public CpuLayer<real> {
  public:
-  explicit BatchNormalization(const Config& options)
-      : epsilon_(options.num("epsilon")),
+  OpShape& shape() override { return *this; }
+  BatchNormalization(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        epsilon_(options.num("epsilon")),
         momentum_(real(options.num("momentum"))),
         axis_(options.integer("axis")),
         features_(options.integer("features")),
@@ -91,7 +94,7 @@ class BatchNormalization final : public Layer<real> {
     sum(dbeta, p.at(parts_), [&](int64_t i, int64_t) { return dy[i]; });
     sum(dgamma, p.at(parts_),
         [&](int64_t i, int64_t c) { return dy[i] * ((x[i] - mean[c]) * inverse[c]); });
-    if (this->trainable) {
+    if (this->trainable()) {
       std::copy_n(dgamma, g_.C, p.grad(gamma_));
       std::copy_n(dbeta, g_.C, p.grad(beta_));
     }
@@ -196,8 +199,10 @@ class BatchNormalization final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_batch_normalization(const Config& options) {
-  return std::make_unique<BatchNormalization<real>>(options);
+std::unique_ptr<Layer<real>> make_batch_normalization(const Config& options,
+                                                      const OpContext& context,
+                                                      const Table<real>& k) {
+  return std::make_unique<BatchNormalization<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(batch_normalization)

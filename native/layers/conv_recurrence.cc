@@ -13,7 +13,7 @@
 #include "cells/cell.h"
 #include "layers/activation_name.h"
 #include "layers/convolve.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 #include "layers/place_mask.h"
 
@@ -21,10 +21,13 @@ namespace hs {
 namespace {
 
 template <typename real>
-class ConvRecurrence final : public Layer<real> {
+class ConvRecurrence final : public OpShape, public CpuLayer<real> {
  public:
-  explicit ConvRecurrence(const Config& options)
-      : H_(options.integer("units")),
+  OpShape& shape() override { return *this; }
+  ConvRecurrence(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        H_(options.integer("units")),
         taps_(options.dims("size")),
         strides_(options.dims("strides")),
         border_(options.str("border")),
@@ -38,7 +41,7 @@ class ConvRecurrence final : public Layer<real> {
         p_W_(options.num("dropoutW", 0)),
         p_U_(options.num("dropoutU", 0)) {
     const std::string& name = options.str("cell");
-    cell_ = kernels<real>().cell(name.c_str());
+    cell_ = k.cell(name.c_str());
     if (!cell_ || cell_->recurrent_bias) {
       throw Error(Code::kUnknownName, "conv_recurrence",
                   "there is no cell named '" + name + "' that convolves.");
@@ -47,6 +50,7 @@ class ConvRecurrence final : public Layer<real> {
       throw Error(Code::kOption, "conv_recurrence", "softmax has no meaning for places.");
     }
     plain_ = needs_rows(inner_) || needs_rows(outer_);
+    fused_ = k.fused_cell(cell_->name);
     gates_names_ = cell_->gates;
     G_ = static_cast<int>(gates_names_.size());
     two_states_ = cell_->states[1] != 0;
@@ -71,8 +75,6 @@ class ConvRecurrence final : public Layer<real> {
 
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool masked) override {
     const Window w = input_window(x[0]);
-    cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's kernels
-    fused_ = this->k->fused_cell(cell_->name);
     T_ = x[0].dims[0], B_ = x[0].rows, D_ = x[0].last();
     rows_ = w.rows.out, columns_ = w.columns.out;
     P_ = B_ * rows_ * columns_;
@@ -82,8 +84,9 @@ class ConvRecurrence final : public Layer<real> {
     drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
     drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
     const int64_t T = T_, P = P_, H = H_, GH = G_ * H, taps = w.taps();
-    conv_x_ = Convolution<real>(w, D_, GH);
-    conv_h_ = Convolution<real>({B_, 1, convolution_axis(rows_, taps_[0], 1, 1, inner_border_),
+    conv_x_ = Convolution<real>(this->k, w, D_, GH);
+    conv_h_ = Convolution<real>(this->k,
+                                {B_, 1, convolution_axis(rows_, taps_[0], 1, 1, inner_border_),
                                  convolution_axis(columns_, taps_[1], 1, 1, inner_border_)},
                                 H, GH);
     W_.clear(), U_.clear(), b_.clear();
@@ -122,8 +125,8 @@ class ConvRecurrence final : public Layer<real> {
     matrix_W_ = d.scratch("W as a matrix", {taps * D_, GH});
     matrix_U_ = d.scratch("U as a matrix", {taps * H, GH});
     row_b_ = d.scratch("b as a row", {GH});
-    conv_x_.declare(d, this->k);
-    conv_h_.declare(d, this->k);
+    conv_x_.declare(d);
+    conv_h_.declare(d);
     if (drop_W_) x_drop_ = d.scratch("x dropped", {X_});
     if (drop_U_) h_drop_ = d.scratch("operand dropped", {P, H});
     if (plain_) {
@@ -142,7 +145,7 @@ class ConvRecurrence final : public Layer<real> {
   }
 
   void forward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t T = T_, P = P_, H = H_, GH = G_ * H;
     real* h = p.at(h_);                          // [T+1, P, H]
     real* c = two_states_ ? p.at(c_) : nullptr;  // [T+1, P, H]
@@ -198,7 +201,7 @@ class ConvRecurrence final : public Layer<real> {
   }
 
   void backward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t T = T_, P = P_, H = H_, GH = G_ * H, PH = P * H;
     const real* dy = p.dy;  // [T, P, H], or [P, H] of the last step
     if (late_ || !sequences_) {
@@ -226,10 +229,10 @@ class ConvRecurrence final : public Layer<real> {
         }
         operand_backward(p, s, phase);
       }
-      if (this->trainable) weights_backward(p, s, dW, dU);
+      if (this->trainable()) weights_backward(p, s, dW, dU);
       if (p.dx[0]) input_backward(p, s);
     }
-    if (!this->trainable) return;
+    if (!this->trainable()) return;
     row_sums(k, p.at(row_b_), p.at(gates_), T * P, GH, p.at(sums_));
     const int64_t taps = conv_x_.window().taps();
     for (int q = 0; q < G_; q++) {
@@ -257,9 +260,9 @@ class ConvRecurrence final : public Layer<real> {
   void draw(const Pass<real>& p, bool drops, const Tensor& mask, double share, int stream) const {
     if (!drops) return;
     if (p.training) {
-      dropout_mask(p.at(mask), mask.size, share, p.dropout, this->stream * 16 + stream);
+      dropout_mask(p.at(mask), mask.size, share, p.dropout, this->stream() * 16 + stream);
     } else {
-      p.k->fill(p.at(mask), 1, mask.size);
+      this->k->fill(p.at(mask), 1, mask.size);
     }
   }
 
@@ -267,7 +270,7 @@ class ConvRecurrence final : public Layer<real> {
   const real* dropped(const Pass<real>& p, const Tensor& to, const real* from, const Tensor& mask,
                       int q, int64_t n) const {
     for_elements(n, [&](int64_t i, int64_t end) {
-      p.k->multiply(p.at(to) + i, from + i, p.at(mask) + q * n + i, end - i);
+      this->k->multiply(p.at(to) + i, from + i, p.at(mask) + q * n + i, end - i);
     });
     return p.at(to);
   }
@@ -288,15 +291,15 @@ class ConvRecurrence final : public Layer<real> {
     lay_out(p);
     const real *W = p.at(matrix_W_), *U = p.at(matrix_U_);
     for (int q = 0; q < (drop_W_ ? G_ : 1); q++) {
-      pack(p.k, p.at(packed_W_) + q * packed_W_.size / G_, W + q * H, GH, false, taps * D_,
+      pack(this->k, p.at(packed_W_) + q * packed_W_.size / G_, W + q * H, GH, false, taps * D_,
            drop_W_ ? H : GH);
     }
     for (int phase = 0; phase < cell_->phases; phase++) {
       const Phase& ph = cell_->phase[phase];
       const int n = drop_U_ ? ph.count : 1;
       for (int q = 0; q < n; q++) {
-        pack(p.k, p.at(packed_U_[phase]) + q * packed_U_[phase].size / n, U + (ph.first + q) * H,
-             GH, false, taps * H, drop_U_ ? H : ph.count * H);
+        pack(this->k, p.at(packed_U_[phase]) + q * packed_U_[phase].size / n,
+             U + (ph.first + q) * H, GH, false, taps * H, drop_U_ ? H : ph.count * H);
       }
     }
   }
@@ -308,7 +311,7 @@ class ConvRecurrence final : public Layer<real> {
     for (int q = 0; q < (drop_W_ ? G_ : 1); q++) {
       const int64_t n = drop_W_ ? H : GH;
       turned_kernel(turned, p.at(matrix_W_) + q * H, GH, taps, D_, n);
-      pack(p.k, p.at(packed_WT_) + q * packed_WT_.size / G_, turned, D_, false, taps * n, D_);
+      pack(this->k, p.at(packed_WT_) + q * packed_WT_.size / G_, turned, D_, false, taps * n, D_);
     }
     for (int phase = 0; phase < cell_->phases; phase++) {
       const Phase& ph = cell_->phase[phase];
@@ -316,8 +319,8 @@ class ConvRecurrence final : public Layer<real> {
       const int64_t n = drop_U_ ? H : ph.count * H;
       for (int q = 0; q < parts; q++) {
         turned_kernel(turned, p.at(matrix_U_) + (ph.first + q) * H, GH, taps, H, n);
-        pack(p.k, p.at(packed_UT_[phase]) + q * packed_UT_[phase].size / parts, turned, H, false,
-             taps * n, H);
+        pack(this->k, p.at(packed_UT_[phase]) + q * packed_UT_[phase].size / parts, turned, H,
+             false, taps * n, H);
       }
     }
   }
@@ -367,12 +370,12 @@ class ConvRecurrence final : public Layer<real> {
       conv_h_.input(p, out, dgates, GH, p.at(packed_UT_[phase]), ph.count * H, !ph.on_aux);
       return;
     }
-    if (ph.on_aux) p.k->fill(out, 0, PH);
+    if (ph.on_aux) this->k->fill(out, 0, PH);
     for (int q = 0; q < ph.count; q++) {
       real* product = p.at(h_drop_);  // [P, H]
       conv_h_.input(p, product, dgates + q * H, GH,
                     p.at(packed_UT_[phase]) + q * packed_UT_[phase].size / ph.count, H, false);
-      p.k->multiply_add(out, product, p.at(drop_U_mask_) + (ph.first + q) * PH, PH);
+      this->k->multiply_add(out, product, p.at(drop_U_mask_) + (ph.first + q) * PH, PH);
     }
   }
 
@@ -410,12 +413,12 @@ class ConvRecurrence final : public Layer<real> {
       conv_x_.input(p, dx, dgates, GH, p.at(packed_WT_), GH, false);
       return;
     }
-    p.k->fill(dx, 0, X_);
+    this->k->fill(dx, 0, X_);
     for (int q = 0; q < G_; q++) {
       real* product = p.at(x_drop_);  // [B, rows, columns, D]
       conv_x_.input(p, product, dgates + q * H, GH, p.at(packed_WT_) + q * packed_WT_.size / G_, H,
                     false);
-      p.k->multiply_add(dx, product, p.at(drop_W_mask_) + q * X_, X_);
+      this->k->multiply_add(dx, product, p.at(drop_W_mask_) + q * X_, X_);
     }
   }
 
@@ -485,8 +488,9 @@ class ConvRecurrence final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_conv_recurrence(const Config& options) {
-  return std::make_unique<ConvRecurrence<real>>(options);
+std::unique_ptr<Layer<real>> make_conv_recurrence(const Config& options, const OpContext& context,
+                                                  const Table<real>& k) {
+  return std::make_unique<ConvRecurrence<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(conv_recurrence)

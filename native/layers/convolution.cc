@@ -6,17 +6,20 @@
 
 #include "layers/activate.h"
 #include "layers/convolve.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class ConvolutionLayer final : public Layer<real> {
+class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
  public:
-  explicit ConvolutionLayer(const Config& options)
-      : N_(options.integer("filters")),
+  OpShape& shape() override { return *this; }
+  ConvolutionLayer(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        N_(options.integer("filters")),
         taps_(options.dims("size")),
         strides_(options.dims("strides")),
         dilation_(options.dims("dilation")),
@@ -44,14 +47,14 @@ class ConvolutionLayer final : public Layer<real> {
 
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
     D_ = x[0].last();
-    conv_ = Convolution<real>(window(x[0]), D_, N_);
+    conv_ = Convolution<real>(this->k, window(x[0]), D_, N_);
     const int64_t taps = conv_.window().taps(), K = taps * D_,
                   positions = conv_.window().positions();
     W_ = d.param("W", kernel_dims(th_, taps_[0], taps_[1], D_, N_));
     if (bias_) b_ = d.param("b", {N_});
     packed_W_ = d.packed("W", {packed_size(this->k, K, N_)});
     if (th_) matrix_ = d.scratch("W as a matrix", {K, N_});
-    conv_.declare(d, this->k);
+    conv_.declare(d);
     activation_.declare(d, positions, N_);
     if (!d.training()) return;
     packed_WT_ = d.packed("W turned", {packed_size(this->k, taps * N_, D_)});
@@ -61,7 +64,7 @@ class ConvolutionLayer final : public Layer<real> {
   }
 
   void forward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t positions = conv_.window().positions();
     real* z = activation_.input(p, p.y);  // [positions, N]
     if (p.repack) pack(k, p.at(packed_W_), kernel(p), N_, false, conv_.depth(), N_);
@@ -71,16 +74,17 @@ class ConvolutionLayer final : public Layer<real> {
       });
     }
     conv_.forward(p, z, N_, p.x[0], D_, p.at(packed_W_), N_, bias_);
-    for_rows(positions, N_, [&](int64_t r0, int64_t r1) { activation_.forward(p, p.y, r0, r1); });
+    for_rows(positions, N_,
+             [&](int64_t r0, int64_t r1) { activation_.forward(this->k, p, p.y, r0, r1); });
   }
 
   void backward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t taps = conv_.window().taps(), positions = conv_.window().positions();
     const real* dz = p.dy;  // [positions, N]
     if (!activation_.is_linear()) {
       for_rows(positions, N_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
@@ -91,7 +95,7 @@ class ConvolutionLayer final : public Layer<real> {
       }
       conv_.input(p, p.dx[0], dz, N_, p.at(packed_WT_), N_, false);
     }
-    if (!this->trainable) return;
+    if (!this->trainable()) return;
     if (bias_) row_sums(k, p.grad(b_), dz, positions, N_, p.at(sums_));
     real* dW = th_ ? p.at(matrix_) : p.grad(W_);  // [taps * D, N]
     conv_.weights(p, dW, N_, p.x[0], D_, dz, N_, N_, false);
@@ -121,7 +125,7 @@ class ConvolutionLayer final : public Layer<real> {
   Dims taps_, strides_, dilation_;  // along rows and columns
   std::string border_;
   bool th_, bias_;
-  RowActivation<real> activation_;
+  RowActivation activation_;
   int64_t D_ = 0;
   Convolution<real> conv_;
   Tensor W_, b_, packed_W_, packed_WT_, matrix_, turned_, dz_, sums_;
@@ -130,8 +134,9 @@ class ConvolutionLayer final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_convolution(const Config& options) {
-  return std::make_unique<ConvolutionLayer<real>>(options);
+std::unique_ptr<Layer<real>> make_convolution(const Config& options, const OpContext& context,
+                                              const Table<real>& k) {
+  return std::make_unique<ConvolutionLayer<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(convolution)

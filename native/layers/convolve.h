@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -111,18 +111,18 @@ template <typename real>
 class Convolution {
  public:
   Convolution() = default;
-  Convolution(const Window& window, int64_t D, int64_t N)
-      : w_(window), back_(window.turned()), D_(D), N_(N) {}
+  Convolution(const Table<real>* k, const Window& window, int64_t D, int64_t N)
+      : k_(k), w_(window), back_(window.turned()), D_(D), N_(N) {}
 
   const Window& window() const { return w_; }
   int64_t depth() const { return w_.taps() * D_; }  // rows of W
 
-  void declare(Declaration& d, const Table<real>* k) {
-    int64_t size = threads() * block(k, depth()) * depth();
+  void declare(Declaration& d) {
+    int64_t size = threads() * block(depth()) * depth();
     if (d.training()) {
       size = std::max(
-          {size, threads() * block(k, w_.taps() * N_) * w_.taps() * N_, summed_rows() * depth()});
-      gemm_ = d.scratch("gemm", {matmul_tn_scratch(k)});
+          {size, threads() * block(w_.taps() * N_) * w_.taps() * N_, summed_rows() * depth()});
+      gemm_ = d.scratch("gemm", {matmul_tn_scratch(k_)});
     }
     patches_ = d.scratch("patches", {size});
   }
@@ -149,16 +149,16 @@ class Convolution {
       for_rows(m, K, [&](int64_t r0, int64_t r1) {
         gather(patches + r0 * K, x, ldx, D_, w_, i + r0, i + r1);
       });
-      matmul_tn(p.k, dW, ldw, patches, K, dz + i * ldz, ldz, m, K, n, accumulate || i > 0,
+      matmul_tn(k_, dW, ldw, patches, K, dz + i * ldz, ldz, m, K, n, accumulate || i > 0,
                 p.at(gemm_), gemm_.size);
     }
   }
 
  private:
   // Positions of one product: enough to repay the reading of the kernel, patches that stay in L2.
-  static int64_t block(const Table<real>* k, int64_t K) {
+  int64_t block(int64_t K) const {
     const int64_t wanted = 40000 / std::max<int64_t>(1, K);
-    return round_up(std::min<int64_t>(192, std::max<int64_t>(24, wanted)), k->gemm_mr);
+    return round_up(std::min<int64_t>(192, std::max<int64_t>(24, wanted)), k_->gemm_mr);
   }
   // Positions of one block of a weight gradient.
   int64_t summed_rows() const {
@@ -168,14 +168,14 @@ class Convolution {
   // z (+)= gathered [positions, taps * width] times packed [taps * width, n]
   void product(const Pass<real>& p, const Window& w, real* z, int64_t ldz, const real* from,
                int64_t ld, int64_t width, const real* packed, int64_t n, bool accumulate) const {
-    const int64_t K = w.taps() * width, positions = w.positions(), rows = block(p.k, K);
+    const int64_t K = w.taps() * width, positions = w.positions(), rows = block(K);
     const int64_t tiles = tiles_of(positions, rows);
     real* patches = p.at(patches_);  // [workers, rows, K]
     const auto tile = [&](int64_t i, int worker) {
       const int64_t r0 = i * rows, m = std::min(rows, positions - r0);
       real* mine = patches + worker * rows * K;  // [rows, K]
       gather(mine, from, ld, width, w, r0, r0 + m);
-      p.k->gemm(z + r0 * ldz, ldz, mine, K, packed, m, n, K, 0, n, accumulate, nullptr);
+      k_->gemm(z + r0 * ldz, ldz, mine, K, packed, m, n, K, 0, n, accumulate, nullptr);
     };
     const int64_t room = patches_.size / (rows * std::max<int64_t>(1, K));
     const int workers = static_cast<int>(std::min({static_cast<int64_t>(threads()), room, tiles}));
@@ -189,6 +189,7 @@ class Convolution {
     });
   }
 
+  const Table<real>* k_ = nullptr;
   Window w_, back_;
   int64_t D_ = 0, N_ = 0;
   Tensor patches_, gemm_;

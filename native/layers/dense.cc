@@ -3,17 +3,20 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Dense final : public Layer<real> {
+class Dense final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Dense(const Config& options)
-      : K_(options.integer("units")),
+  OpShape& shape() override { return *this; }
+  Dense(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        K_(options.integer("units")),
         activation_(options.str("activation", "linear")),
         bias_(options.on("bias", true)) {}
 
@@ -39,12 +42,14 @@ class Dense final : public Layer<real> {
   }
 
   void forward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const real* packed = p.at(packed_W_);
     const real* x = p.x[0];               // [rows, D]
     real* z = activation_.input(p, p.y);  // [rows, K]
     if (p.repack) pack(k, p.at(packed_W_), p.at(W_), K_, false, D_, K_);
-    const auto finish = [&](int64_t r0, int64_t r1) { activation_.forward(p, p.y, r0, r1); };
+    const auto finish = [&](int64_t r0, int64_t r1) {
+      activation_.forward(this->k, p, p.y, r0, r1);
+    };
     // Many rows: a block of them is filled, multiplied and activated while it is in the cache.
     const int64_t block = round_up(96, k->gemm_mr);
     if (rows_ >= 4 * block) {
@@ -64,15 +69,15 @@ class Dense final : public Layer<real> {
   }
 
   void backward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const real* dz = p.dy;  // [rows, K]
     if (!activation_.is_linear()) {
       for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
-    if (this->trainable) {
+    if (this->trainable()) {
       matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_),
                 gemm_scratch_.size);
       if (bias_) row_sums(k, p.grad(b_), dz, rows_, K_, p.at(sums_));
@@ -85,7 +90,7 @@ class Dense final : public Layer<real> {
 
  private:
   int64_t K_;
-  RowActivation<real> activation_;
+  RowActivation activation_;
   bool bias_;
   int64_t D_ = 0, rows_ = 0;
   Tensor W_, b_, packed_W_, packed_WT_, dz_, gemm_scratch_, sums_;
@@ -94,8 +99,9 @@ class Dense final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_dense(const Config& options) {
-  return std::make_unique<Dense<real>>(options);
+std::unique_ptr<Layer<real>> make_dense(const Config& options, const OpContext& context,
+                                        const Table<real>& k) {
+  return std::make_unique<Dense<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(dense)

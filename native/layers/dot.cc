@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -78,10 +78,14 @@ void transpose(real* to, const real* from, int64_t rows, int64_t columns) {
 }
 
 template <typename real>
-class Dot final : public Layer<real> {
+class Dot final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Dot(const Config& options)
-      : axes_(options.dims("axes")), cosine_(options.on("cosine")) {}
+  OpShape& shape() override { return *this; }
+  Dot(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        axes_(options.dims("axes")),
+        cosine_(options.on("cosine")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x.size() != 2 || axes_.size() != 2)
@@ -204,17 +208,17 @@ class Dot final : public Layer<real> {
     put(y + b * y_.sample, y_, c, false, false);
   }
 
-  void product(const Pass<real>& p, const Room& room, real* c, const real* a, const real* right,
-               int64_t M, int64_t N, int64_t K) const {
-    p.k->pack(room.packed, right, N, false, K, N, 0, N);
-    p.k->gemm(c, N, a, K, room.packed, M, N, K, 0, N, false, nullptr);
+  void product(const Room& room, real* c, const real* a, const real* right, int64_t M, int64_t N,
+               int64_t K) const {
+    this->k->pack(room.packed, right, N, false, K, N, 0, N);
+    this->k->gemm(c, N, a, K, room.packed, M, N, K, 0, N, false, nullptr);
   }
 
   // c [F1, F2] = P_i Q_j of sample b
   void multiply(const Pass<real>& p, const Room& room, real* c, int i, int j, int64_t b) const {
     take(room.left, p.x[size_t(i)] + b * P_[i].sample, P_[i], false);
     take(room.right, p.x[size_t(j)] + b * Q_[j].sample, Q_[j], true);
-    product(p, room, c, room.left, room.right, F1_, F2_, K_);
+    product(room, c, room.left, room.right, F1_, F2_, K_);
   }
 
   // dx_i (+)= dc Q_j^T
@@ -223,7 +227,7 @@ class Dot final : public Layer<real> {
     real* dx = p.dx[size_t(i)];
     if (!dx) return;
     take(room.right, p.x[size_t(j)] + b * Q_[j].sample, Q_[j], false);  // [F2, K]
-    product(p, room, room.result, dc, room.right, F1_, K_, F2_);
+    product(room, room.result, dc, room.right, F1_, K_, F2_);
     put(dx + b * P_[i].sample, P_[i], room.result, false, add);
   }
 
@@ -234,7 +238,7 @@ class Dot final : public Layer<real> {
     if (!dx) return;
     transpose(room.left, dc, F1_, F2_);                                 // [F2, F1]
     take(room.right, p.x[size_t(i)] + b * P_[i].sample, P_[i], false);  // [F1, K]
-    product(p, room, room.result, room.left, room.right, F2_, K_, F1_);
+    product(room, room.result, room.left, room.right, F2_, K_, F1_);
     put(dx + b * Q_[j].sample, Q_[j], room.result, false, add);
   }
 
@@ -248,8 +252,9 @@ class Dot final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_dot(const Config& options) {
-  return std::make_unique<Dot<real>>(options);
+std::unique_ptr<Layer<real>> make_dot(const Config& options, const OpContext& context,
+                                      const Table<real>& k) {
+  return std::make_unique<Dot<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(dot)

@@ -6,17 +6,22 @@
 #include <utility>
 #include <vector>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Dropout final : public Layer<real> {
+class Dropout final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Dropout(const Config& options)
-      : p_(options.num("p")), seeded_(options.has("seed")), seed_(options.integer("seed", 0)) {
+  OpShape& shape() override { return *this; }
+  Dropout(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        p_(options.num("p")),
+        seeded_(options.has("seed")),
+        seed_(options.integer("seed", 0)) {
     if (options.has("shared")) shared_ = options.dims("shared");
   }
 
@@ -49,13 +54,14 @@ class Dropout final : public Layer<real> {
     const DropoutKey key =
         seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
     if (shared_.empty()) {
-      dropout_mask(mask, n, p_, key, this->stream * 16);
+      dropout_mask(mask, n, p_, key, this->stream() * 16);
     } else {
-      dropout_mask(p.at(drawn_), drawn_.size, p_, key, this->stream * 16);
+      dropout_mask(p.at(drawn_), drawn_.size, p_, key, this->stream() * 16);
       spread(mask, p.at(drawn_), p.y_extent);
     }
-    for_elements(
-        n, [&](int64_t i, int64_t end) { p.k->multiply(p.y + i, p.x[0] + i, mask + i, end - i); });
+    for_elements(n, [&](int64_t i, int64_t end) {
+      this->k->multiply(p.y + i, p.x[0] + i, mask + i, end - i);
+    });
   }
 
   void backward(Pass<real>& p) override {
@@ -68,7 +74,7 @@ class Dropout final : public Layer<real> {
     }
     const real* mask = p.at(mask_);
     for_elements(
-        n, [&](int64_t i, int64_t end) { p.k->multiply(dx + i, p.dy + i, mask + i, end - i); });
+        n, [&](int64_t i, int64_t end) { this->k->multiply(dx + i, p.dy + i, mask + i, end - i); });
   }
 
  private:
@@ -117,8 +123,9 @@ class Dropout final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_dropout(const Config& options) {
-  return std::make_unique<Dropout<real>>(options);
+std::unique_ptr<Layer<real>> make_dropout(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Dropout<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(dropout)

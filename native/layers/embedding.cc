@@ -5,17 +5,20 @@
 #include <algorithm>
 #include <string>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Embedding final : public Layer<real> {
+class Embedding final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Embedding(const Config& options)
-      : V_(options.integer("inputDim")),
+  OpShape& shape() override { return *this; }
+  Embedding(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        V_(options.integer("inputDim")),
         D_(options.integer("outputDim")),
         p_(options.num("dropout", 0)) {}
 
@@ -36,13 +39,13 @@ class Embedding final : public Layer<real> {
     const real* W = p.at(W_);                                  // [V, D]
     const real* ids = p.x[0];                                  // [B, T]: one axis lies batch-major
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
-    if (factor) dropout_mask(p.at(factor_), V_, p_, p.dropout, this->stream * 16);
+    if (factor) dropout_mask(p.at(factor_), V_, p_, p.dropout, this->stream() * 16);
     for_rows(T * B, D_, [&](int64_t s0, int64_t s1) {
       for (int64_t s = s0; s < s1; s++) {
         const int64_t id = at(ids, s, B, T);
         real* y = p.y + s * D_;  // [D]
         std::copy_n(W + id * D_, D_, y);
-        if (factor) p.k->scale(y, factor[id], D_);
+        if (factor) this->k->scale(y, factor[id], D_);
         if (p.mask_out) p.mask_out[s] = id != 0 ? real(1) : real(0);
       }
     });
@@ -50,14 +53,15 @@ class Embedding final : public Layer<real> {
 
   void backward(Pass<real>& p) override {
     const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
-    if (p.dx[0]) p.k->fill(p.dx[0], 0, B * T);
-    if (!this->trainable) return;
+    if (p.dx[0]) this->k->fill(p.dx[0], 0, B * T);
+    if (!this->trainable()) return;
     const real* ids = p.x[0];                                  // [B, T]
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     real* dW = p.grad(W_);                                     // [V, D]
     std::vector<char>& written = rows_->written;               // [V]
-    rows_->each_run([&](int64_t v) { return written[size_t(v)]; },
-                    [&](int64_t v0, int64_t v1) { p.k->fill(dW + v0 * D_, 0, (v1 - v0) * D_); });
+    rows_->each_run(
+        [&](int64_t v) { return written[size_t(v)]; },
+        [&](int64_t v0, int64_t v1) { this->k->fill(dW + v0 * D_, 0, (v1 - v0) * D_); });
     std::fill(written.begin(), written.end(), char(0));
     for (int64_t s = 0; s < T * B; s++) written[size_t(at(ids, s, B, T))] = 1;
     // Threads share the columns, so that every element of dW is summed in the order of t, b.
@@ -67,9 +71,9 @@ class Embedding final : public Layer<real> {
         const int64_t id = at(ids, s, B, T);
         const real* dy = p.dy + s * D_ + d0;
         if (factor) {
-          p.k->axpy(dW + id * D_ + d0, factor[id], dy, d1 - d0);
+          this->k->axpy(dW + id * D_ + d0, factor[id], dy, d1 - d0);
         } else {
-          p.k->add(dW + id * D_ + d0, dy, d1 - d0);
+          this->k->add(dW + id * D_ + d0, dy, d1 - d0);
         }
       }
     });
@@ -109,8 +113,9 @@ class Embedding final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_embedding(const Config& options) {
-  return std::make_unique<Embedding<real>>(options);
+std::unique_ptr<Layer<real>> make_embedding(const Config& options, const OpContext& context,
+                                            const Table<real>& k) {
+  return std::make_unique<Embedding<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(embedding)

@@ -1,15 +1,17 @@
 // [T, rest...] of B rows -> [rest...] of B*T rows: what TimeDistributed gives to its child.
 #include "layers/fold.h"
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Fold final : public Layer<real> {
+class Fold final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Fold(const Config&) {}
+  OpShape& shape() override { return *this; }
+  Fold(const Config&, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (!x[0].sequence()) fail(Code::kShape, this->where(), "input", "[B, T, ...]", x[0].text());
@@ -30,8 +32,9 @@ class Fold final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_fold(const Config& options) {
-  return std::make_unique<Fold<real>>(options);
+std::unique_ptr<Layer<real>> make_fold(const Config& options, const OpContext& context,
+                                       const Table<real>& k) {
+  return std::make_unique<Fold<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(fold)

@@ -5,19 +5,22 @@
 #include <algorithm>
 
 #include "layers/activate.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Highway final : public Layer<real> {
+class Highway final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Highway(const Config& options)
-      : bias_(options.on("bias", true)),
-        h_{RowActivation<real>(options.str("activation", "linear"))},
-        t_{RowActivation<real>(Activation::kSigmoid)} {}
+  OpShape& shape() override { return *this; }
+  Highway(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        bias_(options.on("bias", true)),
+        h_{RowActivation(options.str("activation", "linear"))},
+        t_{RowActivation(Activation::kSigmoid)} {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
@@ -55,21 +58,21 @@ class Highway final : public Layer<real> {
     }
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, n = (r1 - r0) * D_;
-      p.k->multiply(dz + at, p.dy + at, t + at, n);
-      if (!h_.activation.is_linear()) h_.activation.backward(p, dz, h, dz, r0, r1);
+      this->k->multiply(dz + at, p.dy + at, t + at, n);
+      if (!h_.activation.is_linear()) h_.activation.backward(this->k, p, dz, h, dz, r0, r1);
     });
     gradients(p, h_);
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, end = r1 * D_;
       for (int64_t j = at; j < end; j++) dz[j] = p.dy[j] * (h[j] - x[j]);
-      t_.activation.backward(p, dz, t, dz, r0, r1);
+      t_.activation.backward(this->k, p, dz, t, dz, r0, r1);
     });
     gradients(p, t_);
   }
 
  private:
   struct Half {  // one of the two products
-    RowActivation<real> activation;
+    RowActivation activation;
     Tensor W{}, b{}, packed_W{}, out{};
   };
 
@@ -84,23 +87,24 @@ class Highway final : public Layer<real> {
   void multiply(const Pass<real>& p, const Half& half) const {
     real* out = p.at(half.out);               // [rows, D]
     real* z = half.activation.input(p, out);  // [rows, D]
-    if (p.repack) pack(p.k, p.at(half.packed_W), p.at(half.W), D_, false, D_, D_);
-    if (bias_) p.k->broadcast_rows(z, p.at(half.b), rows_, D_);
-    matmul(p.k, z, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
-    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) { half.activation.forward(p, out, r0, r1); });
+    if (p.repack) pack(this->k, p.at(half.packed_W), p.at(half.W), D_, false, D_, D_);
+    if (bias_) this->k->broadcast_rows(z, p.at(half.b), rows_, D_);
+    matmul(this->k, z, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
+    for_rows(rows_, D_,
+             [&](int64_t r0, int64_t r1) { half.activation.forward(this->k, p, out, r0, r1); });
   }
 
   // Of W, b and x, from dz; dx has been written.
   void gradients(const Pass<real>& p, const Half& half) const {
     const real* dz = p.at(dz_);  // [rows, D]
-    if (this->trainable) {
-      matmul_tn(p.k, p.grad(half.W), D_, p.x[0], D_, dz, D_, rows_, D_, D_, false,
+    if (this->trainable()) {
+      matmul_tn(this->k, p.grad(half.W), D_, p.x[0], D_, dz, D_, rows_, D_, D_, false,
                 p.at(gemm_scratch_), gemm_scratch_.size);
-      if (bias_) row_sums(p.k, p.grad(half.b), dz, rows_, D_, p.at(sums_));
+      if (bias_) row_sums(this->k, p.grad(half.b), dz, rows_, D_, p.at(sums_));
     }
     if (!p.dx[0]) return;
-    pack(p.k, p.at(packed_WT_), p.at(half.W), D_, true, D_, D_);
-    matmul(p.k, p.dx[0], D_, dz, D_, p.at(packed_WT_), rows_, D_, D_, true);
+    pack(this->k, p.at(packed_WT_), p.at(half.W), D_, true, D_, D_);
+    matmul(this->k, p.dx[0], D_, dz, D_, p.at(packed_WT_), rows_, D_, D_, true);
   }
 
   bool bias_;
@@ -112,8 +116,9 @@ class Highway final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_highway(const Config& options) {
-  return std::make_unique<Highway<real>>(options);
+std::unique_ptr<Layer<real>> make_highway(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Highway<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(highway)

@@ -1,5 +1,7 @@
-// The layer seam. A layer is created once per plan from its options, then for every new extent (batch size, steps) asked for
-// its output and its memory, then run. It owns no tensor: all memory belongs to the plan's arenas.
+// The op seam, free of any device. An op is made once per plan from its options and its context,
+// then for every new extent (batch size, steps) asked for its output and its memory, then run. It
+// owns no tensor: all memory belongs to the plan's arenas. Its shape (OpShape) is the same on every
+// device; its run (Layer) is the device's own (decision 0033).
 //
 // Letters, used bare in all of native/: B batch (rows) - T time steps - D input features - H units - G gates - V vocabulary - K classes.
 // Layout: time-major, see Extent in base/shape.h. Gradient of the loss with respect to q is called dq.
@@ -11,7 +13,6 @@
 #include "base/config.h"
 #include "base/rng.h"
 #include "base/shape.h"
-#include "kernels/table.h"
 #include "layers/grad_rows.h"
 
 namespace hs {
@@ -53,9 +54,8 @@ class Declaration {
 
 template <typename real>
 struct Pass {
-  const Table<real>* k = nullptr;  // the layer's
-  bool training = false;           // Keras' learning phase
-  bool backward_follows = false;   // forward must fill what backward reads
+  bool training = false;          // Keras' learning phase
+  bool backward_follows = false;  // forward must fill what backward reads
   bool repack = true;  // parameters have changed since this op last filled its packed tensors
   DropoutKey
       dropout;  // seed and step of this batch; layers add a stream of their own (see base/rng.h)
@@ -85,36 +85,50 @@ struct Pass {
   }
 };
 
-template <typename real>
-class Layer {
- public:
-  virtual ~Layer() = default;
-  std::string name;                // "lstm_1": set by the plan, for errors
-  std::string class_name;          // "LSTM"
-  const Table<real>* k = nullptr;  // set by the plan: its kernels, that of the Passes to come
-  uint32_t stream = 0;  // set by the plan: the layer's own stream of random numbers (its index)
-  bool trainable =
-      true;  // set by the plan: false, then backward need not write parameter gradients
+// What an op is told about its place in the model when it is made.
+struct OpContext {
+  std::string name;        // of the layer: "lstm_1"
+  std::string class_name;  // "LSTM"
+  uint32_t stream = 0;     // the layer's own stream of random numbers: its index among the ops
+  bool trainable = true;   // false: backward need not write gradients of parameters
+  std::string where() const;
+};
 
-  std::string where() const { return name + " (" + class_name + ")"; }
+// The half of an op that no device changes: its options, the extent of its output, the tensors that
+// outlive a pass (parameters, saved, carry, next).
+class OpShape {
+ public:
+  virtual ~OpShape();
+  const std::string& name() const { return context_.name; }
+  bool trainable() const { return context_.trainable; }
+  std::string where() const { return context_.where(); }  // for errors
+
   // Extent out for extents in. Throws Error(kShape).
   virtual Extent output(const std::vector<Extent>& x) const = 0;
   virtual void declare(Declaration&, const std::vector<Extent>& /*x*/, const Extent& /*y*/,
                        bool /*masked*/) {}
+
+ protected:
+  explicit OpShape(const OpContext& context);
+  uint32_t stream() const { return context_.stream; }
+
+ private:
+  const OpContext context_;
+};
+
+// The half of an op that runs on a device. `real` is float or double.
+template <typename real>
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual OpShape& shape() = 0;
+  const OpShape& shape() const { return const_cast<Layer*>(this)->shape(); }
+  // Follows shape().declare(): what this device needs besides (scratch, packed).
+  virtual void prepare(Declaration&) {}
   virtual void forward(Pass<real>&) = 0;
   virtual void backward(Pass<real>&) = 0;
   // Carry tensors become valid only when the whole batch has succeeded; the plan calls this then.
   virtual void commit(Pass<real>&) {}
 };
-
-// One file = one layer; the file name is the registered name: layers/dense.cc defines, for float and double,
-//   template <typename real> std::unique_ptr<Layer<real>> make_dense(const Config& options);
-// and ends with HS_REGISTER_LAYER(dense). The list of names is made by CMake from the files.
-template <typename real>
-using LayerFactory = std::unique_ptr<Layer<real>> (*)(const Config& options);
-
-#define HS_REGISTER_LAYER(name)                                             \
-  template std::unique_ptr<Layer<float>> make_##name<float>(const Config&); \
-  template std::unique_ptr<Layer<double>> make_##name<double>(const Config&);
 
 }  // namespace hs

@@ -5,17 +5,20 @@
 
 #include "layers/activate.h"
 #include "layers/convolve.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class LocallyConnected final : public Layer<real> {
+class LocallyConnected final : public OpShape, public CpuLayer<real> {
  public:
-  explicit LocallyConnected(const Config& options)
-      : N_(options.integer("filters")),
+  OpShape& shape() override { return *this; }
+  LocallyConnected(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        N_(options.integer("filters")),
         length_(options.integer("length")),
         stride_(options.integer("stride", 1)),
         bias_(options.on("bias", true)),
@@ -48,7 +51,7 @@ class LocallyConnected final : public Layer<real> {
   }
 
   void forward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t K = length_ * D_, BN = B_ * N_, each = packed_.size / out_;
     real* patches = gathered(p);            // [T', B, length * D]
     real* all = activation_.input(p, p.y);  // [T', B, N]
@@ -58,22 +61,22 @@ class LocallyConnected final : public Layer<real> {
         if (p.repack) pack(k, packed, p.at(W_) + t * K * N_, N_, false, K, N_);
         if (bias_) k->broadcast_rows(z, p.at(b_) + t * N_, B_, N_);
         k->gemm(z, N_, patches + t * B_ * K, K, packed, B_, N_, K, 0, N_, bias_, nullptr);
-        activation_.forward(p, p.y, t * B_, (t + 1) * B_);
+        activation_.forward(this->k, p, p.y, t * B_, (t + 1) * B_);
       }
     });
   }
 
   void backward(Pass<real>& p) override {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t K = length_ * D_, BN = B_ * N_;
     const real* dz = p.dy;  // [T', B, N]
     if (!activation_.is_linear()) {
       for_rows(out_ * B_, N_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(p, p.at(dz_), p.y, p.dy, r0, r1);
+        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
-    if (this->trainable) {
+    if (this->trainable()) {
       const real* patches = gathered(p);  // [T', B, length * D]
       for (int64_t t = 0; t < out_; t++) {
         matmul_tn(k, p.grad(W_) + t * K * N_, N_, patches + t * B_ * K, K, dz + t * BN, N_, B_, K,
@@ -95,7 +98,7 @@ class LocallyConnected final : public Layer<real> {
   }
 
   void input_backward(Pass<real>& p, const real* dz) const {
-    const Table<real>* k = p.k;
+    const Table<real>* k = this->k;
     const int64_t K = length_ * D_, BN = B_ * N_, each = packed_T_.size / out_;
     real* dpatches = p.at(patches_);  // [T', B, length * D]
     for_chunks(out_, 1, BN * K, [&](int64_t t0, int64_t t1) {
@@ -122,7 +125,7 @@ class LocallyConnected final : public Layer<real> {
 
   int64_t N_, length_, stride_;
   bool bias_;
-  RowActivation<real> activation_;
+  RowActivation activation_;
   int64_t B_ = 0, D_ = 0, T_ = 0, out_ = 0;
   Window window_;
   Tensor W_, b_, patches_, packed_, packed_T_, gemm_, dz_;
@@ -131,8 +134,9 @@ class LocallyConnected final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_locally_connected(const Config& options) {
-  return std::make_unique<LocallyConnected<real>>(options);
+std::unique_ptr<Layer<real>> make_locally_connected(const Config& options, const OpContext& context,
+                                                    const Table<real>& k) {
+  return std::make_unique<LocallyConnected<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(locally_connected)

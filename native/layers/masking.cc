@@ -2,17 +2,20 @@
 //   mask[t, b] = any(x[t, b, :] != maskValue)   y = x * mask   dx = dy * mask
 #include <algorithm>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Masking final : public Layer<real> {
+class Masking final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Masking(const Config& options)
-      : value_(static_cast<real>(options.num("maskValue", 0))) {}
+  OpShape& shape() override { return *this; }
+  Masking(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        value_(static_cast<real>(options.num("maskValue", 0))) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
@@ -49,8 +52,9 @@ class Masking final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_masking(const Config& options) {
-  return std::make_unique<Masking<real>>(options);
+std::unique_ptr<Layer<real>> make_masking(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Masking<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(masking)

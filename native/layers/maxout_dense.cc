@@ -3,17 +3,20 @@
 //   backward: dz_f = dy where z_f = y, else 0 (every one of equals, as Theano)   dW_f = x^T dz_f   db_f = sum dz_f   dx = sum dz_f W_f^T
 #include <algorithm>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class MaxoutDense final : public Layer<real> {
+class MaxoutDense final : public OpShape, public CpuLayer<real> {
  public:
-  explicit MaxoutDense(const Config& options)
-      : K_(options.integer("units")),
+  OpShape& shape() override { return *this; }
+  MaxoutDense(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        K_(options.integer("units")),
         F_(options.integer("features")),
         bias_(options.on("bias", true)) {}
 
@@ -45,10 +48,10 @@ class MaxoutDense final : public Layer<real> {
     const int64_t n = rows_ * K_;
     for (int64_t f = 0; f < F_; f++) {
       real* packed = p.at(packed_W_) + f * packed_size(this->k, D_, K_);
-      if (p.repack) pack(p.k, packed, p.at(W_) + f * D_ * K_, K_, false, D_, K_);
+      if (p.repack) pack(this->k, packed, p.at(W_) + f * D_ * K_, K_, false, D_, K_);
       real* z = p.at(z_) + f * n;  // [rows, K]
-      if (bias_) p.k->broadcast_rows(z, p.at(b_) + f * K_, rows_, K_);
-      matmul(p.k, z, K_, p.x[0], D_, packed, rows_, K_, D_, bias_);
+      if (bias_) this->k->broadcast_rows(z, p.at(b_) + f * K_, rows_, K_);
+      matmul(this->k, z, K_, p.x[0], D_, packed, rows_, K_, D_, bias_);
     }
     for_elements(n, [&](int64_t i, int64_t end) {
       std::copy(p.at(z_) + i, p.at(z_) + end, p.y + i);
@@ -67,14 +70,14 @@ class MaxoutDense final : public Layer<real> {
       for_elements(n, [&](int64_t i, int64_t end) {
         for (int64_t j = i; j < end; j++) dz[j] = z[j] == p.y[j] ? p.dy[j] : real(0);
       });
-      if (this->trainable) {
-        matmul_tn(p.k, p.grad(W_) + f * D_ * K_, K_, p.x[0], D_, dz, K_, rows_, D_, K_, false,
+      if (this->trainable()) {
+        matmul_tn(this->k, p.grad(W_) + f * D_ * K_, K_, p.x[0], D_, dz, K_, rows_, D_, K_, false,
                   p.at(gemm_scratch_), gemm_scratch_.size);
-        if (bias_) row_sums(p.k, p.grad(b_) + f * K_, dz, rows_, K_, p.at(sums_));
+        if (bias_) row_sums(this->k, p.grad(b_) + f * K_, dz, rows_, K_, p.at(sums_));
       }
       if (!dx) continue;
-      pack(p.k, p.at(packed_WT_), p.at(W_) + f * D_ * K_, K_, true, K_, D_);
-      matmul(p.k, dx, D_, dz, K_, p.at(packed_WT_), rows_, D_, K_, f > 0);
+      pack(this->k, p.at(packed_WT_), p.at(W_) + f * D_ * K_, K_, true, K_, D_);
+      matmul(this->k, dx, D_, dz, K_, p.at(packed_WT_), rows_, D_, K_, f > 0);
     }
   }
 
@@ -88,8 +91,9 @@ class MaxoutDense final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_maxout_dense(const Config& options) {
-  return std::make_unique<MaxoutDense<real>>(options);
+std::unique_ptr<Layer<real>> make_maxout_dense(const Config& options, const OpContext& context,
+                                               const Table<real>& k) {
+  return std::make_unique<MaxoutDense<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(maxout_dense)

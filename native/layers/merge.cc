@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -24,10 +24,14 @@ Mode mode_of(const std::string& name) {
 }
 
 template <typename real>
-class Merge final : public Layer<real> {
+class Merge final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Merge(const Config& options)
-      : mode_(mode_of(options.str("mode"))), axis_(options.integer("axis", -1)) {}
+  OpShape& shape() override { return *this; }
+  Merge(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        mode_(mode_of(options.str("mode"))),
+        axis_(options.integer("axis", -1)) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     Extent y = x[0];
@@ -69,17 +73,17 @@ class Merge final : public Layer<real> {
       std::copy_n(p.x[0] + at, n, p.y + at);
       for (size_t i = 1; i < p.x.size(); i++) {
         if (mode_ == Mode::kMul) {
-          p.k->multiply(p.y + at, p.y + at, p.x[i] + at, n);
+          this->k->multiply(p.y + at, p.y + at, p.x[i] + at, n);
         } else if (mode_ == Mode::kMax) {
           for (int64_t e = at; e < end; e++) {
             const real v = p.x[i][e];
             if (!(p.y[e] >= v)) p.y[e] = std::isnan(p.y[e]) ? p.y[e] : v;  // NaN stays
           }
         } else {
-          p.k->add(p.y + at, p.x[i] + at, n);
+          this->k->add(p.y + at, p.x[i] + at, n);
         }
       }
-      if (mode_ == Mode::kAve) p.k->scale(p.y + at, real(1) / real(p.x.size()), n);
+      if (mode_ == Mode::kAve) this->k->scale(p.y + at, real(1) / real(p.x.size()), n);
     });
   }
 
@@ -105,9 +109,9 @@ class Merge final : public Layer<real> {
           continue;
         }
         std::copy_n(p.dy + at, end - at, dx);
-        if (mode_ == Mode::kAve) p.k->scale(dx, real(1) / real(p.x.size()), end - at);
+        if (mode_ == Mode::kAve) this->k->scale(dx, real(1) / real(p.x.size()), end - at);
         for (size_t j = 0; mode_ == Mode::kMul && j < p.x.size(); j++) {
-          if (j != i) p.k->multiply(dx, dx, p.x[j] + at, end - at);
+          if (j != i) this->k->multiply(dx, dx, p.x[j] + at, end - at);
         }
       }
     });
@@ -159,8 +163,9 @@ class Merge final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_merge(const Config& options) {
-  return std::make_unique<Merge<real>>(options);
+std::unique_ptr<Layer<real>> make_merge(const Config& options, const OpContext& context,
+                                        const Table<real>& k) {
+  return std::make_unique<Merge<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(merge)

@@ -4,16 +4,20 @@
 #include <algorithm>
 
 #include "base/chunks.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Noise final : public Layer<real> {
+class Noise final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Noise(const Config& options)
-      : sigma_(real(options.num("sigma"))), multiplies_(options.on("multiply", false)) {}
+  OpShape& shape() override { return *this; }
+  Noise(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        sigma_(real(options.num("sigma"))),
+        multiplies_(options.on("multiply", false)) {}
 
   Extent output(const std::vector<Extent>& x) const override { return x[0]; }
 
@@ -34,7 +38,7 @@ class Noise final : public Layer<real> {
     }
     real* noise = p.at(noise_);  // of x's memory order
     for_elements(n, [&](int64_t i, int64_t end) {
-      normal_noise(noise + i, end - i, p.dropout, this->stream * 16, i);
+      normal_noise(noise + i, end - i, p.dropout, this->stream() * 16, i);
       for (int64_t j = i; j < end; j++) {
         if (multiplies_) noise[j] = 1 + sigma_ * noise[j];
         p.y[j] = multiplies_ ? p.x[0][j] * noise[j] : p.x[0][j] + sigma_ * noise[j];
@@ -51,7 +55,7 @@ class Noise final : public Layer<real> {
       return;
     }
     for_elements(n, [&](int64_t i, int64_t end) {
-      p.k->multiply(dx + i, p.dy + i, p.at(noise_) + i, end - i);
+      this->k->multiply(dx + i, p.dy + i, p.at(noise_) + i, end - i);
     });
   }
 
@@ -64,8 +68,9 @@ class Noise final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_noise(const Config& options) {
-  return std::make_unique<Noise<real>>(options);
+std::unique_ptr<Layer<real>> make_noise(const Config& options, const OpContext& context,
+                                        const Table<real>& k) {
+  return std::make_unique<Noise<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(noise)

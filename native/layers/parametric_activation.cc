@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "base/chunks.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 
 namespace hs {
 namespace {
@@ -197,10 +197,13 @@ const Kind<real>& kind_of(const std::string& name) {
 }
 
 template <typename real>
-class ParametricActivation final : public Layer<real> {
+class ParametricActivation final : public OpShape, public CpuLayer<real> {
  public:
-  explicit ParametricActivation(const Config& options)
-      : kind_(kind_of<real>(options.str("kind"))),
+  OpShape& shape() override { return *this; }
+  ParametricActivation(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        kind_(kind_of<real>(options.str("kind"))),
         a_(real(options.num("a", 0))),
         threshold_(real(options.num("threshold", 0))),
         max_(real(options.num("max", INFINITY))) {
@@ -239,7 +242,7 @@ class ParametricActivation final : public Layer<real> {
 
   void backward(Pass<real>& p) override {
     spread(p);
-    for (int i = 0; i < count_; i++) p.k->fill(p.at(params_[i].gradient), 0, count(dims_));
+    for (int i = 0; i < count_; i++) this->k->fill(p.at(params_[i].gradient), 0, count(dims_));
     pieces(p, [&](Piece<real> q, int64_t at, int64_t j) {
       real unused[kPiece];
       for (int i = 0; i < count_; i++) q.dp[i] = p.at(params_[i].gradient) + j;
@@ -247,7 +250,7 @@ class ParametricActivation final : public Layer<real> {
       q.dx = p.dx[0] ? p.dx[0] + at : unused;
       kind_.backward(q);
     });
-    for (int i = 0; this->trainable && i < count_; i++) collect(p, params_[i]);
+    for (int i = 0; this->trainable() && i < count_; i++) collect(p, params_[i]);
   }
 
  private:
@@ -267,7 +270,7 @@ class ParametricActivation final : public Layer<real> {
         const int64_t t = j / R;
         next = std::min({end, (t + 1) * R, j + kPiece});
         Piece<real> q{};
-        q.k = p.k, q.n = next - j, q.a = a_, q.threshold = threshold_, q.max = max_;
+        q.k = this->k, q.n = next - j, q.a = a_, q.threshold = threshold_, q.max = max_;
         for (int i = 0; i < count_; i++)
           q.p[i] = p.at(params_[i].shared ? params_[i].spread : params_[i].value) + j;
         for (int64_t b = 0; b < B; b++) {
@@ -321,8 +324,10 @@ class ParametricActivation final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_parametric_activation(const Config& options) {
-  return std::make_unique<ParametricActivation<real>>(options);
+std::unique_ptr<Layer<real>> make_parametric_activation(const Config& options,
+                                                        const OpContext& context,
+                                                        const Table<real>& k) {
+  return std::make_unique<ParametricActivation<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(parametric_activation)

@@ -1,7 +1,7 @@
 // y.dims[i] = x.dims[dims[i] - 1]: axes counted from 1, the batch axis stays. Keras 1.2.2 core.py:442-443.
 #include <algorithm>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -19,9 +19,11 @@ Dims strides_of(const Extent& e) {
 }
 
 template <typename real>
-class Permute final : public Layer<real> {
+class Permute final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Permute(const Config& options) : axes_(options.dims("dims")) {}
+  OpShape& shape() override { return *this; }
+  Permute(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k), axes_(options.dims("dims")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     Dims sorted = axes_;
@@ -86,8 +88,9 @@ class Permute final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_permute(const Config& options) {
-  return std::make_unique<Permute<real>>(options);
+std::unique_ptr<Layer<real>> make_permute(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Permute<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(permute)

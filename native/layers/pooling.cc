@@ -9,7 +9,7 @@
 #include <string>
 
 #include "layers/convolve.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -59,10 +59,13 @@ int one_of(const Config& options, const char* key, std::initializer_list<const c
 }
 
 template <typename real>
-class Pooling final : public Layer<real> {
+class Pooling final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Pooling(const Config& options)
-      : size_(options.dims("size")),
+  OpShape& shape() override { return *this; }
+  Pooling(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        size_(options.dims("size")),
         strides_(options.dims("strides")),
         border_(static_cast<Border>(one_of(options, "border", {"valid", "same", "same_tf"}))),
         max_(one_of(options, "mode", {"ave", "max"}) == 1) {}
@@ -100,12 +103,12 @@ class Pooling final : public Layer<real> {
               } else if (max_) {
                 for (int64_t d = 0; d < D; d++) y[d] = x[d] > y[d] || x[d] != x[d] ? x[d] : y[d];
               } else {
-                p.k->add(y, x, D);
+                this->k->add(y, x, D);
               }
             }
           }
-          if (first) p.k->fill(y, 0, D);
-          if (!max_) p.k->scale(y, real(1) / real(count(p, rs, i % B) * cs.size()), D);
+          if (first) this->k->fill(y, 0, D);
+          if (!max_) this->k->scale(y, real(1) / real(count(p, rs, i % B) * cs.size()), D);
         }
       }
     });
@@ -122,7 +125,7 @@ class Pooling final : public Layer<real> {
           const Span vs = columns.seers(c);
           real* dx = p.dx[0] + i * line + c * D;      // [D]
           const real* x = p.x[0] + i * line + c * D;  // [D]
-          p.k->fill(dx, 0, D);
+          this->k->fill(dx, 0, D);
           if (!counts(p, i / B, i % B)) continue;
           for (int64_t q = qs.from; q < qs.to; q++) {
             for (int64_t v = vs.from; v < vs.to; v++) {
@@ -132,7 +135,7 @@ class Pooling final : public Layer<real> {
                 for (int64_t d = 0; d < D; d++) dx[d] += x[d] == y[d] ? dy[d] : real(0);
               } else {
                 const int64_t n = count(p, rows.window(q), i % B) * columns.window(v).size();
-                p.k->axpy(dx, real(1) / real(n), dy, D);
+                this->k->axpy(dx, real(1) / real(n), dy, D);
               }
             }
           }
@@ -166,8 +169,9 @@ class Pooling final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_pooling(const Config& options) {
-  return std::make_unique<Pooling<real>>(options);
+std::unique_ptr<Layer<real>> make_pooling(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Pooling<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(pooling)

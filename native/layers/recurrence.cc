@@ -44,8 +44,11 @@ static int64_t checkpoint_of(const Config& options) {
 }
 
 template <typename real>
-Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cell)
-    : H_(options.integer("units")),
+Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
+                             const Table<real>& table, const CellKernels<real>* cell)
+    : OpShape(context),
+      CpuLayer<real>(table),
+      H_(options.integer("units")),
       inner_(activation_of(options.str("innerActivation", "hard_sigmoid"))),
       outer_(activation_of(options.str("activation", "tanh"))),
       sequences_(options.on("returnSequences")),
@@ -57,10 +60,10 @@ Recurrence<real>::Recurrence(const Config& options, const CellKernels<real>* cel
       truncate_(options.integer("truncate", 0)),
       checkpoint_(checkpoint_of(options)) {
   const std::string& name = options.str("cell");
-  own_cell_ = cell != nullptr;
-  cell_ = cell ? cell : kernels<real>().cell(name.c_str());
+  cell_ = cell ? cell : table.cell(name.c_str());
   if (!cell_)
     throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
+  fused_ = table.fused_cell(cell_->name);
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
   plain_ = needs_rows(inner_) || needs_rows(outer_);
@@ -79,8 +82,6 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
                                bool masked) {
   const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
   T_ = T, B_ = B, D_ = D;
-  if (!own_cell_) cell_ = this->k->cell(cell_->name);  // the same formulas, the plan's kernels
-  fused_ = this->k->fused_cell(cell_->name);
   segment_ = checkpoint_ == 0  ? T
              : checkpoint_ < 0 ? static_cast<int64_t>(std::ceil(std::sqrt(double(T))))
                                : std::min(checkpoint_, T);
@@ -194,7 +195,7 @@ std::pair<int64_t, int64_t> Recurrence<real>::rows_of(const Split& split, int wo
 
 template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
-  const Table<real>* k = p.k;
+  const Table<real>* k = this->k;
   const int64_t BH = B_ * H_;
   draw_dropout(p);
   for (int64_t t = 0; backwards_ && masked_ && t < T_; t++)
@@ -267,7 +268,7 @@ void Recurrence<real>::keep_states(Pass<real>& p, int64_t s) const {
 // gates = x W + b for all steps of the segment; without b on the plain path, whose products begin with it.
 template <typename real>
 void Recurrence<real>::project(Pass<real>& p, const real* x) {
-  const Table<real>* k = p.k;
+  const Table<real>* k = this->k;
   const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, rows = n * B;
   real* gates = p.at(gates_);  // [n, B, G*H]
   const bool with_b = !plain_ || cell_->recurrent_bias;
@@ -294,9 +295,11 @@ void Recurrence<real>::project(Pass<real>& p, const real* x) {
 template <typename real>
 void Recurrence<real>::pack_projection(Pass<real>& p) {
   const int64_t D = D_, H = H_, GH = G_ * H;
-  if (!drop_W_ || shared_dropout_) return pack(p.k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
+  if (!drop_W_ || shared_dropout_)
+    return pack(this->k, p.at(packed_W_), p.at(W_), GH, false, D, GH);
   for (int q = 0; q < G_; q++)
-    pack(p.k, p.at(packed_W_) + q * packed_size(this->k, D, H), p.at(W_) + q * H, GH, false, D, H);
+    pack(this->k, p.at(packed_W_) + q * packed_size(this->k, D, H), p.at(W_) + q * H, GH, false, D,
+         H);
 }
 
 template <typename real>
@@ -314,7 +317,7 @@ void Recurrence<real>::pack_forward(Pass<real>& p) {
       continue;
     }
     for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
-      pack(p.k, packed, p.at(U_) + q * H, GH, false, H, H);
+      pack(this->k, packed, p.at(U_) + q * H, GH, false, H, H);
     }
   }
 }
@@ -322,7 +325,7 @@ void Recurrence<real>::pack_forward(Pass<real>& p) {
 template <typename real>
 void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int phase, int64_t r0,
                                     int64_t r1, const Split& split, int worker) {
-  const Table<real>* k = p.k;
+  const Table<real>* k = this->k;
   const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
   CellArgs<real> a = step(p, t, r0, r1);
@@ -434,15 +437,15 @@ template <typename real>
 void Recurrence<real>::draw_dropout(Pass<real>& p) const {
   if (drop_W_) {
     if (p.training)
-      dropout_mask(p.at(drop_W_mask_), masks() * B_ * D_, p_W_, p.dropout, this->stream * 16);
+      dropout_mask(p.at(drop_W_mask_), masks() * B_ * D_, p_W_, p.dropout, this->stream() * 16);
     else
-      p.k->fill(p.at(drop_W_mask_), 1, masks() * B_ * D_);
+      this->k->fill(p.at(drop_W_mask_), 1, masks() * B_ * D_);
   }
   if (drop_U_) {
     if (p.training)
-      dropout_mask(p.at(drop_U_mask_), masks() * B_ * H_, p_U_, p.dropout, this->stream * 16 + 1);
+      dropout_mask(p.at(drop_U_mask_), masks() * B_ * H_, p_U_, p.dropout, this->stream() * 16 + 1);
     else
-      p.k->fill(p.at(drop_U_mask_), 1, masks() * B_ * H_);
+      this->k->fill(p.at(drop_U_mask_), 1, masks() * B_ * H_);
   }
 }
 
@@ -481,8 +484,9 @@ void Recurrence<real>::commit(Pass<real>& p) {
 }
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_recurrence(const Config& options) {
-  return std::make_unique<Recurrence<real>>(options);
+std::unique_ptr<Layer<real>> make_recurrence(const Config& options, const OpContext& context,
+                                             const Table<real>& k) {
+  return std::make_unique<Recurrence<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(recurrence)

@@ -6,7 +6,7 @@
 
 #include "cells/cell.h"
 #include "layers/activation_name.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/sparse_rows.h"
 
 namespace hs {
@@ -15,10 +15,12 @@ namespace hs {
 inline int64_t sum_steps(int64_t B) { return std::max<int64_t>(1, 256 / B); }
 
 template <typename real>
-class Recurrence final : public Layer<real> {
+class Recurrence final : public OpShape, public CpuLayer<real> {
  public:
+  OpShape& shape() override { return *this; }
   // cell: instead of the registered one that the options name (a test's broken cell).
-  explicit Recurrence(const Config& options, const CellKernels<real>* cell = nullptr);
+  Recurrence(const Config& options, const OpContext&, const Table<real>&,
+             const CellKernels<real>* cell = nullptr);
   Extent output(const std::vector<Extent>& x) const override;
   void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
   void forward(Pass<real>&) override;
@@ -94,14 +96,13 @@ class Recurrence final : public Layer<real> {
   };
   void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
                 int64_t N, int64_t t0);
-  void bias_backward(Pass<real>&, real* db, const real* dgates, real* sums);
+  void bias_backward(real* db, const real* dgates, real* sums);
   void input_backward(Pass<real>&);
   // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
   static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T,
                          int64_t n);
 
   const CellKernels<real>* cell_;
-  bool own_cell_;  // given, not asked for by name
   const FusedCell<real>* fused_;
   int64_t H_;
   int G_;

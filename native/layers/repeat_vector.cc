@@ -1,16 +1,18 @@
 // y[t, b, :] = x[b, :] for n steps; dx = sum over t of dy, in order. Keras 1.2.2 core.py:519-520.
 #include <algorithm>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class RepeatVector final : public Layer<real> {
+class RepeatVector final : public OpShape, public CpuLayer<real> {
  public:
-  explicit RepeatVector(const Config& options) : n_(options.integer("n")) {}
+  OpShape& shape() override { return *this; }
+  RepeatVector(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k), n_(options.integer("n")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (n_ < 1) fail(Code::kOption, this->where(), "n", "at least 1", std::to_string(n_));
@@ -30,7 +32,7 @@ class RepeatVector final : public Layer<real> {
     const int64_t BD = p.x_extent[0].size();
     for_elements(BD, [&](int64_t i, int64_t end) {
       std::copy_n(p.dy + i, end - i, p.dx[0] + i);
-      for (int64_t t = 1; t < n_; t++) p.k->add(p.dx[0] + i, p.dy + t * BD + i, end - i);
+      for (int64_t t = 1; t < n_; t++) this->k->add(p.dx[0] + i, p.dy + t * BD + i, end - i);
     });
   }
 
@@ -41,8 +43,9 @@ class RepeatVector final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_repeat_vector(const Config& options) {
-  return std::make_unique<RepeatVector<real>>(options);
+std::unique_ptr<Layer<real>> make_repeat_vector(const Config& options, const OpContext& context,
+                                                const Table<real>& k) {
+  return std::make_unique<RepeatVector<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(repeat_vector)

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/arena.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -35,9 +35,11 @@ void reorder(real* to, const Extent& to_e, const real* from, const Extent& from_
 }
 
 template <typename real>
-class Reshape final : public Layer<real> {
+class Reshape final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Reshape(const Config& options) : dims_(options.dims("dims")) {}
+  OpShape& shape() override { return *this; }
+  Reshape(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k), dims_(options.dims("dims")) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     Extent y{x[0].rows, dims_};
@@ -90,8 +92,9 @@ class Reshape final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_reshape(const Config& options) {
-  return std::make_unique<Reshape<real>>(options);
+std::unique_ptr<Layer<real>> make_reshape(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Reshape<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(reshape)

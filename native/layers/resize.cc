@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/arena.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
@@ -24,10 +24,13 @@ struct ResizeAxis {
 };
 
 template <typename real>
-class Resize final : public Layer<real> {
+class Resize final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Resize(const Config& options)
-      : before_(options.dims("before")),
+  OpShape& shape() override { return *this; }
+  Resize(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context),
+        CpuLayer<real>(k),
+        before_(options.dims("before")),
         after_(options.dims("after")),
         repeat_(options.dims("repeat")) {}
 
@@ -72,10 +75,10 @@ class Resize final : public Layer<real> {
                for (int64_t i = i0; i < i1; i++) {
                  for (int64_t j = 0; j < columns.in; j++) {
                    real* dx = p.dx[0] + (i * columns.in + j) * D;  // [D]
-                   p.k->fill(dx, 0, D);
+                   this->k->fill(dx, 0, D);
                    for (int64_t r = rows.first(i / B); r < rows.end(i / B); r++) {
                      for (int64_t c = columns.first(j); c < columns.end(j); c++)
-                       p.k->add(dx, p.dy + ((r * B + i % B) * wide + c) * D, D);
+                       this->k->add(dx, p.dy + ((r * B + i % B) * wide + c) * D, D);
                    }
                  }
                }
@@ -94,8 +97,9 @@ class Resize final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_resize(const Config& options) {
-  return std::make_unique<Resize<real>>(options);
+std::unique_ptr<Layer<real>> make_resize(const Config& options, const OpContext& context,
+                                         const Table<real>& k) {
+  return std::make_unique<Resize<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(resize)

@@ -1,16 +1,18 @@
 // y[t] = x[T-1-t], all steps, masked or not: what Bidirectional does to its backward half (Keras 1.2.2 wrappers.py:201-214).
 #include <algorithm>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Reverse final : public Layer<real> {
+class Reverse final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Reverse(const Config&) {}
+  OpShape& shape() override { return *this; }
+  Reverse(const Config&, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (!x[0].sequence()) fail(Code::kShape, this->where(), "input", "[B, T, ...]", x[0].text());
@@ -35,8 +37,9 @@ class Reverse final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_reverse(const Config& options) {
-  return std::make_unique<Reverse<real>>(options);
+std::unique_ptr<Layer<real>> make_reverse(const Config& options, const OpContext& context,
+                                          const Table<real>& k) {
+  return std::make_unique<Reverse<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(reverse)

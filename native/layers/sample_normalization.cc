@@ -5,16 +5,18 @@
 #include <algorithm>
 #include <cmath>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class SampleNormalization final : public Layer<real> {
+class SampleNormalization final : public OpShape, public CpuLayer<real> {
  public:
-  explicit SampleNormalization(const Config& options) : epsilon_(options.num("epsilon")) {}
+  OpShape& shape() override { return *this; }
+  SampleNormalization(const Config& options, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k), epsilon_(options.num("epsilon")) {}
 
   Extent output(const std::vector<Extent>& x) const override { return x[0]; }
 
@@ -52,12 +54,12 @@ class SampleNormalization final : public Layer<real> {
 
   void backward(Pass<real>& p) override {
     const real* gamma = p.at(gamma_);  // [K]
-    if (this->trainable) {
+    if (this->trainable()) {
       for_elements(rows_ * K_, [&](int64_t i, int64_t end) {
-        p.k->multiply(p.at(dyh_) + i, p.dy + i, p.at(h_) + i, end - i);
+        this->k->multiply(p.at(dyh_) + i, p.dy + i, p.at(h_) + i, end - i);
       });
-      row_sums(p.k, p.grad(gamma_), p.at(dyh_), rows_, K_, p.at(sums_));
-      row_sums(p.k, p.grad(beta_), p.dy, rows_, K_, p.at(sums_));
+      row_sums(this->k, p.grad(gamma_), p.at(dyh_), rows_, K_, p.at(sums_));
+      row_sums(this->k, p.grad(beta_), p.dy, rows_, K_, p.at(sums_));
     }
     if (!p.dx[0]) return;
     for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
@@ -87,8 +89,10 @@ class SampleNormalization final : public Layer<real> {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_sample_normalization(const Config& options) {
-  return std::make_unique<SampleNormalization<real>>(options);
+std::unique_ptr<Layer<real>> make_sample_normalization(const Config& options,
+                                                       const OpContext& context,
+                                                       const Table<real>& k) {
+  return std::make_unique<SampleNormalization<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(sample_normalization)

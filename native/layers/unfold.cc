@@ -1,14 +1,16 @@
 // [rest...] of B*T rows -> [T, rest...] of B rows. Inputs: the value, and the value before `fold`, which only says B and T.
+#include "layers/cpu_layer.h"
 #include "layers/fold.h"
-#include "layers/layer.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Unfold final : public Layer<real> {
+class Unfold final : public OpShape, public CpuLayer<real> {
  public:
-  explicit Unfold(const Config&) {}
+  OpShape& shape() override { return *this; }
+  Unfold(const Config&, const OpContext& context, const Table<real>& k)
+      : OpShape(context), CpuLayer<real>(k) {}
 
   Extent output(const std::vector<Extent>& x) const override {
     if (x.size() != 2)
@@ -29,15 +31,16 @@ class Unfold final : public Layer<real> {
 
   void backward(Pass<real>& p) override {
     if (p.dx[0]) fold_copy(p.dx[0], p.dy, p.y_extent, true);
-    if (p.dx[1]) p.k->fill(p.dx[1], 0, p.x_extent[1].size());
+    if (p.dx[1]) this->k->fill(p.dx[1], 0, p.x_extent[1].size());
   }
 };
 
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Layer<real>> make_unfold(const Config& options) {
-  return std::make_unique<Unfold<real>>(options);
+std::unique_ptr<Layer<real>> make_unfold(const Config& options, const OpContext& context,
+                                         const Table<real>& k) {
+  return std::make_unique<Unfold<real>>(options, context, k);
 }
 
 HS_REGISTER_LAYER(unfold)

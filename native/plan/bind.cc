@@ -31,7 +31,7 @@ class Graph<real>::Binder final : public Declaration {
       if (asked_[i]) continue;
       const Param& p = (*graph_.params_)[op_->params[i].param];
       fail(Code::kInternal, p.path, "a declared parameter",
-           "one that " + op_->layer->where() + " uses", "one it does not know");
+           "one that " + op_->shape().where() + " uses", "one it does not know");
     }
   }
 
@@ -83,8 +83,8 @@ class Graph<real>::Binder final : public Declaration {
   }
 
   Tensor scratch(const char* name, const Dims& dims) override {
-    Tensor t{Arena::kScratch, scratch_, checked_count(dims, op_->layer->name + "/" + name)};
-    scratch_ = checked_sum(scratch_, aligned(t.size), op_->layer->name + "/" + name);
+    Tensor t{Arena::kScratch, scratch_, checked_count(dims, op_->shape().name() + "/" + name)};
+    scratch_ = checked_sum(scratch_, aligned(t.size), op_->shape().name() + "/" + name);
     graph_.scratch_ = std::max(graph_.scratch_, scratch_);
     return t;
   }
@@ -92,7 +92,7 @@ class Graph<real>::Binder final : public Declaration {
   void output_is(Tensor tensor, int64_t offset) override {
     const int64_t n = graph_.values_[size_t(op_->output)].extent.size();
     if (tensor.arena != Arena::kSaved || offset < 0 || offset + n > tensor.size) {
-      fail(Code::kInternal, op_->layer->where(), "its output", "inside a saved tensor",
+      fail(Code::kInternal, op_->shape().where(), "its output", "inside a saved tensor",
            "a part of none");
     }
     graph_.saved_offset_[size_t(op_->output)] = tensor.offset + offset;
@@ -102,7 +102,7 @@ class Graph<real>::Binder final : public Declaration {
     const int64_t n = graph_.values_[size_t(op_->output)].extent.size();
     const Extent& x = graph_.values_[size_t(op_->inputs[0])].extent;
     if (x.size() != n)
-      fail(Code::kInternal, op_->layer->where(), "its output", "as large as its input", x.text());
+      fail(Code::kInternal, op_->shape().where(), "its output", "as large as its input", x.text());
     graph_.is_input_[size_t(op_->output)] = 1;
   }
 
@@ -113,7 +113,7 @@ class Graph<real>::Binder final : public Declaration {
     for (size_t i = 0; i < op_->params.size(); i++) {
       if (op_->params[i].role == name) return i;
     }
-    fail(Code::kInternal, op_->layer->where(), std::string("parameter ") + name, "declared",
+    fail(Code::kInternal, op_->shape().where(), std::string("parameter ") + name, "declared",
          "nothing");
   }
 
@@ -200,17 +200,18 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
       const MaskValue<real>& mask = masks_[size_t(op.mask)];
       const Extent& x = pass.x_extent[0];
       if (mask.steps != x.steps() || mask.rows != x.rows) {
-        fail(Code::kInternal, op.layer->where(), "its mask", to_string({x.rows, x.steps()}),
+        fail(Code::kInternal, op.shape().where(), "its mask", to_string({x.rows, x.steps()}),
              to_string({mask.rows, mask.steps}));
       }
     }
     Value<real>& out = values_[size_t(op.output)];
-    out.extent = pass.y_extent = op.layer->output(pass.x_extent);
+    out.extent = pass.y_extent = op.shape().output(pass.x_extent);
     Dims all = out.extent.dims;
     all.push_back(out.extent.rows);
-    checked_count(all, op.layer->where());  // before the layer multiplies them itself
+    checked_count(all, op.shape().where());  // before the layer multiplies them itself
     binder.start(op);
-    op.layer->declare(binder, pass.x_extent, out.extent, op.mask >= 0);
+    op.layer->shape().declare(binder, pass.x_extent, out.extent, op.mask >= 0);
+    op.layer->prepare(binder);
     binder.finish();
     if (saved_offset_[size_t(op.output)] < 0 && !is_input_[size_t(op.output)]) {
       slot_offset_[size_t(op.output)] = slots_.add(out.name, all);
@@ -252,7 +253,7 @@ int64_t Graph<real>::place_gradients() {
     }
     for (ParamUse<real>& use : op.params) {
       const int64_t size = (*params_)[use.param].size;
-      if (use.adds && use.rows) by_rows = checked_sum(by_rows, size, op.layer->where());
+      if (use.adds && use.rows) by_rows = checked_sum(by_rows, size, op.shape().where());
       if (use.adds && !use.rows) use.offset = gradients_.add(size, last - i, last - i);
     }
   }
@@ -299,7 +300,6 @@ void Graph<real>::point() {
     static_assert(sizeof(arenas) == sizeof(pass.arenas),
                   "one pointer for each kind of memory, in the order of Arena");
     std::copy(std::begin(arenas), std::end(arenas), pass.arenas);
-    pass.k = k_;
     pass.y = values_[size_t(op.output)].data;
     pass.mask = op.mask < 0 ? nullptr : masks_[size_t(op.mask)].data;
     pass.mask_out = op.mask_out < 0 ? nullptr : masks_[size_t(op.mask_out)].data;

@@ -11,7 +11,7 @@ namespace hs {
 
 #define HS_DECLARE(name)   \
   template <typename real> \
-  std::unique_ptr<Layer<real>> make_##name(const Config& options);
+  std::unique_ptr<Layer<real>> make_##name(const Config&, const OpContext&, const Table<real>&);
 HS_LAYERS(HS_DECLARE)
 #undef HS_DECLARE
 
@@ -72,20 +72,18 @@ void Graph<real>::add_op(const Config& spec) {
   const LayerFactory<real> make = factory<real>(kind);
   if (!make) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
   Op<real> op;
-  static const Config* const none = new Config;
-  op.layer = make(spec.has("options") ? spec.at("options") : *none);
-  op.layer->name = name;
-  op.layer->class_name = spec.str("className", kind);
-  op.layer->k = k_;
-  op.layer->stream = static_cast<uint32_t>(ops_.size());
-  const std::string where = op.layer->where();
+  OpContext context;
+  context.name = name;
+  context.class_name = spec.str("className", kind);
+  context.stream = static_cast<uint32_t>(ops_.size());
+  const std::string where = context.where();
   for (const std::string& input : spec.strings("inputs"))
     op.inputs.push_back(value_named(input, where));
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
   if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
 
-  bool trainable = false;
+  context.trainable = false;
   if (spec.has("params")) {
     for (const Config& entry : spec.at("params").list) {
       ParamUse<real> use;
@@ -94,11 +92,12 @@ void Graph<real>::add_op(const Config& spec) {
       if (use.param < 0)
         fail(Code::kInternal, where, use.role, "a parameter of the model",
              "'" + entry.str("param") + "'");
-      trainable = trainable || (*params_)[use.param].trainable;
+      context.trainable = context.trainable || (*params_)[use.param].trainable;
       op.params.push_back(std::move(use));
     }
   }
-  op.layer->trainable = trainable;
+  static const Config* const none = new Config;
+  op.layer = make(spec.has("options") ? spec.at("options") : *none, context, *k_);
 
   const int index = static_cast<int>(ops_.size());
   Value<real> output;
@@ -126,7 +125,7 @@ void Graph<real>::allocate_params() {
   std::vector<char> learns(params_->list().size(), 0);
   for (const Op<real>& op : ops_) {
     for (const ParamUse<real>& use : op.params)
-      learns[size_t(use.param)] = learns[size_t(use.param)] || op.layer->trainable;
+      learns[size_t(use.param)] = learns[size_t(use.param)] || op.shape().trainable();
   }
   params_->allocate(learns);
 }
@@ -137,7 +136,7 @@ template <typename real>
 void Graph<real>::plan_backward() {
   wants_.assign(values_.size(), 0);
   for (Op<real>& op : ops_) {
-    bool wants = op.layer->trainable;
+    bool wants = op.shape().trainable();
     for (int input : op.inputs) wants = wants || wants_[size_t(input)];
     wants_[size_t(op.output)] = wants;
   }
@@ -153,7 +152,7 @@ void Graph<real>::plan_backward() {
       for (int input : op.inputs) {
         if (wants_[size_t(input)]) reached[size_t(input)] = written[size_t(input)] = 1;
       }
-      if (!op.layer->trainable) continue;
+      if (!op.shape().trainable()) continue;
       for (ParamUse<real>& use : op.params) {
         use.adds = found[size_t(use.param)];
         found[size_t(use.param)] = 1;
@@ -249,7 +248,7 @@ template <typename real>
 std::string Graph<real>::first_not_finite() const {
   for (const Value<real>& value : values_) {
     if (k_->all_finite(value.data, value.extent.size())) continue;
-    return value.producer < 0 ? value.name : ops_[size_t(value.producer)].layer->name;
+    return value.producer < 0 ? value.name : ops_[size_t(value.producer)].shape().name();
   }
   return "";
 }
@@ -258,7 +257,7 @@ template <typename real>
 const std::string& Graph<real>::layer_of(int param) const {
   for (const Op<real>& op : ops_) {
     for (const ParamUse<real>& use : op.params) {
-      if (use.param == param) return op.layer->name;
+      if (use.param == param) return op.shape().name();
     }
   }
   return (*params_)[param].path;
@@ -268,7 +267,7 @@ template <typename real>
 std::string Graph<real>::next_not_finite() const {
   for (const Op<real>& op : ops_) {
     for (const Next& next : op.next) {
-      if (!k_->all_finite(op.pass.at(next.value), next.value.size)) return op.layer->name;
+      if (!k_->all_finite(op.pass.at(next.value), next.value.size)) return op.shape().name();
     }
   }
   return "";
@@ -297,7 +296,7 @@ void Graph<real>::params_changed() {
 
 template <typename real>
 void Graph<real>::trained() {
-  for (Op<real>& op : ops_) op.fresh = op.layer->trainable || !op.next.empty();
+  for (Op<real>& op : ops_) op.fresh = op.shape().trainable() || !op.next.empty();
 }
 
 template <typename real>

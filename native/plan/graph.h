@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 #include "plan/params.h"
 
 namespace hs {
@@ -51,6 +51,7 @@ struct ParamUse {
 template <typename real>
 struct Op {
   std::unique_ptr<Layer<real>> layer;
+  const OpShape& shape() const { return layer->shape(); }
   std::vector<int> inputs;
   int output = -1;
   int mask = -1, mask_out = -1;  // indices of masks

@@ -113,11 +113,10 @@ TEST(gradients_of_a_frozen_layer) {
       if (c.layer != name) continue;
       Rig<double> rig = make_rig<double>(c);
       rig.forward(), rig.backward();
-      const auto dx = rig.input_gradients;
-      rig.layer().trainable = false;
-      rig.forward(), rig.backward();
-      CHECK_MESSAGE(dx == rig.input_gradients, c.name);
-      rig.layer().trainable = true;
+      Rig<double> frozen = make_rig<double>(
+          c, true, 1, make_layer<double>(c.layer, tree(c.options), {"rig", "Rig", 3, false}));
+      frozen.forward(), frozen.backward();
+      CHECK_MESSAGE(frozen.input_gradients == rig.input_gradients, c.name);
       rig.wants_input_gradient = false;  // the first layer of a model
       rig.forward(), rig.backward();
       for (const auto& [param, tensor] : rig.params)
@@ -128,10 +127,11 @@ TEST(gradients_of_a_frozen_layer) {
 }
 
 // Negative control: layers that are wrong in one way each. y = x * w.
-struct Broken : Layer<double> {
+struct Broken : OpShape, Layer<double> {
   enum Fault { kNone, kFactor, kOneElement, kForgotten, kAdded, kOldScratch, kBeyond } fault;
   Tensor w, scratch;
-  explicit Broken(Fault f) : fault(f) {}
+  explicit Broken(Fault f) : OpShape(kRigged), fault(f) {}
+  OpShape& shape() override { return *this; }
   Extent output(const std::vector<Extent>& x) const override { return x[0]; }
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
     w = d.param("w", {x[0].last()});
@@ -194,8 +194,9 @@ TEST(broken_cells_are_caught) {
     for (bool breaks : {false, true}) {
       if (breaks) broken.backward = broken_backward;
       const Config options = tree({{"cell", name}, {"units", 3}, {"returnSequences", true}});
-      Rig<double> rig = make_rig<double>({"recurrence", name, {}, {{3, {4, 2}}}}, true, 1,
-                                         std::make_unique<Recurrence<double>>(options, &broken));
+      Rig<double> rig = make_rig<double>(
+          {"recurrence", name, {}, {{3, {4, 2}}}}, true, 1,
+          std::make_unique<Recurrence<double>>(options, kRigged, kernels<double>(), &broken));
       CHECK_MESSAGE((check(rig).error > kTolerance) == breaks, name);
     }
   }

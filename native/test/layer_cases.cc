@@ -271,9 +271,9 @@ double off_kinks(double v) {
 
 template <typename real>
 Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
-                   std::unique_ptr<Layer<real>> layer, const Table<real>* k) {
+                   std::unique_ptr<Layer<real>> layer) {
   if (!layer) layer = make_layer<real>(c.layer, tree(c.options));
-  Rig<real> rig(std::move(layer), c.x, training, c.masked, k);
+  Rig<real> rig(std::move(layer), c.x, training, c.masked);
   std::mt19937 random(seed);
   const auto uniform = [&](double low, double high) {
     return low + (high - low) * (double(random()) / 4294967296.0);
@@ -303,10 +303,10 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
   }
   return rig;
 }
-template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned, std::unique_ptr<Layer<float>>,
-                                    const Table<float>*);
+template Rig<float> make_rig<float>(const LayerCase&, bool, unsigned,
+                                    std::unique_ptr<Layer<float>>);
 template Rig<double> make_rig<double>(const LayerCase&, bool, unsigned,
-                                      std::unique_ptr<Layer<double>>, const Table<double>*);
+                                      std::unique_ptr<Layer<double>>);
 
 }  // namespace test
 }  // namespace hs

@@ -27,10 +27,10 @@ std::vector<LayerCase> conv_recurrence_cases();  // window_cases.cc
 std::vector<LayerCase> large_window_cases();     // enough work for several threads
 
 // A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers for every real.
-// layer: instead of the registered one that the case names. k: instead of the instruction set in use.
+// layer: instead of the registered one that the case names.
 template <typename real>
 Rig<real> make_rig(const LayerCase&, bool training = true, unsigned seed = 1,
-                   std::unique_ptr<Layer<real>> layer = nullptr, const Table<real>* k = nullptr);
+                   std::unique_ptr<Layer<real>> layer = nullptr);
 
 }  // namespace test
 }  // namespace hs

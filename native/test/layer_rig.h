@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "layers/layer.h"
+#include "layers/cpu_layer.h"
 
 namespace hs {
 namespace test {
@@ -39,30 +39,29 @@ inline Config tree(const Options& options) {
   return c;
 }
 
+inline const OpContext kRigged = {"rig", "Rig", 3, true};
+
+// layer_rig.cc. k: kernels other than those in use.
 template <typename real>
-std::unique_ptr<Layer<real>> make_layer(const std::string& name,
-                                        const Config& options);  // layer_rig.cc
-std::vector<std::string> layer_names();                          // every registered layer
-std::vector<std::string> cell_names();                           // every registered cell
+std::unique_ptr<Layer<real>> make_layer(const std::string& name, const Config& options,
+                                        const OpContext& context = kRigged,
+                                        const Table<real>* k = nullptr);
+std::vector<std::string> layer_names();  // every registered layer
+std::vector<std::string> cell_names();   // every registered cell
 
 template <typename real>
 class Rig : private Declaration {
  public:
   // x: the extents of the inputs; training: dropout is active, and backward may be called.
-  // k: kernels other than those in use.
-  Rig(std::unique_ptr<Layer<real>> layer, std::vector<Extent> x, bool training, bool masked = false,
-      const Table<real>* k = nullptr)
+  Rig(std::unique_ptr<Layer<real>> layer, std::vector<Extent> x, bool training, bool masked = false)
       : layer_(std::move(layer)), training_(training) {
-    layer_->name = "rig";
-    layer_->class_name = "Rig";
-    layer_->stream = 3;
-    layer_->k = pass.k = k ? k : &kernels<real>();
     pass.training = training;
     pass.backward_follows = training;
     pass.dropout = {7, 11};
     pass.x_extent = x;
-    pass.y_extent = layer_->output(x);
-    layer_->declare(*this, x, pass.y_extent, masked);
+    pass.y_extent = layer_->shape().output(x);
+    layer_->shape().declare(*this, x, pass.y_extent, masked);
+    layer_->prepare(*this);
     for (int a = 0; a < kArenas; a++) memory_[a].assign(size_t(sizes_[a]) + kGap, guard());
     for (const Extent& e : x) {
       inputs.push_back(std::vector<real>(size_t(e.size())));
@@ -85,7 +84,6 @@ class Rig : private Declaration {
   std::map<std::string, Dims> dims;  // of the parameters
   bool wants_input_gradient = true;
 
-  Layer<real>& layer() { return *layer_; }
   real* value(const std::string& param) { return memory(params.at(param)); }
   real* gradient(const std::string& param) {
     return memory_[int(Arena::kGrads)].data() + params.at(param).offset;
@@ -150,7 +148,7 @@ class Rig : private Declaration {
     for (const Tensor& t : tensors_) {
       for (int64_t i = t.size; i < t.size + kGap; i++) {
         if (memory(t)[i] != guard())
-          throw std::runtime_error(layer_->name + ": wrote beyond a tensor");
+          throw std::runtime_error(layer_->shape().name() + ": wrote beyond a tensor");
       }
     }
   }

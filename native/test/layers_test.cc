@@ -38,9 +38,8 @@ std::vector<double> given(const Rig<double>& rig, size_t i = 0) {
 }
 
 Extent output_of(const std::string& layer, const Options& options, const std::vector<Extent>& x) {
-  auto made = make_layer<double>(layer, tree(options));
-  made->name = "it", made->class_name = "Layer";
-  return made->output(x);
+  const OpContext context{"it", "Layer"};
+  return make_layer<double>(layer, tree(options), context)->shape().output(x);
 }
 
 // --- order of elements
@@ -258,9 +257,11 @@ TEST(dropout_only_in_training) {
 
 TEST(dropout_draws_again_at_each_step_and_layer) {
   const auto draw = [](uint64_t step, uint32_t stream, const Options& options) {
-    Rig<double> rig = rig_of("dropout", options, {{10, {20}}}, true);
+    const std::vector<Extent> x = {{10, {20}}};
+    Rig<double> rig = make_rig<double>(
+        {"dropout", "dropout", options, x}, true, 1,
+        make_layer<double>("dropout", tree(options), {"rig", "Rig", stream, true}));
     rig.pass.dropout.step = step;
-    rig.layer().stream = stream;
     return rig.forward();
   };
   const Options half = {{"p", 0.5}}, seeded = {{"p", 0.5}, {"seed", 5}};

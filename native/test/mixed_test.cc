@@ -217,7 +217,7 @@ struct Outcome {
 };
 
 Outcome run_with(const LayerCase& c, const Table<float>& k) {
-  Rig<float> rig = make_rig<float>(c, true, 1, nullptr, &k);
+  Rig<float> rig = make_rig<float>(c, true, 1, make_layer(c.layer, tree(c.options), kRigged, &k));
   Outcome out{rig.forward(), {}};
   rig.backward();
   for (const auto& [name, tensor] : rig.params)

@@ -304,9 +304,8 @@ TEST(conv_recurrence_carries_its_states) {
 
 TEST(windows_refuse_what_does_not_fit) {
   const auto output = [](const std::string& layer, const Options& options, const Extent& x) {
-    auto made = make_layer<double>(layer, tree(options));
-    made->name = "it", made->class_name = "Layer";
-    return made->output({x});
+    const OpContext context{"it", "Layer"};
+    return make_layer<double>(layer, tree(options), context)->shape().output({x});
   };
   const Options conv = {{"filters", 2},
                         {"size", Dims{3, 1}},

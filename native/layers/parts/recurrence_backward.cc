@@ -11,8 +11,8 @@ template <typename real>
 void Recurrence<real>::backward(Pass<real>& p) {
   real *dh = p.at(dh_), *dc = p.at(dc_);  // [B, H]
   if (p.repack) pack_backward(p);
-  p.k->fill(dh, 0, B_ * H_);
-  p.k->fill(dc, 0, B_ * H_);
+  this->k->fill(dh, 0, B_ * H_);
+  this->k->fill(dc, 0, B_ * H_);
   for (int64_t s = segments(); s-- > 0;) {
     from_ = s * segment_;
     if (s + 1 < segments()) {  // of the last one all is still there
@@ -20,7 +20,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
       run_segment(p);
     }
     steps_backward(p);
-    if (this->trainable) weights_backward(p);
+    if (this->trainable()) weights_backward(p);
     if (p.dx[0]) input_backward(p);
   }
 }
@@ -33,16 +33,18 @@ void Recurrence<real>::pack_backward(Pass<real>& p) {
     real* packed = p.at(packed_UT_[phase]);
     if (drop_U_ && !shared_dropout_) {  // a product for each gate, since each meets its own mask
       for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
-        pack(p.k, packed, p.at(U_) + q * H, GH, true, H, H);
+        pack(this->k, packed, p.at(U_) + q * H, GH, true, H, H);
       }
     } else {
-      pack(p.k, packed, p.at(U_) + ph.first * H, GH, true, ph.count * H, H);
+      pack(this->k, packed, p.at(U_) + ph.first * H, GH, true, ph.count * H, H);
     }
   }
   if (!p.dx[0]) return;
-  if (!drop_W_ || shared_dropout_) return pack(p.k, p.at(packed_WT_), p.at(W_), GH, true, GH, D);
+  if (!drop_W_ || shared_dropout_)
+    return pack(this->k, p.at(packed_WT_), p.at(W_), GH, true, GH, D);
   for (int q = 0; q < G_; q++)
-    pack(p.k, p.at(packed_WT_) + q * packed_size(this->k, H, D), p.at(W_) + q * H, GH, true, H, D);
+    pack(this->k, p.at(packed_WT_) + q * packed_size(this->k, H, D), p.at(W_) + q * H, GH, true, H,
+         D);
 }
 
 // The steps of the segment, from the last. dh and dc come in and go out as the gradients of the states after it and before it.
@@ -58,7 +60,7 @@ void Recurrence<real>::steps_backward(Pass<real>& p) {
   auto work = [&](int worker) {
     const auto rows = rows_of(split, worker);
     const int64_t r0 = rows.first, r1 = rows.second;
-    const int64_t units = p.k->gemm_nr, panels = tiles_of(H, units);
+    const int64_t units = this->k->gemm_nr, panels = tiles_of(H, units);
     const int64_t n0 = split.by_rows ? 0 : panels * worker / split.workers * units;
     const int64_t n1 =
         split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
@@ -112,24 +114,24 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   const real* packed = p.at(packed_UT_[phase]);
   if (!drop_U_ && skips_) {  // nothing comes from masked rows, and nobody reads their daux
     const RealRows real_ones = real_rows(t, r0, r1);
-    p.k->gemm(out, H, d, GH, packed, real_ones.count, H, ph.count * H, n0, n1, !ph.on_aux,
-              real_ones.rows);
+    this->k->gemm(out, H, d, GH, packed, real_ones.count, H, ph.count * H, n0, n1, !ph.on_aux,
+                  real_ones.rows);
     return;
   }
   d += r0 * GH, out += r0 * H;  // [rows, count*H], [rows, H]
   if (!drop_U_) {
-    p.k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux, nullptr);
+    this->k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux, nullptr);
     return;
   }
   real* product = p.at(product_drop_) + r0 * H;  // [rows, H]
-  if (ph.on_aux) p.k->fill(out, 0, rows * H);
+  if (ph.on_aux) this->k->fill(out, 0, rows * H);
   const int n = shared_dropout_ ? 1 : ph.count;
   for (int q = 0; q < n; q++) {
     const int64_t K = shared_dropout_ ? ph.count * H : H;
-    p.k->gemm(product, H, d + q * H, GH, packed + q * packed_size(this->k, H, H), rows, H, K, 0, H,
-              false, nullptr);
+    this->k->gemm(product, H, d + q * H, GH, packed + q * packed_size(this->k, H, H), rows, H, K, 0,
+                  H, false, nullptr);
     const real* m = p.at(drop_U_mask_) + ((shared_dropout_ ? 0 : ph.first + q) * B + r0) * H;
-    p.k->multiply_add(out, product, m, rows * H);
+    this->k->multiply_add(out, product, m, rows * H);
   }
 }
 
@@ -157,7 +159,7 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
       const real* a = operand;
       if (drop_U_) {
         const real* m = p.at(drop_U_mask_) + (shared_dropout_ ? 0 : ph.first + q) * BH;
-        times_mask(p.k, p.at(sequence_drop_), operand, m, n, BH);
+        times_mask(this->k, p.at(sequence_drop_), operand, m, n, BH);
         a = p.at(sequence_drop_);
       }
       product(dU + q * H, a, d + q * H, t0, H, masks_here > 1 ? H : ph.count * H);
@@ -166,16 +168,17 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
   const real* x = backwards_ ? p.at(x_run_) : p.x[0] + from_ * B * D;  // [n, B, D]
   if (sparse_) {
     WeightChain& chain = chains_[i];
-    x_rows_.multiply_transposed(p.k, p.grad(W_), x, D, gates, GH, chain.begun && !last_segment());
+    x_rows_.multiply_transposed(this->k, p.grad(W_), x, D, gates, GH,
+                                chain.begun && !last_segment());
     chain.begun = true;
   }
   for (int q = 0; q < (drop_W_ ? masks() : sparse_ ? 0 : 1); q++) {
-    if (drop_W_) times_mask(p.k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, n, B * D);
+    if (drop_W_) times_mask(this->k, p.at(x_drop_), x, p.at(drop_W_mask_) + q * B * D, n, B * D);
     product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, from_, D,
             drop_W_ && masks() > 1 ? H : GH);
   }
-  bias_backward(p, p.grad(b_), gates, p.at(sums_));
-  if (cell_->recurrent_bias) bias_backward(p, p.grad(c_bias_), drec, p.at(recurrent_sums_));
+  bias_backward(p.grad(b_), gates, p.at(sums_));
+  if (cell_->recurrent_bias) bias_backward(p.grad(c_bias_), drec, p.at(recurrent_sums_));
 }
 
 // c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a product takes two rows together, a segment
@@ -190,7 +193,7 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
   const auto row = [&](int64_t i) -> int64_t { return which ? which[i] : last - i; };
   const auto add = [&](const real* x, int64_t ldx, const real* y, int64_t ldy, int64_t rows,
                        const int32_t* these) {
-    matmul_tn(p.k, c, GH, x, ldx, y, ldy, rows, M, N, chain.begun, p.at(gemm_scratch_),
+    matmul_tn(this->k, c, GH, x, ldx, y, ldy, rows, M, N, chain.begun, p.at(gemm_scratch_),
               gemm_scratch_.size, these);
     chain.begun = true;
   };
@@ -204,7 +207,7 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
     add(p.at(chain.a), M, p.at(chain.b), N, 2, nullptr);
     chain.waits = false;
   }
-  if (from_ > 0 && (K - k) % p.k->gemm_k != 0) {
+  if (from_ > 0 && (K - k) % this->k->gemm_k != 0) {
     keep(0, --K);
     chain.waits = true;
   }
@@ -220,22 +223,22 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
 // db[G*H] = the sum of dgates [T, B, G*H], of which a segment [n, B, G*H] is here: blocks of steps, each one chain over falling rows,
 // then the blocks in order. `sums` holds the blocks from segment to segment.
 template <typename real>
-void Recurrence<real>::bias_backward(Pass<real>& p, real* db, const real* dgates, real* sums) {
+void Recurrence<real>::bias_backward(real* db, const real* dgates, real* sums) {
   const int64_t B = B_, GH = G_ * H_, each = sum_steps(B), end = from_ + steps();
   for_chunks(tiles_of(end, each) - from_ / each, 1, each * B * GH, [&](int64_t i0, int64_t i1) {
     for (int64_t i = from_ / each + i0; i < from_ / each + i1; i++) {
       const int64_t first = std::max(from_, i * each), after = std::min(end, (i + 1) * each);
-      p.k->column_sums(sums + i * GH, dgates + ((after - from_) * B - 1) * GH, -GH,
-                       (after - first) * B, GH, after < std::min(T_, (i + 1) * each));
+      this->k->column_sums(sums + i * GH, dgates + ((after - from_) * B - 1) * GH, -GH,
+                           (after - first) * B, GH, after < std::min(T_, (i + 1) * each));
     }
   });
-  if (from_ == 0) p.k->column_sums(db, sums, GH, tiles_of(T_, each), GH, false);
+  if (from_ == 0) this->k->column_sums(db, sums, GH, tiles_of(T_, each), GH, false);
 }
 
 template <typename real>
 void Recurrence<real>::input_backward(Pass<real>& p) {
   const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, rows = n * B;
-  const Table<real>* k = p.k;
+  const Table<real>* k = this->k;
   real* dx = backwards_ ? p.at(dx_run_) : p.dx[0] + from_ * B * D;  // [n, B, D]
   real* packed = p.at(packed_WT_);
   if (drop_W_ && !shared_dropout_) {
