@@ -7,7 +7,7 @@ import { Metric, type MetricName, metricName } from './metrics.js'
 import { describe } from './ndarray.js'
 import { type ObjectiveName, objectiveName } from './objectives.js'
 import { type Optimizer, type OptimizerName, toOptimizer } from './optimizers.js'
-import { resolveOptions } from './options.js'
+import { refusesAssignment, resolveOptions } from './options.js'
 import type { MetricSpec, Option } from './spec.js'
 
 /** Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}). */
@@ -33,6 +33,12 @@ const DEFAULTS = {
   loss: undefined,
   metrics: [] as readonly (string | Metric)[],
   sampleWeightMode: null,
+}
+
+/** Refuses `model.loss = …` and the like, which would change nothing. */
+export function chosenByCompile(Class: { readonly prototype: object }): void {
+  for (const key of ['optimizer', 'loss', 'metrics', 'sampleWeightMode'])
+    refusesAssignment(Class, key, 'chosen by compile', 'model.compile({ optimizer, loss }) chooses it.')
 }
 
 /** A finished `compile`; immutable, but for the properties of the optimizer. */

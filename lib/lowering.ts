@@ -102,16 +102,25 @@ function checkNativeNames({ ops }: Graph): void {
 const RENAME = 'Give one of the layers another `name`: set layer.name.'
 
 /**
+ * Names may change at any time: what looks things up by them asks first.
+ *
+ * @throws ConfigError ERR_OPTION for layer names used twice
+ */
+export function checkModelNames(model: Container): void {
+  const all = named(model.layers, '')
+  checkNames(all.filter(({ layer }) => !layer.wrapper))
+  checkNames(all.filter(({ holds }) => !holds))
+  checkFileNames(model)
+}
+
+/**
  * Lowers a model.
  *
  * @param training null: for predictions only
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without support for them
  */
 export function lowerModel(model: Container, training: Training | null): Spec {
-  const all = named(model.layers, '')
-  checkNames(all.filter(({ layer }) => !layer.wrapper))
-  checkNames(all.filter(({ holds }) => !holds))
-  checkFileNames(model)
+  checkModelNames(model)
   const graph = new Graph()
   const value = model.lowerFirst(graph, '')
   if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')

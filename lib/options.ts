@@ -1,5 +1,6 @@
 /** Options are data: merged with the defaults, unknown keys rejected, the result frozen. */
-import { ConfigError, nearest } from './errors.js'
+import { ConfigError, fail, nearest } from './errors.js'
+import { describe } from './ndarray.js'
 
 /** What later versions of Keras call an option, in camelCase: only used to say what was meant. */
 const LATER_NAMES: ReadonlyMap<string, string> = new Map([
@@ -62,6 +63,22 @@ export function resolveOptions<D extends object>(owner: string, defaults: D, giv
     }
   }
   return Object.freeze(merged) as Readonly<D>
+}
+
+/**
+ * Makes an assignment to a property of models an error that says how it is changed; reading it is as before.
+ *
+ * @param expected what the property must be
+ */
+export function refusesAssignment(
+  { prototype }: { readonly prototype: object },
+  key: string,
+  expected: string,
+  hint: string,
+): void {
+  const set = (value: unknown) =>
+    fail(ConfigError, 'ERR_OPTION', { where: `model.${key}`, what: key, expected, actual: describe(value), hint })
+  Object.defineProperty(prototype, key, { configurable: true, ...Object.getOwnPropertyDescriptor(prototype, key), set })
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The model: a chain of layers that is trained and asked. */
 import type { Source } from './batches.js'
 import type { History } from './callbacks.js'
-import { type Compiled, type CompileOptions, type Metrics, resolveCompile } from './compile.js'
+import { chosenByCompile, type Compiled, type CompileOptions, type Metrics, resolveCompile } from './compile.js'
 import { layerFromConfig } from './config.js'
 import type { TargetSlot } from './data.js'
 import { ConfigError, fail, StateError } from './errors.js'
@@ -22,9 +22,10 @@ import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
 import { withoutInputLayer } from './layers/input-layer.js'
 import { type Decode, Layer, type LayerClass } from './layers/layer.js'
+import { renames } from './layers/names.js'
 import { readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import type { LayerNames } from './layers/weights.js'
-import { lowerModel, type Training } from './lowering.js'
+import { checkModelNames, lowerModel, type Training } from './lowering.js'
 import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
 import { inNameOrder, optimizerOrder, optimizerWeights, setOptimizerWeights, type Trained } from './optimizer-state.js'
@@ -64,6 +65,7 @@ export class Sequential extends Container {
   static {
     named(Sequential, 'Sequential')
     shown(Sequential, modelText)
+    chosenByCompile(Sequential)
   }
   /** Set to true (by a callback) to end a fit after the epoch. */
   stopTraining = false
@@ -80,6 +82,8 @@ export class Sequential extends Container {
   #spec: Spec | null = null
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
+  /** The {@link renames} for which the names are known to differ. */
+  #namesAt = -1
 
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
     super(options)
@@ -229,17 +233,10 @@ export class Sequential extends Container {
   /**
    * The optimizer of `compile`; its properties may be changed at any time and count from the next batch.
    *
-   * @throws StateError ERR_NOT_COMPILED before
+   * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned: `compile` chooses it
    */
   get optimizer(): Optimizer {
     return this.requireCompiled('optimizer').optimizer
-  }
-
-  /** @throws ConfigError ERR_OPTION always */
-  set optimizer(value: never) {
-    const hint = 'model.compile({ optimizer, loss }) chooses it.'
-    const [where, what, expected] = ['model.optimizer', 'optimizer', 'chosen by compile']
-    fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value), hint })
   }
 
   /** Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before compile. */
@@ -274,6 +271,8 @@ export class Sequential extends Container {
 
   #lowered(call: string): Spec {
     this.#requireLayers(call)
+    if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
+    this.#namesAt = renames()
     return this.#spec ?? this.#lower(null)
   }
 
@@ -434,18 +433,19 @@ export class Sequential extends Container {
     return new Sequential(withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
   }
 
-  #document(): object {
-    return { class_name: 'Sequential', config: this.getConfig(), keras_version: KERAS_VERSION }
+  /** What `JSON.stringify(model)` writes: as {@link Sequential.toJson}. */
+  override toJSON(): object {
+    return { ...super.toJSON(), keras_version: KERAS_VERSION }
   }
 
   /** The architecture as Keras 1.2.2's JSON; `modelFromJson` reads it. */
   toJson(): string {
-    return JSON.stringify(this.#document())
+    return JSON.stringify(this)
   }
 
   /** The architecture as Keras 1.2.2's YAML; `modelFromYaml` reads it. */
   toYaml(): string {
-    return emitYaml(this.#document())
+    return emitYaml(this.toJSON())
   }
 
   /** @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that whose callback asks for it. */

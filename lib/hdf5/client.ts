@@ -57,9 +57,12 @@ export const memoryFor = (bytes: number): number => Math.min(MAX_MEMORY, BASE_ME
 
 type Answer<K extends H5Reply['kind']> = Extract<H5Reply, { kind: K }>
 
-/** The same name beside the sources and in dist/; a bundle finds it where the package is installed. */
+/**
+ * The same name beside the sources and in dist/; a bundle finds it where the package is installed. Not by `new URL`: webpack would
+ * copy the file beside the bundle, where `h5wasm`, which it imports, need not be.
+ */
 function workerFile(): string {
-  const beside = fileURLToPath(new URL('./hdf5-worker.mjs', import.meta.url))
+  const beside = path.join(path.dirname(fileURLToPath(import.meta.url)), 'hdf5-worker.mjs')
   return fs.existsSync(beside) ? beside : path.join(packageRoot(), 'dist', 'hdf5-worker.mjs')
 }
 

@@ -3,7 +3,7 @@ import { type Floatx, floatx as globalFloatx } from '../backend.js'
 import type { InputSlot } from '../data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../errors.js'
 import { describe } from '../ndarray.js'
-import { resolveOptions } from '../options.js'
+import { refusesAssignment, resolveOptions } from '../options.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
 import { renames, showShape, uniqueName } from './names.js'
@@ -16,6 +16,8 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => (layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)]))
 
+const CHANGE = 'model.add(layer) and model.pop() change the layers.'
+
 /** A frozen list whose `pop`, `push` and the like say how layers are changed. */
 function fixed(layers: readonly Layer[]): readonly Layer[] {
   const list = [...layers]
@@ -26,7 +28,7 @@ function fixed(layers: readonly Layer[]): readonly Layer[] {
         what: 'list of layers',
         expected: 'left as it is',
         actual: `a call of ${call}`,
-        hint: 'model.add(layer) and model.pop() change the layers.',
+        hint: CHANGE,
       })
     Object.defineProperty(list, call, { value })
   }
@@ -53,6 +55,9 @@ export abstract class Container extends Layer<LayerOptions> {
   /** @internal Of the hidden input layer. */
   inputName = 'input'
 
+  static {
+    refusesAssignment(Container, 'layers', 'left as it is', CHANGE)
+  }
   protected constructor(options?: { name?: string | null }) {
     super([], options)
   }

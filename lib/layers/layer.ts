@@ -425,6 +425,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return new this.layerClass(...args, given) as this
   }
 
+  /** What `JSON.stringify` writes: class and configuration. */
+  toJSON(): object {
+    return { class_name: this.layerClass.className, config: this.getConfig() }
+  }
+
   /** The options as a configuration shows them; some layers learn an `inputDim` when they are built. */
   protected savedOptions(): Record<string, unknown> {
     return { ...this.options }

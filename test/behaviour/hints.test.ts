@@ -65,6 +65,10 @@ const refusals: [string, () => unknown, RegExp][] = [
     () => (dense().layers as Layer[]).pop(),
     /model\.add\(layer\) and model\.pop\(\)/,
   ],
+  ['another list of layers', () => Object.assign(dense(), { layers: [] }), /^model\.layers: .*model\.add\(layer\)/],
+  ['another loss', () => Object.assign(dense(), { loss: 'mae' }), /^model\.loss: loss must be chosen by compile/],
+  ['other metrics', () => Object.assign(dense(), { metrics: [] }), /^model\.metrics: .*model\.compile/],
+  ['another optimizer', () => Object.assign(dense(), { optimizer: 'sgd' }), /^model\.optimizer: .*model\.compile/],
   [
     'an open length for dot',
     () => new Merge([dense(null), dense()], { mode: 'dot', dotAxes: 1 }),

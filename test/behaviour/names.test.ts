@@ -158,6 +158,20 @@ describe('a layer that is called otherwise', () => {
     expectAllSameBits(other.getWeights(), model.getWeights())
   })
 
+  it('as another one is told by the next call, which works again when the names differ', async () => {
+    const model = compile(chain())
+    await train(model, 1)
+    const twin = model.layers[0] as Layer
+    twin.name = 'c'
+    const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/layer names must be unique, got 'c' twice/) }
+    await expect(model.predict(uniform(1, [1, 3]))).rejects.toMatchObject(refused)
+    await expect(train(model, 2)).rejects.toMatchObject(refused)
+    await expect(model.fit(uniform(1, [1, 3]), uniform(2, [1, 3]), { verbose: 0 })).rejects.toMatchObject(refused)
+    twin.name = 'b'
+    for (const seed of [2, 3]) await train(model, seed)
+    expectAllSameBits(model.getWeights(), await unnamed())
+  })
+
   it('keeps its states', async () => {
     const model = new Sequential([new GRU(2, { batchInputShape: [1, 3, 2], stateful: true, name: 'g' })])
     const twin = modelFromJson(model.toJson())

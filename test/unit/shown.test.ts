@@ -83,3 +83,14 @@ it('classes have the names under which they are exported', () => {
     if (typeof value === 'function' && /^class/.test(String(value)) && !aliases.includes(name))
       expect(value.name).toBe(name)
 })
+
+describe('JSON.stringify', () => {
+  it('of a model is its architecture, of a layer its class and configuration', () => {
+    expect(JSON.stringify(model)).toBe(model.toJson())
+    expect(JSON.parse(JSON.stringify(model.layers[1]))).toEqual({
+      class_name: 'Dense',
+      config: model.layers[1]!.getConfig(),
+    })
+    expect(JSON.parse(JSON.stringify({ model })).model).toEqual(JSON.parse(model.toJson()))
+  })
+})
