@@ -12,7 +12,8 @@ const training = `
   const again = await hs.loadModel('model.h5')
   const [a, b] = [await model.predict({ data: x, shape: [64, 5, 1] }), await again.predict({ data: x, shape: [64, 5, 1] })]
   if (!a.data.every((v, i) => Math.abs(v - b.data[i]) < 1e-6)) throw new Error('the loaded model predicts otherwise')
-  console.log('trained, saved and loaded with node', process.version, hs.info().isa, hs.info().threading, loss.map((v) => v.toFixed(4)).join(' '))
+  const runtime = ['deno', 'bun', 'node'].find((name) => process.versions[name])
+  console.log('trained, saved and loaded with', runtime, process.versions[runtime], hs.info().isa, hs.info().threading, loss.map((v) => v.toFixed(4)).join(' '))
 `
 /** One in each module system. */
 export const programs = {

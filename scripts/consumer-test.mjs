@@ -4,6 +4,7 @@
  * first, and the npm registry once: for what npm fetches for a user.
  *
  *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
+ *   --runtimes              also with Deno and Bun, which come as npm packages, too
  *   --typescript 5.2,latest also with these compilers
  *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
  *   --build                 also built from source in the installed package, with the cmake-js that it asks for, from an empty HOME, without any network (Linux: `unshare -rn`)
@@ -25,6 +26,7 @@ import { binOf, capture, root } from './process.mjs'
 const { values: options } = parseArgs({
   options: {
     node: { type: 'string', default: '' },
+    runtimes: { type: 'boolean', default: false },
     typescript: { type: 'string', default: '' },
     managers: { type: 'boolean', default: false },
     build: { type: 'boolean', default: false },
@@ -35,7 +37,13 @@ const { values: options } = parseArgs({
   },
 })
 if (options.all)
-  Object.assign(options, { node: '20,22,24,latest', typescript: '5.2,latest', managers: true, build: true })
+  Object.assign(options, {
+    node: '20,22,24,latest',
+    runtimes: true,
+    typescript: '5.2,latest',
+    managers: true,
+    build: true,
+  })
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hiddenstate-consumer-'))
 process.on('exit', () => options.keep || fs.rmSync(dir, { recursive: true, force: true }))
@@ -165,10 +173,10 @@ function install(name, args) {
 const project = install('project', tarballs)
 
 const strict = ['--throw-deprecation', '--trace-warnings']
-/** Both programs; a line of each. */
-function train(what, node = process.execPath, settings = { cwd: project, env }, args = []) {
+/** Both programs; a line of each. @param flags of the runtime, before the program */
+function train(what, node = process.execPath, settings = { cwd: project, env }, args = [], flags = strict) {
   for (const file of Object.keys(programs))
-    console.log(`${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...strict, file], settings).trim()}`)
+    console.log(`${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...flags, file], settings).trim()}`)
 }
 train('npm')
 
@@ -266,6 +274,22 @@ function fetchNodes(wanted) {
   return wanted.map((version) => [version, path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node')])
 }
 if (versions.length > 0) for (const [version, node] of fetchNodes(versions)) train(`node ${version}`, node)
+
+// ---- other runtimes, with what is installed already and no network
+const RUNTIMES = {
+  deno: { binary: /^@deno\/[^/]+\/deno(\.exe)?$/, flags: ['run', '-A', '--cached-only', '--node-modules-dir=manual'] },
+  bun: { binary: /^@oven\/[^/]+\/bin\/bun(\.exe)?$/, flags: ['--no-install'] },
+}
+for (const [name, { binary, flags }] of options.runtimes ? Object.entries(RUNTIMES) : []) {
+  const own = folder(`runtime-${name}`, { 'package.json': consumer() })
+  fetch(name, ['--ignore-scripts', name], { cwd: own })
+  // the binary is in a package of the platform, which npm leaves out where there is none
+  const modules = path.join(own, 'node_modules')
+  const all = fs.readdirSync(modules, { recursive: true }).map((each) => each.replaceAll(path.sep, '/'))
+  const found = all.find((each) => binary.test(each))
+  if (found) train(name, path.join(modules, found), { cwd: project, env, timeout: 120_000 }, [], flags)
+  else console.log(`${name}: skipped, npm has no ${name} for ${platformName}`)
+}
 
 // ---- another system: nothing of it is used but its C and C++ libraries and sh
 if (options.inside) {

@@ -208,6 +208,16 @@ export const rules = [
     bad: { 'lib/native.ts': "import { createRequire } from 'node:module'\n" },
   },
   {
+    name: 'lib names no file by new URL',
+    find: banned(
+      /^lib\/.*\.(ts|mjs)$/,
+      /^$/,
+      /new URL\(\s*['"`]\./,
+      'webpack copies a file that new URL names beside the bundle, where its imports are not found: use node:path',
+    ),
+    bad: { 'lib/fit.ts': "new Worker(new URL('./worker.mjs', import.meta.url))\n" },
+  },
+  {
     name: 'layers never reach native code',
     find: (files) =>
       entries(files, /^lib\/(layers|preprocessing)\/.*\.ts$/).flatMap(([file, text]) =>
