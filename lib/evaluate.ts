@@ -319,7 +319,7 @@ export function predictOnBatchSync(model: Sequential, x: Inputs): NDArray {
   session.checkIdle('predictOnBatchSync', true)
   session.checkStill('model.predictOnBatchSync')
   const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
-  const { data, shape } = session.plan().predict({ x: arrays })
+  const { data, shape } = session.filledPlan().predict({ x: arrays })
   return new NDArray(data, shape)
 }
 

@@ -1,9 +1,9 @@
 /** Initial values of parameters. Keras 1.2.2 `keras.initializations`, in its 'th' order of fans. */
 import { ConfigError, fail, nearest, ShapeError } from './errors.js'
-import { loadNative } from './native.js'
-import { describe } from './ndarray.js'
+import { type Floats, loadNative } from './native.js'
+import { allocate, describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
-import { normal as normals, uniform as uniforms } from './random.js'
+import { type RandomStream, takeStream } from './random.js'
 
 /**
  * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no code: a configuration says the
@@ -16,7 +16,7 @@ export type Init = InitName | Initializer
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 /** How the axes of a kernel lie: 'th' [out, in, …], 'tf' [rows, columns, …, in, out]. */
-type Ordering = 'th' | 'tf'
+export type Ordering = 'th' | 'tf'
 
 /** Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes; any other shape sqrt(product) for both. */
 export function fans(shape: readonly number[], ordering: Ordering = 'th'): { fanIn: number; fanOut: number } {
@@ -29,16 +29,81 @@ export function fans(shape: readonly number[], ordering: Ordering = 'th'): { fan
   return { fanIn: Math.sqrt(size(shape)), fanOut: Math.sqrt(size(shape)) }
 }
 
-const within = (shape: readonly number[], s: number) => uniforms(size(shape), -s, s)
-const around = (shape: readonly number[], s: number) => normals(size(shape), 0, s)
+/** Precision of numbers that are kept. */
+type Kept = 'float32' | 'float64'
+
+/** Work that ends with numbers, in steps of a few milliseconds each. */
+export type Making = Generator<void, Floats>
+
+/** How numbers are made: as often as asked, each time the same, the caller's to keep. */
+export interface Recipe {
+  make(precision: Kept): Making
+}
+
+/** The same for any random numbers. */
+interface Formula {
+  /** How many words of 32 bits it draws. */
+  words: number
+  make(stream: RandomStream, precision: Kept): Making
+}
+
+/** Numbers of a step, which takes some tenths of a millisecond. Even: normal ones come in pairs. */
+const STEP = 2 ** 14
+
+/** `n` zeros of this precision. */
+export const floats = (precision: Kept, n: number): Floats => allocate(precision, n) as Floats
+
+/** `n` numbers that `fill` draws, in pairs or one by one. */
+function drawn(
+  n: number,
+  isPaired: boolean,
+  fill: (stream: RandomStream, part: Float64Array) => Float64Array,
+): Formula {
+  const all = isPaired ? n + (n % 2) : n
+  return {
+    words: 2 * all,
+    *make(stream, precision) {
+      const out = floats(precision, n)
+      const part = new Float64Array(Math.min(STEP, all))
+      for (let at = 0; at < n; at += STEP) {
+        out.set(fill(stream, part).subarray(0, n - at), at)
+        yield
+      }
+      return out
+    },
+  }
+}
+
+/** Rows that a step copies. */
+export const rowsAtOnce = (columns: number): number => Math.ceil(STEP / columns)
+
+const within = (shape: readonly number[], s: number): Formula =>
+  drawn(size(shape), false, (stream, part) => stream.fill(part, -s, 2 * s))
+const around = (shape: readonly number[], s: number): Formula =>
+  drawn(size(shape), true, (stream, part) => stream.fillNormal(part, 0, s))
+
+/** Numbers that nothing random is in. */
+const fixed = (n: number, write: (out: Floats) => unknown): Formula => ({
+  words: 0,
+  // biome-ignore lint/correctness/useYield: one step
+  *make(_stream, precision) {
+    const out = floats(precision, n)
+    write(out)
+    return out
+  },
+})
+
 const both = ({ fanIn, fanOut }: { fanIn: number; fanOut: number }) => fanIn + fanOut
+
+/** The rules behind the initializers with a scale: their numbers are made later, too. */
+const scaledRules = new WeakMap<Initializer, Rule>()
 
 /** An initializer with a scale; configurations write its name alone, as Keras does. */
 function scaled(
   name: InitName,
   options: { scale?: number },
   byDefault: number,
-  make: (shape: readonly number[], scale: number) => ArrayLike<number>,
+  formula: (shape: readonly number[], scale: number) => Formula,
 ): Initializer {
   const { scale } = resolveOptions(name, { scale: byDefault }, options)
   if (!Number.isFinite(scale)) {
@@ -49,7 +114,9 @@ function scaled(
       actual: describe(scale),
     })
   }
-  return Object.defineProperty((shape: readonly number[]) => make(shape, scale), 'name', { value: name })
+  const initializer: Initializer = (shape) => initialize(initializer, shape)
+  scaledRules.set(initializer, (shape) => formula(shape, scale))
+  return Object.defineProperty(initializer, 'name', { value: name })
 }
 
 /**
@@ -88,7 +155,7 @@ export const orthogonal = (options: { scale?: number } = {}): Initializer =>
 export const identity = (options: { scale?: number } = {}): Initializer =>
   scaled('identity', options, 1, identityMatrix)
 
-type Rule = (shape: readonly number[], ordering?: Ordering) => ArrayLike<number>
+type Rule = (shape: readonly number[], ordering?: Ordering) => Formula
 /** Types the rules and keeps their names. */
 const rules = <Name extends string>(table: Record<Name, Rule>) => table
 
@@ -109,8 +176,8 @@ const table = rules({
   he_normal: (shape, o) => around(shape, Math.sqrt(2 / fans(shape, o).fanIn)),
   orthogonal: (shape) => orthogonalMatrix(shape, 1.1),
   identity: (shape) => identityMatrix(shape, 1),
-  zero: (shape) => new Float64Array(size(shape)),
-  one: (shape) => new Float64Array(size(shape)).fill(1),
+  zero: (shape) => fixed(size(shape), () => {}),
+  one: (shape) => fixed(size(shape), (out) => out.fill(1)),
 })
 
 /** Keras 1.2.2's initializations: 'zero' and 'one' without s. */
@@ -123,22 +190,33 @@ export const initNames = Object.keys(table) as InitName[]
  * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
  * its rows gives the same (Haar) distribution.
  */
-function orthogonalMatrix(shape: readonly number[], scale: number): Float64Array {
+function orthogonalMatrix(shape: readonly number[], scale: number): Formula {
   const rows = shape[0] ?? 1
   const columns = size(shape.slice(1))
   const [n, m] = rows <= columns ? [rows, columns] : [columns, rows] // n vectors of length m
-  const q = normals(n * m, 0, 1) // [n, m], row-major
-  if (n > 0) loadNative().orthonormalize(q, n)
-  const out = new Float64Array(rows * columns)
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++)
-      out[r * columns + c] = scale * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
+  const normals = around([n, m], 1)
+  return {
+    words: normals.words,
+    *make(stream, precision) {
+      const q = yield* normals.make(stream, 'float64') // [n, m]
+      if (n > 0) {
+        const orthonormalize = loadNative().orthonormalization(n, m)
+        while (orthonormalize(q as Float64Array)) yield
+      }
+      const out = floats(precision, rows * columns)
+      const rowsOfStep = rowsAtOnce(columns)
+      for (let r = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++)
+          out[r * columns + c] = scale * ((rows <= columns ? q[r * m + c] : q[c * m + r]) as number)
+        if ((r + 1) % rowsOfStep === 0) yield
+      }
+      return out
+    },
   }
-  return out
 }
 
 /** `scale` times the unit matrix; only for square matrices. */
-function identityMatrix(shape: readonly number[], scale: number): Float64Array {
+function identityMatrix(shape: readonly number[], scale: number): Formula {
   const [n = 0, m = 0] = shape
   if (shape.length !== 2 || n !== m) {
     fail(ShapeError, 'ERR_SHAPE', {
@@ -148,9 +226,9 @@ function identityMatrix(shape: readonly number[], scale: number): Float64Array {
       actual: `[${shape.join(', ')}]`,
     })
   }
-  const out = new Float64Array(n * n)
-  for (let i = 0; i < n; i++) out[i * n + i] = scale
-  return out
+  return fixed(n * n, (out) => {
+    for (let i = 0; i < n; i++) out[i * n + i] = scale
+  })
 }
 
 /**
@@ -170,22 +248,43 @@ export function toInit(value: unknown, where: string): Init {
   })
 }
 
+/** Sets the random numbers aside that the formula will draw. */
+function waiting(formula: Formula): Recipe {
+  const stream = takeStream(formula.words)
+  return { make: (precision) => formula.make(stream.copy(), precision) }
+}
+
 /**
- * Numbers for a parameter of this shape, the caller's to keep.
+ * How the numbers for a parameter of this shape are made. The random numbers of this thread's stream
+ * are set aside now, so that it does not matter when they are used. A function of the user's is
+ * called now.
+ *
  * @param ordering of a kernel's axes
- * @throws ShapeError `ERR_SHAPE` when a function returns another number of them.
+ * @throws ShapeError `ERR_SHAPE` when a function returns another number of them, and for 'identity'
+ *   of a shape that is not square
  */
-export function initialize(init: Init, shape: readonly number[], ordering: Ordering = 'th'): ArrayLike<number> {
-  if (typeof init === 'string') return table[init](shape, ordering)
-  const values = init(shape)
+export function recipe(init: Init, shape: readonly number[], ordering: Ordering = 'th'): Recipe {
+  const rule = typeof init === 'string' ? table[init] : scaledRules.get(init)
+  if (rule) return waiting(rule(shape, ordering))
+  const values = (init as Initializer)(shape)
   if (values?.length !== size(shape)) {
     fail(ShapeError, 'ERR_SHAPE', {
-      where: `initialization ${init.name || '(function)'}`,
+      where: `initialization ${(init as Initializer).name || '(function)'}`,
       what: 'result',
       expected: `${size(shape)} numbers for shape [${shape.join(', ')}]`,
       actual: `${values?.length}`,
     })
   }
   // A function may keep what it returns, and change it.
-  return values instanceof Float32Array || values instanceof Float64Array ? values.slice() : Float64Array.from(values)
+  const kept = values instanceof Float32Array ? values.slice() : Float64Array.from(values)
+  return waiting(fixed(kept.length, (out) => out.set(kept)))
+}
+
+/** The numbers of {@link recipe}, made at once. */
+export function initialize(init: Init, shape: readonly number[], ordering: Ordering = 'th'): Floats {
+  const making = recipe(init, shape, ordering).make('float64')
+  for (;;) {
+    const step = making.next()
+    if (step.done) return step.value
+  }
 }

@@ -108,8 +108,11 @@ export interface Native {
     constraints: string[]
   }
   compile(spec: Spec): NativePlan
-  /** Gram-Schmidt on `count` rows, in place, on this thread; no more rows than columns. */
-  orthonormalize(rows: Float64Array, count: number): void
+  /**
+   * Gram-Schmidt on the rows of q [n, m], n <= m, in place, on this thread. Each call of what is
+   * returned does a step of some milliseconds, and says whether there are more.
+   */
+  orthonormalization(n: number, m: number): (q: Float64Array) => boolean
   setThreads(n: number): void
   info(): NativeInfo
   /** Called once with the error classes of errors.ts, so that native errors are instances of them. */

@@ -1,6 +1,6 @@
 /** Concrete arrays: what goes in and what comes out. */
-import { totalmem } from 'node:os'
 import { ConfigError, ShapeError, fail, InternalError } from './errors.js'
+import { checkMemory } from './memory.js'
 import { named, shown } from './shown.js'
 
 /** Element type of an {@link NDArray}; `bool` is stored as 0 and 1 in a Uint8Array. */
@@ -72,9 +72,7 @@ export function allocate(dtype: DType, length: number): TypedArray {
   }
   const bytes = length * Storage.BYTES_PER_ELEMENT
   try {
-    // the system may promise more than it has, and end the process when it is used
-    if (bytes > 2 ** 30 && bytes > Math.min(totalmem(), process.constrainedMemory?.() || Infinity))
-      throw new RangeError('more than the memory of this machine')
+    checkMemory(bytes)
     return new Storage(length)
   } catch (error) {
     fail(InternalError, 'ERR_OUT_OF_MEMORY', {

@@ -13,6 +13,11 @@ const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k))
 
 /** A stream of random numbers of its own. */
 export class RandomStream {
+  /**
+   * A step is linear over GF(2). Element i: what 2^i steps make of each of the 128 states with one bit
+   * set, [128, 4]. They are made as they are needed.
+   */
+  static readonly #jumps: Uint32Array[] = []
   readonly #state = new Uint32Array(4)
 
   /** @param seed an integer from 0 to 2^53 - 1 */
@@ -47,6 +52,49 @@ export class RandomStream {
     return result
   }
 
+  /** Does what `words` calls of {@link next} do, in a time that grows with their logarithm. */
+  skip(words: number): void {
+    for (let i = 0; words > 0; i++, words = Math.floor(words / 2))
+      if (words % 2 === 1) this.#state.set(RandomStream.#image(RandomStream.#jump(i), this.#state))
+  }
+
+  static #jump(i: number): Uint32Array {
+    const known = RandomStream.#jumps[i]
+    if (known) return known
+    const images = new Uint32Array(128 * 4)
+    const half = i > 0 ? RandomStream.#jump(i - 1) : null
+    const one = new RandomStream(0)
+    for (let bit = 0; bit < 128; bit++) {
+      const image = images.subarray(4 * bit, 4 * bit + 4)
+      if (half) {
+        image.set(RandomStream.#image(half, half.subarray(4 * bit, 4 * bit + 4)))
+        continue
+      }
+      one.#state.fill(0)[bit >> 5] = 2 ** (bit & 31)
+      one.next()
+      image.set(one.#state)
+    }
+    RandomStream.#jumps[i] = images
+    return images
+  }
+
+  /** What the steps make of a state: the sum of the images of its bits. */
+  static #image(images: Uint32Array, state: Uint32Array): Uint32Array {
+    const sum = new Uint32Array(4)
+    for (let bit = 0; bit < 128; bit++) {
+      if (((state[bit >> 5]! >>> (bit & 31)) & 1) === 0) continue
+      for (let word = 0; word < 4; word++) sum[word]! ^= images[4 * bit + word]!
+    }
+    return sum
+  }
+
+  /** Another stream that goes on from the same place. */
+  copy(): RandomStream {
+    const copy = new RandomStream(0)
+    copy.#state.set(this.#state)
+    return copy
+  }
+
   /** Uniform in [0, 1), 53 bits. */
   random(): number {
     return ((this.next() >>> 5) * 67108864 + (this.next() >>> 6)) / 9007199254740992
@@ -70,6 +118,18 @@ export class RandomStream {
       else out[i >> 1] = low + scale * ((high * 67108864 + (word >>> 6)) / 9007199254740992)
     }
     this.#state.set([s0, s1, s2, s3])
+    return out
+  }
+
+  /** Numbers of the normal distribution (Box-Muller), two of `out` at a time: its length is even. */
+  fillNormal(out: Float64Array, mean: number, sd: number): Float64Array {
+    this.fill(out, 0, 1)
+    for (let i = 0; i < out.length; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log(1 - out[i]!)) // 1 - u is in (0, 1]
+      const angle = 2 * Math.PI * out[i + 1]!
+      out[i] = mean + sd * radius * Math.cos(angle)
+      out[i + 1] = mean + sd * radius * Math.sin(angle)
+    }
     return out
   }
 
@@ -157,16 +217,16 @@ export function uniform(n: number, low = 0, high = 1): Float64Array {
   return main.fill(new Float64Array(n), low, high - low)
 }
 
-/** `n` numbers of the normal distribution (Box-Muller). */
+/** `n` numbers of the normal distribution. */
 export function normal(n: number, mean = 0, sd = 1): Float64Array {
-  const out = main.fill(new Float64Array(n + (n % 2)), 0, 1)
-  for (let i = 0; i < n; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - out[i]!)) // 1 - u is in (0, 1]
-    const angle = 2 * Math.PI * out[i + 1]!
-    out[i] = mean + sd * radius * Math.cos(angle)
-    out[i + 1] = mean + sd * radius * Math.sin(angle)
-  }
-  return n % 2 === 0 ? out : out.slice(0, n)
+  return main.fillNormal(new Float64Array(n + (n % 2)), mean, sd).subarray(0, n)
+}
+
+/** Takes the next `words` words out of this thread's stream, as a stream. */
+export function takeStream(words: number): RandomStream {
+  const taken = main.copy()
+  main.skip(words)
+  return taken
 }
 
 /** Uniform integer in [0, n), n <= 2^32, without bias. */

@@ -93,17 +93,18 @@ export class Sequential extends Container {
       names: () => this.#names,
       hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
     })
-    if (!Array.isArray(layers)) {
-      const expected = 'a list of layers'
-      fail(ConfigError, 'ERR_OPTION', { where: 'Sequential', what: 'layers', expected, actual: describe(layers) })
-    }
+    Sequential.#requireList('Sequential', 'layers', layers, 'a list of layers')
     for (const layer of layers) this.add(layer)
+  }
+
+  static #requireList(where: string, what: string, value: unknown, expected: string): void {
+    if (!Array.isArray(value)) fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
   }
 
   // ---- layers ----
 
   /**
-   * Adds a layer, or a model as a layer, at the end; its weights are created now. A compiled model must be compiled again.
+   * Adds a layer, or a model as a layer, at the end. A compiled model must be compiled again.
    *
    * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs its layers
    * @returns the model
@@ -170,7 +171,8 @@ export class Sequential extends Container {
   // ---- weights and states ----
 
   /**
-   * Copies of all parameters, layer after layer, in Keras 1.2.2's order and shapes.
+   * Copies of all parameters, layer after layer, in Keras 1.2.2's order and shapes. Initial values that
+   * nothing has needed before are made now, on this thread.
    *
    * @throws StateError ERR_BUSY while a batch runs (callbacks may call it)
    */
@@ -387,7 +389,8 @@ export class Sequential extends Container {
   }
 
   /**
-   * {@link Sequential.predictOnBatch} at once, on this thread: the shortest way for small steps such as sampling. Not in Keras.
+   * {@link Sequential.predictOnBatch} at once, on this thread, with the initial values that are due: the
+   * shortest way for small steps such as sampling. Not in Keras.
    *
    * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model runs; ShapeError ERR_SHAPE
    */
@@ -423,10 +426,7 @@ export class Sequential extends Container {
    * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
    */
   static override fromConfig(config: readonly unknown[], decode?: Decode): Sequential {
-    if (!Array.isArray(config)) {
-      const [where, expected] = ['Sequential.fromConfig', 'a list of { class_name, config }']
-      fail(ConfigError, 'ERR_OPTION', { where, what: 'config', expected, actual: describe(config) })
-    }
+    Sequential.#requireList('Sequential.fromConfig', 'config', config, 'a list of { class_name, config }')
     const Model = Sequential as unknown as LayerClass
     const shared = new Map<string, Layer>()
     const top: Decode = (layer, place) => layerFromConfig(layer, { Model, shared }, place)
@@ -443,7 +443,7 @@ export class Sequential extends Container {
     return JSON.stringify(this)
   }
 
-  /** The architecture as Keras 1.2.2's YAML; `modelFromYaml` reads it. */
+  /** The same as YAML; `modelFromYaml` reads it. */
   toYaml(): string {
     return emitYaml(this.toJSON())
   }
@@ -454,7 +454,7 @@ export class Sequential extends Container {
     const turn = await this.session.take()
     try {
       if (writes) this.session.checkIdle(call, true)
-      else this.session.checkAlive(call)
+      else await this.session.fill(call)
       return use()
     } finally {
       turn.release()

@@ -4,6 +4,7 @@
  * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
  * batches.
  */
+import { setImmediate } from 'node:timers/promises'
 import { type Carry, readCarries, writeCarries } from './carry.js'
 import { ConfigError, fail, HiddenstateError, StateError } from './errors.js'
 import type { Layer } from './layers/layer.js'
@@ -28,6 +29,8 @@ export interface Owner {
   hyper(): Readonly<Record<string, unknown>> | null
 }
 
+/** How long initial values are made without a pause, and the step under way. */
+const SLICE_MS = 8
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
 
@@ -54,6 +57,7 @@ export class Session {
   #plan: NativePlan | null = null
   #shown: NativePlan | null = null // #plan as layers see it
   #isMoving = false // weights are on their way into a plan
+  #isFilled = false // no initial value is due
   #spec: Spec | null = null // what #plan was made from
   #names: LayerNames = new Map() // what layers are called there
   #pushed = new Map<string, unknown>()
@@ -261,14 +265,60 @@ export class Session {
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
     this.#isSeedPushed = false
     this.hasTrained = false
+    this.#isFilled = false
     return plan
+  }
+
+  /** The plan with all weights, for those who cannot wait. @throws as {@link plan} */
+  filledPlan(): NativePlan {
+    const plan = this.plan()
+    this.#fillUntil(Number.POSITIVE_INFINITY)
+    return plan
+  }
+
+  /**
+   * Makes the initial values that are due, in slices with pauses between. Meanwhile the model counts
+   * as one that runs a batch. The caller holds the turn.
+   *
+   * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
+   */
+  async fill(call: string, signal?: AbortSignal | null): Promise<void> {
+    this.checkAlive(call)
+    while (!this.#fillUntil(performance.now() + SLICE_MS)) {
+      this.#cancel = () => {}
+      try {
+        await setImmediate()
+      } finally {
+        this.#cancel = null
+      }
+      signal?.throwIfAborted()
+      this.checkAlive(call)
+    }
+  }
+
+  /** Whether all are made. */
+  #fillUntil(deadline: number): boolean {
+    if (this.#isFilled) return true
+    this.#isMoving = true
+    try {
+      const variables = this.#owner.layers().flatMap((layer) => layer.variables)
+      const areMade = variables.every((variable) => variable.fill(deadline))
+      this.#isFilled = areMade && this.#plan !== null
+      return areMade
+    } finally {
+      this.#isMoving = false
+    }
   }
 
   /** Brings weights back that another model has used meanwhile. */
   #fetch(shown: NativePlan): void {
     this.#isMoving = true
     try {
-      for (const layer of this.#owner.layers()) if (!layer.isIn(shown)) layer.attach(shown, '', this.#names)
+      for (const layer of this.#owner.layers()) {
+        if (layer.isIn(shown)) continue
+        layer.attach(shown, '', this.#names)
+        this.#isFilled = false
+      }
     } finally {
       this.#isMoving = false
     }
@@ -327,7 +377,11 @@ export class Session {
   async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
     this.checkAlive(call)
     signal?.throwIfAborted()
-    const plan = this.plan()
+    let plan = this.plan()
+    while (!this.#isFilled) {
+      await this.fill(call, signal)
+      plan = this.plan() // a model that shares layers may have taken them in a pause
+    }
     if (request.mode === 'train') this.#prepare(plan)
     const cancel = () => plan.cancel()
     const running = plan.run(

@@ -1,6 +1,6 @@
 import type { ActivationName } from '../activations.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import { type Init, initialize } from '../initializations.js'
+import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
@@ -172,9 +172,9 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
       dimOrdering === 'th' ? [nbFilter, depth, nbRow, nbCol] : [nbRow, nbCol, depth, nbFilter]
     for (const [gate] of GATES) {
       // Keras counts the fans of both orders as those of 'th' here
-      const W = () => initialize(init, kernel(D), 'th')
+      const W = this.initial(init, kernel(D), 'th')
       this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer })
-      this.addVariable(`U_${gate}`, kernel(nbFilter), () => initialize(innerInit, kernel(nbFilter), 'th'), {
+      this.addVariable(`U_${gate}`, kernel(nbFilter), this.initial(innerInit, kernel(nbFilter), 'th'), {
         regularizer: URegularizer,
       })
       this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', { regularizer: bRegularizer })

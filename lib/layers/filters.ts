@@ -1,7 +1,7 @@
 /** What layers of filters share: their options, and a kernel with a bias. */
 import type { ActivationName } from '../activations.js'
 import type { ConstraintLike } from '../constraints.js'
-import { type Init, initialize } from '../initializations.js'
+import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import { activityOf, type RegularizerLike } from '../regularizers.js'
 import type { Graph, Option, Shape, Value } from '../spec.js'
@@ -84,7 +84,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
   protected override createVariables(inputShape: Shape): void {
     const { init, WRegularizer, WConstraint, bRegularizer, bConstraint, bias } = this.given
     const dims = this.kernelShape(inputShape)
-    this.addVariable('W', dims, () => initialize(init, dims, this.fans), {
+    this.addVariable('W', dims, this.initial(init, dims, this.fans), {
       regularizer: WRegularizer,
       constraint: WConstraint,
     })

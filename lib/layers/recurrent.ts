@@ -1,13 +1,13 @@
 /** What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of them, lowering. */
 import type { ActivationName } from '../activations.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import type { Init } from '../initializations.js'
+import { floats, type Init, type Recipe, rowsAtOnce } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
-import { type KerasArray, mergeColumns, type Variable } from './variable.js'
+import type { KerasArray, Variable } from './variable.js'
 
 /** Options of every recurrent layer. */
 export interface RecurrentOptions extends LayerOptions {
@@ -172,21 +172,33 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const G = this.gates.length
     this.#checkEigenvalue()
     // Keras fills W of 'gpu' in one go, with the fans of all gates together
-    const W = this.#fused ? init : () => this.#fuse(D, () => this.initial(init, [D, H])) // [D, G*H]
+    const W = this.#fused ? init : this.#fuse(D, () => this.initial(init, [D, H])) // [D, G*H]
     this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
-    const U = () => this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
+    const U = this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
-    const b = () => this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
+    const b = this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
     this.addVariable('b', [G * H], b, { regularizer: bRegularizer })
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
-  #fuse(rows: number, make: (gate: string) => ArrayLike<number>): Float64Array {
+  #fuse(rows: number, recipeOf: (gate: string) => Recipe): Recipe {
     const H = this.given.outputDim
-    const width = this.gates.length * H
-    const out = new Float64Array(rows * width)
-    for (const [k, gate] of this.gates.entries()) mergeColumns(out, [rows, width], [k * H, (k + 1) * H], make(gate))
-    return out
+    const recipes = this.gates.map(recipeOf)
+    const width = recipes.length * H
+    const rowsOfStep = rowsAtOnce(H)
+    return {
+      *make(precision) {
+        const out = floats(precision, rows * width)
+        for (const [k, recipe] of recipes.entries()) {
+          const part = yield* recipe.make(precision)
+          for (let r = 0; r < rows; r++) {
+            out.set(part.subarray(r * H, (r + 1) * H), r * width + k * H)
+            if ((r + 1) % rowsOfStep === 0) yield
+          }
+        }
+        return out
+      },
+    }
   }
 
   /** Whether Keras has one array for all gates. */

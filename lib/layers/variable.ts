@@ -1,6 +1,7 @@
 /** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
-import type { Floatx } from '../backend.js'
+import { type Floatx, keptIn } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
+import { floats, type Making, type Recipe } from '../initializations.js'
 import type { Floats, NativePlan } from '../native.js'
 import { describe, dtypeOf, isArrayObject, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
 
@@ -10,7 +11,17 @@ interface VariableOwner {
   readonly floatx: Floatx
 }
 
-/** One native parameter; owns its value until a plan does. */
+/** An initial value that is being made, or is made and not in a plan yet. */
+interface Initial {
+  readonly precision: 'float32' | 'float64'
+  readonly making: Making
+  data: Floats | null // [dims]
+}
+
+/**
+ * One native parameter; owns its value until a plan does. It begins with a recipe, from which the
+ * value is made when it is needed.
+ */
 export class Variable {
   /** The name native code knows it by inside its layer: 'W'. */
   readonly param: string
@@ -20,18 +31,21 @@ export class Variable {
   /** Whether weights with extents of 1 may still make axes shared: until an op has been made of it. */
   #sharable: boolean
   readonly #owner: VariableOwner
-  #data: Floats | null // [dims], rounded when read; null while a plan owns the value
+  /** Kept until its value is in a plan or replaced: until then the precision may change. */
+  #recipe: Recipe | null
+  #initial: Initial | null = null
+  // [dims], rounded when read; null while there is a recipe, or a plan owns the value
+  #data: Floats | null = null
   #plan: NativePlan | null = null
   #planPath = '' // how #plan calls it
 
   /**
-   * @param value used as it is when it is a Float32Array or a Float64Array
    * @param owner says name and precision, which may change
    */
   constructor(
     param: string,
     dims: readonly number[],
-    value: ArrayLike<number>,
+    recipe: Recipe,
     owner: VariableOwner,
     { trainable = true, sharable = false }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
   ) {
@@ -40,8 +54,7 @@ export class Variable {
     this.trainable = trainable
     this.#sharable = sharable
     this.#owner = owner
-    this.#check(value)
-    this.#data = isFloats(value) ? value : new Float64Array(value)
+    this.#recipe = recipe
   }
 
   get dims(): readonly number[] {
@@ -64,6 +77,56 @@ export class Variable {
   adopt(shape: readonly number[]): void {
     this.#dims = [...shape]
     this.#data = new Float64Array(this.size)
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#recipe = null
+    this.#initial = null
+  }
+
+  get #precision(): 'float32' | 'float64' {
+    return keptIn(this.#owner.floatx)
+  }
+
+  /** Zeros, [dims], in its precision. */
+  blank(): Floats {
+    return floats(this.#precision, this.size)
+  }
+
+  /**
+   * Makes the initial value, if it is not made yet, and hands it to the plan, if there is one.
+   * @param deadline in the time of `performance.now()`; the step under way then is the last
+   * @returns whether nothing is left to do
+   * @throws InternalError `ERR_OUT_OF_MEMORY`
+   */
+  fill(deadline = Number.POSITIVE_INFINITY): boolean {
+    if (!this.#recipe) return true
+    const data = this.#made(deadline)
+    if (!data) return false
+    if (this.#plan) {
+      this.#plan.write(this.#planPath, { data, shape: this.dims })
+      this.#forget()
+    }
+    return true
+  }
+
+  #made(deadline: number): Floats | null {
+    const precision = this.#precision
+    if (this.#initial?.precision !== precision)
+      this.#initial = { precision, making: this.#recipe!.make(precision), data: null }
+    const initial = this.#initial
+    try {
+      while (!initial.data) {
+        const step = initial.making.next()
+        if (step.done) initial.data = step.value
+        else if (performance.now() >= deadline) break
+      }
+    } catch (error) {
+      this.#initial = null // a generator that has thrown is at its end
+      throw error
+    }
+    return initial.data
   }
 
   /** From now on the shape stays. */
@@ -83,6 +146,7 @@ export class Variable {
 
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
+    if (this.#recipe) return this.#made(Number.POSITIVE_INFINITY)!.slice()
     if (this.#plan) return this.#plan.read(this.#planPath).data
     if (!this.#data)
       return fail(InternalError, 'ERR_INTERNAL', {
@@ -100,14 +164,18 @@ export class Variable {
     if (this.#plan)
       this.#plan.write(this.#planPath, { data: isFloats(value) ? value : new Float64Array(value), shape: this.dims })
     else this.#data = value instanceof Float32Array ? value.slice() : new Float64Array(value)
+    this.#forget()
   }
 
-  /** Hands the value to a plan, from wherever it is. @param layer what the plan calls the layer */
+  /**
+   * Hands the value to a plan, from wherever it is; an initial value that is not made yet comes with
+   * {@link fill}.
+   * @param layer what the plan calls the layer
+   */
   attach(plan: NativePlan, layer: string): void {
     if (this.#plan === plan) return // in another place of the model
-    const data = this.#data ?? this.read()
     const path = `${layer}/${this.param}`
-    plan.write(path, { data, shape: this.dims })
+    if (!this.#recipe) plan.write(path, { data: this.#data ?? this.read(), shape: this.dims })
     this.#plan = plan
     this.#planPath = path
     this.#data = null
@@ -116,7 +184,7 @@ export class Variable {
   /** Takes the value back from a plan (before it is disposed), if it is there. */
   detach(plan: NativePlan): void {
     if (this.#plan !== plan) return
-    this.#data = this.read()
+    if (!this.#recipe) this.#data = this.read()
     this.#plan = null
   }
 
@@ -208,6 +276,18 @@ function pathOf({ name, variable: { path } }: KerasArray): string {
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((extent, i) => extent === b[i])
 
+/** Variables of which the arrays have all columns: what these held before need not be read. */
+function wholeVariables(arrays: readonly KerasArray[]): Set<Variable> {
+  const parts = new Map<Variable, Map<number, number>>() // first column: how many
+  for (const { variable, columns } of arrays) {
+    const [from, to] = columns ?? [0, variable.dims.at(-1) ?? 1]
+    parts.set(variable, (parts.get(variable) ?? new Map()).set(from, to - from))
+  }
+  const isWhole = ([variable, widths]: [Variable, Map<number, number>]) =>
+    [...widths.values()].reduce((sum, width) => sum + width, 0) === (variable.dims.at(-1) ?? 1)
+  return new Set([...parts].filter(isWhole).map(([variable]) => variable))
+}
+
 /**
  * Writes many Keras arrays, all or none: shapes are checked before the first number changes.
  * @param where who asks, for errors: 'lstm_1 (LSTM)'
@@ -257,10 +337,11 @@ export function writeKerasArrays(
     const got = (given[i] as NDArray).shape
     if (!sameShape(got, shape)) variable.adopt(got)
   }
+  const whole = wholeVariables(arrays)
   const changed = new Map<Variable, Floats>()
   for (const [i, { variable, columns }] of arrays.entries()) {
     let data = changed.get(variable)
-    if (!data) changed.set(variable, (data = fetch(variable)))
+    if (!data) changed.set(variable, (data = whole.has(variable) ? variable.blank() : fetch(variable)))
     mergeColumns(data, variable.dims, columns, (given[i] as NDArray).data)
   }
   for (const [variable, data] of changed) store(variable, data)

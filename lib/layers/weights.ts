@@ -2,8 +2,9 @@
 import type { Floatx } from '../backend.js'
 import type { Constraint } from '../constraints.js'
 import { ConfigError, fail } from '../errors.js'
-import { type Init, initialize } from '../initializations.js'
+import { type Init, type Ordering, type Recipe, recipe } from '../initializations.js'
 import { exceeds } from '../limits.js'
+import { checkMemory } from '../memory.js'
 import type { NativePlan } from '../native.js'
 import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
 import type { Regularizer } from '../regularizers.js'
@@ -114,7 +115,7 @@ export abstract class ParameterOwner {
   protected addVariable(
     param: string,
     dims: readonly number[],
-    value: Init | ArrayLike<number>,
+    value: Init | Recipe,
     rest: {
       trainable?: boolean
       regularizer?: Regularizer | null
@@ -131,9 +132,11 @@ export abstract class ParameterOwner {
         actual: `[${dims.join(', ')}]`,
       })
     }
-    this.#spend(sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4))
-    const numbers = typeof value === 'string' || typeof value === 'function' ? this.initial(value, dims) : value
-    const variable = new Variable(param, dims, numbers, this, rest)
+    const bytes = sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4)
+    this.#spend(bytes)
+    checkMemory(bytes) // nothing else would tell before the value is made
+    const initial = typeof value === 'object' ? value : this.initial(value, dims)
+    const variable = new Variable(param, dims, initial, this, rest)
     this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
     return variable
   }
@@ -144,9 +147,12 @@ export abstract class ParameterOwner {
     if (budget.left < 0) exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
   }
 
-  /** Numbers for `dims` to begin with; zeros where values follow. */
-  protected initial(init: Init, dims: readonly number[]): ArrayLike<number> {
-    return isFilledLater ? new Float64Array(sizeOf(dims)) : initialize(init, dims)
+  /**
+   * How the numbers for `dims` to begin with are made; zeros where values follow.
+   * @param ordering of a kernel's axes
+   */
+  protected initial(init: Init, dims: readonly number[], ordering: Ordering = 'th'): Recipe {
+    return isFilledLater ? recipe('zero', dims) : recipe(init, dims, ordering)
   }
 
   /** Forgets the parameters. */

@@ -207,6 +207,7 @@ export class Resumption {
 
   async #write({ source }: Sources, hooks: Hooks, position: Position, changed: Changed): Promise<void> {
     const model = this.#model
+    await model.session.fill(this.#where)
     const state: TrainingState = {
       identity: this.#identity,
       batches: this.batches,

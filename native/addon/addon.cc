@@ -1,6 +1,9 @@
 // Exports of the addon: `Native` of lib/native.ts.
 #include <napi.h>
 
+#include <memory>
+#include <optional>
+
 #include "addon/environment.h"
 #include "addon/js_config.h"
 #include "addon/js_errors.h"
@@ -89,19 +92,31 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
   });
 }
 
-void orthonormalize_rows(const Napi::CallbackInfo& info) {
-  guard(info.Env(), [&] {
-    const bool is_typed = info.Length() == 2 && info[0].IsTypedArray() && info[1].IsNumber();
-    if (!is_typed || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
-      fail(Code::kOption, "orthonormalize", "rows", "a Float64Array and their number",
-           "something else");
-    Napi::Float64Array rows = info[0].As<Napi::Float64Array>();
-    const int64_t n = info[1].As<Napi::Number>().Int64Value();
-    const int64_t size = static_cast<int64_t>(rows.ElementLength());
-    if (n < 1 || size % n != 0 || size / n < n)
-      fail(Code::kShape, "orthonormalize", "rows", "no more than they have columns",
-           std::to_string(n) + " rows of " + std::to_string(size) + " numbers");
-    orthonormalize(rows.Data(), n, size / n);
+// orthonormalization(n, m): a function that does the next step on a Float64Array [n, m], and returns
+// whether there are more.
+Napi::Value orthonormalization(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const bool is_size = info.Length() == 2 && info[0].IsNumber() && info[1].IsNumber();
+    const int64_t n = is_size ? info[0].As<Napi::Number>().Int64Value() : 0;
+    const int64_t m = is_size ? info[1].As<Napi::Number>().Int64Value() : 0;
+    if (n < 1 || m < n)
+      fail(Code::kShape, "orthonormalization", "rows", "from 1 to the number of columns",
+           std::to_string(n) + " rows of " + std::to_string(m) + " numbers");
+    auto work = std::make_shared<std::optional<Orthonormalization>>(std::in_place, n, m);
+    const auto step = [work, n, m](const Napi::CallbackInfo& call) -> Napi::Value {
+      return guard(call.Env(), [&]() -> Napi::Value {
+        const bool is_array = call.Length() == 1 && call[0].IsTypedArray();
+        if (!is_array || call[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+          fail(Code::kOption, "orthonormalization", "q", "a Float64Array", "something else");
+        Napi::Float64Array q = call[0].As<Napi::Float64Array>();
+        if (static_cast<int64_t>(q.ElementLength()) != n * m)
+          fail(Code::kShape, "orthonormalization", "q", std::to_string(n * m) + " numbers",
+               std::to_string(q.ElementLength()));
+        if (*work && !(*work)->step(q.Data())) work->reset();  // frees its memory now
+        return Napi::Boolean::New(call.Env(), work->has_value());
+      });
+    };
+    return Napi::Function::New(info.Env(), step, "orthonormalize");
   });
 }
 
@@ -125,7 +140,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("compile", Napi::Function::New<compile_spec>(env, "compile"));
   exports.Set("setThreads", Napi::Function::New<set_thread_count>(env, "setThreads"));
   exports.Set("info", Napi::Function::New<info_object>(env, "info"));
-  exports.Set("orthonormalize", Napi::Function::New<orthonormalize_rows>(env, "orthonormalize"));
+  exports.Set("orthonormalization",
+              Napi::Function::New<orthonormalization>(env, "orthonormalization"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));
   return exports;
 }

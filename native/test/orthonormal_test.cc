@@ -31,7 +31,9 @@ TEST(orthonormal_rows) {
     const std::vector<double> from = noise(size_t(n * m), 3);
     CHECK(deviation(from, n, m) > 0.1);
     std::vector<double> q = from;
-    orthonormalize(q.data(), n, m);
+    Orthonormalization work(n, m);
+    while (work.step(q.data())) {
+    }
     // n products of length m, each rounded: 1e-13 leaves a factor of a hundred
     CHECK_CLOSE(deviation(q, n, m), 0, 1e-13);
     // Row i lies in the span of the first i + 1: nothing of `from` is left beyond them, and its own part is positive.
