@@ -145,6 +145,17 @@ function checkKeys(yaml: Yaml, document: Document): void {
   })
 }
 
+/** Errors of the parser, one for each fault of the text; their stacks would take most of its time. */
+function withoutStacks<T>(parse: () => T): T {
+  const before = Error.stackTraceLimit
+  Reflect.set(Error, 'stackTraceLimit', 0) // it does not throw where that is frozen
+  try {
+    return parse()
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', before)
+  }
+}
+
 /**
  * Plain data of one YAML document (also one that the text holds several times over), in time that grows with the text's length alone.
  *
@@ -158,7 +169,7 @@ export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unk
   try {
     checkTokens(yaml, text, limits)
     const options = { version: '1.1', customTags: tags(yaml), uniqueKeys: false, prettyErrors: false } as const
-    const document = yaml.parseDocument(text, options)
+    const document = withoutStacks(() => yaml.parseDocument(text, options))
     const [problem] = [...document.errors, ...document.warnings]
     if (problem) {
       const line = text.slice(0, problem.pos[0]).split('\n').length

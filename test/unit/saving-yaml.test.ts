@@ -140,6 +140,22 @@ test.each([
   expect(() => parseYaml(text)).toThrow(/^YAML: /)
 })
 
+test.each([
+  ['a fault that the parser finds', 'a: "\\q'],
+  ['a fault that a tag finds', 'a: !!python/int x'],
+  ['no fault', 'a: 1'],
+])('stacks are as before after %s, and its error has one', (_, text) => {
+  const before = Error.stackTraceLimit
+  let error: unknown = new Error('none')
+  try {
+    parseYaml(text)
+  } catch (thrown) {
+    error = thrown
+  }
+  expect((error as Error).stack).toMatch(/\n\s+at .*saving-yaml\.test/)
+  expect(Error.stackTraceLimit).toBe(before)
+})
+
 test('anything but a string is refused', () => {
   expect(() => parseYaml(3 as unknown as string)).toThrow(FormatError)
 })
