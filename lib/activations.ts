@@ -1,4 +1,7 @@
-/** Activation functions by name; the mathematics is native (kernels/math.h). `keras.activations` of Keras 1.2.2, and of Keras 2. */
+/**
+ * Activation functions by name; the mathematics is native (kernels/activation.h).
+ * `keras.activations` of Keras 1.2.2, and of Keras 2.
+ */
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 

@@ -64,24 +64,9 @@ export {
   type TypedArray,
 } from './ndarray.js'
 export type { ObjectiveName } from './objectives.js'
-export {
-  Adadelta,
-  type AdadeltaOptions,
-  Adagrad,
-  type AdagradOptions,
-  Adam,
-  Adamax,
-  type AdamOptions,
-  Nadam,
-  type NadamOptions,
-  Optimizer,
-  type OptimizerName,
-  type OptimizerOptions,
-  RMSprop,
-  type RMSpropOptions,
-  SGD,
-  type SGDOptions,
-} from './optimizers.js'
+export * from './optimizers/classes.js'
+export type { OptimizerName } from './optimizers/named.js'
+export { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js'
 export type { Verbose } from './progress.js'
 export { setSeed } from './random.js'
 export type { Rows, RowSource } from './row-source.js'

@@ -4,7 +4,7 @@ import { fail, InternalError, ShapeError } from './errors.js'
 import { type KerasArray, readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
 import { loadNative, type NativePlan } from './native.js'
 import { NDArray, type TensorLike } from './ndarray.js'
-import type { Optimizer } from './optimizers.js'
+import type { Optimizer } from './optimizers/optimizer.js'
 
 /** What the state belongs to. */
 export interface Trained {

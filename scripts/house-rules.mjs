@@ -62,7 +62,7 @@ const levels = [
     'constraints',
     'objectives',
     'metrics',
-    'optimizers',
+    'optimizers/',
   ],
   ['layers/', 'hdf5/', 'tensorboard/'],
   [

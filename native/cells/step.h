@@ -8,8 +8,8 @@
 #include <cassert>
 
 #include "cells/cell.h"
+#include "kernels/activation.h"
 #include "kernels/entries.h"
-#include "kernels/math.h"
 #include "kernels/vec.h"
 
 namespace hs {

@@ -1,6 +1,6 @@
-// Activations over arrays and rows; the functions are in math.h.
+// Activations over arrays and rows; the functions are in activation.h.
+#include "kernels/activation.h"
 #include "kernels/entries.h"
-#include "kernels/math.h"
 
 namespace hs {
 namespace HS_ISA {

@@ -4,42 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/activation.h"
+
 namespace hs {
-
-// What a slope a'(x) is made from. From the output, a layer may activate in place and needs to keep nothing else.
-enum class SlopeFrom : int { kOutput, kInput };
-
-// Every elementwise activation: enumerator, Keras' name, what its slope is made from. The formulas are in math.h.
-#define HS_ELEMENTWISE_ACTIVATIONS(EACH)      \
-  EACH(kLinear, "linear", kOutput)            \
-  EACH(kTanh, "tanh", kOutput)                \
-  EACH(kSigmoid, "sigmoid", kOutput)          \
-  EACH(kHardSigmoid, "hard_sigmoid", kOutput) \
-  EACH(kRelu, "relu", kOutput)                \
-  EACH(kSoftplus, "softplus", kOutput)        \
-  EACH(kSoftsign, "softsign", kOutput)        \
-  EACH(kElu, "elu", kOutput)                  \
-  EACH(kSelu, "selu", kOutput)                \
-  EACH(kExponential, "exponential", kOutput)  \
-  EACH(kSwish, "swish", kInput)
-
-// All activations: kSoftmax works on whole rows (last axis).
-#define HS_ACTIVATIONS(EACH)       \
-  HS_ELEMENTWISE_ACTIVATIONS(EACH) \
-  EACH(kSoftmax, "softmax", kOutput)
-
-#define HS_ENUMERATOR(kind, name, from) kind,
-enum class Activation : int { HS_ACTIVATIONS(HS_ENUMERATOR) };
-#undef HS_ENUMERATOR
-
-#define HS_SLOPE_FROM(kind, name, from) SlopeFrom::from,
-constexpr SlopeFrom kSlopeFrom[] = {HS_ACTIVATIONS(HS_SLOPE_FROM)};  // by Activation
-#undef HS_SLOPE_FROM
-constexpr bool slope_from_input(Activation a) {
-  return kSlopeFrom[static_cast<int>(a)] == SlopeFrom::kInput;
-}
-// Whether a cell needs the path over whole rows, which keeps of a gate what its slope is made from.
-constexpr bool needs_rows(Activation a) { return a == Activation::kSoftmax || slope_from_input(a); }
 
 constexpr int kPartialSums = 16;  // of sums over all elements of an array
 

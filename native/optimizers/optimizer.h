@@ -4,7 +4,7 @@
 
 namespace hs {
 
-// Everything a step needs beside the arrays; computed once per batch by the plan from the options of lib/optimizers.ts.
+// Everything a step needs beside the arrays; computed once per batch by the plan from the options of lib/optimizers/classes.ts.
 struct Hyper {
   double lr = 0;  // as set by the user; lr_t below has decay applied: lr / (1 + decay * iterations)
   double lr_t = 0;

@@ -17,7 +17,7 @@ double checked_number(const std::string& where, const std::string& name, double 
 template <typename real>
 class Update {
  public:
-  // optimizer: { name, lr, decay, ... } with the keys of lib/optimizers.ts; nullptr: the model does not train
+  // optimizer: { name, lr, decay, ... } with the keys of lib/optimizers/classes.ts; nullptr: the model does not train
   Update(const Config* optimizer, const Table<real>* k);
 
   bool trains() const { return kernels_ != nullptr; }

@@ -10,6 +10,7 @@
 #include "optimizers/optimizer.h"
 #include "plan/update.h"
 #include "registry.inc"
+#include "test/optimizer_cases.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 
@@ -57,12 +58,6 @@ struct Side {  // a model of one matrix
   }
 };
 
-struct Setting {
-  const char* optimizer;
-  std::initializer_list<std::pair<const std::string, Config>> options;
-  bool constrained;
-};
-
 template <typename real>
 bool same_bits(const Setting& c, int steps, bool tell_written) {
   Config optimizer = tree({{"name", text(c.optimizer)}, {"lr", number(0.01)}});
@@ -102,26 +97,6 @@ bool same_bits(const Setting& c, int steps, bool tell_written) {
   return good && all_same();
 }
 
-const Setting kSettings[] = {
-    {"sgd", {{"momentum", number(0)}}, false},
-    {"sgd", {{"momentum", number(0.9)}, {"nesterov", flag(true)}}, false},
-    {"rmsprop", {{"rho", number(0.9)}, {"clipnorm", number(0.3)}}, false},
-    {"rmsprop", {{"rho", number(0.9)}}, true},
-    {"adagrad", {{"decay", number(0.1)}, {"clipvalue", number(0.1)}}, false},
-    {"adadelta", {{"rho", number(0.95)}}, false},
-    {"adam", {{"beta1", number(0.9)}, {"beta2", number(0.999)}}, false},
-    {"adamax", {{"beta1", number(0.9)}, {"beta2", number(0.999)}}, true},
-    {"nadam",
-     {{"beta1", number(0.9)}, {"beta2", number(0.999)}, {"scheduleDecay", number(0.004)}},
-     false},
-    {"adam",
-     {{"beta1", number(0.9)},
-      {"beta2", number(0.999)},
-      {"clipnorm", number(1.5)},
-      {"clipvalue", number(0.2)}},
-     false},
-};
-
 }  // namespace
 
 TEST(rows_without_gradients_wait_to_the_same_bits) {
@@ -139,7 +114,10 @@ TEST(rows_without_gradients_wait_to_the_same_bits) {
     CHECK_MESSAGE(tested, name + " has no case here");
   }
   // Moments written behind its back are not those of a row that was never touched.
-  CHECK(!same_bits<float>(kSettings[6], 150, false));
+  const auto* adam = std::find_if(std::begin(kSettings), std::end(kSettings), [](const Setting& c) {
+    return std::string(c.optimizer) == "adam";
+  });
+  CHECK(!same_bits<float>(*adam, 150, false));
 }
 
 // Rows that begin in one chunk and end in the next, chunks without a gradient.

@@ -19,7 +19,7 @@ import {
 } from '../../lib/callbacks.js'
 import { formatFields } from '../../lib/callbacks/format-fields.js'
 import { ConfigError } from '../../lib/errors.js'
-import { SGD } from '../../lib/optimizers.js'
+import { SGD } from '../../lib/optimizers/classes.js'
 import type { Sequential } from '../../lib/sequential.js'
 import { type Case, load } from '../golden/loader.js'
 
