@@ -12,6 +12,20 @@ const MAX_DEPTH = 32
 /** Letters by which a class may be mistyped: those of files are other classes that look alike. */
 const MISTYPED = 2
 
+/** What keeps a model from being a chain of layers, by how Keras calls it. */
+const OTHER_MODELS: Readonly<Record<string, string>> = {
+  Model: 'a functional model',
+  Functional: 'a functional model',
+  Graph: 'a graph model of Keras 0',
+}
+
+/** What errors say of a class that is a model, but no chain of layers; undefined for any other. */
+export function otherModel(name: unknown): { actual: string; hint: string } | undefined {
+  const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
+  const hint = 'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
+  return kind === undefined ? undefined : { actual: `'${name}', ${kind}`, hint }
+}
+
 /** The layer classes by Keras' names. */
 export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
   Object.values(namespace)
@@ -57,6 +71,7 @@ export function layerFromConfig(
       expected: `one of ${[...layerClasses.keys()].join(', ')}`,
       actual: describe(name),
       hint: near && `Did you mean '${near}'?`,
+      ...otherModel(name),
     })
   }
   const isList = Array.isArray(config)

@@ -29,13 +29,17 @@ export interface BatchNormalizationOptions extends LayerOptions {
   gammaRegularizer?: RegularizerLike
   /** Penalty on beta. Default none. */
   betaRegularizer?: RegularizerLike
+  /** Whether there is a beta. Not in Keras 1.2.2: a file with `false` cannot be read there. Default `true`. */
+  center?: boolean
+  /** Whether there is a gamma. Not in Keras 1.2.2, as `center`. Default `true`. */
+  scale?: boolean
 }
 
 /**
  * Normalises each feature to mean 0 and variance 1, then scales and shifts it: `gamma·(x - mean)/√(variance + epsilon) + beta`.
  *
  * Any shape → the same. Passes masks on; masked steps count in the statistics all the same. Weights: gamma, beta, running_mean,
- * running_std, each [C], C the extent of `axis`. The last two follow the batches of training that succeed, also in a layer that is not
+ * running_std, each [C], C the extent of `axis`; no gamma without `scale`, no beta without `center`. The last two follow the batches of training that succeed, also in a layer that is not
  * trainable; `running_std` holds a variance (plus epsilon, as Keras on Theano has it).
  * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `axis` does not fit the input or its extent is unknown
  * @example
@@ -56,6 +60,8 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
     gammaInit: 'one',
     gammaRegularizer: null,
     betaRegularizer: null,
+    center: true,
+    scale: true,
   }
   static override readonly unsaved = [...Layer.unsaved, 'betaInit', 'gammaInit']
   override readonly supportsMasking = true
@@ -101,11 +107,19 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
 
   protected override createVariables(inputShape: Shape): void {
     const C = this.known(inputShape, this.options.axis, 'the extent of `axis`')
-    const { gammaInit, betaInit, gammaRegularizer, betaRegularizer } = this.options
-    this.addVariable('gamma', [C], gammaInit, { regularizer: gammaRegularizer })
-    this.addVariable('beta', [C], betaInit, { regularizer: betaRegularizer })
+    const { gammaInit, betaInit, gammaRegularizer, betaRegularizer, center, scale } = this.options
+    if (scale) this.addVariable('gamma', [C], gammaInit, { regularizer: gammaRegularizer })
+    else this.addConstant('gamma', [C], 'one')
+    if (center) this.addVariable('beta', [C], betaInit, { regularizer: betaRegularizer })
+    else this.addConstant('beta', [C], 'zero')
     this.addVariable('running_mean', [C], 'zero', { trainable: false })
     this.addVariable('running_std', [C], 'one', { trainable: false })
+  }
+
+  /** Keras 1.2.2 knows neither `center` nor `scale`. */
+  protected override savedOptions(): Record<string, unknown> {
+    const { center, scale, ...keras } = super.savedOptions()
+    return { ...keras, ...(center ? {} : { center }), ...(scale ? {} : { scale }) }
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -40,14 +40,14 @@ export class GRU extends Recurrent<GRUOptions> {
 
   protected override createVariables(inputShape: Shape): void {
     super.createVariables(inputShape)
-    const { resetAfter, outputDim, bRegularizer } = this.options
-    if (resetAfter) this.addVariable('c', [3 * outputDim], 'zero', { regularizer: bRegularizer })
+    const { resetAfter, outputDim } = this.options
+    if (resetAfter) this.addBias('c', [3 * outputDim], 'zero')
   }
 
   /** @internal Keras 2 has both biases of `reset_after` in one array [2, 3H]. */
   override fusedArrays(): (readonly KerasArray[])[] {
-    const [W, U, b, ...rest] = super.fusedArrays() as [KerasArray[], KerasArray[], KerasArray[], ...KerasArray[][]]
-    return [W, U, [...b, ...rest.flat()]]
+    const [W, U, ...biases] = super.fusedArrays() as [KerasArray[], KerasArray[], ...KerasArray[][]]
+    return biases.length > 0 ? [W, U, biases.flat()] : [W, U]
   }
 
   protected override savedOptions(): Record<string, unknown> {

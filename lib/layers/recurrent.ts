@@ -49,6 +49,8 @@ export interface RecurrentOptions extends LayerOptions {
    * file with it cannot be read there. Default `null`: all steps are kept.
    */
   checkpoint?: 'auto' | number | null
+  /** Whether there are biases. Not in Keras 1.2.2: a file with `false` cannot be read there. Default `true`. */
+  bias?: boolean
   /** D, for a first layer. Default `null`. */
   inputDim?: number | null
   /** T, for a first layer with `inputDim`. Default `null`: any. */
@@ -88,6 +90,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     consumeLess: 'cpu',
     truncate: null,
     checkpoint: null,
+    bias: true,
     inputDim: null,
     inputLength: null,
     weights: null,
@@ -167,7 +170,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override createVariables(inputShape: Shape): void {
-    const { outputDim: H, init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.given
+    const { outputDim: H, init, innerInit, WRegularizer, URegularizer } = this.given
     const D = this.known(inputShape, -1, 'D')
     const G = this.gates.length
     this.#checkEigenvalue()
@@ -177,7 +180,14 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const U = this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
     const b = this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
-    this.addVariable('b', [G * H], b, { regularizer: bRegularizer })
+    this.addBias('b', [G * H], b)
+  }
+
+  /** One of the biases; zeros that stay so without `bias`. */
+  protected addBias(param: string, dims: readonly number[], value: Init | Recipe): void {
+    const { bias, bRegularizer } = this.given
+    if (bias) this.addVariable(param, dims, value, { regularizer: bRegularizer })
+    else this.addConstant(param, dims, 'zero')
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
@@ -229,7 +239,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const H = this.given.outputDim
     return this.kerasGates.flatMap(([gate, letter]) => {
       const k = this.gates.indexOf(gate)
-      return this.variables.map((v: Variable) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
+      return this.ownWeights.map((v: Variable) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
     })
   }
 
@@ -262,9 +272,9 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const { truncate, checkpoint, ...keras } = super.savedOptions()
+    const { truncate, checkpoint, bias, ...keras } = super.savedOptions()
     const own = Object.entries({ truncate, checkpoint }).filter(([, value]) => value !== null)
-    const options = { ...keras, ...Object.fromEntries(own) }
+    const options: Record<string, unknown> = { ...keras, ...Object.fromEntries(own), ...(bias ? {} : { bias }) }
     if (!this.built) return options
     if (!this.stateful) return { ...options, inputDim: this.inputShape?.at(-1) }
     const { inputDim, inputLength, ...rest } = options

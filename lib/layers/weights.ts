@@ -15,6 +15,8 @@ interface ParamEntry {
   variable: Variable
   regularizer: Regularizer | null
   constraint: Constraint | null
+  /** Whether it stands for what the layer goes without: no weight, and never changed. */
+  isConstant: boolean
 }
 
 let isFilledLater = false
@@ -103,6 +105,16 @@ export abstract class ParameterOwner {
     return [...new Set([...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)])]
   }
 
+  /** Own parameters without constants. */
+  protected get ownWeights(): readonly Variable[] {
+    return this.#params.filter((p) => !p.isConstant).map((p) => p.variable)
+  }
+
+  /** All parameters without constants. */
+  get #allWeights(): readonly Variable[] {
+    return [...new Set([...this.ownWeights, ...this.children.flatMap((c) => c.#allWeights)])]
+  }
+
   /** Whether states live on from batch to batch. */
   get stateful(): boolean {
     return this.children.some((c) => c.stateful)
@@ -132,19 +144,31 @@ export abstract class ParameterOwner {
         actual: `[${dims.join(', ')}]`,
       })
     }
-    const bytes = sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4)
-    this.#spend(bytes)
-    checkMemory(bytes) // nothing else would tell before the value is made
+    this.#afford(dims)
     const initial = typeof value === 'object' ? value : this.initial(value, dims)
     const variable = new Variable(param, dims, initial, this, rest)
-    this.#params.push({ variable, regularizer: rest.regularizer ?? null, constraint: rest.constraint ?? null })
+    this.#params.push({
+      variable,
+      regularizer: rest.regularizer ?? null,
+      constraint: rest.constraint ?? null,
+      isConstant: false,
+    })
     return variable
   }
 
-  #spend(bytes: number): void {
-    if (!budget) return
-    budget.left -= bytes
-    if (budget.left < 0) exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
+  /** Adds a native parameter that keeps its value, for what the layer goes without: it is none of the weights. */
+  protected addConstant(param: string, dims: readonly number[], value: 'zero' | 'one'): void {
+    this.#afford(dims)
+    const variable = new Variable(param, dims, recipe(value, dims), this, { trainable: false })
+    this.#params.push({ variable, regularizer: null, constraint: null, isConstant: true })
+  }
+
+  /** @throws FormatError `ERR_LIMIT`; InternalError `ERR_OUT_OF_MEMORY` */
+  #afford(dims: readonly number[]): void {
+    const bytes = sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4)
+    if (budget) budget.left -= bytes
+    if (budget && budget.left < 0) exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
+    checkMemory(bytes) // nothing else would tell before the value is made
   }
 
   /**
@@ -175,7 +199,7 @@ export abstract class ParameterOwner {
 
   /** @internal Keras' arrays in the order of `getWeights`: trainable, then non-trainable; then those of the layers inside. */
   kerasArrays(): KerasArray[] {
-    const own = this.#params.flatMap(({ variable }) => this.slices(variable))
+    const own = this.ownWeights.flatMap((variable) => this.slices(variable))
     return [
       ...own.filter((a) => a.variable.trainable),
       ...own.filter((a) => !a.variable.trainable),
@@ -188,7 +212,7 @@ export abstract class ParameterOwner {
    * along a new first axis. In the order of its files: of the layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
-    const whole = this.#params.map(({ variable }) => this.slice(variable, variable.param))
+    const whole = this.ownWeights.map((variable) => this.slice(variable, variable.param))
     const inside = this.children.flatMap((c) => c.fusedArrays()).map((parts) => this.fromInside(parts))
     const trains = (parts: readonly KerasArray[]) => parts.every((a) => a.trainable)
     return [
@@ -237,7 +261,7 @@ export abstract class ParameterOwner {
 
   /** The number of numbers in all parameters. */
   countParams(): number {
-    return this.variables.reduce((sum, v) => sum + v.size, 0)
+    return this.#allWeights.reduce((sum, v) => sum + v.size, 0)
   }
 
   /**

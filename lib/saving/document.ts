@@ -1,16 +1,10 @@
 /** What a document says that it is: which Keras wrote it, and whether it is a chain of layers. */
+import { otherModel } from '../config.js'
 import { fail, FormatError } from '../errors.js'
 import { HINTS } from '../hdf5/other-formats.js'
 import { describe } from '../ndarray.js'
 import { layersFromKeras2 } from './keras2/layers.js'
 import { isObject } from './keras2/rule.js'
-
-/** What keeps a model from being a chain of layers, by how Keras calls it. */
-const OTHER_MODELS: Readonly<Record<string, string>> = {
-  Model: 'a functional model',
-  Functional: 'a functional model',
-  Graph: 'a graph model of Keras 0',
-}
 
 /** Keras 1, 2 or 3 wrote it: by its version, or by what only the later ones write. */
 function generation(version: unknown, document: Record<string, unknown>): 1 | 2 | 3 {
@@ -45,10 +39,8 @@ export function sequentialConfig(
     return refuse('document', 'a model of Keras', 'a tfjs model.json', HINTS['a tfjs model.json'])
   }
   if (name !== 'Sequential') {
-    const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
-    const hint =
-      'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
-    return refuse('class_name', "'Sequential'", kind ? `'${name}', ${kind}` : describe(name), kind && hint)
+    const { actual, hint } = otherModel(name) ?? { actual: describe(name) }
+    return refuse('class_name', "'Sequential'", actual, hint)
   }
   if (keras === 2) return { config: layersFromKeras2(config, where), keras2: true }
   if (!Array.isArray(config)) return refuse('config', 'a list of layers', describe(config))

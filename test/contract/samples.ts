@@ -61,6 +61,7 @@ const recurrent = (
     sample(`${name} backwards`, sequence, make({ goBackwards: true, returnSequences: true })),
     sample(`${name} masked`, sequence, make({ returnSequences: true }), { masked: true }),
     sample(`${name} masked backwards`, sequence, make({ goBackwards: true }), { masked: true }),
+    sample(`${name} without bias`, sequence, make({ bias: false, returnSequences: true })),
     sample(`${name} fused`, sequence, make({ activation: 'sigmoid', consumeLess: 'gpu' })),
     sample(`${name} regularized`, sequence, make({ WRegularizer: 'l2', URegularizer: 'l2', bRegularizer: 'l2' })),
     ...(['concat', 'sum', 'mul', 'ave'] as const).map((mergeMode) =>
@@ -198,6 +199,7 @@ export const SAMPLES: Sample[] = [
     sequence,
     (o) => new BatchNormalization({ axis: 1, gammaRegularizer: 'l2', ...o }),
   ),
+  sample('BatchNormalization bare', sequence, (o) => new BatchNormalization({ center: false, scale: false, ...o })),
   sample('BatchNormalization masked', sequence, (o) => new BatchNormalization(o), { masked: true }),
   sample('Dropout', [D], (o) => new Dropout(0, o)),
   sample('ELU', sequence, (o) => new ELU({ alpha: 0.5, ...o })),

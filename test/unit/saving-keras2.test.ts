@@ -169,7 +169,7 @@ describe('configurations of Keras 2', () => {
   })
 
   it.each([
-    ['LSTM', { use_bias: false }, /a \(LSTM\): use_bias of Keras 2 must be true, got false\./],
+    ['ConvLSTM2D', { use_bias: false }, /a \(ConvLSTM2D\): use_bias of Keras 2 must be true, got false\./],
     ['LSTM', { return_state: true }, /return_state of Keras 2 must be false/],
     [
       'GRU',

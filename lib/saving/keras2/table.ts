@@ -3,13 +3,33 @@
  * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
-import { border, constraint, initialization, mirrored, precision, regularizer, rowsOf, single } from './values.js'
+import {
+  border,
+  constraint,
+  consumeLess,
+  forgetBias,
+  initialization,
+  mirrored,
+  pairOf,
+  precision,
+  regularizer,
+  rowsOf,
+  sidesOf,
+  single,
+} from './values.js'
 
 /** Of every layer. Keras 2 lets masks into all of them. */
 export const EVERY: Rule = {
   implied: { accept_mask: true },
   keys: { activity_regularizer: ['activity_regularizer', regularizer], dtype: ['dtype', precision] },
-  ignored: { activity_regularizer: [null], ragged: [false], sparse: [false], autocast: [true], build_input_shape: ANY },
+  ignored: {
+    activity_regularizer: [null],
+    ragged: [false],
+    sparse: [false],
+    autocast: [true],
+    build_input_shape: ANY,
+    data_format: ['channels_last', null], // null: Keras' own default, which is that
+  },
 }
 
 const dense: Rule = {
@@ -33,12 +53,12 @@ const recurrent: Rule = {
     kernel_regularizer: ['W_regularizer', regularizer],
     recurrent_regularizer: ['U_regularizer', regularizer],
     bias_regularizer: ['b_regularizer', regularizer],
+    use_bias: 'bias',
     dropout: 'dropout_W',
     recurrent_dropout: 'dropout_U',
-    implementation: ['consume_less', (value) => (value === 2 ? 'gpu' : 'cpu')], // 2: one dropout mask for all gates
+    implementation: ['consume_less', consumeLess],
   },
   ignored: {
-    use_bias: [true],
     bias_initializer: ANY,
     kernel_constraint: [null],
     recurrent_constraint: [null],
@@ -52,8 +72,10 @@ const gated: Rule = { ...recurrent, keys: { ...recurrent.keys, recurrent_activat
 
 const lstm: Rule = {
   ...gated,
-  keys: { ...gated.keys, unit_forget_bias: ['forget_bias_init', (value) => (value ? 'one' : 'zero')] },
+  keys: { ...gated.keys, unit_forget_bias: ['forget_bias_init', forgetBias] },
 }
+
+const { use_bias: _bias, ...withoutBias } = lstm.keys ?? {}
 
 /** Layers of the cuDNN library: what they compute has no options; cudnn.ts knows how their weights lie. */
 const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
@@ -78,7 +100,7 @@ const filters: Rule = {
       (value, refuse) => (single(value, refuse) === 1 ? undefined : single(value, refuse)),
     ],
   },
-  ignored: { ...dense.ignored, data_format: ['channels_last'], groups: [1] },
+  ignored: { ...dense.ignored, groups: [1] },
 }
 
 const pooling: Rule = {
@@ -87,12 +109,21 @@ const pooling: Rule = {
     strides: ['stride', single],
     padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
   },
-  ignored: { data_format: ['channels_last'] },
 }
-const globalPooling: Rule = { ignored: { data_format: ['channels_last'], keepdims: [false] } }
+const globalPooling: Rule = { ignored: { keepdims: [false] } }
+
+/** Layers of rows and columns; channels come last in all of them. */
+const windows2D: Rule = {
+  keys: {
+    strides: ['strides', pairOf],
+    pool_size: ['pool_size', pairOf],
+    padding: ['border_mode', (value) => (value === 'same' ? 'same_tf' : value)],
+  },
+}
 
 export const TABLE: Readonly<Record<string, Rule>> = {
   AveragePooling1D: pooling,
+  AveragePooling2D: windows2D,
   BatchNormalization: {
     keys: {
       axis: ['axis', single],
@@ -102,8 +133,6 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       beta_regularizer: ['beta_regularizer', regularizer],
     },
     ignored: {
-      center: [true],
-      scale: [true],
       moving_mean_initializer: ANY,
       moving_variance_initializer: ANY,
       gamma_constraint: [null],
@@ -115,9 +144,24 @@ export const TABLE: Readonly<Record<string, Rule>> = {
     ...filters,
     as: ({ dilation_rate: rate }) => ([rate ?? 1].flat()[0] === 1 ? 'Convolution1D' : 'AtrousConvolution1D'),
   },
+  Conv2D: {
+    keys: {
+      ...dense.keys,
+      filters: 'nb_filter',
+      kernel_size: ['nb_row', rowsOf],
+      strides: ['subsample', pairOf],
+      padding: [
+        'border_mode',
+        (value, refuse, config) => (value === 'causal' ? refuse("'valid' or 'same'") : border(value, refuse, config)),
+      ],
+    },
+    ignored: { ...dense.ignored, groups: [1], dilation_rate: [[1, 1], 1] },
+    implied: ({ kernel_size: size }) => ({ nb_col: [size].flat().at(-1) }),
+    as: 'Convolution2D',
+  },
   ConvLSTM2D: {
     keys: {
-      ...lstm.keys,
+      ...withoutBias,
       filters: 'nb_filter',
       kernel_size: ['nb_row', rowsOf],
       strides: 'subsample',
@@ -125,8 +169,8 @@ export const TABLE: Readonly<Record<string, Rule>> = {
     },
     ignored: {
       ...lstm.ignored,
+      use_bias: [true],
       unroll: ANY,
-      data_format: ['channels_last'],
       dilation_rate: [[1, 1], 1],
       implementation: ANY,
     },
@@ -144,7 +188,6 @@ export const TABLE: Readonly<Record<string, Rule>> = {
     },
     ignored: { sparse: [false] },
   },
-  Flatten: { ignored: { data_format: ['channels_last'] } },
   GRU: gated,
   GlobalAveragePooling1D: globalPooling,
   GlobalMaxPooling1D: globalPooling,
@@ -154,6 +197,7 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   LSTM: lstm,
   LocallyConnected1D: { ...filters, ignored: { ...filters.ignored, implementation: [1] } },
   MaxPooling1D: pooling,
+  MaxPooling2D: windows2D,
   PReLU: {
     keys: { alpha_initializer: ['init', initialization] },
     ignored: { alpha_regularizer: [null], alpha_constraint: [null] },
@@ -162,4 +206,9 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   Softmax: { keys: { axis: ['axis', single] } },
   SpatialDropout1D: noise({ rate: 'p' }),
   UpSampling1D: { keys: { size: ['length', single] } },
+  UpSampling2D: {
+    keys: { size: ['size', pairOf] },
+    ignored: { interpolation: ['nearest'] },
+  },
+  ZeroPadding2D: { keys: { padding: ['padding', sidesOf] } },
 }

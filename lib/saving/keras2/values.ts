@@ -60,6 +60,18 @@ export function mirrored(value: unknown, refuse: Refuse, config: Config): undefi
     : refuse('the same as layer, but for its name and go_backwards')
 }
 
+/** Of `implementation`: 2 has one dropout mask for all gates. */
+export function consumeLess(value: unknown, refuse: Refuse): string {
+  if (value === 2) return 'gpu'
+  return value === 0 || value === 1 ? 'cpu' : refuse('0, 1 or 2')
+}
+
+/** Of `unit_forget_bias`. */
+export function forgetBias(value: unknown, refuse: Refuse): string {
+  if (typeof value !== 'boolean') return refuse('true or false')
+  return value ? 'one' : 'zero'
+}
+
 /** A list of one number, as Keras 2 writes extents of 1-D layers, or that number. */
 export function single(value: unknown, refuse: Refuse): unknown {
   if (!Array.isArray(value)) return value
@@ -72,14 +84,31 @@ export function rowsOf(value: unknown, refuse: Refuse): unknown {
   return value.length === 2 ? value[0] : refuse('a number or a list of two')
 }
 
+/** Of rows and columns: a list of two, or one number for both; null stays. */
+export function pairOf(value: unknown, refuse: Refuse): unknown {
+  if (value === null) return null
+  const pair = Array.isArray(value) ? value : [value, value]
+  return pair.length === 2 ? pair : refuse('a number or a list of two')
+}
+
+/** Of four sides: [top, bottom, left, right] of a pair of pairs, of rows and columns, or of one number. */
+export function sidesOf(value: unknown, refuse: Refuse): unknown {
+  const [rows, columns] = pairOf(value, refuse) as unknown[]
+  return [rows, columns].flatMap((ends) => pairOf(ends, refuse))
+}
+
 /** Padding of a convolution: 'same' of Theano and of TensorFlow agree for an odd window that moves step by step. */
 export function border(value: unknown, refuse: Refuse, config: Config): unknown {
   if (value === 'valid' || value === 'causal') return value
   if (value !== 'same') return refuse("'valid', 'same' or 'causal'")
-  const [size, stride, rate] = [config.kernel_size, config.strides ?? 1, config.dilation_rate ?? 1].map((one) =>
-    Number([one].flat()[0]),
-  ) as [number, number, number]
-  return stride === 1 && ((size - 1) * rate) % 2 === 0 ? 'same' : 'same_tf'
+  const agree = [0, 1].every((axis) => {
+    const [size, stride, rate] = [config.kernel_size, config.strides ?? 1, config.dilation_rate ?? 1].map((one) => {
+      const each = [one].flat() // an extent for each axis, or one for all
+      return Number(each[axis] ?? each[0])
+    }) as [number, number, number]
+    return stride === 1 && ((size - 1) * rate) % 2 === 0
+  })
+  return agree ? 'same' : 'same_tf'
 }
 
 const PRECISIONS: readonly unknown[] = ['float32', 'float64', 'int32', 'int64', 'uint8', null]
