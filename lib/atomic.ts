@@ -155,8 +155,14 @@ const REFUSALS = ['EACCES', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EPERM']
 /** The error for an existing file with `overwrite: false`. */
 export function existsError(path: string): ConfigError {
   const message = `${path}: overwrite must be true for an existing file, got false. Pass { overwrite: true } to replace it.`
-  return new ConfigError('ERR_OPTION', message, { expected: 'true for an existing file', actual: 'false' })
+  return new ConfigError('ERR_OPTION', message, { expected: EXPECTED_NEW, actual: 'false' })
 }
+
+const EXPECTED_NEW = 'true for an existing file'
+
+/** Whether it is that of {@link existsError}. */
+export const isExistsError = (error: unknown): boolean =>
+  error instanceof ConfigError && error.expected === EXPECTED_NEW
 
 /** An error of the file system as one of ours: `ERR_FILE_SYSTEM`; its `cause` has the system's code, 'ENOSPC'. */
 export function fileError(path: string, expected: 'readable' | 'writable', cause: unknown): FormatError {

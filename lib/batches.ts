@@ -97,7 +97,7 @@ export class Batches {
     if (!Array.isArray(source) && taken > 0) {
       process.emitWarning(
         `${where}: source must offer state() and restore() to go on at once; ${taken} batches are fetched and thrown away.`,
-        { type: 'HiddenstateWarning', code: 'HIDDENSTATE_RESUME' },
+        { code: 'HIDDENSTATE_RESUME' },
       )
     }
     while (this.#taken < taken) await this.next(1)

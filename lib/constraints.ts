@@ -1,5 +1,5 @@
 /** Constraints that hold after every update. Keras 1.2.2 `keras.constraints`; the mathematics is native. */
-import { ConfigError, fail, nearest } from './errors.js'
+import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
@@ -125,7 +125,7 @@ export function toConstraint(value: unknown, where: string): Constraint | null {
     name?: unknown
   }
   if (typeof name === 'string' && Object.hasOwn(table, name))
-    return new table[name as keyof typeof table](rest as never)
+    return located(where, () => new table[name as keyof typeof table](rest as never))
   const near = typeof name === 'string' ? nearest(name, Object.keys(table)) : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,

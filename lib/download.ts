@@ -20,7 +20,7 @@ export interface GetFileOptions {
   cacheSubdir?: string
   /** Default `~/.keras`, where Keras keeps its files. */
   cacheDir?: string
-  /** 1: a progress bar on a terminal. Default 1. */
+  /** 1: a progress bar on a terminal, elsewhere a line each 30 s and one at the end. Default 1. */
   verbose?: 0 | 1 | boolean
   /** Requests before giving up on a server that answers and breaks off; one that does not answer is asked once. Default 4. */
   tries?: number
@@ -301,7 +301,7 @@ class Download {
     whole: number | null,
     alive: () => void,
   ): Promise<number> {
-    const bar = this.verbose && process.stdout.isTTY && whole ? new Progbar(whole) : null
+    const bar = this.verbose && whole ? new Progbar(whole) : null
     if (bar) process.stdout.write(`Downloading ${this.url.href}\n`)
     let at = from
     for await (const chunk of body ?? []) {

@@ -123,6 +123,18 @@ export function fail(Class: ErrorClass, code: ErrorCode, failure: Failure): neve
   throw new Class(code, message, { expected, actual, ...(layer === undefined ? {} : { layer }) })
 }
 
+/** Runs `make`; what it throws about an option says first where that is. */
+export function located<T>(where: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const { code, message, expected, actual } = error
+    const details = { ...(expected === undefined ? {} : { expected }), ...(actual === undefined ? {} : { actual }) }
+    throw new ConfigError(code, `${where}: ${message}`, { ...details, cause: error })
+  }
+}
+
 const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_OPTION: ConfigError,
   ERR_UNKNOWN_NAME: ConfigError,

@@ -53,7 +53,7 @@ export class NanWatch {
     if (this.onNaN === 'throw')
       throw new StateError('ERR_NAN', message, { layer, expected: 'finite numbers', actual: 'NaN or infinity' })
     this.#hasWarned = true
-    process.emitWarning(message, { type: 'HiddenstateWarning', code: 'HIDDENSTATE_NAN' })
+    process.emitWarning(message, { code: 'HIDDENSTATE_NAN' })
   }
 
   #causeOf(result: RunResult, layer: string, place: BatchPlace): { cause: string; hint: string } {

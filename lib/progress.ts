@@ -152,13 +152,17 @@ export class Progbar {
     output.write(`\r${whole}${isLast ? '\n' : ''}`)
   }
 
-  /** Writes a line of its own when the last is 30 s old. @internal @param title in front of it */
+  /** Tells how far it is in a line of its own when the last is 30 s old. @internal @param title in front of it */
   beat(current: number, title = ''): void {
-    const last = Math.max(this.#lastUpdate, this.#began)
+    if (current < this.target) this.tell(() => `${title}${current}/${this.target}${this.#time(current)}`)
+  }
+
+  /** Writes a line of its own, with the averages, when the last is 30 s old. @internal */
+  tell(text: () => string): void {
     const now = this.#now()
-    if (current >= this.target || now - last < HEARTBEAT_MS) return
+    if (now - Math.max(this.#lastUpdate, this.#began) < HEARTBEAT_MS) return
     this.#lastUpdate = now
-    this.options.output.write(`${title}${current}/${this.target}${this.#time(current)}${pairsText(this.averages())}\n`)
+    this.options.output.write(`${text()}${pairsText(this.averages())}\n`)
   }
 
   /** Counts `n` units more and redraws. */
@@ -273,6 +277,13 @@ export class FitProgress {
       this.#bar.count(seen, values)
       if (this.#verbose === 1 && !this.#hasBar) this.#bar.beat(seen, `${this.#epochText} - `)
     }
+  }
+
+  /** While the epoch is validated, which may take as long as training did. */
+  validating(): void {
+    const bar = this.#bar
+    if (bar && this.#verbose === 1 && !this.#hasBar)
+      bar.tell(() => `${this.#epochText} - validating - ${timeText(bar.elapsed())}`)
   }
 
   /** @param logs the epoch's: metrics of training and validation */

@@ -1,5 +1,5 @@
 /** Penalties on parameters and outputs. Keras 1.2.2 `keras.regularizers`. */
-import { ConfigError, fail, nearest } from './errors.js'
+import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
@@ -154,7 +154,8 @@ export function toRegularizer(value: unknown, where: string): Regularizer | null
       actual: describe(value),
     })
   }
-  if (typeof name === 'string' && Object.hasOwn(table, name)) return table[name as keyof typeof table](rest as never)
+  if (typeof name === 'string' && Object.hasOwn(table, name))
+    return located(where, () => table[name as keyof typeof table](rest as never))
   const near = typeof name === 'string' ? nearest(name, Object.keys(table)) : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,

@@ -279,7 +279,7 @@ function compileAs(path: string, model: SavableModel, training: Record<string, u
     const why = `${path}: training_config: ${error.message.replace(/^training_config: /, '')}`
     model.leaveUncompiled(why)
     const message = `${why} The model is loaded, but not compiled: it predicts; call model.compile to train or evaluate it.`
-    process.emitWarning(message, { type: 'HiddenstateWarning', code: 'HIDDENSTATE_NOT_COMPILED' })
+    process.emitWarning(message, { code: 'HIDDENSTATE_NOT_COMPILED' })
     return false
   }
 }

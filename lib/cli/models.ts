@@ -1,7 +1,7 @@
 /** The commands that work on saved models: summary, convert, predict. */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { writeFileAtomic } from '../atomic.js'
+import { isExistsError, writeFileAtomic } from '../atomic.js'
 import { ConfigError, fail } from '../errors.js'
 import { loadModel } from '../models.js'
 import type { NDArray } from '../ndarray.js'
@@ -36,12 +36,27 @@ const WRITERS: Record<string, (model: Sequential, to: string, overwrite: boolean
   '.npz': (model, to, overwrite) => writeNpz(to, new Map(namedWeights(model)), { overwrite }),
 }
 
-/** Says it in the words of the command line, and before any work. @throws ConfigError ERR_OPTION */
-function refuseExisting(command: string, file: string, { overwrite }: { overwrite: boolean }): void {
-  if (overwrite || !existsSync(file)) return
-  const hint = 'Leave --no-overwrite out to replace it, or name another file.'
-  const expected = 'new, as --no-overwrite says'
-  fail(ConfigError, 'ERR_OPTION', { where: command, what: file, expected, actual: 'one that exists', hint })
+/**
+ * Makes a file, and says in the words of the command line when it is there already: before any work, and when it appears meanwhile.
+ *
+ * @param write does the work; replaces nothing unless `overwrite`
+ * @throws ConfigError ERR_OPTION
+ */
+async function writing(
+  command: string,
+  file: string,
+  { overwrite }: { overwrite: boolean },
+  write: () => Promise<void>,
+): Promise<void> {
+  const refuse = (): never => {
+    const hint = 'Leave --no-overwrite out to replace it, or name another file.'
+    const expected = 'new, as --no-overwrite says'
+    return fail(ConfigError, 'ERR_OPTION', { where: command, what: file, expected, actual: 'one that exists', hint })
+  }
+  if (!overwrite && existsSync(file)) refuse()
+  await write().catch((error) => {
+    throw isExistsError(error) ? refuse() : error
+  })
 }
 
 /** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
@@ -51,8 +66,7 @@ export async function convert(from: string, to: string, options: { overwrite: bo
     const expected = `a file that ends with ${Object.keys(WRITERS).join(', ')}`
     fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
   }
-  refuseExisting('convert', to, options)
-  await withModel(from, (model) => write(model, to, options.overwrite))
+  await writing('convert', to, options, () => withModel(from, (model) => write(model, to, options.overwrite)))
 }
 
 /** One line a sample, its numbers in C order. */
@@ -67,9 +81,12 @@ export async function predict(
   input: string,
   options: { batchSize: number; output?: string; overwrite: boolean },
 ): Promise<void> {
-  if (options.output !== undefined) refuseExisting('predict', options.output, options)
-  const x = await readNpy(input) // [N, …]
-  const y = await withModel(file, (model) => model.predict(x, { batchSize: options.batchSize })) // [N, …]
-  if (options.output !== undefined) return writeNpy(options.output, y, { overwrite: options.overwrite })
-  for (const line of lines(y)) process.stdout.write(`${line}\n`)
+  const { batchSize, output, overwrite } = options
+  const outputs = async () => {
+    const x = await readNpy(input) // [N, …]
+    return withModel(file, (model) => model.predict(x, { batchSize })) // [N, …]
+  }
+  if (output !== undefined)
+    return writing('predict', output, options, async () => writeNpy(output, await outputs(), { overwrite }))
+  for (const line of lines(await outputs())) process.stdout.write(`${line}\n`)
 }

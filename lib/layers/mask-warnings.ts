@@ -6,7 +6,7 @@ const told = new WeakSet<object>()
 function tell(teller: object, message: string): void {
   if (told.has(teller)) return
   told.add(teller)
-  process.emitWarning(message, { type: 'HiddenstateWarning', code: 'HIDDENSTATE_MASK' })
+  process.emitWarning(message, { code: 'HIDDENSTATE_MASK' })
 }
 
 /** A layer inside a TimeDistributed has made a mask, and nothing inside reads it. */

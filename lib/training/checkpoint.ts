@@ -134,7 +134,6 @@ export async function newest(dir: string): Promise<{ path: string; state: Traini
     } catch (error) {
       first ??= error
       process.emitWarning(`${(error as Error).message} An older checkpoint is looked for.`, {
-        type: 'HiddenstateWarning',
         code: 'HIDDENSTATE_CHECKPOINT',
       })
     }

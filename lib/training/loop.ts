@@ -150,6 +150,7 @@ class Loop {
     const before = job.resumption.writes ? await job.resumption.changed(job) : null
     const pass = async () => {
       await turn.pass()
+      this.#progress.validating()
       if (before) await this.#keep(false, before)
     }
     return validation.run({ ...turn, pass }, job.batchSize ?? this.#position.size)

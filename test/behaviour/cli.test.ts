@@ -1,6 +1,6 @@
 /** `npx hiddenstate`: the commands as processes of their own, from the built package. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { unzipSync } from 'fflate'
@@ -134,6 +134,15 @@ describe('convert', () => {
     )
     expect(said).not.toMatch(/[{}]/) // the words of the API
     expect(readFileSync(at('there.json'), 'utf8')).toBe('mine')
+  })
+
+  it.skipIf(process.platform === 'win32')('and so is a file that appears while it works', async () => {
+    symlinkSync(at('nowhere'), at('link.npy')) // not there to whoever asks, but in the way of whoever writes
+    symlinkSync(at('nowhere'), at('link.h5'))
+    const appeared = /(link\.npy|link\.h5) must be new, as --no-overwrite says, got one that exists/
+    expect(await badly('predict', 'model.h5', 'x.npy', '-o', 'link.npy', '--no-overwrite')).toMatch(appeared)
+    expect(await badly('convert', 'model.h5', 'link.h5', '--no-overwrite')).toMatch(appeared)
+    expect(existsSync(at('nowhere'))).toBe(false)
   })
 })
 

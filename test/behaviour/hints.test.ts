@@ -133,6 +133,18 @@ it.each([[[3]], [[3, 3, 9]]])('a ConvLSTM2D of Keras 2 with kernel_size %o is re
   expect(() => modelFromJson(text)).toThrow('l (ConvLSTM2D): kernel_size of Keras 2 must be a number or a list of two')
 })
 
+it.each([
+  ['W_regularizer', { name: 'L1L2Regularizer', l1: 'much' }, 'regularizer: l1 must be a finite number'],
+  ['W_regularizer', { name: 'L1L2Regularizer', l3: 1 }, 'L1L2Regularizer: unknown option `l3`'],
+  ['b_constraint', { name: 'MaxNorm', m: 'much' }, 'MaxNorm: m must be a finite number'],
+  ['b_constraint', { name: 'MaxNorm', n: 1 }, 'MaxNorm: unknown option `n`'],
+])('a bad %s %o names its layer', (key, value, message) => {
+  const config = { name: 'l', output_dim: 2, batch_input_shape: [null, 2], [key]: value }
+  const layer = { class_name: 'Dense', config }
+  const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '1.2.2' })
+  expect(() => modelFromJson(text)).toThrow(`l (Dense): ${key}: ${message}`)
+})
+
 it('a key of Keras 2 is called as Keras 2 calls it', () => {
   const layer = { class_name: 'GaussianNoise', config: { name: 'l', batch_input_shape: [null, 2], stddev: -1 } }
   const text = JSON.stringify({ class_name: 'Sequential', config: [layer], keras_version: '2.2.4' })

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { FitProgress, numberText, Progbar } from '../../lib/progress.js'
-import { ConfigError } from '../package.js'
+import { ConfigError, Dense, Sequential, utils } from '../package.js'
+import { serve } from './file-server.js'
 
 function output(isTTY: boolean, columns?: number) {
   const written: string[] = []
@@ -176,17 +180,64 @@ describe('without a terminal', () => {
           'Epoch 1/2 - 90s - loss: 1.0000\n',
         ].join('\n'),
       )
+      progress.epochBegin(1, 2, 10)
+      vi.advanceTimersByTime(29_000)
+      progress.update(10, [['loss', 2]])
+      for (let i = 0; i < 40; i++) {
+        progress.validating()
+        vi.advanceTimersByTime(1000)
+      }
+      progress.epochEnd(10, { loss: 2, val_loss: 3 })
+      expect(out.text().split('\n').slice(3)).toEqual([
+        'Epoch 2/2 - validating - 30s - loss: 2.0000',
+        'Epoch 2/2 - validating - 60s - loss: 2.0000',
+        'Epoch 2/2 - 69s - loss: 2.0000 - val_loss: 3.0000',
+        '',
+      ])
       const rare = output(false)
       const once = new FitProgress(2, rare)
       once.epochBegin(0, 1, 10)
       vi.advanceTimersByTime(100_000)
       once.update(5, [['loss', 1]])
+      once.validating()
       once.epochEnd(10, { loss: 1 })
       expect(rare.text()).toBe('Epoch 1/1 - 100s - loss: 1.0000\n')
     } finally {
       vi.useRealTimers()
     }
   })
+})
+
+it('a validation and a download have such lines, too', async () => {
+  const written: string[] = []
+  const { isTTY } = process.stdout
+  let now = 0
+  process.stdout.isTTY = false
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => (now += 31_000))
+  const folder = mkdtempSync(path.join(tmpdir(), 'hs-progress-'))
+  const server = await serve({ '/a.bin': Buffer.alloc(300_000) })
+  try {
+    const model = new Sequential([new Dense(1, { inputDim: 1 })])
+    model.compile({ loss: 'mse', optimizer: 'sgd' })
+    const batches = function* () {
+      for (;;) yield [[1, 2], [1, 2]] as const // biome-ignore format: one line
+    }
+    const options = { samplesPerEpoch: 2, nbEpoch: 1, validationData: batches(), nbValSamples: 4 }
+    await model.fitGenerator(batches(), options)
+    expect(written.join('')).toMatch(/^Epoch 1\/1 - validating - \d+s - loss: /m)
+    written.length = 0
+    await utils.getFile('a.bin', `${server.root}/a.bin`, { cacheDir: folder })
+    expect(written.join('')).toMatch(/^Downloading http.*\n(\d+\/300000 - ETA: .*\n)+300000\/300000 \[=+\] - \d+s\n$/)
+    written.length = 0
+    await utils.getFile('b.bin', `${server.root}/a.bin`, { cacheDir: folder, verbose: 0 })
+    expect(written).toEqual([])
+  } finally {
+    for (const spy of [write, clock]) spy.mockRestore()
+    process.stdout.isTTY = isTTY
+    await server.close()
+    rmSync(folder, { recursive: true })
+  }
 })
 
 describe('FitProgress', () => {

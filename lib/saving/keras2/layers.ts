@@ -16,7 +16,6 @@ function classOf(name: string, called: string): string {
   const own = bare(name)
   if (own === name || !(Object.hasOwn(TABLE, own) || layerClasses.has(own))) return name
   process.emitWarning(`${called}: a class that was registered as '${name}' is taken for Keras' own ${own}.`, {
-    type: 'HiddenstateWarning',
     code: 'HIDDENSTATE_KERAS2',
   })
   return own
