@@ -23,7 +23,7 @@ import { Container, withChildren } from './layers/container.js'
 import { withoutInputLayer } from './layers/input-layer.js'
 import { type Decode, Layer, type LayerClass } from './layers/layer.js'
 import { renames } from './layers/names.js'
-import { readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
+import { type Variable, writeKerasArrays } from './layers/variable.js'
 import type { LayerNames } from './layers/weights.js'
 import { checkModelNames, lowerModel, type Training } from './lowering.js'
 import type { NativeArray } from './native.js'
@@ -170,16 +170,10 @@ export class Sequential extends Container {
 
   // ---- weights and states ----
 
-  /**
-   * Copies of all parameters, layer after layer, in Keras 1.2.2's order and shapes. Initial values that
-   * nothing has needed before are made now, on this thread.
-   *
-   * @throws StateError ERR_BUSY while a batch runs (callbacks may call it)
-   */
-  override getWeights(): NDArray[] {
-    this.session.checkAlive('getWeights')
-    this.session.checkStill('model.getWeights')
-    return readKerasArrays(this.kerasArrays())
+  protected override checkReady(call: string, writes: boolean): void {
+    if (writes) this.session.checkIdle(call, true)
+    else this.session.checkAlive(call)
+    this.session.checkStill(`model.${call}`)
   }
 
   /**
@@ -189,8 +183,7 @@ export class Sequential extends Container {
    * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit (callbacks may call it)
    */
   override setWeights(weights: readonly TensorLike[]): void {
-    this.session.checkIdle('setWeights', true)
-    this.session.checkStill('model.setWeights')
+    this.checkReady('setWeights', true)
     writeKerasArrays('model', this.kerasArrays(), weights)
   }
 
@@ -201,8 +194,7 @@ export class Sequential extends Container {
    * @throws StateError ERR_BUSY during a fit (callbacks may call it)
    */
   override resetStates(): void {
-    this.session.checkIdle('resetStates', true)
-    this.session.checkStill('model.resetStates')
+    this.checkReady('resetStates', true)
     this.session.resetStates()
     if (this.session.isShared) for (const layer of this.layers) if (layer.stateful) layer.resetStates()
   }

@@ -215,7 +215,7 @@ export class Session {
     const plan = this.plan()
     writeCounts(plan, counts)
     this.dropoutState = dropout
-    writeCarries(plan, this.#spec!, carries)
+    writeCarries(plan, carries)
     this.hasTrained = true
   }
 
@@ -246,8 +246,8 @@ export class Session {
     const old = this.#plan
     this.#isMoving = true
     try {
+      if (old) writeCarries(plan, readCarries(old))
       for (const layer of this.#owner.layers()) layer.attach(shown, '', names)
-      if (old) writeCarries(plan, spec, readCarries(old))
     } catch (error) {
       for (const layer of this.#owner.layers()) layer.detach(shown)
       if (this.#shown && !this.isShared)
@@ -333,7 +333,7 @@ export class Session {
   #guarded(plan: NativePlan): NativePlan {
     const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
       names: () => {
-        this.checkStill('layer.resetStates')
+        this.checkStill('states of a layer')
         return plan.names()
       },
       read: (name) => {

@@ -275,6 +275,8 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.inputShapes.map((shape) => shape[0] ?? null).find((rows) => rows !== null) ?? null
   }
 
+  protected override requireStateful(): void {}
+
   /** @internal */
   override inputSlots(): readonly InputSlot[] {
     return this.requireLayers('predict')[0]!.inputSlots()

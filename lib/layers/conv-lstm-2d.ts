@@ -5,6 +5,8 @@ import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
+import { showShape } from './names.js'
+import type { LayerState } from './states.js'
 import type { KerasArray, Variable } from './variable.js'
 import {
   type BorderMode,
@@ -128,6 +130,14 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     return this.options.stateful
   }
 
+  protected override ownStates(): readonly LayerState[] {
+    if (!this.stateful || !this.built) return []
+    const image = imageShape(this.#places(this.inputShape!), this.options.dimOrdering)
+    const shape = [this.inputShape![0]!, ...(image as number[])]
+    const order = this.options.dimOrdering === 'th' ? { order: [0, 2, 3, 1] } : {}
+    return ['h', 'c'].map((name) => ({ name, shape, ...order }))
+  }
+
   #places(inputShape: Shape): Places {
     const { nbFilter, nbRow, nbCol, subsample, borderMode: border, dimOrdering } = this.options
     const { rows, columns } = placesOf(inputShape, dimOrdering)
@@ -153,13 +163,14 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    if (!this.stateful || inputShape[0] !== null) return
+    const [batch, , ...image] = inputShape
+    if (!this.stateful || (batch !== null && !image.includes(null))) return
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
       layer: this.where,
-      what: 'batch size of a stateful layer',
+      what: batch === null ? 'batch size of a stateful layer' : 'image of a stateful layer',
       expected: 'known',
-      actual: '[B, …]',
+      actual: batch === null ? '[B, …]' : showShape(inputShape),
       hint: 'Give the first layer batchInputShape: [batch, T, …].',
     })
   }

@@ -24,6 +24,7 @@ export class LSTM extends Recurrent<LSTMOptions> {
   static override readonly className = 'LSTM'
   static override readonly defaults = { ...Recurrent.defaults, forgetBiasInit: 'one', innerActivation: 'hard_sigmoid' }
   protected readonly cell = 'lstm'
+  protected override readonly stateNames = ['h', 'c']
   protected readonly gates = ['i', 'f', 'g', 'o']
   protected readonly kerasGates = [
     ['i', 'i'],

@@ -7,6 +7,7 @@ import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
+import type { LayerState } from './states.js'
 import type { KerasArray, Variable } from './variable.js'
 
 /** Options of every recurrent layer. */
@@ -121,6 +122,15 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   override get stateful(): boolean {
     return this.given.stateful
+  }
+
+  /** What native code calls the states of the cell. */
+  protected readonly stateNames: readonly string[] = ['h']
+
+  protected override ownStates(): readonly LayerState[] {
+    if (!this.stateful || !this.built) return []
+    const shape = [this.inputShape![0]!, this.given.outputDim] // [B, H]
+    return this.stateNames.map((name) => ({ name, shape }))
   }
 
   protected override impliedInputShape(): Shape | null {

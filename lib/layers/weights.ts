@@ -1,14 +1,15 @@
 /** What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states; its own and those inside. */
 import type { Floatx } from '../backend.js'
 import type { Constraint } from '../constraints.js'
-import { ConfigError, fail } from '../errors.js'
+import { ConfigError, fail, StateError } from '../errors.js'
 import { type Init, type Ordering, type Recipe, recipe } from '../initializations.js'
 import { exceeds } from '../limits.js'
 import { checkMemory } from '../memory.js'
-import type { NativePlan } from '../native.js'
+import type { Floats, NativePlan } from '../native.js'
 import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
 import type { Regularizer } from '../regularizers.js'
 import type { ParamUse } from '../spec.js'
+import { type LayerState, nativeShape, nativeStates, shownState } from './states.js'
 import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
 
 interface ParamEntry {
@@ -88,6 +89,8 @@ export abstract class ParameterOwner {
   #params: ParamEntry[] = []
   #plan: NativePlan | null = null
   #planName = '' // how #plan calls it
+  /** States that were set while no plan had the layer; null: none were. */
+  #early: readonly Floats[] | null = null
   #floatx: Floatx = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
@@ -246,8 +249,16 @@ export abstract class ParameterOwner {
     return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable }
   }
 
-  /** Copies of the parameters, in Keras 1.2.2's order and shapes. Empty before the layer is part of a model. */
+  /** Throws where numbers of a model cannot be read, or written, now. */
+  protected checkReady(_call: string, _writes: boolean): void {}
+
+  /**
+   * Copies of the parameters, in Keras 1.2.2's order and shapes; of a model layer after layer. Empty before the layer is part of a model.
+   * Initial values that nothing has needed before are made now, on this thread.
+   * @throws StateError `ERR_BUSY` while a batch runs (callbacks may call it)
+   */
   getWeights(): NDArray[] {
+    this.checkReady('getWeights', false)
     return readKerasArrays(this.kerasArrays())
   }
 
@@ -275,6 +286,9 @@ export abstract class ParameterOwner {
     for (const child of this.children) child.attach(plan, this.isScope ? `${name}/` : scope, names)
     this.#plan = plan
     this.#planName = name
+    if (!this.#early) return
+    this.#writeStates(this.#early)
+    this.#early = null
   }
 
   /** @internal Takes those parameters back that are in this plan. */
@@ -298,24 +312,127 @@ export abstract class ParameterOwner {
     return false
   }
 
+  // ---- states ----
+
+  /** The layer's own states, once it is built; the layers inside have theirs. */
+  protected ownStates(): readonly LayerState[] {
+    return []
+  }
+
+  /** The layers with states, this one and those inside, in the order of their weights. */
+  #stateOwners(): ParameterOwner[] {
+    const inside = this.children.filter((child) => child.stateful).flatMap((child) => child.#stateOwners())
+    return this.ownStates().length > 0 ? [this, ...inside] : inside
+  }
+
+  /** @throws ConfigError `ERR_OPTION` for a layer without states; a model may be one */
+  protected requireStateful(): void {
+    if (this.stateful) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: 'layer',
+      expected: 'stateful',
+      actual: 'stateful: false',
+    })
+  }
+
+  #requireStates(): ParameterOwner[] {
+    this.requireStateful()
+    const owners = this.#stateOwners()
+    if (owners.length > 0 || !this.stateful) return owners
+    return fail(StateError, 'ERR_NOT_BUILT', {
+      where: this.where,
+      layer: this.where,
+      what: 'layer',
+      expected: 'part of a model, which gives its states a batch size',
+      actual: 'one of no model',
+      hint: 'model.add(layer) comes first.',
+    })
+  }
+
+  #stateName({ name }: LayerState): string {
+    return `${this.#planName}/${name}:carry`
+  }
+
+  #readStates(): NDArray[] {
+    const known = new Set(this.#plan?.names())
+    return this.ownStates().map((state, i) => {
+      const name = this.#stateName(state)
+      if (known.has(name)) return shownState(state, this.#plan!.read(name).data)
+      const size = sizeOf(state.shape)
+      const zeros = this.floatx === 'float64' ? new Float64Array(size) : new Float32Array(size)
+      return shownState(state, this.#early?.[i] ?? zeros)
+    })
+  }
+
+  /** @param values as native code lays them */
+  #writeStates(values: readonly Floats[]): void {
+    if (!this.#plan) {
+      this.#early = values
+      return
+    }
+    for (const [i, state] of this.ownStates().entries())
+      this.#plan.write(this.#stateName(state), { data: values[i]!, shape: nativeShape(state) })
+  }
+
+  /**
+   * Copies of the states of a stateful layer, each as the last batch left it, row by row: what the next batch begins with. Keras'
+   * `layer.states`.
+   *
+   * Zeros before the first batch and after `resetStates`. LSTM: h [B, H], c [B, H]. GRU and SimpleRNN: h [B, H]. ConvLSTM2D: h and c,
+   * each as one of its output images, [B, rows, columns, nbFilter]. Bidirectional: those of the forward layer, then those of the
+   * backward layer. A model: those of its stateful layers, one after the other; of none, an empty list. Models that share a layer have
+   * states of their own there: these are those of the model that used it last.
+   * @throws ConfigError `ERR_OPTION` when the layer is not stateful; StateError `ERR_NOT_BUILT` when it is not part of a model,
+   *   `ERR_BUSY` while a batch runs (callbacks may call it)
+   * @example
+   * const layer = new GRU(3, { stateful: true, batchInputShape: [2, 5, 4] })
+   * const model = new Sequential([layer])
+   * await model.predict(Array.from({ length: 2 }, () => Array.from({ length: 5 }, () => [1, 2, 3, 4])))
+   * const kept = layer.getStates() // [h]
+   * model.resetStates()
+   * layer.setStates(kept)
+   * console.log(layer.getStates()[0].shape) // [ 2, 3 ]
+   * @see keras.layers.Recurrent.states
+   */
+  getStates(): NDArray[] {
+    this.checkReady('getStates', false)
+    return this.#requireStates().flatMap((owner) => owner.#readStates())
+  }
+
+  /**
+   * Sets the states of a stateful layer, all or none: the next batch begins with them, whichever call it is of. A file does not hold
+   * them, as in Keras; the checkpoints of `fit` do.
+   *
+   * @param states as {@link getStates} gives them
+   * @throws ShapeError `ERR_SHAPE` when number or shapes differ; otherwise as {@link getStates}, and StateError `ERR_BUSY` during a fit
+   *   (callbacks may call it)
+   */
+  setStates(states: readonly TensorLike[]): void {
+    this.checkReady('setStates', true)
+    const owners = this.#requireStates()
+    const own = owners.flatMap((owner) => owner.ownStates())
+    const values = nativeStates(this.where, own, states, this.floatx)
+    for (const owner of owners) owner.#writeStates(values.splice(0, owner.ownStates().length))
+  }
+
   /**
    * Sets the states of a stateful layer to zero.
    * @throws ConfigError `ERR_OPTION` when the layer is not stateful.
    */
   resetStates(): void {
-    if (!this.stateful) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'layer',
-        expected: 'stateful',
-        actual: 'stateful: false',
-      })
-    }
-    for (const child of this.children) if (child.stateful) child.resetStates()
+    this.requireStateful()
+    for (const owner of this.#stateOwners()) owner.#zeroStates()
+  }
+
+  #zeroStates(): void {
+    this.#early = null
     if (!this.#plan) return
-    for (const name of this.#plan.names()) {
-      if (!name.startsWith(`${this.#planName}/`) || !name.endsWith(':carry')) continue
+    const known = new Set(this.#plan.names())
+    for (const state of this.ownStates()) {
+      const name = this.#stateName(state)
+      if (!known.has(name)) continue
       const { data, shape } = this.#plan.read(name)
       this.#plan.write(name, { data: data.fill(0), shape })
     }

@@ -43,14 +43,16 @@ Array copy(const real* data, Dims dims) {
 }  // namespace
 
 template <typename real>
-bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) const {
+bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) {
   const auto is = [&](real* data, const Dims& dims) { return cell = {data, dims}, true; };
   int p = params_.find(name);
   if (p >= 0) return is(params_.value(params_[p]), params_[p].dims);
   std::string stem = name;
   if (cut(stem, kCarry)) {
-    const Place* place = graph_.carry_place(stem);
-    return place && is(graph_.carry_at(*place), place->dims);
+    if (const Place* place = graph_.carry_place(stem))
+      return is(graph_.carry_at(*place), place->dims);
+    EarlyCarry<real>* early = graph_.early_carry(stem);
+    return early && is(early->data.data(), early->dims);
   }
   if (cut(stem, kGrad)) {
     p = params_.find(stem);
@@ -94,7 +96,7 @@ Array PlanOf<real>::read(const std::string& name) const {
   }
   update_.current();
   Cell cell;
-  if (find_tensor(name, cell)) return copy(cell.data, cell.dims);
+  if (const_cast<PlanOf*>(this)->find_tensor(name, cell)) return copy(cell.data, cell.dims);
   if (const Param* p = moment_to_come(name))
     return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
   if (!graph_.shown()) unknown(name);
@@ -137,6 +139,9 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
   if (moment_to_come(name)) update_.prepare(params_);
   Cell cell;
   std::string stem = name;
+  if (cut(stem, kCarry) && (array.f32.size() + array.f64.size()) == size_t(count(array.dims)))
+    graph_.expect_carry(stem, array.dims);
+  stem = name;
   if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
   check_shape(cell.dims);
   update_.current();
@@ -173,6 +178,7 @@ std::vector<std::string> PlanOf<real>::names() const {
     for (int i = 0; i < update_.moments(); i++) names.push_back(p.path + ":" + std::to_string(i));
   }
   for (const Place& place : graph_.carry().places()) names.push_back(place.name + kCarry);
+  for (const EarlyCarry<real>& early : graph_.early_carries()) names.push_back(early.path + kCarry);
   if (update_.trains()) names.insert(names.end(), {"optimizer/iterations", "optimizer/m_schedule"});
   names.insert(names.end(), {"random/seed", "random/step"});
   if (!graph_.shown()) return names;
@@ -187,7 +193,7 @@ std::vector<std::string> PlanOf<real>::names() const {
   template void PlanOf<real>::write(const std::string&, const Array&);          \
   template void PlanOf<real>::set(const std::string&, double);                  \
   template std::vector<std::string> PlanOf<real>::names() const;                \
-  template bool PlanOf<real>::find_tensor(const std::string&, Cell&) const;     \
+  template bool PlanOf<real>::find_tensor(const std::string&, Cell&);           \
   template const Param* PlanOf<real>::moment_to_come(const std::string&) const; \
   template double* PlanOf<real>::find_number(const std::string&);
 HS_INSTANTIATE(float)

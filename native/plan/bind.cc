@@ -153,6 +153,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
                    carry.total() + by_rows,
                sizeof(real), "a batch of " + std::to_string(inputs[0].rows) + " samples");
   keep_carry(carry);
+  take_early_carries();
 
   saved_block_.reserve(saved_.total());
   slot_block_.reserve(slots_.total());
@@ -276,6 +277,17 @@ void Graph<real>::keep_carry(const Layout& carry) {
   carry_block_.reserve(carry.total());
   carry_block_.zero();
   carry_ = carry;
+}
+
+template <typename real>
+void Graph<real>::take_early_carries() {
+  for (const EarlyCarry<real>& early : early_carries_) {
+    const Place* place = carry_.find(early.path);
+    if (!place || place->dims != early.dims) continue;
+    std::copy(early.data.begin(), early.data.end(), carry_at(*place));
+    carry_live_ = true;
+  }
+  early_carries_.clear();
 }
 
 template <typename real>

@@ -303,6 +303,28 @@ template <typename real>
 void Graph<real>::reset_states() {
   carry_block_.zero();
   carry_live_ = false;
+  early_carries_.clear();
+}
+
+template <typename real>
+EarlyCarry<real>* Graph<real>::early_carry(const std::string& path) {
+  for (EarlyCarry<real>& early : early_carries_) {
+    if (early.path == path) return &early;
+  }
+  return nullptr;
+}
+
+template <typename real>
+bool Graph<real>::expect_carry(const std::string& path, const Dims& dims) {
+  if (!bound_inputs_.empty() || carry_.total() > 0) return false;
+  EarlyCarry<real>* early = early_carry(path);
+  if (!early) {
+    early_carries_.push_back({path, {}, {}});
+    early = &early_carries_.back();
+  }
+  early->dims = dims;
+  early->data.resize(size_t(checked_count(dims, path)));
+  return true;
 }
 
 template <typename real>

@@ -69,6 +69,14 @@ struct Op {
       add_to;  // per input: where dx is to be added when another consumer has written it already; else nullptr
 };
 
+// A state that was written before there was room for it.
+template <typename real>
+struct EarlyCarry {
+  std::string path;  // "lstm_1/h"
+  Dims dims;
+  std::vector<real> data;  // [dims]
+};
+
 template <typename real>
 class Graph {
  public:
@@ -119,7 +127,13 @@ class Graph {
   const Layout& carry() const { return carry_; }
   const std::vector<Value<real>>& values() const { return values_; }
   const std::vector<MaskValue<real>>& masks() const { return masks_; }
-  void carry_written() { carry_live_ = true; }
+  void carry_written() { carry_live_ = carry_live_ || carry_.total() > 0; }
+  // Of "lstm_1/h" before the first batch, which makes room for states: nullptr where none was written. The first batch forgets
+  // those that it has no room of that shape for.
+  EarlyCarry<real>* early_carry(const std::string& path);
+  const std::vector<EarlyCarry<real>>& early_carries() const { return early_carries_; }
+  // Room for one to be written; false after the first batch.
+  bool expect_carry(const std::string& path, const Dims& dims);
 
  private:
   class Binder;
@@ -132,6 +146,7 @@ class Graph {
   void lay_out(bool backward, Layout& carry, Layout& packed);
   int64_t place_gradients();  // returns what it needs beside the block of gradients
   void keep_carry(const Layout& carry);
+  void take_early_carries();
   void point();
 
   const Table<real>* k_;
@@ -159,6 +174,7 @@ class Graph {
   std::vector<char> is_input_;         // per value: it is its op's first input, seen differently
   Block<real> saved_block_, slot_block_, carry_block_, packed_block_, scratch_block_, grad_block_;
   bool carry_live_ = false;  // states are worth keeping
+  std::vector<EarlyCarry<real>> early_carries_;
 };
 
 }  // namespace hs

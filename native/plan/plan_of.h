@@ -48,7 +48,7 @@ class PlanOf final : public Plan {
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
   BadNumber bad_number(const DataSet&, const Batch&) const;
-  bool find_tensor(const std::string& name, Cell& cell) const;
+  bool find_tensor(const std::string& name, Cell& cell);
   const Param* moment_to_come(const std::string& name) const;
   double* find_number(const std::string& name);
 

@@ -307,6 +307,37 @@ TEST(plan_states_are_carried_and_guarded) {
   CHECK(value(*plan, "l/h:carry") == kept);
 }
 
+TEST(plan_takes_states_before_the_first_batch) {
+  const auto made = [] {
+    auto plan = compile(
+        model({-1, 3}, {lstm("l", "input", 3, 4, true), dense("d", "l", 4, 1, "linear")}, "d"));
+    fill(*plan);
+    return plan;
+  };
+  const auto x = data(array({2, 2, 3}, noise(12, 21)), {});
+  const auto first = made(), second = made();
+  run(*first, Mode::kPredict, x);
+  const Array h = first->read("l/h:carry"), c = first->read("l/c:carry");
+  second->write("l/h:carry", h);
+  second->write("l/c:carry", c);
+  CHECK(value(*second, "l/c:carry") == c.f64);
+  CHECK(run(*second, Mode::kPredict, x).outputs.f64 == run(*first, Mode::kPredict, x).outputs.f64);
+  CHECK_ERROR(second->write("m/h:carry", h), Code::kUnknownName, "m/h:carry");
+
+  // none of that name or shape: as if it had not been written
+  const auto third = made();
+  third->write("m/h:carry", h);
+  third->write("l/h:carry", array({4, 2}, h.f64));
+  const auto fourth = made();
+  CHECK(run(*third, Mode::kPredict, x).outputs.f64 == run(*fourth, Mode::kPredict, x).outputs.f64);
+  CHECK(third->names() == fourth->names());
+
+  const auto fifth = made();
+  fifth->write("l/h:carry", h);
+  fifth->reset_states();
+  CHECK_ERROR(fifth->read("l/h:carry"), Code::kUnknownName, "l/h:carry");
+}
+
 TEST(plan_same_bits_for_any_number_of_threads) {
   const int before = threads();
   std::vector<double> seen[2];
