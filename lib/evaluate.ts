@@ -4,6 +4,7 @@ import { checkInteger, checkSignal, checkVerbose } from './call-options.js'
 import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
 import { fail, InternalError, ShapeError } from './errors.js'
 import type { GeneratorOptions } from './fit-generator.js'
+import { readKerasArrays } from './layers/variable.js'
 import { Means } from './means.js'
 import type { Floats, NativeArray, NativeData, RunResult } from './native.js'
 import { NDArray, sizeOf, type TensorLike } from './ndarray.js'
@@ -347,6 +348,33 @@ export async function onBatch(
     const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
     NanWatch.ofModel(model).check(result, where, mode, { epoch: null, firstBatch: null, isAlone: true })
     return asScores(result.last)
+  } finally {
+    data.dispose()
+    turn.release()
+  }
+}
+
+/** Gradients of the loss of x as one batch. The run leaves everything as it was; its turn lasts until they are read. */
+export async function gradients(
+  model: Sequential,
+  x: Inputs,
+  y: Inputs,
+  given: TrainOnBatchOptions | undefined,
+): Promise<NDArray[]> {
+  const { session } = model
+  session.checkAlive('gradients')
+  model.requireCompiled('gradients')
+  const weighting = resolveOptions('gradients', { classWeight: null, sampleWeight: null }, given) as TrainOnBatchOptions
+  const prepared = prepareTraining(model, 'gradients', x, y, weighting)
+  checkStatefulBatches(model, 'gradients', prepared.samples, prepared.samples)
+  const data = session.load(prepared)
+  if (session.training === null) session.drawSeed()
+  const turn = await session.take()
+  try {
+    const request = { mode: 'gradient', data: data.set, batchSize: prepared.samples, maxBatches: 1 } as const
+    await session.run('gradients', request)
+    const plan = session.plan()
+    return readKerasArrays(model.trainedArrays(), ({ planPath }) => plan.read(`${planPath}:grad`).data)
   } finally {
     data.dispose()
     turn.release()

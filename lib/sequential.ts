@@ -21,9 +21,9 @@ import * as byRows from './fit-rows.js'
 import type { FitOptions } from './fit.js'
 import { Container, withChildren } from './layers/container.js'
 import { withoutInputLayer } from './layers/input-layer.js'
-import { type Decode, Layer, type LayerClass } from './layers/layer.js'
+import type { Decode, Layer, LayerClass } from './layers/layer.js'
 import { renames } from './layers/names.js'
-import { type Variable, writeKerasArrays } from './layers/variable.js'
+import { type KerasArray, type Variable, writeKerasArrays } from './layers/variable.js'
 import type { LayerNames } from './layers/weights.js'
 import { checkModelNames, lowerModel, type Training } from './lowering.js'
 import type { NativeArray } from './native.js'
@@ -33,6 +33,7 @@ import type { Optimizer } from './optimizers/optimizer.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
 import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
 import { KERAS_VERSION } from './saving/layout.js'
+import { giveHome, homesOf, takeHome } from './homes.js'
 import type { Rows } from './row-source.js'
 import { Session } from './session.js'
 import type { Spec } from './spec.js'
@@ -114,12 +115,11 @@ export class Sequential extends Container {
    */
   add(layer: Layer): this {
     this.session.checkUnused('add')
-    const others = Sequential.#sessionsOf(layer)
+    const others = homesOf(layer)
     for (const other of others) other.checkUnused('add')
     this.push(layer)
     for (const other of others) if (other !== this.session) this.session.join(other)
-    for (const each of withChildren([layer]))
-      if (!Sequential.#homes.has(each)) Sequential.#homes.set(each, this.session)
+    giveHome(layer, this.session)
     this.#changed()
     return this
   }
@@ -133,18 +133,8 @@ export class Sequential extends Container {
     this.session.checkUnused('pop')
     const last = this.drop()
     this.session.release([last])
-    if (!this.session.isShared) for (const each of withChildren([last])) Sequential.#homes.delete(each)
+    if (!this.session.isShared) takeHome(last)
     this.#changed()
-  }
-
-  /** Of the model that a layer was added to first. */
-  static readonly #homes = new WeakMap<Layer, Session>()
-
-  /** Those of models that have some of what is added, and of models that are added. */
-  static #sessionsOf(layer: Layer): Set<Session> {
-    const all = layer instanceof Layer ? withChildren([layer]) : []
-    const sessions = all.flatMap((each) => (each instanceof Sequential ? [each.session] : []))
-    return new Set([...sessions, ...all.flatMap((each) => Sequential.#homes.get(each) ?? [])])
   }
 
   #changed(): void {
@@ -178,7 +168,6 @@ export class Sequential extends Container {
 
   /**
    * Sets all parameters, all or none.
-   *
    * @param weights as {@link Sequential.getWeights} gives them
    * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit (callbacks may call it)
    */
@@ -190,13 +179,12 @@ export class Sequential extends Container {
   /**
    * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for a model without them. In a
    * model that is part of another, the states that the layers have there as well.
-   *
    * @throws StateError ERR_BUSY during a fit (callbacks may call it)
    */
   override resetStates(): void {
     this.checkReady('resetStates', true)
     this.session.resetStates()
-    if (this.session.isShared) for (const layer of this.layers) if (layer.stateful) layer.resetStates()
+    super.resetStates()
   }
 
   // ---- compile ----
@@ -323,6 +311,22 @@ export class Sequential extends Container {
    */
   async trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<Scores> {
     return running.onBatch(this, 'train', x, y, options)
+  }
+
+  /**
+   * The gradients of the loss with x as one batch that {@link Sequential.trainOnBatch} would follow
+   * now: with penalties and this batch's dropout, before clipping. Changes nothing, no state either.
+   * @returns an array for each weight that trains (as of `compile`), in the order and the shapes of
+   *   `getWeights`: Keras' `model.trainable_weights`. Not finite where the loss is not.
+   * @throws as {@link Sequential.testOnBatch}
+   * @example
+   * const model = new Sequential([new Dense(1, { inputDim: 1, weights: [[[2]], [0]] })])
+   * model.compile({ loss: 'mse', optimizer: 'sgd' })
+   * const [dW, db] = await model.gradients([[3]], [[5]]) // of (2·3 - 5)²
+   * console.log(dW.toArray(), db.toArray()) // [ [ 6 ] ] [ 2 ]
+   */
+  async gradients(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<NDArray[]> {
+    return running.gradients(this, x, y, options)
   }
 
   // ---- asking ----
@@ -469,11 +473,15 @@ export class Sequential extends Container {
     this.session.hasTrained = true
   }
 
+  /** @internal What has trained since `compile`, in the order of `getWeights`. */
+  trainedArrays(): KerasArray[] {
+    return this.kerasArrays().filter(({ variable }) => this.#trained.has(variable))
+  }
+
   #trainedState(call: string): Trained {
     const { optimizer } = this.requireCompiled(call)
     const plan = this.session.plan()
-    // by the names of now, which are those of the file
-    const arrays = inNameOrder(this.kerasArrays().filter(({ variable }) => this.#trained.has(variable)))
+    const arrays = inNameOrder(this.trainedArrays()) // by the names of now, which are those of the file
     return { arrays, floatx: this.floatx, optimizer, plan }
   }
 

@@ -382,7 +382,7 @@ export class Session {
       await this.fill(call, signal)
       plan = this.plan() // a model that shares layers may have taken them in a pause
     }
-    if (request.mode === 'train') this.#prepare(plan)
+    if (request.mode === 'train' || request.mode === 'gradient') this.#prepare(plan)
     const cancel = () => plan.cancel()
     const running = plan.run(
       request.maxBatches === undefined && request.maxMs === undefined ? { ...request, maxMs: CHUNK_MS } : request,

@@ -90,6 +90,7 @@ const levels = [
     'loaded-data',
     'means',
     'session',
+    'homes',
     'evaluate',
     'fit',
     'fit-generator',

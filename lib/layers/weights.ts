@@ -253,8 +253,9 @@ export abstract class ParameterOwner {
   protected checkReady(_call: string, _writes: boolean): void {}
 
   /**
-   * Copies of the parameters, in Keras 1.2.2's order and shapes; of a model layer after layer. Empty before the layer is part of a model.
-   * Initial values that nothing has needed before are made now, on this thread.
+   * Copies of the parameters, in Keras 1.2.2's order and shapes; of a model layer after layer. Empty
+   * before the layer is part of a model. Initial values that nothing has needed before are made now,
+   * on this thread.
    * @throws StateError `ERR_BUSY` while a batch runs (callbacks may call it)
    */
   getWeights(): NDArray[] {
@@ -377,15 +378,16 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Copies of the states of a stateful layer, each as the last batch left it, row by row: what the next batch begins with. Keras'
-   * `layer.states`.
+   * Copies of the states of a stateful layer, as the last batch left them, row by row: what the next
+   * batch begins with. Keras' `layer.states`.
    *
-   * Zeros before the first batch and after `resetStates`. LSTM: h [B, H], c [B, H]. GRU and SimpleRNN: h [B, H]. ConvLSTM2D: h and c,
-   * each as one of its output images, [B, rows, columns, nbFilter]. Bidirectional: those of the forward layer, then those of the
-   * backward layer. A model: those of its stateful layers, one after the other; of none, an empty list. Models that share a layer have
-   * states of their own there: these are those of the model that used it last.
-   * @throws ConfigError `ERR_OPTION` when the layer is not stateful; StateError `ERR_NOT_BUILT` when it is not part of a model,
-   *   `ERR_BUSY` while a batch runs (callbacks may call it)
+   * Zeros before the first batch and after `resetStates`. LSTM: h [B, H], c [B, H]. GRU and
+   * SimpleRNN: h [B, H]. ConvLSTM2D: h and c, each as one of its output images, [B, rows, columns,
+   * nbFilter]. Bidirectional: those of the forward layer, then those of the backward layer. A model:
+   * those of its stateful layers, one after the other; of none, an empty list. Models that share a
+   * layer have states of their own there: these are those of the model that used it last.
+   * @throws ConfigError `ERR_OPTION` when the layer is not stateful; StateError `ERR_NOT_BUILT` when
+   *   it is not part of a model, `ERR_BUSY` while a batch runs (callbacks may call it)
    * @example
    * const layer = new GRU(3, { stateful: true, batchInputShape: [2, 5, 4] })
    * const model = new Sequential([layer])
@@ -402,12 +404,11 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Sets the states of a stateful layer, all or none: the next batch begins with them, whichever call it is of. A file does not hold
-   * them, as in Keras; the checkpoints of `fit` do.
-   *
+   * Sets the states of a stateful layer, all or none: the next batch begins with them, whichever call
+   * it is of. A file does not hold them, as in Keras; the checkpoints of `fit` do.
    * @param states as {@link getStates} gives them
-   * @throws ShapeError `ERR_SHAPE` when number or shapes differ; otherwise as {@link getStates}, and StateError `ERR_BUSY` during a fit
-   *   (callbacks may call it)
+   * @throws ShapeError `ERR_SHAPE` when number or shapes differ; StateError `ERR_BUSY` during a fit
+   *   (callbacks may call it); otherwise as {@link getStates}
    */
   setStates(states: readonly TensorLike[]): void {
     this.checkReady('setStates', true)
@@ -434,7 +435,7 @@ export abstract class ParameterOwner {
       const name = this.#stateName(state)
       if (!known.has(name)) continue
       const { data, shape } = this.#plan.read(name)
-      this.#plan.write(name, { data: data.fill(0), shape })
+      if (data.some((v) => v !== 0)) this.#plan.write(name, { data: data.fill(0), shape })
     }
   }
 }

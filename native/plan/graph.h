@@ -128,8 +128,8 @@ class Graph {
   const std::vector<Value<real>>& values() const { return values_; }
   const std::vector<MaskValue<real>>& masks() const { return masks_; }
   void carry_written() { carry_live_ = carry_live_ || carry_.total() > 0; }
-  // Of "lstm_1/h" before the first batch, which makes room for states: nullptr where none was written. The first batch forgets
-  // those that it has no room of that shape for.
+  // Of "lstm_1/h" before the first batch, which makes room for states: nullptr where none was
+  // written. The first batch forgets those that it has no room of that shape for.
   EarlyCarry<real>* early_carry(const std::string& path);
   const std::vector<EarlyCarry<real>>& early_carries() const { return early_carries_; }
   // Room for one to be written; false after the first batch.

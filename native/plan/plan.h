@@ -82,7 +82,7 @@ class Plan {
   // "optimizer/iterations", "optimizer/m_schedule", "random/seed", "random/step". ERR_UNKNOWN_NAME.
   virtual Array read(const std::string& name) const = 0;
   // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE
-  // A carry may be written before the first batch: it is kept, and counts where that has one of its name and shape.
+  // A carry may be written before the first batch, and counts where that has one of its name and shape.
   virtual void write(const std::string& name, const Array&) = 0;
   // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm" "clipvalue" "seed" "step"
   virtual void set(const std::string& key, double value) = 0;

@@ -114,11 +114,13 @@ describe.each(kinds)('%s', (name, make, expected, xShape) => {
     expectAllSameBits(planned.layer.getStates(), states)
     expectSameBits(await planned.model.predict(next), y)
 
-    const taken = built()
-    taken.layer.setStates(states)
-    taken.layer.resetStates()
-    expect(isZero(taken.layer.getStates())).toBe(true)
-    expectSameBits(await taken.model.predict(x), await built().model.predict(x))
+    for (const of of ['layer', 'model'] as const) {
+      const taken = built()
+      taken.layer.setStates(states)
+      taken[of].resetStates()
+      expect(isZero(taken.layer.getStates())).toBe(true)
+      expectSameBits(await taken.model.predict(x), await built().model.predict(x))
+    }
   })
 
   it('keeps them over compile', async () => {
