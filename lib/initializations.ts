@@ -4,6 +4,7 @@ import { type Floats, loadNative } from './native.js'
 import { allocate, describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { type RandomStream, takeStream } from './random.js'
+import { atOnce, type Steps } from './steps.js'
 
 /**
  * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no code: a configuration says the
@@ -32,19 +33,16 @@ export function fans(shape: readonly number[], ordering: Ordering = 'th'): { fan
 /** Precision of numbers that are kept. */
 type Kept = 'float32' | 'float64'
 
-/** Work that ends with numbers, in steps of a few milliseconds each. */
-export type Making = Generator<void, Floats>
-
 /** How numbers are made: as often as asked, each time the same, the caller's to keep. */
 export interface Recipe {
-  make(precision: Kept): Making
+  make(precision: Kept): Steps<Floats>
 }
 
 /** The same for any random numbers. */
 interface Formula {
   /** How many words of 32 bits it draws. */
   words: number
-  make(stream: RandomStream, precision: Kept): Making
+  make(stream: RandomStream, precision: Kept): Steps<Floats>
 }
 
 /** Numbers of a step, which takes some tenths of a millisecond. Even: normal ones come in pairs. */
@@ -282,9 +280,5 @@ export function recipe(init: Init, shape: readonly number[], ordering: Ordering 
 
 /** The numbers of {@link recipe}, made at once. */
 export function initialize(init: Init, shape: readonly number[], ordering: Ordering = 'th'): Floats {
-  const making = recipe(init, shape, ordering).make('float64')
-  for (;;) {
-    const step = making.next()
-    if (step.done) return step.value
-  }
+  return atOnce(recipe(init, shape, ordering).make('float64'))
 }

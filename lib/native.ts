@@ -80,7 +80,8 @@ export interface NativePlan {
   predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
   read(name: string): { data: Floats; shape: number[] }
-  write(name: string, array: NativeArray): void
+  /** With `from`, a part: array, of shape [n], is for the numbers from there on, in C order. */
+  write(name: string, array: NativeArray, from?: number): void
   set(key: string, value: number): void
   resetStates(): void
   names(): string[]

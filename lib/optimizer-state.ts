@@ -1,10 +1,11 @@
 /** The optimizer's state as Keras 1.2.2 orders it in files. */
 import { type Floatx, keptIn } from './backend.js'
 import { fail, InternalError, ShapeError } from './errors.js'
-import { type KerasArray, readKerasArrays, type Variable, writeKerasArrays } from './layers/variable.js'
-import { loadNative, type NativePlan } from './native.js'
+import { type KerasArray, partsOf, readKerasArrays, type Variable, writingKerasArrays } from './layers/variable.js'
+import { type Floats, loadNative, type NativePlan } from './native.js'
 import { NDArray, type TensorLike } from './ndarray.js'
 import type { Optimizer } from './optimizers/optimizer.js'
+import type { Steps } from './steps.js'
 
 /** What the state belongs to. */
 export interface Trained {
@@ -52,6 +53,13 @@ export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): 
   return out
 }
 
+/** The shapes of what {@link optimizerWeights} gives. */
+export function optimizerShapes({ arrays, optimizer }: Pick<Trained, 'arrays' | 'optimizer'>): (readonly number[])[] {
+  const { moments, savesIterations } = described(optimizer)
+  const ofMoments = Array.from({ length: moments }, () => arrays.map(({ shape }) => shape)).flat()
+  return savesIterations ? [[], ...ofMoments] : ofMoments
+}
+
 /** What an optimizer goes by beside its moments; Keras keeps it in files for some optimizers only. */
 export interface Counts {
   iterations: number
@@ -79,10 +87,10 @@ export function needsCounts(optimizer: Optimizer): boolean {
 const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath}:${moment}`
 
 /**
- * Puts back what {@link optimizerWeights} gave.
+ * Puts back what {@link optimizerWeights} gave, in steps.
  * @throws ShapeError `ERR_SHAPE` when number or shapes differ; then nothing has changed
  */
-export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values: readonly TensorLike[]): void {
+export function* setOptimizerWeights({ arrays, optimizer, plan }: Trained, values: readonly TensorLike[]): Steps<void> {
   const { moments, savesIterations } = described(optimizer)
   const first = savesIterations ? 1 : 0
   const given = values.map((value) => NDArray.from(value))
@@ -105,12 +113,19 @@ export function setOptimizerWeights({ arrays, optimizer, plan }: Trained, values
   if (first) plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })
   for (let m = 0; m < moments; m++) {
     const part = given.slice(first + m * arrays.length, first + (m + 1) * arrays.length)
-    writeKerasArrays(
+    yield* writingKerasArrays(
       'optimizer weights',
       arrays,
       part,
       (v) => plan.read(momentOf(v, m)).data,
-      (v, data) => plan.write(momentOf(v, m), { data, shape: v.dims }),
+      (v, data) => writeParts(plan, momentOf(v, m), data),
     )
+  }
+}
+
+function* writeParts(plan: NativePlan, name: string, whole: Floats): Steps<void> {
+  for (const [data, from] of partsOf(whole)) {
+    plan.write(name, { data, shape: [data.length] }, from)
+    yield
   }
 }

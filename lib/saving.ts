@@ -20,6 +20,7 @@ import { sequentialConfig } from './saving/document.js'
 import { asciiJson, KERAS_VERSION } from './saving/layout.js'
 import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './saving/training.js'
 import { readLayers, writeLayers } from './saving/weights.js'
+import { atOnce, inSlices, type Steps } from './steps.js'
 
 /** Options of `model.save` and `model.saveWeights`. */
 export interface SaveOptions {
@@ -63,10 +64,10 @@ export interface SavableModel {
   whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
   /** The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle` only. */
   optimizerWeights(): NDArray[] | null
-  /** The same, begun if needed. In `whenIdle` only. */
-  beginOptimizerWeights(): NDArray[]
-  /** All or none. In `whenIdle` only. */
-  setOptimizerWeights(state: readonly NDArray[]): void
+  /** Their shapes, also before. In `whenIdle` only. */
+  optimizerShapes(): (readonly number[])[]
+  /** All or none, in steps. In `whenIdle` only. */
+  setOptimizerWeights(state: readonly NDArray[]): Steps<void>
   /** Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle` only. */
   readonly session: { counts: Counts | null }
   dispose(): void
@@ -114,10 +115,10 @@ export function modelContent(model: SavableModel): H5Builder {
 export async function readTrained(model: SavableModel, path: string): Promise<() => void> {
   return readH5(path, async (file) => {
     const setWeights = await readLayers(file, 'model_weights', model.flattenedLayers, false, 'theano')
-    const state = await readState(file, () => model.beginOptimizerWeights())
+    const state = await readState(file, () => model.optimizerShapes())
     return () => {
-      setWeights()
-      if (state) model.setOptimizerWeights(state)
+      atOnce(setWeights())
+      if (state) atOnce(model.setOptimizerWeights(state))
     }
   })
 }
@@ -153,14 +154,23 @@ export async function loadWeights(model: SavableModel, path: string, options?: L
   await readH5(path, async (file) => {
     const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
     const set = await readLayers(file, isWhole ? 'model_weights' : '', model.flattenedLayers, byName, backend)
-    await model.whenIdle('loadWeights', set, true)
+    await model.whenIdle('loadWeights', () => atOnce(set()), true)
   })
 }
 
 /** Errors about what a file says, as errors about the file. */
-function inFile<T>(path: string, where: string, use: () => T): T {
+const inFile = <T>(path: string, where: string, use: () => T): T =>
+  atOnce(
+    // biome-ignore lint/correctness/useYield: one step
+    stepsInFile(path, where, function* () {
+      return use()
+    }),
+  )
+
+/** The same for steps. */
+function* stepsInFile<T>(path: string, where: string, use: () => Steps<T>): Steps<T> {
   try {
-    return use()
+    return yield* use()
   } catch (error) {
     if (!(error instanceof HiddenstateError) || error.message.startsWith(path)) throw error
     if (error.code === 'ERR_OUT_OF_MEMORY') throw error // it says nothing of the file
@@ -240,7 +250,8 @@ async function restore(
   { keras2, backend, compile, limits }: Reading,
 ): Promise<void> {
   const { path } = file
-  inFile(path, 'model_weights', await readLayers(file, 'model_weights', model.flattenedLayers, false, backend))
+  const set = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
+  await inSlices(stepsInFile(path, 'model_weights', set))
   if (!compile) return
   const training = jsonAttribute(file, 'training_config', limits)
   if (training === null || !compileAs(path, model, training, keras2)) return
@@ -252,7 +263,7 @@ async function restore(
       })
     return
   }
-  const state = await readState(file, () => model.beginOptimizerWeights())
+  const state = await readState(file, () => model.optimizerShapes())
   if (!state) return
   // What belongs to a kernel lies as the kernel does; the number of iterations, which has no axes, comes first.
   const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
@@ -260,7 +271,7 @@ async function restore(
   const here = state.map((value, i) =>
     i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend ?? 'theano'),
   )
-  inFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here))
+  await inSlices(stepsInFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here)))
   const counts = countsOf(path, training)
   if (counts) model.session.counts = counts
   else if (model.compiled && needsCounts(model.compiled.optimizer)) {

@@ -28,7 +28,7 @@ import type { LayerNames } from './layers/weights.js'
 import { checkModelNames, lowerModel, type Training } from './lowering.js'
 import type { NativeArray } from './native.js'
 import { describe, type NDArray, type TensorLike } from './ndarray.js'
-import { inNameOrder, optimizerOrder, optimizerWeights, setOptimizerWeights, type Trained } from './optimizer-state.js'
+import * as state from './optimizer-state.js'
 import type { Optimizer } from './optimizers/optimizer.js'
 import { classesOf, warnUnlessProbabilities } from './predictions.js'
 import { loadWeights, type LoadWeightsOptions, saveModel, type SaveOptions, saveWeights } from './saving.js'
@@ -208,7 +208,7 @@ export class Sequential extends Container {
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.session)
     this.#whyUncompiled = null
-    this.#trained = new Set(optimizerOrder(this.kerasArrays()).map(({ variable }) => variable))
+    this.#trained = new Set(state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable))
     return this as Scored<ScoresOf<M>> & this
   }
 
@@ -459,17 +459,17 @@ export class Sequential extends Container {
 
   /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
   optimizerWeights(): NDArray[] | null {
-    return this.#compiled && this.session.hasTrained ? this.beginOptimizerWeights() : null
+    return this.#compiled && this.session.hasTrained ? state.optimizerWeights(this.#trainedState('save')) : null
   }
 
-  /** @internal The same, begun if needed. */
-  beginOptimizerWeights(): NDArray[] {
-    return optimizerWeights(this.#trainedState('save'))
+  /** @internal Their shapes, also before. */
+  optimizerShapes(): (readonly number[])[] {
+    return state.optimizerShapes(this.#trainedState('save'))
   }
 
-  /** @internal All or none. */
-  setOptimizerWeights(state: readonly NDArray[]): void {
-    setOptimizerWeights(this.#trainedState('loadModel'), state)
+  /** @internal All or none, in steps. */
+  *setOptimizerWeights(weights: readonly NDArray[]) {
+    yield* state.setOptimizerWeights(this.#trainedState('loadModel'), weights)
     this.session.hasTrained = true
   }
 
@@ -478,10 +478,10 @@ export class Sequential extends Container {
     return this.kerasArrays().filter(({ variable }) => this.#trained.has(variable))
   }
 
-  #trainedState(call: string): Trained {
+  #trainedState(call: string): state.Trained {
     const { optimizer } = this.requireCompiled(call)
     const plan = this.session.plan()
-    const arrays = inNameOrder(this.trainedArrays()) // by the names of now, which are those of the file
+    const arrays = state.inNameOrder(this.trainedArrays()) // by the names of now, which are those of the file
     return { arrays, floatx: this.floatx, optimizer, plan }
   }
 

@@ -15,6 +15,7 @@ import { describe } from './ndarray.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import { nextSeed, seedingCount } from './random.js'
 import type { Spec } from './spec.js'
+import { SLICE_MS } from './steps.js'
 import { type Turn, Turns } from './turns.js'
 import { abortable } from './waiting.js'
 
@@ -29,8 +30,6 @@ export interface Owner {
   hyper(): Readonly<Record<string, unknown>> | null
 }
 
-/** How long initial values are made without a pause, and the step under way. */
-const SLICE_MS = 8
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
 
@@ -57,7 +56,7 @@ export class Session {
   #plan: NativePlan | null = null
   #shown: NativePlan | null = null // #plan as layers see it
   #isMoving = false // weights are on their way into a plan
-  #isFilled = false // no initial value is due
+  #isFilled = false // all weights are in #plan
   #spec: Spec | null = null // what #plan was made from
   #names: LayerNames = new Map() // what layers are called there
   #pushed = new Map<string, unknown>()
@@ -229,8 +228,8 @@ export class Session {
   }
 
   /**
-   * The plan for the model as it is now, made when needed; the weights move into it, also from the plan of another model that
-   * has some of the layers.
+   * The plan for the model as it is now, made when needed. The weights are to move into it by {@link fill}, also from the plan of
+   * another model that has some of the layers.
    *
    * @throws what native compile throws; then the old plan stays. StateError ERR_BUSY when a plan that has weights runs
    */
@@ -252,6 +251,7 @@ export class Session {
       for (const layer of this.#owner.layers()) layer.detach(shown)
       if (this.#shown && !this.isShared)
         for (const layer of this.#owner.layers()) layer.attach(this.#shown, '', this.#names)
+      this.#isFilled = false
       plan.dispose()
       throw error
     } finally {
@@ -277,8 +277,8 @@ export class Session {
   }
 
   /**
-   * Makes the initial values that are due, in slices with pauses between. Meanwhile the model counts
-   * as one that runs a batch. The caller holds the turn.
+   * Makes the initial values that are due and moves the weights into the plan, in slices with pauses
+   * between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
    *
    * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
    */
@@ -340,10 +340,10 @@ export class Session {
         this.checkStill(name)
         return plan.read(name)
       },
-      write: (name, array) => {
+      write: (name, array, from) => {
         if (!this.#isMoving && this.training !== null && !this.#turns.isInCallback) this.#busy(name)
         this.checkStill(name)
-        plan.write(name, array)
+        plan.write(name, array, from)
       },
     }
     return guarded as NativePlan

@@ -51,7 +51,7 @@ function nativeDirection(files) {
 
 /** Levels of lib/: a file may import values from its own level and below; types are free. */
 const levels = [
-  ['errors', 'memory', 'package-root', 'shown', 'waiting'],
+  ['errors', 'memory', 'package-root', 'shown', 'steps', 'waiting'],
   ['ndarray', 'options', 'atomic', 'random', 'native', 'limits', 'yaml/'],
   [
     'backend',

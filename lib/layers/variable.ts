@@ -1,9 +1,19 @@
 /** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
 import { type Floatx, keptIn } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
-import { floats, type Making, type Recipe } from '../initializations.js'
+import { floats, type Recipe } from '../initializations.js'
 import type { Floats, NativePlan } from '../native.js'
-import { describe, dtypeOf, isArrayObject, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
+import {
+  describe,
+  dtypeOf,
+  isArrayObject,
+  NDArray,
+  shapeText,
+  sizeOf,
+  type TensorLike,
+  type TypedArray,
+} from '../ndarray.js'
+import { atOnce, type Steps } from '../steps.js'
 
 /** What a variable must know of its layer. */
 interface VariableOwner {
@@ -14,8 +24,16 @@ interface VariableOwner {
 /** An initial value that is being made, or is made and not in a plan yet. */
 interface Initial {
   readonly precision: 'float32' | 'float64'
-  readonly making: Making
+  readonly making: Steps<Floats>
   data: Floats | null // [dims]
+}
+
+/** Numbers that go into a plan in a step. */
+const PART = 2 ** 20
+
+/** The parts of an array that go into a plan one after the other, each with its first position. */
+export function* partsOf(data: Floats): Generator<[data: Floats, from: number]> {
+  for (let from = 0; from < data.length; from += PART) yield [data.subarray(from, from + PART) as Floats, from]
 }
 
 /**
@@ -34,9 +52,10 @@ export class Variable {
   /** Kept until its value is in a plan or replaced: until then the precision may change. */
   #recipe: Recipe | null
   #initial: Initial | null = null
-  // [dims], rounded when read; null while there is a recipe, or a plan owns the value
+  // [dims], rounded when read; null while there is a recipe, or the value is in the plan
   #data: Floats | null = null
   #plan: NativePlan | null = null
+  #written = 0 // how many of its numbers are in the plan already
   #planPath = '' // how #plan calls it
 
   /**
@@ -95,20 +114,30 @@ export class Variable {
   }
 
   /**
-   * Makes the initial value, if it is not made yet, and hands it to the plan, if there is one.
+   * Makes the initial value, if it is not made yet, and moves the value into the plan, if there is one.
    * @param deadline in the time of `performance.now()`; the step under way then is the last
    * @returns whether nothing is left to do
    * @throws InternalError `ERR_OUT_OF_MEMORY`
    */
   fill(deadline = Number.POSITIVE_INFINITY): boolean {
-    if (!this.#recipe) return true
-    const data = this.#made(deadline)
+    if (!this.#isOutside) return true
+    const data = this.#data ?? this.#made(deadline)
     if (!data) return false
-    if (this.#plan) {
-      this.#plan.write(this.#planPath, { data, shape: this.dims })
-      this.#forget()
+    if (!this.#plan) return true
+    for (const [part, from] of partsOf(data)) {
+      if (from < this.#written) continue
+      this.#plan.write(this.#planPath, { data: part, shape: [part.length] }, from)
+      this.#written = from + part.length
+      if (this.#written < data.length && performance.now() >= deadline) return false
     }
+    this.#data = null
+    this.#forget()
     return true
+  }
+
+  /** Whether the value is still to be made, or to go into the plan. */
+  get #isOutside(): boolean {
+    return this.#recipe !== null || this.#data !== null
   }
 
   #made(deadline: number): Floats | null {
@@ -147,44 +176,49 @@ export class Variable {
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
     if (this.#recipe) return this.#made(Number.POSITIVE_INFINITY)!.slice()
-    if (this.#plan) return this.#plan.read(this.#planPath).data
-    if (!this.#data)
+    if (this.#data)
+      return this.#owner.floatx === 'float64' ? new Float64Array(this.#data) : new Float32Array(this.#data)
+    if (!this.#plan)
       return fail(InternalError, 'ERR_INTERNAL', {
         where: this.path,
         what: 'value',
         expected: 'data or a plan',
         actual: 'neither',
       })
-    return this.#owner.floatx === 'float64' ? new Float64Array(this.#data) : new Float32Array(this.#data)
+    return this.#plan.read(this.#planPath).data
   }
 
   /** Replaces the value; the length must be that of `dims`. */
   write(value: ArrayLike<number>): void {
     this.#check(value)
-    if (this.#plan)
-      this.#plan.write(this.#planPath, { data: isFloats(value) ? value : new Float64Array(value), shape: this.dims })
-    else this.#data = value instanceof Float32Array ? value.slice() : new Float64Array(value)
+    if (this.#plan) this.take(isFloats(value) ? value : new Float64Array(value))
+    else this.take(value instanceof Float32Array ? value.slice() : new Float64Array(value))
+  }
+
+  /** Replaces the value by numbers, [dims], that nobody else keeps. */
+  take(data: Floats): void {
+    this.#plan?.write(this.#planPath, { data, shape: this.dims })
+    this.#data = this.#plan ? null : data
     this.#forget()
   }
 
   /**
-   * Hands the value to a plan, from wherever it is; an initial value that is not made yet comes with
-   * {@link fill}.
+   * Says which plan the value belongs to, wherever it is now; {@link fill} moves it there.
    * @param layer what the plan calls the layer
    */
   attach(plan: NativePlan, layer: string): void {
     if (this.#plan === plan) return // in another place of the model
     const path = `${layer}/${this.param}`
-    if (!this.#recipe) plan.write(path, { data: this.#data ?? this.read(), shape: this.dims })
+    if (!this.#isOutside) this.#data = this.read()
     this.#plan = plan
     this.#planPath = path
-    this.#data = null
+    this.#written = 0
   }
 
   /** Takes the value back from a plan (before it is disposed), if it is there. */
   detach(plan: NativePlan): void {
     if (this.#plan !== plan) return
-    if (!this.#recipe) this.#data = this.read()
+    if (!this.#isOutside) this.#data = this.read()
     this.#plan = null
   }
 
@@ -237,18 +271,24 @@ export function sliceColumns(data: Floats, dims: readonly number[], columns: Ker
   return out
 }
 
-/** Writes `part` into columns [from, to) of the last axis of `data` [dims], in place. */
-export function mergeColumns(
+/** Writes `part` into columns [from, to) of the last axis of `data` [dims], in place, in steps. */
+function* merging(
   data: Floats,
   dims: readonly number[],
   columns: KerasArray['columns'],
-  part: ArrayLike<number>,
-): void {
+  part: TypedArray,
+): Steps<void> {
   const width = dims.at(-1) ?? 1
   const [from, to] = columns ?? [0, width]
+  const own = to - from
   const rows = data.length / width
-  for (let r = 0; r < rows; r++)
-    for (let j = from; j < to; j++) data[r * width + j] = part[r * (to - from) + j - from] as number
+  const step = Math.ceil(PART / own)
+  for (let begin = 0; begin < rows; begin += step) {
+    const end = Math.min(rows, begin + step)
+    if (own === width) data.set(part.subarray(begin * own, end * own), begin * own)
+    else for (let r = begin; r < end; r++) data.set(part.subarray(r * own, (r + 1) * own), r * width + from)
+    yield
+  }
 }
 
 /**
@@ -293,13 +333,18 @@ function wholeVariables(arrays: readonly KerasArray[]): Set<Variable> {
  * @param where who asks, for errors: 'lstm_1 (LSTM)'
  * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs.
  */
-export function writeKerasArrays(
+export function writeKerasArrays(...given: Parameters<typeof writingKerasArrays>): void {
+  atOnce(writingKerasArrays(...given))
+}
+
+/** {@link writeKerasArrays} in steps; those of `store` are the last. */
+export function* writingKerasArrays(
   where: string,
   arrays: readonly KerasArray[],
   values: readonly TensorLike[],
   fetch: (variable: Variable) => Floats = (v) => v.read(),
-  store: (variable: Variable, data: Floats) => void = (v, data) => v.write(data),
-): void {
+  store: (variable: Variable, data: Floats) => Iterable<void> = (v, data) => [v.take(data)],
+): Steps<void> {
   if (!Array.isArray(values)) {
     fail(ShapeError, 'ERR_SHAPE', {
       where,
@@ -342,7 +387,7 @@ export function writeKerasArrays(
   for (const [i, { variable, columns }] of arrays.entries()) {
     let data = changed.get(variable)
     if (!data) changed.set(variable, (data = whole.has(variable) ? variable.blank() : fetch(variable)))
-    mergeColumns(data, variable.dims, columns, (given[i] as NDArray).data)
+    yield* merging(data, variable.dims, columns, (given[i] as NDArray).data)
   }
-  for (const [variable, data] of changed) store(variable, data)
+  for (const [variable, data] of changed) yield* store(variable, data)
 }

@@ -120,16 +120,16 @@ export function countsOf(path: string, training: Record<string, unknown>): Count
 /**
  * The optimizer's state; null when the file holds none.
  *
- * @param like arrays of the shapes that the state of this model has; not called when there is nothing to read
+ * @param like the shapes that the state of this model has; not called when there is nothing to read
  * @throws FormatError ERR_FILE_FORMAT
  */
-export async function readState(file: H5File, like: () => readonly NDArray[]): Promise<NDArray[] | null> {
+export async function readState(file: H5File, like: () => readonly (readonly number[])[]): Promise<NDArray[] | null> {
   if (!file.hasGroup(GROUP)) return null
   const names = file.strings(GROUP, 'weight_names')
   const expected = like()
   if (names.length !== expected.length) {
     throw formatError(file.path, GROUP, 'optimizer weights', `${expected.length} arrays`, `${names.length}`)
   }
-  const data = await file.read(expected.map(({ shape }, i) => ({ path: `${GROUP}/${names[i]}`, shape })))
+  const data = await file.read(expected.map((shape, i) => ({ path: `${GROUP}/${names[i]}`, shape })))
   return data.map(({ data: numbers, shape }) => new NDArray(numbers, shape))
 }

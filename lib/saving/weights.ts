@@ -3,9 +3,10 @@ import { FormatError } from '../errors.js'
 import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import type { H5Data } from '../hdf5/protocol.js'
 import type { Layer } from '../layers/layer.js'
-import { type KerasArray, readKerasArrays, sliceColumns, writeKerasArrays } from '../layers/variable.js'
+import { type KerasArray, readKerasArrays, sliceColumns, writingKerasArrays } from '../layers/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
+import type { Steps } from '../steps.js'
 import { fromCudnn, isCudnn } from './keras2/cudnn.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
@@ -269,7 +270,7 @@ function withoutCudnn(arrays: readonly FileArray[], expected: readonly Expected[
  * @param group where `layer_names` is: '' or 'model_weights'
  * @param byName only layers whose names are in the file, instead of all in order
  * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano otherwise
- * @returns sets the weights, all or none
+ * @returns sets the weights, all or none, in steps
  * @throws FormatError ERR_FILE_FORMAT
  */
 export async function readLayers(
@@ -278,7 +279,7 @@ export async function readLayers(
   layers: readonly Layer[],
   byName: boolean,
   backend: Backend | undefined,
-): Promise<() => void> {
+): Promise<() => Steps<void>> {
   const isLegacy = file.attribute(group, 'nb_layers') !== undefined
   if (isLegacy && byName) {
     throw new FormatError(
@@ -303,7 +304,7 @@ export async function readLayers(
     })
   })
   return () =>
-    writeKerasArrays(
+    writingKerasArrays(
       file.path,
       arrays.flatMap((a) => a.parts),
       values,

@@ -229,7 +229,11 @@ void PlanObject::write(const Napi::CallbackInfo& info) {
     const bool narrow =
         data.IsTypedArray() && data.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array;
     const Array array = to_array(given, !narrow, name);  // counts are exact as doubles
-    idle("write")->write(name, array);
+    const bool is_part = info.Length() > 2 && info[2].IsNumber();
+    const double from = is_part ? info[2].As<Napi::Number>().DoubleValue() : -1;
+    if (is_part && !(from >= 0 && from <= double(int64_t{1} << 46)))
+      fail(Code::kOption, "write", "from", "a whole number from 0", std::to_string(from));
+    idle("write")->write(name, array, static_cast<int64_t>(from));
     report_memory(info.Env(), *state_);
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -85,6 +86,20 @@ class Block {
   int64_t size() const { return size_; }
   int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(real)); }
 
+  // n zeros, instead of what it has. The system makes those of large memory at the first touch, which
+  // is not here: nobody waits for them.
+  void make_zeros(int64_t n) {
+    release();
+    if (n == 0) return;
+    const size_t alignment = alignment_of(n * int64_t(sizeof(real)));
+    zeros_ = std::calloc(1, bytes_of(n) + alignment);
+    if (zeros_ == nullptr) throw std::bad_alloc();
+    const uintptr_t first = reinterpret_cast<uintptr_t>(zeros_) + alignment - 1;
+    data_ = reinterpret_cast<real*>(first - first % alignment);
+    size_ = n;
+    if (bytes() >= kManyPages) prefer_large_pages(data_, bytes());
+  }
+
   // At least n elements. Growing loses the contents; on bad_alloc the old memory stays.
   void reserve(int64_t n) {
     if (n <= size_) return;
@@ -101,15 +116,22 @@ class Block {
     if (size_) std::memset(static_cast<void*>(data_), 0, static_cast<size_t>(bytes()));
   }
   void release() {
-    if (data_) ::operator delete(data_, std::align_val_t(alignment_of(bytes())));
+    if (zeros_)
+      std::free(zeros_);
+    else if (data_)
+      ::operator delete(data_, std::align_val_t(alignment_of(bytes())));
+    zeros_ = nullptr;
     data_ = nullptr;
     size_ = 0;
   }
 
  private:
-  static real* allocate(int64_t n) {
+  static size_t bytes_of(int64_t n) {
     if (n > (int64_t{1} << 46)) throw std::bad_alloc();
-    const int64_t bytes = n * static_cast<int64_t>(sizeof(real));
+    return static_cast<size_t>(n) * sizeof(real);
+  }
+  static real* allocate(int64_t n) {
+    const int64_t bytes = static_cast<int64_t>(bytes_of(n));
     // nothrow: under AddressSanitizer the throwing form ends the process instead of throwing.
     void* memory = ::operator new(static_cast<size_t>(bytes), std::align_val_t(alignment_of(bytes)),
                                   std::nothrow);
@@ -119,6 +141,7 @@ class Block {
   }
   real* data_ = nullptr;
   int64_t size_ = 0;
+  void* zeros_ = nullptr;  // where data_ lies, if make_zeros made it
 };
 
 }  // namespace hs

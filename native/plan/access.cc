@@ -123,7 +123,7 @@ Array PlanOf<real>::read(const std::string& name) const {
 }
 
 template <typename real>
-void PlanOf<real>::write(const std::string& name, const Array& array) {
+void PlanOf<real>::write(const std::string& name, const Array& array, int64_t from) {
   const auto check_shape = [&](const Dims& dims) {
     if (array.dims == dims && (array.f32.size() + array.f64.size()) == size_t(count(dims))) return;
     const bool turned = array.dims.size() == 2 && dims.size() == 2 && array.dims[0] == dims[1] &&
@@ -143,13 +143,22 @@ void PlanOf<real>::write(const std::string& name, const Array& array) {
     graph_.expect_carry(stem, array.dims);
   stem = name;
   if (!find_tensor(name, cell) || cut(stem, kGrad)) unknown(name);
-  check_shape(cell.dims);
+  const int64_t size = count(cell.dims);
+  if (from < 0) {
+    check_shape(cell.dims);
+  } else {
+    const int64_t n = array.dims.size() == 1 ? array.dims[0] : -1;
+    if (n < 0 || from > size || n > size - from)
+      fail(Code::kShape, name, "a part from number " + std::to_string(from),
+           "within " + to_string(cell.dims), to_string(array.dims));
+  }
   update_.current();
+  real* to = cell.data + std::max<int64_t>(0, from);
   if (array.f32.empty()) {
-    std::transform(array.f64.begin(), array.f64.end(), cell.data,
+    std::transform(array.f64.begin(), array.f64.end(), to,
                    [](double v) { return static_cast<real>(v); });
   } else {
-    std::copy(array.f32.begin(), array.f32.end(), cell.data);
+    std::copy(array.f32.begin(), array.f32.end(), to);
   }
   stem = name;
   if (cut_index(stem) >= 0) update_.moment_written(params_.find(stem));
@@ -190,7 +199,7 @@ std::vector<std::string> PlanOf<real>::names() const {
 
 #define HS_INSTANTIATE(real)                                                    \
   template Array PlanOf<real>::read(const std::string&) const;                  \
-  template void PlanOf<real>::write(const std::string&, const Array&);          \
+  template void PlanOf<real>::write(const std::string&, const Array&, int64_t); \
   template void PlanOf<real>::set(const std::string&, double);                  \
   template std::vector<std::string> PlanOf<real>::names() const;                \
   template bool PlanOf<real>::find_tensor(const std::string&, Cell&);           \

@@ -42,15 +42,13 @@ void Params<real>::allocate(const std::vector<char>& learns) {
     if (wanted) learning_ = total_;
   }
   check_budget(total_, sizeof(real), "the parameters of the model");
-  values_.reserve(total_);
-  values_.zero();
+  values_.make_zeros(total_);
 }
 
 template <typename real>
 void Params<real>::need_gradients() {
   if (grads_.size() >= learning_) return;
-  grads_.reserve(learning_);
-  grads_.zero();
+  grads_.make_zeros(learning_);
 }
 
 template <typename real>

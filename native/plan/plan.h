@@ -83,7 +83,8 @@ class Plan {
   virtual Array read(const std::string& name) const = 0;
   // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE
   // A carry may be written before the first batch, and counts where that has one of its name and shape.
-  virtual void write(const std::string& name, const Array&) = 0;
+  // With `from`, a part of a tensor: the array [n] is for the numbers from there on, in C order.
+  virtual void write(const std::string& name, const Array&, int64_t from = -1) = 0;
   // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm" "clipvalue" "seed" "step"
   virtual void set(const std::string& key, double value) = 0;
   virtual void reset_states() = 0;

@@ -20,7 +20,7 @@ class PlanOf final : public Plan {
   PlanOf(const Config& spec, const Table<real>& kernels);
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
-  void write(const std::string& name, const Array&) override;
+  void write(const std::string& name, const Array&, int64_t from = -1) override;
   void set(const std::string& key, double value) override;
   void reset_states() override { graph_.reset_states(); }
   bool float64() const override { return sizeof(real) == 8; }

@@ -98,8 +98,7 @@ void Update<real>::prepare(const Params<real>& params) {
   }
   parts_.resize(chunks.size());
   norms_.resize(static_cast<size_t>(groups));
-  moments_.reserve(kernels_->moments * params.learning());
-  moments_.zero();
+  moments_.make_zeros(kernels_->moments * params.learning());
   stride_ = params.learning();
   chunks_ = std::move(chunks);
 }

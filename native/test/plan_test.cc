@@ -67,6 +67,22 @@ TEST(plan_small_model_trains) {
   CHECK(p.outputs.f64 == whole.outputs.f64);
 }
 
+TEST(plan_parameters_begin_as_zeros_and_are_written_in_parts) {
+  const auto plan = compile(two_layers());
+  CHECK(value(*plan, "a/W") == std::vector<double>(15, 0));  // [3, 5]
+  plan->write("a/W", array({2}, {1, 2}), 4);
+  plan->write("a/W", array({1}, {3}), 14);
+  plan->write("a/W", array({0}, {}), 15);
+  std::vector<double> expected(15, 0);
+  expected[4] = 1, expected[5] = 2, expected[14] = 3;
+  CHECK(value(*plan, "a/W") == expected);
+  CHECK(value(*plan, "a/b") == std::vector<double>(5, 0));
+  CHECK_ERROR(plan->write("a/W", array({2}, {1, 2}), 14), Code::kShape, "from number 14");
+  CHECK_ERROR(plan->write("a/W", array({1}, {1}), 16), Code::kShape, "from number 16");
+  CHECK_ERROR(plan->write("a/W", array({1, 1}, {1}), 0), Code::kShape, "from number 0");
+  CHECK(value(*plan, "a/W") == expected);
+}
+
 TEST(plan_float32_follows_float64) {
   Config spec = two_layers();
   const auto wide = compile(spec);

@@ -208,6 +208,51 @@ describe('initial values', () => {
   })
 })
 
+describe('weights of more numbers than go into a plan at once', () => {
+  const [rows, width] = [20_000, 64]
+  const make = () => {
+    setSeed(10)
+    const model = new Sequential([new Embedding(rows, width, { inputLength: 1 }), new LSTM(2), new Dense(1)])
+    model.compile({ optimizer: 'adam', loss: 'mse' })
+    return model
+  }
+  const words = Array.from({ length: 20 }, (_, i) => [i * 1000 + 999])
+  const y = words.map(([word]) => word! / rows)
+
+  it('are all where they belong', async () => {
+    const [moved, written] = [make(), make()]
+    written.predictOnBatchSync([[0]])
+    written.setWeights(moved.getWeights())
+    expectSameBits(await moved.predict(words), written.predictOnBatchSync(words))
+    expectAllSameBits(moved.getWeights(), written.getWeights())
+  })
+
+  it('go on training after a save and a load as without', async () => {
+    const file = join(folder, 'large.h5')
+    const model = make()
+    await model.trainOnBatch(words, y)
+    await model.save(file)
+    const loaded = await loadModel(file)
+    expectAllSameBits(loaded.getWeights(), model.getWeights())
+    for (const each of [model, loaded]) for (let i = 0; i < 2; i++) await each.trainOnBatch(words, y)
+    expectAllSameBits(loaded.getWeights(), model.getWeights())
+  })
+
+  it('move on when the model is compiled anew, and come back when it is disposed of', async () => {
+    const model = make()
+    const prediction = await model.predict(words)
+    model.compile({ optimizer: 'sgd', loss: 'mse' })
+    const later = model.predict(words)
+    expectSameBits(await later, prediction)
+    const weights = model.getWeights()
+    model.dispose()
+    expectAllSameBits(
+      model.layers.flatMap((layer) => layer.getWeights()),
+      weights,
+    )
+  })
+})
+
 describe('while initial values are made', () => {
   const H = 8
   const STEPS = 4 * (1 + H) // of each gate: one to begin with, then a row each

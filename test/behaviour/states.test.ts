@@ -109,7 +109,7 @@ describe.each(kinds)('%s', (name, make, expected, xShape) => {
 
     const planned = built()
     planned.model.compile({ loss: 'mse', optimizer: 'sgd' })
-    planned.model.beginOptimizerWeights() // makes the plan
+    planned.model.optimizerShapes() // makes the plan
     planned.layer.setStates(states)
     expectAllSameBits(planned.layer.getStates(), states)
     expectSameBits(await planned.model.predict(next), y)
@@ -128,7 +128,7 @@ describe.each(kinds)('%s', (name, make, expected, xShape) => {
     await model.predict(x)
     const states = layer.getStates()
     model.compile({ loss: 'mse', optimizer: 'sgd' })
-    model.beginOptimizerWeights()
+    model.optimizerShapes()
     expectAllSameBits(layer.getStates(), states)
     await model.predict(next)
     const wanted = built()
