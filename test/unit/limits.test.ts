@@ -92,6 +92,12 @@ describe('a text for a model', () => {
   it('marks inside strings of JSON do not count', () => {
     const named = jsonOf([{ ...dense(0), config: { ...dense(0).config, name: '[[[{{,,::\\"]' } }])
     expect(modelFromJson(named, { limits: { depth: 4, values: 16 } }).layers[0]!.name).toBe('[[[{{,,::\\"]')
+    const quoted = jsonOf([{ ...dense(0), config: { ...dense(0).config, name: '\\"[[[{{,,::' } }])
+    expect(modelFromJson(quoted, { limits: { depth: 4, values: 16 } }).layers[0]!.name).toBe('\\"[[[{{,,::')
+  })
+
+  it('JSON is counted before it is parsed', () => {
+    expect(refusal(() => modelFromJson(`[${'1,'.repeat(200_001)}`))).toEqual(tooMuch('values', 200_000, 'more'))
   })
 
   it('limits are options like others', () => {

@@ -19,6 +19,7 @@ it.each([
   ['a PyTorch file of before 1.6', '\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.', /got a PyTorch file\./],
   ['a pickle', '\x80\x04\x95\x0a', /got a Python pickle\./],
   ['npz', zip('arr_0.npy'), /got a \.npz of numpy\./],
+  ['npy', '\x93NUMPY\x01\0v\0', /got a \.npy of numpy\./],
   ['another zip', zip('readme.txt'), /got a zip\./],
   ['safetensors', `${length(json.length)}${json}\0\0\0\0`, /got a safetensors file\./],
   ['ONNX with a producer', '\x08\x08\x12\x07pytorch', /got an ONNX file\./],
@@ -30,6 +31,7 @@ it.each([
   ['a page', '\n<!DOCTYPE html><html>', /got a web page\./],
   ['gzip', '\x1f\x8b\x08', /got a gzip file\./],
   ['something else', 'a text', /got one without the HDF5 signature\./],
+  ['JSON after a length that is not its own', `${length(200)}${json}`, /got one without the HDF5 signature\./],
   ['eight bytes', length(255), /got one without the HDF5 signature\./],
 ])('%s', async (name, content, message) => {
   const file = path.join(root, 'model.h5')

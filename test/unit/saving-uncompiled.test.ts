@@ -56,6 +56,9 @@ test.each([
   for (const use of [() => model.fit(x, y), () => model.evaluate(x, y), () => model.trainOnBatch(x, y)]) {
     await expect(use()).rejects.toMatchObject({ code: 'ERR_NOT_COMPILED', message: expect.stringMatching(why) })
   }
+  const changed = await loadModel(name)
+  changed.add(new Dense(1))
+  await expect(changed.fit(x, [1])).rejects.toThrow(/or whose layers have changed since/) // the same, without a compile
   model.compile({ optimizer: new SGD({ lr: 0.01 }), loss: 'mse' })
   await model.fit(x, y, { nbEpoch: 1, verbose: 0 })
   model.add(new Dense(1))
