@@ -11,9 +11,9 @@
 #include "addon/pin.h"
 #include "addon/plan_object.h"
 #include "base/parallel.h"
+#include "device/cpu/orthonormal.h"
+#include "device/cpu/registry.h"
 #include "kernels/table.h"
-#include "plan/orthonormal.h"
-#include "plan/registry.h"
 
 #ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #error "without NODE_ADDON_API_CPP_EXCEPTIONS_ALL a std::bad_alloc in a callback ends the process"

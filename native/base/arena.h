@@ -3,14 +3,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <limits>
 #include <new>
 #include <string>
 #include <vector>
 
-#include "base/pages.h"
+#include "base/memory.h"
 #include "base/shape.h"
 
 namespace hs {
@@ -67,17 +64,11 @@ class Overlay {
   int64_t total_ = 0;
 };
 
-// From here on a block starts at a large page and asks for such.
-constexpr int64_t kManyPages = 2 * kLargePage;
-inline size_t alignment_of(int64_t bytes) {
-  return static_cast<size_t>(bytes < kManyPages ? kAlignment : kLargePage);
-}
-
-// One aligned piece of memory. Owns it; never shrinks but by release().
+// One aligned piece of the memory of a device. Owns it; never shrinks but by release().
 template <typename real>
 class Block {
  public:
-  Block() = default;
+  explicit Block(Memory& memory) : memory_(&memory) {}
   ~Block() { release(); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -91,57 +82,38 @@ class Block {
   void make_zeros(int64_t n) {
     release();
     if (n == 0) return;
-    const size_t alignment = alignment_of(n * int64_t(sizeof(real)));
-    zeros_ = std::calloc(1, bytes_of(n) + alignment);
-    if (zeros_ == nullptr) throw std::bad_alloc();
-    const uintptr_t first = reinterpret_cast<uintptr_t>(zeros_) + alignment - 1;
-    data_ = reinterpret_cast<real*>(first - first % alignment);
+    data_ = allocate(n, true);
     size_ = n;
-    if (bytes() >= kManyPages) prefer_large_pages(data_, bytes());
+    zeros_ = true;
   }
 
   // At least n elements. Growing loses the contents; on bad_alloc the old memory stays.
   void reserve(int64_t n) {
     if (n <= size_) return;
-    real* grown = allocate(n);
+    real* grown = allocate(n, false);
     release();
     data_ = grown;
     size_ = n;
-#ifndef NDEBUG
-    for (int64_t i = 0; i < n; i++)
-      data_[i] = std::numeric_limits<real>::quiet_NaN();  // nobody may count on zeros
-#endif
   }
   void zero() {
-    if (size_) std::memset(static_cast<void*>(data_), 0, static_cast<size_t>(bytes()));
+    if (size_) memory_->zero(data_, bytes());
   }
   void release() {
-    if (zeros_)
-      std::free(zeros_);
-    else if (data_)
-      ::operator delete(data_, std::align_val_t(alignment_of(bytes())));
-    zeros_ = nullptr;
+    if (data_) memory_->release(data_, bytes(), zeros_);
+    zeros_ = false;
     data_ = nullptr;
     size_ = 0;
   }
 
  private:
-  static size_t bytes_of(int64_t n) {
+  real* allocate(int64_t n, bool zeros) {
     if (n > (int64_t{1} << 46)) throw std::bad_alloc();
-    return static_cast<size_t>(n) * sizeof(real);
+    return static_cast<real*>(memory_->allocate(n * int64_t(sizeof(real)), zeros));
   }
-  static real* allocate(int64_t n) {
-    const int64_t bytes = static_cast<int64_t>(bytes_of(n));
-    // nothrow: under AddressSanitizer the throwing form ends the process instead of throwing.
-    void* memory = ::operator new(static_cast<size_t>(bytes), std::align_val_t(alignment_of(bytes)),
-                                  std::nothrow);
-    if (memory == nullptr) throw std::bad_alloc();
-    if (bytes >= kManyPages) prefer_large_pages(memory, bytes);
-    return static_cast<real*>(memory);
-  }
+  Memory* const memory_;
   real* data_ = nullptr;
   int64_t size_ = 0;
-  void* zeros_ = nullptr;  // where data_ lies, if make_zeros made it
+  bool zeros_ = false;  // make_zeros made it
 };
 
 }  // namespace hs

@@ -245,7 +245,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
   }
 
   void commit(Pass<real>& p) override {
-    if (!stateful_) return;
+    if (!stateful_ || !this->commits(p)) return;
     std::copy_n(p.at(h_) + T_ * P_ * H_, P_ * H_, p.at(carry_h_));
     if (two_states_) std::copy_n(p.at(c_) + T_ * P_ * H_, P_ * H_, p.at(carry_c_));
   }

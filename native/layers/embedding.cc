@@ -7,6 +7,7 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "layers/written_rows.h"
 
 namespace hs {
 namespace {
@@ -59,9 +60,8 @@ class Embedding final : public OpShape, public CpuLayer<real> {
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     real* dW = p.grad(W_);                                     // [V, D]
     std::vector<char>& written = rows_->written;               // [V]
-    rows_->each_run(
-        [&](int64_t v) { return written[size_t(v)]; },
-        [&](int64_t v0, int64_t v1) { this->k->fill(dW + v0 * D_, 0, (v1 - v0) * D_); });
+    each_written_run(
+        *rows_, [&](int64_t v0, int64_t v1) { this->k->fill(dW + v0 * D_, 0, (v1 - v0) * D_); });
     std::fill(written.begin(), written.end(), char(0));
     for (int64_t s = 0; s < T * B; s++) written[size_t(at(ids, s, B, T))] = 1;
     // Threads share the columns, so that every element of dW is summed in the order of t, b.

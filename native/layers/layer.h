@@ -63,9 +63,10 @@ struct Pass {
   std::vector<Extent> x_extent;
   real* y = nullptr;  // output
   Extent y_extent;
-  const real* mask = nullptr;  // [T, B], 1 = real step; nullptr: none
-  real* mask_out = nullptr;    // [T, B], for layers that make one (embedding, masking)
-  const real* dy = nullptr;    // backward: gradient of the output
+  const real* mask = nullptr;      // [T, B], 1 = real step; nullptr: none
+  real* mask_out = nullptr;        // [T, B], for layers that make one (embedding, masking)
+  const real* dy = nullptr;        // backward: gradient of the output
+  const double* finite = nullptr;  // commit: nothing where it points to 0; nullptr: always
   std::vector<real*>
       dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
   real* arenas[static_cast<int>(Arena::kCount)] = {};

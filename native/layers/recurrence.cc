@@ -177,7 +177,7 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
   if (n == 1) return {1, true};
   if (B_ >= 4 * n) return step * double(T_) < 1e6 ? Split{1, true} : Split{n, true};
   // Few rows are as slow as the weights are read. A step must be worth a barrier (0.2 to 1 us) a phase; dropped operands are made for
-  // whole rows. Whether it pays here and now, the plan finds out (plan/pace.h).
+  // whole rows. Whether it pays here and now, the clock finds out (device/cpu/pace.h).
   if (!plain_ && !drop_U_ && step > 6e4) return {n, false};
   return {1, true};
 }
@@ -475,7 +475,7 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
 
 template <typename real>
 void Recurrence<real>::commit(Pass<real>& p) {
-  if (!stateful_) return;
+  if (!stateful_ || !this->commits(p)) return;
   // backward has left the first segment in h_ and c_
   const int64_t BH = B_ * H_, S = segments();
   std::copy_n(all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + S * BH, BH, p.at(carry_h_));

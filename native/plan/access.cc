@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "plan/batch.h"
 #include "plan/plan_of.h"
 #include "plan/values.h"
 
@@ -28,14 +27,6 @@ int cut_index(std::string& name) {
   return index;
 }
 
-template <typename real>
-Array copy(const real* data, Dims dims) {
-  Array array;
-  values_of<real>(array).assign(data, data + count(dims));
-  array.dims = std::move(dims);
-  return array;
-}
-
 [[noreturn]] void unknown(const std::string& name) {
   throw Error(Code::kUnknownName, "plan", "there is nothing named '" + name + "' now.");
 }
@@ -52,7 +43,7 @@ bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) {
     if (const Place* place = graph_.carry_place(stem))
       return is(graph_.carry_at(*place), place->dims);
     EarlyCarry<real>* early = graph_.early_carry(stem);
-    return early && is(early->data.data(), early->dims);
+    return early && is(early->data->data(), early->dims);
   }
   if (cut(stem, kGrad)) {
     p = params_.find(stem);
@@ -96,14 +87,21 @@ Array PlanOf<real>::read(const std::string& name) const {
   }
   update_.current();
   Cell cell;
-  if (const_cast<PlanOf*>(this)->find_tensor(name, cell)) return copy(cell.data, cell.dims);
-  if (const Param* p = moment_to_come(name))
-    return copy(std::vector<real>(size_t(p->size)).data(), p->dims);
+  const auto fetched = [&](const real* data, const Dims& dims) {
+    Array array;
+    array.dims = dims;
+    std::vector<real>& values = values_of<real>(array);
+    values.resize(size_t(count(dims)));  // zeros
+    if (data) device_->download(values.data(), data, int64_t(values.size() * sizeof(real)));
+    return array;
+  };
+  if (const_cast<PlanOf*>(this)->find_tensor(name, cell)) return fetched(cell.data, cell.dims);
+  if (const Param* p = moment_to_come(name)) return fetched(nullptr, p->dims);
   if (!graph_.shown()) unknown(name);
-  const auto batch_major = [](const real* data, const Extent& extent) {
+  const auto batch_major = [&](const real* data, const Extent& extent) {
     Array array;
     values_of<real>(array).resize(size_t(extent.size()));
-    scatter(values_of<real>(array).data(), data, extent);
+    device_->scatter(values_of<real>(array).data(), data, extent);
     array.dims = extent.dims;
     array.dims.insert(array.dims.begin(), extent.rows);
     return array;
@@ -118,7 +116,7 @@ Array PlanOf<real>::read(const std::string& name) const {
     return array;
   }
   if (const Place* place = graph_.saved_place(name))
-    return copy<real>(graph_.saved_at(*place), place->dims);
+    return fetched(graph_.saved_at(*place), place->dims);
   unknown(name);
 }
 
@@ -153,17 +151,14 @@ void PlanOf<real>::write(const std::string& name, const Array& array, int64_t fr
            "within " + to_string(cell.dims), to_string(array.dims));
   }
   update_.current();
-  real* to = cell.data + std::max<int64_t>(0, from);
-  if (array.f32.empty()) {
-    std::transform(array.f64.begin(), array.f64.end(), to,
-                   [](double v) { return static_cast<real>(v); });
-  } else {
-    std::copy(array.f32.begin(), array.f32.end(), to);
-  }
+  std::vector<real> values(array.f32.begin(), array.f32.end());
+  for (double v : array.f64) values.push_back(static_cast<real>(v));
+  device_->upload(cell.data + std::max<int64_t>(0, from), values.data(),
+                  int64_t(values.size() * sizeof(real)));
   stem = name;
   if (cut_index(stem) >= 0) update_.moment_written(params_.find(stem));
   if (params_.find(name) >= 0) graph_.params_changed();
-  if (cut(stem, kCarry)) graph_.carry_written();
+  if (cut(stem, kCarry)) graph_.committed();
 }
 
 template <typename real>

@@ -7,7 +7,6 @@
 //   grads    gradients of values share places by lifetime: step 0 is the last op's backward, -1 the loss
 #include <unordered_map>
 
-#include "base/parallel.h"
 #include "plan/graph.h"
 
 namespace hs {
@@ -51,7 +50,7 @@ class Graph<real>::Binder final : public Declaration {
     ParamUse<real>& use = op_->params[index_of(name)];
     if (use.adds && !use.own_rows) {
       use.own_rows = std::make_unique<GradRows>((*graph_.params_)[use.param].dims);
-      use.own_grad = std::make_unique<Block<real>>();
+      use.own_grad = std::make_unique<Block<real>>(*graph_.device_);
       use.rows = use.own_rows.get();
     }
     *rows = use.adds ? use.rows : graph_.params_->by_rows(use.param);
@@ -138,7 +137,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   const auto same = [](const Extent& a, const Extent& b) {
     return a.rows == b.rows && a.dims == b.dims;
   };
-  if (bound_ && backward_ == backward && threads_ == threads() &&
+  if (bound_ && backward_ == backward && version_ == device_->layout_version() &&
       std::equal(inputs.begin(), inputs.end(), bound_inputs_.begin(), bound_inputs_.end(), same)) {
     return;
   }
@@ -173,7 +172,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
     params_changed();
   }
   backward_ = backward;
-  threads_ = threads();  // layers may ask for scratch of each thread
+  version_ = device_->layout_version();
   bound_inputs_ = inputs;
   point();
   bound_ = true;
@@ -284,7 +283,7 @@ void Graph<real>::take_early_carries() {
   for (const EarlyCarry<real>& early : early_carries_) {
     const Place* place = carry_.find(early.path);
     if (!place || place->dims != early.dims) continue;
-    std::copy(early.data.begin(), early.data.end(), carry_at(*place));
+    device_->copy(carry_at(*place), early.data->data(), place->size * int64_t(sizeof(real)));
     carry_live_ = true;
   }
   early_carries_.clear();

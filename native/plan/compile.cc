@@ -4,21 +4,26 @@
 namespace hs {
 
 template <typename real>
-PlanOf<real>::PlanOf(const Config& spec, const Table<real>& kernels)
-    : k_(kernels),
-      graph_(spec, params_, &k_),
-      loss_(spec),
-      update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, &k_),
+PlanOf<real>::PlanOf(const Config& spec, std::unique_ptr<Device<real>> device)
+    : device_(std::move(device)),
+      params_(*device_),
+      graph_(spec, params_, *device_),
+      loss_(spec, *device_),
+      update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, *device_),
+      numbers_(*device_),
       seed_(checked_number("spec", "random/seed", spec.num("seed", 0))) {}
 
-template PlanOf<float>::PlanOf(const Config&, const Table<float>&);
-template PlanOf<double>::PlanOf(const Config&, const Table<double>&);
+template PlanOf<float>::PlanOf(const Config&, std::unique_ptr<Device<float>>);
+template PlanOf<double>::PlanOf(const Config&, std::unique_ptr<Device<double>>);
 
 std::unique_ptr<Plan> compile(const Config& spec) {
   const std::string& floatx = spec.str("floatx");
-  if (floatx == "float32") return std::make_unique<PlanOf<float>>(spec, kernels<float>());
-  if (floatx == "mixed_bfloat16") return std::make_unique<PlanOf<float>>(spec, mixed_kernels());
-  if (floatx == "float64") return std::make_unique<PlanOf<double>>(spec, kernels<double>());
+  const std::string device = "cpu";
+  const bool mixed = floatx == "mixed_bfloat16";
+  if (floatx == "float32" || mixed)
+    return std::make_unique<PlanOf<float>>(spec, make_device<float>(device, mixed));
+  if (floatx == "float64")
+    return std::make_unique<PlanOf<double>>(spec, make_device<double>(device, false));
   throw Error(Code::kUnknownName, "spec",
               "floatx must be float32, mixed_bfloat16 or float64, got '" + floatx + "'.");
 }

@@ -2,32 +2,8 @@
 #include "plan/graph.h"
 
 #include <algorithm>
-#include <unordered_map>
-
-#include "base/chunks.h"
-#include "registry.inc"
 
 namespace hs {
-
-#define HS_DECLARE(name)   \
-  template <typename real> \
-  std::unique_ptr<Layer<real>> make_##name(const Config&, const OpContext&, const Table<real>&);
-HS_LAYERS(HS_DECLARE)
-#undef HS_DECLARE
-
-namespace {
-
-template <typename real>
-LayerFactory<real> factory(const std::string& op) {
-#define HS_ENTRY(name) {#name, &make_##name<real>},
-  static const auto* const table =
-      new std::unordered_map<std::string, LayerFactory<real>>{HS_LAYERS(HS_ENTRY)};
-#undef HS_ENTRY
-  const auto it = table->find(op);
-  return it == table->end() ? nullptr : it->second;
-}
-
-}  // namespace
 
 template <typename real>
 int Graph<real>::value_named(const std::string& name, const std::string& where) const {
@@ -46,8 +22,8 @@ int Graph<real>::mask_named(const std::string& name, const std::string& where) c
 }
 
 template <typename real>
-Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* k)
-    : k_(k), params_(&params) {
+Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& device)
+    : device_(&device), params_(&params) {
   for (const Config& input : spec.at("inputs").list) {
     Value<real> value;
     value.name = input.str("name");
@@ -61,6 +37,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, const Table<real>* 
   output_ = value_named(spec.str("output"), "spec");
   if (spec.has("outputMask")) output_mask_ = mask_named(spec.str("outputMask"), "spec");
   allocate_params();
+  penalties_.reserve(static_cast<int64_t>(ops_.size()));
   has_loss_ = spec.has("loss");
   plan_backward();
 }
@@ -69,8 +46,6 @@ template <typename real>
 void Graph<real>::add_op(const Config& spec) {
   const std::string& kind = spec.str("op");
   const std::string& name = spec.str("layer");
-  const LayerFactory<real> make = factory<real>(kind);
-  if (!make) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
   Op<real> op;
   OpContext context;
   context.name = name;
@@ -97,7 +72,8 @@ void Graph<real>::add_op(const Config& spec) {
     }
   }
   static const Config* const none = new Config;
-  op.layer = make(spec.has("options") ? spec.at("options") : *none, context, *k_);
+  op.layer = device_->op(kind, spec.has("options") ? spec.at("options") : *none, context);
+  if (!op.layer) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
 
   const int index = static_cast<int>(ops_.size());
   Value<real> output;
@@ -183,16 +159,14 @@ void Graph<real>::forward(bool training, DropoutKey key) {
 }
 
 template <typename real>
-double Graph<real>::backward() {
-  for (int p : unreached_) k_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
+void Graph<real>::backward(double* activity) {
+  for (int p : unreached_) device_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
+  penalties_.zero();
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
     Value<real>& out = values_[size_t(op.output)];
-    if (op.backward && op.seeds) k_->fill(out.grad, 0, out.extent.size());
-    if (op.activity.any()) {
-      real* grad = op.backward ? out.grad : nullptr;
-      op.penalty = penalize(op.activity, out.data, grad, {out.extent.size()}, k_);
-    }
+    if (op.backward && op.seeds) device_->fill(out.grad, 0, out.extent.size());
+    penalize_output(op, op.backward ? out.grad : nullptr);
     if (!op.backward) continue;
     op.layer->backward(op.pass);
     for (const ParamUse<real>& use : op.params) {
@@ -200,54 +174,39 @@ double Graph<real>::backward() {
     }
     for (size_t j = 0; j < op.inputs.size(); j++) {
       if (op.add_to[j])
-        k_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
+        device_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
     }
   }
-  double sum = 0;  // from the first op on, as activity_penalty() does
-  for (const Op<real>& op : ops_) {
-    if (op.activity.any()) sum += op.penalty;
-  }
-  return sum;
+  device_->add_up(activity, penalties_.data(), static_cast<int64_t>(ops_.size()));
 }
 
 template <typename real>
 void Graph<real>::add_gradient(const ParamUse<real>& use, const Pass<real>& pass) {
   const Param& p = (*params_)[use.param];
-  real* sum = params_->grad(p);
-  const real* more = pass.grad({Arena::kParams, p.offset, p.size});
-  GradRows* written = p.rows.get();
-  if (use.rows == nullptr) {
-    for_elements(p.size, [&](int64_t begin, int64_t end) {
-      k_->add(sum + begin, more + begin, end - begin);
-    });
-    if (written) std::fill(written->written.begin(), written->written.end(), char(1));
-    return;
-  }
-  const int64_t width = use.rows->width;
-  use.rows->each_run([&](int64_t v) { return use.rows->written[size_t(v)]; },
-                     [&](int64_t v0, int64_t v1) {
-                       k_->add(sum + v0 * width, more + v0 * width, (v1 - v0) * width);
-                       if (written)
-                         std::fill(written->written.begin() + v0, written->written.begin() + v1,
-                                   char(1));
-                     });
+  device_->add_gradient(params_->grad(p), p.rows.get(),
+                        pass.grad({Arena::kParams, p.offset, p.size}), use.rows, p.size);
 }
 
 template <typename real>
-double Graph<real>::activity_penalty() const {
-  double sum = 0;
-  for (const Op<real>& op : ops_) {
-    const Value<real>& out = values_[size_t(op.output)];
-    if (op.activity.any())
-      sum += penalize<real>(op.activity, out.data, nullptr, {out.extent.size()}, k_);
+void Graph<real>::activity_penalty(double* activity) const {
+  device_->zero(penalties_.data(), penalties_.bytes());
+  for (const Op<real>& op : ops_) penalize_output(op, nullptr);
+  device_->add_up(activity, penalties_.data(), static_cast<int64_t>(ops_.size()));
+}
+
+template <typename real>
+void Graph<real>::penalize_output(const Op<real>& op, real* grad) const {
+  const Value<real>& out = values_[size_t(op.output)];
+  if (op.activity.any()) {
+    device_->penalize(penalties_.data() + (&op - ops_.data()), op.activity, out.data, grad, nullptr,
+                      {out.extent.size()});
   }
-  return sum;
 }
 
 template <typename real>
 std::string Graph<real>::first_not_finite() const {
   for (const Value<real>& value : values_) {
-    if (k_->all_finite(value.data, value.extent.size())) continue;
+    if (device_->finite(value.data, nullptr, value.extent.size())) continue;
     return value.producer < 0 ? value.name : ops_[size_t(value.producer)].shape().name();
   }
   return "";
@@ -264,24 +223,35 @@ const std::string& Graph<real>::layer_of(int param) const {
 }
 
 template <typename real>
+void Graph<real>::check_next(double* finite) const {
+  for (const Op<real>& op : ops_) {
+    for (const Next& next : op.next)
+      device_->check(finite, op.pass.at(next.value), nullptr, next.value.size);
+  }
+}
+
+template <typename real>
 std::string Graph<real>::next_not_finite() const {
   for (const Op<real>& op : ops_) {
     for (const Next& next : op.next) {
-      if (!k_->all_finite(op.pass.at(next.value), next.value.size)) return op.shape().name();
+      if (!device_->finite(op.pass.at(next.value), nullptr, next.value.size))
+        return op.shape().name();
     }
   }
   return "";
 }
 
 template <typename real>
-void Graph<real>::commit() {
+void Graph<real>::commit(const double* finite) {
   for (Op<real>& op : ops_) {
+    op.pass.finite = finite;
     op.layer->commit(op.pass);
     if (!op.pass.training) continue;
-    for (const Next& next : op.next)
-      std::copy_n(op.pass.at(next.value), next.value.size, params_->value((*params_)[next.param]));
+    for (const Next& next : op.next) {
+      device_->commit(params_->value((*params_)[next.param]), op.pass.at(next.value),
+                      next.value.size, finite);
+    }
   }
-  carry_live_ = carry_live_ || carry_.total() > 0;
 }
 
 template <typename real>
@@ -319,11 +289,11 @@ bool Graph<real>::expect_carry(const std::string& path, const Dims& dims) {
   if (!bound_inputs_.empty() || carry_.total() > 0) return false;
   EarlyCarry<real>* early = early_carry(path);
   if (!early) {
-    early_carries_.push_back({path, {}, {}});
+    early_carries_.push_back({path, {}, std::make_unique<Block<real>>(*device_)});
     early = &early_carries_.back();
   }
   early->dims = dims;
-  early->data.resize(size_t(checked_count(dims, path)));
+  early->data->reserve(checked_count(dims, path));
   return true;
 }
 
@@ -334,7 +304,7 @@ int64_t Graph<real>::bytes() const {
     for (const ParamUse<real>& use : op.params) beside += use.own_grad ? use.own_grad->bytes() : 0;
   }
   return beside + saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() +
-         packed_block_.bytes() + scratch_block_.bytes() + grad_block_.bytes();
+         packed_block_.bytes() + scratch_block_.bytes() + grad_block_.bytes() + penalties_.bytes();
 }
 
 template class Graph<float>;

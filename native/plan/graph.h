@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "layers/cpu_layer.h"
 #include "plan/params.h"
 
 namespace hs {
@@ -58,7 +57,6 @@ struct Op {
   std::vector<ParamUse<real>> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
-  double penalty = 0;      // its value in the last backward pass
   bool backward =
       false;  // something trainable lies here or below, and a gradient reaches the output
   bool seeds =
@@ -74,14 +72,14 @@ template <typename real>
 struct EarlyCarry {
   std::string path;  // "lstm_1/h"
   Dims dims;
-  std::vector<real> data;  // [dims]
+  std::unique_ptr<Block<real>> data;  // [dims]
 };
 
 template <typename real>
 class Graph {
  public:
   // spec: lib/spec.ts. Adds the parameters of the model to params and allocates them.
-  Graph(const Config& spec, Params<real>& params, const Table<real>* k);
+  Graph(const Config& spec, Params<real>& params, Device<real>& device);
 
   int inputs() const { return inputs_; }
   const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
@@ -101,15 +99,20 @@ class Graph {
   bool shown() const { return bound_ && shown_; }
 
   void forward(bool training, DropoutKey key);
-  double backward();  // the output's grad has been written; returns activity_penalty()
-  double activity_penalty() const;       // of the values of the last forward
-  std::string first_not_finite() const;  // input or layer whose values are not, or ""
+  // The output's grad has been written. *activity: as activity_penalty().
+  void backward(double* activity);
+  void activity_penalty(double* activity) const;  // of the values of the last forward
+  std::string first_not_finite() const;           // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
-  // The layer whose next values (Declaration::next) of the last forward in training are not finite, or "".
+  // Next values (Declaration::next) of the last forward in training: *finite = 0 where one is not
+  // finite; the layer of the first that is not, or "".
+  void check_next(double* finite) const;
   std::string next_not_finite() const;
-  void
-  commit();  // states of stateful layers, and running statistics in training, become those of this batch
+  // States of stateful layers, and running statistics in training, become those of this batch, but
+  // where *finite is 0; nullptr: always. committed(): they have.
+  void commit(const double* finite);
+  void committed() { carry_live_ = carry_live_ || carry_.total() > 0; }
   void packed_are_current();  // a whole step has run: packed tensors are filled
   void params_changed();      // all of them: weights were written
   void trained();             // the trainable ones
@@ -127,7 +130,6 @@ class Graph {
   const Layout& carry() const { return carry_; }
   const std::vector<Value<real>>& values() const { return values_; }
   const std::vector<MaskValue<real>>& masks() const { return masks_; }
-  void carry_written() { carry_live_ = carry_live_ || carry_.total() > 0; }
   // Of "lstm_1/h" before the first batch, which makes room for states: nullptr where none was
   // written. The first batch forgets those that it has no room of that shape for.
   EarlyCarry<real>* early_carry(const std::string& path);
@@ -140,6 +142,7 @@ class Graph {
   void add_op(const Config& spec);
   void allocate_params();
   void add_gradient(const ParamUse<real>& use, const Pass<real>& pass);
+  void penalize_output(const Op<real>& op, real* grad) const;
   int value_named(const std::string& name, const std::string& where) const;
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
@@ -149,7 +152,7 @@ class Graph {
   void take_early_carries();
   void point();
 
-  const Table<real>* k_;
+  Device<real>* const device_;
   Params<real>* params_;
   std::vector<Value<real>> values_;
   std::vector<MaskValue<real>> masks_;
@@ -161,7 +164,7 @@ class Graph {
 
   // at the extent bound last
   bool bound_ = false, backward_ = false, shown_ = false;
-  int threads_ = 0;
+  int64_t version_ = 0;  // of the device's layouts
   std::vector<Extent> bound_inputs_;
   Layout saved_, slots_, carry_, packed_;
   int64_t scratch_ = 0;
@@ -172,8 +175,10 @@ class Graph {
       extra_offset_;  // per op and input: gradient to be added, -1: written directly
   std::vector<int64_t> saved_offset_;  // per value: it lies in `saved`; -1: it does not
   std::vector<char> is_input_;         // per value: it is its op's first input, seen differently
-  Block<real> saved_block_, slot_block_, carry_block_, packed_block_, scratch_block_, grad_block_;
-  bool carry_live_ = false;  // states are worth keeping
+  Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},
+      packed_block_{*device_}, scratch_block_{*device_}, grad_block_{*device_};
+  Block<double> penalties_{*device_};  // [ops] of their outputs
+  bool carry_live_ = false;            // states are worth keeping
   std::vector<EarlyCarry<real>> early_carries_;
 };
 

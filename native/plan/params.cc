@@ -1,9 +1,5 @@
 #include "plan/params.h"
 
-#include <algorithm>
-#include <atomic>
-
-#include "base/chunks.h"
 #include "base/error.h"
 
 namespace hs {
@@ -65,38 +61,30 @@ int Params<real>::find(const std::string& path) const {
 }
 
 template <typename real>
-double Params<real>::penalties(bool gradients, const Table<real>* k) const {
-  double sum = 0;
+void Params<real>::penalties(double* sum, bool gradients) const {
+  device_->zero(sum, sizeof(double));
   for (const Param& p : list_) {
     if (!p.penalty.any()) continue;
     const bool adds = gradients && p.trainable;
-    if (adds && p.rows) std::fill(p.rows->written.begin(), p.rows->written.end(), char(1));
-    sum += penalize(p.penalty, value(p), adds ? grad(p) : nullptr, p.dims, k);
+    device_->penalize(sum, p.penalty, value(p), adds ? grad(p) : nullptr, p.rows.get(), p.dims);
   }
-  return sum;
 }
 
 template <typename real>
-bool Params<real>::gradients_finite(const Table<real>* k, int* first_bad) const {
-  // From the end, as gradients are made: the first one found is where it began.
+void Params<real>::check_gradients(double* finite) const {
+  for (const Param& p : list_) {
+    if (p.trainable) device_->check(finite, grad(p), p.rows.get(), p.size);
+  }
+}
+
+template <typename real>
+int Params<real>::first_bad_gradient() const {
+  // From the end, as gradients are made.
   for (size_t i = list_.size(); i-- > 0;) {
     const Param& p = list_[i];
-    if (!p.trainable) continue;
-    std::atomic<bool> finite{true};
-    const auto look = [&](int64_t begin, int64_t end) {
-      if (!k->all_finite(grad(p) + begin, end - begin)) finite = false;
-    };
-    if (const GradRows* rows = p.rows.get()) {
-      rows->each_run([&](int64_t v) { return rows->written[size_t(v)]; },
-                     [&](int64_t v0, int64_t v1) { look(v0 * rows->width, v1 * rows->width); });
-    } else {
-      for_elements(p.size, look);
-    }
-    if (finite) continue;
-    *first_bad = static_cast<int>(i);
-    return false;
+    if (p.trainable && !device_->finite(grad(p), p.rows.get(), p.size)) return static_cast<int>(i);
   }
-  return true;
+  return -1;
 }
 
 template class Params<float>;

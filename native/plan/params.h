@@ -7,28 +7,16 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "kernels/table.h"
-#include "layers/grad_rows.h"
-#include "plan/constraints.h"
-#include "plan/penalties.h"
+#include "device/device.h"
 
 namespace hs {
-
-struct Param {
-  std::string path;  // "lstm_1/W"
-  Dims dims;
-  int64_t offset = 0, size = 0;  // in params and grads, in elements
-  bool trainable = true;
-  Penalty penalty;
-  Constraint constraint;
-  std::unique_ptr<GradRows> rows;  // of its gradient, where its layer keeps note of them
-};
 
 // They belong to the model: any number of ops may use one. Those of trainable ops lie first: gradients and moments need room for
 // those alone.
 template <typename real>
 class Params {
  public:
+  explicit Params(Device<real>& device) : device_(&device) {}
   int add(const Config& config);  // ParamSpec of lib/spec.ts
   // learns[i]: an op with a trainable parameter, which writes the gradients of all its parameters, uses parameter i. All become zero.
   void allocate(const std::vector<char>& learns);
@@ -48,14 +36,17 @@ class Params {
   int64_t learning() const { return learning_; }  // elements that have gradients and moments
   int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
 
-  double penalties(bool gradients, const Table<real>* k)
-      const;  // their sum; gradients: added to grads of trainable ones, whose rows all count as written then
-  bool gradients_finite(const Table<real>* k, int* first_bad) const;
+  // *sum = all of them; gradients: added to grads of trainable ones.
+  void penalties(double* sum, bool gradients) const;
+  void check_gradients(double* finite) const;  // *finite = 0 where one is not finite
+  // The one where that began, or -1.
+  int first_bad_gradient() const;
 
  private:
+  Device<real>* const device_;
   std::vector<Param> list_;
   std::unordered_map<std::string, int> by_path_;
-  Block<real> values_, grads_;
+  Block<real> values_{*device_}, grads_{*device_};
   int64_t total_ = 0, learning_ = 0;
 };
 

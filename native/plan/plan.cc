@@ -1,16 +1,21 @@
 // Runs: batch after batch of one request. A training step, top to bottom:
-//   gather -> forward -> loss -> backward -> penalties and their gradients -> finite? -> clip, update, constrain -> commit states
-// Until "finite?" nothing that outlives the batch has been touched, so a batch that fails or is not finite leaves no trace.
+//   gather -> forward -> loss -> backward -> penalties and their gradients -> finite?
+//   -> clip, update, constrain -> commit states
+// Until "finite?" nothing that outlives the batch has been touched, and what follows does nothing
+// unless it is 1: a batch that fails or is not finite leaves no trace.
+#include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "base/error.h"
-#include "base/parallel.h"
-#include "plan/batch.h"
 #include "plan/plan_of.h"
 #include "plan/values.h"
 
 namespace hs {
+namespace {
+
+const char* const kNothingNames[] = {"", "mask", "weights"};  // by Nothing
+
+}  // namespace
 
 template <typename real>
 void PlanOf<real>::check(const DataSet& data) const {
@@ -82,6 +87,8 @@ void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
   graph_.bind(inputs, backward);
   if (r.mode == Mode::kPredict) return;
   loss_.bind(graph_, *r.data);
+  numbers_.reserve(kLoss + loss_.logs());
+  numbers_read_.resize(size_t(numbers_.size()));
   if (r.mode == Mode::kTrain) update_.prepare(params_);
 }
 
@@ -96,8 +103,8 @@ void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
   }
   for (int i = 0; i < graph_.inputs(); i++) {
     const Value<real>& input = graph_.input(i);
-    gather(input.data, values_of<real>(data.x[size_t(i)]).data(), input.extent, batch.order,
-           batch.first);
+    device_->gather(input.data, values_of<real>(data.x[size_t(i)]).data(), input.extent,
+                    batch.order, batch.first);
   }
 }
 
@@ -126,7 +133,10 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
       loss_.check_labels(*r.data, graph_.output().extent.last());
       labels_seen_ = r.data;
     }
-    paced_batch(r, {position, rows, r.order.empty() ? nullptr : r.order.data() + position}, result);
+    const Batch batch{position, rows, r.order.empty() ? nullptr : r.order.data() + position};
+    double work = 0;  // numbers of input: steps, where samples have different lengths
+    for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
+    device_->batch(int(r.mode), work, [&] { one_batch(r, batch, result); });
     position += rows;
     result.batches++;
     result.samples += rows;
@@ -134,25 +144,6 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
         std::chrono::duration<double, std::milli>(Clock::now() - start).count() >= r.max_ms)
       break;
   }
-}
-
-template <typename real>
-void PlanOf<real>::paced_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
-  if (threads() == 1) return one_batch(r, batch, result);
-  using Ms = std::chrono::duration<double, std::milli>;
-  Pace& pace = pace_[int(r.mode)];
-  const Clock::time_point now = Clock::now();
-  // A short wait for the next batch counts: threads that wait for it, too, may be what slows its caller.
-  const Clock::time_point start = Ms(now - batch_end_).count() < 1 ? batch_end_ : now;
-  {
-    std::optional<Inline> alone;
-    if (pace.alone()) alone.emplace();
-    one_batch(r, batch, result);
-  }
-  batch_end_ = Clock::now();
-  double work = 0;  // numbers of input: steps, where samples have different lengths
-  for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
-  pace.took(Ms(batch_end_ - start).count(), work, threads());
 }
 
 template <typename real>
@@ -165,44 +156,52 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
   if (r.mode == Mode::kPredict) {
     keep_outputs(result);
     graph_.packed_are_current();
-    graph_.commit();
+    graph_.commit(nullptr);
+    graph_.committed();
     return;
   }
-  double loss = loss_.value(graph_);
-  result.last.resize(size_t(loss_.logs()));
-  loss_.metrics(graph_, result.last.data() + 1);
-
-  std::string bad_layer;
+  result.last.resize(size_t(loss_.logs()));  // now: nothing may fail once weights have changed
+  loss_.value(graph_, number(kLoss), number(kNothing));
   if (learns) {
-    if (!learn(r, loss, bad_layer))
-      graph_.params_changed();  // backward may not have filled its packed tensors
-    if (r.mode == Mode::kTrain)
-      step_ += 1;  // also past a bad batch: the next one draws other numbers
+    learn(r.mode);
   } else {
-    loss += params_.penalties(false, &k_) + graph_.activity_penalty();
-    graph_.packed_are_current();
-    graph_.commit();
-    if (!std::isfinite(loss)) bad_layer = graph_.first_not_finite();
-    if (!std::isfinite(loss) && bad_layer.empty()) bad_layer = "loss";
+    params_.penalties(number(kPenalty), false);
+    graph_.activity_penalty(number(kActivity));
+    device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
+    graph_.commit(nullptr);
   }
-  result.last[0] = loss;
+  graph_.packed_are_current();
+  // All has been asked for: the one wait of a step.
+  std::vector<double>& read = numbers_read_;
+  device_->download(read.data(), numbers_.data(), numbers_.bytes());
+  const bool finite = read[kFinite] != 0;
+  if (!learns || (r.mode == Mode::kTrain && finite)) graph_.committed();
+  if (r.mode == Mode::kTrain && finite) {
+    update_.applied();
+    graph_.trained();
+  }
+  if (r.mode == Mode::kTrain)
+    step_ += 1;  // also past a bad batch: the next one draws other numbers
+
+  std::copy(read.begin() + kLoss, read.end(), result.last.begin());
+  const char* const nothing = kNothingNames[int(read[kNothing])];
   for (size_t i = 0; i < result.last.size(); i++) {
-    if (*loss_.nothing() && !std::isfinite(result.last[i])) continue;
+    if (*nothing && !std::isfinite(result.last[i])) continue;
     result.sums[i] += result.last[i] * double(batch.rows);
     result.counted[i] += batch.rows;
   }
-  if (bad_layer.empty()) return;
+  if (finite) return;
   if (result.bad_batch < 0) {
     result.bad_batch = result.batches;
-    result.bad_layer = bad_layer;
-    result.bad_nothing = loss_.nothing();
-    result.bad_number = bad_number(*r.data, batch);
+    result.bad_layer = blamed(learns, result.last[0]);
+    result.bad_nothing = nothing;
+    result.bad_number = bad_number(*r.data, batch, !*nothing);
   }
   result.bad_batches++;
 }
 
 template <typename real>
-BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch) const {
+BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch, bool targets) const {
   BadNumber bad;
   const auto look = [&](const std::string& name, const Array& array, const auto& counts) {
     if (array.dims.empty() || !bad.array.empty()) return;
@@ -224,33 +223,36 @@ BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch) cons
   const auto always = [](int64_t, int64_t) { return true; };
   for (size_t i = 0; i < data.x.size(); i++) look("x" + std::to_string(i), data.x[i], always);
   look("weights", data.weights, always);
-  if (!*loss_.nothing())
-    look("y", data.y, [&](int64_t b, int64_t i) { return loss_.counts(b, i); });
+  if (targets) look("y", data.y, loss_.counts());
   return bad;
 }
 
 template <typename real>
-bool PlanOf<real>::learn(const RunRequest& r, double& loss, std::string& bad_layer) {
-  const auto blame = [&](const std::string& otherwise) {
-    bad_layer = graph_.first_not_finite();
-    if (bad_layer.empty()) bad_layer = otherwise;
-    return false;
-  };
-  const bool backward = graph_.learns() && (std::isfinite(loss) || r.mode == Mode::kGradient);
-  if (backward && graph_.output().grad) loss_.gradient(graph_, graph_.output().grad);
-  const double activity = backward ? graph_.backward() : graph_.activity_penalty();
-  loss += params_.penalties(backward, &k_) + activity;
-  int bad_param = -1;
-  if (!std::isfinite(loss)) return blame("loss");
-  if (!params_.gradients_finite(&k_, &bad_param)) return blame(graph_.layer_of(bad_param));
-  const std::string bad_next = graph_.next_not_finite();
-  if (!bad_next.empty()) return blame(bad_next);
-  graph_.packed_are_current();
-  if (r.mode == Mode::kGradient) return true;
-  update_.apply(params_);
-  graph_.trained();
-  graph_.commit();
-  return true;
+void PlanOf<real>::learn(Mode mode) {
+  const bool backward = graph_.learns();
+  if (backward && graph_.output().grad) loss_.gradient(graph_.output().grad);
+  if (backward) {
+    graph_.backward(number(kActivity));
+  } else {
+    graph_.activity_penalty(number(kActivity));
+  }
+  params_.penalties(number(kPenalty), backward);
+  double* const finite = number(kFinite);
+  device_->total(number(kLoss), number(kPenalty), number(kActivity), finite);
+  params_.check_gradients(finite);
+  graph_.check_next(finite);
+  if (mode != Mode::kTrain) return;
+  update_.apply(params_, finite);
+  graph_.commit(finite);
+}
+
+template <typename real>
+std::string PlanOf<real>::blamed(bool learns, double loss) const {
+  const std::string layer = graph_.first_not_finite();
+  if (!layer.empty()) return layer;
+  if (!learns || !std::isfinite(loss)) return "loss";
+  const int param = params_.first_bad_gradient();
+  return param >= 0 ? graph_.layer_of(param) : graph_.next_not_finite();
 }
 
 template <typename real>
@@ -264,7 +266,7 @@ void PlanOf<real>::keep_outputs(RunResult& result) const {
   }
   const size_t old = data.size();
   data.resize(old + size_t(y.extent.size()));
-  scatter(data.data() + old, y.data, y.extent);
+  device_->scatter(data.data() + old, y.data, y.extent);
   to.dims[0] += y.extent.rows;
 }
 

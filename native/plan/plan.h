@@ -13,7 +13,6 @@ namespace hs {
 
 // kGradient: forward and backward, no update (read "layer/W:grad")
 enum class Mode { kTrain, kTest, kPredict, kGradient };
-constexpr int kModes = 4;
 
 struct Array {  // batch-major data as users have it, [N, dims...]
   Dims dims;    // with N first

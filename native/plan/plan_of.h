@@ -7,7 +7,6 @@
 
 #include "plan/graph.h"
 #include "plan/loss.h"
-#include "plan/pace.h"
 #include "plan/params.h"
 #include "plan/plan.h"
 #include "plan/update.h"
@@ -17,7 +16,7 @@ namespace hs {
 template <typename real>
 class PlanOf final : public Plan {
  public:
-  PlanOf(const Config& spec, const Table<real>& kernels);
+  PlanOf(const Config& spec, std::unique_ptr<Device<real>> device);
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
@@ -30,6 +29,8 @@ class PlanOf final : public Plan {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // Of the step under way, on the device. kLoss is followed by the metrics.
+  enum Number { kFinite, kNothing, kPenalty, kActivity, kLoss };
   struct Batch {
     int64_t first, rows;   // positions in the order
     const int32_t* order;  // of the rows, or nullptr: first, first + 1, ...
@@ -42,25 +43,27 @@ class PlanOf final : public Plan {
   void check_request(const RunRequest&) const;
   void gather_inputs(const DataSet&, const Batch&);
   void bind(const RunRequest&, int64_t rows);
-  // Adds the penalties to the loss; backward and update. Returns false where something is not finite: nothing has changed then.
-  bool learn(const RunRequest&, double& loss, std::string& bad_layer);
-  void paced_batch(const RunRequest&, const Batch&, RunResult&);
+  // Backward, update, commit: the last two happen only if all is finite.
+  void learn(Mode mode);
+  // The layer where what is not finite began; loss: the total.
+  std::string blamed(bool learns, double loss) const;
+  double* number(int i) const { return numbers_.data() + i; }
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
-  BadNumber bad_number(const DataSet&, const Batch&) const;
+  BadNumber bad_number(const DataSet&, const Batch&, bool targets) const;
   bool find_tensor(const std::string& name, Cell& cell);
   const Param* moment_to_come(const std::string& name) const;
   double* find_number(const std::string& name);
 
-  const Table<real>& k_;
+  const std::unique_ptr<Device<real>> device_;
   Params<real> params_;
   Graph<real> graph_;
   Loss<real> loss_;
   Update<real> update_;
+  Block<double> numbers_;
+  std::vector<double> numbers_read_;          // of the last step
   double seed_ = 0, step_ = 0;                // of DropoutKey; whole numbers
   std::weak_ptr<const DataSet> labels_seen_;  // its labels have been checked
-  Pace pace_[kModes];
-  Clock::time_point batch_end_;
 };
 
 }  // namespace hs

@@ -1,4 +1,4 @@
-#include "plan/orthonormal.h"
+#include "device/cpu/orthonormal.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Pace: the quicker of one thread and all, by a clock that these tests make up.
-#include "plan/pace.h"
+#include "device/cpu/pace.h"
 #include "test/test.h"
 
 namespace hs {

@@ -3,8 +3,9 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "plan/constraints.h"
-#include "plan/penalties.h"
+#include "device/cpu/constraints.h"
+#include "device/cpu/host_memory.h"
+#include "device/cpu/penalties.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 
@@ -122,7 +123,7 @@ TEST(arena_lays_out_aligned_and_shares_by_lifetime) {
   CHECK(overlay.add(100, 2, 3) == 0);   // the first is dead
   CHECK(overlay.add(10, 1, 3) == 176);  // everything is in its way
   CHECK(overlay.add(16, 0, 0) == 112);
-  Block<double> block;
+  Block<double> block(host_memory());
   block.reserve(10);
   CHECK(reinterpret_cast<uintptr_t>(block.data()) % kAlignment == 0);
   double* const before = block.data();

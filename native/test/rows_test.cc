@@ -7,6 +7,7 @@
 #include "base/chunks.h"
 #include "base/error.h"
 #include "base/float_mode.h"
+#include "device/cpu/cpu.h"
 #include "optimizers/optimizer.h"
 #include "plan/update.h"
 #include "registry.inc"
@@ -22,12 +23,12 @@ constexpr int64_t V = 37, D = 19;
 
 template <typename real>
 struct Side {  // a model of one matrix
-  Params<real> params;
+  Cpu<real> device{kernels<real>()};
+  Params<real> params{device};
   Update<real> update;
   GradRows* rows = nullptr;
 
-  Side(const Config& optimizer, const Config& matrix, bool by_rows)
-      : update(&optimizer, &kernels<real>()) {
+  Side(const Config& optimizer, const Config& matrix, bool by_rows) : update(&optimizer, device) {
     Config spec = matrix;
     spec.tree["path"] = text("embedding_1/W");
     params.add(spec);
@@ -54,7 +55,9 @@ struct Side {  // a model of one matrix
       g[i] = chosen[size_t(i / D)] ? drawn : real(0);
     }
     if (rows) rows->written = chosen;
-    update.apply(params);
+    const double finite = 1;
+    update.apply(params, &finite);
+    update.applied();
   }
 };
 

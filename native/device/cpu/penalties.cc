@@ -5,7 +5,7 @@
 //   u = w v_9:   du = 2 g u / (v_9^T v_9)   dw += du v_9^T   dv_9 = w^T du - 2 g lambda v_9 / (v_9^T v_9)
 //   v_i = w^T u_i:   dw += u_i dv_i^T   du_i = w dv_i   dw += du_i v_{i-1}^T   dv_{i-1} = w^T du_i
 // lambda does not depend on the length of v_9, so each v_i is scaled to length 1 and the scale counts as a constant.
-#include "plan/penalties.h"
+#include "device/cpu/penalties.h"
 
 #include <cmath>
 
@@ -90,15 +90,6 @@ double eigenvalue_penalty(double k, const real* w, real* dw, int64_t R, int64_t 
 }
 
 }  // namespace
-
-Penalty Penalty::from(const Config* config) {
-  Penalty p;
-  if (!config || config->kind == Config::Kind::kNull) return p;
-  p.l1 = config->num("l1", 0);
-  p.l2 = config->num("l2", 0);
-  p.eigenvalue = config->num("eigenvalue", 0);
-  return p;
-}
 
 template <typename real>
 double penalize(const Penalty& p, const real* w, real* dw, const Dims& dims, const Table<real>* k) {

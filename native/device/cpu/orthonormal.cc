@@ -6,7 +6,7 @@
 // rounding: it is done once more, against all rows ("twice is enough", Kahan in Parlett, The
 // Symmetric Eigenvalue Problem, 1980, section 6-9). The bits do not depend on how many columns a step
 // takes (table.h).
-#include "plan/orthonormal.h"
+#include "device/cpu/orthonormal.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-// Between data as users have them (batch-major) and values as ops have them (time-major, Extent in base/shape.h).
-// The only code that knows batch-major. Suffixes say which is which: _bt. [N, T, ...], _tb. [T, B, ...].
+// Between data as users have them (batch-major) and values as ops have them (time-major, Extent in
+// base/shape.h). Suffixes say which is which: _bt. [N, T, ...], _tb. [T, B, ...].
 #pragma once
 #include <cstdint>
 
@@ -7,7 +7,8 @@
 
 namespace hs {
 
-// x_tb (by `to`) <- rows order[0 .. to.rows) of x_bt [N, to.dims...]; order nullptr: rows first, first + 1, ...
+// x_tb (by `to`) <- rows order[0 .. to.rows) of x_bt [N, to.dims...];
+// order nullptr: rows first, first + 1, ...
 template <typename real>
 void gather(real* x_tb, const real* x_bt, const Extent& to, const int32_t* order, int64_t first);
 

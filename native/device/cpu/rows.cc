@@ -1,4 +1,4 @@
-#include "plan/batch.h"
+#include "device/cpu/rows.h"
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
-#include "plan/registry.h"
+#include "device/cpu/registry.h"
 
 #include <iterator>
 
 #include "base/error.h"
 #include "cells/cell.h"
+#include "device/param.h"
 #include "layers/activation_name.h"
 #include "objectives/objective.h"
 #include "optimizers/optimizer.h"
-#include "plan/constraints.h"
 #include "registry.inc"
 
 namespace hs {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "device/cpu/host_memory.h"
 
 namespace hs {
 
@@ -31,10 +32,10 @@ class Orthonormalization {
   const int64_t m_;
   int64_t block_ = 0;  // its first row
   Phase phase_ = Phase::kBegin;
-  int64_t at_ = 0;              // of the phase: columns done, or rows
-  Block<double> packed_;        // rows Q, as the products want them
-  std::vector<double> common_;  // [rows, first]
-  std::vector<double> before_;  // of the block's rows: their norms
+  int64_t at_ = 0;                       // of the phase: columns done, or rows
+  Block<double> packed_{host_memory()};  // rows Q, as the products want them
+  std::vector<double> common_;           // [rows, first]
+  std::vector<double> before_;           // of the block's rows: their norms
 };
 
 }  // namespace hs

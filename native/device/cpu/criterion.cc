@@ -1,0 +1,125 @@
+// Keras 1.2.2 training.py:372-422 (weighted_objective), for one output.
+//   score = fn(y_true, y_pred)                        one number for each row of the last axis
+//   with a mask m [T, B]:  score = score * m / mean(m)
+//   score = mean over the axes beyond those of the weights w ([B], or [B, T] when temporal)
+//   score = score * w / mean(w != 0)
+//   loss = mean(score)
+// All of that is linear in the scores, so with n the number of scores
+//   loss = sum_r coef_r * score_r      coef_r = m_r / mean(m) * w_r / mean(w != 0) / n
+// and the gradient is the objective's own with those coefficients. A row whose coefficient is 0 is left out rather than
+// multiplied by it: whatever target and prediction are there, it adds nothing, and its gradient is 0. (Keras multiplies, and
+// NaN * 0 is NaN.) A mask of zeros, or weights that are all 0, leave nothing to take a mean of: NaN, as in Keras.
+// Metrics see neither weights nor masks (training.py:862-887); where that gives no finite number, they are taken over the rows
+// that count (decision 0027).
+#include "device/cpu/criterion.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/chunks.h"
+#include "base/error.h"
+
+namespace hs {
+
+template <typename real>
+CpuCriterion<real>::CpuCriterion(const Config& spec) {
+  const std::string& name = spec.str("loss");
+  objective_ = objective<real>(name.c_str());
+  if (!objective_)
+    throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
+  if (!spec.has("metrics")) return;
+  for (const Config& config : spec.at("metrics").list) {
+    const std::string& metric_name = config.str("name");
+    const Metric<real>* found = metric<real>(metric_name.c_str());
+    if (!found)
+      throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + metric_name + "'.");
+    metrics_.push_back({found, found->argument ? config.num(found->argument, found->by_default)
+                                               : found->by_default});
+  }
+}
+
+template <typename real>
+void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* nothing) {
+  const real *w = s.weights, *mask = s.mask;
+  const int64_t B = s.B, T = s.T, rest = T * B > 0 ? s.R / (T * B) : 0;
+  double factor = 1 / double(s.R);
+  nothing_ = Nothing::kNone;
+  if (mask) {
+    double sum = 0;
+    for (int64_t i = 0; i < T * B; i++) sum += double(mask[i]);
+    factor /= sum / double(T * B);
+    if (sum == 0) nothing_ = Nothing::kMask;
+  }
+  if (w) {
+    const int64_t n = s.temporal ? T * B : B;
+    int64_t counted = 0;
+    for (int64_t i = 0; i < n; i++) counted += w[i] != 0;
+    factor /= double(counted) / double(n);
+    if (counted == 0) nothing_ = Nothing::kWeights;
+  }
+  for (int64_t i = 0; i < T * B; i++) {
+    double c = factor;
+    if (mask) c *= double(mask[i]);
+    if (w) c *= double(w[s.temporal ? i : i % B]);
+    for (int64_t j = 0; j < rest; j++) s.coef[i * rest + j] = static_cast<real>(c);
+  }
+
+  each_run(s, true, [&](int64_t r, int64_t end) {
+    objective_->value(s.score + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky, s.K);
+  });
+  double sum = 0;
+  for (int64_t r = 0; r < s.R; r++) {
+    if (s.coef[r] != 0) sum += double(s.coef[r]) * double(s.score[r]);
+  }
+  *loss = sum;
+  *nothing = static_cast<int>(nothing_);
+}
+
+template <typename real>
+void CpuCriterion<real>::gradient(const Scored<real>& s, real* dp) {
+  each_run(s, true, [&](int64_t r, int64_t end) {
+    objective_->gradient(dp + r * s.K, s.coef + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky,
+                         s.K);
+  });
+  if (!s.mask && !s.weights) return;
+  each_run(s, false,
+           [&](int64_t r, int64_t end) { std::fill(dp + r * s.K, dp + end * s.K, real(0)); });
+}
+
+// fn(r, end) for each run of rows that count in the loss, or of those that do not; over the threads.
+template <typename real>
+template <typename Fn>
+void CpuCriterion<real>::each_run(const Scored<real>& s, bool wanted, const Fn& fn) {
+  for_rows(s.R, s.K, [&](int64_t begin, int64_t end) {
+    if (!s.mask && !s.weights) return fn(begin, end);
+    hs::each_run(begin, end, [&](int64_t r) { return (s.coef[r] != 0) == wanted; }, fn);
+  });
+}
+
+template <typename real>
+void CpuCriterion<real>::measure(const Scored<real>& s, double* values) {
+  std::vector<real> y_counts, p_counts;  // of the rows that count; filled when needed
+  for (size_t i = 0; i < metrics_.size(); i++) {
+    const auto& [metric, argument] = metrics_[i];
+    values[i] = metric->value(s.y, s.p, s.R, s.Ky, s.K, argument);
+    const bool selects = s.mask || s.weights;
+    if (std::isfinite(values[i]) || !selects || nothing_ != Nothing::kNone) continue;
+    if (p_counts.empty()) {
+      hs::each_run(
+          0, s.R, [&](int64_t r) { return s.coef[r] != 0; },
+          [&](int64_t r, int64_t end) {
+            y_counts.insert(y_counts.end(), s.y + r * s.Ky, s.y + end * s.Ky);
+            p_counts.insert(p_counts.end(), s.p + r * s.K, s.p + end * s.K);
+          });
+    }
+    if (p_counts.empty()) continue;
+    const int64_t rows = static_cast<int64_t>(p_counts.size()) / s.K;
+    values[i] = metric->value(y_counts.data(), p_counts.data(), rows, s.Ky, s.K, argument);
+  }
+}
+
+template class CpuCriterion<float>;
+template class CpuCriterion<double>;
+
+}  // namespace hs

@@ -1,0 +1,34 @@
+// The loss of one output, its gradient and the metrics beside it; what they are stands in
+// criterion.cc.
+#pragma once
+#include <vector>
+
+#include "device/device.h"
+#include "objectives/objective.h"
+
+namespace hs {
+
+template <typename real>
+class CpuCriterion final : public Criterion<real> {
+ public:
+  explicit CpuCriterion(const Config& spec);
+  bool sparse() const override { return objective_->sparse; }
+  int metrics() const override { return static_cast<int>(metrics_.size()); }
+  void value(const Scored<real>&, double* loss, double* nothing) override;
+  void gradient(const Scored<real>&, real* dp) override;
+  void measure(const Scored<real>&, double* values) override;
+
+ private:
+  struct Chosen {
+    const Metric<real>* metric;
+    double argument;
+  };
+  template <typename Fn>
+  static void each_run(const Scored<real>&, bool wanted, const Fn& fn);
+
+  const Objective<real>* objective_;
+  std::vector<Chosen> metrics_;
+  Nothing nothing_ = Nothing::kNone;  // of the value taken last
+};
+
+}  // namespace hs

@@ -1,0 +1,129 @@
+// The device seam (decision 0033): who owns memory, what a step does between ops, what is made by
+// name. A plan has one device and reaches numbers through it alone: a pointer of `real` or of `double`
+// points into its memory, unless it says host. Calls are done in the order in which they are made.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "base/memory.h"
+#include "device/param.h"
+#include "layers/layer.h"
+#include "optimizers/optimizer.h"
+
+namespace hs {
+
+// What a criterion reads and writes at one batch; R rows of the last axis, in the order of the output.
+template <typename real>
+struct Scored {
+  const real* p = nullptr;        // [R, K] the output
+  const real* y = nullptr;        // [R, Ky] targets
+  const real* weights = nullptr;  // [B], or [T, B] if temporal; nullptr: ones
+  const real* mask = nullptr;     // [T, B]; nullptr: ones
+  real* coef = nullptr;           // [R] what a row counts; 0: not at all
+  real* score = nullptr;          // [R]
+  int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
+  bool temporal = false;
+};
+
+// Why nothing was left of a loss to take a mean of: a mask of zeros, weights that are all 0.
+enum class Nothing : int { kNone, kMask, kWeights };
+
+// An objective and the metrics beside it, over the rows of an output.
+template <typename real>
+class Criterion {
+ public:
+  virtual ~Criterion() = default;
+  virtual bool sparse() const = 0;  // a target has a last axis of 1: labels
+  virtual int metrics() const = 0;
+  // Fills coef and score; *loss without penalties; *nothing, a Nothing.
+  virtual void value(const Scored<real>&, double* loss, double* nothing) = 0;
+  virtual void gradient(const Scored<real>&, real* dp) = 0;       // after value(); dp [R, K]
+  virtual void measure(const Scored<real>&, double* values) = 0;  // after value(); [metrics()]
+};
+
+// The numbers that an update works on. moments [count, stride], places as those of parameters.
+template <typename real>
+struct Weights {
+  real* values = nullptr;
+  real* grads = nullptr;
+  real* moments = nullptr;
+  int64_t stride = 0;
+};
+
+struct Clipping {
+  double norm = 0, value = 0;  // 0: none
+};
+
+// The update of all parameters from their gradients: clipping, optimizer, constraints.
+template <typename real>
+class Updater {
+ public:
+  virtual ~Updater() = default;
+  virtual int moments() const = 0;  // arrays of a parameter's size kept between updates
+  // Makes room for all that apply() needs. On bad_alloc nothing has changed. Again for a parameter by
+  // rows that was none before. begun: there are moments already.
+  virtual void prepare(const std::vector<Param>&, bool begun) = 0;
+  // Does nothing where *finite is 0. Else it changes values and moments; gradients are clipped in
+  // place. Allocates nothing; where it cannot run it throws before it has changed a parameter.
+  virtual void apply(const std::vector<Param>&, const Weights<real>&, const Hyper&, const Clipping&,
+                     const double* finite) = 0;
+  // Moments of rows that an update has left for later are made up to date.
+  virtual void settle(const Weights<real>&, const Hyper&) = 0;
+  virtual void moment_written(int param) = 0;  // settled before
+};
+
+constexpr int kBatchKinds = 4;  // of Device::batch
+
+template <typename real>
+class Device : public Memory {
+ public:
+  // --- made by name. op: nullptr where there is none of that name
+  virtual std::unique_ptr<Layer<real>> op(const std::string& name, const Config& options,
+                                          const OpContext&) = 0;
+  // spec.loss, spec.metrics ({ name, and its argument if it has one } each). Throws
+  // Error(kUnknownName).
+  virtual std::unique_ptr<Criterion<real>> criterion(const Config& spec) = 0;
+  virtual std::unique_ptr<Updater<real>> updater(const std::string& optimizer) = 0;  // or nullptr
+
+  // --- running
+  // run() is one batch: `work` numbers of input, of one of kBatchKinds kinds of batches that last alike.
+  virtual void batch(int kind, double work, FunctionRef<void()> run) = 0;
+  // What ops have declared holds for as long as this number stays.
+  virtual int64_t layout_version() const = 0;
+
+  // --- verbs
+  virtual void fill(real* y, real a, int64_t n) = 0;
+  virtual void add(real* y, const real* x, int64_t n) = 0;  // y += x
+  // Gradients of a parameter: sum += more, n elements. rows: those of `more` that are written, and the
+  // note of those of `sum`; nullptr: all are.
+  virtual void add_gradient(real* sum, GradRows* sum_rows, const real* more,
+                            const GradRows* more_rows, int64_t n) = 0;
+  // x_tb (by `to`) <- rows order[0 .. to.rows) of the host's x_bt [N, to.dims...]; order nullptr: rows
+  // first, first + 1, ...
+  virtual void gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
+                      int64_t first) = 0;
+  // The host's y_bt [from.rows, from.dims...] <- y_tb (by `from`)
+  virtual void scatter(real* host_bt, const real* y_tb, const Extent& from) const = 0;
+  // *sum += the penalty on w [dims...]. dw nullptr, or dw += gradient; rows: all count as written then.
+  virtual void penalize(double* sum, const Penalty&, const real* w, real* dw, GradRows* rows,
+                        const Dims& dims) = 0;
+  virtual void add_up(double* sum, const double* parts, int64_t n) = 0;  // *sum = parts, in order
+  // *loss += *penalty + *activity; *finite = whether that is a finite number, 1 or 0
+  virtual void total(double* loss, const double* penalty, const double* activity,
+                     double* finite) = 0;
+  // *finite = 0 where one of x [n] is not; of a gradient by rows, of the rows that are written
+  virtual void check(double* finite, const real* x, const GradRows* rows, int64_t n) = 0;
+  // The same, told at once: for whoever looks for the one among many that is not.
+  virtual bool finite(const real* x, const GradRows* rows, int64_t n) const = 0;
+  // to <- from, n elements, but where *finite is 0; nullptr: always
+  virtual void commit(real* to, const real* from, int64_t n, const double* finite) = 0;
+};
+
+// name: "cpu". mixed: operands of products are rounded to bfloat16 (float only). Throws
+// Error(kUnknownName).
+template <typename real>
+std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed);
+
+}  // namespace hs
