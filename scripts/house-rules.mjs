@@ -26,7 +26,9 @@ const mayInclude = {
   kernels: ['kernels/', 'base/error.h', 'cells/cell.h', 'optimizers/optimizer.h', 'registry.inc'],
   cells: ['cells/', 'kernels/'],
   optimizers: ['optimizers/', 'kernels/'],
-  layers: ['layers/', 'cells/cell.h', 'kernels/table.h', 'base/'],
+  // Free of any device.
+  ops: ['ops/', 'layers/layer.h', 'kernels/activation.h', 'base/', ...cpuOnly],
+  layers: ['layers/', 'ops/', 'cells/cell.h', 'kernels/table.h', 'base/'],
   objectives: ['objectives/', 'kernels/table.h', 'base/'],
   device: [
     'device/device.h',
@@ -41,6 +43,7 @@ const mayInclude = {
   'device/cpu': [
     'device/',
     'layers/',
+    'ops/activation_name.h',
     'objectives/',
     'optimizers/optimizer.h',
     'cells/cell.h',

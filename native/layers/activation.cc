@@ -4,22 +4,17 @@
 #include "layers/activate.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/activation.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class ActivationLayer final : public OpShape, public CpuLayer<real> {
+class ActivationLayer final : public ActivationShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   ActivationLayer(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k), kind_(activation_of(options.str("activation"))) {}
-
-  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent&, bool) override {
-    if (kind_ == Activation::kLinear) d.output_is_input();
-  }
+      : ActivationShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
     const int64_t K = p.y_extent.last(), rows = K ? p.y_extent.size() / K : 0;
@@ -28,7 +23,7 @@ class ActivationLayer final : public OpShape, public CpuLayer<real> {
       if (kind_ == Activation::kLinear) {
         if (p.y != p.x[0]) std::copy_n(p.x[0] + at, n, p.y + at);
       } else {
-        RowActivation::activate(this->k, kind_, p.y + at, p.x[0] + at, r1 - r0, K);
+        activate(this->k, kind_, p.y + at, p.x[0] + at, r1 - r0, K);
       }
     });
   }
@@ -41,15 +36,12 @@ class ActivationLayer final : public OpShape, public CpuLayer<real> {
       const real* kept = slope_from_input(kind_) ? p.x[0] : p.y;
       for_rows(K ? n / K : 0, K, [&](int64_t r0, int64_t r1) {
         const int64_t at = r0 * K;
-        RowActivation::slope(this->k, kind_, dx + at, kept + at, p.dy + at, r1 - r0, K);
+        slope(this->k, kind_, dx + at, kept + at, p.dy + at, r1 - r0, K);
       });
     } else if (dx != p.dy) {
       for_elements(n, [&](int64_t i, int64_t end) { std::copy_n(p.dy + i, end - i, dx + i); });
     }
   }
-
- private:
-  Activation kind_;
 };
 
 }  // namespace

@@ -12,67 +12,24 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/batch_normalization.h"
 
 namespace hs {
 namespace {
 
-struct Groups {  // x in memory: [outer, C, inner]
-  int64_t outer = 1, C = 1, inner = 1;
-  int64_t n() const { return outer * inner; }
-};
-
-// axis: as users count, 0 is the batch
-Groups groups_of(const Extent& x, int64_t axis) {
-  Dims memory = x.dims;
-  memory.insert(memory.begin() + (x.sequence() ? 1 : 0), x.rows);
-  if (x.sequence() && axis < 2) axis = 1 - axis;  // steps before rows
-  Groups g;
-  g.C = memory[size_t(axis)];
-  for (size_t i = 0; i < memory.size(); i++) {
-    if (int64_t(i) != axis) (int64_t(i) < axis ? g.outer : g.inner) *= memory[i];
-  }
-  return g;
-}
-
 template <typename real>
-class BatchNormalization final : public OpShape, public CpuLayer<real> {
+class BatchNormalization final : public BatchNormalizationShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   BatchNormalization(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        epsilon_(options.num("epsilon")),
-        momentum_(real(options.num("momentum"))),
-        axis_(options.integer("axis")),
-        features_(options.integer("features")),
-        always_batch_(options.integer("mode") == 2) {}
+      : BatchNormalizationShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    const int64_t axes = int64_t(x[0].dims.size()) + 1;
-    if (axis_ < 0 || axis_ >= axes || groups_of(x[0], axis_).C != features_) {
-      fail(Code::kShape, this->where(), "axis " + std::to_string(axis_) + " of the input",
-           "of extent " + std::to_string(features_), x[0].text());
-    }
-    return x[0];
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    g_ = groups_of(y, axis_);
-    gamma_ = d.param("gamma", {g_.C});
-    beta_ = d.param("beta", {g_.C});
-    running_mean_ = d.param("running_mean", {g_.C});
-    running_std_ = d.param("running_std", {g_.C});
+  void prepare(Declaration& d) override {
     factor_ = d.scratch("factor", {g_.C});
-    if (!d.training() && !always_batch_) return;
-    mean_ = d.saved("mean", {g_.C});
-    inverse_ = d.saved("1/std", {g_.C});
-    parts_ = d.scratch("parts", {blocks() * g_.C});
+    if (d.training() || always_batch_) parts_ = d.scratch("parts", {blocks() * g_.C});
     if (!d.training()) return;
     dgamma_ = d.scratch("dgamma", {g_.C});
     dbeta_ = d.scratch("dbeta", {g_.C});
-    if (always_batch_) return;
-    next_mean_ = d.next("running_mean", {g_.C});
-    next_std_ = d.next("running_std", {g_.C});
   }
 
   void forward(Pass<real>& p) override {
@@ -94,7 +51,7 @@ class BatchNormalization final : public OpShape, public CpuLayer<real> {
     sum(dbeta, p.at(parts_), [&](int64_t i, int64_t) { return dy[i]; });
     sum(dgamma, p.at(parts_),
         [&](int64_t i, int64_t c) { return dy[i] * ((x[i] - mean[c]) * inverse[c]); });
-    if (this->trainable()) {
+    if (trainable()) {
       std::copy_n(dgamma, g_.C, p.grad(gamma_));
       std::copy_n(dbeta, g_.C, p.grad(beta_));
     }
@@ -129,10 +86,10 @@ class BatchNormalization final : public OpShape, public CpuLayer<real> {
       const real variance = real(inverse_std[c] / n);
       inverse_std[c] = inverse(variance);
       if (!running) continue;
-      const real rest = 1 - momentum_;
-      p.at(next_mean_)[c] = momentum_ * p.at(running_mean_)[c] + rest * mean[c];
+      const real momentum = real(momentum_), rest = 1 - momentum;
+      p.at(next_mean_)[c] = momentum * p.at(running_mean_)[c] + rest * mean[c];
       p.at(next_std_)[c] =
-          momentum_ * p.at(running_std_)[c] + rest * real(double(variance) + epsilon_);
+          momentum * p.at(running_std_)[c] + rest * real(double(variance) + epsilon_);
     }
   }
 
@@ -187,13 +144,7 @@ class BatchNormalization final : public OpShape, public CpuLayer<real> {
     }
   }
 
-  double epsilon_;
-  real momentum_;
-  int64_t axis_, features_;
-  bool always_batch_;  // mode 2
-  Groups g_;
-  Tensor gamma_, beta_, running_mean_, running_std_, next_mean_, next_std_;
-  Tensor mean_, inverse_, factor_, parts_, dgamma_, dbeta_;
+  Tensor factor_, parts_, dgamma_, dbeta_;  // [C] [blocks, C] [C] [C]
 };
 
 }  // namespace

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "cells/cell.h"
-#include "layers/activation_name.h"
 #include "layers/convolve.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 #include "layers/place_mask.h"
+#include "ops/activation_name.h"
 
 namespace hs {
 namespace {

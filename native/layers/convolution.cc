@@ -8,54 +8,24 @@
 #include "layers/convolve.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/convolution.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
+class ConvolutionLayer final : public ConvolutionLayerShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   ConvolutionLayer(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        N_(options.integer("filters")),
-        taps_(options.dims("size")),
-        strides_(options.dims("strides")),
-        dilation_(options.dims("dilation")),
-        border_(options.str("border")),
-        th_(options.on("th")),
-        bias_(options.on("bias", true)),
-        activation_(options.str("activation", "linear")) {}
+      : ConvolutionLayerShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    const size_t axes = x[0].dims.size();
-    if (axes != 2 && axes != 3) {
-      fail(Code::kShape, this->where(), "input", "[B, T, D] or [B, rows, columns, D]", x[0].text());
-    }
-    checked_count({taps_[0], taps_[1], x[0].last(), N_}, this->where());
-    const Window w = window(x[0]);
-    if (w.rows.out < 1 || w.columns.out < 1) {
-      fail(Code::kShape, this->where(), "input",
-           "at least as long as the filter, " +
-               to_string({reach(taps_[0], dilation_[0]), reach(taps_[1], dilation_[1])}),
-           x[0].text());
-    }
-    if (axes == 2) return {x[0].rows, {w.rows.out, N_}};
-    return {x[0].rows, {w.rows.out, w.columns.out, N_}};
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
-    D_ = x[0].last();
-    conv_ = Convolution<real>(this->k, window(x[0]), D_, N_);
-    const int64_t taps = conv_.window().taps(), K = taps * D_,
-                  positions = conv_.window().positions();
-    W_ = d.param("W", kernel_dims(th_, taps_[0], taps_[1], D_, N_));
-    if (bias_) b_ = d.param("b", {N_});
+  void prepare(Declaration& d) override {
+    conv_ = Convolution<real>(this->k, window_, D_, N_);
+    const int64_t taps = window_.taps(), K = taps * D_, positions = window_.positions();
     packed_W_ = d.packed("W", {packed_size(this->k, K, N_)});
     if (th_) matrix_ = d.scratch("W as a matrix", {K, N_});
     conv_.declare(d);
-    activation_.declare(d, positions, N_);
     if (!d.training()) return;
     packed_WT_ = d.packed("W turned", {packed_size(this->k, taps * N_, D_)});
     turned_ = d.scratch("W turned", {taps * N_, D_});
@@ -75,7 +45,7 @@ class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
     }
     conv_.forward(p, z, N_, p.x[0], D_, p.at(packed_W_), N_, bias_);
     for_rows(positions, N_,
-             [&](int64_t r0, int64_t r1) { activation_.forward(this->k, p, p.y, r0, r1); });
+             [&](int64_t r0, int64_t r1) { activate_rows(this->k, activation_, p, p.y, r0, r1); });
   }
 
   void backward(Pass<real>& p) override {
@@ -84,7 +54,7 @@ class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
     const real* dz = p.dy;  // [positions, N]
     if (!activation_.is_linear()) {
       for_rows(positions, N_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
+        slope_rows(this->k, activation_, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
@@ -95,7 +65,7 @@ class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
       }
       conv_.input(p, p.dx[0], dz, N_, p.at(packed_WT_), N_, false);
     }
-    if (!this->trainable()) return;
+    if (!trainable()) return;
     if (bias_) row_sums(k, p.grad(b_), dz, positions, N_, p.at(sums_));
     real* dW = th_ ? p.at(matrix_) : p.grad(W_);  // [taps * D, N]
     conv_.weights(p, dW, N_, p.x[0], D_, dz, N_, N_, false);
@@ -105,12 +75,6 @@ class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
   }
 
  private:
-  Window window(const Extent& x) const {
-    const int64_t columns = x.dims.size() == 3 ? x.dims[1] : 1;
-    return {1, x.rows, convolution_axis(x.dims[0], taps_[0], strides_[0], dilation_[0], border_),
-            convolution_axis(columns, taps_[1], strides_[1], dilation_[1], border_)};
-  }
-
   // W as [taps * D, N].
   const real* kernel(const Pass<real>& p) const {
     const real* W = p.at(W_);
@@ -121,14 +85,10 @@ class ConvolutionLayer final : public OpShape, public CpuLayer<real> {
     return matrix;
   }
 
-  int64_t N_;
-  Dims taps_, strides_, dilation_;  // along rows and columns
-  std::string border_;
-  bool th_, bias_;
-  RowActivation activation_;
-  int64_t D_ = 0;
   Convolution<real> conv_;
-  Tensor W_, b_, packed_W_, packed_WT_, matrix_, turned_, dz_, sums_;
+  Tensor packed_W_, packed_WT_;  // as matmul.h lays them
+  Tensor matrix_, turned_;       // [taps*D, N] [taps*N, D]
+  Tensor dz_, sums_;             // [positions, N], as row_sums asks
 };
 
 }  // namespace

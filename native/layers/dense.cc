@@ -5,35 +5,20 @@
 #include "layers/activate.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/dense.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Dense final : public OpShape, public CpuLayer<real> {
+class Dense final : public DenseShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Dense(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        K_(options.integer("units")),
-        activation_(options.str("activation", "linear")),
-        bias_(options.on("bias", true)) {}
+      : DenseShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
-    Extent y = x[0];
-    y.dims.back() = K_;
-    return y;
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
-    D_ = x[0].last();
-    rows_ = y.size() / std::max<int64_t>(1, K_);
-    W_ = d.param("W", {D_, K_});
-    if (bias_) b_ = d.param("b", {K_});
+  void prepare(Declaration& d) override {
     packed_W_ = d.packed("W", {packed_size(this->k, D_, K_)});
-    activation_.declare(d, rows_, K_);
     if (!d.training()) return;
     packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, K_, D_)});
     if (!activation_.is_linear()) dz_ = d.scratch("dz", {rows_, K_});
@@ -48,7 +33,7 @@ class Dense final : public OpShape, public CpuLayer<real> {
     real* z = activation_.input(p, p.y);  // [rows, K]
     if (p.repack) pack(k, p.at(packed_W_), p.at(W_), K_, false, D_, K_);
     const auto finish = [&](int64_t r0, int64_t r1) {
-      activation_.forward(this->k, p, p.y, r0, r1);
+      activate_rows(this->k, activation_, p, p.y, r0, r1);
     };
     // Many rows: a block of them is filled, multiplied and activated while it is in the cache.
     const int64_t block = round_up(96, k->gemm_mr);
@@ -73,11 +58,11 @@ class Dense final : public OpShape, public CpuLayer<real> {
     const real* dz = p.dy;  // [rows, K]
     if (!activation_.is_linear()) {
       for_rows(rows_, K_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
+        slope_rows(this->k, activation_, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
-    if (this->trainable()) {
+    if (trainable()) {
       matmul_tn(k, p.grad(W_), K_, p.x[0], D_, dz, K_, rows_, D_, K_, false, p.at(gemm_scratch_),
                 gemm_scratch_.size);
       if (bias_) row_sums(k, p.grad(b_), dz, rows_, K_, p.at(sums_));
@@ -89,11 +74,9 @@ class Dense final : public OpShape, public CpuLayer<real> {
   }
 
  private:
-  int64_t K_;
-  RowActivation activation_;
-  bool bias_;
-  int64_t D_ = 0, rows_ = 0;
-  Tensor W_, b_, packed_W_, packed_WT_, dz_, gemm_scratch_, sums_;
+  Tensor packed_W_, packed_WT_;  // as matmul.h lays and asks
+  Tensor dz_;                    // [rows, K]
+  Tensor gemm_scratch_, sums_;
 };
 
 }  // namespace

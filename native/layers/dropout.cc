@@ -8,40 +8,20 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/dropout.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Dropout final : public OpShape, public CpuLayer<real> {
+class Dropout final : public DropoutShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Dropout(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        p_(options.num("p")),
-        seeded_(options.has("seed")),
-        seed_(options.integer("seed", 0)) {
-    if (options.has("shared")) shared_ = options.dims("shared");
-  }
+      : DropoutShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (!shared_.empty() && shared_.size() != x[0].dims.size() + 1) {
-      fail(Code::kShape, this->where(), "noiseShape",
-           std::to_string(x[0].dims.size() + 1) + " extents, as the input " + x[0].text(),
-           std::to_string(shared_.size()));
-    }
-    return x[0];
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    drops_ = d.training() && p_ > 0 && p_ < 1;
-    if (drops_) {
-      mask_ = d.saved("dropout", {y.size()});
-      if (!shared_.empty()) drawn_ = d.scratch("drawn", {drawn_size(y)});
-    } else {
-      d.output_is_input();
-    }
+  void prepare(Declaration& d) override {
+    if (drops_ && !shared_.empty()) drawn_ = d.scratch("drawn", {drawn_size_});
   }
 
   void forward(Pass<real>& p) override {
@@ -54,9 +34,9 @@ class Dropout final : public OpShape, public CpuLayer<real> {
     const DropoutKey key =
         seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
     if (shared_.empty()) {
-      dropout_mask(mask, n, p_, key, this->stream() * 16);
+      dropout_mask(mask, n, p_, key, stream() * 16);
     } else {
-      dropout_mask(p.at(drawn_), drawn_.size, p_, key, this->stream() * 16);
+      dropout_mask(p.at(drawn_), drawn_.size, p_, key, stream() * 16);
       spread(mask, p.at(drawn_), p.y_extent);
     }
     for_elements(n, [&](int64_t i, int64_t end) {
@@ -80,24 +60,6 @@ class Dropout final : public OpShape, public CpuLayer<real> {
  private:
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
-  // Axes in the order of memory: {steps, batch, the rest}, or {batch, the one axis}.
-  struct Axis {
-    int64_t extent;
-    bool shared;
-  };
-  std::vector<Axis> axes(const Extent& e) const {
-    std::vector<Axis> list = {{e.rows, shared_[0] != 0}};
-    for (size_t i = 0; i < e.dims.size(); i++) list.push_back({e.dims[i], shared_[i + 1] != 0});
-    if (e.sequence()) std::swap(list[0], list[1]);
-    return list;
-  }
-
-  int64_t drawn_size(const Extent& e) const {
-    int64_t n = 1;
-    for (const Axis& a : axes(e)) n *= a.shared ? 1 : a.extent;
-    return n;
-  }
-
   // mask[i] = the drawn number that serves element i
   void spread(real* mask, const real* drawn, const Extent& e) const {
     const std::vector<Axis> list = axes(e);
@@ -112,12 +74,7 @@ class Dropout final : public OpShape, public CpuLayer<real> {
     }
   }
 
-  double p_;
-  bool seeded_;
-  int64_t seed_;
-  Dims shared_;  // empty: nothing is
-  bool drops_ = false;
-  Tensor mask_, drawn_;
+  Tensor drawn_;  // [drawn_size_]
 };
 
 }  // namespace

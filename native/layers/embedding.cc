@@ -8,31 +8,17 @@
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
 #include "layers/written_rows.h"
+#include "ops/embedding.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Embedding final : public OpShape, public CpuLayer<real> {
+class Embedding final : public EmbeddingShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Embedding(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        V_(options.integer("inputDim")),
-        D_(options.integer("outputDim")),
-        p_(options.num("dropout", 0)) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.size() != 1) fail(Code::kShape, this->where(), "input", "[B, T]", x[0].text());
-    return {x[0].rows, {x[0].dims[0], D_}};
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent&, bool) override {
-    W_ = d.param_by_rows("W", {V_, D_}, &rows_);
-    drops_ = d.training() && p_ > 0 && p_ < 1;
-    if (drops_) factor_ = d.saved("dropout", {V_});
-  }
+      : EmbeddingShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
     check(p);
@@ -40,7 +26,7 @@ class Embedding final : public OpShape, public CpuLayer<real> {
     const real* W = p.at(W_);                                  // [V, D]
     const real* ids = p.x[0];                                  // [B, T]: one axis lies batch-major
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
-    if (factor) dropout_mask(p.at(factor_), V_, p_, p.dropout, this->stream() * 16);
+    if (factor) dropout_mask(p.at(factor_), V_, p_, p.dropout, stream() * 16);
     for_rows(T * B, D_, [&](int64_t s0, int64_t s1) {
       for (int64_t s = s0; s < s1; s++) {
         const int64_t id = at(ids, s, B, T);
@@ -55,7 +41,7 @@ class Embedding final : public OpShape, public CpuLayer<real> {
   void backward(Pass<real>& p) override {
     const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
     if (p.dx[0]) this->k->fill(p.dx[0], 0, B * T);
-    if (!this->trainable()) return;
+    if (!trainable()) return;
     const real* ids = p.x[0];                                  // [B, T]
     const real* factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     real* dW = p.grad(W_);                                     // [V, D]
@@ -95,19 +81,13 @@ class Embedding final : public OpShape, public CpuLayer<real> {
       std::string got = std::to_string(id);
       if (got.find('.') != std::string::npos) got.erase(got.find_last_not_of("0") + 1);
       if (!got.empty() && got.back() == '.') got.pop_back();
-      fail(Code::kOption, this->where(),
+      fail(Code::kOption, where(),
            "index at position " + std::to_string(i % T) + " of row " + std::to_string(i / T) +
                " of the batch",
            "an integer from 0 to " + std::to_string(V_ - 1), got,
            "inputDim is the largest index plus one.");
     }
   }
-
-  int64_t V_, D_;
-  double p_;
-  bool drops_ = false;
-  GradRows* rows_ = nullptr;  // of dW
-  Tensor W_, factor_;
 };
 
 }  // namespace

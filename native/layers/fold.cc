@@ -2,25 +2,17 @@
 #include "layers/fold.h"
 
 #include "layers/cpu_layer.h"
+#include "ops/fold.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Fold final : public OpShape, public CpuLayer<real> {
+class Fold final : public FoldShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
-  Fold(const Config&, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    if (!x[0].sequence()) fail(Code::kShape, this->where(), "input", "[B, T, ...]", x[0].text());
-    return folded(x[0]);
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
-    if (!fold_moves(x[0])) d.output_is_input();
-  }
+  Fold(const Config& options, const OpContext& context, const Table<real>& k)
+      : FoldShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override { fold_copy(p.y, p.x[0], p.x_extent[0], true); }
 

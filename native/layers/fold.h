@@ -2,18 +2,10 @@
 #pragma once
 #include <algorithm>
 
-#include "base/shape.h"
 #include "layers/matmul.h"
+#include "ops/fold.h"
 
 namespace hs {
-
-// The folded extent of a sequence.
-inline Extent folded(const Extent& x) {
-  return {x.rows * x.dims[0], Dims(x.dims.begin() + 1, x.dims.end())};
-}
-
-// With one axis left, or a first one of extent 1, both lie the same in memory.
-inline bool fold_moves(const Extent& x) { return x.dims.size() > 2 && x.dims[1] != 1; }
 
 // to = from, where `whole` is the extent before folding: [T, B, R, inner] <-> [R, T*B, inner].
 template <typename real>

@@ -7,31 +7,21 @@
 #include "layers/activate.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/highway.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Highway final : public OpShape, public CpuLayer<real> {
+class Highway final : public HighwayShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Highway(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        bias_(options.on("bias", true)),
-        h_{RowActivation(options.str("activation", "linear"))},
-        t_{RowActivation(Activation::kSigmoid)} {}
+      : HighwayShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
-    return x[0];
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    D_ = y.last();
-    rows_ = y.size() / std::max<int64_t>(1, D_);
-    declare(d, h_, "W", "b", "h");
-    declare(d, t_, "W_carry", "b_carry", "t");
+  void prepare(Declaration& d) override {
+    prepare(d, h_, "W", "h");
+    prepare(d, t_, "W_carry", "t");
     if (!d.training()) return;
     dz_ = d.scratch("dz", {rows_, D_});
     packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, D_, D_)});
@@ -59,29 +49,21 @@ class Highway final : public OpShape, public CpuLayer<real> {
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, n = (r1 - r0) * D_;
       this->k->multiply(dz + at, p.dy + at, t + at, n);
-      if (!h_.activation.is_linear()) h_.activation.backward(this->k, p, dz, h, dz, r0, r1);
+      if (!h_.activation.is_linear()) slope_rows(this->k, h_.activation, p, dz, h, dz, r0, r1);
     });
     gradients(p, h_);
     for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
       const int64_t at = r0 * D_, end = r1 * D_;
       for (int64_t j = at; j < end; j++) dz[j] = p.dy[j] * (h[j] - x[j]);
-      t_.activation.backward(this->k, p, dz, t, dz, r0, r1);
+      slope_rows(this->k, t_.activation, p, dz, t, dz, r0, r1);
     });
     gradients(p, t_);
   }
 
  private:
-  struct Half {  // one of the two products
-    RowActivation activation;
-    Tensor W{}, b{}, packed_W{}, out{};
-  };
-
-  void declare(Declaration& d, Half& half, const char* W, const char* b, const char* out) const {
-    half.W = d.param(W, {D_, D_});
-    if (bias_) half.b = d.param(b, {D_});
+  void prepare(Declaration& d, Half& half, const char* W, const char* out) const {
     half.packed_W = d.packed(W, {packed_size(this->k, D_, D_)});
-    half.out = d.training() ? d.saved(out, {rows_, D_}) : d.scratch(out, {rows_, D_});
-    half.activation.declare(d, rows_, D_);
+    if (!d.training()) half.out = d.scratch(out, {rows_, D_});
   }
 
   void multiply(const Pass<real>& p, const Half& half) const {
@@ -90,14 +72,15 @@ class Highway final : public OpShape, public CpuLayer<real> {
     if (p.repack) pack(this->k, p.at(half.packed_W), p.at(half.W), D_, false, D_, D_);
     if (bias_) this->k->broadcast_rows(z, p.at(half.b), rows_, D_);
     matmul(this->k, z, D_, p.x[0], D_, p.at(half.packed_W), rows_, D_, D_, bias_);
-    for_rows(rows_, D_,
-             [&](int64_t r0, int64_t r1) { half.activation.forward(this->k, p, out, r0, r1); });
+    for_rows(rows_, D_, [&](int64_t r0, int64_t r1) {
+      activate_rows(this->k, half.activation, p, out, r0, r1);
+    });
   }
 
   // Of W, b and x, from dz; dx has been written.
   void gradients(const Pass<real>& p, const Half& half) const {
     const real* dz = p.at(dz_);  // [rows, D]
-    if (this->trainable()) {
+    if (trainable()) {
       matmul_tn(this->k, p.grad(half.W), D_, p.x[0], D_, dz, D_, rows_, D_, D_, false,
                 p.at(gemm_scratch_), gemm_scratch_.size);
       if (bias_) row_sums(this->k, p.grad(half.b), dz, rows_, D_, p.at(sums_));
@@ -107,10 +90,8 @@ class Highway final : public OpShape, public CpuLayer<real> {
     matmul(this->k, p.dx[0], D_, dz, D_, p.at(packed_WT_), rows_, D_, D_, true);
   }
 
-  bool bias_;
-  int64_t D_ = 0, rows_ = 0;
-  Half h_, t_;
-  Tensor dz_, packed_WT_, gemm_scratch_, sums_;
+  Tensor dz_;                               // [rows, D]
+  Tensor packed_WT_, gemm_scratch_, sums_;  // as matmul.h lays and asks
 };
 
 }  // namespace

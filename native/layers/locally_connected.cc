@@ -7,43 +7,22 @@
 #include "layers/convolve.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/locally_connected.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class LocallyConnected final : public OpShape, public CpuLayer<real> {
+class LocallyConnected final : public LocallyConnectedShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   LocallyConnected(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        N_(options.integer("filters")),
-        length_(options.integer("length")),
-        stride_(options.integer("stride", 1)),
-        bias_(options.on("bias", true)),
-        activation_(options.str("activation", "linear")) {}
+      : LocallyConnectedShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
-    if (x[0].dims[0] < length_) {
-      fail(Code::kShape, this->where(), "the number of steps T",
-           "at least " + std::to_string(length_), x[0].text());
-    }
-    const int64_t out = (x[0].dims[0] - length_) / stride_ + 1;
-    checked_count({out, length_, x[0].dims[1], N_}, this->where());
-    return {x[0].rows, {out, N_}};
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
-    B_ = x[0].rows, D_ = x[0].dims[1], T_ = x[0].dims[0], out_ = y.dims[0];
-    window_ = Window{1, B_, {T_, out_, length_, stride_, 1, 0, 1}, {}};
+  void prepare(Declaration& d) override {
     const int64_t K = length_ * D_;
-    W_ = d.param("W", {out_, K, N_});
-    if (bias_) b_ = d.param("b", {out_, N_});
     patches_ = d.scratch("patches", {out_ * B_, K});
     packed_ = d.packed("W", {out_, packed_size(this->k, K, N_)});
-    activation_.declare(d, out_ * B_, N_);
     if (!d.training()) return;
     packed_T_ = d.packed("W^T", {out_, packed_size(this->k, N_, K)});
     gemm_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
@@ -61,7 +40,7 @@ class LocallyConnected final : public OpShape, public CpuLayer<real> {
         if (p.repack) pack(k, packed, p.at(W_) + t * K * N_, N_, false, K, N_);
         if (bias_) k->broadcast_rows(z, p.at(b_) + t * N_, B_, N_);
         k->gemm(z, N_, patches + t * B_ * K, K, packed, B_, N_, K, 0, N_, bias_, nullptr);
-        activation_.forward(this->k, p, p.y, t * B_, (t + 1) * B_);
+        activate_rows(this->k, activation_, p, p.y, t * B_, (t + 1) * B_);
       }
     });
   }
@@ -72,11 +51,11 @@ class LocallyConnected final : public OpShape, public CpuLayer<real> {
     const real* dz = p.dy;  // [T', B, N]
     if (!activation_.is_linear()) {
       for_rows(out_ * B_, N_, [&](int64_t r0, int64_t r1) {
-        activation_.backward(this->k, p, p.at(dz_), p.y, p.dy, r0, r1);
+        slope_rows(this->k, activation_, p, p.at(dz_), p.y, p.dy, r0, r1);
       });
       dz = p.at(dz_);
     }
-    if (this->trainable()) {
+    if (trainable()) {
       const real* patches = gathered(p);  // [T', B, length * D]
       for (int64_t t = 0; t < out_; t++) {
         matmul_tn(k, p.grad(W_) + t * K * N_, N_, patches + t * B_ * K, K, dz + t * BN, N_, B_, K,
@@ -123,12 +102,9 @@ class LocallyConnected final : public OpShape, public CpuLayer<real> {
     });
   }
 
-  int64_t N_, length_, stride_;
-  bool bias_;
-  RowActivation activation_;
-  int64_t B_ = 0, D_ = 0, T_ = 0, out_ = 0;
-  Window window_;
-  Tensor W_, b_, patches_, packed_, packed_T_, gemm_, dz_;
+  Tensor patches_;            // [T', B, length*D]
+  Tensor packed_, packed_T_;  // [T', ...] as matmul.h lays them
+  Tensor gemm_, dz_;          // as matmul.h asks, [T', B, N]
 };
 
 }  // namespace

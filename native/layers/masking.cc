@@ -4,23 +4,17 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/masking.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Masking final : public OpShape, public CpuLayer<real> {
+class Masking final : public MaskingShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Masking(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        value_(static_cast<real>(options.num("maskValue", 0))) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
-    return x[0];
-  }
+      : MaskingShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override { each_step(p, p.x[0], p.y, p.mask_out); }
 
@@ -31,11 +25,12 @@ class Masking final : public OpShape, public CpuLayer<real> {
  private:
   // to = from where the step is real, else 0; the mask is made again from x, which stays until backward.
   void each_step(const Pass<real>& p, const real* from, real* to, real* mask) const {
+    const real value = static_cast<real>(value_);
     const int64_t D = p.x_extent[0].last(), steps = p.x_extent[0].steps() * p.x_extent[0].rows;
     for_rows(steps, D, [&](int64_t s0, int64_t s1) {
       for (int64_t s = s0; s < s1; s++) {
         const real* x = p.x[0] + s * D;  // [D]
-        const bool is_real = std::any_of(x, x + D, [&](real v) { return v != value_; });
+        const bool is_real = std::any_of(x, x + D, [&](real v) { return v != value; });
         if (mask) mask[s] = is_real ? real(1) : real(0);
         if (is_real) {
           std::copy_n(from + s * D, D, to + s * D);
@@ -45,8 +40,6 @@ class Masking final : public OpShape, public CpuLayer<real> {
       }
     });
   }
-
-  real value_;
 };
 
 }  // namespace

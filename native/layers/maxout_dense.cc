@@ -5,39 +5,24 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/maxout_dense.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class MaxoutDense final : public OpShape, public CpuLayer<real> {
+class MaxoutDense final : public MaxoutDenseShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   MaxoutDense(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        K_(options.integer("units")),
-        F_(options.integer("features")),
-        bias_(options.on("bias", true)) {}
+      : MaxoutDenseShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.empty()) fail(Code::kShape, this->where(), "input", "[B, ..., D]", x[0].text());
-    Extent y = x[0];
-    y.dims.back() = K_;
-    return y;
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
-    D_ = x[0].last();
-    rows_ = y.size() / std::max<int64_t>(1, K_);
-    W_ = d.param("W", {F_, D_, K_});
-    if (bias_) b_ = d.param("b", {F_, K_});
+  void prepare(Declaration& d) override {
     packed_W_ = d.packed("W", {F_, packed_size(this->k, D_, K_)});
     if (!d.training()) {
       z_ = d.scratch("z", {F_, rows_, K_});
       return;
     }
-    z_ = d.saved("z", {F_, rows_, K_});
     dz_ = d.scratch("dz", {rows_, K_});
     packed_WT_ = d.scratch("W^T packed", {packed_size(this->k, K_, D_)});
     gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
@@ -70,7 +55,7 @@ class MaxoutDense final : public OpShape, public CpuLayer<real> {
       for_elements(n, [&](int64_t i, int64_t end) {
         for (int64_t j = i; j < end; j++) dz[j] = z[j] == p.y[j] ? p.dy[j] : real(0);
       });
-      if (this->trainable()) {
+      if (trainable()) {
         matmul_tn(this->k, p.grad(W_) + f * D_ * K_, K_, p.x[0], D_, dz, K_, rows_, D_, K_, false,
                   p.at(gemm_scratch_), gemm_scratch_.size);
         if (bias_) row_sums(this->k, p.grad(b_) + f * K_, dz, rows_, K_, p.at(sums_));
@@ -82,10 +67,9 @@ class MaxoutDense final : public OpShape, public CpuLayer<real> {
   }
 
  private:
-  int64_t K_, F_;
-  bool bias_;
-  int64_t D_ = 0, rows_ = 0;
-  Tensor W_, b_, packed_W_, packed_WT_, z_, dz_, gemm_scratch_, sums_;
+  Tensor packed_W_, packed_WT_;  // [F, ...] as matmul.h lays them
+  Tensor dz_;                    // [rows, K]
+  Tensor gemm_scratch_, sums_;
 };
 
 }  // namespace

@@ -8,56 +8,20 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/merge.h"
 
 namespace hs {
 namespace {
 
-enum class Mode { kSum, kMul, kAve, kMax, kConcat };
-
-Mode mode_of(const std::string& name) {
-  if (name == "sum") return Mode::kSum;
-  if (name == "mul") return Mode::kMul;
-  if (name == "ave") return Mode::kAve;
-  if (name == "max") return Mode::kMax;
-  if (name == "concat") return Mode::kConcat;
-  throw Error(Code::kUnknownName, "merge", "there is no merge mode named '" + name + "'.");
-}
-
 template <typename real>
-class Merge final : public OpShape, public CpuLayer<real> {
+class Merge final : public MergeShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Merge(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        mode_(mode_of(options.str("mode"))),
-        axis_(options.integer("axis", -1)) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    Extent y = x[0];
-    const int64_t axes = static_cast<int64_t>(y.dims.size());
-    if (mode_ == Mode::kConcat && (axis_ >= axes || axis_ < -axes)) {
-      fail(Code::kOption, this->where(), "axis",
-           "within the " + std::to_string(axes) + " axes of " + to_string(y.dims),
-           std::to_string(axis_));
-    }
-    for (size_t i = 1; i < x.size(); i++) {
-      Dims same = x[i].dims;
-      if (mode_ == Mode::kConcat && same.size() == y.dims.size()) {
-        const size_t a = axis(y.dims);
-        same[a] = y.dims[a];
-        if (same == y.dims) y.dims[a] += x[i].dims[a];
-      }
-      if (x[i].rows != y.rows || same.size() != y.dims.size() || !agree(same, y.dims)) {
-        fail(Code::kShape, this->where(), "input " + std::to_string(i), x[0].text(), x[i].text(),
-             mode_ == Mode::kConcat ? "Only the concatenated axis may differ." : "");
-      }
-    }
-    return y;
-  }
+      : MergeShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
-    if (mode_ == Mode::kConcat) {
+    if (mode_ == MergeMode::kConcat) {
       size_t i = 0;
       parts(p, [&](int64_t outer, int64_t inner, int64_t whole, int64_t from) {
         const real* x = p.x[i++];
@@ -72,9 +36,9 @@ class Merge final : public OpShape, public CpuLayer<real> {
       const int64_t n = end - at;
       std::copy_n(p.x[0] + at, n, p.y + at);
       for (size_t i = 1; i < p.x.size(); i++) {
-        if (mode_ == Mode::kMul) {
+        if (mode_ == MergeMode::kMul) {
           this->k->multiply(p.y + at, p.y + at, p.x[i] + at, n);
-        } else if (mode_ == Mode::kMax) {
+        } else if (mode_ == MergeMode::kMax) {
           for (int64_t e = at; e < end; e++) {
             const real v = p.x[i][e];
             if (!(p.y[e] >= v)) p.y[e] = std::isnan(p.y[e]) ? p.y[e] : v;  // NaN stays
@@ -83,12 +47,12 @@ class Merge final : public OpShape, public CpuLayer<real> {
           this->k->add(p.y + at, p.x[i] + at, n);
         }
       }
-      if (mode_ == Mode::kAve) this->k->scale(p.y + at, real(1) / real(p.x.size()), n);
+      if (mode_ == MergeMode::kAve) this->k->scale(p.y + at, real(1) / real(p.x.size()), n);
     });
   }
 
   void backward(Pass<real>& p) override {
-    if (mode_ == Mode::kConcat) {
+    if (mode_ == MergeMode::kConcat) {
       size_t i = 0;
       parts(p, [&](int64_t outer, int64_t inner, int64_t whole, int64_t from) {
         real* dx = p.dx[i++];
@@ -104,13 +68,13 @@ class Merge final : public OpShape, public CpuLayer<real> {
       for (size_t i = 0; i < p.x.size(); i++) {
         if (!p.dx[i]) continue;
         real* dx = p.dx[i] + at;
-        if (mode_ == Mode::kMax) {
+        if (mode_ == MergeMode::kMax) {
           for (int64_t e = at; e < end; e++) p.dx[i][e] = first_largest(p, e) == i ? p.dy[e] : 0;
           continue;
         }
         std::copy_n(p.dy + at, end - at, dx);
-        if (mode_ == Mode::kAve) this->k->scale(dx, real(1) / real(p.x.size()), end - at);
-        for (size_t j = 0; mode_ == Mode::kMul && j < p.x.size(); j++) {
+        if (mode_ == MergeMode::kAve) this->k->scale(dx, real(1) / real(p.x.size()), end - at);
+        for (size_t j = 0; mode_ == MergeMode::kMul && j < p.x.size(); j++) {
           if (j != i) this->k->multiply(dx, dx, p.x[j] + at, end - at);
         }
       }
@@ -124,18 +88,6 @@ class Merge final : public OpShape, public CpuLayer<real> {
       if (p.x[i][e] > p.x[best][e]) best = i;
     }
     return best;
-  }
-
-  size_t axis(const Dims& dims) const {
-    return static_cast<size_t>(axis_ < 0 ? axis_ + static_cast<int64_t>(dims.size()) : axis_);
-  }
-
-  // Equal but, in concat, for the concatenated axis, which has grown already.
-  bool agree(const Dims& a, const Dims& b) const {
-    for (size_t i = 0; i < a.size(); i++) {
-      if (a[i] != b[i] && !(mode_ == Mode::kConcat && i == axis(b))) return false;
-    }
-    return true;
   }
 
   // fn(outer, inner, whole, from) for each input in order: the input is [outer, inner] in memory, its place in y is
@@ -155,9 +107,6 @@ class Merge final : public OpShape, public CpuLayer<real> {
       from += inner;
     }
   }
-
-  Mode mode_;
-  int64_t axis_;
 };
 
 }  // namespace

@@ -5,32 +5,24 @@
 
 #include "base/chunks.h"
 #include "layers/cpu_layer.h"
+#include "ops/noise.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Noise final : public OpShape, public CpuLayer<real> {
+class Noise final : public NoiseShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Noise(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
-        CpuLayer<real>(k),
-        sigma_(real(options.num("sigma"))),
-        multiplies_(options.on("multiply", false)) {}
+      : NoiseShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    draws_ = d.training() && sigma_ != 0;
-    if (draws_) {
-      noise_ = multiplies_ ? d.saved("noise", {y.size()}) : d.scratch("noise", {y.size()});
-    } else {
-      d.output_is_input();
-    }
+  void prepare(Declaration& d) override {
+    if (draws_ && !multiplies_) noise_ = d.scratch("noise", {size_});
   }
 
   void forward(Pass<real>& p) override {
+    const real sigma = real(sigma_);
     const int64_t n = p.y_extent.size();
     if (!draws_ || !p.training) {
       if (p.y != p.x[0]) std::copy_n(p.x[0], n, p.y);
@@ -38,10 +30,10 @@ class Noise final : public OpShape, public CpuLayer<real> {
     }
     real* noise = p.at(noise_);  // of x's memory order
     for_elements(n, [&](int64_t i, int64_t end) {
-      normal_noise(noise + i, end - i, p.dropout, this->stream() * 16, i);
+      normal_noise(noise + i, end - i, p.dropout, stream() * 16, i);
       for (int64_t j = i; j < end; j++) {
-        if (multiplies_) noise[j] = 1 + sigma_ * noise[j];
-        p.y[j] = multiplies_ ? p.x[0][j] * noise[j] : p.x[0][j] + sigma_ * noise[j];
+        if (multiplies_) noise[j] = 1 + sigma * noise[j];
+        p.y[j] = multiplies_ ? p.x[0][j] * noise[j] : p.x[0][j] + sigma * noise[j];
       }
     });
   }
@@ -58,11 +50,6 @@ class Noise final : public OpShape, public CpuLayer<real> {
       this->k->multiply(dx + i, p.dy + i, p.at(noise_) + i, end - i);
     });
   }
-
- private:
-  real sigma_;
-  bool multiplies_, draws_ = false;
-  Tensor noise_;
 };
 
 }  // namespace

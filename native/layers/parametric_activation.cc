@@ -23,11 +23,11 @@
 
 #include "base/chunks.h"
 #include "layers/cpu_layer.h"
+#include "ops/parametric_activation.h"
 
 namespace hs {
 namespace {
 
-constexpr int kMostParams = 4;
 constexpr int64_t kPiece = 256;  // elements that a kind works on at once
 
 // A piece of one row: n elements, parameters beside them. dp: add; dx: write.
@@ -46,7 +46,7 @@ struct Piece {
 };
 
 struct LeakyRelu {
-  static constexpr const char *kName = "leaky_relu", *kParams[] = {nullptr};
+  static constexpr Parametric kKind = Parametric::kLeakyRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.a * q.x[i];
@@ -58,7 +58,7 @@ struct LeakyRelu {
 };
 
 struct Elu {
-  static constexpr const char *kName = "elu", *kParams[] = {nullptr};
+  static constexpr Parametric kKind = Parametric::kElu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     q.k->activate(Activation::kElu, q.y, q.x, q.n);
@@ -71,7 +71,7 @@ struct Elu {
 };
 
 struct Relu {
-  static constexpr const char *kName = "relu", *kParams[] = {nullptr};
+  static constexpr Parametric kKind = Parametric::kRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) {
@@ -89,7 +89,7 @@ struct Relu {
 };
 
 struct ThresholdedRelu {
-  static constexpr const char *kName = "thresholded_relu", *kParams[] = {nullptr};
+  static constexpr Parametric kKind = Parametric::kThresholdedRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] * real(q.x[i] > q.a);
@@ -101,7 +101,7 @@ struct ThresholdedRelu {
 };
 
 struct Prelu {
-  static constexpr const char *kName = "prelu", *kParams[] = {"alphas", nullptr};
+  static constexpr Parametric kKind = Parametric::kPrelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.p[0][i] * q.x[i];
@@ -117,8 +117,7 @@ struct Prelu {
 };
 
 struct ParametricSoftplus {
-  static constexpr const char *kName = "parametric_softplus",
-                              *kParams[] = {"alphas", "betas", nullptr};
+  static constexpr Parametric kKind = Parametric::kParametricSoftplus;
   template <typename real>
   static void forward(const Piece<real>& q) {
     q.k->multiply(q.y, q.p[1], q.x, q.n);
@@ -139,8 +138,7 @@ struct ParametricSoftplus {
 };
 
 struct Srelu {
-  static constexpr const char *kName = "srelu",
-                              *kParams[] = {"t_left", "a_left", "t_right", "a_right", nullptr};
+  static constexpr Parametric kKind = Parametric::kSrelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
     const real *t_left = q.p[0], *a_left = q.p[1], *t_right = q.p[2], *a_right = q.p[3];
@@ -168,99 +166,66 @@ struct Srelu {
 };
 
 template <typename real>
-struct Kind {
-  const char* name;
-  const char* const* params;  // nullptr-terminated
+struct Rules {
+  Parametric kind;
   void (*forward)(const Piece<real>&);
   void (*backward)(const Piece<real>&);
 };
 
 template <typename real, typename Rule>
-constexpr Kind<real> kind() {
-  return {Rule::kName, Rule::kParams, Rule::template forward<real>, Rule::template backward<real>};
+constexpr Rules<real> rules() {
+  return {Rule::kKind, Rule::template forward<real>, Rule::template backward<real>};
 }
 
 template <typename real>
-constexpr Kind<real> kKinds[] = {
-    kind<real, LeakyRelu>(),          kind<real, Elu>(),   kind<real, Relu>(),
-    kind<real, ThresholdedRelu>(),    kind<real, Prelu>(), kind<real, Srelu>(),
-    kind<real, ParametricSoftplus>(),
+constexpr Rules<real> kRules[] = {
+    rules<real, LeakyRelu>(),          rules<real, Elu>(),   rules<real, Relu>(),
+    rules<real, ThresholdedRelu>(),    rules<real, Prelu>(), rules<real, Srelu>(),
+    rules<real, ParametricSoftplus>(),
 };
 
 template <typename real>
-const Kind<real>& kind_of(const std::string& name) {
-  for (const Kind<real>& kind : kKinds<real>) {
-    if (name == kind.name) return kind;
-  }
-  throw Error(Code::kUnknownName, "parametric_activation",
-              "there is no kind named '" + name + "'.");
+const Rules<real>& rules_of(Parametric kind) {
+  for (const Rules<real>& rules : kRules<real>)
+    if (rules.kind == kind) return rules;
+  throw Error(Code::kInternal, "parametric_activation", "a kind has no rules.");
 }
 
 template <typename real>
-class ParametricActivation final : public OpShape, public CpuLayer<real> {
+class ParametricActivation final : public ParametricActivationShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   ParametricActivation(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
+      : ParametricActivationShape(options, context),
         CpuLayer<real>(k),
-        kind_(kind_of<real>(options.str("kind"))),
-        a_(real(options.num("a", 0))),
-        threshold_(real(options.num("threshold", 0))),
-        max_(real(options.num("max", INFINITY))) {
-    if (options.has("shared")) shared_ = options.dims("shared");
-    while (kind_.params[count_]) count_++;
-  }
+        rules_(rules_of<real>(kind_.kind)) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (shared_.size() != x[0].dims.size() * size_t(count_)) {
-      fail(Code::kShape, this->where(), "axes beside the batch of the input, times parameters",
-           std::to_string(shared_.size()), x[0].text());
-    }
-    return x[0];
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    dims_ = y.dims;
-    R_ = count(dims_) / y.steps();
+  void prepare(Declaration& d) override {
     for (int i = 0; i < count_; i++) {
-      Param& param = params_[i];
-      param.dims = dims_;
-      for (size_t a = 0; a < dims_.size(); a++) {
-        if (shared_[size_t(i) * dims_.size() + a]) param.dims[a] = 1;
-      }
-      param.shared = param.dims != dims_;
-      param.value = d.param(kind_.params[i], param.dims);
-      if (param.shared) param.spread = d.scratch("spread", dims_);
-      if (d.training()) param.gradient = d.scratch("gradient", dims_);
+      if (params_[i].shared) spread_[i] = d.scratch("spread", dims_);
+      if (d.training()) gradient_[i] = d.scratch("gradient", dims_);
     }
   }
 
   void forward(Pass<real>& p) override {
     spread(p);
-    pieces(p, [&](const Piece<real>& q, int64_t, int64_t) { kind_.forward(q); });
+    pieces(p, [&](const Piece<real>& q, int64_t, int64_t) { rules_.forward(q); });
   }
 
   void backward(Pass<real>& p) override {
     spread(p);
-    for (int i = 0; i < count_; i++) this->k->fill(p.at(params_[i].gradient), 0, count(dims_));
+    for (int i = 0; i < count_; i++) this->k->fill(p.at(gradient_[i]), 0, count(dims_));
     pieces(p, [&](Piece<real> q, int64_t at, int64_t j) {
       real unused[kPiece];
-      for (int i = 0; i < count_; i++) q.dp[i] = p.at(params_[i].gradient) + j;
+      for (int i = 0; i < count_; i++) q.dp[i] = p.at(gradient_[i]) + j;
       q.dy = p.dy + at;
       q.dx = p.dx[0] ? p.dx[0] + at : unused;
-      kind_.backward(q);
+      rules_.backward(q);
     });
-    for (int i = 0; this->trainable() && i < count_; i++) collect(p, params_[i]);
+    for (int i = 0; trainable() && i < count_; i++) collect(p, params_[i], gradient_[i]);
   }
 
  private:
-  struct Param {
-    Dims dims;
-    bool shared = false;
-    Tensor value;             // [dims]
-    Tensor spread, gradient;  // one for each element of a sample: the parameter, and its gradient
-  };
-
   // fn(piece, place of its first element in x, and in a sample): pieces of [T, B, R]; the rows of one j come in order, on one thread.
   template <typename Fn>
   void pieces(const Pass<real>& p, const Fn& fn) const {
@@ -270,9 +235,10 @@ class ParametricActivation final : public OpShape, public CpuLayer<real> {
         const int64_t t = j / R;
         next = std::min({end, (t + 1) * R, j + kPiece});
         Piece<real> q{};
-        q.k = this->k, q.n = next - j, q.a = a_, q.threshold = threshold_, q.max = max_;
+        q.k = this->k, q.n = next - j, q.a = real(a_), q.threshold = real(threshold_),
+        q.max = real(max_);
         for (int i = 0; i < count_; i++)
-          q.p[i] = p.at(params_[i].shared ? params_[i].spread : params_[i].value) + j;
+          q.p[i] = p.at(params_[i].shared ? spread_[i] : params_[i].value) + j;
         for (int64_t b = 0; b < B; b++) {
           const int64_t at = (t * B + b) * R + j % R;
           q.x = p.x[0] + at, q.y = p.y + at;
@@ -300,25 +266,22 @@ class ParametricActivation final : public OpShape, public CpuLayer<real> {
   void spread(const Pass<real>& p) const {
     for (int i = 0; i < count_; i++) {
       if (!params_[i].shared) continue;
-      real* to = p.at(params_[i].spread);
+      real* to = p.at(spread_[i]);
       const real* from = p.at(params_[i].value);
       each_place(params_[i], [&](int64_t j, int64_t place) { to[j] = from[place]; });
     }
   }
 
   // The gradient of a parameter from that of every element of a sample.
-  void collect(const Pass<real>& p, const Param& param) const {
+  void collect(const Pass<real>& p, const Param& param, const Tensor& gradient) const {
     real* grad = p.grad(param.value);
     std::fill_n(grad, param.value.size, real(0));
-    each_place(param, [&](int64_t j, int64_t place) { grad[place] += p.at(param.gradient)[j]; });
+    each_place(param, [&](int64_t j, int64_t place) { grad[place] += p.at(gradient)[j]; });
   }
 
-  const Kind<real>& kind_;
-  real a_, threshold_, max_;
-  Dims shared_, dims_;  // dims_: of one sample
-  int count_ = 0;       // of parameters
-  int64_t R_ = 1;
-  Param params_[kMostParams];
+  const Rules<real>& rules_;
+  // One for each element of a sample: the parameter where it is shared, and its gradient.
+  Tensor spread_[kMostParams], gradient_[kMostParams];  // [dims]
 };
 
 }  // namespace

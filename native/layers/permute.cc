@@ -3,6 +3,7 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/permute.h"
 
 namespace hs {
 namespace {
@@ -19,28 +20,11 @@ Dims strides_of(const Extent& e) {
 }
 
 template <typename real>
-class Permute final : public OpShape, public CpuLayer<real> {
+class Permute final : public PermuteShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Permute(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k), axes_(options.dims("dims")) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    Dims sorted = axes_;
-    std::sort(sorted.begin(), sorted.end());
-    for (size_t i = 0; i < sorted.size(); i++) {
-      if (sorted[i] != static_cast<int64_t>(i + 1)) {
-        fail(Code::kOption, this->where(), "dims", "each axis from 1 on once", to_string(axes_));
-      }
-    }
-    if (axes_.size() != x[0].dims.size()) {
-      fail(Code::kShape, this->where(), "input",
-           std::to_string(axes_.size() + 1) + " axes with the batch", x[0].text());
-    }
-    Extent y{x[0].rows, {}};
-    for (int64_t a : axes_) y.dims.push_back(x[0].dims[a - 1]);
-    return y;
-  }
+      : PermuteShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
     move(p, [&](int64_t i, int64_t j, int64_t n, int64_t step) {
@@ -81,8 +65,6 @@ class Permute final : public OpShape, public CpuLayer<real> {
       }
     });
   }
-
-  Dims axes_;
 };
 
 }  // namespace

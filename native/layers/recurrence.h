@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cells/cell.h"
-#include "layers/activation_name.h"
 #include "layers/cpu_layer.h"
 #include "layers/sparse_rows.h"
+#include "ops/activation_name.h"
 
 namespace hs {
 

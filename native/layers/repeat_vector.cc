@@ -3,22 +3,17 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/repeat_vector.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class RepeatVector final : public OpShape, public CpuLayer<real> {
+class RepeatVector final : public RepeatVectorShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   RepeatVector(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k), n_(options.integer("n")) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    if (n_ < 1) fail(Code::kOption, this->where(), "n", "at least 1", std::to_string(n_));
-    if (x[0].dims.size() != 1) fail(Code::kShape, this->where(), "input", "[B, D]", x[0].text());
-    return {x[0].rows, {n_, x[0].dims[0]}};
-  }
+      : RepeatVectorShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
     const int64_t BD = p.x_extent[0].size();
@@ -35,9 +30,6 @@ class RepeatVector final : public OpShape, public CpuLayer<real> {
       for (int64_t t = 1; t < n_; t++) this->k->add(p.dx[0] + i, p.dy + t * BD + i, end - i);
     });
   }
-
- private:
-  int64_t n_;
 };
 
 }  // namespace

@@ -7,15 +7,10 @@
 #include "base/arena.h"
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/reshape.h"
 
 namespace hs {
 namespace {
-
-// Elements of a sample that lie together: all but the first axis, or all.
-int64_t run_of(const Extent& e) {
-  const int64_t n = count(e.dims);
-  return e.sequence() ? n / std::max<int64_t>(1, e.dims[0]) : n;
-}
 
 // to (shape `to_e`) = from (shape `from_e`), batch-major order kept.
 template <typename real>
@@ -35,37 +30,11 @@ void reorder(real* to, const Extent& to_e, const real* from, const Extent& from_
 }
 
 template <typename real>
-class Reshape final : public OpShape, public CpuLayer<real> {
+class Reshape final : public ReshapeShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   Reshape(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k), dims_(options.dims("dims")) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    Extent y{x[0].rows, dims_};
-    const int64_t n = count(x[0].dims);
-    int64_t known = 1, open = 0;
-    for (int64_t d : dims_) {
-      if (d < 0)
-        open++;
-      else
-        known = checked_count({known, d}, this->where());
-    }
-    if (open == 1 && known > 0 && n % known == 0) {
-      for (int64_t& d : y.dims) d = d < 0 ? n / known : d;
-    }
-    if (open > 1 || (open == 0 ? known : count(y.dims)) != n) {
-      fail(Code::kShape, this->where(), "the size of the new shape " + to_string(dims_),
-           std::to_string(n) + ", as that of the input",
-           open ? "no whole number for the open axis" : std::to_string(known));
-    }
-    return y;
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y, bool) override {
-    same_ = x[0].rows == 1 || run_of(x[0]) == run_of(y);
-    if (same_) d.output_is_input();
-  }
+      : ReshapeShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override {
     if (!same_) {
@@ -83,10 +52,6 @@ class Reshape final : public OpShape, public CpuLayer<real> {
       std::copy_n(p.dy, p.y_extent.size(), p.dx[0]);
     }
   }
-
- private:
-  Dims dims_;
-  bool same_ = false;
 };
 
 }  // namespace

@@ -3,21 +3,17 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/reverse.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class Reverse final : public OpShape, public CpuLayer<real> {
+class Reverse final : public ReverseShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
-  Reverse(const Config&, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k) {}
-
-  Extent output(const std::vector<Extent>& x) const override {
-    if (!x[0].sequence()) fail(Code::kShape, this->where(), "input", "[B, T, ...]", x[0].text());
-    return x[0];
-  }
+  Reverse(const Config& options, const OpContext& context, const Table<real>& k)
+      : ReverseShape(options, context), CpuLayer<real>(k) {}
 
   void forward(Pass<real>& p) override { flip(p.y, p.x[0], p.x_extent[0]); }
 

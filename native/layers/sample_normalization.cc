@@ -7,29 +7,20 @@
 
 #include "layers/cpu_layer.h"
 #include "layers/matmul.h"
+#include "ops/sample_normalization.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class SampleNormalization final : public OpShape, public CpuLayer<real> {
+class SampleNormalization final : public SampleNormalizationShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   SampleNormalization(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context), CpuLayer<real>(k), epsilon_(options.num("epsilon")) {}
+      : SampleNormalizationShape(options, context), CpuLayer<real>(k) {}
 
-  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
-
-  void declare(Declaration& d, const std::vector<Extent>&, const Extent& y, bool) override {
-    K_ = y.last();
-    rows_ = K_ ? y.size() / K_ : 0;
-    gamma_ = d.param("gamma", {K_});
-    beta_ = d.param("beta", {K_});
-    d.param("running_mean", {K_});  // Keras keeps them in every mode
-    d.param("running_std", {K_});
+  void prepare(Declaration& d) override {
     if (!d.training()) return;
-    h_ = d.saved("normalised", {rows_, K_});
-    s_ = d.saved("std", {rows_});
     dyh_ = d.scratch("dy h", {rows_, K_});
     sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
@@ -54,7 +45,7 @@ class SampleNormalization final : public OpShape, public CpuLayer<real> {
 
   void backward(Pass<real>& p) override {
     const real* gamma = p.at(gamma_);  // [K]
-    if (this->trainable()) {
+    if (trainable()) {
       for_elements(rows_ * K_, [&](int64_t i, int64_t end) {
         this->k->multiply(p.at(dyh_) + i, p.dy + i, p.at(h_) + i, end - i);
       });
@@ -81,9 +72,7 @@ class SampleNormalization final : public OpShape, public CpuLayer<real> {
   }
 
  private:
-  double epsilon_;
-  int64_t K_ = 0, rows_ = 0;
-  Tensor gamma_, beta_, h_, s_, dyh_, sums_;
+  Tensor dyh_, sums_;  // [rows, K], as row_sums asks
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "layers/activation_name.h"
+#include "ops/activation_name.h"
 
 namespace hs {
 namespace test {

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 
 const EXAMPLES: Record<string, { file: string; names: RegExp }> = {
   'recurrent cell': { file: 'simple_rnn', names: /\bsimple_rnn\b|\bSimpleRNN\b|\bsimple-rnn\b/ },
-  layer: { file: 'maxout_dense', names: /\bmaxout_dense\b|\bMaxoutDense\b|\bmaxout-dense\b/ },
+  layer: { file: 'maxout_dense', names: /\bmaxout_dense\b|\bMaxoutDense(Shape)?\b|\bmaxout-dense\b/ },
   optimizer: { file: 'adamax', names: /\badamax\b/i },
   objective: { file: '', names: /\bpoisson\b/ },
   metric: { file: '', names: /\bmatthews_correlation\b/ },
@@ -44,7 +44,7 @@ function naming(names: RegExp): string[] {
 
 describe.each(Object.entries(EXAMPLES))('%s', (kind, { file, names }) => {
   const files = (recipes().get(kind) ?? []).map((one) =>
-    one.replace(/\bx\.ts$/, `${file.replaceAll('_', '-')}.ts`).replace(/\bx\.cc$/, `${file}.cc`),
+    one.replace(/\bx\.ts$/, `${file.replaceAll('_', '-')}.ts`).replace(/\bx\.(cc|h)$/, `${file}.$1`),
   )
 
   it('takes the files that CONTRIBUTING.md says', () => {

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "cells/cell.h"
 #include "device/param.h"
-#include "layers/activation_name.h"
 #include "objectives/objective.h"
+#include "ops/activation_name.h"
 #include "optimizers/optimizer.h"
 #include "registry.inc"
 

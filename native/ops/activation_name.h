@@ -3,7 +3,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "kernels/table.h"
+#include "kernels/activation.h"
 
 namespace hs {
 
