@@ -1,8 +1,8 @@
 /** The public surface. */
-export type { Resumable, Source } from './batches.js'
+export type { Resumable, Source } from './training/batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
-export * from './callbacks.js'
-export type { CompileOptions, Metrics } from './compile.js'
+export * from './callbacks/index.js'
+export type { CompileOptions, Metrics } from './model/compile.js'
 export {
   Constraint,
   type ConstraintLike,
@@ -17,7 +17,7 @@ export {
   UnitNorm,
   unitnorm,
 } from './constraints.js'
-export type { ClassWeight } from './data.js'
+export type { ClassWeight } from './training/data.js'
 export {
   ConfigError,
   type ErrorCode,
@@ -35,10 +35,10 @@ export type {
   Scores,
   ScoresOf,
   TrainOnBatchOptions,
-} from './evaluate.js'
-export type { FitGeneratorOptions, GeneratorOptions } from './fit-generator.js'
-export type { FitOptions, Triple } from './fit.js'
-export type { FitParams } from './hooks.js'
+} from './training/evaluate.js'
+export type { FitGeneratorOptions, GeneratorOptions } from './training/fit-generator.js'
+export type { FitOptions, Triple } from './training/fit.js'
+export type { FitParams } from './training/hooks.js'
 export {
   identity,
   type Init,
@@ -53,7 +53,7 @@ export * from './layers/index.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
 export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
 export type { Limits } from './limits.js'
-export { loadModel, modelFromJson, modelFromYaml, type ModelTextOptions } from './models.js'
+export { loadModel, modelFromJson, modelFromYaml, type ModelTextOptions } from './model/models.js'
 export {
   type ArrayObject,
   array,
@@ -69,7 +69,7 @@ export type { OptimizerName } from './optimizers/named.js'
 export { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js'
 export type { Verbose } from './progress.js'
 export { setSeed } from './random.js'
-export type { Rows, RowSource } from './row-source.js'
+export type { Rows, RowSource } from './training/row-source.js'
 export {
   activityL1,
   activityL1l2,
@@ -85,9 +85,10 @@ export {
   type RegularizerLike,
   type RegularizerName,
 } from './regularizers.js'
-export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving.js'
+export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving/model-files.js'
 export type { Backend } from './saving/kernels.js'
-export { Sequential } from './sequential.js'
+export type { Model } from './model/model.js'
+export { Sequential } from './model/sequential.js'
 export type { CheckpointOptions } from './training/checkpoint.js'
 export type { Plain } from './training/plain.js'
 export type { ResumeOptions } from './training/resume.js'

@@ -1,6 +1,6 @@
 /** The public `hiddenstate/utils`: Keras 1.2.2 `keras.utils`, and NumPy's files. */
-export { getFile, type GetFileOptions } from './download.js'
-export { HDF5Matrix, type HDF5MatrixOptions } from './hdf5-matrix.js'
+export { getFile, type GetFileOptions } from './files/download.js'
+export { HDF5Matrix, type HDF5MatrixOptions } from './hdf5/hdf5-matrix.js'
 export {
   formatNpy,
   parseNpy,
@@ -10,8 +10,8 @@ export {
   writeNpy,
   writeNpz,
   type WriteNpzOptions,
-} from './npy.js'
-export { modelToDot, type ModelToDotOptions, plotModel, type PlotModelOptions } from './plot-model.js'
+} from './files/npy.js'
+export { modelToDot, type ModelToDotOptions, plotModel, type PlotModelOptions } from './model/plot-model.js'
 export { type Output, Progbar, type ProgbarOptions, type Verbosity } from './progress.js'
 import { ConfigError, ShapeError, fail } from './errors.js'
 import { describe, NDArray, shapeText, sizeOf, type TensorLike } from './ndarray.js'

@@ -73,71 +73,29 @@ function nativeDirection(files) {
   })
 }
 
-/** Levels of lib/: a file may import values from its own level and below; types are free. */
-const levels = [
-  ['errors', 'memory', 'package-root', 'shown', 'steps', 'waiting'],
-  ['ndarray', 'options', 'atomic', 'random', 'native', 'limits', 'yaml/'],
-  [
-    'backend',
-    'spec',
-    'activations',
-    'initializations',
-    'regularizers',
-    'constraints',
-    'objectives',
-    'metrics',
-    'optimizers/',
-  ],
-  ['layers/', 'hdf5/', 'tensorboard/'],
-  [
-    'callbacks',
-    'callbacks/',
-    'hooks',
-    'progress',
-    'nan-watch',
-    'data',
-    'call-options',
-    'batches',
-    'config',
-    'npy',
-    'download',
-    'row-source',
-    'lowering',
-    'optimizer-state',
-    'means',
-    'carry',
-  ],
-  [
-    'compile',
-    'predictions',
-    'turns',
-    'loaded-data',
-    'means',
-    'session',
-    'homes',
-    'evaluate',
-    'fit',
-    'fit-generator',
-    'fit-rows',
-    'training/',
-    'hdf5-matrix',
-    'plot-model',
-    'datasets/',
-    'saving',
-    'saving/',
-    'summary',
-    'utils',
-    'preprocessing/',
-  ],
-  ['sequential', 'models'],
-  ['index', 'cli/'],
-]
-const levelOf = (file) => {
-  const name = file.replace(/^lib\//, '').replace(/\.(ts|mjs)$/, '')
-  return levels.findIndex((level) =>
-    level.some((entry) => (entry.endsWith('/') ? name.startsWith(entry) : name === entry)),
-  )
+/**
+ * What files of each room of lib/ may import values from, beside files of their own room and those
+ * that lie in lib/ itself. Types are free. What a room is for stands in its README.md.
+ */
+const rooms = {
+  files: [],
+  yaml: [],
+  preprocessing: [],
+  datasets: ['files'],
+  hdf5: ['files'],
+  tensorboard: ['files'],
+  optimizers: [],
+  layers: [],
+  engine: ['layers'],
+  saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
+  callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],
+  training: ['callbacks', 'engine', 'files', 'hdf5', 'layers', 'saving'],
+  model: ['engine', 'files', 'layers', 'optimizers', 'saving', 'training', 'yaml'],
+  cli: ['files', 'model'],
 }
+/** Files in lib/ itself that users import: they alone open rooms, and no other file imports them. */
+const entrances = ['lib/index.ts', 'lib/utils.ts']
+const roomOf = (file) => /^lib\/([^/]+)\//.exec(file)?.[1]
 
 /** `[line number, file]` of every import or re-export of values from a file of lib/. */
 const valueImports = (file, text) =>
@@ -150,12 +108,25 @@ const valueImports = (file, text) =>
 
 function libDirection(files) {
   return entries(files, /^lib\/.*\.ts$/).flatMap(([file, text]) => {
-    const level = levelOf(file)
-    if (level < 0) return [`${file}: has no place in the levels of lib/ (scripts/house-rules.mjs)`]
+    const room = roomOf(file)
+    if (room && !rooms[room]) return [`${file}: room lib/${room} is not in \`rooms\` (scripts/house-rules.mjs)`]
+    if (entrances.includes(file)) return []
+    const isOpen = (target) => {
+      const other = roomOf(target)
+      if (other === undefined) return !entrances.includes(target)
+      return other === room || (room !== undefined && rooms[room].includes(other))
+    }
     return valueImports(file, text)
-      .filter(([, target]) => target.startsWith('lib/') && levelOf(target) > level)
-      .map(([line, target]) => `${file}:${line}: must not import values from ${target}, which lies above it`)
+      .filter(([, target]) => target.startsWith('lib/') && !isOpen(target))
+      .map(([line, target]) => `${file}:${line}: must not import values from ${target} (\`rooms\`)`)
   })
+}
+
+function roomsSayWhatTheyAreFor(files) {
+  const found = new Set([...files.keys()].map(roomOf).filter(Boolean))
+  return [...found]
+    .filter((room) => !files.has(`lib/${room}/README.md`))
+    .map((room) => `lib/${room}: README.md must say what the room is for`)
 }
 
 function importCycles(files) {
@@ -200,9 +171,14 @@ export const rules = [
     bad: { 'native/plan/x.cc': '#include "base/parallel.h"\n' },
   },
   {
-    name: 'lib imports go downwards',
+    name: 'rooms of lib/ import what they may',
     find: libDirection,
-    bad: { 'lib/errors.ts': "import { x } from './sequential.js'\n" },
+    bad: { 'lib/saving/x.ts': "import { x } from '../model/sequential.js'\n" },
+  },
+  {
+    name: 'rooms of lib/ say what they are for',
+    find: roomsSayWhatTheyAreFor,
+    bad: { 'lib/attic/x.ts': '' },
   },
   {
     name: 'lib has no import cycles',
@@ -220,7 +196,7 @@ export const rules = [
       /node-gyp-build['"]|\.node['"]/,
       'only lib/native.ts may load the addon',
     ),
-    bad: { 'lib/fit.ts': "require('node-gyp-build')\n" },
+    bad: { 'lib/training/fit.ts': "require('node-gyp-build')\n" },
   },
   {
     name: 'lib takes createRequire from the default export of node:module',
@@ -240,7 +216,7 @@ export const rules = [
       /new URL\(\s*['"`]\./,
       'webpack copies a file that new URL names beside the bundle, where its imports are not found: use node:path',
     ),
-    bad: { 'lib/fit.ts': "new Worker(new URL('./worker.mjs', import.meta.url))\n" },
+    bad: { 'lib/training/fit.ts': "new Worker(new URL('./worker.mjs', import.meta.url))\n" },
   },
   {
     name: 'layers never reach native code',

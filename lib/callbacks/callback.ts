@@ -1,6 +1,6 @@
 /** The base of callbacks. */
-import type { FitParams } from '../hooks.js'
-import type { Sequential } from '../sequential.js'
+import type { FitParams } from '../training/hooks.js'
+import type { Model } from '../model/model.js'
 import { named, setHidden } from '../shown.js'
 import type { Plain } from '../training/plain.js'
 
@@ -34,12 +34,12 @@ export class Callback {
     named(Callback, 'Callback')
   }
   /** Set by `fit` before `onTrainBegin`. */
-  declare model: Sequential
+  declare model: Model
   /** Set by `fit` before `onTrainBegin`. */
   declare params: FitParams
 
   /** Called by `fit` before `onTrainBegin`. */
-  setModel(model: Sequential): void {
+  setModel(model: Model): void {
     setHidden(this, 'model', model) // all that it holds is not part of a callback
   }
 

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { checkedPath, cutFile, fileError } from '../atomic.js'
+import { checkedPath, cutFile, fileError } from '../files/atomic.js'
 import { resolveOptions } from '../options.js'
 import { Callback, type Logs } from './callback.js'
 

@@ -1,15 +1,15 @@
 /** The commands that work on saved models: summary, convert, predict. */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { isExistsError, writeFileAtomic } from '../atomic.js'
+import { isExistsError, writeFileAtomic } from '../files/atomic.js'
 import { ConfigError, fail } from '../errors.js'
-import { loadModel } from '../models.js'
+import { loadModel } from '../model/models.js'
 import type { NDArray } from '../ndarray.js'
-import { readNpy, writeNpy, writeNpz } from '../npy.js'
-import type { Sequential } from '../sequential.js'
+import { readNpy, writeNpy, writeNpz } from '../files/npy.js'
+import type { Model } from '../model/model.js'
 
 /** Loads a model, uses it, and gives its memory back. */
-async function withModel<T>(file: string, use: (model: Sequential) => T | Promise<T>): Promise<T> {
+async function withModel<T>(file: string, use: (model: Model) => T | Promise<T>): Promise<T> {
   const model = await loadModel(file)
   try {
     return await use(model)
@@ -22,14 +22,14 @@ async function withModel<T>(file: string, use: (model: Sequential) => T | Promis
 export const summary = (file: string): Promise<void> => withModel(file, (model) => model.summary())
 
 /** Every array of Keras' own name, `lstm_1/lstm_1_W_i`, as it lies in an HDF5 file. */
-const namedWeights = (model: Sequential): [name: string, array: NDArray][] =>
+const namedWeights = (model: Model): [name: string, array: NDArray][] =>
   model.layers.flatMap((layer) => {
     const values = layer.getWeights()
     return layer.kerasArrays().map(({ name }, i): [string, NDArray] => [`${layer.name}/${name}`, values[i]!])
   })
 
 /** What `convert` can write, by the ending of the file. */
-const WRITERS: Record<string, (model: Sequential, to: string, overwrite: boolean) => Promise<void>> = {
+const WRITERS: Record<string, (model: Model, to: string, overwrite: boolean) => Promise<void>> = {
   '.json': (model, to, overwrite) => writeFileAtomic(to, model.toJson(), { overwrite }),
   '.yaml': (model, to, overwrite) => writeFileAtomic(to, model.toYaml(), { overwrite }),
   '.h5': (model, to, overwrite) => model.save(to, { overwrite }),

@@ -5,7 +5,7 @@
  */
 import { fail, FormatError } from '../errors.js'
 import type { NDArray } from '../ndarray.js'
-import { numpyArray } from '../npy.js'
+import { numpyArray } from '../files/npy.js'
 
 /** What a pickle can hold here; tuples are arrays. */
 export type Pickled = null | boolean | number | string | Uint8Array | NDArray | Pickled[] | Map<Pickled, Pickled>

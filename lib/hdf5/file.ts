@@ -1,7 +1,7 @@
 /** Reading and writing whole HDF5 files: a tree of groups, attributes and datasets. */
 import { constants, open, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { checkedPath, existsError, fileError, type WriteOptions, writeFileAtomic } from '../atomic.js'
+import { checkedPath, existsError, fileError, type WriteOptions, writeFileAtomic } from '../files/atomic.js'
 import { ConfigError, fail, FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
 import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'

@@ -1,6 +1,6 @@
 /** Layers one after the other, as one layer: what a model is, whether it runs or is a part of another. */
 import { type Floatx, floatx as globalFloatx } from '../backend.js'
-import type { InputSlot } from '../data.js'
+import type { InputSlot } from '../training/data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { refusesAssignment, resolveOptions } from '../options.js'

@@ -1,7 +1,7 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
 import { type Floatx, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
-import type { InputSlot } from '../data.js'
+import type { InputSlot } from '../training/data.js'
 import type { TensorLike } from '../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../options.js'
 import { shown } from '../shown.js'

@@ -1,5 +1,5 @@
 /** What a document says that it is: which Keras wrote it, and whether it is a chain of layers. */
-import { otherModel } from '../config.js'
+import { otherModel } from './config.js'
 import { fail, FormatError } from '../errors.js'
 import { HINTS } from '../hdf5/other-formats.js'
 import { describe } from '../ndarray.js'

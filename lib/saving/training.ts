@@ -1,11 +1,11 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
-import type { Compiled, CompileOptions } from '../compile.js'
+import type { Compiled, CompileOptions } from '../model/compile.js'
 import { fail, FormatError } from '../errors.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { checkJson, type ResolvedLimits } from '../limits.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
-import type { Counts } from '../optimizer-state.js'
+import type { Counts } from '../engine/optimizer-state.js'
 import { optimizerFromConfig } from '../optimizers/named.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import { trainingFromKeras2 } from './keras2/training.js'

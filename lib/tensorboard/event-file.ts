@@ -9,7 +9,7 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { cutFile, fileError } from '../atomic.js'
+import { cutFile, fileError } from '../files/atomic.js'
 import { HiddenstateError } from '../errors.js'
 import type { Content, encodeEvent } from './messages.js'
 

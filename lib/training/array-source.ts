@@ -1,8 +1,8 @@
 /** Batches of arrays that lie in native memory. Keras 1.2.2 engine/training.py, `_fit_loop`. */
-import type { LoadedData } from '../loaded-data.js'
+import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
 import { RandomStream } from '../random.js'
-import type { Session } from '../session.js'
+import type { Session } from '../engine/session.js'
 import type { Plain } from './plain.js'
 import type { BatchSource } from './source.js'
 

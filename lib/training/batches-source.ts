@@ -1,12 +1,12 @@
 /** Batches that an iterable yields, one after the other. Keras 1.2.2 engine/training.py, `fit_generator`. */
-import type { Batches } from '../batches.js'
-import type { ClassWeight } from '../data.js'
-import { checkStatefulBatches, prepareTraining } from '../evaluate.js'
-import { checkTriple } from '../fit.js'
-import type { LoadedData } from '../loaded-data.js'
+import type { Batches } from './batches.js'
+import type { ClassWeight } from './data.js'
+import { checkStatefulBatches, prepareTraining } from './evaluate.js'
+import { checkTriple } from './fit.js'
+import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
-import type { Sequential } from '../sequential.js'
-import type { Turn } from '../turns.js'
+import type { Model } from '../model/model.js'
+import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
 import type { Plain } from './plain.js'
 import type { BatchSource } from './source.js'
@@ -16,7 +16,7 @@ export class BatchesSource implements BatchSource {
   #ready: { samples: number; data: LoadedData } | null = null
 
   constructor(
-    readonly model: Sequential,
+    readonly model: Model,
     readonly batches: Batches,
     readonly own: {
       call: string

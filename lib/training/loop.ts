@@ -1,13 +1,13 @@
 /** The loop over epochs of `fit` and `fitGenerator`. Keras 1.2.2 engine/training.py, `_fit_loop` and `fit_generator`. */
-import type { Callback, Logs } from '../callbacks.js'
-import { History } from '../callbacks.js'
-import { Hooks } from '../hooks.js'
-import { Means, pairsOf } from '../means.js'
-import type { NanWatch } from '../nan-watch.js'
+import type { Callback, Logs } from '../callbacks/index.js'
+import { History } from '../callbacks/index.js'
+import { Hooks } from './hooks.js'
+import { Means, pairsOf } from './means.js'
+import type { NanWatch } from './nan-watch.js'
 import type { RunResult } from '../native.js'
 import { FitProgress, type Verbosity } from '../progress.js'
-import type { Sequential } from '../sequential.js'
-import type { Turn } from '../turns.js'
+import type { Model } from '../model/model.js'
+import type { Turn } from '../engine/turns.js'
 import type { Changed, Resumption } from './resume.js'
 import type { BatchSource, Validation } from './source.js'
 import type { Position } from './state.js'
@@ -31,7 +31,7 @@ export interface Job {
 }
 
 /** Trains, and tidies up whatever happens. */
-export async function train(model: Sequential, job: Job): Promise<History> {
+export async function train(model: Model, job: Job): Promise<History> {
   const { session } = model
   session.drawSeed()
   session.training = job.call
@@ -62,7 +62,7 @@ class Loop {
   #means: Means
 
   constructor(
-    readonly model: Sequential,
+    readonly model: Model,
     readonly job: Job,
     readonly hooks: Hooks,
     readonly turn: Turn,

@@ -1,14 +1,14 @@
 /** The checkpoints of one training: the one it goes on from, and those it writes. */
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import type { Callback } from '../callbacks.js'
+import type { Callback } from '../callbacks/index.js'
 import { ConfigError, fail, StateError } from '../errors.js'
-import type { Hooks } from '../hooks.js'
+import type { Hooks } from './hooks.js'
 import { describe } from '../ndarray.js'
 import { packageVersion } from '../package-root.js'
 import { randomState, setRandomState } from '../random.js'
-import { modelContent, readTrained } from '../saving.js'
-import type { Sequential } from '../sequential.js'
+import { modelContent, readTrained } from '../saving/model-files.js'
+import type { Model } from '../model/model.js'
 import { Checkpointer, type CheckpointOptions, checkpointOptions, newest, requireEmpty, tidy } from './checkpoint.js'
 import { encode, type Plain } from './plain.js'
 import type { BatchSource, Validation } from './source.js'
@@ -39,7 +39,7 @@ export type Changed = Pick<TrainingState, 'native' | 'validation'>
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const STATUS = { SIGINT: 130, SIGTERM: 143 }
 
-const modelIdentity = (model: Sequential, callbacks: readonly Callback[]): Identity => {
+const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity => {
   const { loss, metrics, sampleWeightMode, floatx, optimizer } = model.requireCompiled('fit')
   return {
     model: model.toJson(),
@@ -55,7 +55,7 @@ export class Resumption {
   /** Trained so far, over all epochs. */
   batches = 0
   readonly #where: string
-  readonly #model: Sequential
+  readonly #model: Model
   readonly #options: Required<CheckpointOptions> | null
   readonly #from: string | null
   readonly #isAuto: boolean
@@ -79,7 +79,7 @@ export class Resumption {
   constructor(
     where: string,
     options: Readonly<Record<string, unknown>>,
-    model: Sequential,
+    model: Model,
     callbacks: readonly Callback[],
     identity: () => Identity,
   ) {

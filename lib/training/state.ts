@@ -1,7 +1,7 @@
 /** All that a training needs to go on exactly where it stopped, beside weights and moments: plain data. */
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
-import type { NativeState } from '../session.js'
+import type { NativeState } from '../engine/session.js'
 import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain.js'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { unzipSync } from 'fflate'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { formatNpy, parseNpy } from '../../lib/npy.js'
+import { formatNpy, parseNpy } from '../../lib/files/npy.js'
 import { type Ended, requireBuild, ROOT, runChild } from '../child.js'
 import { Dense, LSTM, loadModel, modelFromJson, NDArray, Sequential, setSeed } from '../package.js'
 

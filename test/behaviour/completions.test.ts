@@ -1,7 +1,7 @@
 /** The last step of a run, telling JavaScript: whatever fails there, the promise settles and the plan is idle again. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { nativeError } from '../../lib/errors.js'
-import { lowerModel } from '../../lib/lowering.js'
+import { lowerModel } from '../../lib/engine/lowering.js'
 import { loadNative, type NativePlan } from '../../lib/native.js'
 import { Dense, Sequential } from '../package.js'
 

@@ -1,7 +1,7 @@
 /** Native code, the exports and the names that options take are three views of one list. */
 import { describe, expect, it } from 'vitest'
 import { activationNames } from '../../lib/activations.js'
-import { lowerModel } from '../../lib/lowering.js'
+import { lowerModel } from '../../lib/engine/lowering.js'
 import { loadNative } from '../../lib/native.js'
 import * as main from '../package.js'
 import { modelFor, SAMPLES } from './samples.js'

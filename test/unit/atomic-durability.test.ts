@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
-import { writeFileAtomic } from '../../lib/atomic.js'
+import { writeFileAtomic } from '../../lib/files/atomic.js'
 
 /** Which `fsync` the disk refuses. */
 const broken = vi.hoisted(() => ({ what: 'none' as 'none' | 'directory' | 'file' }))

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { writeFileAtomic } from '../../lib/atomic.js'
+import { writeFileAtomic } from '../../lib/files/atomic.js'
 import { ConfigError, FormatError } from '../../lib/errors.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'hs-atomic-'))

@@ -16,11 +16,11 @@ import {
   ProgbarLogger,
   ReduceLROnPlateau,
   TerminateOnNaN,
-} from '../../lib/callbacks.js'
+} from '../../lib/callbacks/index.js'
 import { formatFields } from '../../lib/callbacks/format-fields.js'
 import { ConfigError } from '../../lib/errors.js'
 import { SGD } from '../../lib/optimizers/classes.js'
-import type { Sequential } from '../../lib/sequential.js'
+import type { Sequential } from '../../lib/model/sequential.js'
 import { type Case, load } from '../golden/loader.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'callbacks-'))

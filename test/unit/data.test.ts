@@ -6,7 +6,7 @@ import {
   prepareWeights,
   type TargetSlot,
   toNative,
-} from '../../lib/data.js'
+} from '../../lib/training/data.js'
 import { NDArray } from '../../lib/ndarray.js'
 
 const slot: InputSlot = { where: 'lstm_1 (LSTM)', shape: [null, 2, 3], indexLimit: null }

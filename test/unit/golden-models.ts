@@ -1,7 +1,7 @@
 /** The models of the golden data, built from their configurations without native code. */
-import { layerClasses, layerFromConfig } from '../../lib/config.js'
+import { layerClasses, layerFromConfig } from '../../lib/saving/config.js'
 import type { Layer, LayerClass } from '../../lib/layers/layer.js'
-import { Sequential } from '../../lib/sequential.js'
+import { Sequential } from '../../lib/model/sequential.js'
 import type { Shape } from '../../lib/spec.js'
 import { type Case, type LayerConfig, load, type ModelConfig } from '../golden/loader.js'
 

@@ -1,6 +1,6 @@
 /** What parameters begin with: initializations, functions of one's own, given weights; no native code. */
 import { describe, expect, it, vi } from 'vitest'
-import { layerFromConfig } from '../../lib/config.js'
+import { layerFromConfig } from '../../lib/saving/config.js'
 import { ShapeError } from '../../lib/errors.js'
 import { Bidirectional, Embedding, GRU, LSTM, SimpleRNN } from '../../lib/layers/index.js'
 import type { Layer } from '../../lib/layers/layer.js'

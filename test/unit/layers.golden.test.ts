@@ -1,6 +1,6 @@
 /** Layers against Keras' own configurations, shapes, names and orders; no native code. */
 import { describe, expect, it } from 'vitest'
-import { optimizerOrder } from '../../lib/optimizer-state.js'
+import { optimizerOrder } from '../../lib/engine/optimizer-state.js'
 import { buildChain, layersOf, modelCases } from './golden-models.js'
 
 const { cases, others } = modelCases(['a_forward', 'b_grads', 'c_train', 'e_h5'])

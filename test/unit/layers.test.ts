@@ -1,6 +1,6 @@
 /** What layers accept, refuse, and lower to; no native code. */
 import { describe, expect, it } from 'vitest'
-import { layerFromConfig } from '../../lib/config.js'
+import { layerFromConfig } from '../../lib/saving/config.js'
 import { ConfigError, ShapeError } from '../../lib/errors.js'
 import {
   Activation,

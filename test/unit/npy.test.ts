@@ -1,7 +1,7 @@
 /** NumPy's files against bytes that numpy 2.4.6 wrote (numpy.save; a header of 128 bytes, then the data). */
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
-import { formatNpy, parseNpy } from '../../lib/npy.js'
+import { formatNpy, parseNpy } from '../../lib/files/npy.js'
 import { array, NDArray } from '../package.js'
 
 /** What numpy.save writes for a header dictionary and data in hexadecimal. */

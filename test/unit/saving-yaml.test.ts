@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
 import { emitYaml } from '../../lib/yaml/emit.js'
 import { parseYaml } from '../../lib/yaml/parse.js'
-import { modelFromYaml } from '../../lib/models.js'
+import { modelFromYaml } from '../../lib/model/models.js'
 import { once } from '../../lib/yaml/once.js'
 import { dataFile } from '../golden/loader.js'
 

@@ -4,7 +4,7 @@
  * The differences of a class are its entry in table.ts. What Keras 1.2.2 cannot say must have a value at which it changes nothing;
  * everything else is an error that names layer and key.
  */
-import { layerClasses } from '../../config.js'
+import { layerClasses } from '../config.js'
 import { fail, FormatError } from '../../errors.js'
 import type { LayerConfig } from '../../layers/layer.js'
 import { describe } from '../../ndarray.js'

@@ -1,0 +1,140 @@
+/** Layers and what `compile` was told → Spec. */
+import { ConfigError, fail } from '../errors.js'
+import { Container, withChildren } from '../layers/container.js'
+import type { Layer } from '../layers/layer.js'
+import { tellReversedSteps } from '../layers/mask-warnings.js'
+import { loadNative } from '../native.js'
+import { describe } from '../ndarray.js'
+import { Graph, type MetricSpec, type Option, type Spec } from '../spec.js'
+
+/** The part of a Spec that `compile` decides. */
+export interface Training {
+  /** Canonical name. */
+  loss: string
+  metrics: readonly MetricSpec[]
+  temporal: boolean
+  optimizer: { name: string; [hyper: string]: Option }
+}
+
+/** A layer and what its name is in a Spec: the names of the models it is inside in front. */
+interface Named {
+  layer: Layer
+  name: string
+  /** Whether it only holds others: a wrapper may be called as what it wraps. */
+  holds: boolean
+  /** The branch it is in, for errors. */
+  branch?: Layer | undefined
+}
+
+function named(layers: readonly Layer[], scope: string): Named[] {
+  return layers.flatMap((layer) => {
+    const name = scope + layer.name
+    const inside = named(layer.children, layer instanceof Container ? `${name}/` : scope)
+    return [{ layer, name, holds: inside.length > 0 }, ...inside]
+  })
+}
+
+/** @throws ConfigError ERR_OPTION when two have the same name */
+function checkNames(list: readonly Named[]): void {
+  const seen = new Map<string, Named>()
+  for (const one of list) {
+    const { layer, name } = one
+    const other = seen.get(name)
+    if (other && other.layer !== layer) {
+      const place = ({ layer: { where, wrapper }, branch }: Named) =>
+        [where, wrapper?.where, branch?.where].filter((each) => each !== undefined).join(' in ')
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'model',
+        layer: layer.where,
+        what: 'layer names',
+        expected: 'unique',
+        actual: `'${name}' twice: ${place(other)} and ${place(one)}`,
+        hint: RENAME,
+      })
+    }
+    seen.set(name, one)
+  }
+}
+
+/** @throws ConfigError ERR_OPTION when a file of the model would have one name twice: of a layer, or of an array in a layer */
+function checkFileNames(model: Container): void {
+  const layers = model.flattenedLayers
+  const branches = model.layers[0]?.branches ?? []
+  const branchOf = (layer: Layer) => branches.find((branch) => withChildren([branch]).includes(layer))
+  checkNames(layers.map((layer) => ({ layer, name: layer.name, holds: false, branch: branchOf(layer) })))
+  for (const layer of layers.filter(({ children }) => children.length > 0)) {
+    const names = layer.fileArrays().map(({ name }) => name)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice === undefined) continue
+    fail(ConfigError, 'ERR_OPTION', {
+      where: layer.where,
+      layer: layer.where,
+      what: 'names of its weights',
+      expected: 'unique',
+      actual: `'${twice}' twice`,
+      hint: RENAME,
+    })
+  }
+}
+
+/**
+ * A subclass may name any operation or cell: native code would refuse it in the first run, without the layer's name.
+ *
+ * @throws ConfigError ERR_UNKNOWN_NAME
+ */
+function checkNativeNames({ ops }: Graph): void {
+  const { layers, cells } = loadNative().describe()
+  const operations = new Set(layers)
+  const cellNames = new Set(cells.map(({ name }) => name))
+  for (const { op, options, layer, className } of ops) {
+    const where = `${layer} (${className})`
+    const check = (what: string, name: unknown, known: ReadonlySet<unknown>) => {
+      if (known.has(name)) return
+      const expected = `one of ${[...known].join(', ')}`
+      fail(ConfigError, 'ERR_UNKNOWN_NAME', { where, layer: where, what, expected, actual: describe(name) })
+    }
+    check('operation', op, operations)
+    if ('cell' in options) check('cell', options.cell, cellNames)
+  }
+}
+
+/** Also for a layer that has its place already. */
+const RENAME = 'Give one of the layers another `name`: set layer.name.'
+
+/**
+ * Names may change at any time: what looks things up by them asks first.
+ *
+ * @throws ConfigError ERR_OPTION for layer names used twice
+ */
+export function checkModelNames(model: Container): void {
+  const all = named(model.layers, '')
+  checkNames(all.filter(({ layer }) => !layer.wrapper))
+  checkNames(all.filter(({ holds }) => !holds))
+  checkFileNames(model)
+}
+
+/**
+ * Lowers a model.
+ *
+ * @param training null: for predictions only
+ * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without support for them
+ */
+export function lowerModel(model: Container, training: Training | null): Spec {
+  checkModelNames(model)
+  const graph = new Graph()
+  const value = model.lowerFirst(graph, '')
+  if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')
+  checkNativeNames(graph)
+  return {
+    floatx: model.floatx,
+    inputs: graph.inputs,
+    params: graph.params,
+    ops: graph.ops,
+    output: value.name,
+    outputMask: value.mask,
+    loss: training?.loss ?? null,
+    metrics: [...(training?.metrics ?? [])],
+    temporal: training?.temporal ?? false,
+    optimizer: training?.optimizer ?? null,
+  }
+}

@@ -1,0 +1,485 @@
+/**
+ * The native side of one model: its plan, whose turn it is, and what must be told before a chunk runs.
+ *
+ * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
+ * batches.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { type Carry, readCarries, writeCarries } from './carry.js'
+import { ConfigError, fail, HiddenstateError, StateError } from '../errors.js'
+import type { Layer } from '../layers/layer.js'
+import type { LayerNames } from '../layers/weights.js'
+import { LoadedData } from './loaded-data.js'
+import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from '../native.js'
+import { describe } from '../ndarray.js'
+import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
+import { nextSeed, seedingCount } from '../random.js'
+import type { Spec } from '../spec.js'
+import { SLICE_MS } from '../steps.js'
+import { type Turn, Turns } from './turns.js'
+import { abortable } from '../waiting.js'
+
+/** What a model tells its session: read anew before each chunk. */
+export interface Owner {
+  layers(): readonly Layer[]
+  /** The Spec that the next run needs. */
+  spec(): Spec
+  /** What the layers were called when it was made. */
+  names(): LayerNames
+  /** Hyper-parameters as they are now; null when not compiled. */
+  hyper(): Readonly<Record<string, unknown>> | null
+}
+
+/** The longest time a chunk keeps the engine and its plan from others. */
+const CHUNK_MS = 100
+
+/** What native code keeps from batch to batch, beside weights and moments. */
+export interface NativeState {
+  readonly counts: Counts
+  /** Of dropout and noise. */
+  readonly dropout: { readonly seed: number; readonly step: number }
+  readonly carries: readonly Carry[]
+}
+
+/** Where the sessions of models that share layers meet: one queue, one training at a time. */
+class Meeting {
+  readonly turns = new Turns()
+  /** The call that trains now ('fit'), or null. */
+  training: string | null = null
+  /** The meeting it has become a part of. */
+  joined: Meeting | null = null
+  isShared = false
+}
+
+export class Session {
+  readonly #owner: Owner
+  #plan: NativePlan | null = null
+  #shown: NativePlan | null = null // #plan as layers see it
+  #isMoving = false // weights are on their way into a plan
+  #isFilled = false // all weights are in #plan
+  #spec: Spec | null = null // what #plan was made from
+  #names: LayerNames = new Map() // what layers are called there
+  #pushed = new Map<string, unknown>()
+  #meeting = new Meeting()
+  #holding = 0 // turns that this session has
+  #seed: number | null = null
+  #seedings = -1
+  #isSeedPushed = false
+  /** Training batches so far: dropout counts from it; kept across recompiles. */
+  #steps = 0
+  #disposed = false
+  /** Whether the optimizer of the present plan has state worth keeping. */
+  hasTrained = false
+
+  constructor(owner: Owner) {
+    this.#owner = owner
+  }
+
+  get #met(): Meeting {
+    while (this.#meeting.joined) this.#meeting = this.#meeting.joined
+    return this.#meeting
+  }
+
+  get #turns(): Turns {
+    return this.#met.turns
+  }
+
+  /** The call that trains now ('fit'), this model or one that shares layers with it; or null. */
+  get training(): string | null {
+    return this.#met.training
+  }
+
+  set training(call: string | null) {
+    this.#met.training = call
+  }
+
+  /** Whether other models have some of the layers, so that the weights may be in a plan of theirs. */
+  get isShared(): boolean {
+    return this.#met.isShared
+  }
+
+  /** From now on takes turns with the session of a model that has some of the same layers. No call may work on either. */
+  join(other: Session): void {
+    const [own, theirs] = [this.#met, other.#met]
+    own.isShared = true
+    if (own !== theirs) theirs.joined = own
+  }
+
+  get isDisposed(): boolean {
+    return this.#disposed
+  }
+
+  /** Seed and batch counter of dropout and noise: with the weights and the optimizer's state, all a resumed run needs. */
+  get dropoutState(): { seed: number; step: number } {
+    return { seed: (this.#seed ??= nextSeed()), step: this.#steps }
+  }
+
+  set dropoutState({ seed, step }: { seed: number; step: number }) {
+    this.#seed = seed
+    this.#steps = step
+    this.#seedings = seedingCount()
+    this.#isSeedPushed = false
+  }
+
+  /** @throws StateError ERR_DISPOSED */
+  checkAlive(call: string): void {
+    if (!this.#disposed) return
+    fail(StateError, 'ERR_DISPOSED', {
+      where: `model.${call}`,
+      what: 'model',
+      expected: 'in use',
+      actual: 'one that was disposed',
+    })
+  }
+
+  /** @throws StateError ERR_BUSY while a fit runs, except for its callbacks when `inCallbacks`; ERR_DISPOSED */
+  checkIdle(call: string, inCallbacks = false): void {
+    this.checkAlive(call)
+    if (this.training === null || (inCallbacks && this.#turns.isInCallback)) return
+    this.#busy(`model.${call}`)
+  }
+
+  /** For what changes the layers. @throws StateError ERR_BUSY while any call works on the model */
+  checkUnused(call: string): void {
+    this.checkIdle(call)
+    if (this.#turns.isUsed) this.#busy(`model.${call}`)
+  }
+
+  /** For what reads or writes the plan at once. @throws StateError ERR_BUSY while a batch runs */
+  checkStill(where: string): void {
+    if (this.#cancel) this.#busy(where)
+  }
+
+  #busy(where: string): never {
+    fail(StateError, 'ERR_BUSY', {
+      where,
+      what: 'the model',
+      expected: 'idle',
+      actual: this.training === null ? 'one that another call works on' : 'one that is being fitted',
+      hint: 'Await the call under way.',
+    })
+  }
+
+  // ---- turns ----
+
+  /** Waits for the right to use the plan. @throws the signal's reason when aborted meanwhile */
+  async take(signal: AbortSignal | null = null): Promise<Turn> {
+    const coming = this.#turns.take()
+    let turn: Turn
+    try {
+      turn = await abortable(coming, signal)
+    } catch (error) {
+      void coming.then((late) => late.release())
+      throw error
+    }
+    this.#holding++
+    let isHeld = true
+    const release = () => {
+      turn.release()
+      if (isHeld) this.#holding--
+      isHeld = false
+      if (this.#disposed && this.#holding === 0) this.#free()
+    }
+    return { ...turn, release }
+  }
+
+  /** Calls a callback of the fit that has the turn. @see Turns.callback */
+  callback(call: () => unknown, signal: AbortSignal | null): Promise<void> {
+    return this.#turns.callback(call, signal)
+  }
+
+  // ---- the plan ----
+
+  /** What the optimizer has counted since it was compiled, or what was set; null when no training has begun. @throws StateError ERR_BUSY */
+  get counts(): Counts | null {
+    if (!this.#spec?.optimizer || this.#spec !== this.#owner.spec() || !this.hasTrained) return null
+    this.checkStill('optimizer.iterations')
+    return readCounts(this.#plan!)
+  }
+
+  set counts(counts: Counts) {
+    this.checkIdle('optimizer.iterations', true)
+    this.checkStill('optimizer.iterations')
+    writeCounts(this.plan(), counts)
+    this.hasTrained = true
+  }
+
+  /** The caller holds a turn, and the model trains. */
+  get nativeState(): NativeState {
+    const plan = this.plan()
+    return { counts: readCounts(plan), dropout: this.dropoutState, carries: readCarries(plan) }
+  }
+
+  set nativeState({ counts, dropout, carries }: NativeState) {
+    const plan = this.plan()
+    writeCounts(plan, counts)
+    this.dropoutState = dropout
+    writeCarries(plan, carries)
+    this.hasTrained = true
+  }
+
+  /** Batches that the optimizer has counted. */
+  get iterations(): number {
+    return this.counts?.iterations ?? 0
+  }
+
+  set iterations(iterations: number) {
+    this.counts = { m_schedule: 1, ...this.counts, iterations }
+  }
+
+  /**
+   * The plan for the model as it is now, made when needed. The weights are to move into it by {@link fill}, also from the plan of
+   * another model that has some of the layers.
+   *
+   * @throws what native compile throws; then the old plan stays. StateError ERR_BUSY when a plan that has weights runs
+   */
+  plan(): NativePlan {
+    const spec = this.#owner.spec()
+    if (this.#plan && this.#spec === spec) {
+      if (this.isShared) this.#fetch(this.#shown!)
+      return this.#plan
+    }
+    const names = this.#owner.names()
+    const plan = loadNative().compile(spec)
+    const shown = this.#guarded(plan)
+    const old = this.#plan
+    this.#isMoving = true
+    try {
+      if (old) writeCarries(plan, readCarries(old))
+      for (const layer of this.#owner.layers()) layer.attach(shown, '', names)
+    } catch (error) {
+      for (const layer of this.#owner.layers()) layer.detach(shown)
+      if (this.#shown && !this.isShared)
+        for (const layer of this.#owner.layers()) layer.attach(this.#shown, '', this.#names)
+      this.#isFilled = false
+      plan.dispose()
+      throw error
+    } finally {
+      this.#isMoving = false
+    }
+    old?.dispose()
+    this.#plan = plan
+    this.#shown = shown
+    this.#spec = spec
+    this.#names = names
+    this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
+    this.#isSeedPushed = false
+    this.hasTrained = false
+    this.#isFilled = false
+    return plan
+  }
+
+  /** The plan with all weights, for those who cannot wait. @throws as {@link plan} */
+  filledPlan(): NativePlan {
+    const plan = this.plan()
+    this.#fillUntil(Number.POSITIVE_INFINITY)
+    return plan
+  }
+
+  /**
+   * Makes the initial values that are due and moves the weights into the plan, in slices with pauses
+   * between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
+   *
+   * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
+   */
+  async fill(call: string, signal?: AbortSignal | null): Promise<void> {
+    this.checkAlive(call)
+    while (!this.#fillUntil(performance.now() + SLICE_MS)) {
+      this.#cancel = () => {}
+      try {
+        await setImmediate()
+      } finally {
+        this.#cancel = null
+      }
+      signal?.throwIfAborted()
+      this.checkAlive(call)
+    }
+  }
+
+  /** Whether all are made. */
+  #fillUntil(deadline: number): boolean {
+    if (this.#isFilled) return true
+    this.#isMoving = true
+    try {
+      const variables = this.#owner.layers().flatMap((layer) => layer.variables)
+      const areMade = variables.every((variable) => variable.fill(deadline))
+      this.#isFilled = areMade && this.#plan !== null
+      return areMade
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** Brings weights back that another model has used meanwhile. */
+  #fetch(shown: NativePlan): void {
+    this.#isMoving = true
+    try {
+      for (const layer of this.#owner.layers()) {
+        if (layer.isIn(shown)) continue
+        layer.attach(shown, '', this.#names)
+        this.#isFilled = false
+      }
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** Takes the weights of layers back that this model has no more. */
+  release(layers: readonly Layer[]): void {
+    if (this.#shown) for (const layer of layers) layer.detach(this.#shown)
+  }
+
+  /** The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get between the batches of a fit. */
+  #guarded(plan: NativePlan): NativePlan {
+    const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
+      names: () => {
+        this.checkStill('states of a layer')
+        return plan.names()
+      },
+      read: (name) => {
+        this.checkStill(name)
+        return plan.read(name)
+      },
+      write: (name, array, from) => {
+        if (!this.#isMoving && this.training !== null && !this.#turns.isInCallback) this.#busy(name)
+        this.checkStill(name)
+        plan.write(name, array, from)
+      },
+    }
+    return guarded as NativePlan
+  }
+
+  /**
+   * Copies data into native memory now, so that the caller may reuse its buffers at once.
+   *
+   * @returns to be disposed of when the call ends
+   */
+  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): LoadedData {
+    const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
+    if (isCurrent || !this.#turns.isTaken) {
+      const plan = isCurrent ? this.#plan! : this.plan()
+      return new LoadedData(plan.load(pick(arrays)))
+    }
+    // another call runs on a plan that must be replaced first
+    const copy = (array: NativeArray): NativeArray => ({ data: array.data.slice(), shape: array.shape })
+    const { x, y, weights } = arrays
+    const kept = { x: x.map(copy), ...(y ? { y: copy(y) } : {}), ...(weights ? { weights: copy(weights) } : {}) }
+    return new LoadedData(() => this.plan().load(kept))
+  }
+
+  /**
+   * Runs one chunk; the caller holds a turn.
+   *
+   * @param call the public call, for errors: 'fit'
+   * @param request without a limit of its own it stops after 100 ms, to let others go
+   * @throws the signal's reason when aborted before or during the chunk
+   */
+  async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
+    this.checkAlive(call)
+    signal?.throwIfAborted()
+    let plan = this.plan()
+    while (!this.#isFilled) {
+      await this.fill(call, signal)
+      plan = this.plan() // a model that shares layers may have taken them in a pause
+    }
+    if (request.mode === 'train' || request.mode === 'gradient') this.#prepare(plan)
+    const cancel = () => plan.cancel()
+    const running = plan.run(
+      request.maxBatches === undefined && request.maxMs === undefined ? { ...request, maxMs: CHUNK_MS } : request,
+    )
+    signal?.addEventListener('abort', cancel, { once: true })
+    this.#cancel = cancel
+    let result: RunResult
+    try {
+      result = await running
+    } catch (error) {
+      if (error instanceof HiddenstateError) Error.captureStackTrace?.(error) // native code knows none: that of the caller
+      throw error
+    } finally {
+      this.#cancel = null
+      signal?.removeEventListener('abort', cancel)
+      if (request.mode === 'train') this.#recount(plan)
+    }
+    signal?.throwIfAborted()
+    this.checkAlive(call)
+    return result
+  }
+
+  #cancel: (() => void) | null = null
+
+  /** Takes over the count of a plan: a run that fails in one batch has trained on those before it. Never throws. */
+  #recount(plan: NativePlan): void {
+    if (this.#plan !== plan || !this.#isSeedPushed) return // disposed, or seeded anew meanwhile: the plan's count is no more ours
+    const step = plan.read('random/step').data[0]!
+    this.hasTrained ||= step > this.#steps
+    this.#steps = step
+  }
+
+  /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
+  drawSeed(): void {
+    if (this.#seedings === seedingCount()) return
+    if (this.#seed === null || this.#seedings >= 0) {
+      this.#seed = nextSeed()
+      this.#steps = 0
+    }
+    this.#seedings = seedingCount()
+    this.#isSeedPushed = false
+  }
+
+  /** Before training: seed and step of dropout, and every hyper-parameter that has changed. */
+  #prepare(plan: NativePlan): void {
+    if (!this.#isSeedPushed) {
+      plan.set('seed', this.dropoutState.seed)
+      plan.set('step', this.#steps)
+      this.#isSeedPushed = true
+    }
+    for (const [key, value] of Object.entries(this.#owner.hyper() ?? {})) {
+      if (key === 'name' || Object.is(this.#pushed.get(key), value)) continue
+      plan.set(key, hyperNumber(key, value))
+      this.#pushed.set(key, value)
+    }
+  }
+
+  /** Zeroes the states of stateful layers. */
+  resetStates(): void {
+    this.#plan?.resetStates()
+  }
+
+  /** Frees the native memory, at once or when the run under way has stopped. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#cancel?.()
+    if (this.#holding === 0) this.#free()
+  }
+
+  #free(): void {
+    this.release(this.#owner.layers())
+    this.#plan?.dispose()
+    this.#plan = null
+    this.#shown = null
+    this.#spec = null
+  }
+}
+
+/** Only what `NativePlan.load` knows. */
+function pick(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): {
+  x: NativeArray[]
+  y?: NativeArray
+  weights?: NativeArray
+} {
+  const { x, y, weights } = arrays
+  return { x, ...(y ? { y } : {}), ...(weights ? { weights } : {}) }
+}
+
+function hyperNumber(key: string, value: unknown): number {
+  if (value === null || value === undefined) return 0 // a clipping that is off
+  if (typeof value === 'boolean') return Number(value)
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  fail(ConfigError, 'ERR_OPTION', {
+    where: 'optimizer',
+    what: key,
+    expected: 'a finite number',
+    actual: describe(value),
+  })
+}

@@ -1,0 +1,93 @@
+/** Layers in a row. */
+import { ConfigError, fail } from '../errors.js'
+import { withoutInputLayer } from '../layers/input-layer.js'
+import type { Decode, Layer, LayerClass } from '../layers/layer.js'
+import { describe } from '../ndarray.js'
+import { layerFromConfig } from '../saving/config.js'
+import { named } from '../shown.js'
+import { giveHome, homesOf, takeHome } from './homes.js'
+import { Model } from './model.js'
+
+/**
+ * A linear stack of layers. It is a layer itself and may be added to another model: its weights are then those of both, whichever
+ * trains them. A model that begins with a {@link Merge} takes a list of arrays for x.
+ *
+ * Numeric work runs off the event loop; different models run side by side. A `predict` during a `fit` of the same model runs
+ * between two batches (after a callback whose promise is awaited); a second `fit`, `compile` or `setWeights` during a fit is
+ * ERR_BUSY. Callbacks may call `setWeights` and the like, `predict`, `evaluate` and `save`, until their promise is settled.
+ *
+ * @param layers default: none yet
+ * @param options.name default: `'sequential_N'`
+ * @throws as {@link Sequential.add}
+ * @example
+ * import { Sequential, LSTM, Dense } from 'hiddenstate'
+ * const model = new Sequential([new LSTM(8, { inputShape: [5, 2] }), new Dense(1, { activation: 'sigmoid' })])
+ * model.compile({ loss: 'binary_crossentropy', optimizer: 'adam', metrics: ['accuracy'] })
+ * const x = Array.from({ length: 4 }, (_, n) => Array.from({ length: 5 }, (_, t) => [n, t]))
+ * const { history } = await model.fit(x, [0, 1, 0, 1], { nbEpoch: 2, verbose: 0 })
+ * console.log(history.loss.length, (await model.predict(x)).shape) // 2 [ 4, 1 ]
+ * @see keras.models.Sequential
+ */
+export class Sequential extends Model {
+  static override readonly className = 'Sequential'
+  static {
+    named(Sequential, 'Sequential')
+  }
+
+  constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
+    super(options)
+    Sequential.#requireList('Sequential', 'layers', layers, 'a list of layers')
+    for (const layer of layers) this.add(layer)
+  }
+
+  static #requireList(where: string, what: string, value: unknown, expected: string): void {
+    if (!Array.isArray(value)) fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
+  }
+
+  /**
+   * Adds a layer, or a model as a layer, at the end. A compiled model must be compiled again.
+   *
+   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs its layers
+   * @returns the model
+   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support,
+   *   and on a model that is part of another;
+   *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY while a call works on the model
+   */
+  add(layer: Layer): this {
+    this.session.checkUnused('add')
+    const others = homesOf(layer)
+    for (const other of others) other.checkUnused('add')
+    this.push(layer)
+    for (const other of others) if (other !== this.session) this.session.join(other)
+    giveHome(layer, this.session)
+    this.changed()
+    return this
+  }
+
+  /**
+   * Removes the last layer. A compiled model must be compiled again.
+   *
+   * @throws StateError ERR_NOT_BUILT when there is none, ERR_BUSY while a call works on the model
+   */
+  pop(): void {
+    this.session.checkUnused('pop')
+    const last = this.drop()
+    this.session.release([last])
+    if (!this.session.isShared) takeHome(last)
+    this.changed()
+  }
+
+  /**
+   * A model, with new weights, from what {@link Container.getConfig} gave.
+   *
+   * @param decode makes the layers; default: as they are called in Keras
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+   */
+  static override fromConfig(config: readonly unknown[], decode?: Decode): Sequential {
+    Sequential.#requireList('Sequential.fromConfig', 'config', config, 'a list of { class_name, config }')
+    const Model = Sequential as unknown as LayerClass
+    const shared = new Map<string, Layer>()
+    const top: Decode = (layer, place) => layerFromConfig(layer, { Model, shared }, place)
+    return new Sequential(withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
+  }
+}

@@ -1,0 +1,73 @@
+/** The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`). */
+import { ConfigError, fail } from '../errors.js'
+import type { Container } from '../layers/container.js'
+import { showShape } from '../layers/names.js'
+import { describe } from '../ndarray.js'
+import { resolveOptions } from '../options.js'
+import type { Model } from './model.js'
+
+const LINE = 100
+/** Ends of the columns. */
+const COLUMNS = [33, 55, 67, 100]
+
+function row(fields: readonly string[]): string {
+  let line = ''
+  for (const [i, field] of fields.entries()) {
+    const head = i > 0 ? `${line.slice(0, -1)} ` : ''
+    line = (head + field).slice(0, COLUMNS[i]).padEnd(COLUMNS[i]!)
+  }
+  return line.trimEnd()
+}
+
+/** `(None, 28, 64)`. */
+const pythonShape = (shape: readonly (number | null)[]): string =>
+  `(${shape.map((extent) => extent ?? 'None').join(', ')}${shape.length === 1 ? ',' : ''})`
+
+const withCommas = (n: number): string => n.toLocaleString('en-US')
+
+/** The rows for the layers of a model and, in the place of a Merge, those of its branches; each names what comes before it. */
+function rows(model: Container): string[] {
+  let before = model.inputName
+  return model.layers.flatMap((layer) => {
+    const [from, title] = [`${before}[0][0]`, `${layer.name} (${layer.layerClass.className})`]
+    before = layer.name
+    if (layer.branches.length > 0) return layer.branches.flatMap((branch) => rows(branch as Container))
+    return [row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), from])]
+  })
+}
+
+/** See {@link Sequential.summary}. @param model with layers */
+export function printSummary(model: Container, options?: { print?: (text: string) => void }): void {
+  const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
+  if (typeof print !== 'function') {
+    const expected = 'a function of the text'
+    fail(ConfigError, 'ERR_OPTION', { where: 'summary', what: 'print', expected, actual: describe(print) })
+  }
+  print(summaryText(model))
+}
+
+/** @param model with layers */
+export function summaryText(model: Container): string {
+  const lines = ['_'.repeat(LINE), row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']), '='.repeat(LINE)]
+  lines.push(rows(model).join(`\n${'_'.repeat(LINE)}\n`), '='.repeat(LINE))
+  let trainable = 0
+  let total = 0
+  for (const { shape, trainable: isTrainable } of model.kerasArrays()) {
+    const size = shape.reduce((a, b) => a * b, 1)
+    total += size
+    if (isTrainable) trainable += size
+  }
+  lines.push(`Total params: ${withCommas(total)}`, `Trainable params: ${withCommas(trainable)}`)
+  lines.push(`Non-trainable params: ${withCommas(total - trainable)}`, '_'.repeat(LINE))
+  return lines.join('\n')
+}
+
+/** A model in a line, as `console.log` shows it. */
+export function modelText(model: Model): string {
+  const { layers, inputShapes, outputShape, name } = model
+  if (layers.length === 0) return `Sequential(${name}: no layers)`
+  const shapes = `${inputShapes.map(showShape).join(', ')} → ${showShape(outputShape!)}`
+  const state = model.metricsNames.length > 0 ? 'compiled' : 'not compiled'
+  const count = `${layers.length} layer${layers.length === 1 ? '' : 's'}`
+  return `Sequential(${name}: ${count}, ${shapes}, ${model.countParams()} parameters, ${state})`
+}

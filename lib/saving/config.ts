@@ -1,0 +1,107 @@
+/** Layers from configurations; the registry is the namespace of lib/layers/index.ts. */
+import { ConfigError, fail, nearest } from '../errors.js'
+import * as namespace from '../layers/index.js'
+import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/layer.js'
+import { from } from '../layers/origin.js'
+import { describe } from '../ndarray.js'
+import { camelToSnake } from '../options.js'
+
+/** Layers in layers; more is no network but a trap for the stack. */
+const MAX_DEPTH = 32
+
+/** Letters by which a class may be mistyped: those of files are other classes that look alike. */
+const MISTYPED = 2
+
+/** What keeps a model from being a chain of layers, by how Keras calls it. */
+const OTHER_MODELS: Readonly<Record<string, string>> = {
+  Model: 'a functional model',
+  Functional: 'a functional model',
+  Graph: 'a graph model of Keras 0',
+}
+
+/** What errors say of a class that is a model, but no chain of layers; undefined for any other. */
+export function otherModel(name: unknown): { actual: string; hint: string } | undefined {
+  const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
+  const hint = 'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
+  return kind === undefined ? undefined : { actual: `'${name}', ${kind}`, hint }
+}
+
+/** The layer classes by Keras' names. */
+export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
+  Object.values(namespace)
+    .filter((value) => value.prototype instanceof Layer)
+    .map((value) => value as unknown as LayerClass)
+    .map((value) => [value.className, value]),
+)
+
+/** What a layer's configuration is read with. */
+export interface Decoding {
+  /** The class of models inside models; default: none, there are none. */
+  readonly Model?: LayerClass
+  /** How many layers the layer is inside; default 0. */
+  readonly depth?: number
+  /** Layers made so far: one that is written twice, in two places of a model, is made once. Default: none. */
+  readonly shared?: Map<string, Layer>
+}
+
+/**
+ * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it too.
+ * @param where how errors call the place: 'config[2]'
+ * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
+ */
+export function layerFromConfig(
+  layer: unknown,
+  { Model, depth = 0, shared }: Decoding = {},
+  where = 'layer config',
+): Layer {
+  const {
+    class_name: name,
+    config,
+    origin,
+  } = (typeof layer === 'object' && layer !== null ? layer : {}) as Partial<LayerConfig>
+  const title = typeof config === 'object' && typeof config?.name === 'string' ? config.name : where
+  const called = `${title} (${origin?.className ?? (typeof name === 'string' ? name.slice(0, 80) : '?')})`
+  const Class =
+    Model && name === Model.className ? Model : typeof name === 'string' ? layerClasses.get(name) : undefined
+  if (!Class) {
+    const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined
+    fail(ConfigError, 'ERR_UNKNOWN_NAME', {
+      where: title === where ? where : `${where} '${title}'`,
+      what: 'class_name',
+      expected: `one of ${[...layerClasses.keys()].join(', ')}`,
+      actual: describe(name),
+      hint: near && `Did you mean '${near}'?`,
+      ...otherModel(name),
+    })
+  }
+  const isList = Array.isArray(config)
+  if (typeof config !== 'object' || config === null || isList !== (Class === Model)) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: `config of ${name}`,
+      expected: Class === Model ? 'a list of layers' : 'an object',
+      actual: describe(config),
+    })
+  }
+  if (depth > MAX_DEPTH) {
+    fail(ConfigError, 'ERR_OPTION', {
+      where: where.slice(0, 40),
+      what: 'layers inside layers',
+      expected: `at most ${MAX_DEPTH} deep`,
+      actual: 'more',
+    })
+  }
+  // as in Keras' Sequential.from_config, whose layer_cache goes by names
+  const key = !isList && typeof config.name === 'string' ? JSON.stringify([name, config]) : null
+  const known = key === null ? undefined : shared?.get(key)
+  if (known) return known
+  const decode: Decode = (inner, place = 'layer') => {
+    const decoding = { ...(Model ? { Model } : {}), ...(shared ? { shared } : {}), depth: depth + 1 }
+    return layerFromConfig(inner, decoding, `${where}.${place}`)
+  }
+  const keys = origin?.keys ?? {}
+  const spelled = (option: string): string => keys[camelToSnake(option)] ?? camelToSnake(option)
+  const made = from({ where: called, spelled }, () => Class.fromConfig(config, decode))
+  if (key !== null) shared?.set(key, made)
+  return made
+}

@@ -1,0 +1,377 @@
+/** Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls on one batch. */
+import type { Source } from './batches.js'
+import { checkInteger, checkSignal, checkVerbose } from '../call-options.js'
+import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
+import { fail, InternalError, ShapeError } from '../errors.js'
+import type { GeneratorOptions } from './fit-generator.js'
+import { readKerasArrays } from '../layers/variable.js'
+import { Means } from './means.js'
+import type { Floats, NativeArray, NativeData, RunResult } from '../native.js'
+import { NDArray, sizeOf, type TensorLike } from '../ndarray.js'
+import { NanWatch } from './nan-watch.js'
+import { resolveOptions } from '../options.js'
+import { isLive, Progbar, type Verbose, type Verbosity } from '../progress.js'
+import type { Rows } from './row-source.js'
+import type { Model } from '../model/model.js'
+import type { Session } from '../engine/session.js'
+import type { Turn } from '../engine/turns.js'
+
+/** One array, or one for each input of the model. */
+export type Inputs = TensorLike | readonly TensorLike[]
+
+/** Options of {@link Sequential.predict}. */
+export interface PredictOptions {
+  /** Default 32; a stateful model's own batch size. */
+  batchSize?: number
+  /** 1: a progress bar on a terminal; 0 (default) and 2: silent. */
+  verbose?: Verbose
+  /** Stops at the next batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal | null
+}
+
+/** Options of {@link Sequential.evaluate}. */
+export interface EvaluateOptions {
+  /** Default 32; a stateful model's own batch size. */
+  batchSize?: number
+  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Default: ones. */
+  sampleWeight?: TensorLike | null
+  /** 1 (default): a progress bar on a terminal; 0 and 2: silent. */
+  verbose?: Verbose
+  /** Stops at the next batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal | null
+}
+
+/** Options of {@link Sequential.trainOnBatch}. */
+export interface TrainOnBatchOptions {
+  /** Weight of each class in the loss. */
+  classWeight?: ClassWeight | null
+  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Wins over classWeight. */
+  sampleWeight?: TensorLike | null
+}
+
+/**
+ * What `evaluate`, `trainOnBatch` and their kin give where TypeScript does not see how the model was compiled: the loss, or, for a model
+ * with metrics, `[loss, …metrics]` in the order of `model.metricsNames`. You know which; the type lets you write either. For a type that
+ * is exact, go on with what `compile` returns.
+ */
+export type Scores = number & [loss: number, ...metrics: number[]]
+
+/** What the same calls give for a model compiled with the metrics M: a number for none, else a tuple with the loss in front. */
+export type ScoresOf<M extends readonly unknown[]> = number extends M['length']
+  ? Scores
+  : M extends readonly []
+    ? number
+    : [loss: number, ...metrics: { -readonly [K in keyof M]: number }]
+
+/** The calls of a compiled model whose results depend on its metrics. */
+export interface Scored<S> {
+  /** @see Sequential.evaluate */
+  evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<S>
+  /** @see Sequential.evaluateGenerator */
+  evaluateGenerator(source: Source, options: GeneratorOptions): Promise<S>
+  /** @see Sequential.trainOnBatch */
+  trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<S>
+  /** @see Sequential.testOnBatch */
+  testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<S>
+}
+
+/** The number, or all of them in a list. */
+export const asScores = (values: readonly number[]): Scores =>
+  (values.length === 1 ? values[0]! : [...values]) as Scores
+
+/** A data set for a model: checked, not yet in native memory. */
+export interface Prepared {
+  samples: number
+  x: NativeArray[]
+  y?: NativeArray
+  weights?: NativeArray
+}
+
+/** Checks x, y and weights of a public call against the model. @throws ShapeError, ConfigError */
+export function prepareTraining(
+  model: Model,
+  call: string,
+  x: Inputs,
+  y: Inputs,
+  weighting: TrainOnBatchOptions,
+  names = { x: 'x', y: 'y', sampleWeight: 'sampleWeight' },
+): Prepared {
+  const arrays = prepareInputs(x, model.inputSlots(), names.x)
+  const samples = arrays[0]!.shape[0]!
+  const targets = prepareTargets(y, model.targetSlot(arrays, call), samples, names.y)
+  const isTemporal = model.requireCompiled(call).sampleWeightMode === 'temporal'
+  const weights = prepareWeights(weighting, targets, isTemporal, names.sampleWeight)
+  return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
+}
+
+/**
+ * The batch size to use: the given one, else that of a stateful model, else 32.
+ *
+ * @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own
+ */
+export function batchSizeFor(model: Model, where: string, given: unknown, samples: number): number {
+  const own = model.statefulBatchSize
+  const size = given === undefined ? (own ?? 32) : checkInteger(where, 'batchSize', given, 1)
+  checkStatefulBatches(model, where, samples, size)
+  return size
+}
+
+/** @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own */
+export function checkStatefulBatches(model: Model, where: string, samples: number, batchSize: number): void {
+  const own = model.statefulBatchSize
+  if (own === null || (samples % batchSize === 0 && batchSize === own)) return
+  if (samples === own && batchSize >= own) return // one short batch, which is just right
+  fail(ShapeError, 'ERR_SHAPE', {
+    where,
+    what: 'batches of a stateful model',
+    expected: `${own} samples each, as its batchInputShape says`,
+    actual: `${samples} samples in batches of ${batchSize}`,
+    hint: 'The number of samples must be a multiple of the batch size.',
+  })
+}
+
+/** Runs `samples` samples in chunks; the caller holds the turn. */
+export async function runChunks(
+  session: Session,
+  turn: Turn,
+  request: { mode: 'test' | 'predict' | 'train'; data: NativeData; order?: Int32Array; batchSize: number },
+  samples: number,
+  rest: { call: string; signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void },
+): Promise<void> {
+  let seen = 0
+  let sums: number[] = []
+  while (seen < samples) {
+    const result = await session.run(rest.call, { ...request, from: seen, sums }, rest.signal)
+    if (result.samples <= 0) {
+      fail(InternalError, 'ERR_INTERNAL', {
+        where: request.mode,
+        what: 'native run',
+        expected: 'one batch or more',
+        actual: 'none',
+      })
+    }
+    seen += result.samples
+    sums = result.sums
+    rest.onChunk?.(result, seen)
+    if (seen < samples) await turn.pass()
+  }
+}
+
+/** Means of loss and metrics over a data set, weighted by batch size. */
+export async function testLoop(
+  model: Model,
+  turn: Turn,
+  data: NativeData,
+  rest: {
+    /** The public call, for errors. */
+    call: string
+    /** What of it tests, for warnings: 'fit: validation'; default `call`. */
+    where?: string
+    batchSize: number
+    samples: number
+    order?: Int32Array
+    /** Stops at the next batch; the call rejects with the signal's reason. */
+    signal?: AbortSignal | null
+    onSeen?: (seen: number) => void
+  },
+): Promise<number[]> {
+  const means = new Means(model.metricsNames.length)
+  const { call, order, batchSize, samples } = rest
+  let firstBatch = 0
+  await runChunks(model.session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
+    call,
+    signal: rest.signal ?? null,
+    onChunk: (result, seen) => {
+      NanWatch.ofModel(model).check(result, rest.where ?? call, 'test', { epoch: null, firstBatch, isAlone: false })
+      firstBatch += result.batches
+      means.add(result)
+      rest.onSeen?.(seen)
+    },
+  })
+  return means.values()
+}
+
+/** Collects the outputs of chunks into one array. */
+class Outputs {
+  #data: Floats | null = null // [N, …]
+  #shape: number[] = []
+
+  constructor(readonly samples: number) {}
+
+  add(result: RunResult, seen: number): void {
+    const { data, shape } = result.outputs!
+    if (result.samples === this.samples) {
+      this.#data = data
+      this.#shape = shape
+      return
+    }
+    const row = sizeOf(shape.slice(1))
+    if (this.#data === null) {
+      this.#shape = [this.samples, ...shape.slice(1)]
+      this.#data =
+        data instanceof Float64Array ? new Float64Array(this.samples * row) : new Float32Array(this.samples * row)
+    }
+    this.#data.set(data, (seen - result.samples) * row)
+  }
+
+  array(): NDArray {
+    return new NDArray(this.#data!, this.#shape)
+  }
+}
+
+/** What shows how many of the samples are done; beside a bar, only what takes long is shown. */
+function barFor(verbose: Verbosity, samples: number): ((seen: number) => void) | null {
+  if (verbose !== 1) return null
+  const bar = new Progbar(samples)
+  return isLive(process.stdout) ? (seen) => bar.update(seen) : (seen) => bar.beat(seen)
+}
+
+export async function evaluate(model: Model, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Scores> {
+  const { session } = model
+  session.checkAlive('evaluate')
+  model.requireCompiled('evaluate')
+  const options = resolveOptions<Record<string, unknown>>(
+    'evaluate',
+    { batchSize: undefined, sampleWeight: null, verbose: 1, signal: null },
+    given,
+  )
+  const verbose = checkVerbose('evaluate', options.verbose)
+  const signal = checkSignal('evaluate', options.signal)
+  signal?.throwIfAborted()
+  const prepared = prepareTraining(model, 'evaluate', x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
+  const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
+  const data = session.load(prepared)
+  const turn = await session.take(signal)
+  try {
+    const bar = barFor(verbose, prepared.samples)
+    const onSeen = (seen: number) => bar?.(seen)
+    const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
+    return asScores(await testLoop(model, turn, data.set, rest))
+  } finally {
+    data.dispose()
+    turn.release()
+  }
+}
+
+export async function predict(model: Model, x: Inputs, given?: PredictOptions, where = 'predict'): Promise<NDArray> {
+  const { session } = model
+  session.checkAlive(where)
+  const options = resolveOptions<Record<string, unknown>>(
+    where,
+    { batchSize: undefined, verbose: 0, signal: null },
+    given,
+  )
+  const verbose = checkVerbose(where, options.verbose)
+  const signal = checkSignal(where, options.signal)
+  signal?.throwIfAborted()
+  const arrays = prepareInputs(x, model.inputSlots())
+  const samples = arrays[0]!.shape[0]!
+  const batchSize = batchSizeFor(model, where, options.batchSize, samples)
+  return predictPrepared(where, session, arrays, { samples, batchSize, signal, bar: barFor(verbose, samples) })
+}
+
+async function predictPrepared(
+  call: string,
+  session: Session,
+  x: NativeArray[],
+  rest: { samples: number; batchSize: number; signal: AbortSignal | null; bar: ReturnType<typeof barFor> },
+): Promise<NDArray> {
+  const { samples, batchSize, signal, bar } = rest
+  const data = session.load({ x })
+  const turn = await session.take(signal)
+  try {
+    const outputs = new Outputs(samples)
+    await runChunks(session, turn, { mode: 'predict', data: data.set, batchSize }, samples, {
+      call,
+      signal,
+      onChunk: (result, seen) => {
+        outputs.add(result, seen)
+        bar?.(seen)
+      },
+    })
+    return outputs.array()
+  } finally {
+    data.dispose()
+    turn.release()
+  }
+}
+
+/** Inputs of a call on one batch. */
+function prepareBatch(model: Model, where: string, x: Inputs): { arrays: NativeArray[]; samples: number } {
+  model.session.checkAlive(where)
+  const arrays = prepareInputs(x, model.inputSlots())
+  const samples = arrays[0]!.shape[0]!
+  checkStatefulBatches(model, where, samples, samples)
+  return { arrays, samples }
+}
+
+export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<NDArray> {
+  const { arrays, samples } = prepareBatch(model, call, x)
+  return predictPrepared(call, model.session, arrays, { samples, batchSize: samples, signal: null, bar: null })
+}
+
+export function predictOnBatchSync(model: Model, x: Inputs): NDArray {
+  const { session } = model
+  session.checkIdle('predictOnBatchSync', true)
+  session.checkStill('model.predictOnBatchSync')
+  const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
+  const { data, shape } = session.filledPlan().predict({ x: arrays })
+  return new NDArray(data, shape)
+}
+
+/** One step of training or of testing on the whole of x as one batch. */
+export async function onBatch(
+  model: Model,
+  mode: 'train' | 'test',
+  x: Inputs,
+  y: Inputs,
+  given: TrainOnBatchOptions | undefined,
+): Promise<Scores> {
+  const where = mode === 'train' ? 'trainOnBatch' : 'testOnBatch'
+  const { session } = model
+  if (mode === 'train') session.checkIdle(where)
+  else session.checkAlive(where)
+  model.requireCompiled(where)
+  const defaults: Record<string, unknown> =
+    mode === 'train' ? { classWeight: null, sampleWeight: null } : { sampleWeight: null }
+  const prepared = prepareTraining(model, where, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
+  checkStatefulBatches(model, where, prepared.samples, prepared.samples)
+  const data = session.load(prepared)
+  if (mode === 'train') session.drawSeed()
+  const turn = await session.take()
+  try {
+    const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
+    NanWatch.ofModel(model).check(result, where, mode, { epoch: null, firstBatch: null, isAlone: true })
+    return asScores(result.last)
+  } finally {
+    data.dispose()
+    turn.release()
+  }
+}
+
+/** Gradients of the loss of x as one batch. The run leaves everything as it was; its turn lasts until they are read. */
+export async function gradients(
+  model: Model,
+  x: Inputs,
+  y: Inputs,
+  given: TrainOnBatchOptions | undefined,
+): Promise<NDArray[]> {
+  const { session } = model
+  session.checkAlive('gradients')
+  model.requireCompiled('gradients')
+  const weighting = resolveOptions('gradients', { classWeight: null, sampleWeight: null }, given) as TrainOnBatchOptions
+  const prepared = prepareTraining(model, 'gradients', x, y, weighting)
+  checkStatefulBatches(model, 'gradients', prepared.samples, prepared.samples)
+  const data = session.load(prepared)
+  if (session.training === null) session.drawSeed()
+  const turn = await session.take()
+  try {
+    const request = { mode: 'gradient', data: data.set, batchSize: prepared.samples, maxBatches: 1 } as const
+    await session.run('gradients', request)
+    const plan = session.plan()
+    return readKerasArrays(model.trainedArrays(), ({ planPath }) => plan.read(`${planPath}:grad`).data)
+  } finally {
+    data.dispose()
+    turn.release()
+  }
+}

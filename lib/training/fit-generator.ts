@@ -1,0 +1,314 @@
+/** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
+import { Batches, closing, type Source } from './batches.js'
+import { checkInteger, checkSignal } from '../call-options.js'
+import type { Callback, History } from '../callbacks/index.js'
+import type { ClassWeight, InputSlot } from './data.js'
+import { ConfigError, fail, ShapeError } from '../errors.js'
+import {
+  asScores,
+  checkStatefulBatches,
+  type Inputs,
+  predictOnBatch,
+  prepareTraining,
+  type Scores,
+} from './evaluate.js'
+import { arrayValidation, callOptions, checkTriple, prepareValidation, type Triple } from './fit.js'
+import { Means } from './means.js'
+import { NanWatch } from './nan-watch.js'
+import type { LoadedData } from '../engine/loaded-data.js'
+import type { RunRequest, RunResult } from '../native.js'
+import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from '../ndarray.js'
+import { resolveOptions } from '../options.js'
+import type { Verbose } from '../progress.js'
+import type { Model } from '../model/model.js'
+import { BatchesSource } from './batches-source.js'
+import { type Job, train } from './loop.js'
+import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
+import type { Validation } from './source.js'
+import type { Turn } from '../engine/turns.js'
+import { abortable, isThenable } from '../waiting.js'
+
+/** Options of {@link Sequential.fitGenerator}. */
+export interface FitGeneratorOptions extends ResumeOptions {
+  /** An epoch ends once it has seen this many samples. */
+  samplesPerEpoch: number
+  /** Number of the last epoch. */
+  nbEpoch: number
+  /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
+  verbose?: Verbose
+  /** Called in order; each may return a promise. */
+  callbacks?: readonly Callback[]
+  /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source; a list whose parts are such pairs or triples is one. */
+  validationData?: Triple | Source | null
+  /** Samples of a validation; needed when validationData is a source. */
+  nbValSamples?: number | null
+  /** Weight of each class, for the training loss. */
+  classWeight?: ClassWeight | null
+  /** At most this many batches are fetched ahead; it is never more than one, so this changes nothing. Default 10. */
+  maxQSize?: number
+  /** Number of the first epoch, from 0; default 0. */
+  initialEpoch?: number
+  /** Stops at the next batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal | null
+  /** What to do about a loss or gradient that is not finite: 'warn' (default), once, or 'throw'. */
+  onNaN?: 'warn' | 'throw'
+}
+
+/** Options of evaluateGenerator and predictGenerator. */
+export interface GeneratorOptions {
+  /** Samples to take. */
+  valSamples: number
+  /** As in fitGenerator: nothing is fetched ahead here. Default 10. */
+  maxQSize?: number
+  /** Stops at the next batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal | null
+}
+
+const DEFAULTS: Record<string, unknown> = {
+  samplesPerEpoch: undefined,
+  nbEpoch: undefined,
+  verbose: 1,
+  callbacks: [],
+  validationData: null,
+  nbValSamples: null,
+  classWeight: null,
+  maxQSize: 10,
+  initialEpoch: 0,
+  signal: null,
+  onNaN: 'warn',
+  ...RESUME_DEFAULTS,
+}
+
+function requireCount(where: string, what: string, value: unknown): number {
+  if (value === undefined || value === null) {
+    fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'given', actual: describe(value) })
+  }
+  return checkInteger(where, what, value, 1)
+}
+
+/** The x of what a source for predictions yields: `[x, y]`, `[x, y, sampleWeight]`, or x itself. */
+function inputOf(model: Model, value: unknown): Inputs {
+  if (!Array.isArray(value) || value.length < 2 || value.length > 3) return value as Inputs
+  const slots = model.inputSlots()
+  if (slots.length > 1) {
+    // the first element of a pair is a list of inputs, so it has one axis more than an input
+    return depthOf(value[0]) > slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+  }
+  if (isArrayObject(value[0])) return value[0]
+  // nested arrays: the first element of a pair has as many axes as the input
+  return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+}
+
+/** How many lists lie in one another; an array in them counts with its axes. */
+function depthOf(value: unknown): number {
+  if (isArrayObject(value)) return value.shape.length
+  return Array.isArray(value) ? 1 + depthOf(value[0]) : ArrayBuffer.isView(value) ? 1 : 0
+}
+
+/** See {@link Sequential.fitGenerator}. */
+export async function fitGenerator(model: Model, source: Source, given: FitGeneratorOptions): Promise<History> {
+  const where = 'fitGenerator'
+  const { session } = model
+  session.checkIdle(where)
+  model.requireCompiled(where)
+  const options = resolveOptions(where, DEFAULTS, given)
+  const batches = new Batches(source, where)
+  let validation: Validation | null = null
+  let job: Job
+  try {
+    checkInteger(where, 'maxQSize', options.maxQSize, 1)
+    const samples = requireCount(where, 'samplesPerEpoch', options.samplesPerEpoch)
+    requireCount(where, 'nbEpoch', options.nbEpoch)
+    const call = callOptions(where, model, options)
+    validation = prepareValidationOf(model, options, call.signal)
+    const classWeight = options.classWeight as ClassWeight | null
+    const own = { call: where, samples, classWeight, signal: call.signal }
+    const identity = () => ({ batches: JSON.stringify({ samples, nbValSamples: options.nbValSamples ?? null }) })
+    const resumption = new Resumption(where, options, model, call.callbacks, identity)
+    batches.keepsState = resumption.writes
+    job = { ...call, batchSize: null, source: new BatchesSource(model, batches, own), validation, resumption }
+  } catch (error) {
+    batches.close()
+    validation?.close()
+    throw error
+  }
+  return train(model, job)
+}
+
+/** How to validate, or null. */
+function prepareValidationOf(
+  model: Model,
+  options: Readonly<Record<string, unknown>>,
+  signal: AbortSignal | null,
+): Validation | null {
+  const { validationData } = options
+  if (validationData === null || validationData === undefined) return null
+  if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
+    const prepared = prepareValidation(model, 'fitGenerator', validationData)
+    const { samples } = prepared
+    return arrayValidation(model, model.session.load(prepared), { call: 'fitGenerator', samples, signal })
+  }
+  const samples = requireCount(
+    'fitGenerator',
+    'nbValSamples, which a source as validationData needs,',
+    options.nbValSamples,
+  )
+  const batches = new Batches(validationData, 'fitGenerator: validationData')
+  return batchesValidation(model, batches, { call: 'fitGenerator', samples, signal })
+}
+
+/** Validation on `samples` samples of a source. */
+export function batchesValidation(
+  model: Model,
+  batches: Batches,
+  { call, samples, signal }: { call: string; samples: number; signal: AbortSignal | null },
+): Validation {
+  return {
+    samples,
+    run: (turn) => evaluateBatches(model, call, batches, { samples, turn, signal }),
+    state: () => batches.state(),
+    restore: (state) => batches.restore(state),
+    close: () => batches.close(),
+  }
+}
+
+/** Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with these inputs. */
+function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boolean {
+  if (list.length === 0 || !list.every((each) => Array.isArray(each) && (each.length === 2 || each.length === 3)))
+    return false
+  const input = (x: unknown) => (slots.length === 1 ? x : (x as readonly unknown[])[0])
+  const x = input(list[0]) // if the list is [x, y]
+  if (Array.isArray(x) && isArrayObject(x[0])) return true
+  return depthOf(x) > slots[0]!.shape.length
+}
+
+async function runAndFree(
+  model: Model,
+  call: string,
+  request: RunRequest,
+  data: LoadedData,
+  signal: AbortSignal | null,
+): Promise<RunResult> {
+  try {
+    return await model.session.run(call, request, signal)
+  } finally {
+    data.dispose()
+  }
+}
+
+/** Means over batches until `samples` were seen; the caller holds the turn. */
+export async function evaluateBatches(
+  model: Model,
+  call: string,
+  batches: Batches,
+  { samples, turn, signal }: { samples: number; turn: Turn; signal: AbortSignal | null },
+): Promise<number[]> {
+  const means = new Means(model.metricsNames.length)
+  let seen = 0
+  for (let firstBatch = 0; seen < samples; firstBatch++) {
+    signal?.throwIfAborted()
+    const given = batches.next(samples - seen)
+    const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
+    const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
+    const prepared = prepareTraining(model, call, x, y, { sampleWeight })
+    checkStatefulBatches(model, call, prepared.samples, prepared.samples)
+    const data = model.session.load(prepared)
+    const { sums } = means
+    const request = { mode: 'test', data: data.set, batchSize: prepared.samples, maxBatches: 1, sums } as const
+    const result = await runAndFree(model, call, request, data, signal)
+    NanWatch.ofModel(model).check(result, batches.where, 'test', { epoch: null, firstBatch, isAlone: true })
+    means.add(result)
+    seen += prepared.samples
+    await turn.pass()
+  }
+  return means.values()
+}
+
+const GENERATOR_DEFAULTS: Record<string, unknown> = { valSamples: undefined, maxQSize: 10, signal: null }
+
+/** See {@link Sequential.evaluateGenerator}. */
+export async function evaluateGenerator(model: Model, source: Source, given: GeneratorOptions): Promise<Scores> {
+  const where = 'evaluateGenerator'
+  model.session.checkAlive(where)
+  model.requireCompiled(where)
+  const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
+  const samples = requireCount(where, 'valSamples', options.valSamples)
+  checkInteger(where, 'maxQSize', options.maxQSize, 1)
+  const signal = checkSignal(where, options.signal)
+  const batches = new Batches(source, where)
+  return evaluateAll(model, where, batches, samples, signal)
+}
+
+/** Loss and metrics over batches until `samples` were seen; closes their source. */
+export function evaluateAll(
+  model: Model,
+  call: string,
+  batches: Batches,
+  samples: number,
+  signal: AbortSignal | null,
+): Promise<Scores> {
+  return closing([batches], async () => {
+    const turn = await model.session.take(signal)
+    try {
+      const means = await evaluateBatches(model, call, batches, { samples, turn, signal })
+      return asScores(means)
+    } finally {
+      turn.release()
+    }
+  })
+}
+
+/** See {@link Sequential.predictGenerator}. */
+export async function predictGenerator(
+  model: Model,
+  source: Source<unknown>,
+  given: GeneratorOptions,
+): Promise<NDArray> {
+  const where = 'predictGenerator'
+  model.session.checkAlive(where)
+  const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
+  const samples = requireCount(where, 'valSamples', options.valSamples)
+  checkInteger(where, 'maxQSize', options.maxQSize, 1)
+  const signal = checkSignal(where, options.signal)
+  const batches = new Batches(source, where)
+  return closing([batches], () => predictBatches(model, where, batches, samples, signal))
+}
+
+/** Outputs for batches until `samples` were seen. */
+export async function predictBatches(
+  model: Model,
+  call: string,
+  batches: Batches,
+  samples: number,
+  signal: AbortSignal | null,
+): Promise<NDArray> {
+  const parts: NDArray[] = []
+  let seen = 0
+  while (seen < samples) {
+    signal?.throwIfAborted()
+    const given = batches.next(samples - seen)
+    const value = isThenable(given) ? await abortable(given, signal) : given
+    const part = await predictOnBatch(model, inputOf(model, value), call)
+    if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: call,
+        what: 'outputs of all batches',
+        expected: `[${parts[0].shape.slice(1).join(', ')}] for each sample`,
+        actual: `[${part.shape.slice(1).join(', ')}]`,
+      })
+    }
+    parts.push(part)
+    seen += part.shape[0]!
+  }
+  const first = parts[0]!
+  const data =
+    first.data instanceof Float64Array
+      ? new Float64Array(seen * sizeOf(first.shape.slice(1)))
+      : new Float32Array(seen * sizeOf(first.shape.slice(1)))
+  let at = 0
+  for (const part of parts) {
+    data.set(part.data, at)
+    at += part.data.length
+  }
+  return new NDArray(data, [seen, ...first.shape.slice(1)]).slice(0, samples)
+}
