@@ -1,4 +1,4 @@
-import type { NativeData } from '../native.js'
+import type { NativeArray, NativeData } from '../native.js'
 
 /** A call's data set in native memory, from its loading to `dispose()`: it need not wait for the garbage collector. */
 export class LoadedData {
@@ -19,4 +19,14 @@ export class LoadedData {
   dispose(): void {
     if (typeof this.#data !== 'function') this.#data.dispose()
   }
+}
+
+/** Only what `NativePlan.load` knows. */
+export function onlyArrays(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): {
+  x: NativeArray[]
+  y?: NativeArray
+  weights?: NativeArray
+} {
+  const { x, y, weights } = arrays
+  return { x, ...(y ? { y } : {}), ...(weights ? { weights } : {}) }
 }

@@ -6,14 +6,14 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { type Carry, readCarries, writeCarries } from './carry.js'
-import { ConfigError, fail, HiddenstateError, StateError } from '../errors.js'
+import { DropoutSeed, type DropoutState } from './dropout-seed.js'
+import { fail, HiddenstateError, StateError } from '../errors.js'
+import { pushHyper } from './hyper.js'
 import type { Layer } from '../layers/layer.js'
 import type { LayerNames } from '../layers/weights.js'
-import { LoadedData } from './loaded-data.js'
+import { LoadedData, onlyArrays } from './loaded-data.js'
 import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from '../native.js'
-import { describe } from '../ndarray.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
-import { nextSeed, seedingCount } from '../random.js'
 import type { Spec } from '../spec.js'
 import { SLICE_MS } from '../steps.js'
 import { type Turn, Turns } from './turns.js'
@@ -37,7 +37,7 @@ const CHUNK_MS = 100
 export interface NativeState {
   readonly counts: Counts
   /** Of dropout and noise. */
-  readonly dropout: { readonly seed: number; readonly step: number }
+  readonly dropout: DropoutState
   readonly carries: readonly Carry[]
 }
 
@@ -62,11 +62,7 @@ export class Session {
   #pushed = new Map<string, unknown>()
   #meeting = new Meeting()
   #holding = 0 // turns that this session has
-  #seed: number | null = null
-  #seedings = -1
-  #isSeedPushed = false
-  /** Training batches so far: dropout counts from it; kept across recompiles. */
-  #steps = 0
+  readonly #dropout = new DropoutSeed()
   #disposed = false
   /** Whether the optimizer of the present plan has state worth keeping. */
   hasTrained = false
@@ -110,15 +106,12 @@ export class Session {
   }
 
   /** Seed and batch counter of dropout and noise: with the weights and the optimizer's state, all a resumed run needs. */
-  get dropoutState(): { seed: number; step: number } {
-    return { seed: (this.#seed ??= nextSeed()), step: this.#steps }
+  get dropoutState(): DropoutState {
+    return this.#dropout.state
   }
 
-  set dropoutState({ seed, step }: { seed: number; step: number }) {
-    this.#seed = seed
-    this.#steps = step
-    this.#seedings = seedingCount()
-    this.#isSeedPushed = false
+  set dropoutState(state: DropoutState) {
+    this.#dropout.state = state
   }
 
   /** @throws StateError ERR_DISPOSED */
@@ -263,7 +256,7 @@ export class Session {
     this.#spec = spec
     this.#names = names
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
-    this.#isSeedPushed = false
+    this.#dropout.isIn = null
     this.hasTrained = false
     this.#isFilled = false
     return plan
@@ -358,7 +351,7 @@ export class Session {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {
       const plan = isCurrent ? this.#plan! : this.plan()
-      return new LoadedData(plan.load(pick(arrays)))
+      return new LoadedData(plan.load(onlyArrays(arrays)))
     }
     // another call runs on a plan that must be replaced first
     const copy = (array: NativeArray): NativeArray => ({ data: array.data.slice(), shape: array.shape })
@@ -398,7 +391,7 @@ export class Session {
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
-      if (request.mode === 'train') this.#recount(plan)
+      if (request.mode === 'train' && this.#dropout.recount(plan)) this.hasTrained = true
     }
     signal?.throwIfAborted()
     this.checkAlive(call)
@@ -407,37 +400,15 @@ export class Session {
 
   #cancel: (() => void) | null = null
 
-  /** Takes over the count of a plan: a run that fails in one batch has trained on those before it. Never throws. */
-  #recount(plan: NativePlan): void {
-    if (this.#plan !== plan || !this.#isSeedPushed) return // disposed, or seeded anew meanwhile: the plan's count is no more ours
-    const step = plan.read('random/step').data[0]!
-    this.hasTrained ||= step > this.#steps
-    this.#steps = step
-  }
-
   /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
   drawSeed(): void {
-    if (this.#seedings === seedingCount()) return
-    if (this.#seed === null || this.#seedings >= 0) {
-      this.#seed = nextSeed()
-      this.#steps = 0
-    }
-    this.#seedings = seedingCount()
-    this.#isSeedPushed = false
+    this.#dropout.draw()
   }
 
   /** Before training: seed and step of dropout, and every hyper-parameter that has changed. */
   #prepare(plan: NativePlan): void {
-    if (!this.#isSeedPushed) {
-      plan.set('seed', this.dropoutState.seed)
-      plan.set('step', this.#steps)
-      this.#isSeedPushed = true
-    }
-    for (const [key, value] of Object.entries(this.#owner.hyper() ?? {})) {
-      if (key === 'name' || Object.is(this.#pushed.get(key), value)) continue
-      plan.set(key, hyperNumber(key, value))
-      this.#pushed.set(key, value)
-    }
+    this.#dropout.push(plan)
+    pushHyper(plan, this.#owner.hyper() ?? {}, this.#pushed)
   }
 
   /** Zeroes the states of stateful layers. */
@@ -459,27 +430,6 @@ export class Session {
     this.#plan = null
     this.#shown = null
     this.#spec = null
+    this.#dropout.isIn = null
   }
-}
-
-/** Only what `NativePlan.load` knows. */
-function pick(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): {
-  x: NativeArray[]
-  y?: NativeArray
-  weights?: NativeArray
-} {
-  const { x, y, weights } = arrays
-  return { x, ...(y ? { y } : {}), ...(weights ? { weights } : {}) }
-}
-
-function hyperNumber(key: string, value: unknown): number {
-  if (value === null || value === undefined) return 0 // a clipping that is off
-  if (typeof value === 'boolean') return Number(value)
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  fail(ConfigError, 'ERR_OPTION', {
-    where: 'optimizer',
-    what: key,
-    expected: 'a finite number',
-    actual: describe(value),
-  })
 }
