@@ -2,7 +2,7 @@
 import { layerClasses, layerFromConfig } from '../../lib/saving/config.js'
 import type { Layer, LayerClass } from '../../lib/layers/layer.js'
 import { Sequential } from '../../lib/model/sequential.js'
-import type { Shape } from '../../lib/spec.js'
+import { Graph, type Shape, type Value } from '../../lib/spec.js'
 import { type Case, type LayerConfig, load, type ModelConfig } from '../golden/loader.js'
 
 export interface ModelCase extends Case {
@@ -41,3 +41,12 @@ export function buildChain(layers: readonly Layer[]): Shape {
 const Model = Sequential as unknown as LayerClass
 export const layersOf = (model: ModelConfig): Layer[] =>
   model.config.map((config) => layerFromConfig(config, { Model }))
+
+/** The ops of a chain, its parameters, and what comes out. */
+export function lower(...layers: Layer[]): Pick<Graph, 'ops' | 'params'> & Pick<Value, 'mask' | 'shape'> {
+  buildChain(layers)
+  const graph = new Graph()
+  let value = graph.input(layers[0]?.batchInputShape?.slice(1) ?? [])
+  for (const layer of layers) value = layer.lower(graph, value)
+  return { ops: graph.ops, params: graph.params, mask: value.mask, shape: value.shape }
+}
