@@ -1,4 +1,3 @@
-import type { Shape } from '../spec.js'
 import { type GatedOptions, Recurrent } from './recurrent.js'
 import type { KerasArray } from './variable.js'
 
@@ -38,16 +37,16 @@ export class GRU extends Recurrent<GRUOptions> {
     return this.options.resetAfter ? 'gru_reset_after' : 'gru'
   }
 
-  protected override createVariables(inputShape: Shape): void {
-    super.createVariables(inputShape)
-    const { resetAfter, outputDim } = this.options
-    if (resetAfter) this.addBias('c', [3 * outputDim], 'zero')
+  protected override get biases(): readonly string[] {
+    return this.options.resetAfter ? ['b', 'c'] : ['b']
   }
 
   /** @internal Keras 2 has both biases of `reset_after` in one array [2, 3H]. */
   override fusedArrays(): (readonly KerasArray[])[] {
-    const [W, U, ...biases] = super.fusedArrays() as [KerasArray[], KerasArray[], ...KerasArray[][]]
-    return biases.length > 0 ? [W, U, biases.flat()] : [W, U]
+    const [W, U, ...rest] = super.fusedArrays() as [KerasArray[], KerasArray[], ...KerasArray[][]]
+    const isBias = ([array]: KerasArray[]) => this.biases.includes(array!.variable.param)
+    const biases = rest.filter(isBias).flat()
+    return [W, U, ...(biases.length > 0 ? [biases] : []), ...rest.filter((arrays) => !isBias(arrays))]
   }
 
   protected override savedOptions(): Record<string, unknown> {

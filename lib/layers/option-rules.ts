@@ -159,6 +159,10 @@ const rules: readonly Rule[] = [
     keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
   },
   {
+    matches: /^initialState$/,
+    keep: (v, where, key) => (v === 'zero' || v === 'learned' ? v : bad(where, key, "'zero' or 'learned'", v)),
+  },
+  {
     matches: /^checkpoint$/,
     keep: (v, where, key) =>
       v === null || v === 'auto' || isCount(v) ? v : bad(where, key, "'auto', a positive integer or null", v),

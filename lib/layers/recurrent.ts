@@ -52,6 +52,13 @@ export interface RecurrentOptions extends LayerOptions {
   checkpoint?: 'auto' | number | null
   /** Whether there are biases. Not in Keras 1.2.2: a file with `false` cannot be read there. Default `true`. */
   bias?: boolean
+  /**
+   * The states before the first step. `'learned'`: parameters h0 [H], and of an LSTM c0 [H], the same
+   * for all samples; zeros at first, then trained by back-propagation through time. A sample whose
+   * steps are all masked gives h0. Not with `stateful`. Not in Keras 1.2.2: a file with it cannot be
+   * read there. Default `'zero'`.
+   */
+  initialState?: 'zero' | 'learned'
   /** D, for a first layer. Default `null`. */
   inputDim?: number | null
   /** T, for a first layer with `inputDim`. Default `null`: any. */
@@ -92,6 +99,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     truncate: null,
     checkpoint: null,
     bias: true,
+    initialState: 'zero',
     inputDim: null,
     inputLength: null,
     weights: null,
@@ -101,6 +109,16 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   constructor(outputDim: number, options?: O) {
     super([outputDim], options)
+    const { stateful, initialState } = this.given
+    if (!stateful || initialState !== 'learned') return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: this.spelled('initialState'),
+      expected: "'zero' with stateful: true",
+      actual: "'learned'",
+      hint: 'A batch of a stateful layer begins with the states that the one before left.',
+    })
   }
 
   /** File in native/cells/. */
@@ -122,6 +140,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   override get stateful(): boolean {
     return this.given.stateful
+  }
+
+  /** Biases of the gates: 'c' is that of the recurrent product, where it has one of its own. */
+  protected get biases(): readonly string[] {
+    return ['b']
   }
 
   /** What native code calls the states of the cell. */
@@ -180,7 +203,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override createVariables(inputShape: Shape): void {
-    const { outputDim: H, init, innerInit, WRegularizer, URegularizer } = this.given
+    const { outputDim: H, init, innerInit, bias, WRegularizer, URegularizer, bRegularizer } = this.given
     const D = this.known(inputShape, -1, 'D')
     const G = this.gates.length
     this.#checkEigenvalue()
@@ -189,15 +212,17 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     this.addVariable('W', [D, G * H], W, { regularizer: WRegularizer })
     const U = this.#fuse(H, () => this.initial(innerInit, [H, H])) // [H, G*H]
     this.addVariable('U', [H, G * H], U, { regularizer: URegularizer })
-    const b = this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
-    this.addBias('b', [G * H], b)
+    for (const param of this.biases) {
+      const value = this.#fuse(1, (gate) => this.initial(this.biasInit(gate), [H])) // [G*H]
+      if (bias) this.addVariable(param, [G * H], value, { regularizer: bRegularizer })
+      else this.addConstant(param, [G * H], 'zero') // zeros that stay so
+    }
+    for (const state of this.#learnedStates) this.addVariable(state, [H], 'zero')
   }
 
-  /** One of the biases; zeros that stay so without `bias`. */
-  protected addBias(param: string, dims: readonly number[], value: Init | Recipe): void {
-    const { bias, bRegularizer } = this.given
-    if (bias) this.addVariable(param, dims, value, { regularizer: bRegularizer })
-    else this.addConstant(param, dims, 'zero')
+  /** Parameters that are states before the first step: 'h0'. */
+  get #learnedStates(): string[] {
+    return this.given.initialState === 'learned' ? this.stateNames.map((name) => `${name}0`) : []
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
@@ -243,20 +268,26 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     }
   }
 
-  /** @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused. */
+  /**
+   * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused.
+   * Then learned states.
+   */
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()
     const H = this.given.outputDim
-    return this.kerasGates.flatMap(([gate, letter]) => {
+    const isState = ({ param }: Variable) => this.#learnedStates.includes(param)
+    const ofGates = this.ownWeights.filter((v) => !isState(v))
+    const gates = this.kerasGates.flatMap(([gate, letter]) => {
       const k = this.gates.indexOf(gate)
-      return this.ownWeights.map((v: Variable) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
+      return ofGates.map((v) => this.slice(v, `${v.param}_${letter}`, [k * H, (k + 1) * H]))
     })
+    return [...gates, ...this.ownWeights.filter(isState).map((v) => this.slice(v, v.param))]
   }
 
   protected emit(graph: Graph, x: Value): Value {
     const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } =
       this.given
-    const { truncate, checkpoint } = this.given
+    const { truncate, checkpoint, initialState } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
     const y = graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
@@ -268,6 +299,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
         returnSequences,
         goBackwards,
         stateful,
+        learnedStates: initialState === 'learned',
         dropoutW,
         dropoutU,
         sharedDropout: consumeLess === 'gpu',
@@ -282,9 +314,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const { truncate, checkpoint, bias, ...keras } = super.savedOptions()
-    const own = Object.entries({ truncate, checkpoint }).filter(([, value]) => value !== null)
-    const options: Record<string, unknown> = { ...keras, ...Object.fromEntries(own), ...(bias ? {} : { bias }) }
+    const { truncate, checkpoint, bias, initialState, ...keras } = super.savedOptions()
+    const own = Object.entries({ truncate, checkpoint, bias, initialState }).filter(
+      ([key, value]) => value !== Recurrent.defaults[key],
+    )
+    const options: Record<string, unknown> = { ...keras, ...Object.fromEntries(own) }
     if (!this.built) return options
     if (!this.stateful) return { ...options, inputDim: this.inputShape?.at(-1) }
     const { inputDim, inputLength, ...rest } = options

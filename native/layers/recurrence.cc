@@ -9,7 +9,8 @@
 //
 // Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps without a barrier; a small batch
 // is split by hidden panels instead, with a barrier a phase. Neither changes a bit of the result (cells/kernel.h).
-// h is [T+1, B, H]: slot 0 the initial state, slots 1..T the output itself.
+// h is [T+1, B, H]: slot 0 the initial state (zero, carried, or learned: a parameter, the same for
+// all rows), slots 1..T the output itself. parts/recurrence_states.cc
 //
 //   checkpoint k   what backward reads lies there for k steps only, a segment. Forward keeps the states between segments; backward
 //                  makes the gates of a segment again, from the last segment to the first (Chen et al. 2016, arXiv:1604.06174). The
@@ -18,7 +19,7 @@
 // Masked steps are left out of all products: kernels take lists of the rows that are real.
 //
 // Masks, Keras 1.2.2 theano_backend.py rnn(): a masked step keeps all states and repeats the previous output; before the first
-// real step the output is 0, even where a stateful layer carries a state. Dropout masks are drawn once a batch and shared by
+// real step the output is 0, even where a stateful layer carries a state; a learned one is the output. Dropout masks are drawn once a batch and shared by
 // all steps (Gal & Ghahramani 2016, arXiv:1512.05287; Keras recurrent.py get_constants).
 #include "layers/recurrence.h"
 
@@ -54,6 +55,7 @@ Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
       sequences_(options.on("returnSequences")),
       backwards_(options.on("goBackwards")),
       stateful_(options.on("stateful")),
+      learned_(options.on("learnedStates")),
       shared_dropout_(options.on("sharedDropout")),
       p_W_(options.num("dropoutW", 0)),
       p_U_(options.num("dropoutU", 0)),
@@ -67,6 +69,8 @@ Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
   plain_ = needs_rows(inner_) || needs_rows(outer_);
+  if (learned_ && stateful_)
+    throw Error(Code::kOption, where(), "states that are learned cannot be carried, too.");
 }
 
 template <typename real>
@@ -100,6 +104,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   U_ = d.param("U", {H, GH});
   b_ = d.param("b", {GH});
   if (cell_->recurrent_bias) c_bias_ = d.param("c", {GH});
+  if (learned_) h0_ = d.param("h0", {H});
+  if (learned_ && two_states_) c0_ = d.param("c0", {H});
 
   h_ = d.saved("h", {(all_h_ ? T : n) + 1, B, H});
   if (!all_h_) kept_h_ = d.saved("h between segments", {S + 1, B, H});
@@ -195,8 +201,6 @@ std::pair<int64_t, int64_t> Recurrence<real>::rows_of(const Split& split, int wo
 
 template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
-  const Table<real>* k = this->k;
-  const int64_t BH = B_ * H_;
   draw_dropout(p);
   for (int64_t t = 0; backwards_ && masked_ && t < T_; t++)
     std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
@@ -204,14 +208,7 @@ void Recurrence<real>::forward(Pass<real>& p) {
   if (p.repack) pack_forward(p);
 
   from_ = 0;
-  real *h = h_at(p, 0), *c = two_states_ ? c_at(p, 0) : nullptr;  // [B, H]
-  if (stateful_) {
-    std::copy_n(p.at(carry_h_), BH, h);
-    if (c) std::copy_n(p.at(carry_c_), BH, c);
-  } else {
-    k->fill(h, 0, BH);
-    if (c) k->fill(c, 0, BH);
-  }
+  first_states(p);
   for (int64_t s = 0; s < segments(); s++) {
     if (s == 0) {
       keep_states(p, 0);
@@ -249,20 +246,6 @@ void Recurrence<real>::run_segment(Pass<real>& p) {
   } else {
     parallel_region(split.workers, work);
   }
-}
-
-template <typename real>
-void Recurrence<real>::load_states(Pass<real>& p, int64_t s) const {
-  const int64_t BH = B_ * H_;
-  if (!all_h_) std::copy_n(p.at(kept_h_) + s * BH, BH, h_at(p, from_));
-  if (two_states_ && segments() > 1) std::copy_n(p.at(kept_c_) + s * BH, BH, c_at(p, from_));
-}
-
-template <typename real>
-void Recurrence<real>::keep_states(Pass<real>& p, int64_t s) const {
-  const int64_t BH = B_ * H_, t = std::min(s * segment_, T_);
-  if (!all_h_) std::copy_n(h_at(p, t), BH, p.at(kept_h_) + s * BH);
-  if (two_states_ && segments() > 1) std::copy_n(c_at(p, t), BH, p.at(kept_c_) + s * BH);
 }
 
 // gates = x W + b for all steps of the segment; without b on the plain path, whose products begin with it.
@@ -329,7 +312,7 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
   const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
   CellArgs<real> a = step(p, t, r0, r1);
-  a.K = t == 0 && !stateful_ ? 0 : H;  // the first state is zero, and so is what is made from it
+  a.K = t == 0 && starts_at_zero() ? 0 : H;  // then what is made from the state is zero, too
   a.operand = ph.on_aux ? a.aux : a.h_prev;
   a.packed = p.at(packed_U_[phase]);
   if (folded_) a.x = x + (t - from_) * B * D_, a.D = D_;
@@ -455,32 +438,6 @@ void Recurrence<real>::times_mask(const Table<real>* k, real* z, const real* x, 
   for_rows(T, n, [&](int64_t t0, int64_t t1) {
     for (int64_t t = t0; t < t1; t++) k->multiply(z + t * n, x + t * n, mask, n);
   });
-}
-
-// Masked and stateful: the output is h, but 0 before a row's first real step.
-template <typename real>
-void Recurrence<real>::late_output(Pass<real>& p) const {
-  const int64_t B = B_, H = H_;
-  for (int64_t t = sequences_ ? from_ : T_ - 1; t < from_ + steps(); t++) {
-    for (int64_t row = 0; row < B; row++) {
-      real* y = p.y + ((sequences_ ? t * B : 0) + row) * H;  // [H]
-      if (t >= first_real_[size_t(row)]) {
-        std::copy_n(h_at(p, t + 1) + row * H, H, y);
-      } else {
-        std::fill(y, y + H, real(0));
-      }
-    }
-  }
-}
-
-template <typename real>
-void Recurrence<real>::commit(Pass<real>& p) {
-  if (!stateful_ || !this->commits(p)) return;
-  // backward has left the first segment in h_ and c_
-  const int64_t BH = B_ * H_, S = segments();
-  std::copy_n(all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + S * BH, BH, p.at(carry_h_));
-  if (two_states_)
-    std::copy_n(S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH, BH, p.at(carry_c_));
 }
 
 template <typename real>

@@ -51,6 +51,9 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
     return p.at(gates_) + (t - from_) * B_ * G_ * H_;
   }
   real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
+  bool starts_at_zero() const { return !stateful_ && !learned_; }
+  void first_states(Pass<real>&) const;
+  void first_states_backward(Pass<real>&) const;
   // From and to the states between segments; s: those before segment s, segments(): the last of all.
   void load_states(Pass<real>&, int64_t s) const;
   void keep_states(Pass<real>&, int64_t s) const;
@@ -83,7 +86,9 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
 
   const real* seen_dy(Pass<real>&) const;
   // Whether the state before step t counts as given, so that no gradient goes there.
-  bool detached(int64_t t) const { return t == 0 || (truncate_ > 0 && t % truncate_ == 0); }
+  bool detached(int64_t t) const {
+    return t == 0 ? !learned_ : truncate_ > 0 && t % truncate_ == 0;
+  }
   void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
                         int64_t n1);
   void pack_backward(Pass<real>&);
@@ -107,7 +112,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   int64_t H_;
   int G_;
   Activation inner_, outer_;
-  bool sequences_, backwards_, stateful_, shared_dropout_;
+  bool sequences_, backwards_, stateful_, learned_, shared_dropout_;
   double p_W_, p_U_;
   int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
   int64_t checkpoint_;       // steps of a segment; 0: all, -1: about sqrt(T)
@@ -131,6 +136,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   bool skips_ = false;  // some step of this batch is masked, and the products leave it out
   Tensor W_, U_;        // [D, G*H] [H, G*H]
   Tensor b_, c_bias_;   // [G*H]
+  Tensor h0_, c0_;      // [H] states before step 0, if learned_
   // n: steps of a segment
   Tensor h_, c_;              // [n+1, B, H], slot 0 the state before it; h [T+1, B, H] if all_h_
   Tensor kept_h_, kept_c_;    // [segments+1, B, H] with checkpoints, what h_ and c_ do not hold

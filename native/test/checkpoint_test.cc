@@ -18,6 +18,7 @@ constexpr int64_t D = 3, H = 5;
 struct Variant {
   std::string name, cell = "lstm";
   bool sequences = false, backwards = false, stateful = false, masked = false, shared = false;
+  bool learned = false;
   double dropout_W = 0, dropout_U = 0;
   double truncate = 0;
   std::string activation = "tanh", floatx = "float32";
@@ -30,6 +31,8 @@ Config recurrent(const Variant& v, int64_t T, const Config& checkpoint,
   std::vector<Config> params = {param("W", {D, G * H}), param("U", {H, G * H}),
                                 param("b", {G * H})};
   if (v.cell == "gru_reset_after") params.push_back(param("c", {G * H}));
+  if (v.learned) params.push_back(param("h0", {H}));
+  if (v.learned && v.cell == "lstm") params.push_back(param("c0", {H}));
   Config dense_op = dense("a", v.masked ? "m" : "input", D, D, "tanh");
   Config masking = op("masking", "m", {"input"}, "m", tree({{"maskValue", number(0)}}));
   masking.tree["maskOut"] = text("m/mask");
@@ -41,6 +44,7 @@ Config recurrent(const Variant& v, int64_t T, const Config& checkpoint,
                                {"returnSequences", flag(v.sequences)},
                                {"goBackwards", flag(v.backwards)},
                                {"stateful", flag(v.stateful)},
+                               {"learnedStates", flag(v.learned)},
                                {"dropoutW", number(v.dropout_W)},
                                {"dropoutU", number(v.dropout_U)},
                                {"sharedDropout", flag(v.shared)},
@@ -92,7 +96,7 @@ std::map<std::string, std::vector<float>> trained(const Variant& v, int64_t B, i
     for (const std::string& name : plan->names()) {
       const bool lasting = name.find(":carry") != std::string::npos ||
                            name.find(":grad") != std::string::npos || name == "r/W" ||
-                           name == "r/U" || name == "a/W";
+                           name == "r/U" || name == "a/W" || name == "r/h0";
       if (lasting) all[when + name] = plan->read(name).f32;
     }
     run(*plan, Mode::kPredict, set);
@@ -104,10 +108,12 @@ std::map<std::string, std::vector<float>> trained(const Variant& v, int64_t B, i
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const char* cell : {"lstm", "gru", "gru_reset_after", "simple_rnn"}) {
-    for (int bits = 0; bits < 16; bits++) {
+    for (int bits = 0; bits < 24; bits++) {
       Variant v;
       v.cell = cell;
-      v.sequences = bits & 1, v.backwards = bits & 2, v.stateful = bits & 4, v.masked = bits & 8;
+      v.learned = bits & 16;
+      v.sequences = bits & 1, v.backwards = bits & 2;
+      v.stateful = !v.learned && (bits & 4), v.masked = bits & (v.learned ? 4 : 8);
       v.name = std::string(cell) + " " + std::to_string(bits);
       all.push_back(v);
       v.dropout_W = 0.3, v.dropout_U = 0.4;

@@ -217,17 +217,19 @@ std::vector<LayerCase> recurrence_cases() {
       options.insert(options.begin(), {{"cell", cell}, {"units", H}});
       list.push_back({"recurrence", cell + "/" + name, options, {x}, masked});
     };
-    for (int bits = 0; bits < 16; bits++) {
-      const bool masked = bits & 1, backwards = bits & 2, sequences = bits & 4, stateful = bits & 8;
+    for (int bits = 0; bits < 24; bits++) {
+      const bool masked = bits & 1, backwards = bits & 2, sequences = bits & 4;
+      const bool stateful = bits & 8, learned = bits & 16;
       for (const char* dropout : {"", ".dropout", ".shared dropout"}) {
         std::string name = std::string("T4.B3.D2.H3") + (masked ? ".masked" : "") +
                            (backwards ? ".backwards" : "") + (sequences ? ".sequences" : "") +
-                           (stateful ? ".stateful" : "") + dropout;
+                           (stateful ? ".stateful" : "") + (learned ? ".learned" : "") + dropout;
         const double p = *dropout ? 0.4 : 0;
         add(name, 3, {3, {4, 2}}, masked,
             {{"goBackwards", backwards},
              {"returnSequences", sequences},
              {"stateful", stateful},
+             {"learnedStates", learned},
              {"dropoutW", p},
              {"dropoutU", p},
              {"sharedDropout", std::string(dropout) == ".shared dropout"}});
@@ -249,6 +251,12 @@ std::vector<LayerCase> recurrence_cases() {
          {"dropoutW", 0.3},
          {"dropoutU", 0.3},
          {"stateful", true}});
+    add("softmax and learned states", 3, {4, {3, 2}}, true,
+        {{"activation", "softmax"}, {"learnedStates", true}});
+    add("learned states and segments", 3, {4, {5, 2}}, true,
+        {{"learnedStates", true}, {"checkpoint", 2}, {"returnSequences", true}});
+    add("learned states, segments and dropout", 3, {4, {5, 2}}, true,
+        {{"learnedStates", true}, {"checkpoint", 2}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
     add("one step", 3, {3, {1, 2}}, false, {});
     add("one unit, one row", 1, {1, {3, 1}}, false, {{"returnSequences", true}});
     add("H17: a tail after whole vectors", 17, {2, {2, 3}}, false, {{"returnSequences", true}});

@@ -304,6 +304,11 @@ TEST(layers_refuse_inputs_of_the_wrong_shape) {
   refused("dropout", {{"p", 0.5}, {"shared", Dims{0, 1}}}, {{2, {3, 4}}},
           "noiseShape must be 3 extents");
   refused("recurrence", {{"cell", "lstm"}, {"units", 2}}, {{2, {3}}}, "[B, T, D]");
+  CHECK_ERROR(
+      output_of("recurrence",
+                {{"cell", "gru"}, {"units", 2}, {"stateful", true}, {"learnedStates", true}},
+                {{2, {3, 4}}}),
+      Code::kOption, "cannot be carried");
   CHECK_ERROR(output_of("permute", {{"dims", Dims{2, 2}}}, {{2, {3, 4}}}), Code::kOption,
               "each axis from 1 on once");
   CHECK_ERROR(output_of("merge", {{"mode", "concat"}, {"axis", 2}}, {{2, {3, 4}}}), Code::kOption,

@@ -13,8 +13,13 @@ namespace {
 constexpr int64_t B = 5, D = 3, H = 4, K = 2;  // K steps a segment
 constexpr int64_t kSegments = 3;
 
-Config recurrent(const std::string& cell, int64_t steps, bool stateful, int64_t truncate) {
+Config recurrent(const std::string& cell, int64_t steps, bool stateful, int64_t truncate,
+                 bool learned = false) {
   const int64_t G = cell == "lstm" ? 4 : cell == "simple_rnn" ? 1 : 3;
+  std::vector<Config> params = {param("W", {D, G * H}), param("U", {H, G * H}),
+                                param("b", {G * H})};
+  if (learned) params.push_back(param("h0", {H}));
+  if (learned && cell == "lstm") params.push_back(param("c0", {H}));
   return model({steps, D},
                {op("recurrence", "r", {"input"}, "r",
                    tree({{"cell", text(cell)},
@@ -24,8 +29,9 @@ Config recurrent(const std::string& cell, int64_t steps, bool stateful, int64_t 
                          {"returnSequences", flag(true)},
                          {"goBackwards", flag(false)},
                          {"stateful", flag(stateful)},
+                         {"learnedStates", flag(learned)},
                          {"truncate", number(double(truncate))}}),
-                   {param("W", {D, G * H}), param("U", {H, G * H}), param("b", {G * H})})},
+                   params)},
                "r");
 }
 
@@ -80,7 +86,33 @@ std::vector<double> from_segments(const std::string& cell) {
   return sum;
 }
 
+// Of learned first states, from the mean loss over `steps` steps; the sequence is as long.
+std::vector<double> of_first_states(const std::string& cell, int64_t steps, int64_t truncate) {
+  const int64_t T = K * kSegments;
+  const auto x = noise(size_t(B * T * D), 11), y = noise(size_t(B * T * H), 12);
+  const auto plan = compile(recurrent(cell, steps, false, truncate, true));
+  fill(*plan);
+  run(*plan, Mode::kGradient,
+      data(array({B, steps, D}, part(x, D, T, 0, steps)),
+           array({B, steps, H}, part(y, H, T, 0, steps))));
+  std::vector<double> all = plan->read("r/h0:grad").f64;
+  if (cell == "lstm") {
+    const std::vector<double> c0 = plan->read("r/c0:grad").f64;
+    all.insert(all.end(), c0.begin(), c0.end());
+  }
+  for (double& v : all) v *= double(steps);
+  return all;
+}
+
 }  // namespace
+
+TEST(truncated_gradients_of_learned_states_are_those_of_the_first_segment) {
+  const int64_t T = K * kSegments;
+  for (const char* cell : {"lstm", "gru", "simple_rnn"}) {
+    CHECK_MESSAGE(nmse(of_first_states(cell, T, K), of_first_states(cell, K, 0)) <= 1e-24, cell);
+    CHECK_MESSAGE(nmse(of_first_states(cell, T, 0), of_first_states(cell, K, 0)) > 1e-6, cell);
+  }
+}
 
 TEST(truncated_gradients_are_those_of_segments) {
   for (const char* cell : {"lstm", "gru", "simple_rnn"}) {

@@ -62,6 +62,7 @@ const recurrent = (
     sample(`${name} masked`, sequence, make({ returnSequences: true }), { masked: true }),
     sample(`${name} masked backwards`, sequence, make({ goBackwards: true }), { masked: true }),
     sample(`${name} without bias`, sequence, make({ bias: false, returnSequences: true })),
+    sample(`${name} learned states`, sequence, make({ initialState: 'learned' }), { masked: true }),
     sample(`${name} fused`, sequence, make({ activation: 'sigmoid', consumeLess: 'gpu' })),
     sample(`${name} regularized`, sequence, make({ WRegularizer: 'l2', URegularizer: 'l2', bRegularizer: 'l2' })),
     ...(['concat', 'sum', 'mul', 'ave'] as const).map((mergeMode) =>

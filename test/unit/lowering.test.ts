@@ -37,6 +37,7 @@ describe('lowering', () => {
               "dropoutW": 0,
               "goBackwards": true,
               "innerActivation": "hard_sigmoid",
+              "learnedStates": false,
               "returnSequences": false,
               "sharedDropout": false,
               "stateful": false,

@@ -23,6 +23,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
     if (this->trainable()) weights_backward(p);
     if (p.dx[0]) input_backward(p);
   }
+  if (this->trainable()) first_states_backward(p);
 }
 
 template <typename real>
@@ -147,8 +148,8 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
   };
   const real* gates = p.at(gates_);                                 // [n, B, G*H]
   const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [n, B, G*H]
-  // the first state is zero: step 0 adds nothing
-  const int64_t t0 = from_ == 0 && !stateful_ ? 1 : from_;
+  // where the first state is zero, step 0 adds nothing
+  const int64_t t0 = from_ == 0 && starts_at_zero() ? 1 : from_;
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
     const real* operand = ph.on_aux ? p.at(aux_) : h_at(p, from_);  // [n, B, H]
