@@ -12,10 +12,18 @@
 
 namespace hs {
 
+// What a phase multiplies U with: a state before the step, or what an earlier phase has written.
+enum class Operand : int { kH, kC, kAux };
+
 // A phase: the gates whose recurrent product is made together, and the operand of that product.
 struct Phase {
   int first, count;  // gates [first, first + count), adjacent columns of W, U, b
-  bool on_aux;       // operand: false h_prev, true the aux that the phase before has written
+  Operand operand = Operand::kH;
+  int aux = 0;  // which one, of kAux
+  // The operand is zero where the states before the step are: then its product is left out.
+  bool zero_of_zeros = true;
+
+  bool on_state() const { return operand != Operand::kAux; }
 };
 
 // One time step, all tensors at row 0. H units, G gates. Leading dimension of [B, X] is X.
@@ -33,7 +41,10 @@ struct CellArgs {
   const real* c_prev = nullptr;  // [B, H], cells with two states
   // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out their gradients
   real* gates = nullptr;
-  real* aux = nullptr;  // [B, H] what the cell keeps for a later phase or for backward
+  // [B, H] what the cell keeps for a later phase or for backward; others `aux_stride` elements on
+  real* aux = nullptr;
+  int64_t aux_stride = 0;
+  const real* const* vectors = nullptr;  // [CellKernels::vectors] parameters [H]
   // forward
   const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
   const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
@@ -53,41 +64,49 @@ struct CellArgs {
   const real* dy = nullptr;  // [B, H] gradient of this step's output; nullptr: none
   real* dh = nullptr;  // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
   real* dc = nullptr;  // [B, H] in: of c, out: of c_prev
-  const real* daux =
-      nullptr;           // [B, H] gradient of aux (phases after which another phase has used it)
+  // [B, H] gradient of an aux that a later phase has used; others `daux_stride` elements on
+  const real* daux = nullptr;
+  int64_t daux_stride = 0;
+  // [B, H] what this step adds to the gradient of vector 0, row by row; others `dvector_stride` on
+  real* dvectors = nullptr;
+  int64_t dvector_stride = 0;
   real* drec = nullptr;  // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
   real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
 };
 
-// What a cell is, whatever the operands of its products are.
+// What a cell is, whatever the operands of its products are. Every function is given `self`.
 template <typename real>
 struct CellKernels {
+  const void* self;    // the functions' own; nullptr where a type says all
   const char* name;    // "lstm"
   const char* gates;   // "ifgo": order of the columns of W, U, b; `g` is the candidate
   const char* states;  // "hc" or "h"
   int phases;
-  Phase phase[2];
-  bool keeps_aux;       // aux [T, B, H] lives from forward to backward
+  const Phase* phase;               // [phases]
+  int auxes;                        // tensors aux [T, B, H] that live from forward to backward
+  int vectors;                      // parameters [H], a number for each unit (peepholes)
+  const char* const* vector_names;  // [vectors]
   bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
   int row_scratch;      // rows of H elements that the plain path needs
-  void (*backward)(int phase, const CellArgs<real>&);  // pointwise
-  // Plain: whole rows; where needs_rows(an activation).
-  void (*forward_rows)(int phase, const CellArgs<real>&);
-  void (*backward_rows)(int phase, const CellArgs<real>&);
+  void (*backward)(const void* self, int phase, const CellArgs<real>&);  // pointwise
+  // Plain: whole rows; where needs_rows(an activation), and where the cell is not fused.
+  void (*forward_rows)(const void* self, int phase, const CellArgs<real>&);
+  void (*backward_rows)(const void* self, int phase, const CellArgs<real>&);
 };
 
 // Its fused forward: part of Products (kernels/table.h).
 template <typename real>
 struct FusedCell {
-  int (*panel_units)(int phase);                           // units in one packed panel
-  size_t (*packed_size)(int phase, int64_t D, int64_t H);  // elements
+  const void* self;                                 // as in CellKernels
+  int (*panel_units)(const void* self, int phase);  // units in one packed panel
+  size_t (*packed_size)(const void* self, int phase, int64_t D, int64_t H);  // elements
   // packed [panels][1 + D + H][count][panel units] (D and H in elements, kernels/operands.h): the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
   // D = 0 where x W is made elsewhere.
   // Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
-  void (*pack)(int phase, real* packed, const real* bias, const real* W, int64_t D, const real* U,
-               int64_t H, int64_t u0, int64_t u1);
+  void (*pack)(const void* self, int phase, real* packed, const real* bias, const real* W,
+               int64_t D, const real* U, int64_t H, int64_t u0, int64_t u1);
   // Product, activations and states in one pass over the panels; gate math on the accumulators.
-  void (*forward)(int phase, const CellArgs<real>&);
+  void (*forward)(const void* self, int phase, const CellArgs<real>&);
 };
 
 }  // namespace hs

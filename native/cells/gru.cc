@@ -10,13 +10,13 @@
 namespace hs {
 namespace HS_ISA {
 
-struct Gru {
+struct Gru : PlainCell {
   static constexpr const char* name = "gru";
   static constexpr const char* gates = "zrg";
   static constexpr const char* states = "h";
   static constexpr int kGates = 3, kPhases = 2;
-  static constexpr Phase phase[2] = {{0, 2, false}, {2, 1, true}};
-  static constexpr bool keeps_aux = true, recurrent_bias = false;
+  static constexpr Phase phase[] = {{0, 2}, {2, 1, Operand::kAux}};
+  static constexpr int auxes = 1, row_scratch = 14;
 
   template <int phase, class Step>
   static inline void forward(Step& s) {

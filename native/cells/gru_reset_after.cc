@@ -11,13 +11,14 @@
 namespace hs {
 namespace HS_ISA {
 
-struct GruResetAfter {
+struct GruResetAfter : PlainCell {
   static constexpr const char* name = "gru_reset_after";
   static constexpr const char* gates = "zrg";
   static constexpr const char* states = "h";
   static constexpr int kGates = 3, kPhases = 1;
-  static constexpr Phase phase[2] = {{0, 3, false}, {}};
-  static constexpr bool keeps_aux = true, recurrent_bias = true;
+  static constexpr Phase phase[] = {{0, 3}};
+  static constexpr int auxes = 1, row_scratch = 20;
+  static constexpr bool recurrent_bias = true;
 
   template <int phase, class Step>
   static inline void forward(Step& s) {

@@ -45,7 +45,7 @@ static inline int64_t panel_rows(int64_t D, int64_t H) {
 template <class Cell, class real, int phase>
 HS_NOINLINE static void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
   for (int64_t at = row * a.H + u0; at < row * a.H + u1; at++) {
-    if (Cell::keeps_aux && phase == 0) a.aux[at] = 0;
+    for (int i = 0; phase == 0 && i < Cell::auxes; i++) a.aux[i * a.aux_stride + at] = 0;
     if (phase == Cell::kPhases - 1) {
       a.h[at] = a.h_prev[at];
       if (a.c) a.c[at] = a.c_prev[at];
@@ -61,11 +61,11 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
   for (int u = 0; u < U && unit < a.H; u++, unit += L) {
     const int64_t at = row * a.H + unit, gate0 = row * a.H * Cell::kGates + unit;
     if (a.H - unit >= L) {
-      PanelStep<Cell, real, false> s{a, at, gate0, L, product + u * L, U * L, first};
+      PanelStep<Cell, real, false> s{a, at, gate0, unit, L, product + u * L, U * L, first};
       Cell::template forward<phase>(s);
     } else {
       PanelStep<Cell, real, true> s{
-          a, at, gate0, static_cast<int>(a.H - unit), product + u * L, U * L, first};
+          a, at, gate0, unit, static_cast<int>(a.H - unit), product + u * L, U * L, first};
       Cell::template forward<phase>(s);
     }
   }
@@ -248,8 +248,9 @@ static inline void forward_panels(const CellArgs<real>& a) {
 template <class Cell, class real>
 static inline void check_args(const CellArgs<real>& a) {
   assert(a.H > 0 && 0 <= a.r0 && a.r0 <= a.r1 && 0 <= a.u0 && a.u0 <= a.u1 && a.u1 <= a.H);
-  assert(a.gates && a.h_prev && (!Cell::keeps_aux || a.aux));
+  assert(a.gates && a.h_prev && (Cell::auxes == 0 || a.aux));
   assert((Cell::states[1] != 0) == (a.c_prev != nullptr));
+  assert(Cell::vectors == 0 || a.vectors);
   assert(!a.real_rows || (a.mask && 0 <= a.real_count && a.real_count <= a.r1 - a.r0));
   (void)a;
 }
@@ -258,7 +259,8 @@ template <class Cell, class real>
 static inline void check_backward(const CellArgs<real>& a) {
   check_args<Cell>(a);
   assert(a.dh && (!a.c_prev || a.dc) && (!Cell::recurrent_bias || a.drec));
-  assert(!Cell::phase[0].on_aux && (!Cell::phase[1].on_aux || a.daux));
+  assert(Cell::phase[0].on_state() && (Cell::vectors == 0 || a.dvectors));
+  assert(Cell::auxes == 0 || a.daux);
 }
 
 template <class Cell, class Operands, int phase, class real>
@@ -288,6 +290,7 @@ HS_NOINLINE static void hold_backward(const CellArgs<real>& a, int64_t row) {
       a.gates[(row * Cell::kGates + q) * a.H + u] = 0;
       if (Cell::recurrent_bias) a.drec[(row * Cell::kGates + q) * a.H + u] = 0;
     }
+    for (int i = 0; i < Cell::vectors; i++) a.dvectors[i * a.dvector_stride + row * a.H + u] = 0;
   }
 }
 
@@ -303,14 +306,21 @@ static void backward_phase(const CellArgs<real>& a) {
     for (int64_t unit = a.u0; unit < a.u1; unit += L) {
       int64_t at = r * a.H + unit, gate0 = r * a.H * Cell::kGates + unit;
       if (a.u1 - unit >= L) {
-        PanelStep<Cell, real, false> s{a, at, gate0, L, nullptr, 0, 0};
+        PanelStep<Cell, real, false> s{a, at, gate0, unit, L, nullptr, 0, 0};
         Cell::template backward<phase>(s);
       } else {
-        PanelStep<Cell, real, true> s{a, at, gate0, static_cast<int>(a.u1 - unit), nullptr, 0, 0};
+        const int left = static_cast<int>(a.u1 - unit);
+        PanelStep<Cell, real, true> s{a, at, gate0, unit, left, nullptr, 0, 0};
         Cell::template backward<phase>(s);
       }
     }
   }
+}
+
+template <class Cell, class real, int phase>
+static inline RowStep<Cell, real> row_step(const CellArgs<real>& a, int64_t row) {
+  constexpr Phase ph = Cell::phase[phase];
+  return {{a, a.scratch, a.scratch + Cell::row_scratch * a.H}, row, ph.first, ph.count};
 }
 
 template <class Cell, class real, int phase>
@@ -321,7 +331,7 @@ static void forward_rows_phase(const CellArgs<real>& a) {
     if (a.mask && a.mask[r] == 0) {
       hold<Cell, real, phase>(a, r, 0, a.H);
     } else {
-      RowStep<Cell, real> s{{a, a.scratch}, r, Cell::phase[phase].first, Cell::phase[phase].count};
+      auto s = row_step<Cell, real, phase>(a, r);
       Cell::template forward<phase>(s);
     }
   }
@@ -335,7 +345,7 @@ static void backward_rows_phase(const CellArgs<real>& a) {
     if (a.mask && a.mask[r] == 0) {
       if (phase == Cell::kPhases - 1) hold_backward<Cell, real>(a, r);
     } else {
-      RowStep<Cell, real> s{{a, a.scratch}, r, Cell::phase[phase].first, Cell::phase[phase].count};
+      auto s = row_step<Cell, real, phase>(a, r);
       Cell::template backward<phase>(s);
     }
   }
@@ -361,64 +371,72 @@ static void pack_phase(real* packed, const real* bias, const real* W, int64_t D,
   }
 }
 
+template <int n>
+struct Constant {
+  constexpr operator int() const { return n; }
+};
+
+// f(the phase as a constant).
+template <class Cell, int phase = 0, class F>
+static inline void at_phase(int wanted, const F& f) {
+  if constexpr (phase < Cell::kPhases) {
+    if (wanted == phase) return f(Constant<phase>());
+    at_phase<Cell, phase + 1>(wanted, f);
+  }
+}
+
 // The functions of a cell with the phase as an argument.
 template <class Cell, class Operands>
 struct FusedFunctions {
   using real = typename Operands::real;
-  static constexpr int last = Cell::kPhases - 1;
-  static int panel_units(int phase) {
-    return phase == 0 ? kPanelUnits<Cell, real, 0> : kPanelUnits<Cell, real, last>;
+  static int panel_units(const void*, int phase) {
+    int units = 0;
+    at_phase<Cell>(phase, [&](auto i) { units = kPanelUnits<Cell, real, i>; });
+    return units;
   }
-  static size_t packed_size(int phase, int64_t D, int64_t H) {
-    const int64_t units = panel_units(phase), panels = (H + units - 1) / units;
-    return static_cast<size_t>(
-        panels * panel_rows<Operands>(D, H) *
-        (phase == 0 ? kPanelRow<Cell, real, 0> : kPanelRow<Cell, real, last>));
+  static size_t packed_size(const void*, int phase, int64_t D, int64_t H) {
+    int64_t size = 0;
+    at_phase<Cell>(phase, [&](auto i) {
+      constexpr int units = kPanelUnits<Cell, real, i>;
+      size = (H + units - 1) / units * panel_rows<Operands>(D, H) * kPanelRow<Cell, real, i>;
+    });
+    return static_cast<size_t>(size);
   }
-  static void pack(int phase, real* packed, const real* bias, const real* W, int64_t D,
+  static void pack(const void*, int phase, real* packed, const real* bias, const real* W, int64_t D,
                    const real* U, int64_t H, int64_t u0, int64_t u1) {
-    phase == 0 ? pack_phase<Cell, Operands, 0>(packed, bias, W, D, U, H, u0, u1)
-               : pack_phase<Cell, Operands, last>(packed, bias, W, D, U, H, u0, u1);
+    at_phase<Cell>(
+        phase, [&](auto i) { pack_phase<Cell, Operands, i>(packed, bias, W, D, U, H, u0, u1); });
   }
-  static void forward(int phase, const CellArgs<real>& a) {
-    phase == 0 ? forward_phase<Cell, Operands, 0>(a) : forward_phase<Cell, Operands, last>(a);
+  static void forward(const void*, int phase, const CellArgs<real>& a) {
+    at_phase<Cell>(phase, [&](auto i) { forward_phase<Cell, Operands, i>(a); });
   }
 };
 
 template <class Cell, class real>
 struct CellFunctions {
-  static constexpr int last = Cell::kPhases - 1;
-  static void backward(int phase, const CellArgs<real>& a) {
-    phase == 0 ? backward_phase<Cell, real, 0>(a) : backward_phase<Cell, real, last>(a);
+  static void backward(const void*, int phase, const CellArgs<real>& a) {
+    at_phase<Cell>(phase, [&](auto i) { backward_phase<Cell, real, i>(a); });
   }
-  static void forward_rows(int phase, const CellArgs<real>& a) {
-    phase == 0 ? forward_rows_phase<Cell, real, 0>(a) : forward_rows_phase<Cell, real, last>(a);
+  static void forward_rows(const void*, int phase, const CellArgs<real>& a) {
+    at_phase<Cell>(phase, [&](auto i) { forward_rows_phase<Cell, real, i>(a); });
   }
-  static void backward_rows(int phase, const CellArgs<real>& a) {
-    phase == 0 ? backward_rows_phase<Cell, real, 0>(a) : backward_rows_phase<Cell, real, last>(a);
+  static void backward_rows(const void*, int phase, const CellArgs<real>& a) {
+    at_phase<Cell>(phase, [&](auto i) { backward_rows_phase<Cell, real, i>(a); });
   }
 };
 
 template <class Cell, class Operands>
 constexpr FusedCell<typename Operands::real> fused_cell() {
   using F = FusedFunctions<Cell, Operands>;
-  return {F::panel_units, F::packed_size, F::pack, F::forward};
+  return {nullptr, F::panel_units, F::packed_size, F::pack, F::forward};
 }
 
 template <class Cell, class real>
 constexpr CellKernels<real> cell_kernels() {
   using F = CellFunctions<Cell, real>;
-  return {Cell::name,
-          Cell::gates,
-          Cell::states,
-          Cell::kPhases,
-          {Cell::phase[0], Cell::phase[1]},
-          Cell::keeps_aux,
-          Cell::recurrent_bias,
-          kRowScratch,
-          F::backward,
-          F::forward_rows,
-          F::backward_rows};
+  return {nullptr,           Cell::name,  Cell::gates,     Cell::states,       Cell::kPhases,
+          Cell::phase,       Cell::auxes, Cell::vectors,   Cell::vector_names, Cell::recurrent_bias,
+          Cell::row_scratch, F::backward, F::forward_rows, F::backward_rows};
 }
 
 // A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which operands this instruction set has

@@ -12,13 +12,13 @@
 namespace hs {
 namespace HS_ISA {
 
-struct Lstm {
+struct Lstm : PlainCell {
   static constexpr const char* name = "lstm";
   static constexpr const char* gates = "ifgo";
   static constexpr const char* states = "hc";
   static constexpr int kGates = 4, kPhases = 1;
-  static constexpr Phase phase[2] = {{0, 4, false}, {}};
-  static constexpr bool keeps_aux = true, recurrent_bias = false;
+  static constexpr Phase phase[] = {{0, 4}};
+  static constexpr int auxes = 1, row_scratch = 28;
 
   template <int phase, class Step>
   static inline void forward(Step& s) {

@@ -6,13 +6,13 @@
 namespace hs {
 namespace HS_ISA {
 
-struct SimpleRnn {
+struct SimpleRnn : PlainCell {
   static constexpr const char* name = "simple_rnn";
   static constexpr const char* gates = "g";
   static constexpr const char* states = "h";
   static constexpr int kGates = 1, kPhases = 1;
-  static constexpr Phase phase[2] = {{0, 1, false}, {}};
-  static constexpr bool keeps_aux = false, recurrent_bias = false;
+  static constexpr Phase phase[] = {{0, 1}};
+  static constexpr int row_scratch = 7;
 
   template <int phase, class Step>
   static inline void forward(Step& s) {

@@ -3,7 +3,9 @@
 // x W + b and product(q) = h U + c; inner(v), outer(v) activations and
 // inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names. A gate (or
 // aux) that was set to an activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what the
-// slope is made from, which need not be the value.
+// slope is made from, which need not be the value. vector(k) is a parameter [H]; dvector(k, v) what
+// this row adds to its gradient. A cell has the members of PlainCell, and name, gates, states,
+// kGates, kPhases, phase, row_scratch.
 #pragma once
 #include <cassert>
 
@@ -15,6 +17,14 @@
 namespace hs {
 namespace HS_ISA {
 
+// What a cell has unless it says otherwise.
+struct PlainCell {
+  static constexpr int auxes = 0;
+  static constexpr bool recurrent_bias = false;
+  static constexpr int vectors = 0;
+  static constexpr const char* const* vector_names = nullptr;  // [vectors]
+};
+
 // kTail: fewer than `lanes` units are left.
 template <class Cell, class real, bool kTail>
 struct PanelStep {
@@ -22,7 +32,8 @@ struct PanelStep {
   const CellArgs<real>& a;
   int64_t at;     // row * H + unit, in [B, H]
   int64_t gate0;  // row * G*H + unit, in [B, G*H]
-  int n;          // units here, if kTail
+  int64_t unit;
+  int n;  // units here, if kTail
   const real*
       products;  // [count][products_step] of this phase, bias included, at this unit; forward only
   int products_step, first;
@@ -56,9 +67,10 @@ struct PanelStep {
   void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
   V h_prev() const { return load(a.h_prev + at); }
   V c_prev() const { return load(a.c_prev + at); }
-  V aux() const { return load(a.aux + at); }
-  V outer_aux() const { return aux(); }
-  void aux(V v) { store(a.aux + at, v); }
+  V vector(int k) const { return load(a.vectors[k] + unit); }
+  V aux(int i = 0) const { return load(a.aux + i * a.aux_stride + at); }
+  V outer_aux(int i = 0) const { return aux(i); }
+  void aux(V v, int i = 0) { store(a.aux + i * a.aux_stride + at, v); }
   void h(V v) { store(a.h + at, v); }
   void c(V v) { store(a.c + at, v); }
 
@@ -66,8 +78,10 @@ struct PanelStep {
   V dh_prev() const { return load(a.dh + at); }  // what a later phase has left there
   void dh_prev(V v) { store(a.dh + at, v); }
   V dc() const { return load(a.dc + at); }
+  void dc(V v) { store(a.dc + at, v); }  // for the phases before
   void dc_prev(V v) { store(a.dc + at, v); }
-  V daux() const { return load(a.daux + at); }
+  V daux(int i = 0) const { return load(a.daux + i * a.daux_stride + at); }
+  void dvector(int k, V v) { store(a.dvectors + k * a.dvector_stride + at, v); }
   void dgate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
   void dproduct(int q, V v) { store(a.drec + gate0 + q * a.H, v); }
 };
@@ -116,17 +130,15 @@ struct ActivatedRow : Row<real> {
   Row<real> kept;
 };
 
-static constexpr int kRowScratch =
-    48;  // rows of temporaries: the longest formula (LSTM backward) makes 33
-
 // What rows of every cell have in common.
 template <class real>
 struct Rows {
   using R = Row<real>;
   const CellArgs<real>& a;
   real* top;  // of the temporaries
+  const real* end;
 
-  R none() { return {top, a.H, &top, a.scratch + kRowScratch * a.H}; }
+  R none() { return {top, a.H, &top, end}; }
   HS_SELDOM R load(const real* p) {
     return map_row(none(), [&](int64_t i) { return p[i]; });
   }
@@ -176,18 +188,21 @@ struct RowStep : Rows<real> {
   void gate(int q, const A& v) { store(gate_at(a.gates, q), v.kept); }
   R h_prev() { return load(a.h_prev + at()); }
   R c_prev() { return load(a.c_prev + at()); }
-  R aux() { return load(a.aux + at()); }
-  A outer_aux() { return again(a.outer, aux()); }
-  void aux(R v) { store(a.aux + at(), v); }
-  void aux(const A& v) { store(a.aux + at(), v.kept); }
+  R vector(int k) { return load(a.vectors[k]); }
+  R aux(int i = 0) { return load(a.aux + i * a.aux_stride + at()); }
+  A outer_aux(int i = 0) { return again(a.outer, aux(i)); }
+  void aux(R v, int i = 0) { store(a.aux + i * a.aux_stride + at(), v); }
+  void aux(const A& v, int i = 0) { store(a.aux + i * a.aux_stride + at(), v.kept); }
   void h(R v) { store(a.h + at(), v); }
   void c(R v) { store(a.c + at(), v); }
   R dh() { return a.dy ? load(a.dh + at()) + load(a.dy + at()) : load(a.dh + at()); }
   R dh_prev() { return load(a.dh + at()); }
   void dh_prev(R v) { store(a.dh + at(), v); }
   R dc() { return load(a.dc + at()); }
+  void dc(R v) { store(a.dc + at(), v); }
   void dc_prev(R v) { store(a.dc + at(), v); }
-  R daux() { return load(a.daux + at()); }
+  R daux(int i = 0) { return load(a.daux + i * a.daux_stride + at()); }
+  void dvector(int k, R v) { store(a.dvectors + k * a.dvector_stride + at(), v); }
   void dgate(int q, R v) { store(gate_at(a.gates, q), v); }
   void dproduct(int q, R v) { store(gate_at(a.drec, q), v); }
 };

@@ -42,7 +42,9 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         p_U_(options.num("dropoutU", 0)) {
     const std::string& name = options.str("cell");
     cell_ = k.cell(name.c_str());
-    if (!cell_ || cell_->recurrent_bias) {
+    const auto on_c = [](const Phase& phase) { return phase.operand == Operand::kC; };
+    if (!cell_ || cell_->recurrent_bias || cell_->vectors > 0 || cell_->auxes > 1 ||
+        std::any_of(cell_->phase, cell_->phase + cell_->phases, on_c)) {
       throw Error(Code::kUnknownName, "conv_recurrence",
                   "there is no cell named '" + name + "' that convolves.");
     }
@@ -99,7 +101,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     h_ = d.saved("h", {T + 1, P, H});
     if (two_states_) c_ = d.saved("c", {T + 1, P, H});
     gates_ = d.saved("gates", {T, P, GH});
-    if (cell_->keeps_aux) aux_ = d.saved("aux", {T, P, H});
+    if (cell_->auxes > 0) aux_ = d.saved("aux", {T, P, H});
     if (masked) {
       mask_ = d.saved("mask of places", {T, P});
       real_.declare(T, P);
@@ -183,17 +185,17 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         a.operand = a.h_prev;
         a.h = h + (s + 1) * P * H;
         if (c) a.c = c + (s + 1) * P * H;
-        recur(p, s, phase, gates, cell_->phase[phase].on_aux ? a.aux : a.h_prev);
+        recur(p, s, phase, gates, cell_->phase[phase].on_state() ? a.h_prev : a.aux);
         if (plain_) {
           a.r1 = P;
-          cell_->forward_rows(phase, a);
+          cell_->forward_rows(cell_->self, phase, a);
           continue;
         }
         for_rows(P, GH, [&](int64_t r0, int64_t r1) {
           CellArgs<real> part = a;
           part.r0 = r0, part.r1 = r1;
           if (masked_) real_.list_real(part, s);
-          fused_->forward(phase, part);
+          fused_->forward(fused_->self, phase, part);
         });
       }
     }
@@ -219,12 +221,12 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         a.dh = p.at(dh_), a.dc = p.at(dc_), a.daux = p.at(daux_);
         if (plain_) {
           a.r1 = P;
-          cell_->backward_rows(phase, a);
+          cell_->backward_rows(cell_->self, phase, a);
         } else {
           for_rows(P, GH, [&](int64_t r0, int64_t r1) {
             CellArgs<real> part = a;
             part.r0 = r0, part.r1 = r1;
-            cell_->backward(phase, part);
+            cell_->backward(cell_->self, phase, part);
           });
         }
         operand_backward(p, s, phase);
@@ -334,7 +336,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     a.h_prev = p.at(h_) + s * PH;
     if (two_states_) a.c_prev = p.at(c_) + s * PH;
     a.gates = p.at(gates_) + s * PH * G_;
-    if (cell_->keeps_aux) a.aux = p.at(aux_) + s * PH;
+    if (cell_->auxes > 0) a.aux = p.at(aux_) + s * PH;
     if (plain_) {  // whole rows, on this thread: its activations are seldom
       a.product = p.at(no_product_);
       a.scratch = p.at(row_);
@@ -362,15 +364,15 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
   // d operand += d gates * U turned, through the operand's dropout mask; into dh (operand h_prev) or daux.
   void operand_backward(const Pass<real>& p, int64_t s, int phase) const {
     const Phase& ph = cell_->phase[phase];
-    if (s == 0 && !ph.on_aux) return;  // nobody wants the gradient of the first state
+    if (s == 0 && ph.on_state()) return;  // nobody wants the gradient of the first state
     const int64_t H = H_, GH = G_ * H, PH = P_ * H;
     const real* dgates = p.at(gates_) + s * P_ * GH + ph.first * H;  // [P, count*H] in [P, G*H]
-    real* out = p.at(ph.on_aux ? daux_ : dh_);                       // [P, H]
+    real* out = p.at(ph.on_state() ? dh_ : daux_);                   // [P, H]
     if (!drop_U_) {
-      conv_h_.input(p, out, dgates, GH, p.at(packed_UT_[phase]), ph.count * H, !ph.on_aux);
+      conv_h_.input(p, out, dgates, GH, p.at(packed_UT_[phase]), ph.count * H, ph.on_state());
       return;
     }
-    if (ph.on_aux) this->k->fill(out, 0, PH);
+    if (!ph.on_state()) this->k->fill(out, 0, PH);
     for (int q = 0; q < ph.count; q++) {
       real* product = p.at(h_drop_);  // [P, H]
       conv_h_.input(p, product, dgates + q * H, GH,
@@ -394,7 +396,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     if (s == 0 && !stateful_) return;
     for (int phase = 0; phase < cell_->phases; phase++) {
       const Phase& ph = cell_->phase[phase];
-      const real* operand = (ph.on_aux ? p.at(aux_) : p.at(h_)) + s * PH;  // [P, H]
+      const real* operand = (ph.on_state() ? p.at(h_) : p.at(aux_)) + s * PH;  // [P, H]
       for (int q = 0; q < (drop_U_ ? ph.count : 1); q++) {
         const int64_t at = (ph.first + q) * H;
         conv_h_.weights(

@@ -46,7 +46,8 @@ static int64_t checkpoint_of(const Config& options) {
 
 template <typename real>
 Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
-                             const Table<real>& table, const CellKernels<real>* cell)
+                             const Table<real>& table, const CellKernels<real>* cell,
+                             const FusedCell<real>* fused)
     : OpShape(context),
       CpuLayer<real>(table),
       H_(options.integer("units")),
@@ -65,10 +66,11 @@ Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
   cell_ = cell ? cell : table.cell(name.c_str());
   if (!cell_)
     throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
-  fused_ = table.fused_cell(cell_->name);
+  fused_ = cell ? fused : table.fused_cell(cell_->name);
   G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
   two_states_ = cell_->states[1] != 0;
-  plain_ = needs_rows(inner_) || needs_rows(outer_);
+  plain_ = !fused_ || needs_rows(inner_) || needs_rows(outer_);
+  packed_U_.resize(size_t(cell_->phases)), packed_UT_.resize(size_t(cell_->phases));
   if (learned_ && stateful_)
     throw Error(Code::kOption, where(), "states that are learned cannot be carried, too.");
 }
@@ -104,6 +106,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   U_ = d.param("U", {H, GH});
   b_ = d.param("b", {GH});
   if (cell_->recurrent_bias) c_bias_ = d.param("c", {GH});
+  vectors_.clear();
+  for (int i = 0; i < cell_->vectors; i++) vectors_.push_back(d.param(cell_->vector_names[i], {H}));
   if (learned_) h0_ = d.param("h0", {H});
   if (learned_ && two_states_) c0_ = d.param("c0", {H});
 
@@ -112,7 +116,8 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (two_states_) c_ = d.saved("c", {n + 1, B, H});
   if (two_states_ && S > 1) kept_c_ = d.saved("c between segments", {S + 1, B, H});
   gates_ = d.saved("gates", {n, B, GH});
-  if (cell_->keeps_aux) aux_ = d.saved("aux", {n, B, H});
+  if (cell_->auxes == 1) aux_ = d.saved("aux", {n, B, H});
+  if (cell_->auxes > 1) aux_ = d.saved("aux", {cell_->auxes, n, B, H});
   if (backwards_) x_run_ = d.saved("x reversed", {n, B, D});
   if (masked) {
     real_b_.resize(size_t(T * B)), real_tb_.resize(size_t(T * B));
@@ -135,9 +140,9 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
                                                            : packed_size(this->k, D, GH)});
   for (int phase = 0; phase < cell_->phases; phase++) {
     const int64_t count = cell_->phase[phase].count;
-    packed_U_[phase] =
-        d.packed("U", {plain_ ? count * packed_size(this->k, H, H)
-                              : int64_t(fused_->packed_size(phase, folded_ ? D : 0, H))});
+    packed_U_[phase] = d.packed(
+        "U", {plain_ ? count * packed_size(this->k, H, H)
+                     : int64_t(fused_->packed_size(fused_->self, phase, folded_ ? D : 0, H))});
     if (d.training()) {
       const int64_t each = packed_size(this->k, H, H);
       packed_UT_[phase] = d.packed(
@@ -153,7 +158,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (!d.training()) return;
   dh_ = d.scratch("dh", {B, H});
   dc_ = d.scratch("dc", {B, H});
-  daux_ = d.scratch("daux", {B, H});
+  daux_ = d.scratch("daux", {std::max(cell_->auxes, 1), B, H});
   if (cell_->recurrent_bias) drec_ = d.scratch("drec", {n, B, GH});
   if (late_) dy_seen_ = d.scratch("dy of real steps", {sequences_ ? n : 1, B, H});
   if (drop_U_)
@@ -173,6 +178,9 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   const int64_t blocks = tiles_of(T, sum_steps(B));
   sums_ = d.scratch("sums", {blocks, GH});
   if (cell_->recurrent_bias) recurrent_sums_ = d.scratch("sums of drec", {blocks, GH});
+  if (cell_->vectors == 0) return;
+  dvectors_ = d.scratch("dvectors", {cell_->vectors, n, B, H});
+  vector_sums_ = d.scratch("sums of dvectors", {cell_->vectors, blocks, H});
 }
 
 // Time split: rows to each worker, or hidden panels to each, or all to one.
@@ -201,6 +209,8 @@ std::pair<int64_t, int64_t> Recurrence<real>::rows_of(const Split& split, int wo
 
 template <typename real>
 void Recurrence<real>::forward(Pass<real>& p) {
+  vector_.clear();
+  for (const Tensor& vector : vectors_) vector_.push_back(p.at(vector));
   draw_dropout(p);
   for (int64_t t = 0; backwards_ && masked_ && t < T_; t++)
     std::copy_n(p.mask + (T_ - 1 - t) * B_, B_, p.at(mask_run_) + t * B_);
@@ -294,9 +304,11 @@ void Recurrence<real>::pack_forward(Pass<real>& p) {
     real* packed = p.at(packed_U_[phase]);
     if (!plain_) {
       const real* bias = p.at(cell_->recurrent_bias ? c_bias_ : b_);  // [G*H]
-      for_chunks(H, fused_->panel_units(phase), (D_ + H) * ph.count, [&](int64_t u0, int64_t u1) {
-        fused_->pack(phase, packed, bias, p.at(W_), folded_ ? D_ : 0, p.at(U_), H, u0, u1);
-      });
+      for_chunks(H, fused_->panel_units(fused_->self, phase), (D_ + H) * ph.count,
+                 [&](int64_t u0, int64_t u1) {
+                   fused_->pack(fused_->self, phase, packed, bias, p.at(W_), folded_ ? D_ : 0,
+                                p.at(U_), H, u0, u1);
+                 });
       continue;
     }
     for (int q = ph.first; q < ph.first + ph.count; q++, packed += packed_size(this->k, H, H)) {
@@ -312,8 +324,8 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
   const int64_t B = B_, H = H_, BH = B * H;
   const Phase& ph = cell_->phase[phase];
   CellArgs<real> a = step(p, t, r0, r1);
-  a.K = t == 0 && starts_at_zero() ? 0 : H;  // then what is made from the state is zero, too
-  a.operand = ph.on_aux ? a.aux : a.h_prev;
+  a.K = left_out(ph, t) ? 0 : H;
+  a.operand = operand_at(p, ph, t);
   a.packed = p.at(packed_U_[phase]);
   if (folded_) a.x = x + (t - from_) * B * D_, a.D = D_;
   if (folded_ && sparse_)
@@ -341,17 +353,17 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
     }
     a.product = product;
     a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
-    cell_->forward_rows(phase, a);
+    cell_->forward_rows(cell_->self, phase, a);
     return;
   }
-  const int64_t units = fused_->panel_units(phase), panels = tiles_of(H, units);
+  const int64_t units = fused_->panel_units(fused_->self, phase), panels = tiles_of(H, units);
   a.u0 = split.by_rows ? 0 : panels * worker / split.workers * units;
   a.u1 = split.by_rows ? H : std::min(H, panels * (worker + 1) / split.workers * units);
   if (skips_) {
     const RealRows real_ones = real_rows(t, r0, r1);
     a.real_rows = real_ones.rows, a.real_count = real_ones.count;
   }
-  fused_->forward(phase, a);
+  fused_->forward(fused_->self, phase, a);
 }
 
 template <typename real>
@@ -365,7 +377,8 @@ CellArgs<real> Recurrence<real>::step(const Pass<real>& p, int64_t t, int64_t r0
   a.h_prev = h_at(p, t);
   if (two_states_) a.c_prev = c_at(p, t);
   a.gates = gates_at(p, t);
-  if (cell_->keeps_aux) a.aux = aux_at(p, t);
+  if (cell_->auxes > 0) a.aux = aux_at(p, t), a.aux_stride = aux_stride();
+  a.vectors = vector_.data();
   return a;
 }
 

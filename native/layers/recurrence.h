@@ -18,9 +18,10 @@ template <typename real>
 class Recurrence final : public OpShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
-  // cell: instead of the registered one that the options name (a test's broken cell).
+  // cell: instead of the registered one that the options name; fused: with it, or nullptr for whole
+  // rows alone.
   Recurrence(const Config& options, const OpContext&, const Table<real>&,
-             const CellKernels<real>* cell = nullptr);
+             const CellKernels<real>* cell = nullptr, const FusedCell<real>* fused = nullptr);
   Extent output(const std::vector<Extent>& x) const override;
   void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
   void forward(Pass<real>&) override;
@@ -51,6 +52,17 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
     return p.at(gates_) + (t - from_) * B_ * G_ * H_;
   }
   real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
+  int64_t aux_stride() const { return segment_ * B_ * H_; }  // from an aux to the next
+  // Operand of a phase at step t: [B, H]; those of the steps after it follow.
+  const real* operand_at(const Pass<real>& p, const Phase& ph, int64_t t) const {
+    return ph.operand == Operand::kH   ? h_at(p, t)
+           : ph.operand == Operand::kC ? c_at(p, t)
+                                       : aux_at(p, t) + ph.aux * aux_stride();
+  }
+  // Nothing comes of the product of step 0, of its gradient neither.
+  bool left_out(const Phase& ph, int64_t t) const {
+    return t == 0 && starts_at_zero() && ph.zero_of_zeros;
+  }
   bool starts_at_zero() const { return !stateful_ && !learned_; }
   void first_states(Pass<real>&) const;
   void first_states_backward(Pass<real>&) const;
@@ -101,7 +113,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   };
   void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
                 int64_t N, int64_t t0);
-  void bias_backward(real* db, const real* dgates, real* sums);
+  void sum_backward(real* sum, const real* d, int64_t width, real* sums);
   void input_backward(Pass<real>&);
   // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
   static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T,
@@ -141,19 +153,24 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   Tensor h_, c_;              // [n+1, B, H], slot 0 the state before it; h [T+1, B, H] if all_h_
   Tensor kept_h_, kept_c_;    // [segments+1, B, H] with checkpoints, what h_ and c_ do not hold
   Tensor gates_;              // [n, B, G*H]
-  Tensor aux_;                // [n, B, H]
+  Tensor aux_;                // [auxes, n, B, H]
   Tensor x_run_;              // [n, B, D] and
   Tensor mask_run_;           // [T, B], in processing order when that is backwards
   Tensor drop_W_mask_;        // [masks, B, D]
   Tensor drop_U_mask_;        // [masks, B, H]
   Tensor carry_h_, carry_c_;  // [B, H]
-  Tensor packed_W_, packed_WT_, packed_U_[2],
-      packed_UT_[2];                 // as Table::pack or FusedCell::pack lays them
+  // As Table::pack or FusedCell::pack lays them; of each phase.
+  Tensor packed_W_, packed_WT_;
+  std::vector<Tensor> packed_U_, packed_UT_;
   Tensor x_drop_;                    // [n, B, D] input under its mask
   Tensor operand_drop_;              // [G, B, H] operand of one step under its masks
   Tensor product_;                   // [B, G*H] plain path
   Tensor rows_;                      // [threads, row_scratch, H] plain path
-  Tensor dh_, dc_, daux_;            // [B, H]
+  Tensor dh_, dc_;                   // [B, H]
+  Tensor daux_;                      // [auxes, B, H]
+  std::vector<Tensor> vectors_;      // [H]
+  std::vector<const real*> vector_;  // those of this batch
+  Tensor dvectors_;                  // [vectors, n, B, H]
   Tensor drec_;                      // [n, B, G*H]
   Tensor dy_seen_;                   // [n, B, H] or [1, B, H]
   Tensor product_drop_;              // [B, H]
@@ -162,6 +179,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   Tensor gemm_scratch_;              // as matmul.h asks
   std::vector<WeightChain> chains_;  // products of dU, then of dW
   Tensor sums_, recurrent_sums_;     // [T / sum_steps, G*H]
+  Tensor vector_sums_;               // [vectors, T / sum_steps, H]
 };
 
 }  // namespace hs

@@ -11,6 +11,7 @@
 #include "layers/recurrence.h"
 #include "objectives/objective.h"
 #include "test/layer_cases.h"
+#include "test/peephole_cell.h"
 #include "test/test.h"
 
 namespace hs {
@@ -179,27 +180,107 @@ TEST(broken_layers_are_caught) {
 }
 
 // Negative control for cells: every cell of the registry with one gate gradient a thousandth too large.
-const CellKernels<double>* whole_cell = nullptr;
-
-void broken_backward(int phase, const CellArgs<double>& a) {
-  whole_cell->backward(phase, a);
-  const int64_t G = int64_t(std::string(whole_cell->gates).size());
+void broken_backward(const void* self, int phase, const CellArgs<double>& a) {
+  const auto& whole = *static_cast<const CellKernels<double>*>(self);
+  whole.backward(whole.self, phase, a);
+  const int64_t G = int64_t(std::string(whole.gates).size());
   for (int64_t r = a.r0; r < a.r1; r++) a.gates[r * G * a.H] *= 1.001;
 }
 
 TEST(broken_cells_are_caught) {
   for (const std::string& name : cell_names()) {
-    whole_cell = kernels<double>().cell(name.c_str());
-    CellKernels<double> broken = *whole_cell;
+    const CellKernels<double>& whole = *kernels<double>().cell(name.c_str());
+    CellKernels<double> broken = whole;
     for (bool breaks : {false, true}) {
-      if (breaks) broken.backward = broken_backward;
+      if (breaks) broken.self = &whole, broken.backward = broken_backward;
       const Config options = tree({{"cell", name}, {"units", 3}, {"returnSequences", true}});
       Rig<double> rig = make_rig<double>(
           {"recurrence", name, {}, {{3, {4, 2}}}}, true, 1,
-          std::make_unique<Recurrence<double>>(options, kRigged, kernels<double>(), &broken));
+          std::make_unique<Recurrence<double>>(options, kRigged, kernels<double>(), &broken,
+                                               kernels<double>().fused_cell(name.c_str())));
       CHECK_MESSAGE((check(rig).error > kTolerance) == breaks, name);
     }
   }
+}
+
+// A cell that asks for all there is: phases, operands, auxes, vectors. The last two switches: carried
+// or learned states.
+Rig<double> peephole_rig(int bits, double dropout, const FusedCell<double>* fused, int checkpoint,
+                         const CellKernels<double>& cell = peephole_cell(),
+                         const char* activation = "tanh") {
+  const Options options = {{"cell", "peephole"},
+                           {"units", 3},
+                           {"activation", activation},
+                           {"innerActivation", "sigmoid"},  // no kinks
+                           {"goBackwards", bool(bits & 2)},
+                           {"returnSequences", bool(bits & 4)},
+                           {"stateful", bool(bits & 8)},
+                           {"learnedStates", bool(bits & 16)},
+                           {"dropoutW", dropout},
+                           {"dropoutU", dropout},
+                           {"checkpoint", checkpoint}};
+  return make_rig<double>({"recurrence", "peephole", options, {{3, {5, 2}}}, bool(bits & 1)}, true,
+                          1,
+                          std::make_unique<Recurrence<double>>(tree(options), kRigged,
+                                                               kernels<double>(), &cell, fused));
+}
+
+TEST(gradients_of_a_cell_with_peepholes) {
+  for (int bits = 0; bits < 24; bits++) {
+    for (double dropout : {0.0, 0.4}) {
+      for (int checkpoint : {0, 2}) {
+        const std::string name = std::to_string(bits) + (dropout > 0 ? ", dropout" : "") +
+                                 (checkpoint ? ", segments" : "");
+        std::vector<std::vector<double>> outputs;
+        for (const FusedCell<double>* fused :
+             {&peephole_fused(), (const FusedCell<double>*)nullptr}) {
+          Rig<double> rig = peephole_rig(bits, dropout, fused, checkpoint);
+          const Verdict v = check(rig);
+          CHECK_MESSAGE(v.error <= kTolerance, name + (fused ? ", " : ", rows, ") + v.where);
+          CHECK(rig.params.count("pi") && rig.params.count("po"));
+          outputs.push_back(rig.forward());
+        }
+        for (size_t i = 0; i < outputs[0].size(); i++)  // sums in another order
+          CHECK_CLOSE(outputs[0][i], outputs[1][i], 1e-12);
+      }
+      Rig<double> whole = peephole_rig(bits, dropout, &peephole_fused(), 0),
+                  parts = peephole_rig(bits, dropout, &peephole_fused(), 2);
+      CHECK(whole.forward() == parts.forward());
+      whole.backward(), parts.backward();
+      CHECK(whole.input_gradients == parts.input_gradients);
+      for (const auto& [param, tensor] : whole.params)
+        CHECK_MESSAGE(std::equal(whole.gradient(param), whole.gradient(param) + tensor.size,
+                                 parts.gradient(param)),
+                      param);
+    }
+  }
+  Rig<double> softmax = peephole_rig(4, 0, &peephole_fused(), 0, peephole_cell(), "softmax");
+  CHECK(check(softmax).error <= kTolerance);
+}
+
+// Negative controls: a vector's gradient, and that of the operand c, a thousandth too large.
+TEST(broken_peepholes_are_caught) {
+  const auto error_with = [](void (*backward)(const void*, int, const CellArgs<double>&)) {
+    CellKernels<double> broken = peephole_cell();
+    broken.self = &peephole_cell();
+    broken.backward = backward;
+    Rig<double> rig = peephole_rig(4, 0, &peephole_fused(), 0, broken);
+    return check(rig).error;
+  };
+  CHECK(error_with([](const void* self, int phase, const CellArgs<double>& a) {
+          const auto& whole = *static_cast<const CellKernels<double>*>(self);
+          whole.backward(whole.self, phase, a);
+        }) <= kTolerance);
+  CHECK(error_with([](const void* self, int phase, const CellArgs<double>& a) {
+          const auto& whole = *static_cast<const CellKernels<double>*>(self);
+          whole.backward(whole.self, phase, a);
+          if (phase == 1) a.dvectors[a.dvector_stride + a.r0 * a.H] *= 1.001;
+        }) > kTolerance);
+  CHECK(error_with([](const void* self, int phase, const CellArgs<double>& a) {
+          const auto& whole = *static_cast<const CellKernels<double>*>(self);
+          if (phase == 0) a.dc[a.r0 * a.H] *= 1.001;
+          whole.backward(whole.self, phase, a);
+        }) > kTolerance);
 }
 
 // --- objectives

@@ -79,13 +79,15 @@ void Recurrence<real>::steps_backward(Pass<real>& p) {
       for (int phase = cell_->phases - 1; phase >= 0; phase--) {
         CellArgs<real> a = step(p, t, r0, r1);
         a.u0 = n0, a.u1 = n1;
-        a.dy = dy_t, a.dh = dh, a.dc = dc, a.daux = p.at(daux_);
+        a.dy = dy_t, a.dh = dh, a.dc = dc, a.daux = p.at(daux_), a.daux_stride = BH;
+        if (cell_->vectors > 0)
+          a.dvectors = p.at(dvectors_) + (t - from_) * BH, a.dvector_stride = aux_stride();
         if (cell_->recurrent_bias) a.drec = p.at(drec_) + (t - from_) * BH * G_;
         if (plain_) {
           a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
-          cell_->backward_rows(phase, a);
+          cell_->backward_rows(cell_->self, phase, a);
         } else {
-          cell_->backward(phase, a);
+          cell_->backward(cell_->self, phase, a);
         }
         if (!split.by_rows) barrier.wait();
         operand_backward(p, t, phase, r0, r1, n0, n1);
@@ -101,31 +103,35 @@ void Recurrence<real>::steps_backward(Pass<real>& p) {
   }
 }
 
-// d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev) or daux.
+// d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev), dc (c_prev)
+// or daux.
 template <typename real>
 void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
                                         int64_t n0, int64_t n1) {
   const Phase& ph = cell_->phase[phase];
-  if (detached(t) && !ph.on_aux) return;  // nobody wants the gradient of that state
+  if (detached(t) && ph.on_state()) return;  // nobody wants the gradient of that state
   const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
   // [B, count*H] in [B, G*H]
   const real* d =
       p.at(cell_->recurrent_bias ? drec_ : gates_) + (t - from_) * B * GH + ph.first * H;
-  real* out = p.at(ph.on_aux ? daux_ : dh_);  // [B, H]
+  const bool adds = ph.on_state();
+  real* out = ph.operand == Operand::kH   ? p.at(dh_)  // [B, H]
+              : ph.operand == Operand::kC ? p.at(dc_)
+                                          : p.at(daux_) + ph.aux * B * H;
   const real* packed = p.at(packed_UT_[phase]);
   if (!drop_U_ && skips_) {  // nothing comes from masked rows, and nobody reads their daux
     const RealRows real_ones = real_rows(t, r0, r1);
-    this->k->gemm(out, H, d, GH, packed, real_ones.count, H, ph.count * H, n0, n1, !ph.on_aux,
+    this->k->gemm(out, H, d, GH, packed, real_ones.count, H, ph.count * H, n0, n1, adds,
                   real_ones.rows);
     return;
   }
   d += r0 * GH, out += r0 * H;  // [rows, count*H], [rows, H]
   if (!drop_U_) {
-    this->k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, !ph.on_aux, nullptr);
+    this->k->gemm(out, H, d, GH, packed, rows, H, ph.count * H, n0, n1, adds, nullptr);
     return;
   }
   real* product = p.at(product_drop_) + r0 * H;  // [rows, H]
-  if (ph.on_aux) this->k->fill(out, 0, rows * H);
+  if (!adds) this->k->fill(out, 0, rows * H);
   const int n = shared_dropout_ ? 1 : ph.count;
   for (int q = 0; q < n; q++) {
     const int64_t K = shared_dropout_ ? ph.count * H : H;
@@ -148,11 +154,10 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
   };
   const real* gates = p.at(gates_);                                 // [n, B, G*H]
   const real* drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [n, B, G*H]
-  // where the first state is zero, step 0 adds nothing
-  const int64_t t0 = from_ == 0 && starts_at_zero() ? 1 : from_;
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
-    const real* operand = ph.on_aux ? p.at(aux_) : h_at(p, from_);  // [n, B, H]
+    const real* operand = operand_at(p, ph, from_);  // [n, B, H]
+    const int64_t t0 = left_out(ph, from_) ? 1 : from_;
     const real* d = drec + ph.first * H;   // [n, B, count*H] in [n, B, G*H]
     real* dU = p.grad(U_) + ph.first * H;  // [H, count*H] in [H, G*H]
     const int masks_here = drop_U_ && !shared_dropout_ ? ph.count : 1;
@@ -178,8 +183,11 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
     product(p.grad(W_) + q * H, drop_W_ ? p.at(x_drop_) : x, gates + q * H, from_, D,
             drop_W_ && masks() > 1 ? H : GH);
   }
-  bias_backward(p.grad(b_), gates, p.at(sums_));
-  if (cell_->recurrent_bias) bias_backward(p.grad(c_bias_), drec, p.at(recurrent_sums_));
+  sum_backward(p.grad(b_), gates, GH, p.at(sums_));
+  if (cell_->recurrent_bias) sum_backward(p.grad(c_bias_), drec, GH, p.at(recurrent_sums_));
+  for (int i = 0; i < cell_->vectors; i++)
+    sum_backward(p.grad(vectors_[size_t(i)]), p.at(dvectors_) + i * aux_stride(), H,
+                 p.at(vector_sums_) + i * vector_sums_.size / cell_->vectors);
 }
 
 // c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a product takes two rows together, a segment
@@ -221,19 +229,19 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
   }
 }
 
-// db[G*H] = the sum of dgates [T, B, G*H], of which a segment [n, B, G*H] is here: blocks of steps, each one chain over falling rows,
-// then the blocks in order. `sums` holds the blocks from segment to segment.
+// sum[width] of d [T, B, width], of which a segment [n, B, width] is here: blocks of steps, each one
+// chain over falling rows, then the blocks in order. `sums` holds the blocks from segment to segment.
 template <typename real>
-void Recurrence<real>::bias_backward(real* db, const real* dgates, real* sums) {
-  const int64_t B = B_, GH = G_ * H_, each = sum_steps(B), end = from_ + steps();
-  for_chunks(tiles_of(end, each) - from_ / each, 1, each * B * GH, [&](int64_t i0, int64_t i1) {
+void Recurrence<real>::sum_backward(real* sum, const real* d, int64_t width, real* sums) {
+  const int64_t B = B_, each = sum_steps(B), end = from_ + steps();
+  for_chunks(tiles_of(end, each) - from_ / each, 1, each * B * width, [&](int64_t i0, int64_t i1) {
     for (int64_t i = from_ / each + i0; i < from_ / each + i1; i++) {
       const int64_t first = std::max(from_, i * each), after = std::min(end, (i + 1) * each);
-      this->k->column_sums(sums + i * GH, dgates + ((after - from_) * B - 1) * GH, -GH,
-                           (after - first) * B, GH, after < std::min(T_, (i + 1) * each));
+      this->k->column_sums(sums + i * width, d + ((after - from_) * B - 1) * width, -width,
+                           (after - first) * B, width, after < std::min(T_, (i + 1) * each));
     }
   });
-  if (from_ == 0) this->k->column_sums(db, sums, GH, tiles_of(T_, each), GH, false);
+  if (from_ == 0) this->k->column_sums(sum, sums, width, tiles_of(T_, each), width, false);
 }
 
 template <typename real>
