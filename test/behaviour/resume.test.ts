@@ -57,6 +57,7 @@ interface Case {
   optimizer?: string
   stateful?: boolean
   dropout?: boolean
+  learned?: boolean
   floatx?: 'float64'
   fit?: object
   /** Instead of arrays: batches from an iterable of a new kind each time. */
@@ -68,12 +69,12 @@ interface Case {
   callbacks?: (dir: string) => Callback[]
 }
 
-function modelOf({ optimizer = 'Adam', stateful, dropout, floatx }: Case): Sequential {
+function modelOf({ optimizer = 'Adam', stateful, dropout, learned, floatx }: Case): Sequential {
   setSeed(3)
   const first = stateful
     ? { batchInputShape: [B, T, D], stateful: true }
     : { inputShape: [T, D], ...(dropout ? { dropoutW: 0.3 } : {}) }
-  const dtype = floatx ? { dtype: floatx } : {}
+  const dtype = { ...(floatx ? { dtype: floatx } : {}), ...(learned ? { initialState: 'learned' } : {}) }
   const model = new Sequential([
     new LSTM(5, { ...first, ...dtype, name: 'lstm', returnSequences: true } as never),
     new GRU(4, { name: 'gru', ...(stateful ? { stateful: true } : {}) }),
@@ -191,6 +192,7 @@ describe('goes on to the same bits', () => {
     ['double precision', { floatx: 'float64', dropout: true }],
     ['stateful', { stateful: true, fit: { shuffle: false } }],
     ['stateful, validated', { stateful: true, fit: { shuffle: false, validationData: [x, y] } }],
+    ['learned states', { learned: true }],
     ['sample weights', { fit: { sampleWeight: uniform(3, [N], 0.5, 1.5) } }],
     [
       'a list of batches',
