@@ -28,7 +28,8 @@ export interface OpSpec {
   layer: string
   className: string
   inputs: string[]
-  output: string
+  /** Values that it makes; most ops make one. */
+  outputs: string[]
   /** Value that holds the mask this op reads. */
   mask: string | null
   /** Value that holds the mask this op makes. */
@@ -54,8 +55,11 @@ export interface Spec {
   output: string
   /** Mask of the output (reaches the loss), or null. */
   outputMask: string | null
-  /** Canonical names, see lib/objectives.ts; null: not compiled, predict only. */
-  loss: string | null
+  /**
+   * A canonical name, see lib/objectives.ts, for the output and its targets; or a value of the graph, whose mean over all rows
+   * it is: then there are neither targets nor metrics. Null: not compiled, predict only.
+   */
+  loss: string | { value: string } | null
   metrics: MetricSpec[]
   temporal: boolean
   optimizer: { name: string; [hyper: string]: Option } | null
@@ -171,7 +175,7 @@ export class Graph {
       layer,
       className: rest.className,
       inputs: inputs.map((v) => v.name),
-      output,
+      outputs: [output],
       mask: rest.reads ?? null,
       maskOut,
       options: rest.options ?? {},

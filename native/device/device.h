@@ -35,7 +35,8 @@ template <typename real>
 class Criterion {
  public:
   virtual ~Criterion() = default;
-  virtual bool sparse() const = 0;  // a target has a last axis of 1: labels
+  virtual bool sparse() const = 0;       // a target has a last axis of 1: labels
+  virtual bool has_targets() const = 0;  // else y is nullptr: the numbers themselves are the loss
   virtual int metrics() const = 0;
   // Fills coef and score; *loss without penalties; *nothing, a Nothing.
   virtual void value(const Scored<real>&, double* loss, double* nothing) = 0;
@@ -82,8 +83,8 @@ class Device : public Memory {
   // --- made by name. op: nullptr where there is none of that name
   virtual std::unique_ptr<Layer<real>> op(const std::string& name, const Config& options,
                                           const OpContext&) = 0;
-  // spec.loss, spec.metrics ({ name, and its argument if it has one } each). Throws
-  // Error(kUnknownName).
+  // spec.loss (a name, or a tree: the mean of a value), spec.metrics ({ name, and its argument if it
+  // has one } each). Throws Error(kUnknownName).
   virtual std::unique_ptr<Criterion<real>> criterion(const Config& spec) = 0;
   virtual std::unique_ptr<Updater<real>> updater(const std::string& optimizer) = 0;  // or nullptr
 

@@ -67,6 +67,13 @@ struct Pass {
   real* mask_out = nullptr;        // [T, B], for layers that make one (embedding, masking)
   const real* dy = nullptr;        // backward: gradient of the output
   const double* finite = nullptr;  // commit: nothing where it points to 0; nullptr: always
+  // Outputs after the first; dy: nullptr where no gradient arrives.
+  struct Output {
+    real* y = nullptr;
+    Extent extent;
+    const real* dy = nullptr;
+  };
+  std::vector<Output> more;
   std::vector<real*>
       dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
   real* arenas[static_cast<int>(Arena::kCount)] = {};
@@ -106,6 +113,8 @@ class OpShape {
 
   // Extent out for extents in. Throws Error(kShape).
   virtual Extent output(const std::vector<Extent>& x) const = 0;
+  // Those of outputs after the first, as many as the Spec names.
+  virtual std::vector<Extent> more_outputs(const std::vector<Extent>& /*x*/) const { return {}; }
   virtual void declare(Declaration&, const std::vector<Extent>& /*x*/, const Extent& /*y*/,
                        bool /*masked*/) {}
 

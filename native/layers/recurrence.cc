@@ -57,6 +57,7 @@ Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
       backwards_(options.on("goBackwards")),
       stateful_(options.on("stateful")),
       learned_(options.on("learnedStates")),
+      gives_states_(options.on("givesStates")),
       shared_dropout_(options.on("sharedDropout")),
       p_W_(options.num("dropoutW", 0)),
       p_U_(options.num("dropoutU", 0)),
@@ -81,6 +82,12 @@ Extent Recurrence<real>::output(const std::vector<Extent>& x) const {
   if (x[0].dims[0] < 1)
     fail(Code::kShape, this->where(), "the number of steps T", "at least 1", x[0].text());
   return {x[0].rows, sequences_ ? Dims{x[0].dims[0], H_} : Dims{H_}};
+}
+
+template <typename real>
+std::vector<Extent> Recurrence<real>::more_outputs(const std::vector<Extent>& x) const {
+  const size_t n = gives_states_ ? two_states_ ? 2 : 1 : 0;
+  return std::vector<Extent>(n, Extent{x[0].rows, {H_}});
 }
 
 template <typename real>
@@ -230,6 +237,7 @@ void Recurrence<real>::forward(Pass<real>& p) {
     keep_states(p, s + 1);
     if (late_) late_output(p);
   }
+  last_states(p);
 }
 
 // All steps of the segment, from the states before it.

@@ -23,6 +23,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   Recurrence(const Config& options, const OpContext&, const Table<real>&,
              const CellKernels<real>* cell = nullptr, const FusedCell<real>* fused = nullptr);
   Extent output(const std::vector<Extent>& x) const override;
+  std::vector<Extent> more_outputs(const std::vector<Extent>& x) const override;
   void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
   void forward(Pass<real>&) override;
   void backward(Pass<real>&) override;
@@ -66,6 +67,12 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   bool starts_at_zero() const { return !stateful_ && !learned_; }
   void first_states(Pass<real>&) const;
   void first_states_backward(Pass<real>&) const;
+  // After step T, forward and backward: [B, H].
+  const real* last_h(const Pass<real>&) const;
+  const real* last_c(const Pass<real>&) const;
+  // To the outputs after the first, and their gradients from there.
+  void last_states(Pass<real>&) const;
+  void last_states_backward(Pass<real>&) const;
   // From and to the states between segments; s: those before segment s, segments(): the last of all.
   void load_states(Pass<real>&, int64_t s) const;
   void keep_states(Pass<real>&, int64_t s) const;
@@ -124,7 +131,7 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   int64_t H_;
   int G_;
   Activation inner_, outer_;
-  bool sequences_, backwards_, stateful_, learned_, shared_dropout_;
+  bool sequences_, backwards_, stateful_, learned_, gives_states_, shared_dropout_;
   double p_W_, p_U_;
   int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
   int64_t checkpoint_;       // steps of a segment; 0: all, -1: about sqrt(T)

@@ -216,12 +216,30 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
     if (saved_offset_[size_t(op.output)] < 0 && !is_input_[size_t(op.output)]) {
       slot_offset_[size_t(op.output)] = slots_.add(out.name, all);
     }
+    lay_out_more(op);
     if (op.mask_out >= 0) {
       MaskValue<real>& mask = masks_[size_t(op.mask_out)];
       mask.steps = out.extent.steps();
       mask.rows = out.extent.rows;
       mask_offset_[size_t(op.mask_out)] = slots_.add(mask.name, {mask.steps, mask.rows});
     }
+  }
+}
+
+template <typename real>
+void Graph<real>::lay_out_more(Op<real>& op) {
+  const std::vector<Extent> extents = op.shape().more_outputs(op.pass.x_extent);
+  if (extents.size() != op.more.size()) {
+    fail(Code::kInternal, op.shape().where(), "the number of its outputs",
+         std::to_string(extents.size() + 1), std::to_string(op.more.size() + 1));
+  }
+  op.pass.more.resize(extents.size());
+  for (size_t i = 0; i < extents.size(); i++) {
+    Value<real>& value = values_[size_t(op.more[i])];
+    value.extent = op.pass.more[i].extent = extents[i];
+    Dims all = extents[i].dims;
+    all.push_back(extents[i].rows);
+    slot_offset_[size_t(op.more[i])] = slots_.add(value.name, all);
   }
 }
 
@@ -235,7 +253,7 @@ int64_t Graph<real>::place_gradients() {
     const Value<real>& value = values_[size_t(v)];
     grad_offset_[size_t(v)] = gradients_.add(value.extent.size(), step, last - value.producer);
   };
-  if (has_loss_ && wants_[size_t(output_)]) born(output_, -1);
+  if (has_loss_ && wants_[size_t(scored_)]) born(scored_, -1);
   for (int i = last; i >= 0; i--) {
     Op<real>& op = ops_[size_t(i)];
     extra_offset_[size_t(i)].assign(op.inputs.size(), -1);
@@ -315,6 +333,10 @@ void Graph<real>::point() {
     pass.mask = op.mask < 0 ? nullptr : masks_[size_t(op.mask)].data;
     pass.mask_out = op.mask_out < 0 ? nullptr : masks_[size_t(op.mask_out)].data;
     pass.dy = values_[size_t(op.output)].grad;
+    for (size_t j = 0; j < op.more.size(); j++) {
+      const Value<real>& value = values_[size_t(op.more[j])];
+      pass.more[j].y = value.data, pass.more[j].dy = value.grad;
+    }
     pass.x.clear();
     pass.beside.clear();
     for (const ParamUse<real>& use : op.params) {

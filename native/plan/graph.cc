@@ -39,6 +39,9 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
   has_loss_ = spec.has("loss");
+  scored_ = has_loss_ && spec.at("loss").kind == Config::Kind::kTree
+                ? value_named(spec.at("loss").str("value"), "loss")
+                : output_;
   plan_backward();
 }
 
@@ -76,16 +79,11 @@ void Graph<real>::add_op(const Config& spec) {
   if (!op.layer) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
 
   const int index = static_cast<int>(ops_.size());
-  Value<real> output;
-  output.name = spec.str("output");
-  output.producer = index;
-  for (const Value<real>& other : values_) {
-    if (other.name == output.name)
-      fail(Code::kInternal, where, "the name of its output", "unique",
-           "'" + output.name + "' again");
-  }
-  op.output = static_cast<int>(values_.size());
-  values_.push_back(std::move(output));
+  for (const std::string& output : spec.strings("outputs"))
+    op.more.push_back(add_output(output, where));
+  if (op.more.empty()) fail(Code::kInternal, where, "outputs", "at least one", "none");
+  op.output = op.more.front();
+  op.more.erase(op.more.begin());
   if (spec.has("maskOut")) {
     MaskValue<real> mask;
     mask.name = spec.str("maskOut");
@@ -94,6 +92,19 @@ void Graph<real>::add_op(const Config& spec) {
     masks_.push_back(std::move(mask));
   }
   ops_.push_back(std::move(op));
+}
+
+template <typename real>
+int Graph<real>::add_output(const std::string& name, const std::string& where) {
+  for (const Value<real>& other : values_) {
+    if (other.name == name)
+      fail(Code::kInternal, where, "the name of its output", "unique", "'" + name + "' again");
+  }
+  Value<real> output;
+  output.name = name;
+  output.producer = static_cast<int>(ops_.size());
+  values_.push_back(std::move(output));
+  return static_cast<int>(values_.size()) - 1;
 }
 
 template <typename real>
@@ -106,7 +117,7 @@ void Graph<real>::allocate_params() {
   params_->allocate(learns);
 }
 
-// An op goes backward if a gradient reaches its output (from the loss, or from an activity penalty on the way) and if
+// An op goes backward if a gradient reaches one of its outputs (from the loss, or from an activity penalty on the way) and if
 // something trainable lies in it or below it.
 template <typename real>
 void Graph<real>::plan_backward() {
@@ -115,15 +126,18 @@ void Graph<real>::plan_backward() {
     bool wants = op.shape().trainable();
     for (int input : op.inputs) wants = wants || wants_[size_t(input)];
     wants_[size_t(op.output)] = wants;
+    for (int output : op.more) wants_[size_t(output)] = wants;
   }
   std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
-  reached[size_t(output_)] = written[size_t(output_)] = has_loss_;
+  reached[size_t(scored_)] = written[size_t(scored_)] = has_loss_;
   std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
     const size_t out = size_t(op.output);
-    op.seeds = op.activity.any() && !written[out];
-    op.backward = wants_[out] && (reached[out] || op.activity.any());
+    bool reaches = reached[out] || op.activity.any();
+    for (int output : op.more) reaches = reaches || reached[size_t(output)];
+    op.backward = wants_[out] && reaches;
+    op.seeds = op.backward && !written[out];
     if (op.backward) {
       for (int input : op.inputs) {
         if (wants_[size_t(input)]) reached[size_t(input)] = written[size_t(input)] = 1;
@@ -165,7 +179,7 @@ void Graph<real>::backward(double* activity) {
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
     Value<real>& out = values_[size_t(op.output)];
-    if (op.backward && op.seeds) device_->fill(out.grad, 0, out.extent.size());
+    if (op.seeds) device_->fill(out.grad, 0, out.extent.size());
     penalize_output(op, op.backward ? out.grad : nullptr);
     if (!op.backward) continue;
     op.layer->backward(op.pass);

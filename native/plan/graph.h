@@ -53,14 +53,16 @@ struct Op {
   const OpShape& shape() const { return layer->shape(); }
   std::vector<int> inputs;
   int output = -1;
+  std::vector<int> more;         // outputs after the first
   int mask = -1, mask_out = -1;  // indices of masks
   std::vector<ParamUse<real>> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
   bool backward =
       false;  // something trainable lies here or below, and a gradient reaches the output
-  bool seeds =
-      false;  // nothing else writes the output's gradient before the activity penalty adds to it
+  // Nothing writes the first output's gradient before the op goes backward, or the activity penalty
+  // adds to it: it begins as zeros.
+  bool seeds = false;
   bool fresh = true;  // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   std::vector<real*>
@@ -85,8 +87,11 @@ class Graph {
   const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
   Value<real>& output() { return values_[static_cast<size_t>(output_)]; }
   const Value<real>& output() const { return values_[static_cast<size_t>(output_)]; }
-  const MaskValue<real>* output_mask() const {
-    return output_mask_ < 0 ? nullptr : &masks_[static_cast<size_t>(output_mask_)];
+  // What the loss is taken of: the output, or another value.
+  const Value<real>& scored() const { return values_[static_cast<size_t>(scored_)]; }
+  const MaskValue<real>* scored_mask() const {
+    const bool masked = output_mask_ >= 0 && scored_ == output_;
+    return masked ? &masks_[static_cast<size_t>(output_mask_)] : nullptr;
   }
   bool learns() const {
     return values_wanting_ > 0;
@@ -140,6 +145,7 @@ class Graph {
  private:
   class Binder;
   void add_op(const Config& spec);
+  int add_output(const std::string& name, const std::string& where);  // of the op to come
   void allocate_params();
   void add_gradient(const ParamUse<real>& use, const Pass<real>& pass);
   void penalize_output(const Op<real>& op, real* grad) const;
@@ -147,6 +153,7 @@ class Graph {
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
   void lay_out(bool backward, Layout& carry, Layout& packed);
+  void lay_out_more(Op<real>& op);
   int64_t place_gradients();  // returns what it needs beside the block of gradients
   void keep_carry(const Layout& carry);
   void take_early_carries();
@@ -157,7 +164,7 @@ class Graph {
   std::vector<Value<real>> values_;
   std::vector<MaskValue<real>> masks_;
   std::vector<Op<real>> ops_;
-  int inputs_ = 0, output_ = -1, output_mask_ = -1, values_wanting_ = 0;
+  int inputs_ = 0, output_ = -1, output_mask_ = -1, scored_ = -1, values_wanting_ = 0;
   bool has_loss_ = false;
   std::vector<char> wants_;     // per value: a gradient is needed
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero

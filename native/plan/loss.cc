@@ -18,17 +18,12 @@ Loss<real>::Loss(const Config& spec, Device<real>& device) : device_(&device) {
 
 template <typename real>
 void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
-  const Extent& p = graph.output().extent;
+  const Extent& p = graph.scored().extent;
   Dims wanted = p.dims;
   if (wanted.empty()) fail(Code::kShape, "targets", "the output", "at least [B, K]", p.text());
   if (criterion_->sparse()) wanted.back() = 1;
-  if (data.y.dims.empty()) fail(Code::kShape, "targets", "y", "given", "nothing");
-  const Dims got(data.y.dims.begin() + 1, data.y.dims.end());
-  if (got != wanted) {
-    Dims full = wanted;
-    full.insert(full.begin(), data.samples);
-    fail(Code::kShape, "targets", "shape", to_string(full), to_string(data.y.dims));
-  }
+  if (!criterion_->has_targets()) wanted = {0};
+  if (criterion_->has_targets()) check_targets(wanted, data);
   weighted_ = !data.weights.dims.empty();
   target_extent_ = {p.rows, wanted};
   weight_extent_ = {p.rows, {1}};
@@ -43,7 +38,7 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
       fail(Code::kShape, "sample weights", "shape", to_string(full), to_string(data.weights.dims));
   }
   const int64_t K = p.last(), R = K > 0 ? p.size() / K : 0;
-  if (const MaskValue<real>* mask = graph.output_mask()) {
+  if (const MaskValue<real>* mask = graph.scored_mask()) {
     if (mask->rows != p.rows || mask->steps != p.steps()) {
       fail(Code::kInternal, "loss", "the mask of the output", to_string({p.rows, p.steps()}),
            to_string({mask->rows, mask->steps}));
@@ -59,6 +54,15 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   scored_.coef = at(coef_), scored_.score = at(score_);
   scored_.B = p.rows, scored_.T = p.steps(), scored_.R = R;
   scored_.K = K, scored_.Ky = wanted.back();
+}
+
+template <typename real>
+void Loss<real>::check_targets(const Dims& wanted, const DataSet& data) {
+  if (data.y.dims.empty()) fail(Code::kShape, "targets", "y", "given", "nothing");
+  if (Dims(data.y.dims.begin() + 1, data.y.dims.end()) == wanted) return;
+  Dims full = wanted;
+  full.insert(full.begin(), data.samples);
+  fail(Code::kShape, "targets", "shape", to_string(full), to_string(data.y.dims));
 }
 
 template <typename real>
@@ -80,7 +84,8 @@ void Loss<real>::check_labels(const DataSet& data, int64_t K) const {
 
 template <typename real>
 void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
-  device_->gather(at(y_), values_of<real>(data.y).data(), target_extent_, order, first);
+  if (criterion_->has_targets())
+    device_->gather(at(y_), values_of<real>(data.y).data(), target_extent_, order, first);
   if (weighted_)
     device_->gather(at(weights_), values_of<real>(data.weights).data(), weight_extent_, order,
                     first);
@@ -88,8 +93,8 @@ void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) 
 
 template <typename real>
 void Loss<real>::value(const Graph<real>& graph, double* logs, double* nothing) {
-  const MaskValue<real>* mask = graph.output_mask();
-  scored_.p = graph.output().data;
+  const MaskValue<real>* mask = graph.scored_mask();
+  scored_.p = graph.scored().data;
   scored_.mask = mask ? mask->data : nullptr;
   criterion_->value(scored_, logs, nothing);
   if (criterion_->metrics() > 0) criterion_->measure(scored_, logs + 1);
@@ -106,6 +111,7 @@ std::function<bool(int64_t, int64_t)> Loss<real>::counts() const {
   device_->download(coef.data(), scored_.coef, scored_.R * int64_t(sizeof(real)));
   const int64_t B = scored_.B, rest = scored_.R / (scored_.T * B), Ky = scored_.Ky;
   return [coef = std::move(coef), B, rest, Ky](int64_t b, int64_t i) {
+    if (Ky == 0) return false;   // no targets
     const int64_t row = i / Ky;  // [T, rest]
     return coef[size_t((row / rest * B + b) * rest + row % rest)] != 0;
   };

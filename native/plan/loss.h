@@ -35,6 +35,7 @@ class Loss {
   int64_t bytes() const { return block_.bytes(); }
 
  private:
+  static void check_targets(const Dims& wanted, const DataSet& data);
   Device<real>* const device_;
   std::unique_ptr<Criterion<real>> criterion_;
 

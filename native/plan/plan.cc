@@ -130,7 +130,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
       check_budget(checked_count(all, "the outputs"), sizeof(real), "the outputs");
     }
     if (logs && labels_seen_.lock() != r.data) {
-      loss_.check_labels(*r.data, graph_.output().extent.last());
+      loss_.check_labels(*r.data, graph_.scored().extent.last());
       labels_seen_ = r.data;
     }
     const Batch batch{position, rows, r.order.empty() ? nullptr : r.order.data() + position};
@@ -230,7 +230,7 @@ BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch, bool
 template <typename real>
 void PlanOf<real>::learn(Mode mode) {
   const bool backward = graph_.learns();
-  if (backward && graph_.output().grad) loss_.gradient(graph_.output().grad);
+  if (backward && graph_.scored().grad) loss_.gradient(graph_.scored().grad);
   if (backward) {
     graph_.backward(number(kActivity));
   } else {

@@ -97,6 +97,9 @@ class CheckingLayer final : public OpShape, public Layer<real> {
 
   OpShape& shape() override { return *this; }
   Extent output(const std::vector<Extent>& x) const override { return inner_->shape().output(x); }
+  std::vector<Extent> more_outputs(const std::vector<Extent>& x) const override {
+    return inner_->shape().more_outputs(x);
+  }
   void declare(Declaration& d, const std::vector<Extent>& x, const Extent& y,
                bool masked) override {
     recorder_ = Recorder();

@@ -71,7 +71,7 @@ Config op(const std::string& kind, const std::string& layer, std::vector<std::st
                {"layer", text(layer)},
                {"className", text(kind)},
                {"inputs", names},
-               {"output", text(output)},
+               {"outputs", list({text(output)})},
                {"mask", {}},
                {"maskOut", {}},
                {"options", options},

@@ -44,7 +44,9 @@ describe('lowering', () => {
               "truncate": 0,
               "units": 2,
             },
-            "output": "l",
+            "outputs": [
+              "l",
+            ],
             "params": [
               {
                 "name": "W",
@@ -103,7 +105,7 @@ describe('lowering', () => {
     const layer = new Bidirectional(new GRU(2, { name: 'g', returnSequences: true }), { name: 'b', inputShape: [5, 3] })
     const { ops, shape } = lower(layer)
     expect(shape).toEqual([5, 4])
-    expect(ops.map((o) => [o.op, o.layer, o.inputs, o.output])).toEqual([
+    expect(ops.map((o) => [o.op, o.layer, o.inputs, ...o.outputs])).toEqual([
       ['recurrence', 'forward_g', [':input'], 'forward_g'],
       ['recurrence', 'backward_g', [':input'], 'backward_g'],
       ['reverse', 'b/reversed', ['backward_g'], 'b/reversed'],

@@ -22,13 +22,41 @@
 
 namespace hs {
 
+namespace {
+
+// The score of a row is the mean of its numbers; there is no target.
 template <typename real>
-CpuCriterion<real>::CpuCriterion(const Config& spec) {
-  const std::string& name = spec.str("loss");
-  objective_ = objective<real>(name.c_str());
-  if (!objective_)
-    throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
+struct Itself {
+  static void value(real* score, const real*, const real* p, int64_t rows, int64_t, int64_t K) {
+    for (int64_t r = 0; r < rows; r++) {
+      double sum = 0;
+      for (int64_t k = 0; k < K; k++) sum += double(p[r * K + k]);
+      score[r] = static_cast<real>(sum / double(K));
+    }
+  }
+  static void gradient(real* dp, const real* coef, const real*, const real*, int64_t rows, int64_t,
+                       int64_t K) {
+    for (int64_t r = 0; r < rows; r++) std::fill_n(dp + r * K, K, coef[r] / real(K));
+  }
+  static constexpr Objective<real> objective = {"", value, gradient, false};
+};
+
+}  // namespace
+
+template <typename real>
+CpuCriterion<real>::CpuCriterion(const Config& spec)
+    : is_value_(spec.at("loss").kind == Config::Kind::kTree), objective_(&Itself<real>::objective) {
+  if (!is_value_) {
+    const std::string& name = spec.str("loss");
+    objective_ = objective<real>(name.c_str());
+    if (!objective_)
+      throw Error(Code::kUnknownName, "loss", "there is no objective named '" + name + "'.");
+  }
   if (!spec.has("metrics")) return;
+  if (is_value_ && !spec.at("metrics").list.empty()) {
+    throw Error(Code::kOption, "metrics",
+                "there are none where the loss is a value: they would have no targets.");
+  }
   for (const Config& config : spec.at("metrics").list) {
     const std::string& metric_name = config.str("name");
     const Metric<real>* found = metric<real>(metric_name.c_str());

@@ -13,6 +13,7 @@ class CpuCriterion final : public Criterion<real> {
  public:
   explicit CpuCriterion(const Config& spec);
   bool sparse() const override { return objective_->sparse; }
+  bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(metrics_.size()); }
   void value(const Scored<real>&, double* loss, double* nothing) override;
   void gradient(const Scored<real>&, real* dp) override;
@@ -26,6 +27,7 @@ class CpuCriterion final : public Criterion<real> {
   template <typename Fn>
   static void each_run(const Scored<real>&, bool wanted, const Fn& fn);
 
+  bool is_value_;  // the loss is the mean of what is given
   const Objective<real>* objective_;
   std::vector<Chosen> metrics_;
   Nothing nothing_ = Nothing::kNone;  // of the value taken last

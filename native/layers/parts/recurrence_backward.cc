@@ -9,10 +9,8 @@ namespace hs {
 
 template <typename real>
 void Recurrence<real>::backward(Pass<real>& p) {
-  real *dh = p.at(dh_), *dc = p.at(dc_);  // [B, H]
   if (p.repack) pack_backward(p);
-  this->k->fill(dh, 0, B_ * H_);
-  this->k->fill(dc, 0, B_ * H_);
+  last_states_backward(p);
   for (int64_t s = segments(); s-- > 0;) {
     from_ = s * segment_;
     if (s + 1 < segments()) {  // of the last one all is still there

@@ -58,19 +58,52 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
   }
 }
 
+// backward leaves the first segment in h_ and c_
+template <typename real>
+const real* Recurrence<real>::last_h(const Pass<real>& p) const {
+  const int64_t BH = B_ * H_;
+  return all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + segments() * BH;
+}
+
+template <typename real>
+const real* Recurrence<real>::last_c(const Pass<real>& p) const {
+  const int64_t BH = B_ * H_, S = segments();
+  return S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH;
+}
+
+template <typename real>
+void Recurrence<real>::last_states(Pass<real>& p) const {
+  if (!gives_states_) return;
+  std::copy_n(last_h(p), B_ * H_, p.more[0].y);
+  if (two_states_) std::copy_n(last_c(p), B_ * H_, p.more[1].y);
+}
+
+template <typename real>
+void Recurrence<real>::last_states_backward(Pass<real>& p) const {
+  const auto begin = [&](real* d, size_t i) {  // [B, H]
+    const real* given = i < p.more.size() ? p.more[i].dy : nullptr;
+    if (given) {
+      std::copy_n(given, B_ * H_, d);
+    } else {
+      this->k->fill(d, 0, B_ * H_);
+    }
+  };
+  begin(p.at(dh_), 0);
+  begin(p.at(dc_), 1);
+}
+
 template <typename real>
 void Recurrence<real>::commit(Pass<real>& p) {
   if (!stateful_ || !this->commits(p)) return;
-  // backward has left the first segment in h_ and c_
-  const int64_t BH = B_ * H_, S = segments();
-  std::copy_n(all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + S * BH, BH, p.at(carry_h_));
-  if (two_states_)
-    std::copy_n(S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH, BH, p.at(carry_c_));
+  std::copy_n(last_h(p), B_ * H_, p.at(carry_h_));
+  if (two_states_) std::copy_n(last_c(p), B_ * H_, p.at(carry_c_));
 }
 
 #define HS_INSTANTIATE(real)                                                \
   template void Recurrence<real>::first_states(Pass<real>&) const;          \
   template void Recurrence<real>::first_states_backward(Pass<real>&) const; \
+  template void Recurrence<real>::last_states(Pass<real>&) const;           \
+  template void Recurrence<real>::last_states_backward(Pass<real>&) const;  \
   template void Recurrence<real>::load_states(Pass<real>&, int64_t) const;  \
   template void Recurrence<real>::keep_states(Pass<real>&, int64_t) const;  \
   template void Recurrence<real>::late_output(Pass<real>&) const;           \
