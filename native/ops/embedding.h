@@ -29,7 +29,7 @@ class EmbeddingShape : public OpShape {
   double p_;
   bool drops_ = false;
   GradRows* rows_ = nullptr;  // of dW
-  Tensor W_, factor_;
+  Tensor W_, factor_;         // [V, D] [V]
 };
 
 }  // namespace hs

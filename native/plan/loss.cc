@@ -19,6 +19,11 @@ Loss<real>::Loss(const Config& spec, Device<real>& device) : device_(&device) {
 template <typename real>
 void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   const Extent& p = graph.scored().extent;
+  // Asked before each batch, and most are as the one before.
+  if (bound_ && p.rows == bound_to_.rows && p.dims == bound_to_.dims && data.y.dims == y_dims_ &&
+      data.weights.dims == weight_dims_ && data.samples == samples_)
+    return;
+  bound_ = false;
   Dims wanted = p.dims;
   if (wanted.empty()) fail(Code::kShape, "targets", "the output", "at least [B, K]", p.text());
   if (criterion_->sparse()) wanted.back() = 1;
@@ -54,6 +59,9 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   scored_.coef = at(coef_), scored_.score = at(score_);
   scored_.B = p.rows, scored_.T = p.steps(), scored_.R = R;
   scored_.K = K, scored_.Ky = wanted.back();
+  bound_to_ = p, y_dims_ = data.y.dims, weight_dims_ = data.weights.dims;
+  samples_ = data.samples;
+  bound_ = true;
 }
 
 template <typename real>

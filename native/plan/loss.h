@@ -40,6 +40,10 @@ class Loss {
   std::unique_ptr<Criterion<real>> criterion_;
 
   // at the extent bound last
+  bool bound_ = false;
+  Extent bound_to_;  // the output
+  Dims y_dims_, weight_dims_;
+  int64_t samples_ = 0;
   Extent target_extent_, weight_extent_;
   bool weighted_ = false;
   Layout layout_;
