@@ -1,17 +1,30 @@
 /**
- * `npm run bench:blocking [-- --only LSTM --limit 50]`: how long each call on a large model keeps the event loop, at a stretch.
- * What counts is the processor time of the main thread between two turns (Linux; elsewhere the time that passed): it does not
- * depend on what else the machine does. Prints a table. With --limit, exit status 1 where a call that is to leave the event loop
- * free keeps it longer.
+ * `npm run bench:blocking [-- --only LSTM --limit 50]`: how long each call on a large model keeps
+ * the event loop, at a stretch. What counts is the processor time of the main thread between two
+ * turns (Linux; elsewhere the time that passed): it does not depend on what else the machine does.
+ * Prints a table. With --limit, exit status 1 where a call that is to leave the event loop free
+ * keeps it longer.
  */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { Dense, Embedding, Flatten, GRU, loadModel, LSTM, modelFromJson, Sequential, setSeed } from 'hiddenstate'
+import {
+  Dense,
+  Embedding,
+  Flatten,
+  GRU,
+  loadModel,
+  LSTM,
+  modelFromJson,
+  Sequential,
+  setSeed,
+} from 'hiddenstate'
 import { machine } from './machine.mjs'
 
-const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, limit: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, limit: { type: 'string' } },
+})
 const clock = `/proc/self/task/${process.pid}/schedstat`
 const now = fs.existsSync(clock)
   ? () => Number(fs.readFileSync(clock, 'latin1').split(' ')[0]) / 1e6
@@ -25,7 +38,10 @@ const MODELS = {
   'LSTM(1024)': recurrent(() => new LSTM(1024, { inputShape: [2, 8] })),
   'LSTM(2000)': recurrent(() => new LSTM(2000, { inputShape: [2, 8] })),
   'GRU(2000)': recurrent(() => new GRU(2000, { inputShape: [2, 8] })),
-  'Dense, 20M parameters': { layers: () => [new Dense(20_000, { inputDim: 1000 }), new Dense(1)], input: [1000] },
+  'Dense, 20M parameters': {
+    layers: () => [new Dense(20_000, { inputDim: 1000 }), new Dense(1)],
+    input: [1000],
+  },
   'Embedding 500,000 x 64': {
     layers: () => [new Embedding(500_000, 64, { inputLength: 4 }), new Flatten(), new Dense(1)],
     input: [4],
@@ -49,7 +65,16 @@ async function stretch(call) {
   return { result, longest }
 }
 
-const CALLS = ['build', 'compile', 'first fit', 'modelFromJson', 'first predict', 'loadModel', 'save', 'getWeights']
+const CALLS = [
+  'build',
+  'compile',
+  'first fit',
+  'modelFromJson',
+  'first predict',
+  'loadModel',
+  'save',
+  'getWeights',
+]
 /** They return numbers, or write a copy of them: docs/performance.md says why. */
 const AT_ONCE = new Set(['save', 'getWeights'])
 console.log(JSON.stringify(machine()))
@@ -59,7 +84,10 @@ const problems = []
 for (const [name, { layers, input }] of Object.entries(MODELS)) {
   if (!name.includes(values.only)) continue
   setSeed(1)
-  const x = { data: new Float32Array(N * input.reduce((a, b) => a * b)).fill(1), shape: [N, ...input] }
+  const x = {
+    data: new Float32Array(N * input.reduce((a, b) => a * b)).fill(1),
+    shape: [N, ...input],
+  }
   const y = { data: new Float32Array(N), shape: [N, 1] }
   let model
   const steps = {

@@ -1,7 +1,9 @@
 /**
- * `npm run bench:busy [-- W1 W8 --rounds 3 --seconds 2 --limit 1.05]`: training steps on one thread and on two while another program keeps
- * the second processor busy (decision 0016). Each trial in a process of its own, by turns; the mean step, since a plan tries both ways
- * now and then. With --limit, exit status 1 when two threads take more than that many times as long as one. Linux: taskset.
+ * `npm run bench:busy [-- W1 W8 --rounds 3 --seconds 2 --limit 1.05]`: training steps on one thread
+ * and on two while another program keeps the second processor busy (decision 0016). Each trial in a
+ * process of its own, by turns; the mean step, since a plan tries both ways now and then. With
+ * --limit, exit status 1 when two threads take more than that many times as long as one. Linux:
+ * taskset.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +34,8 @@ async function trial(name) {
   let from = 0
   for (const counted of [false, true]) {
     from = performance.now()
-    for (steps = 0; performance.now() - from < 1000 * Number(values.seconds); steps++) await model.trainOnBatch(x, y)
+    for (steps = 0; performance.now() - from < 1000 * Number(values.seconds); steps++)
+      await model.trainOnBatch(x, y)
     if (counted) console.log((performance.now() - from) / steps)
   }
 }
@@ -40,17 +43,23 @@ async function trial(name) {
 function step(name, threads) {
   const args = [fileURLToPath(import.meta.url), '--trial', '--seconds', values.seconds, name]
   const env = { ...process.env, HIDDENSTATE_THREADS: String(threads) }
-  const { status, stdout, stderr } = spawnSync('taskset', ['-c', '0,1', process.execPath, ...args], {
-    env,
-    encoding: 'utf8',
-  })
+  const { status, stdout, stderr } = spawnSync(
+    'taskset',
+    ['-c', '0,1', process.execPath, ...args],
+    {
+      env,
+      encoding: 'utf8',
+    },
+  )
   if (status !== 0) throw new Error(`bench: ${name} on ${threads} threads: ${stderr}`)
   return Number(stdout)
 }
 
 if (values.trial) await trial(names[0])
 else {
-  const busy = spawn('taskset', ['-c', '1', process.execPath, '-e', 'for (;;);'], { stdio: 'inherit' })
+  const busy = spawn('taskset', ['-c', '1', process.execPath, '-e', 'for (;;);'], {
+    stdio: 'inherit',
+  })
   process.on('exit', () => busy.kill())
   let worst = 0
   for (const name of names) {

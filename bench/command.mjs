@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** `npx hiddenstate bench`: this package beside other libraries, or beside another commit of itself, on this machine. */
+/**
+ * `npx hiddenstate bench`: this package beside other libraries, or beside another commit of itself,
+ * on this machine.
+ */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -84,7 +87,8 @@ function parse(argv) {
   if (values.help) return null
   const wanted = list('a workload', positionals.join(','), [...workloadNames, STARTUP])
   const workloads = wanted.length > 0 ? wanted : [...workloadNames, STARTUP]
-  const cells = values.cells === 'all' ? cellNames : list('--cells', values.cells, ['main', ...cellNames])
+  const cells =
+    values.cells === 'all' ? cellNames : list('--cells', values.cells, ['main', ...cellNames])
   const known = peers.map(({ name }) => name)
   if (values.limit && !values.against) throw new UsageError('--limit needs --against REV')
   return {
@@ -98,9 +102,17 @@ function parse(argv) {
     seconds: positive('seconds', values.seconds),
     timeoutMs: 1000 * positive('timeout', values.timeout),
     limit: values.limit ? positive('limit', values.limit) : null,
-    peersDirs: [...(values['peers-dir'] ? [path.resolve(values['peers-dir'])] : []), process.cwd(), packageDir],
+    peersDirs: [
+      ...(values['peers-dir'] ? [path.resolve(values['peers-dir'])] : []),
+      process.cwd(),
+      packageDir,
+    ],
     out: path.resolve(
-      values.out ?? path.join(defaultFolder(), `bench-${new Date().toISOString().slice(0, 16).replace(/:/g, '')}.json`),
+      values.out ??
+        path.join(
+          defaultFolder(),
+          `bench-${new Date().toISOString().slice(0, 16).replace(/:/g, '')}.json`,
+        ),
     ),
   }
 }
@@ -108,7 +120,9 @@ function parse(argv) {
 /** Processors that somebody uses now. */
 async function busyProcessors() {
   const read = () =>
-    os.cpus().map(({ times }) => ({ idle: times.idle, all: Object.values(times).reduce((a, b) => a + b) }))
+    os
+      .cpus()
+      .map(({ times }) => ({ idle: times.idle, all: Object.values(times).reduce((a, b) => a + b) }))
   const before = read()
   await sleep(500)
   return read().reduce((sum, { idle, all }, i) => {
@@ -117,7 +131,9 @@ async function busyProcessors() {
   }, 0)
 }
 
-/** The competitors that are there, with their way to be started; a sentence for each that is not. */
+/**
+ * The competitors that are there, with their way to be started; a sentence for each that is not.
+ */
 function find(names, search, notes) {
   return peers
     .filter(({ name }) => names.includes(name))
@@ -129,11 +145,15 @@ function find(names, search, notes) {
     })
 }
 
-/** One line of the table for every competitor: all on the same batch and weights, by turns. The first one is ours. */
+/**
+ * One line of the table for every competitor: all on the same batch and weights, by turns. The
+ * first one is ours.
+ */
 async function measure(w, mode, threads, competitors, folder, settings, notes) {
   const { rounds, seconds, timeoutMs } = settings
   const job = { mode, data: writeTensors(folder, w) }
-  for (const key of ['cell', 'loss', 'B', 'T', 'D', 'H', 'L', 'V', 'K', 'G', 'stateful']) job[key] = w[key]
+  for (const key of ['cell', 'loss', 'B', 'T', 'D', 'H', 'L', 'V', 'K', 'G', 'stateful'])
+    job[key] = w[key]
   const line = `prepare ${Object.entries(job)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')}`
@@ -143,18 +163,27 @@ async function measure(w, mode, threads, competitors, folder, settings, notes) {
     for (const competitor of competitors.filter((one) => takesPart(one, mode, threads))) {
       const driver = await Driver.start(competitor, threads, folder, timeoutMs)
       drivers.push(driver)
-      const shown = driver.failure ? { error: driver.failure } : await driver.request(line, timeoutMs)
-      const warm = shown.error || shown.unsupported ? {} : await driver.request('run 0.2', timeoutMs)
+      const shown = driver.failure
+        ? { error: driver.failure }
+        : await driver.request(line, timeoutMs)
+      const warm =
+        shown.error || shown.unsupported ? {} : await driver.request('run 0.2', timeoutMs)
       const problem = shown.error ?? warm.error
       if (problem && racers.length === 0) throw new Error(`bench: ${w.name} ${mode}: ${problem}`)
       if (shown.unsupported) notes.add(`${competitor.name}, ${w.cell}: ${shown.unsupported}.`)
-      else if (problem) notes.add(`${competitor.name}, ${w.name} ${w.cell}, ${mode}, ${threads} thread(s): ${problem}.`)
+      else if (problem)
+        notes.add(
+          `${competitor.name}, ${w.name} ${w.cell}, ${mode}, ${threads} thread(s): ${problem}.`,
+        )
       else racers.push({ competitor, driver, shown, rounds: [], rssMiB: 0 })
     }
     for (let round = 0; round < rounds; round++)
       for (const i of racers.keys()) {
         const racer = racers[(i + round) % racers.length] // nobody always follows the same one
-        const { times, rssMiB, error } = await racer.driver.request(`run ${seconds}`, timeoutMs + 1000 * seconds)
+        const { times, rssMiB, error } = await racer.driver.request(
+          `run ${seconds}`,
+          timeoutMs + 1000 * seconds,
+        )
         if (error) throw new Error(`bench: ${racer.competitor.name}, ${w.name} ${mode}: ${error}`)
         racer.rounds.push(summary(times))
         racer.rssMiB = rssMiB
@@ -167,7 +196,9 @@ async function measure(w, mode, threads, competitors, folder, settings, notes) {
     ...{ workload: w.name, note: w.note, cell: w.cell, mode, threads },
     ...{ competitor: competitor.name, version: driver.version },
     ...overall(measured),
-    ...(i > 0 ? { timesOurs: ratio(measured, ours.rounds), agreement: agreement(ours.shown, shown) } : {}),
+    ...(i > 0
+      ? { timesOurs: ratio(measured, ours.rounds), agreement: agreement(ours.shown, shown) }
+      : {}),
     rssMiB,
     rounds: measured,
   }))
@@ -176,7 +207,9 @@ async function measure(w, mode, threads, competitors, folder, settings, notes) {
 /** A workload with each of these cells, once each. */
 function workloadsOf(name, cells) {
   const own = workload(name)
-  return [...new Set(cells.map((cell) => (cell === 'main' ? own.cell : cell)))].map((cell) => workload(name, cell))
+  return [...new Set(cells.map((cell) => (cell === 'main' ? own.cell : cell)))].map((cell) =>
+    workload(name, cell),
+  )
 }
 
 /** Every workload, cell, mode and thread count that was asked for. */
@@ -231,8 +264,11 @@ async function run(settings) {
     const rows = await measureAll(settings, competitors, notes)
     const after = meter?.(settings.threads)
     // Before and after: a neighbour must not make the yardstick short.
-    const peak = before && Object.fromEntries(Object.entries(before).map(([t, g]) => [t, Math.max(g, after[t])]))
-    if (!peak) notes.add('Share of the peak: needs a checkout of the repository, with cmake and a compiler.')
+    const peak =
+      before &&
+      Object.fromEntries(Object.entries(before).map(([t, g]) => [t, Math.max(g, after[t])]))
+    if (!peak)
+      notes.add('Share of the peak: needs a checkout of the repository, with cmake and a compiler.')
     for (const row of rows) {
       row.gflops = flops(workload(row.workload, row.cell), row.mode) / row.least / 1e6
       if (peak) row.peakShare = row.gflops / peak[row.threads]
@@ -259,7 +295,11 @@ async function write(result, { out, peersDirs }) {
   const svg = await picture(result.rows, [packageDir, ...peersDirs])
   const file = `${out.replace(/\.json$/, '')}.svg`
   if (svg) fs.writeFileSync(file, svg)
-  console.log(svg ? path.relative(process.cwd(), file) : 'No picture: needs `npm install @observablehq/plot linkedom`.')
+  console.log(
+    svg
+      ? path.relative(process.cwd(), file)
+      : 'No picture: needs `npm install @observablehq/plot linkedom`.',
+  )
 }
 
 /**
@@ -275,7 +315,9 @@ export async function bench(argv) {
     console.log(help)
     return 0
   } catch (error) {
-    console.error(error instanceof UsageError ? `bench: ${error.message}. See --help.` : error.message)
+    console.error(
+      error instanceof UsageError ? `bench: ${error.message}. See --help.` : error.message,
+    )
     return 1
   }
 }

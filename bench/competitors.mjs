@@ -1,4 +1,7 @@
-/** Who can be measured beside this package, where each is looked for, and how one talks to its driver. Nothing is downloaded. */
+/**
+ * Who can be measured beside this package, where each is looked for, and how one talks to its
+ * driver. Nothing is downloaded.
+ */
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -25,8 +28,11 @@ function folderWith(packages, dirs) {
 function fromNpm(file, packages, ...args) {
   return ({ peersDirs }) => {
     const dir = folderWith(packages, peersDirs)
-    if (dir) return { command: (threads) => [process.execPath, driver(file), threads, dir, ...args] }
-    return { missing: `\`npm install ${packages.join(' ')}\` in your project, or in a folder given by --peers-dir` }
+    if (dir)
+      return { command: (threads) => [process.execPath, driver(file), threads, dir, ...args] }
+    return {
+      missing: `\`npm install ${packages.join(' ')}\` in your project, or in a folder given by --peers-dir`,
+    }
   }
 }
 
@@ -44,21 +50,37 @@ function findOneDnn() {
   const flags = ['-O3', '-march=native', '-ffast-math', '-fopenmp', '-std=c++17']
   const version = spawnSync(compiler, ['--version'], { encoding: 'utf8' })
   if (version.status !== 0)
-    return { missing: `a C++ compiler (${compiler} does not run) and \`apt-get install libdnnl-dev\`` }
-  const headers = spawnSync(compiler, ['-E', '-dM', '-include', 'dnnl_version.h', '-x', 'c++', '-'], {
-    encoding: 'utf8',
-    input: '',
-  })
-  if (headers.status !== 0) return { missing: '`apt-get install libdnnl-dev` (oneDNN 2.x with its headers)' }
+    return {
+      missing: `a C++ compiler (${compiler} does not run) and \`apt-get install libdnnl-dev\``,
+    }
+  const headers = spawnSync(
+    compiler,
+    ['-E', '-dM', '-include', 'dnnl_version.h', '-x', 'c++', '-'],
+    {
+      encoding: 'utf8',
+      input: '',
+    },
+  )
+  if (headers.status !== 0)
+    return { missing: '`apt-get install libdnnl-dev` (oneDNN 2.x with its headers)' }
   const source = driver('onednn.cc')
-  const hash = createHash('sha256').update([fs.readFileSync(source), version.stdout, headers.stdout].join())
-  const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'hiddenstate', 'bench')
+  const hash = createHash('sha256').update(
+    [fs.readFileSync(source), version.stdout, headers.stdout].join(),
+  )
+  const cache = path.join(
+    process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'),
+    'hiddenstate',
+    'bench',
+  )
   const program = path.join(cache, `onednn-${hash.digest('hex').slice(0, 16)}`)
   if (!fs.existsSync(program)) {
     fs.mkdirSync(cache, { recursive: true })
     const partial = `${program}.${process.pid}`
-    const built = spawnSync(compiler, [...flags, source, '-o', partial, '-ldnnl'], { encoding: 'utf8' })
-    if (built.status !== 0) return { missing: `oneDNN 2.x: its driver does not build here: ${built.stderr.trim()}` }
+    const built = spawnSync(compiler, [...flags, source, '-o', partial, '-ldnnl'], {
+      encoding: 'utf8',
+    })
+    if (built.status !== 0)
+      return { missing: `oneDNN 2.x: its driver does not build here: ${built.stderr.trim()}` }
     fs.renameSync(partial, program)
   }
   return { command: (threads) => [program, threads] }
@@ -67,7 +89,9 @@ function findOneDnn() {
 /** This package as it is built in `dir`. */
 export const build = (name, dir) => ({
   name,
-  find: () => ({ command: (threads) => [process.execPath, driver('hiddenstate.mjs'), threads, dir] }),
+  find: () => ({
+    command: (threads) => [process.execPath, driver('hiddenstate.mjs'), threads, dir],
+  }),
 })
 
 const anyThreads = Number.POSITIVE_INFINITY
@@ -99,7 +123,8 @@ export class Driver {
     const one = new Driver()
     const [file, ...args] = competitor.command(String(threads))
     const env = { ...process.env }
-    for (const name of ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS']) env[name] = String(threads)
+    for (const name of ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'])
+      env[name] = String(threads)
     one.#child = spawn(file, args, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] })
     one.#child.stdin.on('error', () => {}) // it has ended: the missing answer tells
     one.#child.on('error', () => {})
@@ -130,7 +155,10 @@ export class Driver {
       this.close()
       return { error: `no answer within ${(timeoutMs / 1000).toFixed(0)} s` }
     }
-    if (done) return { error: `its process ended: ${this.#stderr.trim().split('\n').at(-1) || 'without a word'}` }
+    if (done)
+      return {
+        error: `its process ended: ${this.#stderr.trim().split('\n').at(-1) || 'without a word'}`,
+      }
     return JSON.parse(value)
   }
 

@@ -1,7 +1,8 @@
 /**
- * `npm run bench:event-loop [-- --seconds 10 --limit 20]`: how long a 5 ms timer waits beyond its time while a model with 256
- * units is fitted; whether two fits of two models both progress; whether predict answers during a fit. Writes JSON; with
- * --limit, exit status 1 when the longest wait is above it.
+ * `npm run bench:event-loop [-- --seconds 10 --limit 20]`: how long a 5 ms timer waits beyond its
+ * time while a model with 256 units is fitted; whether two fits of two models both progress;
+ * whether predict answers during a fit. Writes JSON; with --limit, exit status 1 when the longest
+ * wait is above it.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -14,13 +15,19 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     limit: { type: 'string' },
-    out: { type: 'string', default: path.join(path.dirname(fileURLToPath(import.meta.url)), 'out', 'event-loop.json') },
+    out: {
+      type: 'string',
+      default: path.join(path.dirname(fileURLToPath(import.meta.url)), 'out', 'event-loop.json'),
+    },
   },
 })
 const seconds = Number(values.seconds)
 setSeed(1)
 const [N, T, D, H] = [1024, 50, 32, 256]
-const x = { data: Float32Array.from({ length: N * T * D }, (_, i) => Math.sin(i * 0.7)), shape: [N, T, D] }
+const x = {
+  data: Float32Array.from({ length: N * T * D }, (_, i) => Math.sin(i * 0.7)),
+  shape: [N, T, D],
+}
 const y = { data: Float32Array.from({ length: N }, (_, i) => Math.cos(i)), shape: [N, 1] }
 const one = { data: x.data.slice(0, T * D), shape: [1, T, D] }
 
@@ -45,7 +52,9 @@ async function fitFor(model, ms) {
   return epochs
 }
 
-/** Runs `work` beside a chain of 5 ms timers; `{ ticks, longest, p99 }`, waits beyond 5 ms in ms. */
+/**
+ * Runs `work` beside a chain of 5 ms timers; `{ ticks, longest, p99 }`, waits beyond 5 ms in ms.
+ */
 async function watch(work) {
   const waits = []
   let due = performance.now() + 5
@@ -58,17 +67,25 @@ async function watch(work) {
   const result = await work()
   clearTimeout(timer)
   waits.sort((a, b) => a - b)
-  return { result, ticks: waits.length, longest: waits.at(-1), p99: waits[Math.floor(waits.length * 0.99)] }
+  return {
+    result,
+    ticks: waits.length,
+    longest: waits.at(-1),
+    p99: waits[Math.floor(waits.length * 0.99)],
+  }
 }
 
 const idle = await watch(() => new Promise((resolve) => setTimeout(resolve, 2000)))
 const model = makeModel()
 const single = await watch(() => fitFor(model, seconds * 1000))
 
-// Building a model is synchronous work of this thread and not watched; one prediction makes its native side ready.
+// Building a model is synchronous work of this thread and not watched; one prediction makes its
+// native side ready.
 const models = [makeModel(), makeModel(), makeModel()]
 for (const m of models) await m.predict(one)
-const pair = await watch(() => Promise.all(models.slice(0, 2).map((m) => fitFor(m, (seconds / 2) * 1000))))
+const pair = await watch(() =>
+  Promise.all(models.slice(0, 2).map((m) => fitFor(m, (seconds / 2) * 1000))),
+)
 
 const answers = []
 const during = await watch(async () => {
@@ -88,7 +105,13 @@ const report = {
   machine: machine(),
   model: `LSTM(${H}), T=${T}, D=${D}, batch 32, ${N} samples`,
   idle: { ticks: idle.ticks, longestWaitMs: idle.longest },
-  fit: { seconds, epochs: single.result, ticks: single.ticks, longestWaitMs: single.longest, p99WaitMs: single.p99 },
+  fit: {
+    seconds,
+    epochs: single.result,
+    ticks: single.ticks,
+    longestWaitMs: single.longest,
+    p99WaitMs: single.p99,
+  },
   twoFits: { seconds: seconds / 2, epochs: pair.result, longestWaitMs: pair.longest },
   predictDuringFit: {
     answers: answers.length,
@@ -104,7 +127,8 @@ console.log(JSON.stringify(report, null, 1))
 const problems = []
 if (values.limit && single.longest > Number(values.limit))
   problems.push(`a 5 ms timer waited ${single.longest.toFixed(1)} ms, more than ${values.limit}`)
-if (Math.min(...pair.result) < 1) problems.push(`two fits side by side: both must progress, got ${pair.result} epochs`)
+if (Math.min(...pair.result) < 1)
+  problems.push(`two fits side by side: both must progress, got ${pair.result} epochs`)
 if (answers.length === 0) problems.push('predict did not answer during a fit')
 for (const problem of problems) console.error(`event-loop: ${problem}`)
 process.exit(problems.length === 0 ? 0 : 1)

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { info } from 'hiddenstate'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
-const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? ''
+const git = (...args) =>
+  spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? ''
 
 /** Processor, load, versions, commit. */
 export function machine() {
@@ -22,7 +23,8 @@ export function machine() {
     isa,
     threading,
     commit:
-      git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? ' + changes' : ''),
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--untracked-files=no') ? ' + changes' : ''),
     loadAverage: os.loadavg().map((load) => Number(load.toFixed(2))),
   }
 }

@@ -1,14 +1,22 @@
-/** The picture: ms of each competitor on a logarithmic axis, a dot at the least time, a bar from the first to the third quartile. */
+/**
+ * The picture: ms of each competitor on a logarithmic axis, a dot at the least time, a bar from the
+ * first to the third quartile.
+ */
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** SVG text; null where the plotting library is not installed (it is a development dependency of the package). */
+/**
+ * SVG text; null where the plotting library is not installed (it is a development dependency of the
+ * package).
+ */
 export async function picture(rows, dirs) {
   const from = (name) => {
     for (const dir of dirs)
       try {
-        return import(pathToFileURL(createRequire(path.join(dir, 'package.json')).resolve(name)).href)
+        return import(
+          pathToFileURL(createRequire(path.join(dir, 'package.json')).resolve(name)).href
+        )
       } catch (error) {
         if (error.code !== 'MODULE_NOT_FOUND') throw error
       }
@@ -17,7 +25,10 @@ export async function picture(rows, dirs) {
   const [Plot, dom] = await Promise.all([from('@observablehq/plot'), from('linkedom')])
   if (Plot === null || dom === null) return null
   const { document } = dom.parseHTML('<!doctype html><html><body></body></html>')
-  const points = rows.map((row) => ({ ...row, what: `${row.workload} ${row.cell}, ${row.mode}, ${row.threads} thr.` }))
+  const points = rows.map((row) => ({
+    ...row,
+    what: `${row.workload} ${row.cell}, ${row.mode}, ${row.threads} thr.`,
+  }))
   const groups = new Set(points.map(({ what }) => what))
   const place = { x: 'least', y: 'competitor', fy: 'what', fill: 'competitor' }
   const svg = Plot.plot({

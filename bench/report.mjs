@@ -1,4 +1,7 @@
-/** What is printed: the table, the means, and what stays to be said. Markdown, as docs and commit messages want it. */
+/**
+ * What is printed: the table, the means, and what stays to be said. Markdown, as docs and commit
+ * messages want it.
+ */
 import { geometricMean } from './statistics.mjs'
 
 const ms = (n) => (n < 0.1 ? `${(n * 1000).toPrecision(3)} µs` : n.toPrecision(4))
@@ -24,10 +27,20 @@ const rowColumns = [
   column('median', ({ median }) => ms(median), true),
   column('quartiles', ({ q1, q3 }) => `${ms(q1)} – ${ms(q3)}`, true),
   column('p99', ({ p99 }) => ms(p99), true),
-  column('times ours', ({ timesOurs }) => (timesOurs === undefined ? '1' : timesOurs.toFixed(2)), true),
-  column('of peak', ({ peakShare }) => (peakShare ? `${(100 * peakShare).toFixed(0)} %` : '–'), true),
+  column(
+    'times ours',
+    ({ timesOurs }) => (timesOurs === undefined ? '1' : timesOurs.toFixed(2)),
+    true,
+  ),
+  column(
+    'of peak',
+    ({ peakShare }) => (peakShare ? `${(100 * peakShare).toFixed(0)} %` : '–'),
+    true,
+  ),
   column('MiB', ({ rssMiB }) => rssMiB.toFixed(0), true),
-  column('result', ({ agreement }) => (agreement ? `${agreement.same ? '' : '**differs:** '}${agreement.text}` : '–')),
+  column('result', ({ agreement }) =>
+    agreement ? `${agreement.same ? '' : '**differs:** '}${agreement.text}` : '–',
+  ),
 ]
 
 const startupColumns = [
@@ -55,7 +68,11 @@ export function means(rows) {
     const key = `${competitor}, ${mode}, ${threads} thread${threads === 1 ? '' : 's'}`
     groups.set(key, [...(groups.get(key) ?? []), timesOurs])
   }
-  return [...groups].map(([group, ratios]) => ({ group, rows: ratios.length, mean: geometricMean(ratios) }))
+  return [...groups].map(([group, ratios]) => ({
+    group,
+    rows: ratios.length,
+    mean: geometricMean(ratios),
+  }))
 }
 
 /** The whole report as lines. */
@@ -63,7 +80,9 @@ export function report({ machine, peak, rows, startup, notes }) {
   const { processor, cores, node, isa, threading, commit } = machine
   const head = [
     `${processor}, ${cores} cores, node ${node}, kernels ${isa}, threads by ${threading}${commit ? `, commit ${commit}` : ''}`,
-    ...Object.entries(peak ?? {}).map(([t, gflops]) => `fp32 FMA peak with ${t} thread(s): ${gflops} GFLOP/s`),
+    ...Object.entries(peak ?? {}).map(
+      ([t, gflops]) => `fp32 FMA peak with ${t} thread(s): ${gflops} GFLOP/s`,
+    ),
   ]
   const timed =
     rows.length === 0
@@ -73,12 +92,18 @@ export function report({ machine, peak, rows, startup, notes }) {
           ...table(rowColumns, rows),
           '',
           ...means(rows).map(
-            ({ group, rows: n, mean }) => `${group}: ${mean.toFixed(2)} times ours (geometric mean of ${n})`,
+            ({ group, rows: n, mean }) =>
+              `${group}: ${mean.toFixed(2)} times ours (geometric mean of ${n})`,
           ),
         ]
   const started =
     startup.length === 0
       ? []
-      : ['', 'Start-up in fresh processes, ms, least / median:', '', ...table(startupColumns, startup)]
+      : [
+          '',
+          'Start-up in fresh processes, ms, least / median:',
+          '',
+          ...table(startupColumns, startup),
+        ]
   return [...head, ...timed, ...started, ...(notes.length > 0 ? ['', ...notes] : [])]
 }

@@ -1,8 +1,10 @@
 /**
- * `npm run bench:scaling [-- --rounds 15 --limit 2.2 --size 1]`: how the time to read a text or a file grows with it. Each kind is
- * read in four sizes, each twice the one before, by turns; what counts is the least processor time of the process, its worker
- * threads included. Prints a table: milliseconds, each time divided by that of half the size, and the mean of these ratios, which
- * is 2 for work in proportion to the size and 4 for its square. With --limit, exit status 1 where a mean is above it.
+ * `npm run bench:scaling [-- --rounds 15 --limit 2.2 --size 1]`: how the time to read a text or a
+ * file grows with it. Each kind is read in four sizes, each twice the one before, by turns; what
+ * counts is the least processor time of the process, its worker threads included. Prints a table:
+ * milliseconds, each time divided by that of half the size, and the mean of these ratios, which is
+ * 2 for work in proportion to the size and 4 for its square. With --limit, exit status 1 where a
+ * mean is above it.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -28,7 +30,10 @@ const limits = { textLength: Infinity, values: Infinity, layers: Infinity }
 /** A model of `n` small layers. */
 const chain = (n) =>
   new Sequential(
-    Array.from({ length: n }, (_, i) => new Dense(1, { name: `d${i}`, ...(i === 0 ? { inputDim: 1 } : {}) })),
+    Array.from(
+      { length: n },
+      (_, i) => new Dense(1, { name: `d${i}`, ...(i === 0 ? { inputDim: 1 } : {}) }),
+    ),
   )
 const numbers = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i))
 const file = (name) => path.join(folder, name)
@@ -56,11 +61,16 @@ const KINDS = {
     return () => parseNpy(bytes)
   },
   'npz, numbers': async (n) => {
-    await writeNpz(file(`numbers-${n}.npz`), { x: { data: numbers(200_000 * n), shape: [200 * n, 1000] } })
+    await writeNpz(file(`numbers-${n}.npz`), {
+      x: { data: numbers(200_000 * n), shape: [200 * n, 1000] },
+    })
     return () => readNpz(file(`numbers-${n}.npz`))
   },
   'npz, arrays': async (n) => {
-    const arrays = Array.from({ length: 200 * n }, (_, i) => [`a${i}`, { data: numbers(4), shape: [4] }])
+    const arrays = Array.from({ length: 200 * n }, (_, i) => [
+      `a${i}`,
+      { data: numbers(4), shape: [4] },
+    ])
     await writeNpz(file(`arrays-${n}.npz`), Object.fromEntries(arrays))
     return () => readNpz(file(`arrays-${n}.npz`))
   },
@@ -108,10 +118,16 @@ for (const [name, make] of Object.entries(KINDS)) {
   }
   const ratios = least.slice(1).map((ms, i) => ms / least[i])
   const mean = geometricMean(ratios)
-  const cells = [...least.map((ms) => ms.toFixed(1)), ratios.map((r) => r.toFixed(2)).join(', '), mean.toFixed(2)]
+  const cells = [
+    ...least.map((ms) => ms.toFixed(1)),
+    ratios.map((r) => r.toFixed(2)).join(', '),
+    mean.toFixed(2),
+  ]
   console.log(`| ${[name, ...cells].join(' | ')} |`)
   if (values.limit && mean > Number(values.limit))
-    problems.push(`${name}: twice the size took ${mean.toFixed(2)} times as long, more than ${values.limit}`)
+    problems.push(
+      `${name}: twice the size took ${mean.toFixed(2)} times as long, more than ${values.limit}`,
+    )
 }
 fs.rmSync(folder, { recursive: true })
 for (const problem of problems) console.error(`scaling: ${problem}`)

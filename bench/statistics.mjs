@@ -9,7 +9,8 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
 }
 
-export const geometricMean = (numbers) => Math.exp(numbers.reduce((sum, n) => sum + Math.log(n), 0) / numbers.length)
+export const geometricMean = (numbers) =>
+  Math.exp(numbers.reduce((sum, n) => sum + Math.log(n), 0) / numbers.length)
 
 /** Of the steps of one round: count, least, quartiles, the 99th percentile. */
 export function summary(times) {
@@ -31,5 +32,8 @@ export function overall(rounds) {
   }
 }
 
-/** How many times as long as ours: the middle of the ratios that neighbours in time give, round by round. */
+/**
+ * How many times as long as ours: the middle of the ratios that neighbours in time give, round by
+ * round.
+ */
 export const ratio = (theirs, ours) => median(theirs.map((round, i) => round.least / ours[i].least))

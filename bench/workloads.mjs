@@ -1,6 +1,7 @@
 /**
- * The eight workloads, and the numbers every competitor starts from. Letters: B batch, T time steps, D features, H units, L layers,
- * V words of the embedding below (0: none), K outputs (0: the states themselves).
+ * The eight workloads, and the numbers every competitor starts from. Letters: B batch, T time
+ * steps, D features, H units, L layers, V words of the embedding below (0: none), K outputs (0: the
+ * states themselves).
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -8,15 +9,38 @@ import path from 'node:path'
 
 const shapes = {
   W1: { note: 'sine', cell: 'gru', B: 32, T: 50, D: 1, H: 32, K: 1, loss: 'mse' },
-  W2: { note: 'sentiment', cell: 'lstm', B: 32, T: 80, D: 128, H: 128, V: 20000, K: 1, loss: 'bce' },
+  W2: {
+    note: 'sentiment',
+    cell: 'lstm',
+    B: 32,
+    T: 80,
+    D: 128,
+    H: 128,
+    V: 20000,
+    K: 1,
+    loss: 'bce',
+  },
   W3: { note: 'characters, one-hot', cell: 'lstm', B: 64, T: 40, D: 64, H: 512, K: 64, loss: 'ce' },
   W4: { note: 'two layers', cell: 'lstm', B: 64, T: 100, D: 64, H: 256, L: 2, K: 1, loss: 'mse' },
   W5: { note: 'large', cell: 'lstm', B: 64, T: 50, D: 1024, H: 1024, K: 1, loss: 'mse' },
-  W6: { note: 'one stateful step a call', cell: 'lstm', B: 1, T: 1, D: 64, H: 256, K: 0, loss: 'none', stateful: 1 },
+  W6: {
+    note: 'one stateful step a call',
+    cell: 'lstm',
+    B: 1,
+    T: 1,
+    D: 64,
+    H: 256,
+    K: 0,
+    loss: 'none',
+    stateful: 1,
+  },
   W7: { note: 'long', cell: 'gru', B: 8, T: 1000, D: 32, H: 128, K: 1, loss: 'mse' },
   W8: { note: 'batch of one', cell: 'lstm', B: 1, T: 100, D: 32, H: 128, K: 1, loss: 'mse' },
 }
-/** Gates of each cell. `gru` applies reset before the recurrent product, as Keras 1 does; `lbr_gru` after it, as cuDNN and PyTorch do. */
+/**
+ * Gates of each cell. `gru` applies reset before the recurrent product, as Keras 1 does; `lbr_gru`
+ * after it, as cuDNN and PyTorch do.
+ */
 const gates = { lstm: 4, gru: 3, lbr_gru: 3, rnn: 1 }
 
 export const workloadNames = Object.keys(shapes)
@@ -30,14 +54,20 @@ export function workload(name, cell = shapes[name].cell) {
 /** What can be asked of a workload. */
 export const modesOf = ({ K }) => (K > 0 ? ['train', 'infer'] : ['infer'])
 
-/** Floating-point operations of one step's matrix products; the input gradient of the first layer counts only above an embedding. */
+/**
+ * Floating-point operations of one step's matrix products; the input gradient of the first layer
+ * counts only above an embedding.
+ */
 export function flops({ B, T, D, H, L, V, K, G }, mode) {
   let forward = 2 * B * H * K
   for (let l = 0; l < L; l++) forward += 2 * B * T * G * H * ((l === 0 ? D : H) + H)
   return mode === 'infer' ? forward : 3 * forward - (V > 0 ? 0 : 2 * B * T * G * H * D)
 }
 
-/** 32 random bits a call (Marsaglia 2003, xorshift32), as a number in [0, 1): the same on every machine. */
+/**
+ * 32 random bits a call (Marsaglia 2003, xorshift32), as a number in [0, 1): the same on every
+ * machine.
+ */
 function generator(state) {
   return () => {
     state ^= state << 13
@@ -63,7 +93,10 @@ export function batchOf({ B, T, D, V, K, loss }) {
   const x =
     V > 0
       ? { data: Int32Array.from({ length: B * T }, word), shape: [B, T] }
-      : { data: loss === 'ce' ? oneHot(random, B * T, D) : around(random, B * T * D, 1), shape: [B, T, D] }
+      : {
+          data: loss === 'ce' ? oneHot(random, B * T, D) : around(random, B * T * D, 1),
+          shape: [B, T, D],
+        }
   if (K === 0) return { x }
   const targets = {
     ce: () => oneHot(random, B, K),
@@ -74,16 +107,20 @@ export function batchOf({ B, T, D, V, K, loss }) {
 }
 
 /**
- * Batch and weights, one file a tensor, little-endian, C order, in the folder `folder/data`, whose name `data` is returned:
- *   x [B, T, D] float32, or int32 [B, T] words · y [B, K] · embedding [V, D] · dense_W [H, K] · dense_b [K]
- *   W0 [D, G·H] · U0 [H, G·H] · b0 [G·H], and those of further layers; c0 [G·H], the recurrent bias of lbr_gru
+ * Batch and weights, one file a tensor, little-endian, C order, in the folder `folder/data`, whose
+ * name `data` is returned:
+ *   x [B, T, D] float32, or int32 [B, T] words · y [B, K] · embedding [V, D] · dense_W [H, K] ·
+ *   dense_b [K]
+ *   W0 [D, G·H] · U0 [H, G·H] · b0 [G·H], and those of further layers; c0 [G·H], the recurrent bias
+ *   of lbr_gru
  * Gates in the order i f g o (lstm) and z r g (gru); g is the candidate.
  */
 export function writeTensors(folder, w) {
   const { name, cell, D, H, L, V, K, G } = w
   const data = `${name}-${cell}`
   if (fs.existsSync(path.join(folder, data))) return data
-  if (os.endianness() !== 'LE') throw new Error('bench: the drivers read little-endian files; this machine is not.')
+  if (os.endianness() !== 'LE')
+    throw new Error('bench: the drivers read little-endian files; this machine is not.')
   fs.mkdirSync(path.join(folder, data))
   const write = (tensor, array) => fs.writeFileSync(path.join(folder, data, `${tensor}.bin`), array)
   const random = generator(0x1b873593)

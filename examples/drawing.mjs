@@ -4,7 +4,10 @@
 const Plot = await import('@observablehq/plot')
 const { parseHTML } = await import('linkedom')
 
-/** SVG text of `points`, `{ t, value, series }`, one line per series; `from` marks where predictions begin. */
+/**
+ * SVG text of `points`, `{ t, value, series }`, one line per series; `from` marks where predictions
+ * begin.
+ */
 export function drawLines(points, { title, x, y, from }) {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const svg = Plot.plot({
@@ -17,7 +20,11 @@ export function drawLines(points, { title, x, y, from }) {
     marks: [
       Plot.ruleX([from], { stroke: '#bbbbbb', strokeDasharray: '4 4' }),
       Plot.line(points, { x: 't', y: 'value', stroke: 'series' }),
-      Plot.text([`${title} (grey: true, red: predicted)`], { frameAnchor: 'top', dy: -14, fontSize: 12 }),
+      Plot.text([`${title} (grey: true, red: predicted)`], {
+        frameAnchor: 'top',
+        dy: -14,
+        fontSize: 12,
+      }),
     ],
     marginTop: 30,
   })

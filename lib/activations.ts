@@ -5,7 +5,10 @@
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 
-/** Keras 1.2.2's activations, then those that Keras 2 added; softmax works on the last axis of 2-D or 3-D values. */
+/**
+ * Keras 1.2.2's activations, then those that Keras 2 added; softmax works on the last axis of 2-D
+ * or 3-D values.
+ */
 export const activationNames = [
   'softmax',
   'elu',
@@ -34,8 +37,12 @@ export type ActivationName = (typeof activationNames)[number] | keyof typeof ALI
 export function activationName(value: unknown, where: string): ActivationName {
   if (value === null || value === undefined) return 'linear'
   if ((activationNames as readonly unknown[]).includes(value)) return value as ActivationName
-  if (typeof value === 'string' && Object.hasOwn(ALIASES, value)) return ALIASES[value as keyof typeof ALIASES]
-  const near = typeof value === 'string' ? nearest(value, [...activationNames, ...Object.keys(ALIASES)]) : undefined
+  if (typeof value === 'string' && Object.hasOwn(ALIASES, value))
+    return ALIASES[value as keyof typeof ALIASES]
+  const near =
+    typeof value === 'string'
+      ? nearest(value, [...activationNames, ...Object.keys(ALIASES)])
+      : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,
     what: 'activation',

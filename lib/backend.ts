@@ -6,13 +6,17 @@ import { describe } from './ndarray.js'
 const NAMES = ['float32', 'float64', 'mixed_bfloat16'] as const
 
 /**
- * Precision of arithmetic. `'mixed_bfloat16'` keeps and computes everything in float32 but the operands of matrix products, which
- * are rounded to bfloat16 (8 significant bits).
+ * Precision of arithmetic. `'mixed_bfloat16'` keeps and computes everything in float32 but the
+ * operands of matrix products, which are rounded to bfloat16 (8 significant bits).
  */
 export type Floatx = (typeof NAMES)[number]
 
-/** @internal Precision that a model of `floatx` keeps numbers in: weights, states, what optimizers round to, files. */
-export const keptIn = (floatx: Floatx): 'float32' | 'float64' => (floatx === 'float64' ? 'float64' : 'float32')
+/**
+ * @internal Precision that a model of `floatx` keeps numbers in: weights, states, what optimizers
+ *   round to, files.
+ */
+export const keptIn = (floatx: Floatx): 'float32' | 'float64' =>
+  floatx === 'float64' ? 'float64' : 'float32'
 
 let current: Floatx = 'float32'
 
@@ -31,9 +35,10 @@ export function floatx(): Floatx {
 /**
  * Sets the precision of models whose first layer is added from now on; existing ones keep theirs.
  *
- * `'mixed_bfloat16'` rounds the operands of all matrix products, [B, K] · [K, N], to bfloat16, to nearest even, and sums the
- * products in float32; weights, states, gate arithmetic, optimizers and files stay float32. It is faster where the processor has
- * VDPBF16PS (`info().isa` is `'avx512bf16'`), and correct but not faster elsewhere.
+ * `'mixed_bfloat16'` rounds the operands of all matrix products, [B, K] · [K, N], to bfloat16, to
+ * nearest even, and sums the products in float32; weights, states, gate arithmetic, optimizers and
+ * files stay float32. It is faster where the processor has VDPBF16PS (`info().isa` is
+ * `'avx512bf16'`), and correct but not faster elsewhere.
  *
  * @param name 'float32' (default of the package), 'float64' or 'mixed_bfloat16'
  * @throws ConfigError ERR_UNKNOWN_NAME for another name
@@ -59,8 +64,8 @@ export function setFloatx(name: Floatx): void {
 }
 
 /**
- * Number of threads that compute, for the whole process. Default: what `HIDDENSTATE_THREADS` says, else the processors
- * this process may use. The results do not depend on it.
+ * Number of threads that compute, for the whole process. Default: what `HIDDENSTATE_THREADS` says,
+ * else the processors this process may use. The results do not depend on it.
  *
  * @throws ConfigError ERR_OPTION for anything but an integer from 1 to 1024
  */

@@ -1,4 +1,7 @@
-/** Constraints that hold after every update. Keras 1.2.2 `keras.constraints`; the mathematics is native. */
+/**
+ * Constraints that hold after every update. Keras 1.2.2 `keras.constraints`; the mathematics is
+ * native.
+ */
 import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
@@ -19,7 +22,10 @@ export abstract class Constraint {
   protected readonly values: Values
 
   protected constructor(owner: string, defaults: Record<string, number>, options: object) {
-    const values = resolveOptions(owner, defaults, options as Record<string, unknown>) as Record<string, unknown>
+    const values = resolveOptions(owner, defaults, options as Record<string, unknown>) as Record<
+      string,
+      unknown
+    >
     for (const [key, value] of Object.entries(values)) {
       if (key === 'axis' ? isAxis(value) : Number.isFinite(value)) continue
       fail(ConfigError, 'ERR_OPTION', {
@@ -39,7 +45,11 @@ export abstract class Constraint {
   /** Keras' dictionary: `{ name: 'MaxNorm', m, axis }`. */
   getConfig(): Record<string, unknown> {
     const { axis } = this.values
-    return { name: this.name, ...this.values, ...(typeof axis === 'object' ? { axis: [...axis] } : {}) }
+    return {
+      name: this.name,
+      ...this.values,
+      ...(typeof axis === 'object' ? { axis: [...axis] } : {}),
+    }
   }
 
   /** @internal As a Spec carries it: `{ name: 'maxnorm', m, axis }`. */
@@ -48,7 +58,10 @@ export abstract class Constraint {
   }
 }
 
-/** Norms along `axis` at most `m`: `w * clip(n, 0, m) / (1e-7 + n)`. Defaults m 2, axis 0 (a column per unit). */
+/**
+ * Norms along `axis` at most `m`: `w * clip(n, 0, m) / (1e-7 + n)`. Defaults m 2, axis 0 (a column
+ * per unit).
+ */
 export class MaxNorm extends Constraint {
   readonly name = 'MaxNorm'
   protected readonly native = 'maxnorm'
@@ -90,14 +103,16 @@ export class MinMaxNorm extends Constraint {
  * import { Dense, maxnorm } from 'hiddenstate'
  * const layer = new Dense(8, { WConstraint: maxnorm({ m: 3 }) })
  */
-export const maxnorm = (options: { m?: number; axis?: NormAxis } = {}): Constraint => new MaxNorm(options)
+export const maxnorm = (options: { m?: number; axis?: NormAxis } = {}): Constraint =>
+  new MaxNorm(options)
 /** {@link NonNeg} as a function. */
 export const nonneg = (options: Record<string, never> = {}): Constraint => new NonNeg(options)
 /** {@link UnitNorm} as a function. */
 export const unitnorm = (options: { axis?: NormAxis } = {}): Constraint => new UnitNorm(options)
 /** {@link MinMaxNorm} as a function. */
-export const minMaxNorm = (options: { low?: number; high?: number; rate?: number; axis?: NormAxis } = {}): Constraint =>
-  new MinMaxNorm(options)
+export const minMaxNorm = (
+  options: { low?: number; high?: number; rate?: number; axis?: NormAxis } = {},
+): Constraint => new MinMaxNorm(options)
 
 const table = {
   maxnorm: MaxNorm,
@@ -115,13 +130,16 @@ export type ConstraintName = 'maxnorm' | 'nonneg' | 'unitnorm' | 'MinMaxNorm'
 export type ConstraintLike = ConstraintName | Constraint | null
 
 /**
- * A constraint from an option or a configuration: null, a name, an object made here, or Keras' `{ name, … }`.
+ * A constraint from an option or a configuration: null, a name, an object made here, or Keras' `{
+ * name, … }`.
  * @throws ConfigError `ERR_UNKNOWN_NAME`, `ERR_OPTION`
  */
 export function toConstraint(value: unknown, where: string): Constraint | null {
   if (value === null || value === undefined) return null
   if (value instanceof Constraint) return value
-  const { name, ...rest } = (typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}) as {
+  const { name, ...rest } = (
+    typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}
+  ) as {
     name?: unknown
   }
   if (typeof name === 'string' && Object.hasOwn(table, name))

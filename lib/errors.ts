@@ -1,4 +1,7 @@
-/** The error classes: one base, stable codes, data on the object. Native errors become instances of them too. */
+/**
+ * The error classes: one base, stable codes, data on the object. Native errors become instances of
+ * them too.
+ */
 
 /** Every `code` an error of this package can carry. */
 export type ErrorCode =
@@ -73,8 +76,10 @@ export class ShapeError extends HiddenstateError {
   }
 }
 
-/** The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`, `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`,
- * `ERR_CANCELLED`, `ERR_RESUME`. */
+/**
+ * The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`,
+ * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`.
+ */
 export class StateError extends HiddenstateError {
   static {
     Object.defineProperty(StateError, 'name', { value: 'StateError' })
@@ -82,9 +87,10 @@ export class StateError extends HiddenstateError {
 }
 
 /**
- * A file that is not what it should be: `ERR_FILE_FORMAT`; a text or file that asks for more than {@link Limits} allow: `ERR_LIMIT`;
- * one that the file system does not let us read or write (not there, no permission, no space): `ERR_FILE_SYSTEM`, with the system's
- * own error, `{ code: 'ENOSPC' }`, as `cause`.
+ * A file that is not what it should be: `ERR_FILE_FORMAT`; a text or file that asks for more than
+ * {@link Limits} allow: `ERR_LIMIT`; one that the file system does not let us read or write (not
+ * there, no permission, no space): `ERR_FILE_SYSTEM`, with the system's own error, `{ code:
+ * 'ENOSPC' }`, as `cause`.
  */
 export class FormatError extends HiddenstateError {
   static {
@@ -113,7 +119,8 @@ export interface Failure {
 }
 
 /**
- * Throws an error whose message follows the grammar "where: what must be expected, got actual. hint".
+ * Throws an error whose message follows the grammar "where: what must be expected, got actual.
+ * hint".
  *
  * @throws always
  */
@@ -130,7 +137,10 @@ export function located<T>(where: string, make: () => T): T {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const { code, message, expected, actual } = error
-    const details = { ...(expected === undefined ? {} : { expected }), ...(actual === undefined ? {} : { actual }) }
+    const details = {
+      ...(expected === undefined ? {} : { expected }),
+      ...(actual === undefined ? {} : { actual }),
+    }
     throw new ConfigError(code, `${where}: ${message}`, { ...details, cause: error })
   }
 }
@@ -154,15 +164,25 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_OUT_OF_MEMORY: InternalError,
 }
 
-/** 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan', 'targets', 'optimizer/iterations', 'random/seed'. */
-const isLayer = (where: string): boolean => /^.+ \(\w+\)$|^(?!optimizer\/|random\/)[^/]+\/./.test(where)
+/**
+ * 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan', 'targets', 'optimizer/iterations',
+ * 'random/seed'.
+ */
+const isLayer = (where: string): boolean =>
+  /^.+ \(\w+\)$|^(?!optimizer\/|random\/)[^/]+\/./.test(where)
 
 /**
  * Makes the error that native code describes; handed to the addon once.
  *
  * @internal
  */
-export function nativeError(code: string, message: string, where: string, expected: string, actual: string): Error {
+export function nativeError(
+  code: string,
+  message: string,
+  where: string,
+  expected: string,
+  actual: string,
+): Error {
   const known = Object.hasOwn(CLASS_OF_CODE, code) ? (code as ErrorCode) : 'ERR_INTERNAL'
   const error = new CLASS_OF_CODE[known](known, message, {
     ...(isLayer(where) ? { layer: where } : {}),
@@ -173,7 +193,9 @@ export function nativeError(code: string, message: string, where: string, expect
   return error
 }
 
-/** Number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
+/**
+ * Number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
+ */
 function editDistance(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -182,7 +204,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
       let best = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, before[j - 2]! + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, before[j - 2]! + 1)
       row.push(best)
     }
     before = above
@@ -192,8 +215,8 @@ function editDistance(a: string, b: string): number {
 }
 
 /**
- * The candidate most like `word` (case and underscores do not count), or undefined when none is near:
- * more than half of the letters would have to change.
+ * The candidate most like `word` (case and underscores do not count), or undefined when none is
+ * near: more than half of the letters would have to change.
  *
  * @param most letters that may change, where that is less
  */
@@ -209,7 +232,10 @@ export function nearest(
   for (const candidate of candidates) {
     const to = plain(candidate)
     const distance = editDistance(from, to)
-    if (distance < bestDistance && distance <= Math.min(most, Math.max(1, Math.max(from.length, to.length) / 2))) {
+    if (
+      distance < bestDistance &&
+      distance <= Math.min(most, Math.max(1, Math.max(from.length, to.length) / 2))
+    ) {
       best = candidate
       bestDistance = distance
     }

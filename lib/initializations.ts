@@ -7,8 +7,9 @@ import { type RandomStream, takeStream } from './random.js'
 import { atOnce, type Steps } from './steps.js'
 
 /**
- * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no code: a configuration says the
- * layer's default instead of a function, and a warning `HIDDENSTATE_CONFIG` tells so once a process.
+ * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no
+ * code: a configuration says the layer's default instead of a function, and a warning
+ * `HIDDENSTATE_CONFIG` tells so once a process.
  */
 export type Initializer = (shape: readonly number[]) => ArrayLike<number>
 /** What an option for an initialization takes. */
@@ -19,8 +20,14 @@ const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b,
 /** How the axes of a kernel lie: 'th' [out, in, …], 'tf' [rows, columns, …, in, out]. */
 export type Ordering = 'th' | 'tf'
 
-/** Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes; any other shape sqrt(product) for both. */
-export function fans(shape: readonly number[], ordering: Ordering = 'th'): { fanIn: number; fanOut: number } {
+/**
+ * Fans as Keras 1.2.2 counts them: a matrix [in, out]; kernels of 4 or 5 axes; any other shape
+ * sqrt(product) for both.
+ */
+export function fans(
+  shape: readonly number[],
+  ordering: Ordering = 'th',
+): { fanIn: number; fanOut: number } {
   const [a = 1, b = 1, ...rest] = shape
   if (shape.length === 2) return { fanIn: a, fanOut: b }
   if (shape.length === 4 || shape.length === 5) {
@@ -125,7 +132,8 @@ function scaled(
  * const layer = new Dense(8, { init: uniform({ scale: 0.1 }) })
  * @see keras.initializations.uniform
  */
-export const uniform = (options: { scale?: number } = {}): Initializer => scaled('uniform', options, 0.05, within)
+export const uniform = (options: { scale?: number } = {}): Initializer =>
+  scaled('uniform', options, 0.05, within)
 /**
  * N(0, scale²). Default scale 0.05, as the string `'normal'` has it.
  * @throws ConfigError `ERR_OPTION`
@@ -134,7 +142,8 @@ export const uniform = (options: { scale?: number } = {}): Initializer => scaled
  * const layer = new SimpleRNN(8, { init: normal({ scale: 0.001 }), inputShape: [20, 1] })
  * @see keras.initializations.normal
  */
-export const normal = (options: { scale?: number } = {}): Initializer => scaled('normal', options, 0.05, around)
+export const normal = (options: { scale?: number } = {}): Initializer =>
+  scaled('normal', options, 0.05, around)
 /**
  * Orthonormal rows or columns, times `scale`. Default 1.1, as the string `'orthogonal'` has it.
  * @throws ConfigError `ERR_OPTION`
@@ -143,11 +152,13 @@ export const normal = (options: { scale?: number } = {}): Initializer => scaled(
 export const orthogonal = (options: { scale?: number } = {}): Initializer =>
   scaled('orthogonal', options, 1.1, orthogonalMatrix)
 /**
- * `scale` times the unit matrix; only for square matrices. Default 1, as the string `'identity'` has it.
+ * `scale` times the unit matrix; only for square matrices. Default 1, as the string `'identity'`
+ * has it.
  * @throws ConfigError `ERR_OPTION`; ShapeError `ERR_SHAPE` when a layer needs another shape
  * @example
  * import { identity, SimpleRNN } from 'hiddenstate'
- * const layer = new SimpleRNN(8, { innerInit: identity({ scale: 0.9 }), inputShape: [20, 1] }) // an IRNN
+ * // an IRNN
+ * const layer = new SimpleRNN(8, { innerInit: identity({ scale: 0.9 }), inputShape: [20, 1] })
  * @see keras.initializations.identity
  */
 export const identity = (options: { scale?: number } = {}): Initializer =>
@@ -184,9 +195,9 @@ export type InitName = keyof typeof table
 export const initNames = Object.keys(table) as InitName[]
 
 /**
- * A random matrix with orthonormal rows or columns (whichever are fewer), times `scale`; further axes are flattened.
- * Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular vectors of a normal matrix; Gram-Schmidt on
- * its rows gives the same (Haar) distribution.
+ * A random matrix with orthonormal rows or columns (whichever are fewer), times `scale`; further
+ * axes are flattened. Saxe, McClelland, Ganguli 2013 (arXiv:1312.6120). Keras takes the singular
+ * vectors of a normal matrix; Gram-Schmidt on its rows gives the same (Haar) distribution.
  */
 function orthogonalMatrix(shape: readonly number[], scale: number): Formula {
   const rows = shape[0] ?? 1
@@ -253,9 +264,9 @@ function waiting(formula: Formula): Recipe {
 }
 
 /**
- * How the numbers for a parameter of this shape are made. The random numbers of this thread's stream
- * are set aside now, so that it does not matter when they are used. A function of the user's is
- * called now.
+ * How the numbers for a parameter of this shape are made. The random numbers of this thread's
+ * stream are set aside now, so that it does not matter when they are used. A function of the user's
+ * is called now.
  *
  * @param ordering of a kernel's axes
  * @throws ShapeError `ERR_SHAPE` when a function returns another number of them, and for 'identity'
@@ -279,6 +290,10 @@ export function recipe(init: Init, shape: readonly number[], ordering: Ordering 
 }
 
 /** The numbers of {@link recipe}, made at once. */
-export function initialize(init: Init, shape: readonly number[], ordering: Ordering = 'th'): Floats {
+export function initialize(
+  init: Init,
+  shape: readonly number[],
+  ordering: Ordering = 'th',
+): Floats {
   return atOnce(recipe(init, shape, ordering).make('float64'))
 }

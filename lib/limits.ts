@@ -1,11 +1,15 @@
-/** Budgets for what texts and files of others may ask for: checked before the work, each raised by an option of its own name. */
+/**
+ * Budgets for what texts and files of others may ask for: checked before the work, each raised by
+ * an option of its own name.
+ */
 import { ConfigError, fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
 /**
- * What a text or file that comes from elsewhere may ask for at most; `Infinity` for no limit. What asks for more is refused with
- * `ERR_LIMIT` before the work is done; the error names the figure and the limit to raise.
+ * What a text or file that comes from elsewhere may ask for at most; `Infinity` for no limit. What
+ * asks for more is refused with `ERR_LIMIT` before the work is done; the error names the figure and
+ * the limit to raise.
  */
 export interface Limits {
   /** Characters of a JSON or YAML text. Default 4,194,304. */
@@ -18,11 +22,14 @@ export interface Limits {
   aliases?: number
   /** Layers of a model, those inside layers included. Default 5,000. */
   layers?: number
-  /** Bytes of all parameters of a model; training needs two to four times as many. Default 2,147,483,648. */
+  /**
+   * Bytes of all parameters of a model; training needs two to four times as many. Default
+   * 2,147,483,648.
+   */
   parameterBytes?: number
   /**
-   * Bytes that a compressed file (`.npz`, `.gz`) unpacks to in all. Default: 64 times the size of the file, and 268,435,456 for a
-   * file so small that this is more.
+   * Bytes that a compressed file (`.npz`, `.gz`) unpacks to in all. Default: 64 times the size of
+   * the file, and 268,435,456 for a file so small that this is more.
    */
   inflatedBytes?: number
 }
@@ -75,7 +82,12 @@ export function resolveLimits(where: string, given: unknown): ResolvedLimits {
 }
 
 /** @throws FormatError ERR_LIMIT @param actual the figure, or 'more' where counting has stopped */
-export function exceeds(where: string, key: keyof Limits, limit: number, actual: number | 'more'): never {
+export function exceeds(
+  where: string,
+  key: keyof Limits,
+  limit: number,
+  actual: number | 'more',
+): never {
   return fail(FormatError, 'ERR_LIMIT', {
     where,
     what: COUNTED[key],
@@ -93,7 +105,8 @@ export function checkText(where: string, text: string, limits: ResolvedLimits): 
 /**
  * Counts what a JSON text holds by its marks, a twentieth of the work of parsing it.
  *
- * @throws FormatError ERR_LIMIT for a text that is too long or too deep, or has too many keys and values
+ * @throws FormatError ERR_LIMIT for a text that is too long or too deep, or has too many keys and
+ *   values
  */
 export function checkJson(where: string, text: string, limits: ResolvedLimits): void {
   checkText(where, text, limits)
@@ -116,7 +129,12 @@ export const inflatedBytes = (size: number, limits: ResolvedLimits): number =>
   limits.inflatedBytes ?? Math.max(64 * size, 2 ** 28)
 
 /** @throws FormatError ERR_LIMIT when a file of `size` bytes unpacks to more than it may */
-export function checkInflated(where: string, bytes: number, size: number, limits: ResolvedLimits): void {
+export function checkInflated(
+  where: string,
+  bytes: number,
+  size: number,
+  limits: ResolvedLimits,
+): void {
   const limit = inflatedBytes(size, limits)
   if (bytes > limit) exceeds(where, 'inflatedBytes', limit, bytes)
 }
@@ -125,8 +143,8 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
 
 /**
- * Counts what a parsed text holds, before anything is made of it. What is reached twice (by aliases of YAML) counts twice, so that
- * what holds itself ends at the limit of depth.
+ * Counts what a parsed text holds, before anything is made of it. What is reached twice (by aliases
+ * of YAML) counts twice, so that what holds itself ends at the limit of depth.
  *
  * @throws FormatError ERR_LIMIT for too many keys and values, levels or layers
  */

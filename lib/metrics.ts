@@ -1,4 +1,6 @@
-/** Metrics by name; the mathematics is native (objectives/metrics.cc). Keras 1.2.2 `keras.metrics`. */
+/**
+ * Metrics by name; the mathematics is native (objectives/metrics.cc). Keras 1.2.2 `keras.metrics`.
+ */
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { type Objective, objectiveNames } from './objectives.js'
@@ -34,10 +36,15 @@ const aliases = {
 
 /** A canonical name, which native code knows too. */
 export type CanonicalMetric = (typeof metricNames)[number] | Objective
-/** Names that `compile({ metrics })` takes; `'acc'` picks the accuracy that suits output and loss. */
+/**
+ * Names that `compile({ metrics })` takes; `'acc'` picks the accuracy that suits output and loss.
+ */
 export type MetricName = CanonicalMetric | keyof typeof aliases | 'acc' | 'accuracy'
 
-/** A metric with an argument of its own; made by {@link topKCategoricalAccuracy} and {@link fbetaScore}. */
+/**
+ * A metric with an argument of its own; made by {@link topKCategoricalAccuracy} and {@link
+ * fbetaScore}.
+ */
 export class Metric {
   /** How logs call it. */
   readonly name: string
@@ -78,9 +85,16 @@ function refuse(where: string, what: string, expected: string, value: unknown): 
  * console.log(model.metricsNames) // [ 'loss', 'top3' ]
  * @see keras.metrics.top_k_categorical_accuracy, which Keras users wrap in a function to set k
  */
-export function topKCategoricalAccuracy(options: { k?: number; name?: string | null } = {}): Metric {
-  const { k, name } = resolveOptions('topKCategoricalAccuracy', { k: 5, name: null as unknown }, options)
-  if (!Number.isSafeInteger(k) || k < 1) refuse('topKCategoricalAccuracy', 'k', 'a positive integer', k)
+export function topKCategoricalAccuracy(
+  options: { k?: number; name?: string | null } = {},
+): Metric {
+  const { k, name } = resolveOptions(
+    'topKCategoricalAccuracy',
+    { k: 5, name: null as unknown },
+    options,
+  )
+  if (!Number.isSafeInteger(k) || k < 1)
+    refuse('topKCategoricalAccuracy', 'k', 'a positive integer', k)
   return new Metric('top_k_categorical_accuracy', { k }, name)
 }
 
@@ -92,7 +106,11 @@ export function topKCategoricalAccuracy(options: { k?: number; name?: string | n
  * @example
  * import { Dense, fbetaScore, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(3, { inputDim: 4, activation: 'sigmoid' })])
- * model.compile({ loss: 'binary_crossentropy', optimizer: 'sgd', metrics: [fbetaScore({ beta: 2 })] })
+ * model.compile({
+ *   loss: 'binary_crossentropy',
+ *   optimizer: 'sgd',
+ *   metrics: [fbetaScore({ beta: 2 })],
+ * })
  * console.log(model.metricsNames) // [ 'loss', 'fbeta_score' ]
  * @see keras.metrics.fbeta_score
  */
@@ -119,7 +137,8 @@ export function metricFromConfig(name: unknown, given: unknown): unknown {
 const canonical: readonly string[] = [...metricNames, ...objectiveNames]
 
 /**
- * The canonical name of a metric, by which logs call it too; `'acc'` is resolved in compile.ts, against loss and output.
+ * The canonical name of a metric, by which logs call it too; `'acc'` is resolved in compile.ts,
+ * against loss and output.
  * @throws ConfigError `ERR_UNKNOWN_NAME`
  */
 export function metricName(value: unknown, where = 'compile'): CanonicalMetric {

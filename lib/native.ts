@@ -35,30 +35,43 @@ export interface RunRequest {
   maxBatches?: number
   /** Stop after the batch in which this many milliseconds have passed. */
   maxMs?: number
-  /** Sums of the samples before this run, which its own go on from: cutting an epoch into runs changes no bit. Default: zeros. */
+  /**
+   * Sums of the samples before this run, which its own go on from: cutting an epoch into runs
+   * changes no bit. Default: zeros.
+   */
   sums?: readonly number[]
 }
 
 export interface RunResult {
   batches: number
   samples: number
-  /** Per log (loss, then metrics): each batch's value times its size, added to the request's `sums`. */
+  /**
+   * Per log (loss, then metrics): each batch's value times its size, added to the request's `sums`.
+   */
   sums: number[]
   /**
-   * Per log: the samples of the batches that this run has added to `sums`. A batch of whose loss nothing is left (`badNothing`) adds
-   * no log that is not finite.
+   * Per log: the samples of the batches that this run has added to `sums`. A batch of whose loss
+   * nothing is left (`badNothing`) adds no log that is not finite.
    */
   counted: number[]
   /** Values of the last batch. */
   last: number[]
   /** predict only. */
   outputs?: { data: Floats; shape: number[] }
-  /** First batch of this run, from 0, whose loss or gradient was not finite; -1: none. Such batches change nothing. */
+  /**
+   * First batch of this run, from 0, whose loss or gradient was not finite; -1: none. Such batches
+   * change nothing.
+   */
   badBatch: number
   badLayer: string
-  /** Why nothing was left of that batch's loss: the mask of the output, or the weights, are all 0. */
+  /**
+   * Why nothing was left of that batch's loss: the mask of the output, or the weights, are all 0.
+   */
   badNothing: '' | 'mask' | 'weights'
-  /** The first number in that batch's data which is not finite; absent: there is none. Targets that the loss leaves out do not count. */
+  /**
+   * The first number in that batch's data which is not finite; absent: there is none. Targets that
+   * the loss leaves out do not count.
+   */
   badNumber?: {
     /** 'x0', 'x1', …; 'y'; 'weights' */
     array: string
@@ -76,7 +89,9 @@ export interface NativePlan {
   load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): NativeData
   /** Runs on the engine thread, FIFO with the runs of all plans. */
   run(request: RunRequest): Promise<RunResult>
-  /** Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan. */
+  /**
+   * Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan.
+   */
   predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
   read(name: string): { data: Floats; shape: number[] }
@@ -116,8 +131,12 @@ export interface Native {
   orthonormalization(n: number, m: number): (q: Float64Array) => boolean
   setThreads(n: number): void
   info(): NativeInfo
-  /** Called once with the error classes of errors.ts, so that native errors are instances of them. */
-  setErrorClasses(make: (code: string, message: string, where: string, expected: string, actual: string) => Error): void
+  /**
+   * Called once with the error classes of errors.ts, so that native errors are instances of them.
+   */
+  setErrorClasses(
+    make: (code: string, message: string, where: string, expected: string, actual: string) => Error,
+  ): void
 }
 
 /** 'glibc 2.36', 'musl', '' where there is no such choice. */
@@ -161,20 +180,24 @@ const howToInstall = (name: string, version: string): string =>
   `Run \`npm install ${name}@${version}\`, or build ${FROM_SOURCE}`
 
 /**
- * The binary in the package of this platform, which a release has as an optional dependency of its own version; or why there is none.
+ * The binary in the package of this platform, which a release has as an optional dependency of its
+ * own version; or why there is none.
  *
  * @throws StateError ERR_NOT_BUILT when the package has another version
  */
 function inPackage(root: string, name: string, version: string): Addon | { none: string } {
   let manifest: string
   try {
-    manifest = nodeModule.createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`)
+    manifest = nodeModule
+      .createRequire(path.join(root, 'package.json'))
+      .resolve(`${name}/package.json`)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return { none: code === 'MODULE_NOT_FOUND' ? 'not installed' : message }
   }
   const { version: actual } = readManifest(manifest)
-  if (actual === version) return { file: path.join(path.dirname(manifest), 'hiddenstate.node'), package: name }
+  if (actual === version)
+    return { file: path.join(path.dirname(manifest), 'hiddenstate.node'), package: name }
   throw new StateError(
     'ERR_NOT_BUILT',
     `hiddenstate: ${manifest}: the version of ${name} must be ${version}, as that of hiddenstate, got ${actual}. ${howToInstall(name, version)}`,
@@ -182,7 +205,10 @@ function inPackage(root: string, name: string, version: string): Addon | { none:
   )
 }
 
-/** The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules), then that of the platform's package. */
+/**
+ * The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules), then
+ * that of the platform's package.
+ */
 function findAddon(root: string): Addon {
   const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
   try {
@@ -192,12 +218,17 @@ function findAddon(root: string): Addon {
     const named = process.env.HIDDENSTATE_PREBUILD
     const places: [folder: string, name: string][] = [
       [path.join(named || root, 'build', 'Release'), '*.node'],
-      [path.join(named || root, 'prebuilds', `${platform}-${arch}`), family ? `*.${family}.node` : '*.node'],
+      [
+        path.join(named || root, 'prebuilds', `${platform}-${arch}`),
+        family ? `*.${family}.node` : '*.node',
+      ],
     ]
     const looked = places.map(([folder, name]) => `${folder}${path.sep}${name} (${found(folder)})`)
     let hint = named ? `HIDDENSTATE_PREBUILD names ${named}.` : HOW_TO_BUILD
     const name = ['hiddenstate', platform, arch, family].filter(Boolean).join('-')
-    const version = named ? undefined : readManifest(path.join(root, 'package.json')).optionalDependencies?.[name]
+    const version = named
+      ? undefined
+      : readManifest(path.join(root, 'package.json')).optionalDependencies?.[name]
     if (version !== undefined) {
       const addon = inPackage(root, name, version)
       if ('file' in addon) return addon
@@ -214,7 +245,9 @@ function findAddon(root: string): Addon {
   }
 }
 
-/** The newest glibc that the binary names: the system's loader speaks of the first that it misses. */
+/**
+ * The newest glibc that the binary names: the system's loader speaks of the first that it misses.
+ */
 function newestGlibc(file: string): string | undefined {
   const named = fs.readFileSync(file, 'latin1').matchAll(/\bGLIBC_(\d[\d.]*)\0/g)
   const { compare } = new Intl.Collator('en', { numeric: true })
@@ -226,7 +259,10 @@ function newestGlibc(file: string): string | undefined {
 
 const AGAIN = `Install the package again, or build anew. ${HOW_TO_BUILD}`
 
-/** Why the system's loader did not take the file, in words, with what to do; and what it would have needed. */
+/**
+ * Why the system's loader did not take the file, in words, with what to do; and what it would have
+ * needed.
+ */
 function whyNotLoaded(file: string, message: string): { expected: string; hint: string } {
   if (message.startsWith('EACCES'))
     return { expected: 'a file that may be read', hint: 'Give this user the right to read it.' }
@@ -236,7 +272,10 @@ function whyNotLoaded(file: string, message: string): { expected: string; hint: 
   }
   if (/failed to map segment/.test(message)) {
     const expected = 'a file system whose files may be run'
-    return { expected, hint: `It needs ${expected}: this one is mounted with \`noexec\`. Install elsewhere.` }
+    return {
+      expected,
+      hint: `It needs ${expected}: this one is mounted with \`noexec\`. Install elsewhere.`,
+    }
   }
   const older = /version `GLIBC_([\d.]+)' not found/.exec(message)
   if (older) {
@@ -244,8 +283,14 @@ function whyNotLoaded(file: string, message: string): { expected: string; hint: 
     return { expected, hint: `It needs ${expected}. ${HOW_TO_BUILD}` }
   }
   const missing =
-    /^(?:.*?Error loading shared library )?(lib[\w+.-]+): (?:cannot open shared object|No such file)/.exec(message)
-  if (missing) return { expected: `the library ${missing[1]}`, hint: `The library ${missing[1]} is missing. ${AGAIN}` }
+    /^(?:.*?Error loading shared library )?(lib[\w+.-]+): (?:cannot open shared object|No such file)/.exec(
+      message,
+    )
+  if (missing)
+    return {
+      expected: `the library ${missing[1]}`,
+      hint: `The library ${missing[1]} is missing. ${AGAIN}`,
+    }
   return {
     expected: `a whole binary for ${target()}`,
     hint: `It is damaged or was made for another platform. ${AGAIN}`,
@@ -253,15 +298,17 @@ function whyNotLoaded(file: string, message: string): { expected: string; hint: 
 }
 
 /**
- * The ELF header says where the file's last table ends. A file cut off before that may be mapped without an error, and then
- * end the process when the missing part is touched.
+ * The ELF header says where the file's last table ends. A file cut off before that may be mapped
+ * without an error, and then end the process when the missing part is touched.
  */
 function isCutOff(file: string): boolean {
   const header = Buffer.alloc(64)
   const fd = fs.openSync(file, 'r')
   try {
-    if (fs.readSync(fd, header) < 64 || header.toString('latin1', 0, 5) !== '\x7fELF\x02') return false
-    const end = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)
+    if (fs.readSync(fd, header) < 64 || header.toString('latin1', 0, 5) !== '\x7fELF\x02')
+      return false
+    const end =
+      Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)
     return fs.fstatSync(fd).size < end
   } finally {
     fs.closeSync(fd)
@@ -275,15 +322,24 @@ function loadAddon(file: string): Native {
   } catch (cause) {
     const message = (cause as Error).message.replace(/\.$/, '')
     const { expected, hint } = whyNotLoaded(file, message)
-    throw new StateError('ERR_NOT_BUILT', `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${hint}`, {
-      expected,
-      actual: message,
-      cause,
-    })
+    throw new StateError(
+      'ERR_NOT_BUILT',
+      `hiddenstate: ${file} cannot be loaded on ${target()}: ${message}. ${hint}`,
+      {
+        expected,
+        actual: message,
+        cause,
+      },
+    )
   }
 }
 
-/** The binary that {@link loadNative} takes. @throws StateError ERR_NOT_BUILT when there is none @internal */
+/**
+ * The binary that {@link loadNative} takes.
+ *
+ * @throws StateError ERR_NOT_BUILT when there is none
+ * @internal
+ */
 export const addonFile = (): Addon => findAddon(packageRoot())
 
 let loaded: Native | undefined
@@ -291,12 +347,14 @@ let loaded: Native | undefined
 /**
  * The addon, loaded on first use and once per thread.
  *
- * @throws StateError ERR_NOT_BUILT when there is no binary for this platform, or the one there is cannot be loaded
+ * @throws StateError ERR_NOT_BUILT when there is no binary for this platform, or the one there is
+ *   cannot be loaded
  * @internal
  */
 export function loadNative(): Native {
   if (loaded) return loaded
-  // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin for milliseconds.
+  // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin
+  // for milliseconds.
   if (process.env.GOMP_SPINCOUNT === undefined && process.env.OMP_WAIT_POLICY === undefined)
     process.env.GOMP_SPINCOUNT = '2000'
   const native = loadAddon(addonFile().file)

@@ -21,7 +21,10 @@ import { named, shown } from './shown.js'
 
 export * from './numbers.js'
 
-/** Elements up to which `console.log` shows an array in its shape; of larger ones it shows the first, in a row. */
+/**
+ * Elements up to which `console.log` shows an array in its shape; of larger ones it shows the
+ * first, in a row.
+ */
 const SHOWN_NESTED = 100
 
 /**
@@ -84,7 +87,8 @@ export class NDArray {
   }
 
   /**
-   * Makes an array from numbers of any form. Typed arrays of the wanted dtype are used as they are, all else is copied.
+   * Makes an array from numbers of any form. Typed arrays of the wanted dtype are used as they are,
+   * all else is copied.
    *
    * @param source nested arrays, a typed array, or any `{ data, shape }`
    * @param shape default: that of `source`
@@ -105,22 +109,37 @@ export class NDArray {
       )
     const nested = source as Nested
     if (typeof nested !== 'number' && typeof nested !== 'boolean' && !Array.isArray(nested)) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'array', what: 'source', expected: 'numbers', actual: describe(source) })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'array',
+        what: 'source',
+        expected: 'numbers',
+        actual: describe(source),
+      })
     }
     const found = nestedShape(nested)
     let first: unknown = nested
     while (Array.isArray(first)) first = first[0]
     const data = allocate(dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32'), sizeOf(found))
     flatten(nested, found, data, 'array')
-    return new NDArray(data, shape ?? found, dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32'))
+    return new NDArray(
+      data,
+      shape ?? found,
+      dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32'),
+    )
   }
 
-  static #make(data: ArrayLike<number>, shape: readonly number[], dtype: DType | undefined): NDArray {
+  static #make(
+    data: ArrayLike<number>,
+    shape: readonly number[],
+    dtype: DType | undefined,
+  ): NDArray {
     const own = dtypeOf(data)
     const want = dtype ?? own ?? 'float32'
-    if (own === want || (want === 'bool' && own === 'uint8')) return new NDArray(data as TypedArray, shape, want)
+    if (own === want || (want === 'bool' && own === 'uint8'))
+      return new NDArray(data as TypedArray, shape, want)
     const out = allocate(want, data.length)
-    if (want === 'bool') for (let i = 0; i < data.length; i++) out[i] = toNumber(data[i], 'array', i) === 0 ? 0 : 1
+    if (want === 'bool')
+      for (let i = 0; i < data.length; i++) out[i] = toNumber(data[i], 'array', i) === 0 ? 0 : 1
     else copyNumbers(data, out, 'array')
     return new NDArray(out, shape, want)
   }
@@ -138,7 +157,8 @@ export class NDArray {
       if (axis === shape.length) return dtype === 'bool' ? data[at] !== 0 : data[at]
       const extent = shape[axis]!
       const step = extent === 0 ? 0 : stride / extent
-      if (axis === shape.length - 1 && dtype !== 'bool') return Array.from(data.subarray(at, at + extent))
+      if (axis === shape.length - 1 && dtype !== 'bool')
+        return Array.from(data.subarray(at, at + extent))
       return Array.from({ length: extent }, (_, i) => go(axis + 1, at + i * step, step))
     }
     return go(0, 0, data.length)
@@ -198,7 +218,10 @@ export class NDArray {
     return new NDArray(this.data, full, this.dtype)
   }
 
-  /** Rows `begin` to `end` (exclusive) of the first axis, negative ones counted from the end; the memory is shared. */
+  /**
+   * Rows `begin` to `end` (exclusive) of the first axis, negative ones counted from the end; the
+   * memory is shared.
+   */
   slice(begin = 0, end: number = this.shape[0] ?? 0): NDArray {
     const rows = this.shape[0]
     if (rows === undefined)
@@ -208,7 +231,8 @@ export class NDArray {
         expected: 'of one axis or more',
         actual: 'a scalar',
       })
-    const clamp = (i: number) => Math.min(rows, Math.max(0, i < 0 ? rows + Math.trunc(i) : Math.trunc(i) || 0))
+    const clamp = (i: number) =>
+      Math.min(rows, Math.max(0, i < 0 ? rows + Math.trunc(i) : Math.trunc(i) || 0))
     const from = clamp(begin)
     const to = Math.max(from, clamp(end))
     const row = sizeOf(this.shape.slice(1))
@@ -238,11 +262,18 @@ export function array(source: TensorLike, shape?: readonly number[], dtype?: DTy
 
 /** Whether `value` has data and shape. */
 export function isArrayObject(value: unknown): value is NDArray | ArrayObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && 'data' in value && 'shape' in value
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    'data' in value &&
+    'shape' in value
+  )
 }
 
 /**
- * Elements of an array object in C order; copies only where stride, offset or surplus make it needed.
+ * Elements of an array object in C order; copies only where stride, offset or surplus make it
+ * needed.
  *
  * @throws ShapeError ERR_SHAPE when data, shape, stride and offset do not fit each other
  */
@@ -273,7 +304,8 @@ export function contiguous(
   const isStrided = source.stride !== undefined || source.offset !== undefined
   if (
     isStrided
-      ? size > 0 && !(low >= 0 && high < data.length && Number.isInteger(low) && Number.isInteger(high))
+      ? size > 0 &&
+        !(low >= 0 && high < data.length && Number.isInteger(low) && Number.isInteger(high))
       : data.length !== size
   ) {
     fail(ShapeError, 'ERR_SHAPE', {

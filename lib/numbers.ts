@@ -9,7 +9,10 @@ export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array
 /** Numbers, nested to any depth; all rows of an axis of the same length. */
 export type Nested = number | boolean | ArrayLike<number> | readonly Nested[]
-/** Anything with data and shape: an NDArray, an array of the npm package `ndarray` (with stride and offset), a plain object. */
+/**
+ * Anything with data and shape: an NDArray, an array of the npm package `ndarray` (with stride and
+ * offset), a plain object.
+ */
 export interface ArrayObject {
   readonly data: ArrayLike<number>
   readonly shape: readonly number[]
@@ -41,8 +44,14 @@ export function shapeText(shape: readonly (number | null)[]): string {
 }
 
 export function checkedShape(shape: unknown, where: string): readonly number[] {
-  const list = Array.isArray(shape) || ArrayBuffer.isView(shape) ? Array.from(shape as ArrayLike<unknown>) : undefined
-  if (list === undefined || !list.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)) {
+  const list =
+    Array.isArray(shape) || ArrayBuffer.isView(shape)
+      ? Array.from(shape as ArrayLike<unknown>)
+      : undefined
+  if (
+    list === undefined ||
+    !list.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)
+  ) {
     fail(ShapeError, 'ERR_SHAPE', {
       where,
       what: 'shape',
@@ -56,7 +65,8 @@ export function checkedShape(shape: unknown, where: string): readonly number[] {
 /**
  * An empty typed array of `length` elements of `dtype`.
  *
- * @throws InternalError ERR_OUT_OF_MEMORY for more than there is; ConfigError ERR_UNKNOWN_NAME for another dtype
+ * @throws InternalError ERR_OUT_OF_MEMORY for more than there is; ConfigError ERR_UNKNOWN_NAME for
+ *   another dtype
  */
 export function allocate(dtype: DType, length: number): TypedArray {
   const Storage = STORAGE[dtype]
@@ -125,7 +135,12 @@ export function nestedShape(nested: Nested): number[] {
     shape.push(length)
     at = (at as ArrayLike<unknown>)[0]
     if (shape.length > 32)
-      fail(ShapeError, 'ERR_SHAPE', { where: 'array', what: 'nesting', expected: 'at most 32 deep', actual: 'more' })
+      fail(ShapeError, 'ERR_SHAPE', {
+        where: 'array',
+        what: 'nesting',
+        expected: 'at most 32 deep',
+        actual: 'more',
+      })
   }
   return shape
 }
@@ -134,9 +149,15 @@ export function nestedShape(nested: Nested): number[] {
  * Writes a nested array into `out` in C order.
  *
  * @param where how messages call it: 'x', 'y[1]'
- * @throws ShapeError ERR_SHAPE for rows of different lengths, naming the index; ConfigError ERR_OPTION for an element that is no number
+ * @throws ShapeError ERR_SHAPE for rows of different lengths, naming the index; ConfigError
+ *   ERR_OPTION for an element that is no number
  */
-export function flatten(nested: Nested, shape: readonly number[], out: { [i: number]: number }, where: string): void {
+export function flatten(
+  nested: Nested,
+  shape: readonly number[],
+  out: { [i: number]: number },
+  where: string,
+): void {
   let at = 0
   const index: number[] = [] // of the element that is looked at, axis by axis
   const path = (axes: number) =>
@@ -168,7 +189,12 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
       return
     }
     const list = value as ArrayLike<unknown>
-    if (typeof value !== 'object' || value === null || !('length' in value) || list.length !== shape[axis]) {
+    if (
+      typeof value !== 'object' ||
+      value === null ||
+      !('length' in value) ||
+      list.length !== shape[axis]
+    ) {
       const isList = typeof value === 'object' && value !== null && 'length' in value
       fail(ShapeError, 'ERR_SHAPE', {
         where: path(axis),
@@ -195,10 +221,14 @@ export function flatten(nested: Nested, shape: readonly number[], out: { [i: num
 /** A value in a few words, for messages. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (typeof value === 'string') return `the string '${value.length > 30 ? `${value.slice(0, 30)}…` : value}'`
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
+  if (typeof value === 'string')
+    return `the string '${value.length > 30 ? `${value.slice(0, 30)}…` : value}'`
   if (typeof value === 'bigint') return `the bigint ${value}n`
   if (Array.isArray(value)) return `an array of length ${value.length}`
   if (value instanceof Promise) return 'a promise (is an await missing?)'
-  return typeof value === 'object' ? `an object of class ${value.constructor?.name ?? 'null'}` : `a ${typeof value}`
+  return typeof value === 'object'
+    ? `an object of class ${value.constructor?.name ?? 'null'}`
+    : `a ${typeof value}`
 }

@@ -1,4 +1,7 @@
-/** Objectives (losses) by name; the mathematics is native (objectives/objectives.cc). Keras 1.2.2 `keras.objectives`. */
+/**
+ * Objectives (losses) by name; the mathematics is native (objectives/objectives.cc). Keras 1.2.2
+ * `keras.objectives`.
+ */
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 
@@ -46,7 +49,10 @@ export function objectiveName(value: unknown, where = 'compile'): Objective {
     if ((objectiveNames as readonly string[]).includes(value)) return value as Objective
     if (Object.hasOwn(aliases, value)) return aliases[value as keyof typeof aliases]
   }
-  const near = typeof value === 'string' ? nearest(value, [...objectiveNames, ...Object.keys(aliases)]) : undefined
+  const near =
+    typeof value === 'string'
+      ? nearest(value, [...objectiveNames, ...Object.keys(aliases)])
+      : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,
     what: 'loss',

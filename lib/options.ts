@@ -35,12 +35,22 @@ export function meant(key: string, valid: readonly string[]): string | undefined
  *
  * @param owner whose options they are, for the message: 'LSTM', 'fit'
  * @returns a frozen object with exactly the keys of `defaults`
- * @throws ConfigError ERR_OPTION for an unknown key (names the nearest valid one) or a `given` that is no object
+ * @throws ConfigError ERR_OPTION for an unknown key (names the nearest valid one) or a `given` that
+ *   is no object
  */
-export function resolveOptions<D extends object>(owner: string, defaults: D, given: unknown): Readonly<D> {
+export function resolveOptions<D extends object>(
+  owner: string,
+  defaults: D,
+  given: unknown,
+): Readonly<D> {
   const merged: Record<string, unknown> = { ...(defaults as Record<string, unknown>) }
   if (given !== undefined) {
-    if (given === null || typeof given !== 'object' || Array.isArray(given) || ArrayBuffer.isView(given)) {
+    if (
+      given === null ||
+      typeof given !== 'object' ||
+      Array.isArray(given) ||
+      ArrayBuffer.isView(given)
+    ) {
       const actual = Array.isArray(given) ? 'an array' : given === null ? 'null' : typeof given
       throw new ConfigError('ERR_OPTION', `${owner}: options must be an object, got ${actual}.`, {
         expected: 'an object',
@@ -66,7 +76,8 @@ export function resolveOptions<D extends object>(owner: string, defaults: D, giv
 }
 
 /**
- * Makes an assignment to a property of models an error that says how it is changed; reading it is as before.
+ * Makes an assignment to a property of models an error that says how it is changed; reading it is
+ * as before.
  *
  * @param expected what the property must be
  */
@@ -77,13 +88,23 @@ export function refusesAssignment(
   hint: string,
 ): void {
   const set = (value: unknown) =>
-    fail(ConfigError, 'ERR_OPTION', { where: `model.${key}`, what: key, expected, actual: describe(value), hint })
-  Object.defineProperty(prototype, key, { configurable: true, ...Object.getOwnPropertyDescriptor(prototype, key), set })
+    fail(ConfigError, 'ERR_OPTION', {
+      where: `model.${key}`,
+      what: key,
+      expected,
+      actual: describe(value),
+      hint,
+    })
+  Object.defineProperty(prototype, key, {
+    configurable: true,
+    ...Object.getOwnPropertyDescriptor(prototype, key),
+    set,
+  })
 }
 
 /**
- * A Keras keyword as this package spells it: `return_sequences` → `returnSequences`, `W_regularizer` → `WRegularizer`,
- * `dropout_W` → `dropoutW`, `beta_1` → `beta1`.
+ * A Keras keyword as this package spells it: `return_sequences` → `returnSequences`,
+ * `W_regularizer` → `WRegularizer`, `dropout_W` → `dropoutW`, `beta_1` → `beta1`.
  */
 export function snakeToCamel(snake: string): string {
   return snake
@@ -92,7 +113,10 @@ export function snakeToCamel(snake: string): string {
     .join('')
 }
 
-/** The way back: `returnSequences` → `return_sequences`, `WRegularizer` → `W_regularizer`, `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay. */
+/**
+ * The way back: `returnSequences` → `return_sequences`, `WRegularizer` → `W_regularizer`,
+ * `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay.
+ */
 export function camelToSnake(camel: string): string {
   const words = camel.replace(/([a-zA-Z0-9])(?=[A-Z])/g, '$1_').split('_')
   return words

@@ -1,6 +1,9 @@
-/** Where this package lies, and what lies in it: also when a bundler has taken this file elsewhere. */
+/**
+ * Where this package lies, and what lies in it: also when a bundler has taken this file elsewhere.
+ */
 import fs from 'node:fs'
-// Not by its name: webpack resolves what `createRequire` loads while it bundles, and leaves `undefined(…)` of a name it cannot know.
+// Not by its name: webpack resolves what `createRequire` loads while it bundles, and leaves
+// `undefined(…)` of a name it cannot know.
 import nodeModule from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +18,8 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
-export const readManifest = (file: string): Manifest => JSON.parse(fs.readFileSync(file, 'utf8')) as Manifest
+export const readManifest = (file: string): Manifest =>
+  JSON.parse(fs.readFileSync(file, 'utf8')) as Manifest
 
 const isOurs = (folder: string): boolean => {
   const file = path.join(folder, 'package.json')
@@ -25,18 +29,24 @@ const isOurs = (folder: string): boolean => {
 let root: string | undefined
 
 /**
- * The folder that holds package.json, native binaries and the HDF5 worker: above this file, whether it runs from lib/ or dist/;
- * for a bundle, where the package is installed.
+ * The folder that holds package.json, native binaries and the HDF5 worker: above this file, whether
+ * it runs from lib/ or dist/; for a bundle, where the package is installed.
  *
  * @throws StateError ERR_NOT_BUILT for a bundle without the package beside it
  */
 export function packageRoot(): string {
   if (root !== undefined) return root
   const here = fileURLToPath(import.meta.url)
-  for (let folder = path.dirname(here); path.dirname(folder) !== folder; folder = path.dirname(folder))
+  for (
+    let folder = path.dirname(here);
+    path.dirname(folder) !== folder;
+    folder = path.dirname(folder)
+  )
     if (isOurs(folder)) return (root = folder)
   try {
-    return (root = path.dirname(nodeModule.createRequire(import.meta.url).resolve(`${NAME}/package.json`)))
+    return (root = path.dirname(
+      nodeModule.createRequire(import.meta.url).resolve(`${NAME}/package.json`),
+    ))
   } catch (cause) {
     throw new StateError(
       'ERR_NOT_BUILT',
@@ -47,7 +57,8 @@ export function packageRoot(): string {
 }
 
 /** The version of this package. */
-export const packageVersion = (): string => readManifest(path.join(packageRoot(), 'package.json')).version
+export const packageVersion = (): string =>
+  readManifest(path.join(packageRoot(), 'package.json')).version
 
 /** A dependency of this package, loaded when it is needed. */
 export const requireDependency = (name: string): unknown =>

@@ -7,7 +7,10 @@ import { resolveOptions } from './options.js'
 /** 0: silent; 1: a bar on a terminal, else one line per epoch; 2: one line per epoch. */
 export type Verbosity = 0 | 1 | 2
 
-/** A {@link Verbosity}, also out of a variable, where TypeScript sees a number; true is 1, false 0. Another number is ERR_OPTION. */
+/**
+ * A {@link Verbosity}, also out of a variable, where TypeScript sees a number; true is 1, false 0.
+ * Another number is ERR_OPTION.
+ */
 export type Verbose = Verbosity | boolean | (number & {})
 
 /** Where progress is written; `process.stdout` fits. */
@@ -30,25 +33,32 @@ export function numberText(value: number): string {
   return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`
 }
 
-const pairsText = (pairs: Iterable<Pair>): string => Array.from(pairs, ([k, v]) => ` - ${k}: ${numberText(v)}`).join('')
+const pairsText = (pairs: Iterable<Pair>): string =>
+  Array.from(pairs, ([k, v]) => ` - ${k}: ${numberText(v)}`).join('')
 
 /**
  * Seconds as Keras prints them, whole ones; below one, where Keras says `0s`, milliseconds.
  * @param ms since the start
  */
-const timeText = (ms: number): string => (ms < 1000 ? `${Math.floor(ms)}ms` : `${Math.floor(ms / 1000)}s`)
+const timeText = (ms: number): string =>
+  ms < 1000 ? `${Math.floor(ms)}ms` : `${Math.floor(ms / 1000)}s`
 
 /**
- * Whether a line can be drawn over itself: on a terminal, but not on one that cannot go back (`TERM=dumb`) nor in a build whose
- * log keeps every redraw (`CI`). There are no colours, so that `NO_COLOR` changes nothing.
+ * Whether a line can be drawn over itself: on a terminal, but not on one that cannot go back
+ * (`TERM=dumb`) nor in a build whose log keeps every redraw (`CI`). There are no colours, so that
+ * `NO_COLOR` changes nothing.
  */
 export function isLive({ isTTY }: Output): boolean {
   const { CI, TERM } = process.env
   return isTTY === true && TERM !== 'dumb' && (!CI || CI === 'false' || CI === '0')
 }
 
-/** Characters of a line that does not wrap; the last column stays free. A terminal that does not know its width says 0. */
-const roomOf = ({ columns }: Output): number => (columns === undefined ? Number.POSITIVE_INFINITY : (columns || 80) - 1)
+/**
+ * Characters of a line that does not wrap; the last column stays free. A terminal that does not
+ * know its width says 0.
+ */
+const roomOf = ({ columns }: Output): number =>
+  columns === undefined ? Number.POSITIVE_INFINITY : (columns || 80) - 1
 
 /** Milliseconds between two lines where nothing can be redrawn: rare enough for a log of days. */
 const HEARTBEAT_MS = 30_000
@@ -59,7 +69,10 @@ const LEAST_BAR = 8
 export interface ProgbarOptions {
   /** Characters between the brackets, fewer where the terminal is narrow. Default 30. */
   width?: number
-  /** 1: a bar on a terminal, else a line each 30 s and one at the end; 2: one line at the end; 0: silent. Default 1. */
+  /**
+   * 1: a bar on a terminal, else a line each 30 s and one at the end; 2: one line at the end; 0:
+   * silent. Default 1.
+   */
   verbose?: Verbosity
   /** Least milliseconds between two redraws. Default 10. */
   interval?: number
@@ -70,9 +83,11 @@ export interface ProgbarOptions {
 }
 
 /**
- * Keras' progress bar, in its text: ` 32/100 [=========>....................] - ETA: 3s - loss: 0.1000`. It takes no more than a line of
- * the terminal, also when that is resized: first the bar shrinks, then it goes, then the last values do; the line that stays at the
- * end has all values. Without a terminal, with `TERM=dumb` and with `CI` set it writes a line each 30 s, and one at the end.
+ * Keras' progress bar, in its text: ` 32/100 [=========>....................] - ETA: 3s - loss:
+ * 0.1000`. It takes no more than a line of the terminal, also when that is resized: first the bar
+ * shrinks, then it goes, then the last values do; the line that stays at the end has all values.
+ * Without a terminal, with `TERM=dumb` and with `CI` set it writes a line each 30 s, and one at the
+ * end.
  *
  * @param target units (samples) at the end
  * @throws ConfigError ERR_OPTION
@@ -80,7 +95,8 @@ export interface ProgbarOptions {
  * import { Progbar } from 'hiddenstate/utils'
  * const bar = new Progbar(100)
  * for (let done = 0; done < 100; done += 10) bar.add(10, [['loss', 1 / (done + 1)]])
- * @see keras.utils.generic_utils.Progbar. The interval is in milliseconds here, and times below a second are.
+ * @see keras.utils.generic_utils.Progbar. The interval is in milliseconds here, and times below a
+ *   second are.
  */
 export class Progbar {
   /** Running sums: name → [sum of value times units, units]. */
@@ -89,7 +105,10 @@ export class Progbar {
   #began: number
   #lastUpdate = Number.NEGATIVE_INFINITY
   #lastWidth = 0
-  /** Of the bar in the last line that was not the end; the end, which may take several lines, keeps it. */
+  /**
+   * Of the bar in the last line that was not the end; the end, which may take several lines, keeps
+   * it.
+   */
   #width = 0
   readonly target: number
   readonly options: Readonly<Required<ProgbarOptions>>
@@ -97,11 +116,20 @@ export class Progbar {
 
   constructor(target: number, options?: ProgbarOptions) {
     const defaults = { width: 30, verbose: 1, interval: 10, output: process.stdout, now: Date.now }
-    const resolved = resolveOptions<Required<ProgbarOptions>>('Progbar', defaults as Required<ProgbarOptions>, options)
+    const resolved = resolveOptions<Required<ProgbarOptions>>(
+      'Progbar',
+      defaults as Required<ProgbarOptions>,
+      options,
+    )
     const { width, interval, verbose } = resolved
     for (const [what, value] of Object.entries({ target, width, interval })) {
       if (typeof value === 'number' && value >= 0) continue
-      fail(ConfigError, 'ERR_OPTION', { where: 'Progbar', what, expected: 'a number >= 0', actual: describe(value) })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'Progbar',
+        what,
+        expected: 'a number >= 0',
+        actual: describe(value),
+      })
     }
     this.target = target
     this.options = { ...resolved, verbose: checkVerbose('Progbar', verbose) }
@@ -134,7 +162,8 @@ export class Progbar {
     this.count(current, values)
     const { verbose, output } = this.options
     if (this.#isLive) this.#redraw(current, force)
-    else if (verbose === 1) current < this.target ? this.beat(current) : output.write(`${this.line(current)}\n`)
+    else if (verbose === 1)
+      current < this.target ? this.beat(current) : output.write(`${this.line(current)}\n`)
     else if (verbose === 2 && current >= this.target)
       output.write(`${timeText(this.elapsed())}${pairsText(this.averages())}\n`)
   }
@@ -152,9 +181,15 @@ export class Progbar {
     output.write(`\r${whole}${isLast ? '\n' : ''}`)
   }
 
-  /** Tells how far it is in a line of its own when the last is 30 s old. @internal @param title in front of it */
+  /**
+   * Tells how far it is in a line of its own when the last is 30 s old.
+   *
+   * @internal
+   * @param title in front of it
+   */
   beat(current: number, title = ''): void {
-    if (current < this.target) this.tell(() => `${title}${current}/${this.target}${this.#time(current)}`)
+    if (current < this.target)
+      this.tell(() => `${title}${current}/${this.target}${this.#time(current)}`)
   }
 
   /** Writes a line of its own, with the averages, when the last is 30 s old. @internal */
@@ -200,7 +235,10 @@ export class Progbar {
     const { target } = this
     const count = `${String(current).padStart(String(target).length)}/${target}`
     const values = [this.#time(current), ...this.averages().map((pair) => pairsText([pair]))]
-    const left = Math.min(this.options.width, room - count.length - ' []'.length - values.join('').length)
+    const left = Math.min(
+      this.options.width,
+      room - count.length - ' []'.length - values.join('').length,
+    )
     const hasBar = left >= Math.min(LEAST_BAR, this.options.width)
     if (current < target) {
       this.#width = hasBar ? left : 0
@@ -292,7 +330,10 @@ export class FitProgress {
     const known = new Set(this.#bar.averages().map(([k]) => k))
     const rest = Object.entries(logs).filter(([k, v]) => !known.has(k) && typeof v === 'number')
     if (this.#hasBar) this.#bar.update(Math.max(seen, this.#bar.target), rest, true)
-    else this.#output.write(`${this.#epochText} - ${timeText(this.#bar.elapsed())}${pairsText(Object.entries(logs))}\n`)
+    else
+      this.#output.write(
+        `${this.#epochText} - ${timeText(this.#bar.elapsed())}${pairsText(Object.entries(logs))}\n`,
+      )
     this.#bar = null
   }
 

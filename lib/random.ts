@@ -1,7 +1,9 @@
 /**
- * The one stream of random numbers of this thread: initial weights, shuffles, and the seed that native dropout counts from.
+ * The one stream of random numbers of this thread: initial weights, shuffles, and the seed that
+ * native dropout counts from.
  *
- * xoshiro128** (Blackman and Vigna 2018, arXiv:1805.01407), its state filled by splitmix32 from the seed.
+ * xoshiro128** (Blackman and Vigna 2018, arXiv:1805.01407), its state filled by splitmix32 from the
+ * seed.
  *   result = rotl(s1 * 5, 7) * 9
  *   t = s1 << 9;  s2 ^= s0;  s3 ^= s1;  s1 ^= s2;  s0 ^= s3;  s2 ^= t;  s3 = rotl(s3, 11)
  */
@@ -14,8 +16,8 @@ const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k))
 /** A stream of random numbers of its own. */
 export class RandomStream {
   /**
-   * A step is linear over GF(2). Element i: what 2^i steps make of each of the 128 states with one bit
-   * set, [128, 4]. They are made as they are needed.
+   * A step is linear over GF(2). Element i: what 2^i steps make of each of the 128 states with one
+   * bit set, [128, 4]. They are made as they are needed.
    */
   static readonly #jumps: Uint32Array[] = []
   readonly #state = new Uint32Array(4)
@@ -100,7 +102,10 @@ export class RandomStream {
     return ((this.next() >>> 5) * 67108864 + (this.next() >>> 6)) / 9007199254740992
   }
 
-  /** As many calls of {@link random}, each times `scale` plus `low`. One loop with the state in registers: 12 times as fast. */
+  /**
+   * As many calls of {@link random}, each times `scale` plus `low`. One loop with the state in
+   * registers: 12 times as fast.
+   */
   fill(out: Float64Array, low: number, scale: number): Float64Array {
     let [s0, s1, s2, s3] = this.#state as unknown as [number, number, number, number]
     let high = 0 // of the two words of a number
@@ -121,7 +126,9 @@ export class RandomStream {
     return out
   }
 
-  /** Numbers of the normal distribution (Box-Muller), two of `out` at a time: its length is even. */
+  /**
+   * Numbers of the normal distribution (Box-Muller), two of `out` at a time: its length is even.
+   */
   fillNormal(out: Float64Array, mean: number, sd: number): Float64Array {
     this.fill(out, 0, 1)
     for (let i = 0; i < out.length; i += 2) {
@@ -133,7 +140,10 @@ export class RandomStream {
     return out
   }
 
-  /** Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are thrown away. */
+  /**
+   * Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are
+   * thrown away.
+   */
   integer(n: number): number {
     const limit = 2 ** 32 - (2 ** 32 % n)
     let x = this.next()
@@ -152,14 +162,18 @@ export class RandomStream {
     return order
   }
 
-  /** The whole state: four unsigned 32-bit integers, for those who want to go on from exactly here. */
+  /**
+   * The whole state: four unsigned 32-bit integers, for those who want to go on from exactly here.
+   */
   get state(): number[] {
     return Array.from(this.#state)
   }
 
   set state(saved: readonly number[]) {
     const fits =
-      Array.isArray(saved) && saved.length === 4 && saved.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
+      Array.isArray(saved) &&
+      saved.length === 4 &&
+      saved.every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
     if (!fits || saved.every((n) => n === 0)) {
       fail(ConfigError, 'ERR_OPTION', {
         where: 'random state',
@@ -172,7 +186,10 @@ export class RandomStream {
   }
 }
 
-/** The stream of this thread: initial weights, and the seeds of everything that needs a stream of its own. */
+/**
+ * The stream of this thread: initial weights, and the seeds of everything that needs a stream of
+ * its own.
+ */
 const main = new RandomStream(randomInt(2 ** 47))
 let seedings = 0
 
@@ -180,8 +197,9 @@ let seedings = 0
 export const random = (): number => main.random()
 
 /**
- * Fixes everything that is random: initial weights, shuffling, dropout. With the same seed, the same calls give the same bits again,
- * for any number of threads on the same kind of processor. Each worker thread has a stream of its own.
+ * Fixes everything that is random: initial weights, shuffling, dropout. With the same seed, the
+ * same calls give the same bits again, for any number of threads on the same kind of processor.
+ * Each worker thread has a stream of its own.
  *
  * @param seed an integer from 0 to 2^53 - 1
  * @throws ConfigError ERR_OPTION for anything else
@@ -251,7 +269,8 @@ export const randomState = (): number[] => main.state
 /**
  * Puts back what {@link randomState} gave.
  *
- * @throws ConfigError ERR_OPTION for anything but four unsigned 32-bit integers that are not all zero
+ * @throws ConfigError ERR_OPTION for anything but four unsigned 32-bit integers that are not all
+ *   zero
  */
 export function setRandomState(saved: readonly number[]): void {
   main.state = saved

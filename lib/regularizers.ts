@@ -3,10 +3,16 @@ import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
-/** What native code adds to the loss for a parameter w: `l1*sum|w| + l2*sum(w^2)`, or `eigenvalue` times the dominant eigenvalue term. */
+/**
+ * What native code adds to the loss for a parameter w: `l1*sum|w| + l2*sum(w^2)`, or `eigenvalue`
+ * times the dominant eigenvalue term.
+ */
 export type Penalty = { l1: number; l2: number } | { eigenvalue: number }
 
-/** A regularizer; made by {@link l1}, {@link l2}, {@link l1l2}, the activity forms, or {@link EigenvalueRegularizer}. */
+/**
+ * A regularizer; made by {@link l1}, {@link l2}, {@link l1l2}, the activity forms, or {@link
+ * EigenvalueRegularizer}.
+ */
 export interface Regularizer {
   readonly penalty: Penalty
   /** Keras' dictionary: `{ name: 'L1L2Regularizer', l1, l2 }`. */
@@ -14,8 +20,8 @@ export interface Regularizer {
 }
 
 /**
- * `l1*sum|w| + l2*sum(w^2)`, no half. Keras: `L1L2Regularizer`, which `WeightRegularizer` and `ActivityRegularizer` also name.
- * Numbers are rounded to float32, as Keras keeps them. Defaults 0.
+ * `l1*sum|w| + l2*sum(w^2)`, no half. Keras: `L1L2Regularizer`, which `WeightRegularizer` and
+ * `ActivityRegularizer` also name. Numbers are rounded to float32, as Keras keeps them. Defaults 0.
  */
 export class L1L2Regularizer implements Regularizer {
   readonly penalty: { l1: number; l2: number }
@@ -31,8 +37,9 @@ export class L1L2Regularizer implements Regularizer {
 }
 
 /**
- * `k` times the square root of the dominant eigenvalue of WᵀW, by 9 power steps; matrices only. Keras: `EigenvalueRegularizer`,
- * whose configuration leaves k out; here it is written along, and Keras reads that.
+ * `k` times the square root of the dominant eigenvalue of WᵀW, by 9 power steps; matrices only.
+ * Keras: `EigenvalueRegularizer`, whose configuration leaves k out; here it is written along, and
+ * Keras reads that.
  */
 export class EigenvalueRegularizer implements Regularizer {
   readonly penalty: { eigenvalue: number }
@@ -91,12 +98,18 @@ export const activityL2 = (options: { l?: number } = {}): Regularizer =>
 export const activityL1l2 = (options: { l1?: number; l2?: number } = {}): Regularizer =>
   new L1L2Regularizer(resolveOptions('activityL1l2', { l1: 0.01, l2: 0.01 }, options))
 
-/** Keras' own configurations leave k out, and Keras then cannot read them; here they come back with 0.1 and a warning. */
+/**
+ * Keras' own configurations leave k out, and Keras then cannot read them; here they come back with
+ * 0.1 and a warning.
+ */
 function eigenvalue(options: { k?: number }): Regularizer {
   if (options.k === undefined) {
-    process.emitWarning('The configuration of an EigenvalueRegularizer does not say k; 0.1 is used.', {
-      code: 'HIDDENSTATE_CONFIG',
-    })
+    process.emitWarning(
+      'The configuration of an EigenvalueRegularizer does not say k; 0.1 is used.',
+      {
+        code: 'HIDDENSTATE_CONFIG',
+      },
+    )
   }
   return new EigenvalueRegularizer({ k: options.k ?? 0.1 })
 }
@@ -125,7 +138,10 @@ export type RegularizerLike = RegularizerName | Regularizer | null
  * An activity regularizer as an op carries it.
  * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer, which is for matrices of weights
  */
-export function activityOf(regularizer: Regularizer | null, where: string): { l1: number; l2: number } | null {
+export function activityOf(
+  regularizer: Regularizer | null,
+  where: string,
+): { l1: number; l2: number } | null {
   if (!regularizer) return null
   if ('l1' in regularizer.penalty) return regularizer.penalty
   return fail(ConfigError, 'ERR_OPTION', {
@@ -137,13 +153,16 @@ export function activityOf(regularizer: Regularizer | null, where: string): { l1
 }
 
 /**
- * A regularizer from an option or a configuration: null, a name, an object made here, or Keras' `{ name, … }`.
+ * A regularizer from an option or a configuration: null, a name, an object made here, or Keras' `{
+ * name, … }`.
  * @throws ConfigError `ERR_UNKNOWN_NAME`, `ERR_OPTION`
  */
 export function toRegularizer(value: unknown, where: string): Regularizer | null {
   if (value === null || value === undefined) return null
   if (value instanceof L1L2Regularizer || value instanceof EigenvalueRegularizer) return value
-  const { name, ...rest } = (typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}) as {
+  const { name, ...rest } = (
+    typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}
+  ) as {
     name?: unknown
   }
   if (value === 'EigenvalueRegularizer') {

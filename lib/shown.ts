@@ -8,7 +8,8 @@ export function named(Class: abstract new (...args: never[]) => object, name: st
 }
 
 /**
- * Gives the objects of a class, and of those derived from it, a short text instead of all they hold.
+ * Gives the objects of a class, and of those derived from it, a short text instead of all they
+ * hold.
  * @param text for `String`, and for `console.log` without `log`
  * @param log for `console.log`, where that shows more; `inspect` is that of the console
  */
@@ -17,7 +18,8 @@ export function shown<T extends object>(
   text: (object: T) => string,
   log: (object: T, inspect: (value: unknown) => string) => string = text,
 ): void {
-  const isPrototype = (object: object) => Object.hasOwn(object, 'constructor') // of which no field can be read
+  // of which no field can be read
+  const isPrototype = (object: object) => Object.hasOwn(object, 'constructor')
   const define = (key: PropertyKey, value: unknown) =>
     Object.defineProperty(Class.prototype, key, { value, writable: true, configurable: true })
   define('toString', function (this: T) {
@@ -32,6 +34,15 @@ export function shown<T extends object>(
 }
 
 /** Sets a property that neither `console.log` nor `JSON.stringify` follows. */
-export function setHidden<T extends object, K extends keyof T>(object: T, key: K, value: T[K]): void {
-  Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: false })
+export function setHidden<T extends object, K extends keyof T>(
+  object: T,
+  key: K,
+  value: T[K],
+): void {
+  Object.defineProperty(object, key, {
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  })
 }

@@ -9,7 +9,10 @@ export type Shape = readonly (number | null)[]
 export type Scalar = number | string | boolean | null
 export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Option }
 
-/** One parameter of the model, as native code wants it (gates fused: W [D, G*H]). Any number of ops may use it. */
+/**
+ * One parameter of the model, as native code wants it (gates fused: W [D, G*H]). Any number of ops
+ * may use it.
+ */
 export interface ParamSpec {
   /** 'lstm_1/W': the layer of the op that uses it first, and what that calls it. */
   path: string
@@ -24,7 +27,10 @@ export interface ParamSpec {
 /** One op. `op` is the name of a file in native/layers/. Values are named by strings. */
 export interface OpSpec {
   op: string
-  /** Name for errors, parameter paths (`layer/param`) and random streams: 'lstm_1', 'forward_lstm_1'. Unique among ops that have params. */
+  /**
+   * Name for errors, parameter paths (`layer/param`) and random streams: 'lstm_1',
+   * 'forward_lstm_1'. Unique among ops that have params.
+   */
   layer: string
   className: string
   inputs: string[]
@@ -56,8 +62,9 @@ export interface Spec {
   /** Mask of the output (reaches the loss), or null. */
   outputMask: string | null
   /**
-   * A canonical name, see lib/objectives.ts, for the output and its targets; or a value of the graph, whose mean over all rows
-   * it is: then there are neither targets nor metrics. Null: not compiled, predict only.
+   * A canonical name, see lib/objectives.ts, for the output and its targets; or a value of the
+   * graph, whose mean over all rows it is: then there are neither targets nor metrics. Null: not
+   * compiled, predict only.
    */
   loss: string | { value: string } | null
   metrics: MetricSpec[]
@@ -74,7 +81,10 @@ export interface Value {
   isReversed?: boolean | undefined
 }
 
-/** Name of a model's first input as a value, ':input:2' of the second …; no layer's name begins with a colon. */
+/**
+ * Name of a model's first input as a value, ':input:2' of the second …; no layer's name begins with
+ * a colon.
+ */
 const INPUT = ':input'
 
 /** Which of a model's inputs a value is, from 0; -1: none. */
@@ -83,7 +93,10 @@ export function inputNumber(value: string): number {
   return value.startsWith(`${INPUT}:`) ? Number(value.slice(INPUT.length + 1)) - 1 : -1
 }
 
-/** A parameter as a layer gives it to an op. Two ops share one when their `variable` is the same object. */
+/**
+ * A parameter as a layer gives it to an op. Two ops share one when their `variable` is the same
+ * object.
+ */
 export interface ParamUse extends Omit<ParamSpec, 'path'> {
   variable: object
   /** What the op calls it: 'W'. */
@@ -102,7 +115,8 @@ export class Graph {
   #trains = true
 
   /**
-   * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside learns unless `trains`.
+   * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside
+   * learns unless `trains`.
    *
    * @param part.scope '' for the names as they are
    */
@@ -150,7 +164,10 @@ export class Graph {
     return { name, shape, mask: null }
   }
 
-  /** Adds one op and returns its output. `maskOut: true` makes a mask; `mask: 'pass'` hands the input's mask on. */
+  /**
+   * Adds one op and returns its output. `maskOut: true` makes a mask; `mask: 'pass'` hands the
+   * input's mask on.
+   */
   op(
     op: string,
     inputs: readonly Value[],
@@ -163,7 +180,10 @@ export class Graph {
       activity?: { l1: number; l2: number } | null
       /** Mask the op reads; default: none. */
       reads?: string | null
-      /** Mask of the output: 'none' (default), 'pass' (that of the first input), 'make' (this op makes one), or a value's name. */
+      /**
+       * Mask of the output: 'none' (default), 'pass' (that of the first input), 'make' (this op
+       * makes one), or a value's name.
+       */
       mask?: 'none' | 'pass' | 'make' | { name: string | null }
     },
   ): Value {
@@ -179,12 +199,19 @@ export class Graph {
       mask: rest.reads ?? null,
       maskOut,
       options: rest.options ?? {},
-      params: (rest.params ?? []).map((use) => ({ name: use.name, param: this.#param(layer, use).path })),
+      params: (rest.params ?? []).map((use) => ({
+        name: use.name,
+        param: this.#param(layer, use).path,
+      })),
       activity: rest.activity ?? null,
     })
     const mask =
       maskOut ??
-      (rest.mask === 'pass' ? (inputs[0]?.mask ?? null) : typeof rest.mask === 'object' ? rest.mask.name : null)
+      (rest.mask === 'pass'
+        ? (inputs[0]?.mask ?? null)
+        : typeof rest.mask === 'object'
+          ? rest.mask.name
+          : null)
     return { name: output, shape, mask }
   }
 }

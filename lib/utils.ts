@@ -11,7 +11,12 @@ export {
   writeNpz,
   type WriteNpzOptions,
 } from './files/npy.js'
-export { modelToDot, type ModelToDotOptions, plotModel, type PlotModelOptions } from './model/plot-model.js'
+export {
+  modelToDot,
+  type ModelToDotOptions,
+  plotModel,
+  type PlotModelOptions,
+} from './model/plot-model.js'
 export { type Output, Progbar, type ProgbarOptions, type Verbosity } from './progress.js'
 import { ConfigError, ShapeError, fail } from './errors.js'
 import { describe, NDArray, shapeText, sizeOf, type TensorLike } from './ndarray.js'
@@ -20,20 +25,29 @@ import { resolveOptions } from './options.js'
 /**
  * Class numbers as rows of zeros with one 1.
  *
- * Unlike Keras, which wraps negative labels around and cuts fractions off, labels must be integers from 0.
+ * Unlike Keras, which wraps negative labels around and cuts fractions off, labels must be integers
+ * from 0.
  *
  * @param y labels of any shape; they are taken flat, so [N, 1] does as well as [N]
  * @param options `nbClasses`: default the largest label + 1
  * @returns shape [N, nbClasses], float64
- * @throws ConfigError ERR_OPTION for a label that is no integer in 0 … nbClasses - 1; ShapeError ERR_SHAPE for no labels without `nbClasses`
+ * @throws ConfigError ERR_OPTION for a label that is no integer in 0 … nbClasses - 1; ShapeError
+ *   ERR_SHAPE for no labels without `nbClasses`
  * @example
  * import { toCategorical } from 'hiddenstate/utils'
  * console.log(toCategorical([0, 2]).toArray()) // [ [ 1, 0, 0 ], [ 0, 0, 1 ] ]
  * @see keras.utils.np_utils.to_categorical
  */
-export function toCategorical(y: TensorLike, options?: { nbClasses?: number | null | undefined }): NDArray {
+export function toCategorical(
+  y: TensorLike,
+  options?: { nbClasses?: number | null | undefined },
+): NDArray {
   const where = 'toCategorical'
-  const { nbClasses } = resolveOptions(where, { nbClasses: null as number | null | undefined }, options)
+  const { nbClasses } = resolveOptions(
+    where,
+    { nbClasses: null as number | null | undefined },
+    options,
+  )
   if (nbClasses != null && !(Number.isSafeInteger(nbClasses) && nbClasses >= 0)) {
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -44,7 +58,12 @@ export function toCategorical(y: TensorLike, options?: { nbClasses?: number | nu
   }
   const labels = NDArray.from(y, undefined, isTyped(y) ? undefined : 'float64').data // [N]
   if (labels.length === 0 && !nbClasses) {
-    fail(ShapeError, 'ERR_SHAPE', { where, what: 'y', expected: 'at least one label, or nbClasses', actual: 'none' })
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'y',
+      expected: 'at least one label, or nbClasses',
+      actual: 'none',
+    })
   }
   let largest = -1
   for (const label of labels) if (label > largest) largest = label // NaN is told below
@@ -77,21 +96,31 @@ function isTyped(x: TensorLike): boolean {
  * Divides by the norm along one axis; where the norm is 0, the zeros stay.
  *
  * @param a any shape but a scalar
- * @param options `axis`: default -1, the last; `order`: of the norm, default 2 (also 0, 1, `Infinity`, any p)
- * @returns the shape of `a`, except that one axis [n] becomes [1, n], as in Keras; float32 stays, all else becomes float64
+ * @param options `axis`: default -1, the last; `order`: of the norm, default 2 (also 0, 1,
+ *   `Infinity`, any p)
+ * @returns the shape of `a`, except that one axis [n] becomes [1, n], as in Keras; float32 stays,
+ *   all else becomes float64
  * @throws ConfigError ERR_OPTION; ShapeError ERR_SHAPE for a scalar
  * @example
  * import { normalize } from 'hiddenstate/utils'
  * console.log(normalize([[3, 4], [0, 0]]).toArray()) // [ [ 0.6, 0.8 ], [ 0, 0 ] ]
  * @see keras.utils.np_utils.normalize
  */
-export function normalize(a: TensorLike, options?: { axis?: number | undefined; order?: number | undefined }): NDArray {
+export function normalize(
+  a: TensorLike,
+  options?: { axis?: number | undefined; order?: number | undefined },
+): NDArray {
   const where = 'normalize'
   const { axis, order } = resolveOptions(where, { axis: -1, order: 2 }, options)
   const x = NDArray.from(a, undefined, isTyped(a) ? undefined : 'float64')
   const rank = x.shape.length
   if (rank === 0)
-    fail(ShapeError, 'ERR_SHAPE', { where, what: 'a', expected: 'an array of one axis or more', actual: 'a scalar' })
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'a',
+      expected: 'an array of one axis or more',
+      actual: 'a scalar',
+    })
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -101,10 +130,16 @@ export function normalize(a: TensorLike, options?: { axis?: number | undefined; 
     })
   }
   if (typeof order !== 'number' || Number.isNaN(order)) {
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'order', expected: 'a number', actual: describe(order) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'order',
+      expected: 'a number',
+      actual: describe(order),
+    })
   }
   const { outer, extent, inner } = around(x.shape, axis < 0 ? axis + rank : axis)
-  const out = x.data instanceof Float32Array ? new Float32Array(x.size) : new Float64Array(x.size) // as x
+  // as x
+  const out = x.data instanceof Float32Array ? new Float32Array(x.size) : new Float64Array(x.size)
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       const at = (k: number) => (o * extent + k) * inner + i
@@ -116,15 +151,26 @@ export function normalize(a: TensorLike, options?: { axis?: number | undefined; 
 }
 
 /** Extents before, of and after an axis. */
-function around(shape: readonly number[], axis: number): { outer: number; extent: number; inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), extent: shape[axis] as number, inner: sizeOf(shape.slice(axis + 1)) }
+function around(
+  shape: readonly number[],
+  axis: number,
+): { outer: number; extent: number; inner: number } {
+  return {
+    outer: sizeOf(shape.slice(0, axis)),
+    extent: shape[axis] as number,
+    inner: sizeOf(shape.slice(axis + 1)),
+  }
 }
 
-/** As numpy.linalg.norm: order 0 counts what is not zero, ±Infinity the largest and the smallest magnitude. */
+/**
+ * As numpy.linalg.norm: order 0 counts what is not zero, ±Infinity the largest and the smallest
+ * magnitude.
+ */
 function vectorNorm(n: number, x: (k: number) => number, order: number): number {
   if (Math.abs(order) === Number.POSITIVE_INFINITY) {
     let most = Math.abs(x(0))
-    for (let k = 1; k < n; k++) most = order > 0 ? Math.max(most, Math.abs(x(k))) : Math.min(most, Math.abs(x(k)))
+    for (let k = 1; k < n; k++)
+      most = order > 0 ? Math.max(most, Math.abs(x(k))) : Math.min(most, Math.abs(x(k)))
     return most
   }
   let sum = 0
@@ -133,7 +179,8 @@ function vectorNorm(n: number, x: (k: number) => number, order: number): number 
 }
 
 /**
- * The class of each row of probabilities: of several columns the largest; of one, 1 above 0.5 and 0 else.
+ * The class of each row of probabilities: of several columns the largest; of one, 1 above 0.5 and 0
+ * else.
  *
  * @param p shape [N, K], [N, 1] or [N]
  * @returns shape [N], int32
@@ -167,7 +214,8 @@ export function probasToClasses(p: TensorLike): NDArray {
 }
 
 /**
- * The column with the largest probability, the first of equal ones; NaN counts as the largest, as in numpy.
+ * The column with the largest probability, the first of equal ones; NaN counts as the largest, as
+ * in numpy.
  *
  * @param p shape [N, K], or [N, K, …]
  * @returns shape [N], or [N, …]; int32
@@ -193,7 +241,10 @@ export function categoricalProbasToClasses(p: TensorLike): NDArray {
     for (let i = 0; i < inner; i++) {
       let best = 0
       for (let k = 1; k < K; k++) {
-        const [value, top] = [x.data[(n * K + k) * inner + i] as number, x.data[(n * K + best) * inner + i] as number]
+        const [value, top] = [
+          x.data[(n * K + k) * inner + i] as number,
+          x.data[(n * K + best) * inner + i] as number,
+        ]
         if (value > top || (Number.isNaN(value) && !Number.isNaN(top))) best = k
       }
       out[n * inner + i] = best

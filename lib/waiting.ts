@@ -1,7 +1,9 @@
 /** Waiting for what others promise. */
 
 export const isThenable = (value: unknown): value is Promise<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as { then?: unknown }).then === 'function'
 
 /** Rejects with the signal's reason as soon as it is aborted, even if the source never answers. */
 export async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null): Promise<T> {

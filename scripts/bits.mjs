@@ -1,12 +1,15 @@
 /**
- * Hashes of the weights after a few training steps, of outputs and of logs, for many configurations: what a change of the
- * structure must leave as it is, to the bit.
+ * Hashes of the weights after a few training steps, of outputs and of logs, for many
+ * configurations: what a change of the structure must leave as it is, to the bit.
  *
- *   node scripts/bits.mjs --package DIR --record FILE    what the built checkout DIR (default: this one) computes
- *   node scripts/bits.mjs --package DIR --compare FILE   the same, compared; exit status 1 where anything differs
+ *   node scripts/bits.mjs --package DIR --record FILE
+ *     what the built checkout DIR (default: this one) computes
+ *   node scripts/bits.mjs --package DIR --compare FILE
+ *     the same, compared; exit status 1 where anything differs
  *
- * Every instruction set of this processor, one thread and two, float32 and float64. Weights are set by this script, so that initial
- * values do not count. A record is good for comparisons on processors with the same instruction sets.
+ * Every instruction set of this processor, one thread and two, float32 and float64. Weights are set
+ * by this script, so that initial values do not count. A record is good for comparisons on
+ * processors with the same instruction sets.
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -33,7 +36,10 @@ function numbers(seed, n, scale = 1) {
   })
 }
 const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1)
-const array = (seed, shape, scale) => ({ data: Float32Array.from(numbers(seed, sizeOf(shape), scale)), shape })
+const array = (seed, shape, scale) => ({
+  data: Float32Array.from(numbers(seed, sizeOf(shape), scale)),
+  shape,
+})
 const integers = (seed, shape, below) => ({
   data: Float32Array.from(numbers(seed, sizeOf(shape)), (v) => Math.floor(((v + 1) / 2) * below)),
   shape,
@@ -117,7 +123,10 @@ function* cases(hs) {
       }
     yield {
       name: `${cell} stateful`,
-      layers: () => [new Cell(H, { ...own, stateful: true, batchInputShape: [7, T, D] }), new L.Dense(3)],
+      layers: () => [
+        new Cell(H, { ...own, stateful: true, batchInputShape: [7, T, D] }),
+        new L.Dense(3),
+      ],
       x: sequence(),
       y: flat(3),
       fit: { shuffle: false },
@@ -141,7 +150,8 @@ function* cases(hs) {
   const image = { inputShape: [6, 5, 2] }
   const middle = {
     Dense: () => new L.Dense(H, first),
-    'Dense activity': () => new L.Dense(H, { ...first, activityRegularizer: 'activity_l2', activation: 'tanh' }),
+    'Dense activity': () =>
+      new L.Dense(H, { ...first, activityRegularizer: 'activity_l2', activation: 'tanh' }),
     TimeDistributedDense: () => new L.TimeDistributedDense(H, first),
     'TimeDistributed LSTM': () => new L.TimeDistributed(new L.LSTM(4), { inputShape: [3, T, D] }),
     Dropout: () => new L.Dropout(0.4, first),
@@ -151,7 +161,8 @@ function* cases(hs) {
     'BatchNormalization 0': () => new L.BatchNormalization(first),
     'BatchNormalization 1': () => new L.BatchNormalization({ ...first, mode: 1 }),
     'BatchNormalization 2': () => new L.BatchNormalization({ ...first, mode: 2 }),
-    Convolution1D: () => new L.Convolution1D(H, 3, { ...first, activation: 'tanh', borderMode: 'same' }),
+    Convolution1D: () =>
+      new L.Convolution1D(H, 3, { ...first, activation: 'tanh', borderMode: 'same' }),
     AtrousConvolution1D: () => new L.AtrousConvolution1D(H, 2, { ...first, atrousRate: 2 }),
     LocallyConnected1D: () => new L.LocallyConnected1D(H, 2, first),
     MaxPooling1D: () => new L.MaxPooling1D({ ...first, poolLength: 2 }),
@@ -169,7 +180,8 @@ function* cases(hs) {
     Convolution2D: () => new L.Convolution2D(H, 3, 2, { ...image, activation: 'relu' }),
     MaxPooling2D: () => new L.MaxPooling2D(image),
     AveragePooling2D: () => new L.AveragePooling2D(image),
-    ConvLSTM2D: () => new L.ConvLSTM2D(3, 2, 2, { inputShape: [3, 6, 5, 2], returnSequences: true }),
+    ConvLSTM2D: () =>
+      new L.ConvLSTM2D(3, 2, 2, { inputShape: [3, 6, 5, 2], returnSequences: true }),
   }
   const shapes = { Convolution2D: [6, 5, 2], MaxPooling2D: [6, 5, 2], AveragePooling2D: [6, 5, 2] }
   Object.assign(shapes, { ConvLSTM2D: [3, 6, 5, 2], 'TimeDistributed LSTM': [3, T, D] })
@@ -199,7 +211,8 @@ function* cases(hs) {
     yield {
       name: `Merge ${mode}`,
       layers: () => {
-        const branch = () => new hs.Sequential([new L.GRU(H, { inputShape: [T, D] }), new L.Dense(4)])
+        const branch = () =>
+          new hs.Sequential([new L.GRU(H, { inputShape: [T, D] }), new L.Dense(4)])
         return [new L.Merge([branch(), branch()], { mode }), new L.Flatten(), new L.Dense(3)]
       },
       x: [sequence(), array(7, [N, T, D])],
@@ -208,21 +221,30 @@ function* cases(hs) {
 
   const words = () => integers(8, [N, T], 23)
   const embedded = (more, rest = {}) => ({
-    layers: () => [new L.Embedding(23, D, { inputLength: T, ...more }), new L.LSTM(H), new L.Dense(3)],
+    layers: () => [
+      new L.Embedding(23, D, { inputLength: T, ...more }),
+      new L.LSTM(H),
+      new L.Dense(3),
+    ],
     x: words(),
     y: flat(3),
     ...rest,
   })
   yield { name: 'Embedding', ...embedded({}) }
   yield { name: 'Embedding masked, dropout', ...embedded({ maskZero: true, dropout: 0.3 }) }
-  yield { name: 'Embedding penalty, constraint', ...embedded({ WRegularizer: 'l2', WConstraint: 'unitnorm' }) }
+  yield {
+    name: 'Embedding penalty, constraint',
+    ...embedded({ WRegularizer: 'l2', WConstraint: 'unitnorm' }),
+  }
   for (const optimizer of ['SGD', 'RMSprop', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'Nadam'])
     for (const [how, more] of Object.entries({
       plain: {},
       decay: { decay: 0.1 },
       clipnorm: { clipnorm: 0.05 },
       clipvalue: { clipvalue: 0.01 },
-      ...(optimizer === 'SGD' ? { momentum: { momentum: 0.9 }, nesterov: { momentum: 0.9, nesterov: true } } : {}),
+      ...(optimizer === 'SGD'
+        ? { momentum: { momentum: 0.9 }, nesterov: { momentum: 0.9, nesterov: true } }
+        : {}),
     })) {
       if (optimizer === 'Nadam' && how === 'decay') continue
       yield {
@@ -233,7 +255,10 @@ function* cases(hs) {
   for (const constraint of ['maxnorm', 'nonneg', 'unitnorm'])
     yield {
       name: `constraint ${constraint}`,
-      layers: () => [new L.LSTM(H, first), new L.Dense(3, { WConstraint: constraint, bConstraint: 'nonneg' })],
+      layers: () => [
+        new L.LSTM(H, first),
+        new L.Dense(3, { WConstraint: constraint, bConstraint: 'nonneg' }),
+      ],
       x: sequence(),
       y: flat(3),
     }
@@ -264,9 +289,16 @@ function* cases(hs) {
         layers: () => [new L.GRU(H, first), new L.Dense(K, { activation: 'softmax' })],
         x: sequence(),
         y: targets[loss] ?? array(9, [N, K]),
-        compile: { loss, metrics: loss.startsWith('sparse') ? ['accuracy'] : ['accuracy', 'mse', 'mae'] },
+        compile: {
+          loss,
+          metrics: loss.startsWith('sparse') ? ['accuracy'] : ['accuracy', 'mse', 'mae'],
+        },
         ...(weighted
-          ? { fit: { sampleWeight: Float32Array.from(integers(10, [N], 3).data, (v) => v / 2 + 0.25) } }
+          ? {
+              fit: {
+                sampleWeight: Float32Array.from(integers(10, [N], 3).data, (v) => v / 2 + 0.25),
+              },
+            }
           : {}),
       }
   yield {
@@ -285,7 +317,9 @@ function* cases(hs) {
 
 /** name → hash, in this process. */
 async function computeAll() {
-  const hs = await import(pathToFileURL(path.join(path.resolve(options.package), 'dist/index.js')).href)
+  const hs = await import(
+    pathToFileURL(path.join(path.resolve(options.package), 'dist/index.js')).href
+  )
   const result = {}
   for (const threads of [1, 2]) {
     hs.setThreads(threads)
@@ -297,13 +331,20 @@ async function computeAll() {
       model.setWeights(
         model.getWeights().map(({ shape }, i) => {
           const { data } = array(100 + i, shape, 0.4)
-          return { data: one.positive ? data.map(Math.abs) : data, shape } // a running variance is not negative
+          // a running variance is not negative
+          return { data: one.positive ? data.map(Math.abs) : data, shape }
         }),
       )
       const hash = createHash('sha256')
-      const add = (values) => hash.update(Buffer.from(values.buffer, values.byteOffset, values.byteLength))
+      const add = (values) =>
+        hash.update(Buffer.from(values.buffer, values.byteOffset, values.byteLength))
       const batchSize = one.batch ?? 8
-      const history = await model.fit(one.x, one.y, { batchSize, nbEpoch: 3, verbose: 0, ...one.fit })
+      const history = await model.fit(one.x, one.y, {
+        batchSize,
+        nbEpoch: 3,
+        verbose: 0,
+        ...one.fit,
+      })
       for (const log of Object.values(history.history)) add(Float64Array.from(log))
       for (const weight of model.getWeights()) add(weight.data)
       add((await model.predict(one.x, { batchSize })).data)
@@ -317,17 +358,24 @@ async function computeAll() {
 if (options.isa) {
   process.stdout.write(JSON.stringify(await computeAll()))
 } else {
-  const { info } = await import(pathToFileURL(path.join(path.resolve(options.package), 'dist/index.js')).href)
+  const { info } = await import(
+    pathToFileURL(path.join(path.resolve(options.package), 'dist/index.js')).href
+  )
   const all = {}
   for (const isa of info().isas) {
-    const child = capture(process.execPath, [import.meta.filename, '--package', options.package, '--isa', isa], {
-      env: { ...process.env, HIDDENSTATE_ISA: isa },
-    })
+    const child = capture(
+      process.execPath,
+      [import.meta.filename, '--package', options.package, '--isa', isa],
+      {
+        env: { ...process.env, HIDDENSTATE_ISA: isa },
+      },
+    )
     if (child.status !== 0) {
       console.error(child.output)
       process.exit(1)
     }
-    for (const [name, hash] of Object.entries(JSON.parse(child.stdout))) all[`${isa}: ${name}`] = hash
+    for (const [name, hash] of Object.entries(JSON.parse(child.stdout)))
+      all[`${isa}: ${name}`] = hash
   }
   console.log(`${Object.keys(all).length} configurations`)
   if (options.record) fs.writeFileSync(options.record, `${JSON.stringify(all, null, 1)}\n`)
@@ -335,7 +383,8 @@ if (options.isa) {
     const before = JSON.parse(fs.readFileSync(options.compare, 'utf8'))
     const names = new Set([...Object.keys(before), ...Object.keys(all)])
     const differ = [...names].filter((name) => before[name] !== all[name])
-    for (const name of differ) console.log(`${name}: ${before[name] ?? 'absent'} before, ${all[name] ?? 'absent'} now`)
+    for (const name of differ)
+      console.log(`${name}: ${before[name] ?? 'absent'} before, ${all[name] ?? 'absent'} now`)
     console.log(`${names.size - differ.length} equal, ${differ.length} differ`)
     process.exit(differ.length === 0 ? 0 : 1)
   }

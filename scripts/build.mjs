@@ -1,6 +1,6 @@
 /**
- * Builds what is out of date: the addon (build/Release/*.node, by cmake-js) and the TypeScript (dist/, by tsup).
- * `--native` or `--ts`: only that one. `--force`: also what looks up to date.
+ * Builds what is out of date: the addon (build/Release/*.node, by cmake-js) and the TypeScript
+ * (dist/, by tsup). `--native` or `--ts`: only that one. `--force`: also what looks up to date.
  */
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,8 @@ export function buildNative({ force = false } = {}) {
     binOf('cmake-js'),
     ...cmakeJsArguments('compile', '--target', 'hiddenstate'),
   ])
-  // A line for each file says nothing to who only wants to run an example: what is left are warnings and errors.
+  // A line for each file says nothing to who only wants to run an example: what is left are
+  // warnings and errors.
   const told = output.replace(/^(\[ *\d+[/%].*|--.*|Not searching for unused.*)\n/gm, '')
   if (status !== 0 || /\bwarning\b/i.test(told)) process.stderr.write(told)
   return status
@@ -41,10 +42,17 @@ const cmakeJsArguments = (...args) => [
 /** cmake-js on this repository; its exit status. */
 export const runCmakeJs = (args) => runBin('cmake-js', cmakeJsArguments(...args))
 
-/** As above for a build folder (relative to the root) with options of its own: cmake-js alone configures only a new folder. */
+/**
+ * As above for a build folder (relative to the root) with options of its own: cmake-js alone
+ * configures only a new folder.
+ */
 export function buildWith(out, options, target) {
   const folder = ['--out', path.join(root, out)]
-  const status = runCmakeJs(['configure', ...folder, ...Object.entries(options).map(([k, v]) => `--CD${k}=${v}`)])
+  const status = runCmakeJs([
+    'configure',
+    ...folder,
+    ...Object.entries(options).map(([k, v]) => `--CD${k}=${v}`),
+  ])
   return status || runCmakeJs(['build', ...folder, ...(target ? ['--target', target] : [])])
 }
 

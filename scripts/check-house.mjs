@@ -1,6 +1,7 @@
 /**
- * Holds the tree against the rules of the house (house-rules.mjs) and the built objects against the one-definition trap of
- * per-ISA code. `--self-test`: every rule is first seen to speak on a tree made wrong for it, and to be silent on an empty one.
+ * Holds the tree against the rules of the house (house-rules.mjs) and the built objects against the
+ * one-definition trap of per-ISA code. `--self-test`: every rule is first seen to speak on a tree
+ * made wrong for it, and to be silent on an empty one.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -13,7 +14,11 @@ const binary = /\.(bin|h5|png|ico|node|gz|tgz)$/
 
 /** path → text of every file git knows or would take, so that build outputs do not count. */
 function readTree(base) {
-  const { status, output } = capture('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: base })
+  const { status, output } = capture(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard'],
+    { cwd: base },
+  )
   const list = status === 0 ? output.split('\n').filter(Boolean) : walk(base)
   return new Map(
     list
@@ -30,7 +35,10 @@ const walk = (base) =>
     .map((entry) => path.relative(base, path.join(entry.parentPath ?? entry.path, entry.name)))
     .filter((file) => !/^(node_modules|build.*|dist|prebuilds|coverage)\//.test(file))
 
-/** Sentences about the objects in the build folders there are; null: none built, or a system without nm (Windows). */
+/**
+ * Sentences about the objects in the build folders there are; null: none built, or a system without
+ * nm (Windows).
+ */
 function isaProblems() {
   const folders = ['build', 'build-native', 'build-asan', 'build-prebuild']
     .map((dir) => path.join(root, dir))
@@ -56,29 +64,40 @@ function selfTest() {
         fs.mkdirSync(path.join(dir, path.dirname(file)), { recursive: true })
         fs.writeFileSync(path.join(dir, file), text)
       }
-      const found = rule.find(new Map(walk(dir).map((file) => [file, fs.readFileSync(path.join(dir, file), 'utf8')])))
-      if (found.length === 0) failures.push(`${rule.name}: said nothing about a tree made wrong for it`)
-      if (rule.find(new Map()).length > 0) failures.push(`${rule.name}: complains about an empty tree`)
+      const found = rule.find(
+        new Map(walk(dir).map((file) => [file, fs.readFileSync(path.join(dir, file), 'utf8')])),
+      )
+      if (found.length === 0)
+        failures.push(`${rule.name}: said nothing about a tree made wrong for it`)
+      if (rule.find(new Map()).length > 0)
+        failures.push(`${rule.name}: complains about an empty tree`)
     } finally {
       fs.rmSync(dir, { recursive: true, force: true })
     }
   }
   const leaked = (name) => leakedSymbols('avx512', `0000000000000000 W ${name}\n`).length
-  if (leaked('_ZNSt6vectorIfE') !== 1) failures.push('weak symbols: said nothing about one of everybody')
-  if (leaked('_ZN2hs10avx512bf163addIfE') !== 1) failures.push("weak symbols: said nothing about another set's")
-  if (leaked('_ZN2hs6avx5123addIfE') !== 0) failures.push('weak symbols: complains about an own one')
+  if (leaked('_ZNSt6vectorIfE') !== 1)
+    failures.push('weak symbols: said nothing about one of everybody')
+  if (leaked('_ZN2hs10avx512bf163addIfE') !== 1)
+    failures.push("weak symbols: said nothing about another set's")
+  if (leaked('_ZN2hs6avx5123addIfE') !== 0)
+    failures.push('weak symbols: complains about an own one')
   return failures
 }
 
 let problems = []
 if (process.argv.includes('--self-test')) {
   problems = selfTest()
-  if (problems.length === 0) console.log(`check-house: ${rules.length + 1} rules, each seen red on a wrong tree`)
+  if (problems.length === 0)
+    console.log(`check-house: ${rules.length + 1} rules, each seen red on a wrong tree`)
 }
 for (const [, found] of check(root)) problems.push(...found)
 const leaks = isaProblems()
-if (leaks === null) console.log('check-house: no objects built, or Windows: weak symbols not checked')
+if (leaks === null)
+  console.log('check-house: no objects built, or Windows: weak symbols not checked')
 else problems.push(...leaks)
 for (const problem of problems) console.error(problem)
-console.log(problems.length === 0 ? 'check-house: in order' : `check-house: ${problems.length} problems`)
+console.log(
+  problems.length === 0 ? 'check-house: in order' : `check-house: ${problems.length} problems`,
+)
 process.exit(problems.length === 0 ? 0 : 1)

@@ -1,7 +1,7 @@
 /**
- * Holds the binaries in prebuilds/ against what the package promises: size, and for Linux what they need, show and mark.
- * `--max-glibc 2.28`: the newest symbol version of the C library that may be needed (release builds).
- * `--all`: those of all platforms must be there (the merge of a release).
+ * Holds the binaries in prebuilds/ against what the package promises: size, and for Linux what they
+ * need, show and mark. `--max-glibc 2.28`: the newest symbol version of the C library that may be
+ * needed (release builds). `--all`: those of all platforms must be there (the merge of a release).
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -18,10 +18,18 @@ const RELEASE = [
   ...['x64', 'arm64'].flatMap((arch) => [`linux-${arch}/glibc`, `linux-${arch}/musl`]),
   ...['darwin-arm64', 'darwin-x64', 'win32-x64', 'win32-arm64'],
 ]
-/** Version of Node-API that package.json promises; its functions are the only ones that may be taken from Node. */
+/**
+ * Version of Node-API that package.json promises; its functions are the only ones that may be taken
+ * from Node.
+ */
 const NAPI = 8
 
-const MACHINES = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64', ia32: 'Intel 80386', arm: 'ARM' }
+const MACHINES = {
+  x64: 'Advanced Micro Devices X86-64',
+  arm64: 'AArch64',
+  ia32: 'Intel 80386',
+  arm: 'ARM',
+}
 const LIBRARIES =
   /^(libc|libm|libpthread|libdl|librt|libgomp|ld-linux-x86-64|ld-linux-aarch64)\.so\.\d+$|^(libc\.musl-\w+|ld-musl-\w+)\.so\.1$/
 const ENTRY = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
@@ -36,7 +44,9 @@ function napiFunctions(version) {
 
 /** Newest symbol version of the C library that a dump names; undefined: none. */
 export const newestGlibc = (dump) =>
-  [...new Set([...dump.matchAll(/\bGLIBC_(\d[\d.]*)/g)].map(([, version]) => version))].sort(numeric.compare).at(-1)
+  [...new Set([...dump.matchAll(/\bGLIBC_(\d[\d.]*)/g)].map(([, version]) => version))]
+    .sort(numeric.compare)
+    .at(-1)
 
 /** Sentences about one ELF file; `dump`: what `readelf -W -h -d -l --dyn-syms` says of it. */
 export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunctions(NAPI) }) {
@@ -44,28 +54,56 @@ export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunc
   const need = (ok, what, actual) => ok || problems.push(`${what}, got ${actual}`)
   const one = (pattern) => pattern.exec(dump)?.[1]?.trim() ?? 'none'
 
-  need(one(/Machine:\s*(.*)/) === MACHINES[arch], `machine must be ${MACHINES[arch]}`, one(/Machine:\s*(.*)/))
+  need(
+    one(/Machine:\s*(.*)/) === MACHINES[arch],
+    `machine must be ${MACHINES[arch]}`,
+    one(/Machine:\s*(.*)/),
+  )
   const needed = [...dump.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name)
-  for (const name of needed) need(LIBRARIES.test(name), 'only the C library and libgomp may be needed', name)
+  for (const name of needed)
+    need(LIBRARIES.test(name), 'only the C library and libgomp may be needed', name)
   const newest = newestGlibc(dump)
   if (maxGlibc !== undefined)
-    need(newest !== undefined && numeric.compare(newest, maxGlibc) <= 0, `must need glibc ${maxGlibc} at most`, newest)
+    need(
+      newest !== undefined && numeric.compare(newest, maxGlibc) <= 0,
+      `must need glibc ${maxGlibc} at most`,
+      newest,
+    )
   const foreign = /\b(GLIBCXX|CXXABI|GCC)_[\d.]+/.exec(dump)?.[0]
   need(foreign === undefined, 'libstdc++ and libgcc must be linked statically', foreign)
   if (needed.includes('libgomp.so.1')) {
-    need(beside.includes('libgomp.so.1'), 'libgomp.so.1 must lie beside the addon', beside.join(', ') || 'nothing')
-    need(one(/\(RUNPATH\).*\[(.*)\]/) === '$ORIGIN', 'RUNPATH must be $ORIGIN', one(/\(R(?:UN)?PATH\).*\[(.*)\]/))
+    need(
+      beside.includes('libgomp.so.1'),
+      'libgomp.so.1 must lie beside the addon',
+      beside.join(', ') || 'nothing',
+    )
+    need(
+      one(/\(RUNPATH\).*\[(.*)\]/) === '$ORIGIN',
+      'RUNPATH must be $ORIGIN',
+      one(/\(R(?:UN)?PATH\).*\[(.*)\]/),
+    )
   }
   need(/NODELETE/.test(one(/\(FLAGS_1\)(.*)/)), 'must be marked NODELETE', one(/\(FLAGS_1\)(.*)/))
   need(!/\(TEXTREL\)/.test(dump), 'must have no relocations in its text', 'TEXTREL')
-  need(/^\s*GNU_STACK\s.*\sRW\s/m.test(dump), 'the stack must not be executable', one(/^\s*(GNU_STACK.*)/m))
+  need(
+    /^\s*GNU_STACK\s.*\sRW\s/m.test(dump),
+    'the stack must not be executable',
+    one(/^\s*(GNU_STACK.*)/m),
+  )
 
   // Num: Value Size Type Bind Vis Ndx Name
-  for (const [, bind, index, full] of dump.matchAll(/^\s*\d+:\s+\S+\s+\S+\s+\w+\s+(\w+)\s+\w+\s+(\w+)\s+(\S+)/gm)) {
+  for (const [, bind, index, full] of dump.matchAll(
+    /^\s*\d+:\s+\S+\s+\S+\s+\w+\s+(\w+)\s+\w+\s+(\w+)\s+(\S+)/gm,
+  )) {
     const [name, version] = full.split('@')
     if (bind === 'LOCAL') continue // sections: older linkers for arm64 list them
-    if (index !== 'UND') need(ENTRY.includes(name), 'only the entry points of Node-API may be shown', name)
-    else if (version === undefined && bind !== 'WEAK' && /^(napi|node_api|node|uv)_|^_ZN2v8/.test(name))
+    if (index !== 'UND')
+      need(ENTRY.includes(name), 'only the entry points of Node-API may be shown', name)
+    else if (
+      version === undefined &&
+      bind !== 'WEAK' &&
+      /^(napi|node_api|node|uv)_|^_ZN2v8/.test(name)
+    )
       need(napi.has(name), `only functions of Node-API ${NAPI} may be taken from Node`, name)
   }
   return problems
@@ -75,7 +113,9 @@ export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunc
 export function missingBinaries(files) {
   const addons = files.filter((file) => file.endsWith('.node'))
   const there = ([folder, libc]) =>
-    addons.some((file) => file.startsWith(`${folder}/`) && (libc === undefined || file.includes(`.${libc}.`)))
+    addons.some(
+      (file) => file.startsWith(`${folder}/`) && (libc === undefined || file.includes(`.${libc}.`)),
+    )
   return RELEASE.filter((binary) => !there(binary.split('/')))
 }
 
@@ -83,12 +123,18 @@ export function missingBinaries(files) {
 export const sizeProblems = (file, bytes) =>
   bytes > MAX_ADDON ? [`${file}: must have at most ${MAX_ADDON} bytes, got ${bytes}`] : []
 
-/** Sentences about what a user installs, the main package and that of one platform: bytes of the one, `[name, bytes]` of the others. */
+/**
+ * Sentences about what a user installs, the main package and that of one platform: bytes of the
+ * one, `[name, bytes]` of the others.
+ */
 export const installProblems = (main, platforms) =>
   platforms
     .map(([name, bytes]) => [name, main + bytes])
     .filter(([, bytes]) => bytes > MAX_UNPACKED)
-    .map(([name, bytes]) => `hiddenstate and ${name}: must unpack to at most ${MAX_UNPACKED} bytes, got ${bytes}`)
+    .map(
+      ([name, bytes]) =>
+        `hiddenstate and ${name}: must unpack to at most ${MAX_UNPACKED} bytes, got ${bytes}`,
+    )
 
 /** One line a file, sentences about what is wrong; true when all is well. */
 export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
@@ -118,24 +164,42 @@ export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
           '--dyn-syms',
           path.join(base, target, file),
         ])
-        if (status !== 0) problems.push(`${own(file)}: readelf (package binutils) must read it, got status ${status}`)
+        if (status !== 0)
+          problems.push(
+            `${own(file)}: readelf (package binutils) must read it, got status ${status}`,
+          )
         tells += `, needs glibc ${newestGlibc(output) ?? '(none)'}`
         if (addons.includes(file)) {
           const limit = /\.musl\./.test(file) ? undefined : maxGlibc
           for (const problem of elfProblems(output, { arch, maxGlibc: limit, beside: files }))
             problems.push(`${own(file)}: ${problem}`)
-        } else if (maxGlibc !== undefined && numeric.compare(newestGlibc(output) ?? '', maxGlibc) > 0)
-          problems.push(`${own(file)}: must need glibc ${maxGlibc} at most, got ${newestGlibc(output)}`)
+        } else if (
+          maxGlibc !== undefined &&
+          numeric.compare(newestGlibc(output) ?? '', maxGlibc) > 0
+        )
+          problems.push(
+            `${own(file)}: must need glibc ${maxGlibc} at most, got ${newestGlibc(output)}`,
+          )
       }
       console.log(`${own(file)}: ${tells}`)
     }
   }
-  const missing = missingBinaries(filesBelow('prebuilds', /\.node$/).map((file) => file.replace(/^prebuilds\//, '')))
+  const missing = missingBinaries(
+    filesBelow('prebuilds', /\.node$/).map((file) => file.replace(/^prebuilds\//, '')),
+  )
   if (all && missing.length > 0)
-    problems.push(`prebuilds: must hold the binaries of all platforms, without ${missing.join(', ')}`)
-  console.log(`prebuilds: ${RELEASE.length - missing.length} of the ${RELEASE.length} binaries of a release`)
+    problems.push(
+      `prebuilds: must hold the binaries of all platforms, without ${missing.join(', ')}`,
+    )
+  console.log(
+    `prebuilds: ${RELEASE.length - missing.length} of the ${RELEASE.length} binaries of a release`,
+  )
   for (const problem of problems) console.error(problem)
-  console.log(problems.length === 0 ? 'check-prebuilds: in order' : `check-prebuilds: ${problems.length} problems`)
+  console.log(
+    problems.length === 0
+      ? 'check-prebuilds: in order'
+      : `check-prebuilds: ${problems.length} problems`,
+  )
   return problems.length === 0
 }
 

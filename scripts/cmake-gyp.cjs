@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// prebuildify --node-gyp scripts/cmake-gyp.cjs: stands in for node-gyp and builds with cmake-js. prebuildify calls it in its
-// own working folder (build-prebuild/) and takes build/Release/* from there. HS_PREBUILD_IN=old-debian: with the tools of an
-// older Debian (old-debian.mjs).
+// prebuildify --node-gyp scripts/cmake-gyp.cjs: stands in for node-gyp and builds with cmake-js.
+// prebuildify calls it in its own working folder (build-prebuild/) and takes build/Release/* from
+// there. HS_PREBUILD_IN=old-debian: with the tools of an older Debian (old-debian.mjs).
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
@@ -12,7 +12,8 @@ const out = path.join(process.cwd(), 'build')
 const option = (name) => (process.argv.find((arg) => arg.startsWith(`--${name}=`)) || '').split('=')[1]
 const arch = option('arch') || process.arch
 const glibc = process.platform === 'linux' && process.env.PREBUILD_LIBC !== 'musl'
-// libgomp is bundled where it is sure to be there and alone in its folder; elsewhere the std::thread team does the work.
+// libgomp is bundled where it is sure to be there and alone in its folder; elsewhere the
+// std::thread team does the work.
 const options = { HS_STATIC_RUNTIME: 'ON', HS_OPENMP: glibc ? 'ON' : 'OFF', HS_BUNDLE_GOMP: glibc ? 'ON' : 'OFF' }
 
 async function inOldDebian() {

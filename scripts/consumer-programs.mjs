@@ -1,4 +1,7 @@
-/** What users of the package write, for consumer-test.mjs: the same training in both module systems, and TypeScript. */
+/**
+ * What users of the package write, for consumer-test.mjs: the same training in both module systems,
+ * and TypeScript.
+ */
 const training = `
   hs.setSeed(1)
   const model = new hs.Sequential([new hs.LSTM(8, { inputShape: [5, 1] }), new hs.Dense(1)])

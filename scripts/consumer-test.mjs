@@ -1,16 +1,24 @@
 /**
- * Packs the package, installs the tarball in an empty project with no compiler on PATH, no scripts and no network, then uses it as
- * its users do (consumer-programs.mjs); then again as a release comes, the main package and that of this platform. Needs `npm run prebuild`
- * first, and the npm registry once: for what npm fetches for a user.
+ * Packs the package, installs the tarball in an empty project with no compiler on PATH, no scripts
+ * and no network, then uses it as its users do (consumer-programs.mjs); then again as a release
+ * comes, the main package and that of this platform. Needs `npm run prebuild` first, and the npm
+ * registry once: for what npm fetches for a user.
  *
  *   --node 20,22,24,latest  also with these Nodes, which come as npm packages (Linux)
  *   --runtimes              also with Deno and Bun, which come as npm packages, too
  *   --typescript 5.2,latest also with these compilers
- *   --managers              also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
- *   --build                 also built from source in the installed package, with the cmake-js that it asks for, from an empty HOME, without any network (Linux: `unshare -rn`)
+ *   --managers
+ *     also installed by pnpm, Yarn (node_modules and Plug'n'Play) and Yarn 1, scripts allowed
+ *   --build
+ *     also built from source in the installed package, with the cmake-js that it asks for, from an
+ *     empty HOME, without any network (Linux: `unshare -rn`)
  *   --all                   all of that
- *   --inside DIR            also in the system that lies there, whose C library is another (Linux; chroot needs root), with --node or Node 20
- *   --packages DIR          all that with the packages of a release that lie there (platform-packages.mjs) instead of the one tarball
+ *   --inside DIR
+ *     also in the system that lies there, whose C library is another (Linux; chroot needs root),
+ *     with --node or Node 20
+ *   --packages DIR
+ *     all that with the packages of a release that lie there (platform-packages.mjs) instead of the
+ *     one tarball
  *   --keep                  leaves the project for a look
  */
 import fs from 'node:fs'
@@ -68,8 +76,11 @@ function folder(name, files = {}) {
   for (const [file, text] of Object.entries(files)) fs.writeFileSync(path.join(made, file), text)
   return made
 }
-const consumer = (more = {}) => `${JSON.stringify({ name: 'consumer', version: '1.0.0', private: true, ...more })}\n`
-const npm = process.env.npm_execpath ?? must('finding npm', 'sh', ['-c', 'readlink -f "$(command -v npm)"']).trim()
+const consumer = (more = {}) =>
+  `${JSON.stringify({ name: 'consumer', version: '1.0.0', private: true, ...more })}\n`
+const npm =
+  process.env.npm_execpath ??
+  must('finding npm', 'sh', ['-c', 'readlink -f "$(command -v npm)"']).trim()
 const quiet = ['--no-audit', '--no-fund']
 /** npm, where it may ask the registry: the only steps that fail for want of a network. */
 const fetch = (what, args, settings) =>
@@ -88,17 +99,25 @@ const fetch = (what, args, settings) =>
     { timeout: 300_000, ...settings },
   )
 
-// ---- the packages of a release, and what is installed in most of this test: the one tarball that `npm pack` makes, or those
+// ---- the packages of a release, and what is installed in most of this test: the one tarball that
+// `npm pack` makes, or those
 const { glibcVersionRuntime: glibc } = process.report.getReport().header
 const libc = process.platform === 'linux' ? (glibc ? 'glibc' : 'musl') : undefined
 const platformName = packageName(process.platform, process.arch, libc)
 const packages = path.resolve(options.packages ?? path.join(dir, 'packages'))
-if (!options.packages && !writePackages(packages)) fail('the packages of a release must be in order')
+if (!options.packages && !writePackages(packages))
+  fail('the packages of a release must be in order')
 const released = {
   main: path.join(packages, 'hiddenstate.tgz'),
   platform: path.join(packages, 'platforms', `${platformName}.tgz`),
 }
-const pack = ['pack', ...(options.packages ? [released.main] : []), '--json', '--pack-destination', dir]
+const pack = [
+  'pack',
+  ...(options.packages ? [released.main] : []),
+  '--json',
+  '--pack-destination',
+  dir,
+]
 const packed = JSON.parse(
   must('npm pack', process.execPath, [npm, ...pack], { stdio: ['ignore', 'pipe', 'inherit'] }),
 )[0]
@@ -114,21 +133,25 @@ for (const wanted of [
   /^docs\/troubleshooting\.md$/,
   /^examples\/sine\/main\.mjs$/,
 ])
-  if (!listed.some((file) => wanted.test(file))) fail(`the tarball must hold ${wanted}; run \`npm run prebuild\` first`)
+  if (!listed.some((file) => wanted.test(file)))
+    fail(`the tarball must hold ${wanted}; run \`npm run prebuild\` first`)
 const strange = listed.filter(
   (file) =>
     !/^(dist|prebuilds|native|bench|scripts|examples|docs(?=\/[\w-]+\.md$))\/|^[A-Z]+(\.md)?$|^(package\.json|CMakeLists\.txt)$/.test(
       file,
     ),
 )
-if (strange.length > 0) fail(`the tarball must hold only what users need, got ${strange.join(', ')}`)
+if (strange.length > 0)
+  fail(`the tarball must hold only what users need, got ${strange.join(', ')}`)
 if (packed.unpackedSize > MAX_UNPACKED)
   fail(`the tarball must unpack to ${MAX_UNPACKED} bytes at most, got ${packed.unpackedSize}`)
 const manifest = fs.readFileSync(path.join(root, 'package.json'), 'utf8')
 const asPublished = folder('manifest', { 'package.json': manifest })
 must('npm pkg fix', process.execPath, [npm, 'pkg', 'fix'], { cwd: asPublished })
 if (fs.readFileSync(path.join(asPublished, 'package.json'), 'utf8') !== manifest)
-  fail('package.json must hold what npm would publish: run `npm pkg fix` and look at the difference')
+  fail(
+    'package.json must hold what npm would publish: run `npm pkg fix` and look at the difference',
+  )
 const { scripts = {} } = JSON.parse(manifest)
 for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
   if (scripts[name] !== undefined) fail(`package.json must have no script ${name}`)
@@ -136,10 +159,12 @@ console.log(
   `tarball: ${packed.filename}, ${packed.size} bytes, ${packed.unpackedSize} unpacked, ${listed.length} files`,
 )
 
-// ---- npm: a cache with what npm fetches for a user, then nothing but node, npm, sh and env on PATH, and no network
+// ---- npm: a cache with what npm fetches for a user, then nothing but node, npm, sh and env on
+// PATH, and no network
 const windows = process.platform === 'win32'
 function barePath() {
-  if (windows) return [path.dirname(process.execPath), path.join(process.env.SystemRoot, 'System32')].join(';')
+  if (windows)
+    return [path.dirname(process.execPath), path.join(process.env.SystemRoot, 'System32')].join(';')
   const bin = folder('bin')
   for (const [name, target] of [
     ['node', process.execPath],
@@ -151,32 +176,58 @@ function barePath() {
 }
 const PATH = barePath()
 const home = folder('home')
-const cache = must('asking npm for its cache', process.execPath, [npm, 'config', 'get', 'cache']).trim()
+const cache = must('asking npm for its cache', process.execPath, [
+  npm,
+  'config',
+  'get',
+  'cache',
+]).trim()
 /** Scripts may run here; there must be none that needs more than this PATH. */
 fetch('what the package depends on', tarballs, {
   cwd: folder('warm', { 'package.json': consumer() }),
   env: { ...process.env, PATH },
 })
 const env = {
-  ...Object.fromEntries(['SystemRoot', 'ComSpec', 'TEMP', 'TMP'].map((name) => [name, process.env[name]])),
-  ...{ PATH, HOME: home, USERPROFILE: home, npm_config_cache: cache, npm_config_update_notifier: 'false' },
+  ...Object.fromEntries(
+    ['SystemRoot', 'ComSpec', 'TEMP', 'TMP'].map((name) => [name, process.env[name]]),
+  ),
+  ...{
+    PATH,
+    HOME: home,
+    USERPROFILE: home,
+    npm_config_cache: cache,
+    npm_config_update_notifier: 'false',
+  },
 }
 /** An empty project with the programs, and these installed: without scripts and network. */
 function install(name, args) {
   const cwd = folder(name, { 'package.json': consumer(), ...programs })
-  must('npm install', process.execPath, [npm, 'install', ...quiet, '--ignore-scripts', '--offline', ...args], {
-    cwd,
-    env,
-  })
+  must(
+    'npm install',
+    process.execPath,
+    [npm, 'install', ...quiet, '--ignore-scripts', '--offline', ...args],
+    {
+      cwd,
+      env,
+    },
+  )
   return cwd
 }
 const project = install('project', tarballs)
 
 const strict = ['--throw-deprecation', '--trace-warnings']
 /** Both programs; a line of each. @param flags of the runtime, before the program */
-function train(what, node = process.execPath, settings = { cwd: project, env }, args = [], flags = strict) {
+function train(
+  what,
+  node = process.execPath,
+  settings = { cwd: project, env },
+  args = [],
+  flags = strict,
+) {
   for (const file of Object.keys(programs))
-    console.log(`${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...flags, file], settings).trim()}`)
+    console.log(
+      `${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...flags, file], settings).trim()}`,
+    )
 }
 train('npm')
 
@@ -200,9 +251,12 @@ for (const [args, wanted] of [
   [['build', '--help'], /Usage:/],
 ]) {
   const output = cli(args)
-  if (!wanted.test(output)) fail(`hiddenstate ${args.join(' ')} must print ${wanted}, got\n${output}`)
+  if (!wanted.test(output))
+    fail(`hiddenstate ${args.join(' ')} must print ${wanted}, got\n${output}`)
 }
-console.log('npm, command line: info, summary, convert and predict work; bench and build tell what they do')
+console.log(
+  'npm, command line: info, summary, convert and predict work; bench and build tell what they do',
+)
 
 // ---- the packages of a release: with that of this platform, and without
 if (!options.packages) {
@@ -214,9 +268,16 @@ if (!options.packages) {
 const alone = { cwd: install('alone', ['--omit=optional', released.main]), env }
 const refused = capture(process.execPath, ['-e', "require('hiddenstate').info()"], alone)
 const wanted = `${platformName}@${packed.version}`
-for (const words of [`${wanted} (not installed)`, `npm install ${wanted}`, '--omit=optional', 'npx hiddenstate build'])
+for (const words of [
+  `${wanted} (not installed)`,
+  `npm install ${wanted}`,
+  '--omit=optional',
+  'npx hiddenstate build',
+])
   if (refused.status !== 1 || !refused.output.includes(words))
-    fail(`without ${platformName}: must end with an error that tells of ${words}, got\n${refused.output}`)
+    fail(
+      `without ${platformName}: must end with an error that tells of ${words}, got\n${refused.output}`,
+    )
 console.log(
   `npm, packages of a release, without ${platformName}: ${/no native binary.*?(?=\. )/.exec(refused.output)}, and what to do`,
 )
@@ -229,8 +290,19 @@ function compile(what, tsc) {
     ['node16', 'node16', ['typed.mts', 'typed.cts']],
     ['bundler', 'esnext', ['typed.mts']],
   ]) {
-    const flags = ['--noEmit', '--strict', '--target', 'es2022', '--moduleResolution', resolution, '--module', module]
-    must(`${what} with ${resolution}`, process.execPath, [tsc, ...flags, ...files], { cwd: project })
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--moduleResolution',
+      resolution,
+      '--module',
+      module,
+    ]
+    must(`${what} with ${resolution}`, process.execPath, [tsc, ...flags, ...files], {
+      cwd: project,
+    })
     console.log(`${what}, moduleResolution ${resolution}: compiles`)
   }
 }
@@ -241,10 +313,14 @@ if (compilers.length > 0) {
   const aliases = compilers.map((version) => `typescript-${version}@npm:typescript@${version}`)
   fetch('TypeScript', ['--ignore-scripts', ...aliases], { cwd: others })
   for (const version of compilers)
-    compile(`TypeScript ${version}`, path.join(others, 'node_modules', `typescript-${version}`, 'bin', 'tsc'))
+    compile(
+      `TypeScript ${version}`,
+      path.join(others, 'node_modules', `typescript-${version}`, 'bin', 'tsc'),
+    )
 }
 
-// ---- esbuild: with the package left outside, and taken in (its addon, HDF5 worker and dependencies stay in node_modules)
+// ---- esbuild: with the package left outside, and taken in (its addon, HDF5 worker and
+// dependencies stay in node_modules)
 for (const [what, external] of [
   ['outside', ['hiddenstate']],
   ['taken in', []],
@@ -258,8 +334,12 @@ for (const [what, external] of [
       ...{ absWorkingDir: project, entryPoints: [from], outfile, format, external },
       ...{ bundle: true, platform: 'node', logLevel: 'error' },
     })
-    if (warnings.length > 0) fail(`esbuild ${from}, the package ${what}:\n${JSON.stringify(warnings, null, 2)}`)
-    const line = must(`the bundle ${outfile}`, process.execPath, [...strict, outfile], { cwd: project, env }).trim()
+    if (warnings.length > 0)
+      fail(`esbuild ${from}, the package ${what}:\n${JSON.stringify(warnings, null, 2)}`)
+    const line = must(`the bundle ${outfile}`, process.execPath, [...strict, outfile], {
+      cwd: project,
+      env,
+    }).trim()
     console.log(`esbuild ${format}, the package ${what}: ${line}`)
   }
 
@@ -267,17 +347,27 @@ for (const [what, external] of [
 const versions = options.node.split(',').filter(Boolean)
 /** The Node of each version, from npm. */
 function fetchNodes(wanted) {
-  if (process.platform !== 'linux') fail('other Nodes need Linux: elsewhere the npm packages with Node lack versions')
+  if (process.platform !== 'linux')
+    fail('other Nodes need Linux: elsewhere the npm packages with Node lack versions')
   const nodes = folder('nodes', { 'package.json': consumer() })
-  const aliases = wanted.map((version) => `node-${version}@npm:node-linux-${process.arch}@${version}`)
+  const aliases = wanted.map(
+    (version) => `node-${version}@npm:node-linux-${process.arch}@${version}`,
+  )
   fetch('Node', ['--ignore-scripts', ...aliases], { cwd: nodes })
-  return wanted.map((version) => [version, path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node')])
+  return wanted.map((version) => [
+    version,
+    path.join(nodes, 'node_modules', `node-${version}`, 'bin', 'node'),
+  ])
 }
-if (versions.length > 0) for (const [version, node] of fetchNodes(versions)) train(`node ${version}`, node)
+if (versions.length > 0)
+  for (const [version, node] of fetchNodes(versions)) train(`node ${version}`, node)
 
 // ---- other runtimes, with what is installed already and no network
 const RUNTIMES = {
-  deno: { binary: /^@deno\/[^/]+\/deno(\.exe)?$/, flags: ['run', '-A', '--cached-only', '--node-modules-dir=manual'] },
+  deno: {
+    binary: /^@deno\/[^/]+\/deno(\.exe)?$/,
+    flags: ['run', '-A', '--cached-only', '--node-modules-dir=manual'],
+  },
   bun: { binary: /^@oven\/[^/]+\/bin\/bun(\.exe)?$/, flags: ['--no-install'] },
 }
 for (const [name, { binary, flags }] of options.runtimes ? Object.entries(RUNTIMES) : []) {
@@ -285,9 +375,12 @@ for (const [name, { binary, flags }] of options.runtimes ? Object.entries(RUNTIM
   fetch(name, ['--ignore-scripts', name], { cwd: own })
   // the binary is in a package of the platform, which npm leaves out where there is none
   const modules = path.join(own, 'node_modules')
-  const all = fs.readdirSync(modules, { recursive: true }).map((each) => each.replaceAll(path.sep, '/'))
+  const all = fs
+    .readdirSync(modules, { recursive: true })
+    .map((each) => each.replaceAll(path.sep, '/'))
   const found = all.find((each) => binary.test(each))
-  if (found) train(name, path.join(modules, found), { cwd: project, env, timeout: 120_000 }, [], flags)
+  if (found)
+    train(name, path.join(modules, found), { cwd: project, env, timeout: 120_000 }, [], flags)
   else console.log(`${name}: skipped, npm has no ${name} for ${platformName}`)
 }
 
@@ -299,15 +392,27 @@ if (options.inside) {
     fs.rmSync(there, { recursive: true, force: true })
     fs.cpSync(project, there, { recursive: true, verbatimSymlinks: true })
     fs.copyFileSync(node, path.join(there, 'node'))
-    const inside = [path.resolve(options.inside), '/bin/sh', '-c', 'cd /consumer && exec ./node "$@"', 'sh']
+    const inside = [
+      path.resolve(options.inside),
+      '/bin/sh',
+      '-c',
+      'cd /consumer && exec ./node "$@"',
+      'sh',
+    ]
     const settings = { env: { PATH: process.env.PATH, HOME: '/' } }
     const glibc = ['-p', 'process.report.getReport().header.glibcVersionRuntime']
-    const found = must(`Node ${version} in ${options.inside}`, 'chroot', [...inside, ...glibc], settings).trim()
+    const found = must(
+      `Node ${version} in ${options.inside}`,
+      'chroot',
+      [...inside, ...glibc],
+      settings,
+    ).trim()
     train(`node ${version} with glibc ${found}`, 'chroot', settings, inside)
   }
 }
 
-// ---- other package managers, with their own defaults, caches and the network; a script of ours would run, without compiler
+// ---- other package managers, with their own defaults, caches and the network; a script of ours
+// would run, without compiler
 const file = (tarball) => `hiddenstate@file:${tarball}`
 const yarn4 = { tool: '@yarnpkg/cli-dist', version: '4', bin: 'bin/yarn.js' }
 const MANAGERS = {
@@ -338,22 +443,33 @@ if (options.managers)
       const cwd = folder(`with-${what.replace(/\W+/g, '-')}`, files)
       const settings = {
         cwd,
-        env: { ...process.env, PATH, HOME: own, USERPROFILE: own, YARN_ENABLE_IMMUTABLE_INSTALLS: '0' },
+        env: {
+          ...process.env,
+          PATH,
+          HOME: own,
+          USERPROFILE: own,
+          YARN_ENABLE_IMMUTABLE_INSTALLS: '0',
+        },
       }
       const command = [path.join(tools, 'node_modules', tool, bin), 'add', file(tarball)]
       const said = must(`${what}: add`, process.execPath, command, settings)
       const scripts = /.*(ignored build scripts|must be built|lists build scripts).*/i.exec(said)
       if (scripts) fail(`${what}: must find no script to run, got: ${scripts[0]}`)
-      const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
+      const pnp =
+        linker === 'pnp' ? ['--require', './.pnp.cjs', '--loader', './.pnp.loader.mjs'] : []
       train(what, process.execPath, { cwd, env: { ...process.env, PATH } }, pnp)
     }
   }
 
 // ---- built from source where it is installed
 if (options.build) {
-  const isolated = process.platform === 'linux' ? ['unshare', '-rn'] : [] // a network of its own, without a way out
+  // a network of its own, without a way out
+  const isolated = process.platform === 'linux' ? ['unshare', '-rn'] : []
   const own = folder('home-build')
-  const settings = { cwd: project, env: { ...env, PATH: process.env.PATH, HOME: own, npm_config_cache: own } }
+  const settings = {
+    cwd: project,
+    env: { ...env, PATH: process.env.PATH, HOME: own, npm_config_cache: own },
+  }
   const asked = capture(
     process.execPath,
     [path.join(project, 'node_modules/hiddenstate/dist/cli.js'), 'build'],
@@ -369,4 +485,6 @@ if (options.build) {
   train(`built from source${isolated.length > 0 ? ' without any network' : ''}`)
 }
 
-console.log(`consumer test: ${packed.filename} installs without compiler, scripts or network, and trains`)
+console.log(
+  `consumer test: ${packed.filename} installs without compiler, scripts or network, and trains`,
+)

@@ -1,4 +1,7 @@
-/** The examples by name: `examples/NAME/main.mjs`, and the ports of Keras' scripts, whose file names have its underscores. */
+/**
+ * The examples by name: `examples/NAME/main.mjs`, and the ports of Keras' scripts, whose file names
+ * have its underscores.
+ */
 import { filesBelow } from './process.mjs'
 
 /** name → file, relative to the root: 'sine', 'keras/imdb_lstm'. */
@@ -9,5 +12,8 @@ export const examples = new Map(
   ]),
 )
 
-/** The path for `--smoke` of those that would fetch their data: a few of the golden images instead. */
-export const smallDataOf = (name) => (name.startsWith('keras/mnist_') ? ['test/golden/data/datasets/mnist.pkl.gz'] : [])
+/**
+ * The path for `--smoke` of those that would fetch their data: a few of the golden images instead.
+ */
+export const smallDataOf = (name) =>
+  name.startsWith('keras/mnist_') ? ['test/golden/data/datasets/mnist.pkl.gz'] : []

@@ -1,4 +1,7 @@
-/** `npm run format`: rewrites C++ (clang-format) and TypeScript (biome). `--check`: only says what would change. */
+/**
+ * `npm run format`: rewrites C++ (clang-format) and TypeScript (biome). `--check`: only says what
+ * would change.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +24,10 @@ export function formatNative({ check }) {
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const check = process.argv.includes('--check')
   const changed = formatNative({ check })
-  for (const file of changed) console.log(`${file}: ${check ? 'needs formatting (npm run format)' : 'formatted'}`)
-  const biome = runBin('@biomejs/biome', ['format', ...(check ? [] : ['--write'])], { command: 'biome' })
+  for (const file of changed)
+    console.log(`${file}: ${check ? 'needs formatting (npm run format)' : 'formatted'}`)
+  const biome = runBin('@biomejs/biome', ['format', ...(check ? [] : ['--write'])], {
+    command: 'biome',
+  })
   process.exit(check && changed.length > 0 ? 1 : biome)
 }

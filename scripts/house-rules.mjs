@@ -1,6 +1,6 @@
 /**
- * The rules of the house as data. A rule looks at `files` (path → text) and returns sentences; `bad` is a file set that must
- * make it speak, used by the self-test of check-house.mjs.
+ * The rules of the house as data. A rule looks at `files` (path → text) and returns sentences;
+ * `bad` is a file set that must make it speak, used by the self-test of check-house.mjs.
  */
 import path from 'node:path'
 
@@ -17,8 +17,8 @@ const includes = (text) =>
   })
 
 /**
- * What each folder of native/ may include, the folder named most exactly counting; a file stands for itself alone, "!" takes one
- * out. An arrow of the map in docs/design.md.
+ * What each folder of native/ may include, the folder named most exactly counting; a file stands
+ * for itself alone, "!" takes one out. An arrow of the map in docs/design.md.
  */
 const cpuOnly = ['!base/parallel.h', '!base/chunks.h', '!base/team.h', '!base/pages.h']
 const mayInclude = {
@@ -51,10 +51,18 @@ const mayInclude = {
     'base/',
     'registry.inc',
   ],
-  // No thread count, no kernel table, no host memory but its own: it reaches numbers through the device.
+  // No thread count, no kernel table, no host memory but its own: it reaches numbers through the
+  // device.
   plan: ['plan/', 'device/device.h', 'layers/layer.h', 'base/', ...cpuOnly],
   'plan/engine.cc': ['plan/', 'base/'],
-  addon: ['addon/', 'plan/', 'device/cpu/registry.h', 'device/cpu/orthonormal.h', 'kernels/table.h', 'base/'],
+  addon: [
+    'addon/',
+    'plan/',
+    'device/cpu/registry.h',
+    'device/cpu/orthonormal.h',
+    'kernels/table.h',
+    'base/',
+  ],
   test: [''],
 }
 
@@ -64,9 +72,11 @@ function nativeDirection(files) {
     const folder = Object.keys(mayInclude)
       .filter((key) => place === key || place.startsWith(`${key}/`))
       .sort((a, b) => b.length - a.length)[0]
-    if (!folder) return [`${file}: its folder is not on the map (mayInclude in scripts/house-rules.mjs)`]
+    if (!folder)
+      return [`${file}: its folder is not on the map (mayInclude in scripts/house-rules.mjs)`]
     const allowed = mayInclude[folder]
-    const fits = (header) => allowed.some((prefix) => header.startsWith(prefix)) && !allowed.includes(`!${header}`)
+    const fits = (header) =>
+      allowed.some((prefix) => header.startsWith(prefix)) && !allowed.includes(`!${header}`)
     return includes(text)
       .filter(([, header]) => header.startsWith('"') && !fits(header.slice(1)))
       .map(([line, header]) => `${file}:${line}: native/${folder} must not include ${header}"`)
@@ -93,7 +103,9 @@ const rooms = {
   model: ['engine', 'files', 'layers', 'optimizers', 'saving', 'training', 'yaml'],
   cli: ['files', 'model'],
 }
-/** Files in lib/ itself that users import: they alone open rooms, and no other file imports them. */
+/**
+ * Files in lib/ itself that users import: they alone open rooms, and no other file imports them.
+ */
 const entrances = ['lib/index.ts', 'lib/utils.ts']
 const roomOf = (file) => /^lib\/([^/]+)\//.exec(file)?.[1]
 
@@ -102,14 +114,17 @@ const valueImports = (file, text) =>
   [...text.matchAll(/^(?:import|export)\s+(?!type\b)([^'"]*?)\s*from\s+['"](\.[^'"]+)['"]/gms)]
     .filter(([, names]) => !/^\{\s*(type\s+[\w\s]+,?\s*)+\}$/s.test(names))
     .map((match) => {
-      const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), match[2])).replace(/\.js$/, '.ts')
+      const target = path.posix
+        .normalize(path.posix.join(path.posix.dirname(file), match[2]))
+        .replace(/\.js$/, '.ts')
       return [lines(text.slice(0, match.index)).length, target]
     })
 
 function libDirection(files) {
   return entries(files, /^lib\/.*\.ts$/).flatMap(([file, text]) => {
     const room = roomOf(file)
-    if (room && !rooms[room]) return [`${file}: room lib/${room} is not in \`rooms\` (scripts/house-rules.mjs)`]
+    if (room && !rooms[room])
+      return [`${file}: room lib/${room} is not in \`rooms\` (scripts/house-rules.mjs)`]
     if (entrances.includes(file)) return []
     const isOpen = (target) => {
       const other = roomOf(target)
@@ -131,14 +146,19 @@ function roomsSayWhatTheyAreFor(files) {
 
 function importCycles(files) {
   const graph = new Map(
-    entries(files, /^lib\/.*\.ts$/).map(([file, text]) => [file, valueImports(file, text).map(([, t]) => t)]),
+    entries(files, /^lib\/.*\.ts$/).map(([file, text]) => [
+      file,
+      valueImports(file, text).map(([, t]) => t),
+    ]),
   )
   const state = new Map()
   const problems = []
   const visit = (file, trail) => {
     if (state.get(file) === 'done') return
     if (state.get(file) === 'open') {
-      problems.push(`${file}: imports values in a circle: ${[...trail.slice(trail.indexOf(file)), file].join(' → ')}`)
+      problems.push(
+        `${file}: imports values in a circle: ${[...trail.slice(trail.indexOf(file)), file].join(' → ')}`,
+      )
       return
     }
     state.set(file, 'open')
@@ -154,15 +174,23 @@ const banned = (where, except, pattern, sentence) => (files) =>
   entries(files, where)
     .filter(([file]) => !except.test(file))
     .flatMap(([file, text]) =>
-      lines(text).flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${sentence}`] : [])),
+      lines(text).flatMap((line, i) =>
+        pattern.test(line) ? [`${file}:${i + 1}: ${sentence}`] : [],
+      ),
     )
 
-/** Sources compiled once per instruction set: a std template in them may end up, built for AVX-512, in the whole program. */
+/**
+ * Sources compiled once per instruction set: a std template in them may end up, built for AVX-512,
+ * in the whole program.
+ */
 const perIsa = /^native\/(cells|optimizers)\/.*\.(cc|h)$|^native\/kernels\/(?!isa\.).*\.(cc|h)$/
 const plainHeader =
   /^<(cassert|cstddef|cstdint|cstring|cfloat|climits|cmath|math\.h|string\.h|stdint\.h|stddef\.h|float\.h|limits\.h|\w+intrin\.h|arm_neon\.h)$/
 
 const outside = new RegExp(['(\\.\\./|/work/)', 'shared\\b|\\.', 'library\\b'].join(''))
+
+/** A line that is a comment, or ends in one. */
+const comment = /^\s*(\/\/|\/?\*)|[;,{}()]\s+\/\/ /
 
 export const rules = [
   {
@@ -224,7 +252,10 @@ export const rules = [
       entries(files, /^lib\/(layers|preprocessing)\/.*\.ts$/).flatMap(([file, text]) =>
         valueImports(file, text)
           .filter(([, target]) => target === 'lib/native.ts')
-          .map(([line]) => `${file}:${line}: layers describe; they must not import values from native.ts`),
+          .map(
+            ([line]) =>
+              `${file}:${line}: layers describe; they must not import values from native.ts`,
+          ),
       ),
     bad: { 'lib/layers/lstm.ts': "import { loadNative } from '../native.js'\n" },
   },
@@ -249,7 +280,8 @@ export const rules = [
     bad: { 'native/layers/x.cc': '#pragma omp parallel\n' },
   },
   {
-    // float_mode sets the control register and wait.cc pauses a spinning core: neither touches vectors.
+    // float_mode sets the control register and wait.cc pauses a spinning core: neither touches
+    // vectors.
     name: 'intrinsics only in vec_*.h',
     find: banned(
       nativeCode,
@@ -289,10 +321,27 @@ export const rules = [
         ['NODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-z,nodelete']
           .filter((flag) => !lines(text).some((line) => line.replace(/#.*/, '').includes(flag)))
           .map(
-            (flag) => `${file}: ${flag} must be set (a failed allocation or an ending worker crashes Node without it)`,
+            (flag) =>
+              `${file}: ${flag} must be set (a failed allocation or an ending worker crashes Node without it)`,
           ),
       ),
-    bad: { 'CMakeLists.txt': 'add_library(hiddenstate MODULE x.cc) # NODE_ADDON_API_CPP_EXCEPTIONS_ALL\n' },
+    bad: {
+      'CMakeLists.txt':
+        'add_library(hiddenstate MODULE x.cc) # NODE_ADDON_API_CPP_EXCEPTIONS_ALL\n',
+    },
+  },
+  {
+    // Code is kept there by the formatters; they leave comments, and what cannot be broken, alone.
+    name: 'comments within 100 columns',
+    find: (files) =>
+      entries(files, code).flatMap(([file, text]) =>
+        lines(text).flatMap((line, i) =>
+          line.length > 100 && comment.test(line) && !/biome-ignore|https?:/.test(line)
+            ? [`${file}:${i + 1}: comments must end at column 100, got ${line.length}`]
+            : [],
+        ),
+      ),
+    bad: { 'lib/layers/x.ts': `// ${'word '.repeat(20)}\n` },
   },
   {
     name: 'at most 500 lines a file',
@@ -307,7 +356,8 @@ export const rules = [
     name: 'files have the name of their noun',
     find: (files) =>
       [...files.keys()]
-        // lib/utils.ts is a public entry point; test/golden/make/ keeps the programs that made the data just as they ran.
+        // lib/utils.ts is a public entry point; test/golden/make/ keeps the programs that made the
+        // data just as they ran.
         .filter((file) => file !== 'lib/utils.ts' && !file.startsWith('test/golden/make/'))
         .filter((file) => /(^|\/)(utils?|helpers?|common|misc)(\.\w+)*(\/|$)/.test(file))
         .map((file) => `${file}: no file or folder is called utils, helpers, common or misc`),
@@ -319,19 +369,27 @@ export const rules = [
     bad: { 'docs/x.md': `see ${['..', 'shared', 'x'].join('/')}\n` },
   },
   {
-    // A registry mirror without the packages of other platforms makes npm leave them out of the lock; then `npm ci` fails elsewhere.
+    // A registry mirror without the packages of other platforms makes npm leave them out of the
+    // lock; then `npm ci` fails elsewhere.
     name: 'the lock lists every optional dependency',
     find: (files) =>
       entries(files, /^package-lock\.json$/).flatMap(([file, text]) => {
         const { packages } = JSON.parse(text)
         return Object.entries(packages).flatMap(([where, { optionalDependencies = {} }]) =>
           Object.keys(optionalDependencies)
-            .filter((name) => !packages[`node_modules/${name}`] && !packages[`${where}/node_modules/${name}`])
-            .map((name) => `${file}: must have an entry for ${name}, an optional dependency of ${where}`),
+            .filter(
+              (name) =>
+                !packages[`node_modules/${name}`] && !packages[`${where}/node_modules/${name}`],
+            )
+            .map(
+              (name) =>
+                `${file}: must have an entry for ${name}, an optional dependency of ${where}`,
+            ),
         )
       }),
     bad: {
-      'package-lock.json': '{ "packages": { "node_modules/a": { "optionalDependencies": { "a-win32": "1" } } } }',
+      'package-lock.json':
+        '{ "packages": { "node_modules/a": { "optionalDependencies": { "a-win32": "1" } } } }',
     },
   },
   {

@@ -1,6 +1,7 @@
 /**
- * The one-definition trap of code that is compiled once per instruction set: of a weak symbol (an inline function, a template) the
- * linker keeps one copy for the whole program, perhaps the AVX-512 one. So every weak symbol of such an object must be its set's own.
+ * The one-definition trap of code that is compiled once per instruction set: of a weak symbol (an
+ * inline function, a template) the linker keeps one copy for the whole program, perhaps the AVX-512
+ * one. So every weak symbol of such an object must be its set's own.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -9,7 +10,10 @@ import { capture, root } from './process.mjs'
 /** A sanitizer's own marks are one per object by design. */
 const marks = /^(__odr_asan|DW\.ref\.)/
 
-/** Sentences about the symbols that `nm --defined-only` lists of an object: weak, and not of a namespace of its instruction set. */
+/**
+ * Sentences about the symbols that `nm --defined-only` lists of an object: weak, and not of a
+ * namespace of its instruction set.
+ */
 export const leakedSymbols = (isa, listing) =>
   listing
     .split('\n')
@@ -24,7 +28,10 @@ export const leakedSymbols = (isa, listing) =>
 export function checkIsaObjects(folder) {
   const objects = fs
     .readdirSync(folder, { recursive: true })
-    .map((file) => [file, /hs_(scalar|sse|avx2|avx512|avx512bf16|neon)\.dir.*\.(?:o|obj)$/.exec(file)?.[1]])
+    .map((file) => [
+      file,
+      /hs_(scalar|sse|avx2|avx512|avx512bf16|neon)\.dir.*\.(?:o|obj)$/.exec(file)?.[1],
+    ])
     .filter(([, isa]) => isa !== undefined)
   const problems = objects.flatMap(([file, isa]) => {
     const { status, stdout } = capture('nm', ['--defined-only', path.join(folder, file)])

@@ -1,10 +1,13 @@
 /**
- * Kills trainings and lets them go on, until they end by themselves: they must end as one that was never killed, to the bit.
+ * Kills trainings and lets them go on, until they end by themselves: they must end as one that was
+ * never killed, to the bit.
  *
- *   node scripts/kill-resume.mjs [--instants 300] [--seed 1] [--only optimizer=Adam,source=rows] [--jobs 2] [--calls N] [--seconds S]
+ *   node scripts/kill-resume.mjs [--instants 300] [--seed 1] [--only optimizer=Adam,source=rows]
+ *   [--jobs 2] [--calls N] [--seconds S]
  *
- * Kills (SIGKILL) fall at random instants; with --calls also at file calls of a checkpoint, each of them N times, by strace. Needs
- * `npm run build:all`. Case and seed of a failure are printed, and the folder is left. A short form: test/behaviour/resume-kill.test.ts.
+ * Kills (SIGKILL) fall at random instants; with --calls also at file calls of a checkpoint, each of
+ * them N times, by strace. Needs `npm run build:all`. Case and seed of a failure are printed, and
+ * the folder is left. A short form: test/behaviour/resume-kill.test.ts.
  */
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -47,7 +50,8 @@ function drawCase(random, fixed) {
   const c = {}
   for (const [name, choices] of Object.entries(CHOICES)) c[name] = pick(random, choices)
   Object.assign(c, fixed)
-  if (c.source === 'rows' && c.shuffle === true) c.shuffle = 'batch' // single rows of a file are refused
+  // single rows of a file are refused
+  if (c.source === 'rows' && c.shuffle === true) c.shuffle = 'batch'
   return c
 }
 
@@ -89,7 +93,9 @@ const resultOf = (folder) => JSON.parse(fs.readFileSync(path.join(folder, 'resul
 
 /** Names of the parts that differ. */
 function differences(got, wanted) {
-  return Object.keys(wanted).filter((name) => JSON.stringify(got[name]) !== JSON.stringify(wanted[name]))
+  return Object.keys(wanted).filter(
+    (name) => JSON.stringify(got[name]) !== JSON.stringify(wanted[name]),
+  )
 }
 
 /** Kills a training at random instants until it ends. @returns how often */
@@ -97,8 +103,11 @@ async function atRandom(c, folder, random) {
   let kills = 0
   for (;;) {
     const threads = pick(random, [1, 2])
-    const after = random() * 1000 * (1 + kills / (c.everyBatches > 1 ? 3 : 30)) // mostly before the end, and never for ever
-    const ended = await train({ ...c, threads }, folder, (child) => setTimeout(() => child.kill('SIGKILL'), after))
+    // mostly before the end, and never for ever
+    const after = random() * 1000 * (1 + kills / (c.everyBatches > 1 ? 3 : 30))
+    const ended = await train({ ...c, threads }, folder, (child) =>
+      setTimeout(() => child.kill('SIGKILL'), after),
+    )
     if (ended !== 'killed') return kills
     kills++
   }
@@ -181,8 +190,12 @@ async function worker() {
     const number = nextCase++
     const random = randomNumbers(seed * 1000 + number)
     const c = drawCase(random, fixed)
-    await one('instants', c, path.join(folder, String(number)), (checked, killed) => atRandom(checked, killed, random))
-    console.log(`${number}: ${counts.instants} instants, ${counts.failures} failures, ${elapsed().toFixed(0)} s`)
+    await one('instants', c, path.join(folder, String(number)), (checked, killed) =>
+      atRandom(checked, killed, random),
+    )
+    console.log(
+      `${number}: ${counts.instants} instants, ${counts.failures} failures, ${elapsed().toFixed(0)} s`,
+    )
   }
 }
 
@@ -197,7 +210,9 @@ if (calls > 0 && capture('strace', ['-V']).status !== 0) {
     const c = { ...drawCase(random, fixed), callbacks: true }
     const kill = (checked, killed) => atCall(checked, killed, call, random, calls)
     await one('calls', c, path.join(folder, call), kill)
-    console.log(`${call}: ${counts.calls} kills at calls, ${counts.failures} failures, ${elapsed().toFixed(0)} s`)
+    console.log(
+      `${call}: ${counts.calls} kills at calls, ${counts.failures} failures, ${elapsed().toFixed(0)} s`,
+    )
   }
 }
 

@@ -1,4 +1,7 @@
-/** `npm run lint`: types, biome, clang-format, workflows and the rules of the house; runs all of them before it fails. */
+/**
+ * `npm run lint`: types, biome, clang-format, workflows and the rules of the house; runs all of
+ * them before it fails.
+ */
 import { formatNative } from './format.mjs'
 import { run, runBin } from './process.mjs'
 

@@ -1,6 +1,6 @@
 /**
- * Builds and runs the tests of the Node-free core. They share the addon's build folder, so that the core compiles once;
- * `cmake -S . -B build-native -DHS_TESTS=ON` does the same without Node.
+ * Builds and runs the tests of the Node-free core. They share the addon's build folder, so that the
+ * core compiles once; `cmake -S . -B build-native -DHS_TESTS=ON` does the same without Node.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -15,7 +15,10 @@ export const counts = (output) => {
   return match ? { passed: Number(match[1]), failed: Number(match[2]) } : null
 }
 
-/** Path of a built executable: CMake generators differ in whether they make a folder for the configuration. */
+/**
+ * Path of a built executable: CMake generators differ in whether they make a folder for the
+ * configuration.
+ */
 export function executable(buildDir, name) {
   const suffix = process.platform === 'win32' ? '.exe' : ''
   const found = [path.join(buildDir, name + suffix), path.join(buildDir, 'Release', name + suffix)]
@@ -26,12 +29,17 @@ export function executable(buildDir, name) {
   process.exit(1)
 }
 
-/** Builds them and runs them with each instruction set of this processor; `{ passed, failed }`. A failed build counts as one failure. */
+/**
+ * Builds them and runs them with each instruction set of this processor; `{ passed, failed }`. A
+ * failed build counts as one failure.
+ */
 export function nativeTests() {
   requireTools()
   const total = { passed: 0, failed: 0 }
   if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0) return { ...total, failed: 1 }
-  const isas = capture(executable('build', 'native_tests'), ['--isas']).stdout.split(/\s+/).filter(Boolean)
+  const isas = capture(executable('build', 'native_tests'), ['--isas'])
+    .stdout.split(/\s+/)
+    .filter(Boolean)
   if (isas.length === 0) return { ...total, failed: 1 }
   for (const isa of isas) {
     console.log(`native tests, ${isa}:`)
@@ -42,7 +50,9 @@ export function nativeTests() {
   return total
 }
 
-/** One run; `{ passed, failed, output }`. A crash or a missing closing line counts as one failure. */
+/**
+ * One run; `{ passed, failed, output }`. A crash or a missing closing line counts as one failure.
+ */
 export function runNativeTests(buildDir, env = process.env, wrap = []) {
   const command = [...wrap, executable(buildDir, 'native_tests')]
   const { status, output } = capture(command[0], command.slice(1), { echo: true, env })

@@ -1,6 +1,7 @@
 /**
- * Builds for Linux in a folder that holds an older Debian: what its compiler and C library make also runs on every later glibc.
- * The folder is made once, by debootstrap, in ~/.cache/hiddenstate (HS_OLD_DEBIAN: elsewhere). Needs root, for chroot.
+ * Builds for Linux in a folder that holds an older Debian: what its compiler and C library make
+ * also runs on every later glibc. The folder is made once, by debootstrap, in ~/.cache/hiddenstate
+ * (HS_OLD_DEBIAN: elsewhere). Needs root, for chroot.
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +15,10 @@ const OLD_SYMBOLS = path.join('scripts', 'glibc-2.28.h') // and by this our own 
 const MIRROR = 'http://deb.debian.org/debian'
 const PACKAGES = ['g++', 'g++-aarch64-linux-gnu', 'cmake', 'make', 'ccache']
 
-/** Per architecture: prefix of the tools, further CMake options, where its C library lies inside the folder. */
+/**
+ * Per architecture: prefix of the tools, further CMake options, where its C library lies inside the
+ * folder.
+ */
 export const TARGETS = {
   x64: { prefix: '', options: {}, sysroot: '/' },
   arm64: {
@@ -45,26 +49,47 @@ export function oldDebian() {
     fail('needs debootstrap: install with `apt-get install -y debootstrap`, then run this again.')
   console.log(`Making Debian ${SUITE} in ${dir} (some minutes, once) …`)
   fs.mkdirSync(dir, { recursive: true })
-  const status = run('debootstrap', ['--variant=minbase', `--include=${PACKAGES.join(',')}`, SUITE, dir, MIRROR])
+  const status = run('debootstrap', [
+    '--variant=minbase',
+    `--include=${PACKAGES.join(',')}`,
+    SUITE,
+    dir,
+    MIRROR,
+  ])
   if (status !== 0 || !fs.existsSync(ready)) fail(`debootstrap ended with status ${status}`)
   return dir
 }
 
 /** Runs a program inside the folder, with an environment of its own; its exit status. */
 const inside = (dir, command, args) =>
-  run('chroot', [dir, 'env', '-i', 'PATH=/usr/bin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8', command, ...args])
+  run('chroot', [
+    dir,
+    'env',
+    '-i',
+    'PATH=/usr/bin:/bin',
+    'HOME=/root',
+    'LC_ALL=C.UTF-8',
+    command,
+    ...args,
+  ])
 
 /**
- * Builds a target for an architecture with CMake inside the folder, under the paths of this checkout; returns the build folder
- * as seen from outside. `options`: for CMake.
+ * Builds a target for an architecture with CMake inside the folder, under the paths of this
+ * checkout; returns the build folder as seen from outside. `options`: for CMake.
  */
 export async function buildInside(arch, target, options = {}) {
   const dir = oldDebian()
-  const { prefix, options: cross } = TARGETS[arch] ?? fail(`knows ${Object.keys(TARGETS).join(', ')}, got ${arch}`)
-  const headers = ['node-addon-api', 'node-api-headers'].map((name) => path.join('node_modules', name))
+  const { prefix, options: cross } =
+    TARGETS[arch] ?? fail(`knows ${Object.keys(TARGETS).join(', ')}, got ${arch}`)
+  const headers = ['node-addon-api', 'node-api-headers'].map((name) =>
+    path.join('node_modules', name),
+  )
   for (const entry of ['CMakeLists.txt', 'package.json', 'native', OLD_SYMBOLS, ...headers]) {
     fs.rmSync(path.join(dir, root, entry), { recursive: true, force: true })
-    fs.cpSync(path.join(root, entry), path.join(dir, root, entry), { recursive: true, preserveTimestamps: true })
+    fs.cpSync(path.join(root, entry), path.join(dir, root, entry), {
+      recursive: true,
+      preserveTimestamps: true,
+    })
   }
   const out = path.join(root, `build-${SUITE}-${arch}`)
   const { BuildSystem } = createRequire(import.meta.url)('cmake-js')

@@ -1,12 +1,17 @@
 /**
- * The native tests and the suites of golden data and gradients with the released binaries where this machine has no such processor.
+ * The native tests and the suites of golden data and gradients with the released binaries where
+ * this machine has no such processor.
  *
- *   node scripts/platform-tests.mjs arm64       linux-arm64, under qemu-user, with the arm64 Node from npm
- *   node scripts/platform-tests.mjs no-avx      linux-x64, under qemu-user, on a processor model without AVX
- *   node scripts/platform-tests.mjs isas        linux-x64, on this processor, every instruction set that it has
+ *   node scripts/platform-tests.mjs arm64
+ *     linux-arm64, under qemu-user, with the arm64 Node from npm
+ *   node scripts/platform-tests.mjs no-avx
+ *     linux-x64, under qemu-user, on a processor model without AVX
+ *   node scripts/platform-tests.mjs isas
+ *     linux-x64, on this processor, every instruction set that it has
  *
- * Needs `npm run prebuild -- --old-debian` first and, but for `isas`, the package qemu-user-static. Takes some ten minutes under qemu, so it is not
- * part of `npm test`; docs/platforms.md holds the last results. Further arguments name other vitest suites.
+ * Needs `npm run prebuild -- --old-debian` first and, but for `isas`, the package qemu-user-static.
+ * Takes some ten minutes under qemu, so it is not part of `npm test`; docs/platforms.md holds the
+ * last results. Further arguments name other vitest suites.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -23,7 +28,9 @@ function fail(sentence) {
 }
 const emulator = (name) => {
   const { status, stdout } = capture('sh', ['-c', `command -v ${name}`])
-  return status === 0 ? stdout.trim() : fail(`needs ${name}: install with \`apt-get install -y qemu-user-static\`.`)
+  return status === 0
+    ? stdout.trim()
+    : fail(`needs ${name}: install with \`apt-get install -y qemu-user-static\`.`)
 }
 
 /** Node of another architecture, from npm. */
@@ -31,8 +38,17 @@ function nodeOf(arch) {
   const file = path.join(work, 'node_modules', `node-linux-${arch}`, 'bin', 'node')
   if (fs.existsSync(file)) return file
   fs.writeFileSync(path.join(work, 'package.json'), '{ "private": true }\n')
-  const install = ['install', '--force', `--cpu=${arch}`, '--os=linux', '--ignore-scripts', '--no-audit', '--no-fund']
-  if (run('npm', [...install, `node-linux-${arch}@20`], { cwd: work }) !== 0) fail(`cannot fetch Node for ${arch}`)
+  const install = [
+    'install',
+    '--force',
+    `--cpu=${arch}`,
+    '--os=linux',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ]
+  if (run('npm', [...install, `node-linux-${arch}@20`], { cwd: work }) !== 0)
+    fail(`cannot fetch Node for ${arch}`)
   return file
 }
 
@@ -54,10 +70,12 @@ const PLATFORMS = {
 }
 fs.mkdirSync(work, { recursive: true })
 const { arch, launch, node, isas } = (
-  PLATFORMS[platform] ?? (() => fail(`knows ${Object.keys(PLATFORMS).join(', ')}, got ${platform || 'nothing'}`))
+  PLATFORMS[platform] ??
+  (() => fail(`knows ${Object.keys(PLATFORMS).join(', ')}, got ${platform || 'nothing'}`))
 )()
 
-// A program that stands for that Node: vitest starts its workers with it and itself stays on this machine's.
+// A program that stands for that Node: vitest starts its workers with it and itself stays on this
+// machine's.
 const stand = path.join(work, 'node')
 fs.writeFileSync(stand, `#!/bin/sh\nexec ${[...launch, node].join(' ')} "$@"\n`, { mode: 0o755 })
 const env = { ...process.env, PREBUILDS_ONLY: '1', HS_TEST_NODE: stand, HS_TEST_TIMEOUT: '1800000' }
@@ -69,7 +87,8 @@ if (told.status !== 0) fail(`the binary must load, got\n${told.output}`)
 const info = JSON.parse(told.stdout)
 console.log(`platform-tests: ${platform}: ${told.stdout.trim()}`)
 if (info.arch !== arch) fail(`must run on ${arch}, got ${info.arch}`)
-if (isas && info.isas.join() !== isas.join()) fail(`must find ${isas.join(', ')}, got ${info.isas.join(', ')}`)
+if (isas && info.isas.join() !== isas.join())
+  fail(`must find ${isas.join(', ')}, got ${info.isas.join(', ')}`)
 
 const failed = []
 const step = (name, status) => {
@@ -77,12 +96,21 @@ const step = (name, status) => {
   if (status !== 0) failed.push(name)
 }
 if (named.length === 0) {
-  const tests = path.join(await buildInside(arch, 'native_tests', { HS_TESTS: 'ON' }), 'native_tests')
+  const tests = path.join(
+    await buildInside(arch, 'native_tests', { HS_TESTS: 'ON' }),
+    'native_tests',
+  )
   const [command, ...args] = [...launch, tests]
   for (const isa of info.isas)
-    step(`native tests (${isa})`, run(command, args, { env: { ...process.env, HIDDENSTATE_ISA: isa } }))
+    step(
+      `native tests (${isa})`,
+      run(command, args, { env: { ...process.env, HIDDENSTATE_ISA: isa } }),
+    )
 }
 for (const isa of isas ? [info.isa] : info.isas)
-  step(`${suites.join(' ')} (${isa})`, runBin('vitest', ['run', ...suites], { env: { ...env, HIDDENSTATE_ISA: isa } }))
+  step(
+    `${suites.join(' ')} (${isa})`,
+    runBin('vitest', ['run', ...suites], { env: { ...env, HIDDENSTATE_ISA: isa } }),
+  )
 if (failed.length > 0) fail(`failed: ${failed.join('; ')}`)
 console.log(`platform-tests: ${platform}: all passed`)

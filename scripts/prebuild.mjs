@@ -1,9 +1,9 @@
 /**
- * `npm run prebuild`: dist/ and prebuilds/<platform>-<arch>/ for this machine, ready for `npm pack`. The binary is built in
- * build-prebuild/, with libgomp beside it, and leaves the development build alone.
- * `npm run prebuild -- --old-debian`: linux-x64 and linux-arm64 as they are released, with the tools of an older Debian.
- * `--arch x64`: for another architecture that this machine's tools can make (macOS, Windows).
- * `--max-glibc 2.28`: fail when the binary needs a newer one.
+ * `npm run prebuild`: dist/ and prebuilds/<platform>-<arch>/ for this machine, ready for `npm
+ * pack`. The binary is built in build-prebuild/, with libgomp beside it, and leaves the development
+ * build alone. `npm run prebuild -- --old-debian`: linux-x64 and linux-arm64 as they are released,
+ * with the tools of an older Debian. `--arch x64`: for another architecture that this machine's
+ * tools can make (macOS, Windows). `--max-glibc 2.28`: fail when the binary needs a newer one.
  */
 import fs from 'node:fs'
 import path from 'node:path'

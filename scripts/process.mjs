@@ -9,17 +9,32 @@ import { fileURLToPath } from 'node:url'
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
 
-/** Runs a program in the repository root; returns its exit status (1 when it was ended by a signal or not found). */
+/**
+ * Runs a program in the repository root; returns its exit status (1 when it was ended by a signal
+ * or not found).
+ */
 export function run(command, args, options = {}) {
-  const { status, error, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
+  const { status, error, signal } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    ...options,
+  })
   if (error) console.error(`${command}: ${error.message}`)
   if (signal) console.error(`${command}: ended by ${signal}`)
   return status ?? 1
 }
 
-/** As `run`, with what the program wrote: all of it as `output`. `echo` passes it on when the program has ended. */
+/**
+ * As `run`, with what the program wrote: all of it as `output`. `echo` passes it on when the
+ * program has ended.
+ */
 export function capture(command, args, { echo = false, ...options } = {}) {
-  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, ...options })
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    ...options,
+  })
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}`
   if (echo) process.stdout.write(output)
   if (result.error) console.error(`${command}: ${result.error.message}`)
@@ -51,7 +66,10 @@ export const runBin = (packageName, args, options = {}) =>
 /** Processors to build with. */
 export const jobs = () => String(os.availableParallelism())
 
-/** All files below `folder` (relative to the root) whose name matches, as paths relative to the root. */
+/**
+ * All files below `folder` (relative to the root) whose name matches, as paths relative to the
+ * root.
+ */
 export function filesBelow(folder, pattern, base = root) {
   const start = path.join(base, folder)
   if (!fs.existsSync(start)) return []

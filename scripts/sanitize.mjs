@@ -1,7 +1,8 @@
 /**
- * `npm run test:asan`: the native tests and the vitest suite under AddressSanitizer and UndefinedBehaviorSanitizer.
- * `npm run test:tsan`: the native tests under ThreadSanitizer, on the std::thread back end (libgomp itself is not instrumented).
- * Further arguments go to vitest, e.g. a file to run alone.
+ * `npm run test:asan`: the native tests and the vitest suite under AddressSanitizer and
+ * UndefinedBehaviorSanitizer. `npm run test:tsan`: the native tests under ThreadSanitizer, on the
+ * std::thread back end (libgomp itself is not instrumented). Further arguments go to vitest, e.g. a
+ * file to run alone.
  */
 import path from 'node:path'
 import { buildTs, buildWith } from './build.mjs'
@@ -32,7 +33,11 @@ function must(status, what) {
 function address() {
   must(buildTs(), 'building the TypeScript')
   must(
-    buildWith('build-asan/build', { HS_SANITIZE: 'address;undefined', HS_TESTS: 'ON', HS_STATIC_RUNTIME: 'OFF' }),
+    buildWith('build-asan/build', {
+      HS_SANITIZE: 'address;undefined',
+      HS_TESTS: 'ON',
+      HS_STATIC_RUNTIME: 'OFF',
+    }),
     'the build',
   )
   const undefinedBehaviour = { UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' }
@@ -49,11 +54,13 @@ function address() {
       env: {
         ...process.env,
         ...undefinedBehaviour,
-        // node's own leaks at exit are not ours; libstdc++ must be there before the interceptors look for __cxa_throw.
-        // Memory that is not to be had is an error we hand on, so the sanitizer answers null, too.
+        // node's own leaks at exit are not ours; libstdc++ must be there before the interceptors
+        // look for __cxa_throw. Memory that is not to be had is an error we hand on, so the
+        // sanitizer answers null, too.
         ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
         LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so.6')}`,
-        HIDDENSTATE_PREBUILD: path.join(root, 'build-asan'), // read by node-gyp-build: where to look for build/Release
+        // read by node-gyp-build: where to look for build/Release
+        HIDDENSTATE_PREBUILD: path.join(root, 'build-asan'),
         HS_TEST_SANITIZER: 'address', // tests that measure time or memory leave room
       },
     }),
@@ -71,7 +78,10 @@ function thread() {
     ]),
     'configuring',
   )
-  must(run('cmake', ['--build', dir, '--parallel', jobs(), '--target', 'native_tests']), 'the build')
+  must(
+    run('cmake', ['--build', dir, '--parallel', jobs(), '--target', 'native_tests']),
+    'the build',
+  )
   const env = {
     ...process.env,
     HIDDENSTATE_THREADING: 'team',
@@ -79,8 +89,10 @@ function thread() {
     TSAN_OPTIONS: 'halt_on_error=1',
   }
   let tests = runNativeTests(dir, env)
-  // Kernels with more bits of address randomisation than gcc 12 expects: the same run without randomisation.
-  if (tests.output.includes('unexpected memory mapping')) tests = runNativeTests(dir, env, ['setarch', '-R'])
+  // Kernels with more bits of address randomisation than gcc 12 expects: the same run without
+  // randomisation.
+  if (tests.output.includes('unexpected memory mapping'))
+    tests = runNativeTests(dir, env, ['setarch', '-R'])
   must(tests.failed, 'the native tests')
   console.log('sanitize: native tests are clean under TSan')
 }

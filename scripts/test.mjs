@@ -1,6 +1,7 @@
 /**
- * `npm test`: everything CI runs, in the order of what fails fastest. Closes with one line, `N passed, N failed`: the native
- * tests and the vitest suite, plus one failure for every other step that failed.
+ * `npm test`: everything CI runs, in the order of what fails fastest. Closes with one line, `N
+ * passed, N failed`: the native tests and the vitest suite, plus one failure for every other step
+ * that failed.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -17,26 +18,38 @@ function step(name, work) {
   console.log(`\n── ${name}`)
   const from = performance.now()
   const result = work()
-  const { passed, failed } = typeof result === 'number' ? { passed: 0, failed: result === 0 ? 0 : 1 } : result
+  const { passed, failed } =
+    typeof result === 'number' ? { passed: 0, failed: result === 0 ? 0 : 1 } : result
   total.passed += passed
   total.failed += failed
   if (failed > 0) broken.push(name)
-  console.log(`── ${name}: ${failed === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - from) / 1000).toFixed(0)} s`)
+  console.log(
+    `── ${name}: ${failed === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - from) / 1000).toFixed(0)} s`,
+  )
   return failed === 0
 }
 
 function vitest() {
   const report = path.join(root, 'build', 'vitest.json')
   fs.rmSync(report, { force: true })
-  const status = runBin('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
+  const status = runBin('vitest', [
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
   if (!fs.existsSync(report)) {
     console.error(`vitest: ended with status ${status} and without its report`)
     return { passed: 0, failed: 1 }
   }
-  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(fs.readFileSync(report, 'utf8'))
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+    fs.readFileSync(report, 'utf8'),
+  )
   if (numPendingTests > 0) console.log(`vitest: ${numPendingTests} tests skipped`)
   // A file that does not load has no tests to count.
-  const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+  const unloaded = testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.length === 0,
+  ).length
   const failed = numFailedTests + unloaded
   return { passed: numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed }
 }
@@ -57,7 +70,8 @@ if (step('build', () => buildNative() || buildTs())) {
     step('package: install and train', () =>
       run(process.execPath, [
         'scripts/consumer-test.mjs',
-        ...(process.platform === 'linux' ? ['--node', '22,24,latest'] : []), // 155 MB from the registry, once
+        // 155 MB from the registry, once
+        ...(process.platform === 'linux' ? ['--node', '22,24,latest'] : []),
       ]),
     )
 }

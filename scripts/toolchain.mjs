@@ -1,6 +1,6 @@
 /**
- * What a build from source needs, checked before anything is run, so that a bare machine gets one clear sentence.
- * Uses nothing but Node: it also ships in the package, for `npx hiddenstate build`.
+ * What a build from source needs, checked before anything is run, so that a bare machine gets one
+ * clear sentence. Uses nothing but Node: it also ships in the package, for `npx hiddenstate build`.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -20,26 +20,41 @@ export function missingTools({ platform = process.platform, env = process.env, h
     if (!has('make') && !has('ninja')) missing.push('make')
   }
   if (missing.length === 0) return null
-  const list = missing.length === 1 ? missing[0] : `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`
+  const list =
+    missing.length === 1 ? missing[0] : `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`
   const install = {
     linux: '`apt-get install -y cmake g++ make` (Debian, Ubuntu) or your distribution’s equivalent',
     darwin: '`xcode-select --install && brew install cmake`',
-    win32: 'CMake and the Visual Studio Build Tools with the workload “Desktop development with C++”',
+    win32:
+      'CMake and the Visual Studio Build Tools with the workload “Desktop development with C++”',
   }[platform]
   return `hiddenstate: building from source needs ${list}: install with ${install ?? 'your package manager'}, then run this again.`
 }
 
-/** For cmake-js, which knows of no compilers but g++ and clang++: the one that CMake takes where neither is there. */
-export function compilerOptions({ platform = process.platform, env = process.env, has = runs } = {}) {
+/**
+ * For cmake-js, which knows of no compilers but g++ and clang++: the one that CMake takes where
+ * neither is there.
+ */
+export function compilerOptions({
+  platform = process.platform,
+  env = process.env,
+  has = runs,
+} = {}) {
   if (platform === 'win32' || ['g++', 'clang++'].some(has)) return []
   const compiler = compilers(env).find(has)
   return compiler ? ['--cc', compiler, '--cxx', compiler] : []
 }
 
-/** What `npx hiddenstate build` drives cmake with. An optional peer: 37 packages that few need (docs/decisions/0031). */
+/**
+ * What `npx hiddenstate build` drives cmake with. An optional peer: 37 packages that few need
+ * (docs/decisions/0031).
+ */
 const CMAKE_JS = 'cmake-js@8'
 
-/** The sentence that says that cmake-js is not installed and how to install it; null when it is there. */
+/**
+ * The sentence that says that cmake-js is not installed and how to install it; null when it is
+ * there.
+ */
 export function missingCmakeJs(resolve) {
   try {
     resolve('cmake-js/bin/cmake-js')

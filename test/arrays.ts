@@ -26,7 +26,10 @@ export function random(seed: number): () => number {
 /** Uniform in [low, high); never exactly 0, so that no step looks masked. */
 export function uniform(seed: number, shape: number[], low = -1, high = 1): Plain {
   const next = random(seed)
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => low + (high - low) * next() || 1e-3)
+  const data = Float32Array.from(
+    { length: sizeOf(shape) },
+    () => low + (high - low) * next() || 1e-3,
+  )
   return { data, shape }
 }
 
@@ -38,7 +41,10 @@ export const filled = (value: number, ...shape: number[]): Plain => ({
 /** Integers from `low` to `high - 1`. */
 export function integers(seed: number, shape: number[], low: number, high: number): Plain {
   const next = random(seed)
-  return { data: Int32Array.from({ length: sizeOf(shape) }, () => low + Math.floor(next() * (high - low))), shape }
+  return {
+    data: Int32Array.from({ length: sizeOf(shape) }, () => low + Math.floor(next() * (high - low))),
+    shape,
+  }
 }
 
 /** Rows of a one-hot matrix [n, classes]. */
@@ -52,7 +58,8 @@ export function oneHot(labels: ArrayLike<number>, classes: number): Plain {
 export function take(a: Plain, order: readonly number[]): Plain {
   const width = sizeOf(a.shape.slice(1))
   const data = new (a.data.constructor as Float32ArrayConstructor)(order.length * width)
-  for (const [to, from] of order.entries()) data.set(a.data.subarray(from * width, (from + 1) * width), to * width)
+  for (const [to, from] of order.entries())
+    data.set(a.data.subarray(from * width, (from + 1) * width), to * width)
   return { data, shape: [order.length, ...a.shape.slice(1)] }
 }
 
@@ -83,7 +90,8 @@ export function join(parts: Plain[]): Plain {
   let at = 0
   for (const p of parts) {
     const t = p.shape[1] as number
-    for (let b = 0; b < B; b++) data.set(p.data.subarray(b * t * width, (b + 1) * t * width), (b * T + at) * width)
+    for (let b = 0; b < B; b++)
+      data.set(p.data.subarray(b * t * width, (b + 1) * t * width), (b * T + at) * width)
     at += t
   }
   return { data, shape: [B, T, ...rest] }
@@ -98,12 +106,19 @@ export function expectSameBits(actual: Readable, expected: Readable, what = ''):
   }
   if (bytes(actual).equals(bytes(expected))) return
   const at = Array.from(expected.data).findIndex((v, i) => !Object.is(v, actual.data[i]))
-  expect.fail(`${what}: element ${at} is ${actual.data[at]}, expected the bits of ${expected.data[at]}`)
+  expect.fail(
+    `${what}: element ${at} is ${actual.data[at]}, expected the bits of ${expected.data[at]}`,
+  )
 }
 
-export function expectAllSameBits(actual: readonly Readable[], expected: readonly Readable[], what = ''): void {
+export function expectAllSameBits(
+  actual: readonly Readable[],
+  expected: readonly Readable[],
+  what = '',
+): void {
   expect(actual.length, `${what}: number of arrays`).toBe(expected.length)
-  for (const [i, a] of actual.entries()) expectSameBits(a, expected[i] as Readable, `${what} [${i}]`)
+  for (const [i, a] of actual.entries())
+    expectSameBits(a, expected[i] as Readable, `${what} [${i}]`)
 }
 
 /** |a - e| <= bound * max(1, |e|) everywhere. */
@@ -124,5 +139,6 @@ export function expectAllClose(
   what = '',
 ): void {
   expect(actual.length, `${what}: number of arrays`).toBe(expected.length)
-  for (const [i, a] of actual.entries()) expectClose(a, expected[i] as Readable, bound, `${what} [${i}]`)
+  for (const [i, a] of actual.entries())
+    expectClose(a, expected[i] as Readable, bound, `${what} [${i}]`)
 }

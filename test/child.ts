@@ -6,18 +6,28 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../', import.meta.url))
 /** The addon under test: a run under a sanitizer has a build of its own. */
-export const ADDON = path.join(process.env.HIDDENSTATE_PREBUILD || ROOT, 'build/Release/hiddenstate.node')
+export const ADDON = path.join(
+  process.env.HIDDENSTATE_PREBUILD || ROOT,
+  'build/Release/hiddenstate.node',
+)
 
 function newest(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((f) => f.isFile() && /\.(ts|mjs)$/.test(f.name))
-    .reduce((time, f) => Math.max(time, statSync(path.join(f.parentPath ?? f.path, f.name)).mtimeMs), 0)
+    .reduce(
+      (time, f) => Math.max(time, statSync(path.join(f.parentPath ?? f.path, f.name)).mtimeMs),
+      0,
+    )
 }
 
-/** Fails with one sentence where the built files are missing or older than the sources: they would test something else. */
+/**
+ * Fails with one sentence where the built files are missing or older than the sources: they would
+ * test something else.
+ */
 export function requireBuild(): void {
   const built = path.join(ROOT, 'dist/index.js')
-  if (!existsSync(built)) throw new Error('dist/ is missing: run `npm run build:all` before these tests.')
+  if (!existsSync(built))
+    throw new Error('dist/ is missing: run `npm run build:all` before these tests.')
   if (statSync(built).mtimeMs < newest(path.join(ROOT, 'lib'))) {
     throw new Error('dist/ is older than lib/: run `npm run build:ts` before these tests.')
   }
@@ -69,7 +79,10 @@ export function runChild(script: string, options: ChildOptions = {}): Promise<En
   })
 }
 
-/** Runs a script that prints one JSON value at the end and returns that; any other end is an error with its output. */
+/**
+ * Runs a script that prints one JSON value at the end and returns that; any other end is an error
+ * with its output.
+ */
 export async function jsonOf<T>(script: string, options: ChildOptions = {}): Promise<T> {
   const { code, signal, stdout, stderr } = await runChild(script, options)
   if (code !== 0) throw new Error(`${script} ended with ${signal ?? code}:\n${stdout}\n${stderr}`)

@@ -1,6 +1,6 @@
 /**
- * The package under test: the sources, or, with HS_TEST_DIST=1, the built files (vitest.config.ts redirects `lib/`).
- * Every suite above native code imports from here and from nowhere else.
+ * The package under test: the sources, or, with HS_TEST_DIST=1, the built files (vitest.config.ts
+ * redirects `lib/`). Every suite above native code imports from here and from nowhere else.
  */
 export * from '../lib/index.js'
 export * as preprocessing from '../lib/preprocessing/index.js'

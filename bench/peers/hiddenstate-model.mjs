@@ -6,7 +6,9 @@ const losses = {
   ce: { loss: 'categorical_crossentropy', activation: 'softmax' },
 }
 
-/** Gates use the logistic sigmoid, as all competitors do; weights come in one array for all gates. */
+/**
+ * Gates use the logistic sigmoid, as all competitors do; weights come in one array for all gates.
+ */
 function recurrent(hs, cell, H, options) {
   if (cell === 'rnn') return new hs.SimpleRNN(H, options)
   const gated = { innerActivation: 'sigmoid', consumeLess: 'gpu', ...options }
@@ -19,7 +21,8 @@ export function modelOf(hs, { cell, B, T, D, H, L, V, K, loss, stateful }, optio
   const model = new hs.Sequential()
   if (V > 0) model.add(new hs.Embedding(V, D, { inputLength: T }))
   for (let l = 0; l < L; l++) {
-    const first = l === 0 && V === 0 ? (stateful ? { batchInputShape: [B, T, D] } : { inputShape: [T, D] }) : {}
+    const first =
+      l === 0 && V === 0 ? (stateful ? { batchInputShape: [B, T, D] } : { inputShape: [T, D] }) : {}
     const rest = { returnSequences: l < L - 1, stateful: Boolean(stateful) }
     model.add(recurrent(hs, cell, H, { ...options, ...rest, ...first }))
   }

@@ -1,4 +1,7 @@
-/** This package, or another build of it, through its public API: `node hiddenstate.mjs THREADS PACKAGE_DIR`. */
+/**
+ * This package, or another build of it, through its public API: `node hiddenstate.mjs THREADS
+ * PACKAGE_DIR`.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -35,6 +38,8 @@ await serve(hs.info().version, (job, { floats, words }) => {
   const keep = (outputs) => {
     last = outputs
   }
-  const step = stateful ? () => keep(model.predictOnBatchSync(x)) : () => model.predictOnBatch(x).then(keep)
+  const step = stateful
+    ? () => keep(model.predictOnBatchSync(x))
+    : () => model.predictOnBatch(x).then(keep)
   return { step, outputs: () => last.data }
 })

@@ -1,9 +1,11 @@
-// oneDNN's recurrent primitives with what a training step needs around them: onednn THREADS. Speaks what serve.mjs describes.
-// Written against oneDNN 2.x; the bench builds it when a compiler and the headers are there.
+// oneDNN's recurrent primitives with what a training step needs around them: onednn THREADS. Speaks
+// what serve.mjs describes. Written against oneDNN 2.x; the bench builds it when a compiler and the
+// headers are there.
 //
-// A training step: weights repacked for both directions, embedding rows gathered, forward_training with workspace, dense layer and
-// loss, backward, gradients of embedding rows scattered, Adam over all weights. A prediction: forward_inference with weights packed
-// once, dense layer. oneDNN 2.6.3 computes wrong gradients of U when src_iter is empty, so zero states are always given.
+// A training step: weights repacked for both directions, embedding rows gathered, forward_training
+// with workspace, dense layer and loss, backward, gradients of embedding rows scattered, Adam over
+// all weights. A prediction: forward_inference with weights packed once, dense layer. oneDNN 2.6.3
+// computes wrong gradients of U when src_iter is empty, so zero states are always given.
 #include <omp.h>
 #include <sys/resource.h>
 #include <time.h>

@@ -1,12 +1,15 @@
 /**
- * A workload as an ONNX model (opset 14), so that nothing but the runtime is needed. Protocol buffers, as far as ONNX's
- * onnx.proto needs them here: a message is a list of [field number, value] in Uint8Arrays.
+ * A workload as an ONNX model (opset 14), so that nothing but the runtime is needed. Protocol
+ * buffers, as far as ONNX's onnx.proto needs them here: a message is a list of [field number,
+ * value] in Uint8Arrays.
  *
  *   ModelProto   ir_version 1 · graph 7 · opset_import 8 (version 2)
  *   GraphProto   node 1 · name 2 · initializer 5 · input 11 · output 12
- *   NodeProto    input 1 · output 2 · op_type 4 · attribute 5 (name 1 · i 3 · type 20, 2 means an integer)
+ *   NodeProto
+ *     input 1 · output 2 · op_type 4 · attribute 5 (name 1 · i 3 · type 20, 2 means an integer)
  *   TensorProto  dims 1 · data_type 2 · name 8 · raw_data 9
- *   ValueInfo    name 1 · type 2 { tensor_type 1 { elem_type 1 · shape 2 { dim 1 { dim_value 1 } } } }
+ *   ValueInfo
+ *     name 1 · type 2 { tensor_type 1 { elem_type 1 · shape 2 { dim 1 { dim_value 1 } } } }
  */
 const FLOAT = 1
 const INT32 = 6
@@ -59,8 +62,8 @@ function gates(ours, rows, { cell, G, H }) {
 }
 
 /**
- * The bytes of the model. Input `x` [T, B, D] (words: [T, B] int32), stateful also `h` and `c` [1, B, H]; output `y` [B, K], stateful
- * `h_0` and `c_0`.
+ * The bytes of the model. Input `x` [T, B, D] (words: [T, B] int32), stateful also `h` and `c` [1,
+ * B, H]; output `y` [B, K], stateful `h_0` and `c_0`.
  */
 export function onnxModel(job, floats) {
   const { cell, B, T, D, H, L, V, K, G, loss, stateful } = job
@@ -87,7 +90,9 @@ export function onnxModel(job, floats) {
     )
     const outputs = [`all_${l}`, `h_${l}`, ...(cell === 'lstm' ? [`c_${l}`] : [])]
     const attributes = { hidden_size: H, ...(cell === 'lbr_gru' ? { linear_before_reset: 1 } : {}) }
-    nodes.push(node(operators[cell], [value, `W${l}`, `U${l}`, `b${l}`, '', ...states], outputs, attributes))
+    nodes.push(
+      node(operators[cell], [value, `W${l}`, `U${l}`, `b${l}`, '', ...states], outputs, attributes),
+    )
     if (l < L - 1) {
       constants.push(tensor(`direction_${l}`, [1], BigInt64Array.of(1n), INT64))
       nodes.push(node('Squeeze', [`all_${l}`, `direction_${l}`], [`x_${l + 1}`]))
@@ -97,7 +102,10 @@ export function onnxModel(job, floats) {
   const outputs = states.map((state) => valueInfo(`${state}_0`, [1, B, H]))
   if (K > 0) {
     constants.push(tensor('axis', [1], BigInt64Array.of(0n), INT64))
-    constants.push(tensor('dense_W', [H, K], floats('dense_W')), tensor('dense_b', [K], floats('dense_b')))
+    constants.push(
+      tensor('dense_W', [H, K], floats('dense_W')),
+      tensor('dense_b', [K], floats('dense_b')),
+    )
     nodes.push(node('Squeeze', [`h_${L - 1}`, 'axis'], ['last']))
     nodes.push(node('Gemm', ['last', 'dense_W', 'dense_b'], [activations[loss] ? 'dense' : 'y']))
     if (activations[loss]) nodes.push(node(activations[loss], ['dense'], ['y']))

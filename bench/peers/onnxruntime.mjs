@@ -1,4 +1,7 @@
-/** ONNX Runtime for Node: `node onnxruntime.mjs THREADS DIR`, the package resolved from DIR. It predicts and does not train. */
+/**
+ * ONNX Runtime for Node: `node onnxruntime.mjs THREADS DIR`, the package resolved from DIR. It
+ * predicts and does not train.
+ */
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { onnxModel } from './onnx-model.mjs'
@@ -28,9 +31,12 @@ await serve(ort.env.versions.node ?? ort.env.versions.common, async (job, { floa
     graphOptimizationLevel: 'all',
   })
   const x = timeMajor(V > 0 ? words('x') : floats('x'), B, T)
-  const feeds = { x: V > 0 ? new ort.Tensor('int32', x, [T, B]) : new ort.Tensor('float32', x, [T, B, D]) }
+  const feeds = {
+    x: V > 0 ? new ort.Tensor('int32', x, [T, B]) : new ort.Tensor('float32', x, [T, B, D]),
+  }
   const states = stateful ? (cell === 'lstm' ? ['h', 'c'] : ['h']) : []
-  for (const state of states) feeds[state] = new ort.Tensor('float32', new Float32Array(B * H), [1, B, H])
+  for (const state of states)
+    feeds[state] = new ort.Tensor('float32', new Float32Array(B * H), [1, B, H])
   let last
   const step = async () => {
     last = await session.run(feeds)

@@ -1,12 +1,17 @@
 /**
- * What a driver is: a program that takes one request a line on its standard input and answers each with one line of JSON.
+ * What a driver is: a program that takes one request a line on its standard input and answers each
+ * with one line of JSON.
  *
- *   prepare cell=lstm mode=train B=32 … data=W2-lstm   build the model from the files of ./data (bench/workloads.mjs), then show
- *                                                      what it computes: `{ losses }` of three training steps, or `{ outputs }`
- *                                                      of the first step (of the fourth when stateful)
- *   run SECONDS                                        step after step: `{ times, rssMiB }`, ms of each
- * A driver that cannot do it answers `{ unsupported }`, one that fails `{ error }`. Its first line is `{ version }`.
- * pytorch.py and onednn.cc speak the same.
+ *   prepare cell=lstm mode=train B=32 … data=W2-lstm
+ *     build the model from the files of ./data (bench/workloads.mjs), then show
+ *                                                      what it computes: `{ losses }` of three
+ *                                                      training steps, or `{ outputs }`
+ *                                                      of the first step (of the fourth when
+ *                                                      stateful)
+ *   run SECONDS
+ *     step after step: `{ times, rssMiB }`, ms of each
+ * A driver that cannot do it answers `{ unsupported }`, one that fails `{ error }`. Its first line
+ * is `{ version }`. pytorch.py and onednn.cc speak the same.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -43,8 +48,9 @@ function job(words) {
 /**
  * Serves until the input ends.
  *
- * @param prepare `(job, tensors) → { step, outputs }`: `step()` trains (returning the loss, or a promise of it) or predicts;
- *   a step that is done when it returns gives no promise. `outputs()`: the numbers of the last prediction.
+ * @param prepare `(job, tensors) → { step, outputs }`: `step()` trains (returning the loss, or a
+ *   promise of it) or predicts; a step that is done when it returns gives no promise. `outputs()`:
+ *   the numbers of the last prediction.
  */
 export async function serve(version, prepare) {
   const answer = (reply) => process.stdout.write(`${JSON.stringify(reply)}\n`)
@@ -60,7 +66,11 @@ export async function serve(version, prepare) {
       } else if (command === 'run') answer(await run(model.step, Number(words[0])))
       else answer({ error: `unknown request ${command}` })
     } catch (error) {
-      answer(error instanceof Unsupported ? { unsupported: error.message } : { error: String(error?.message ?? error) })
+      answer(
+        error instanceof Unsupported
+          ? { unsupported: error.message }
+          : { error: String(error?.message ?? error) },
+      )
     }
   }
   process.exit(0)
@@ -87,5 +97,8 @@ async function run(step, seconds) {
     to = performance.now()
     times.push(to - from)
   }
-  return { times: times.map((ms) => Number(ms.toPrecision(6))), rssMiB: process.resourceUsage().maxRSS / 1024 }
+  return {
+    times: times.map((ms) => Number(ms.toPrecision(6))),
+    rssMiB: process.resourceUsage().maxRSS / 1024,
+  }
 }

@@ -7,7 +7,8 @@ import { naiveBayesAccuracy, prepareReviews } from '../../examples/sentiment/rev
 import { makeWaves, mulberry32 } from '../../examples/sine/waves.mjs'
 import { alphabetOf, encodeWindows } from '../../examples/text-generation/characters.mjs'
 
-const sum = (values, f = (v) => v) => Array.prototype.reduce.call(values, (total, v) => total + f(v), 0)
+const sum = (values, f = (v) => v) =>
+  Array.prototype.reduce.call(values, (total, v) => total + f(v), 0)
 const array = (data, shape) => ({ data, shape })
 
 /** Sentiment: `x` [N, 40] word numbers, `y` [N]. */
@@ -45,7 +46,10 @@ export function sine() {
   }
 }
 
-/** Japanese vowels from the folder with JapaneseVowels_TRAIN.ts and _TEST.ts: `x` [N, 29, 12] standardised, `y` [N, 9]. */
+/**
+ * Japanese vowels from the folder with JapaneseVowels_TRAIN.ts and _TEST.ts: `x` [N, 29, 12]
+ * standardised, `y` [N, 9].
+ */
 export function vowels(folder) {
   const read = (part) => {
     const text = fs.readFileSync(path.join(folder, `JapaneseVowels_${part}.ts`), 'utf8')
@@ -88,8 +92,9 @@ export function vowels(folder) {
 }
 
 /**
- * JSB chorales from a JSON file `{ train, valid, test }`: lists of sequences of frames of sounding keys 0-87.
- * Input frames 0..L-2, target frames 1..L-1; padded at the end, input with -1, target with 0.
+ * JSB chorales from a JSON file `{ train, valid, test }`: lists of sequences of frames of sounding
+ * keys 0-87. Input frames 0..L-2, target frames 1..L-1; padded at the end, input with -1, target
+ * with 0.
  */
 export function jsb(file) {
   const parts = JSON.parse(fs.readFileSync(file, 'utf8'))
@@ -123,7 +128,10 @@ export function jsb(file) {
   return { ...data, fingerprint }
 }
 
-/** Addition: 5,000 sums of numbers with up to two digits, the last 500 held out. `x` [N, 5, 12], `y` [N, 3, 12]. */
+/**
+ * Addition: 5,000 sums of numbers with up to two digits, the last 500 held out. `x` [N, 5, 12], `y`
+ * [N, 3, 12].
+ */
 export function addition() {
   const sums = makeAdditions(5000, 2, 1)
   const part = (list) => ({
@@ -138,8 +146,8 @@ export function addition() {
 }
 
 /**
- * Characters of Nietzsche, small letters: windows of 40, every third, the first 60,000 of them to learn from, 10,000 from
- * character 480,000 on held out. `x` [N, 40, 57], `y` [N, 57].
+ * Characters of Nietzsche, small letters: windows of 40, every third, the first 60,000 of them to
+ * learn from, 10,000 from character 480,000 on held out. `x` [N, 40, 57], `y` [N, 57].
  */
 export function chars(file) {
   const text = fs.readFileSync(file, 'utf8').toLowerCase()
@@ -164,9 +172,10 @@ export function chars(file) {
 }
 
 /**
- * Monthly sunspots from a CSV file of months and numbers: windows of 36 months and what follows, standardised over the months
- * before 2032. `differences`: square roots, and the network answers by how much the next one differs from the last.
- * Of each part `x` [N, 36, 1], `y` [N, 1], and `rmse(answers)` [N, 1] in the units of the series.
+ * Monthly sunspots from a CSV file of months and numbers: windows of 36 months and what follows,
+ * standardised over the months before 2032. `differences`: square roots, and the network answers by
+ * how much the next one differs from the last. Of each part `x` [N, 36, 1], `y` [N, 1], and
+ * `rmse(answers)` [N, 1] in the units of the series.
  */
 export function sunspots(file) {
   const rows = fs.readFileSync(file, 'utf8').trim().split('\n').slice(1)
@@ -182,17 +191,24 @@ export function sunspots(file) {
   const parts = (differences) => {
     const { mean, sd } = differences ? roots : plain
     const z = series.map((v) => ((differences ? Math.sqrt(v) : v) - mean) / sd)
-    const value = (t, answer) => (differences ? Math.max(0, mean + sd * (z[t - 1] + answer)) ** 2 : mean + sd * answer)
+    const value = (t, answer) =>
+      differences ? Math.max(0, mean + sd * (z[t - 1] + answer)) ** 2 : mean + sd * answer
     const part = (from, to) => {
       const months = Array.from({ length: to - from }, (_, i) => from + i)
       return {
-        x: array(Float32Array.from(months.flatMap((t) => z.slice(t - window, t))), [months.length, window, 1]),
+        x: array(Float32Array.from(months.flatMap((t) => z.slice(t - window, t))), [
+          months.length,
+          window,
+          1,
+        ]),
         y: array(
           Float32Array.from(months, (t) => (differences ? z[t] - z[t - 1] : z[t])),
           [months.length, 1],
         ),
         rmse: (answers) =>
-          Math.sqrt(sum(months.map((t, i) => (value(t, answers[i]) - series[t]) ** 2)) / months.length),
+          Math.sqrt(
+            sum(months.map((t, i) => (value(t, answers[i]) - series[t]) ** 2)) / months.length,
+          ),
       }
     }
     return { train: part(window, split), valid: part(split, held), test: part(held, series.length) }
@@ -210,8 +226,9 @@ export function sunspots(file) {
 }
 
 /**
- * Sentences about films, 5,331 that praise and as many that complain, in ten seeded folds with as many of each. Of fold k:
- * the words and labels to learn from (eight folds), to stop by (the next one) and to be held against.
+ * Sentences about films, 5,331 that praise and as many that complain, in ten seeded folds with as
+ * many of each. Of fold k: the words and labels to learn from (eight folds), to stop by (the next
+ * one) and to be held against.
  */
 export function polarity(folder) {
   const random = mulberry32(1)
@@ -230,13 +247,22 @@ export function polarity(folder) {
     const next = (k + 1) % 10
     const bayes = naiveBayesAccuracy(prepareReviews({ train: others(k), test: folds[k] }))
     const reviews = prepareReviews({ train: others(k, next), test: folds[k] }, { maxlen: 50 })
-    const valid = { x: reviews.encode(folds[next].map(({ text }) => text)), y: folds[next].map(({ label }) => label) }
+    const valid = {
+      x: reviews.encode(folds[next].map(({ text }) => text)),
+      y: folds[next].map(({ label }) => label),
+    }
     return { ...reviews, valid, bayes }
   }
-  return { folds: Array.from({ length: 10 }, (_, k) => fold(k)), fingerprint: { texts: texts.length } }
+  return {
+    folds: Array.from({ length: 10 }, (_, k) => fold(k)),
+    fingerprint: { texts: texts.length },
+  }
 }
 
-/** Sentences about every entry of `expected` that `actual` does not have, numbers within 1e-5 relative (the bars are rounded). */
+/**
+ * Sentences about every entry of `expected` that `actual` does not have, numbers within 1e-5
+ * relative (the bars are rounded).
+ */
 export function fingerprintProblems(actual, expected, where = '') {
   return Object.entries(expected).flatMap(([key, wanted]) => {
     const got = actual?.[key]
@@ -244,7 +270,9 @@ export function fingerprintProblems(actual, expected, where = '') {
     if (got === undefined) return name === 'top10' ? [] : [`${name}: missing`]
     if (typeof wanted === 'object') return fingerprintProblems(got, wanted, name)
     const same =
-      typeof wanted === 'number' ? Math.abs(got - wanted) <= 1e-5 * Math.max(1, Math.abs(wanted)) : got === wanted
+      typeof wanted === 'number'
+        ? Math.abs(got - wanted) <= 1e-5 * Math.max(1, Math.abs(wanted))
+        : got === wanted
     return same ? [] : [`${name}: must be ${wanted}, got ${got}`]
   })
 }

@@ -9,14 +9,16 @@ export function deviation(values) {
 }
 
 /**
- * Accepted when our mean is not worse than Keras' by more than 3 sd sqrt(1/n + 1/nKeras). sd is Keras'; where ours is larger,
- * the pooled one. One-sided: better is fine, though *much* better (as far off on the good side) points to another set-up.
+ * Accepted when our mean is not worse than Keras' by more than 3 sd sqrt(1/n + 1/nKeras). sd is
+ * Keras'; where ours is larger, the pooled one. One-sided: better is fine, though *much* better (as
+ * far off on the good side) points to another set-up.
  */
 export function judge(ours, keras, better) {
   const n = ours.length
   const m = keras.length
   const [sd, sdKeras] = [deviation(ours), deviation(keras)]
-  const used = sd > sdKeras ? Math.sqrt(((n - 1) * sd ** 2 + (m - 1) * sdKeras ** 2) / (n + m - 2)) : sdKeras
+  const used =
+    sd > sdKeras ? Math.sqrt(((n - 1) * sd ** 2 + (m - 1) * sdKeras ** 2) / (n + m - 2)) : sdKeras
   const margin = 3 * used * Math.sqrt(1 / n + 1 / m)
   const worse = better === 'higher' ? mean(keras) - mean(ours) : mean(ours) - mean(keras)
   return {

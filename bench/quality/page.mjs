@@ -1,4 +1,7 @@
-/** `node bench/quality/page.mjs [FILE]`: writes docs/quality.md and its drawings from the JSON that run.mjs left. No figure in the tables is typed by hand. */
+/**
+ * `node bench/quality/page.mjs [FILE]`: writes docs/quality.md and its drawings from the JSON that
+ * run.mjs left. No figure in the tables is typed by hand.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +17,12 @@ const number = (v) => (Math.abs(v) < 0.01 ? v.toExponential(2) : v.toPrecision(4
 const show = ({ mean, sd, n }) => `${number(mean)} ± ${number(sd)}, n=${n}`
 const isOwn = (name) => tasks[name].against !== undefined
 const entries = Object.entries(tasks).flatMap(([name, { layers }]) =>
-  layers.map((layer) => ({ name, layer, key: `${name}/${layer}`, entry: report[`${name}/${layer}`] })),
+  layers.map((layer) => ({
+    name,
+    layer,
+    key: `${name}/${layer}`,
+    entry: report[`${name}/${layer}`],
+  })),
 )
 const missing = entries.filter(({ entry }) => !entry).map(({ key }) => key)
 const found = entries.filter(({ entry }) => entry)
@@ -42,10 +50,18 @@ const drawn = [...new Set(found.map(({ name }) => name))].map((name) => {
           seed,
           values,
         })),
-        ...entry.runs.map(({ seed, curve }) => ({ layer, measure, from: 'hiddenstate', seed, values: curve[measure] })),
+        ...entry.runs.map(({ seed, curve }) => ({
+          layer,
+          measure,
+          from: 'hiddenstate',
+          seed,
+          values: curve[measure],
+        })),
       ]),
     )
-  const title = isOwn(name) ? `${name}: a line a fold` : `${name}: grey Keras 1.2.2, red hiddenstate, a line a seed`
+  const title = isOwn(name)
+    ? `${name}: a line a fold`
+    : `${name}: grey Keras 1.2.2, red hiddenstate, a line a seed`
   fs.writeFileSync(path.join(docs, 'quality', `${name}.svg`), drawCurves(lines, title))
   return `![${title}](quality/${name}.svg)`
 })

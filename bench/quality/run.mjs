@@ -2,8 +2,9 @@
  * `npm run quality -- --vowels DIR --jsb FILE --nietzsche FILE --sunspots FILE --rt-polarity DIR
  *    [--task sentiment --task sine …] [--layer LSTM] [--seeds 5] [--out FILE]`
  *
- * Trains every task over seeds, checks the data's fingerprints first, judges by the rule of judge.mjs and writes JSON. Without
- * --task: all tasks whose data are there. Exit status 1 when a result is not accepted.
+ * Trains every task over seeds, checks the data's fingerprints first, judges by the rule of
+ * judge.mjs and writes JSON. Without --task: all tasks whose data are there. Exit status 1 when a
+ * result is not accepted.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -31,11 +32,15 @@ const { values } = parseArgs({
   },
 })
 const bars = JSON.parse(fs.readFileSync(path.join(here, 'bars.json'), 'utf8'))
-const names = values.task ?? Object.keys(tasks).filter((name) => !tasks[name].needs || values[tasks[name].needs])
+const names =
+  values.task ??
+  Object.keys(tasks).filter((name) => !tasks[name].needs || values[tasks[name].needs])
 for (const name of names) {
-  if (!tasks[name]) throw new Error(`--task must be one of ${Object.keys(tasks).join(', ')}, got ${name}.`)
+  if (!tasks[name])
+    throw new Error(`--task must be one of ${Object.keys(tasks).join(', ')}, got ${name}.`)
   const { needs } = tasks[name]
-  if (needs && !values[needs]) throw new Error(`Task ${name} needs --${needs} with the path of its data.`)
+  if (needs && !values[needs])
+    throw new Error(`Task ${name} needs --${needs} with the path of its data.`)
 }
 for (const name of Object.keys(tasks)) if (!names.includes(name)) console.log(`${name}: not run`)
 if (values.threads) setThreads(Number(values.threads))
@@ -45,14 +50,18 @@ fs.mkdirSync(path.dirname(values.out), { recursive: true })
 const report = fs.existsSync(values.out) ? JSON.parse(fs.readFileSync(values.out, 'utf8')) : {}
 /** Curves are drawn, not judged: six digits do. */
 const rounded = (curve) =>
-  Object.fromEntries(Object.entries(curve).map(([key, list]) => [key, list.map((v) => Number(v.toPrecision(6)))]))
+  Object.fromEntries(
+    Object.entries(curve).map(([key, list]) => [key, list.map((v) => Number(v.toPrecision(6)))]),
+  )
 let refused = 0
 for (const name of names) {
   const task = tasks[name]
   const data = task.data(values)
   const problems = fingerprintProblems(data.fingerprint, bars[name].fingerprint)
   if (problems.length > 0)
-    throw new Error(`${name}: the data are not those of the bars: ${problems.slice(0, 3).join('; ')}`)
+    throw new Error(
+      `${name}: the data are not those of the bars: ${problems.slice(0, 3).join('; ')}`,
+    )
   if (data.baseline) console.log(`${name}: baseline ${JSON.stringify(data.baseline)}`)
   for (const layer of task.layers.filter((l) => values.layer?.includes(l) ?? true)) {
     const { against = { name: 'Keras' } } = task
@@ -67,7 +76,9 @@ for (const name of names) {
       const seconds = (performance.now() - from) / 1000
       const cpuSeconds = (used.user + used.system) / 1e6
       if (model.countParams() !== (bar.parameters ?? model.countParams()))
-        throw new Error(`${name} ${layer}: must have ${bar.parameters} parameters, got ${model.countParams()}`)
+        throw new Error(
+          `${name} ${layer}: must have ${bar.parameters} parameters, got ${model.countParams()}`,
+        )
       finals.push({ seed, final, curve: rounded(curve), seconds, cpuSeconds })
       console.log(
         `${name} ${layer} seed ${seed}: ${JSON.stringify(final)} in ${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of CPU)`,

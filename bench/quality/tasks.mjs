@@ -1,7 +1,8 @@
 /**
- * The tasks: exactly the set-ups that real Keras 1.2.2 was run with, and one of our own (polarity). A task makes its data,
- * trains one seed, and names its measures and which way is better; the first decides, the others are looked at by the same
- * rule. `curves`: what the drawing shows. `needs`: the option with the path of its data.
+ * The tasks: exactly the set-ups that real Keras 1.2.2 was run with, and one of our own (polarity).
+ * A task makes its data, trains one seed, and names its measures and which way is better; the first
+ * decides, the others are looked at by the same rule. `curves`: what the drawing shows. `needs`:
+ * the option with the path of its data.
  */
 import {
   Activation,
@@ -51,7 +52,10 @@ export const tasks = {
       return {
         model,
         curve: history,
-        final: { val_acc_last: history.val_acc.at(-1), val_loss_best: Math.min(...history.val_loss) },
+        final: {
+          val_acc_last: history.val_acc.at(-1),
+          val_loss_best: Math.min(...history.val_loss),
+        },
       }
     },
   },
@@ -76,14 +80,22 @@ export const tasks = {
         verbose: 0,
         callbacks: [new LambdaCallback({ onEpochEnd })],
       })
-      return { model, curve, final: { test_mse_ep20: curve.test_mse[19], test_mse_ep10: curve.test_mse[9] } }
+      return {
+        model,
+        curve,
+        final: { test_mse_ep20: curve.test_mse[19], test_mse_ep10: curve.test_mse[9] },
+      }
     },
   },
 
   vowels: {
     layers: ['LSTM', 'GRU', 'SimpleRNN'],
     seeds: 5,
-    measures: { test_acc_ep20: 'higher', test_acc_mean_ep31_40: 'higher', train_loss_ep20: 'lower' },
+    measures: {
+      test_acc_ep20: 'higher',
+      test_acc_mean_ep31_40: 'higher',
+      train_loss_ep20: 'lower',
+    },
     curves: ['loss', 'val_acc'],
     needs: 'vowels',
     data: ({ vowels }) => data.vowels(vowels),
@@ -126,7 +138,10 @@ export const tasks = {
         new Dropout(0.3),
         new TimeDistributed(new Dense(88, { activation: 'sigmoid' })),
       ])
-      model.compile({ optimizer: new Adam({ lr: layer === 'SimpleRNN' ? 0.003 : 0.01 }), loss: 'binary_crossentropy' })
+      model.compile({
+        optimizer: new Adam({ lr: layer === 'SimpleRNN' ? 0.003 : 0.01 }),
+        loss: 'binary_crossentropy',
+      })
       const curve = { loss: [], valid_nll: [], test_nll: [] }
       const best = () => curve.valid_nll.indexOf(Math.min(...curve.valid_nll))
       const onEpochEnd = async (_, logs) => {
@@ -173,7 +188,8 @@ export const tasks = {
         for (const key of ['loss', 'acc', 'val_loss', 'val_acc']) curve[key].push(logs[key])
         const written = decode(await model.predict(test.x, { batchSize: 250 }))
         curve.val_exact.push(mean(written.map((text, i) => Number(text === test.answers[i]))))
-        if (curve.loss.length >= 8 && Math.min(...curve.val_acc.slice(-3)) >= 0.995) model.stopTraining = true
+        if (curve.loss.length >= 8 && Math.min(...curve.val_acc.slice(-3)) >= 0.995)
+          model.stopTraining = true
       }
       await model.fit(train.x, train.y, {
         batchSize: 128,
@@ -183,7 +199,8 @@ export const tasks = {
         callbacks: [new LambdaCallback({ onEpochEnd })],
       })
       // The epoch that first reaches a share; beyond the last where none does.
-      const reaches = (values, share) => values.findIndex((v) => v >= share) + 1 || values.length + 1
+      const reaches = (values, share) =>
+        values.findIndex((v) => v >= share) + 1 || values.length + 1
       return {
         model,
         curve,
@@ -279,8 +296,13 @@ export const tasks = {
     curves: ['loss', 'val_acc'],
     needs: 'rt-polarity',
     data: (paths) => data.polarity(paths['rt-polarity']),
-    /** Keras was not run on these: naive Bayes on the same folds is what the result is held against. */
-    against: { name: 'naive Bayes', runs: ({ folds }) => ({ test_acc: folds.map(({ bayes }) => bayes) }) },
+    /**
+     * Keras was not run on these: naive Bayes on the same folds is what the result is held against.
+     */
+    against: {
+      name: 'naive Bayes',
+      runs: ({ folds }) => ({ test_acc: folds.map(({ bayes }) => bayes) }),
+    },
     /** The seed is the fold that is held out. */
     async train(_, { folds }, seed) {
       const { words, xTrain, yTrain, xTest, yTest, valid } = folds[seed]
@@ -297,15 +319,24 @@ export const tasks = {
         nbEpoch: 12,
         verbose: 0,
         validationData: [valid.x, valid.y],
-        callbacks: [new EarlyStopping({ monitor: 'val_loss', patience: 2, restoreBestWeights: true })],
+        callbacks: [
+          new EarlyStopping({ monitor: 'val_loss', patience: 2, restoreBestWeights: true }),
+        ],
       })
       const [, accuracy] = await model.evaluate(xTest, yTest, { verbose: 0 })
-      return { model, curve: history, final: { test_acc: accuracy, val_acc: Math.max(...history.val_acc) } }
+      return {
+        model,
+        curve: history,
+        final: { test_acc: accuracy, val_acc: Math.max(...history.val_acc) },
+      }
     },
   },
 }
 
-/** Negative log-likelihood a frame: summed over the 88 keys, averaged over all real frames of the part. */
+/**
+ * Negative log-likelihood a frame: summed over the 88 keys, averaged over all real frames of the
+ * part.
+ */
 async function nll(model, { x, y, lengths }) {
   const p = (await model.predict(x, { batchSize: 77 })).data // [N, T, 88]
   const [, T, K] = x.shape

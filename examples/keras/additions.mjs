@@ -4,13 +4,18 @@ import { mulberry32 } from '../sine/waves.mjs'
 const CHARACTERS = ' +0123456789'
 
 /**
- * `count` different questions of numbers with up to `digits` digits, shuffled: `[question, answer]`, filled up with spaces.
- * Questions are written backwards, so that the digits which decide come last.
+ * `count` different questions of numbers with up to `digits` digits, shuffled: `[question,
+ * answer]`, filled up with spaces. Questions are written backwards, so that the digits which decide
+ * come last.
  */
 export function makeAdditions(count, digits, seed) {
   const random = mulberry32(seed)
   const number = () =>
-    Number(Array.from({ length: 1 + Math.floor(digits * random()) }, () => Math.floor(10 * random())).join(''))
+    Number(
+      Array.from({ length: 1 + Math.floor(digits * random()) }, () =>
+        Math.floor(10 * random()),
+      ).join(''),
+    )
   const seen = new Set()
   const sums = []
   while (sums.length < count) {
@@ -33,7 +38,8 @@ export function encode(texts) {
   const T = texts[0].length
   const data = new Uint8Array(texts.length * T * CHARACTERS.length)
   texts.forEach((text, n) => {
-    for (let t = 0; t < T; t++) data[(n * T + t) * CHARACTERS.length + CHARACTERS.indexOf(text[t])] = 1
+    for (let t = 0; t < T; t++)
+      data[(n * T + t) * CHARACTERS.length + CHARACTERS.indexOf(text[t])] = 1
   })
   return { data, shape: [texts.length, T, CHARACTERS.length] }
 }
@@ -44,5 +50,7 @@ export function decode({ data, shape: [N, T, K] }) {
     const p = data.subarray(from, from + K)
     return CHARACTERS[p.indexOf(Math.max(...p))]
   }
-  return Array.from({ length: N }, (_, n) => Array.from({ length: T }, (_, t) => likeliest((n * T + t) * K)).join(''))
+  return Array.from({ length: N }, (_, n) =>
+    Array.from({ length: T }, (_, t) => likeliest((n * T + t) * K)).join(''),
+  )
 }

@@ -14,7 +14,9 @@ function readIdx(file) {
 
 const readFolder = (folder) =>
   ['train', 't10k'].map((part) =>
-    ['images-idx3', 'labels-idx1'].map((kind) => readIdx(path.join(folder, `${part}-${kind}-ubyte`))),
+    ['images-idx3', 'labels-idx1'].map((kind) =>
+      readIdx(path.join(folder, `${part}-${kind}-ubyte`)),
+    ),
   )
 
 /** Keras' file, kept in ~/.keras/datasets. */
@@ -30,8 +32,9 @@ async function fetchDigits() {
 }
 
 /**
- * `{ xTrain, yTrain, xTest, yTest }`: images [N, ...shape] in 0 … 1, digits as rows of ten. `source`: a file like Keras'
- * mnist.npz or mnist.pkl.gz, or a folder with the four IDX files; without one Keras' is fetched, 11 MB. `limit`: the first of each.
+ * `{ xTrain, yTrain, xTest, yTest }`: images [N, ...shape] in 0 … 1, digits as rows of ten.
+ * `source`: a file like Keras' mnist.npz or mnist.pkl.gz, or a folder with the four IDX files;
+ * without one Keras' is fetched, 11 MB. `limit`: the first of each.
  */
 export async function loadDigits({ source, shape, limit = Infinity }) {
   const isFolder = source && fs.statSync(source).isDirectory()
@@ -46,6 +49,12 @@ export async function loadDigits({ source, shape, limit = Infinity }) {
     for (let i = 0; i < x.length; i++) x[i] = data[i] / 255
     return { data: x, shape: [N, ...shape] }
   }
-  const labels = ({ data }) => toCategorical(data.slice(0, Math.min(data.length, limit)), { nbClasses: 10 })
-  return { xTrain: images(xTrain), yTrain: labels(yTrain), xTest: images(xTest), yTest: labels(yTest) }
+  const labels = ({ data }) =>
+    toCategorical(data.slice(0, Math.min(data.length, limit)), { nbClasses: 10 })
+  return {
+    xTrain: images(xTrain),
+    yTrain: labels(yTrain),
+    xTest: images(xTest),
+    yTest: labels(yTest),
+  }
 }

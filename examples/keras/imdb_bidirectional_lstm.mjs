@@ -13,7 +13,11 @@ const maxlen = 100 // words of a text that are read: its last ones
 const batchSize = 32
 const { path, epochs, limit } = readOptions({ epochs: 4 }, { epochs: 1, limit: 128 })
 
-const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, { nbWords: maxFeatures, maxlen, limit })
+const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, {
+  nbWords: maxFeatures,
+  maxlen,
+  limit,
+})
 
 const model = new Sequential()
 model.add(new Embedding(maxFeatures, 128, { inputLength: maxlen }))
@@ -23,7 +27,11 @@ model.add(new Dense(1, { activation: 'sigmoid' }))
 
 model.compile({ optimizer: 'adam', loss: 'binary_crossentropy', metrics: ['accuracy'] })
 
-const { history } = await model.fit(xTrain, yTrain, { batchSize, nbEpoch: epochs, validationData: [xTest, yTest] })
+const { history } = await model.fit(xTrain, yTrain, {
+  batchSize,
+  nbEpoch: epochs,
+  validationData: [xTest, yTest],
+})
 console.log(
   `Test accuracy: ${percent(history.val_acc.at(-1))} (Keras, on the 50,000 reviews of IMDB after 4 epochs: 81.5 %)`,
 )

@@ -1,6 +1,6 @@
 /**
- * An LSTM tells reviews that praise from those that complain. Keras says of it that the data are too few for an LSTM to be
- * of any advantage over counting words; that holds here as well.
+ * An LSTM tells reviews that praise from those that complain. Keras says of it that the data are
+ * too few for an LSTM to be of any advantage over counting words; that holds here as well.
  *
  *   npm start keras/imdb_lstm [-- PATH --epochs 15]
  */
@@ -14,7 +14,11 @@ const maxlen = 80 // words of a text that are read: its last ones
 const batchSize = 32
 const { path, epochs, limit } = readOptions({ epochs: 15 }, { epochs: 1, limit: 128 })
 
-const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, { nbWords: maxFeatures, maxlen, limit })
+const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, {
+  nbWords: maxFeatures,
+  maxlen,
+  limit,
+})
 
 const model = new Sequential()
 model.add(new Embedding(maxFeatures, 128, { dropout: 0.2 }))

@@ -1,6 +1,7 @@
 /**
- * The same LSTM in the three modes of `consumeLess`: what they cost and what they learn. In Keras they are three ways to
- * compute; 'gpu' shares a dropout mask among the gates, so it learns a little differently.
+ * The same LSTM in the three modes of `consumeLess`: what they cost and what they learn. In Keras
+ * they are three ways to compute; 'gpu' shares a dropout mask among the gates, so it learns a
+ * little differently.
  *
  *   npm start keras/lstm_benchmark [-- PATH --epochs 10]
  */
@@ -15,7 +16,11 @@ const embeddingDim = 256
 const batchSize = 128
 const { path, epochs, limit } = readOptions({ epochs: 10 }, { epochs: 1, limit: 64 })
 
-const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, { nbWords: maxFeatures, maxlen: maxLength, limit })
+const { xTrain, yTrain, xTest, yTest } = await loadReviews(path, {
+  nbWords: maxFeatures,
+  maxlen: maxLength,
+  limit,
+})
 
 const results = {}
 for (const mode of ['cpu', 'mem', 'gpu']) {

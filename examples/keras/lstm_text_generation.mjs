@@ -1,7 +1,8 @@
 /**
- * An LSTM writes after the manner of a text, a little better after each epoch. Keras takes Nietzsche's (600,000 characters)
- * and says that 20 epochs and 100,000 characters at least are needed before the result sounds coherent. The text that comes
- * with the examples, Lewis Carroll's, is far shorter and soon known by heart; any other is given by its path.
+ * An LSTM writes after the manner of a text, a little better after each epoch. Keras takes
+ * Nietzsche's (600,000 characters) and says that 20 epochs and 100,000 characters at least are
+ * needed before the result sounds coherent. The text that comes with the examples, Lewis Carroll's,
+ * is far shorter and soon known by heart; any other is given by its path.
  *
  *   npm start keras/lstm_text_generation [-- PATH --epochs 60 --length 400]
  */
@@ -14,13 +15,20 @@ import { readOptions } from './options.mjs'
 
 const maxlen = 40
 const carroll = new URL('../text-generation/carroll.txt', import.meta.url)
-const { path = carroll, epochs, length, seed } = readOptions({ epochs: 60, length: 400 }, { epochs: 1, length: 20 })
+const {
+  path = carroll,
+  epochs,
+  length,
+  seed,
+} = readOptions({ epochs: 60, length: 400 }, { epochs: 1, length: 20 })
 
 const text = fs.readFileSync(path, 'utf8').toLowerCase()
 const alphabet = alphabetOf(text)
 const chars = alphabet.characters
 const { x, y } = encodeWindows(text, alphabet, startsOf(text, maxlen, 3), maxlen)
-console.log(`corpus length: ${text.length}, total chars: ${chars.length}, nb sequences: ${x.shape[0]}`)
+console.log(
+  `corpus length: ${text.length}, total chars: ${chars.length}, nb sequences: ${x.shape[0]}`,
+)
 
 const model = new Sequential()
 model.add(new LSTM(128, { inputShape: [maxlen, chars.length] }))

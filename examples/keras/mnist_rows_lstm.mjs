@@ -1,6 +1,6 @@
 /**
- * An LSTM reads handwritten digits row by row. Keras has no such script by itself: its mnist_hierarchical_rnn has a second
- * LSTM that reads the pixels of every row.
+ * An LSTM reads handwritten digits row by row. Keras has no such script by itself: its
+ * mnist_hierarchical_rnn has a second LSTM that reads the pixels of every row.
  *
  *   npm start keras/mnist_rows_lstm [-- PATH --epochs 5]
  */
@@ -22,4 +22,6 @@ model.compile({ loss: 'categorical_crossentropy', optimizer: 'rmsprop', metrics:
 await model.fit(xTrain, yTrain, { batchSize, nbEpoch: epochs, validationData: [xTest, yTest] })
 const [loss, accuracy] = await model.evaluate(xTest, yTest, { verbose: 0 })
 console.log(`Test loss ${loss.toFixed(4)}`)
-console.log(`Test accuracy ${percent(accuracy)} (Keras' mnist_hierarchical_rnn after 5 epochs: 98.6 %)`)
+console.log(
+  `Test accuracy ${percent(accuracy)} (Keras' mnist_hierarchical_rnn after 5 epochs: 98.6 %)`,
+)

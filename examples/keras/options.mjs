@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util'
 import { setSeed } from 'hiddenstate'
 
 /**
- * `--name value` for each of `defaults` (numbers where the default is one), a path where the port reads one, `--seed` (1337,
- * Keras' own) and `--smoke`: values of `smoke` instead of the defaults, for a look whether all runs.
+ * `--name value` for each of `defaults` (numbers where the default is one), a path where the port
+ * reads one, `--seed` (1337, Keras' own) and `--smoke`: values of `smoke` instead of the defaults,
+ * for a look whether all runs.
  */
 export function readOptions(defaults, smoke = {}) {
   const names = { ...defaults, seed: 1337 }
@@ -16,10 +17,16 @@ export function readOptions(defaults, smoke = {}) {
   const given = Object.entries(values).map(([name, value]) => {
     const number = Number(value)
     if (typeof names[name] !== 'number') return [name, value]
-    if (value === '' || !Number.isFinite(number)) throw new Error(`--${name} must be a number, got ${value}.`)
+    if (value === '' || !Number.isFinite(number))
+      throw new Error(`--${name} must be a number, got ${value}.`)
     return [name, number]
   })
-  const all = { ...names, ...(values.smoke ? smoke : {}), ...Object.fromEntries(given), path: positionals[0] }
+  const all = {
+    ...names,
+    ...(values.smoke ? smoke : {}),
+    ...Object.fromEntries(given),
+    path: positionals[0],
+  }
   setSeed(all.seed)
   return all
 }

@@ -1,5 +1,6 @@
 /**
- * An LSTM learns whether a sentence of a review praises or complains. `npm start` builds everything and runs this.
+ * An LSTM learns whether a sentence of a review praises or complains. `npm start` builds everything
+ * and runs this.
  *
  *   node examples/sentiment/main.mjs [--epochs 8] [--seed 1] [--smoke]
  */
@@ -22,7 +23,9 @@ setSeed(Number(values.seed))
 
 const reviews = prepareReviews()
 const { xTrain, yTrain, xTest, yTest, encode } = reviews
-console.log(`${yTrain.length} sentences to learn from, ${yTest.length} held out, ${reviews.words} words`)
+console.log(
+  `${yTrain.length} sentences to learn from, ${yTest.length} held out, ${reviews.words} words`,
+)
 console.log(`hiddenstate ${info().version} on ${info().isa}, ${info().threads} threads`)
 
 const model = new Sequential()
@@ -31,7 +34,10 @@ model.add(new LSTM(64, { dropoutW: 0.2, dropoutU: 0.2 }))
 model.add(new Dense(1, { activation: 'sigmoid' }))
 model.compile({ loss: 'binary_crossentropy', optimizer: 'adam', metrics: ['accuracy'] })
 
-await model.fit(xTrain, yTrain, { batchSize: 32, nbEpoch: values.smoke ? 1 : Number(values.epochs) })
+await model.fit(xTrain, yTrain, {
+  batchSize: 32,
+  nbEpoch: values.smoke ? 1 : Number(values.epochs),
+})
 
 const [loss, accuracy] = await model.evaluate(xTest, yTest, { verbose: 0 })
 const percent = (share) => `${(100 * share).toFixed(1)} %`

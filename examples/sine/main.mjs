@@ -1,5 +1,6 @@
 /**
- * A GRU learns to continue sine waves; the drawing shows it going on alone, each prediction being its next input.
+ * A GRU learns to continue sine waves; the drawing shows it going on alone, each prediction being
+ * its next input.
  *
  *   npm run example:sine [-- --epochs 20 --seed 1 --smoke]
  */
@@ -27,12 +28,19 @@ const model = new Sequential()
 model.add(new GRU(32, { inputShape: [50, 1] }))
 model.add(new Dense(1))
 model.compile({ loss: 'mse', optimizer: 'adam' })
-await model.fit(train.x, train.y, { batchSize: 32, nbEpoch: values.smoke ? 1 : Number(values.epochs) })
+await model.fit(train.x, train.y, {
+  batchSize: 32,
+  nbEpoch: values.smoke ? 1 : Number(values.epochs),
+})
 
 const mse = await model.evaluate(test.x, test.y, { batchSize: 250, verbose: 0 })
 const last = test.y.data.map((y, i) => (y - test.x.data[i * 50 + 49]) ** 2)
-console.log(`\nTest MSE ${mse.toExponential(1)} (Keras 1.2.2, same set-up, 20 epochs: 5.0e-4 ± 1.7e-4 over 5 seeds)`)
-console.log(`Repeating the last value: ${(last.reduce((a, b) => a + b) / last.length).toExponential(1)}`)
+console.log(
+  `\nTest MSE ${mse.toExponential(1)} (Keras 1.2.2, same set-up, 20 epochs: 5.0e-4 ± 1.7e-4 over 5 seeds)`,
+)
+console.log(
+  `Repeating the last value: ${(last.reduce((a, b) => a + b) / last.length).toExponential(1)}`,
+)
 
 // Going on alone from the 50 values of the first test wave.
 const { w, p } = test.waves[0]
@@ -50,6 +58,11 @@ fs.mkdirSync(out, { recursive: true })
 const file = path.join(out, 'sine.svg')
 fs.writeFileSync(
   file,
-  drawLines(points, { title: 'A GRU goes on alone after 50 steps', x: 'step', y: 'value', from: 50 }),
+  drawLines(points, {
+    title: 'A GRU goes on alone after 50 steps',
+    x: 'step',
+    y: 'value',
+    from: 50,
+  }),
 )
 console.log(`Drawing: ${path.relative(process.cwd(), file)}`)

@@ -10,7 +10,10 @@ export function mulberry32(state) {
   }
 }
 
-/** `{ x: [count, steps, 1], y: [count, 1], waves }`: `steps` values of sin(w t + p), the one that follows, and every `{ w, p }`. */
+/**
+ * `{ x: [count, steps, 1], y: [count, 1], waves }`: `steps` values of sin(w t + p), the one that
+ * follows, and every `{ w, p }`.
+ */
 export function makeWaves(count, seed, steps = 50) {
   const random = mulberry32(seed)
   const x = new Float32Array(count * steps)

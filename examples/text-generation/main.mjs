@@ -1,8 +1,10 @@
 /**
- * An LSTM learns to write like a text, character by character, as Keras' lstm_text_generation. The default text is Lewis
- * Carroll's (Through the Looking-Glass, 1871); any other is given by its path.
+ * An LSTM learns to write like a text, character by character, as Keras' lstm_text_generation. The
+ * default text is Lewis Carroll's (Through the Looking-Glass, 1871); any other is given by its
+ * path.
  *
- *   npm run example:text-generation [-- FILE --epochs 60 --units 128 --temperature 0.2 --temperature 0.8 --length 400 --seed 1]
+ *   npm run example:text-generation [-- FILE --epochs 60 --units 128 --temperature 0.2
+ *   --temperature 0.8 --length 400 --seed 1]
  */
 import '../one-sentence.mjs'
 import fs from 'node:fs'
@@ -26,11 +28,14 @@ const { values, positionals } = parseArgs({
 })
 setSeed(Number(values.seed))
 const random = mulberry32(Number(values.seed))
-const file = positionals[0] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), 'carroll.txt')
+const file =
+  positionals[0] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), 'carroll.txt')
 const text = fs.readFileSync(file, 'utf8')
 const window = 40
 if (text.length <= window) {
-  console.error(`text-generation: ${file} must hold more than ${window} characters, got ${text.length}.`)
+  console.error(
+    `text-generation: ${file} must hold more than ${window} characters, got ${text.length}.`,
+  )
   process.exit(1)
 }
 
@@ -39,7 +44,8 @@ const { characters, number } = alphabet
 const K = characters.length
 const units = Number(values.units)
 
-// Windows of 40 characters, every third position (fewer when the text is short); the target is the character that follows.
+// Windows of 40 characters, every third position (fewer when the text is short); the target is the
+// character that follows.
 const starts = startsOf(text, window, text.length > 20_000 ? 3 : 1)
 const { x, y } = encodeWindows(text, alphabet, starts, window) // [N, T, K], [N, K]
 console.log(`${text.length} characters, ${K} distinct, ${starts.length} windows of ${window}`)
@@ -48,7 +54,10 @@ const model = new Sequential()
 model.add(new LSTM(units, { inputShape: [window, K] }))
 model.add(new Dense(K, { activation: 'softmax' }))
 model.compile({ loss: 'categorical_crossentropy', optimizer: new RMSprop({ lr: 0.01 }) })
-const history = await model.fit(x, y, { batchSize: 128, nbEpoch: values.smoke ? 1 : Number(values.epochs) })
+const history = await model.fit(x, y, {
+  batchSize: 128,
+  nbEpoch: values.smoke ? 1 : Number(values.epochs),
+})
 console.log(`Loss ${history.history.loss.at(-1).toFixed(3)} nats a character`)
 
 // To write, the same weights in a stateful model that reads one character a call.

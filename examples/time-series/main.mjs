@@ -1,6 +1,7 @@
 /**
- * An LSTM forecasts next month's CO2 on Mauna Loa from the changes of the last 24 months (npm package vega-datasets), and is
- * held against persistence: "as this month", and "as this month, plus what the same month brought a year ago".
+ * An LSTM forecasts next month's CO2 on Mauna Loa from the changes of the last 24 months (npm
+ * package vega-datasets), and is held against persistence: "as this month", and "as this month,
+ * plus what the same month brought a year ago".
  *
  *   npm run example:time-series [-- --epochs 60 --seed 1 --smoke]
  */
@@ -22,7 +23,10 @@ const { values } = parseArgs({
 })
 setSeed(Number(values.seed))
 
-const csv = fs.readFileSync(createRequire(import.meta.url).resolve('vega-datasets/data/co2-concentration.csv'), 'utf8')
+const csv = fs.readFileSync(
+  createRequire(import.meta.url).resolve('vega-datasets/data/co2-concentration.csv'),
+  'utf8',
+)
 const rows = csv
   .trim()
   .split('\n')
@@ -39,7 +43,10 @@ const past = change.slice(1, split)
 const mean = past.reduce((a, b) => a + b, 0) / past.length
 const sd = Math.sqrt(past.reduce((a, b) => a + (b - mean) ** 2, 0) / past.length)
 
-/** Windows before each month of [from, to), and that month's change, standardised with the training months. */
+/**
+ * Windows before each month of [from, to), and that month's change, standardised with the training
+ * months.
+ */
 function windows(from, to) {
   const months = Array.from({ length: to - from }, (_, i) => from + i)
   const scale = (value) => (value - mean) / sd
@@ -69,11 +76,17 @@ await model.fit(train.x, train.y, {
 const answers = await model.predict(test.x) // [N, 1]
 const forecast = test.months.map((t, i) => level[t - 1] + mean + sd * answers.get(i, 0))
 const rmse = (guess) =>
-  Math.sqrt(test.months.reduce((sum, t, i) => sum + (guess(t, i) - level[t]) ** 2, 0) / test.months.length)
+  Math.sqrt(
+    test.months.reduce((sum, t, i) => sum + (guess(t, i) - level[t]) ** 2, 0) / test.months.length,
+  )
 console.log('\nError of the forecast one month ahead (RMSE, ppm):')
 console.log(`  as this month                              ${rmse((t) => level[t - 1]).toFixed(3)}`)
-console.log(`  as this month, plus last year's change     ${rmse((t) => level[t - 1] + change[t - 12]).toFixed(3)}`)
-console.log(`  LSTM                                       ${rmse((_, i) => forecast[i]).toFixed(3)}`)
+console.log(
+  `  as this month, plus last year's change     ${rmse((t) => level[t - 1] + change[t - 12]).toFixed(3)}`,
+)
+console.log(
+  `  LSTM                                       ${rmse((_, i) => forecast[i]).toFixed(3)}`,
+)
 
 const shown = test.months.slice(-60)
 const points = shown.flatMap((t) => [
@@ -85,6 +98,11 @@ fs.mkdirSync(out, { recursive: true })
 const file = path.join(out, 'co2.svg')
 fs.writeFileSync(
   file,
-  drawLines(points, { title: 'CO2 on Mauna Loa, one month ahead', x: 'month', y: 'ppm', from: points[0].t }),
+  drawLines(points, {
+    title: 'CO2 on Mauna Loa, one month ahead',
+    x: 'month',
+    y: 'ppm',
+    from: points[0].t,
+  }),
 )
 console.log(`\nDrawing: ${path.relative(process.cwd(), file)}`)

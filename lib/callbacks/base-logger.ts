@@ -1,8 +1,8 @@
 import { Callback, type Logs } from './callback.js'
 
 /**
- * Averages the batches' values, weighted by batch size, into the epoch's logs. `fit` does the same by itself; this class is
- * for loops of one's own.
+ * Averages the batches' values, weighted by batch size, into the epoch's logs. `fit` does the same
+ * by itself; this class is for loops of one's own.
  * @see keras.callbacks.BaseLogger
  */
 export class BaseLogger extends Callback {
@@ -26,7 +26,8 @@ export class BaseLogger extends Callback {
   override onBatchEnd(_batch: number, logs: Logs): void {
     const size = logs.size ?? 0
     this.#seen += size
-    for (const [key, value] of Object.entries(logs)) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value * size)
+    for (const [key, value] of Object.entries(logs))
+      this.#totals.set(key, (this.#totals.get(key) ?? 0) + value * size)
   }
 
   override onEpochEnd(_epoch: number, logs: Logs): void {

@@ -4,7 +4,10 @@ import type { Model } from '../model/model.js'
 import { named, setHidden } from '../shown.js'
 import type { Plain } from '../training/plain.js'
 
-/** Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under Keras' own keys. */
+/**
+ * Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under
+ * Keras' own keys.
+ */
 export type Logs = Record<string, number>
 
 type Hook = void | Promise<void>
@@ -12,10 +15,11 @@ type Hook = void | Promise<void>
 /**
  * Base class of callbacks: override what you need. A hook may return a promise, which `fit` awaits.
  *
- * Hooks see `this.model` and `this.params`; setting `this.model.stopTraining = true` ends the training after the epoch, as in Keras.
- * Until its promise is settled, a hook may read and write the model's weights and call `predict`, `evaluate` and `save`; calls of
- * others on this model wait for it. So it must not wait for something that itself waits for such a call.
- * A callback with batch hooks is called after every batch, which keeps native code from running many at once.
+ * Hooks see `this.model` and `this.params`; setting `this.model.stopTraining = true` ends the
+ * training after the epoch, as in Keras. Until its promise is settled, a hook may read and write
+ * the model's weights and call `predict`, `evaluate` and `save`; calls of others on this model wait
+ * for it. So it must not wait for something that itself waits for such a call. A callback with
+ * batch hooks is called after every batch, which keeps native code from running many at once.
  * @example
  * import { Callback, Dense, Sequential } from 'hiddenstate'
  * class Printer extends Callback {
@@ -55,8 +59,9 @@ export class Callback {
   }
 
   /**
-   * What this callback needs when the training goes on from a checkpoint: plain data (numbers, strings, lists, plain objects, typed arrays,
-   * NDArrays), copied at once. Asked after a batch or an epoch, when all hooks have been called. Default: nothing. Not in Keras.
+   * What this callback needs when the training goes on from a checkpoint: plain data (numbers,
+   * strings, lists, plain objects, typed arrays, NDArrays), copied at once. Asked after a batch or
+   * an epoch, when all hooks have been called. Default: nothing. Not in Keras.
    * @example
    * import { Callback } from 'hiddenstate'
    * class Counter extends Callback {
@@ -77,8 +82,9 @@ export class Callback {
   }
 
   /**
-   * In a training that goes on from a checkpoint, after `onTrainBegin`; the hooks of the epoch under way were called before the checkpoint
-   * and are not called again. Not called where there was no state.
+   * In a training that goes on from a checkpoint, after `onTrainBegin`; the hooks of the epoch
+   * under way were called before the checkpoint and are not called again. Not called where there
+   * was no state.
    * @param _state what `getState` gave
    */
   // biome-ignore lint/suspicious/noExplicitAny: each callback knows its own
@@ -89,8 +95,8 @@ export class Callback {
   /** After the last epoch; not when the fit fails or is aborted. */
   onTrainEnd(_logs: Logs): Hook {}
   /**
-   * Once the training is over, however it ended: after `onTrainEnd`, or when the fit was aborted or failed. Not in Keras. No batch runs
-   * any more, and the weights may still be set.
+   * Once the training is over, however it ended: after `onTrainEnd`, or when the fit was aborted or
+   * failed. Not in Keras. No batch runs any more, and the weights may still be set.
    * @param _reason what the fit rejects with; undefined when it ended by itself
    */
   onTrainSettled(_reason: unknown): Hook {}
@@ -102,7 +108,8 @@ export class Callback {
   /**
    * After an epoch and its validation.
    * @param _epoch from 0
-   * @param _logs the epoch's values; what is added to the logs reaches the callbacks after this one and the history
+   * @param _logs the epoch's values; what is added to the logs reaches the callbacks after this one
+   *   and the history
    */
   onEpochEnd(_epoch: number, _logs: Logs): Hook {}
   /**

@@ -12,10 +12,11 @@ export interface CSVLoggerOptions {
 }
 
 /**
- * Writes a line of comma-separated values per epoch: `epoch`, then the logs in the order of their names. Lines end in CR LF,
- * as Python's csv module writes them.
+ * Writes a line of comma-separated values per epoch: `epoch`, then the logs in the order of their
+ * names. Lines end in CR LF, as Python's csv module writes them.
  * @param filename path of the file; its folder must exist
- * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the file cannot be read or written
+ * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the file cannot be
+ *   read or written
  * @example
  * import { CSVLogger, Dense, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
@@ -33,7 +34,11 @@ export class CSVLogger extends Callback {
 
   constructor(filename: string, options?: CSVLoggerOptions) {
     super()
-    const { separator, append } = resolveOptions('CSVLogger', { separator: ',', append: false }, options)
+    const { separator, append } = resolveOptions(
+      'CSVLogger',
+      { separator: ',', append: false },
+      options,
+    )
     this.filename = checkedPath('CSVLogger', filename)
     this.separator = separator
     this.append = append
@@ -42,17 +47,30 @@ export class CSVLogger extends Callback {
   override onTrainBegin(): void {
     this.#keys = null
     const { filename, append } = this
-    this.#hasHeader = append && this.#try('readable', () => existsSync(filename) && readFileSync(filename).length > 0)
+    this.#hasHeader =
+      append &&
+      this.#try('readable', () => existsSync(filename) && readFileSync(filename).length > 0)
     if (!append && !this.params?.resumes) this.#try('writable', () => writeFileSync(filename, ''))
   }
 
   override getState(): { size: number; keys: string[] | null; hasHeader: boolean } {
-    const size = this.#try('readable', () => statSync(this.filename, { throwIfNoEntry: false })?.size ?? 0)
+    const size = this.#try(
+      'readable',
+      () => statSync(this.filename, { throwIfNoEntry: false })?.size ?? 0,
+    )
     return { size, keys: this.#keys, hasHeader: this.#hasHeader }
   }
 
   /** Lines that were written after the checkpoint go, since they come again. */
-  override setState({ size, keys, hasHeader }: { size: number; keys: string[] | null; hasHeader: boolean }): void {
+  override setState({
+    size,
+    keys,
+    hasHeader,
+  }: {
+    size: number
+    keys: string[] | null
+    hasHeader: boolean
+  }): void {
     this.#keys = keys
     this.#hasHeader = hasHeader
     this.#try('writable', () => cutFile(this.filename, size))
@@ -85,6 +103,8 @@ export class CSVLogger extends Callback {
     if (typeof cell === 'number' && !Number.isFinite(cell))
       return Number.isNaN(cell) ? 'nan' : cell > 0 ? 'inf' : '-inf'
     const text = String(cell)
-    return text.includes(this.separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+    return text.includes(this.separator) || /["\r\n]/.test(text)
+      ? `"${text.replaceAll('"', '""')}"`
+      : text
   }
 }

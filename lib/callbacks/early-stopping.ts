@@ -11,15 +11,21 @@ export interface EarlyStoppingOptions {
   monitor?: string
   /** The least change that counts as better. Default 0. */
   minDelta?: number
-  /** Epochs without improvement that are let pass: 0 and 1 stop at the first and the second. Default 0. */
+  /**
+   * Epochs without improvement that are let pass: 0 and 1 stop at the first and the second. Default
+   * 0.
+   */
   patience?: number
   /** 1 prints when it stops. Default 0. */
   verbose?: number
-  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
+  /**
+   * Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall.
+   */
   mode?: MonitorMode
   /**
-   * Puts the weights of the best epoch back when the training is over, however it ended: by patience, after the last epoch, by
-   * `stopTraining`, an abort or an error. Not in Keras 1.2.2 (it came with Keras 2). Default `false`.
+   * Puts the weights of the best epoch back when the training is over, however it ended: by
+   * patience, after the last epoch, by `stopTraining`, an abort or an error. Not in Keras 1.2.2 (it
+   * came with Keras 2). Default `false`.
    */
   restoreBestWeights?: boolean
 }
@@ -118,10 +124,14 @@ export class EarlyStopping extends Callback {
         what: 'monitor',
         expected: `one of ${Object.keys(logs).join(', ')}`,
         actual: `'${this.monitor}'`,
-        hint: this.monitor.startsWith('val_') ? 'Is validationData or validationSplit missing?' : undefined,
+        hint: this.monitor.startsWith('val_')
+          ? 'Is validationData or validationSplit missing?'
+          : undefined,
       })
     }
-    const isBetter = this.#more ? current - this.minDelta > this.best : current + this.minDelta < this.best
+    const isBetter = this.#more
+      ? current - this.minDelta > this.best
+      : current + this.minDelta < this.best
     if (isBetter) {
       this.best = current
       this.bestEpoch = epoch
@@ -146,6 +156,8 @@ export class EarlyStopping extends Callback {
     this.#bestWeights = null
     this.model.setWeights(weights)
     if (this.verbose > 0)
-      process.stdout.write(`Restored the weights of epoch ${String(this.bestEpoch).padStart(5, '0')}\n`)
+      process.stdout.write(
+        `Restored the weights of epoch ${String(this.bestEpoch).padStart(5, '0')}\n`,
+      )
   }
 }

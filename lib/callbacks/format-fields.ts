@@ -17,24 +17,27 @@ export function formatFields(template: string, values: Readonly<Record<string, n
       actual: `'${rest.slice(rest.search(/[{}]/))}'`,
     })
   }
-  return template.replace(field, (whole, name?: string, zero = '', width = '', precision?: string, type = '') => {
-    if (name === undefined) return whole[0] as string
-    const value = values[name]
-    if (value === undefined) {
-      const near = nearest(name, Object.keys(values))
-      fail(ConfigError, 'ERR_OPTION', {
-        where: `file name '${template}'`,
-        what: 'field',
-        expected: `one of ${Object.keys(values).join(', ')}`,
-        actual: `'${name}'`,
-        hint: near && `Did you mean '${near}'?`,
-      })
-    }
-    const text = numberText(value, type, precision === undefined ? undefined : Number(precision))
-    const sign = text.startsWith('-') ? '-' : ''
-    if (zero) return sign + text.slice(sign.length).padStart(Number(width) - sign.length, '0')
-    return text.padStart(Number(width))
-  })
+  return template.replace(
+    field,
+    (whole, name?: string, zero = '', width = '', precision?: string, type = '') => {
+      if (name === undefined) return whole[0] as string
+      const value = values[name]
+      if (value === undefined) {
+        const near = nearest(name, Object.keys(values))
+        fail(ConfigError, 'ERR_OPTION', {
+          where: `file name '${template}'`,
+          what: 'field',
+          expected: `one of ${Object.keys(values).join(', ')}`,
+          actual: `'${name}'`,
+          hint: near && `Did you mean '${near}'?`,
+        })
+      }
+      const text = numberText(value, type, precision === undefined ? undefined : Number(precision))
+      const sign = text.startsWith('-') ? '-' : ''
+      if (zero) return sign + text.slice(sign.length).padStart(Number(width) - sign.length, '0')
+      return text.padStart(Number(width))
+    },
+  )
 }
 
 /** Exponents have two digits at least, as in Python. */
@@ -59,7 +62,9 @@ function numberText(value: number, type: string, precision: number | undefined):
       const digits = Math.max(1, precision ?? 6)
       const exponent = value === 0 ? 0 : Number(value.toExponential(digits - 1).split('e')[1])
       const isPlain = exponent >= -4 && exponent < digits
-      const text = isPlain ? String(Number(value.toPrecision(digits))) : trimmed(value.toExponential(digits - 1))
+      const text = isPlain
+        ? String(Number(value.toPrecision(digits)))
+        : trimmed(value.toExponential(digits - 1))
       return type === 'G' ? text.toUpperCase() : text
     }
   }
@@ -68,5 +73,7 @@ function numberText(value: number, type: string, precision: number | undefined):
 /** Without the zeros at the end of the digits. */
 function trimmed(exponential: string): string {
   const [digits = '', exponent = ''] = exponential.split('e')
-  return pythonExponent(`${digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits}e${exponent}`)
+  return pythonExponent(
+    `${digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits}e${exponent}`,
+  )
 }

@@ -9,7 +9,10 @@ export interface LambdaCallbackOptions {
   onTrainBegin?: (logs: Logs) => unknown
   /** After the last epoch. */
   onTrainEnd?: (logs: Logs) => unknown
-  /** Once the training is over, however it ended; with what the fit rejects with, if it does. Not in Keras. */
+  /**
+   * Once the training is over, however it ended; with what the fit rejects with, if it does. Not in
+   * Keras.
+   */
   onTrainSettled?: (reason: unknown) => unknown
   /** Before an epoch; epochs count from 0. */
   onEpochBegin?: (epoch: number, logs: Logs) => unknown
@@ -38,8 +41,18 @@ const none: Record<keyof LambdaCallbackOptions, null> = {
  * import { Dense, LambdaCallback, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
  * model.compile({ loss: 'mse', optimizer: 'sgd' })
- * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
- * const printer = new LambdaCallback({ onEpochEnd: (epoch, logs) => console.log(epoch, logs.loss) })
+ * const [x, y] = [
+ *   [
+ *     [0, 1],
+ *     [1, 0],
+ *     [1, 1],
+ *     [0, 0],
+ *   ],
+ *   [1, 1, 2, 0],
+ * ]
+ * const printer = new LambdaCallback({
+ *   onEpochEnd: (epoch, logs) => console.log(epoch, logs.loss),
+ * })
  * await model.fit(x, y, { callbacks: [printer], verbose: 0 })
  * @see keras.callbacks.LambdaCallback
  */

@@ -14,7 +14,9 @@ export interface ModelCheckpointOptions {
   saveBestOnly?: boolean
   /** `saveWeights` instead of `save`. Default `false`. */
   saveWeightsOnly?: boolean
-  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
+  /**
+   * Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall.
+   */
   mode?: MonitorMode
   /** Epochs between saves. Default 1. */
   period?: number
@@ -31,8 +33,10 @@ const defaults = {
 
 /**
  * Saves the model after epochs.
- * @param filepath may hold fields of `epoch` (from 0) and the logs, as Python formats them: `weights.{epoch:02d}-{val_loss:.2f}.h5`
- * @throws ConfigError `ERR_OPTION`, also for a path that names another format (`.json`); in `fit` also for a field that is not in the logs, and what `save` throws
+ * @param filepath may hold fields of `epoch` (from 0) and the logs, as Python formats them:
+ *   `weights.{epoch:02d}-{val_loss:.2f}.h5`
+ * @throws ConfigError `ERR_OPTION`, also for a path that names another format (`.json`); in `fit`
+ *   also for a field that is not in the logs, and what `save` throws
  * @example
  * import { Dense, ModelCheckpoint, Sequential } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
@@ -89,6 +93,7 @@ export class ModelCheckpoint extends Callback {
   }
 
   #say(epoch: number, what: string): void {
-    if (Number(this.options.verbose) > 0) process.stdout.write(`Epoch ${String(epoch).padStart(5, '0')}: ${what}\n`)
+    if (Number(this.options.verbose) > 0)
+      process.stdout.write(`Epoch ${String(epoch).padStart(5, '0')}: ${what}\n`)
   }
 }

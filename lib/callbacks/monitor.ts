@@ -7,7 +7,8 @@ import type { Logs } from './callback.js'
 export type MonitorMode = 'auto' | 'min' | 'max'
 
 /**
- * Whether more is better. `'auto'`: yes for names with 'acc', and for fmeasure, fbeta_score, precision and recall, with `val_` or without.
+ * Whether more is better. `'auto'`: yes for names with 'acc', and for fmeasure, fbeta_score,
+ * precision and recall, with `val_` or without.
  * @throws ConfigError `ERR_OPTION` for another mode
  */
 export function moreIsBetter(where: string, monitor: string, mode: MonitorMode): boolean {
@@ -20,7 +21,12 @@ export function moreIsBetter(where: string, monitor: string, mode: MonitorMode):
     })
   }
   if (mode !== 'auto' && mode !== 'min' && mode !== 'max') {
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'mode', expected: "'auto', 'min' or 'max'", actual: describe(mode) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'mode',
+      expected: "'auto', 'min' or 'max'",
+      actual: describe(mode),
+    })
   }
   if (mode !== 'auto') return mode === 'max'
   return monitor.includes('acc') || /^(val_)?(fmeasure|fbeta_score|precision|recall)/.test(monitor)
@@ -40,6 +46,11 @@ export function warnMissing(where: string, monitor: string, logs: Logs): void {
 export function checkNumbers(where: string, values: Readonly<Record<string, unknown>>): void {
   for (const [what, value] of Object.entries(values)) {
     if (typeof value === 'number' && Number.isFinite(value)) continue
-    fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'a finite number', actual: describe(value) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what,
+      expected: 'a finite number',
+      actual: describe(value),
+    })
   }
 }

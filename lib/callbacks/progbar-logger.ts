@@ -2,7 +2,8 @@ import { FitProgress, type Output, type Verbosity } from '../progress.js'
 import { Callback, type Logs } from './callback.js'
 
 /**
- * Prints Keras' progress bar, after `params.verbose`. `fit` prints by itself; this class is for loops of one's own.
+ * Prints Keras' progress bar, after `params.verbose`. `fit` prints by itself; this class is for
+ * loops of one's own.
  * @param output where to write. Default `process.stdout`.
  * @see keras.callbacks.ProgbarLogger
  */
@@ -17,7 +18,8 @@ export class ProgbarLogger extends Callback {
   }
 
   override onTrainBegin(): void {
-    const verbose: Verbosity = this.params.verbose === 1 || this.params.verbose === 2 ? this.params.verbose : 0
+    const verbose: Verbosity =
+      this.params.verbose === 1 || this.params.verbose === 2 ? this.params.verbose : 0
     this.#progress = new FitProgress(verbose, this.#output)
   }
 
@@ -36,6 +38,8 @@ export class ProgbarLogger extends Callback {
   }
 
   #reported(logs: Logs): [string, number][] {
-    return this.params.metrics.flatMap((key) => (logs[key] === undefined ? [] : [[key, logs[key]] as [string, number]]))
+    return this.params.metrics.flatMap((key) =>
+      logs[key] === undefined ? [] : [[key, logs[key]] as [string, number]],
+    )
   }
 }

@@ -13,7 +13,9 @@ export interface ReduceLROnPlateauOptions {
   patience?: number
   /** 1 prints each reduction. Default 0. */
   verbose?: number
-  /** Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall. */
+  /**
+   * Default `'auto'`: more is better for accuracies, fmeasure, fbeta_score, precision and recall.
+   */
   mode?: MonitorMode
   /** The least change that counts as better. Default 1e-4. */
   epsilon?: number
@@ -35,7 +37,8 @@ const defaults = {
 }
 
 /**
- * Lowers the learning rate when a value no longer improves. Adds `lr` to the logs, hence to the history.
+ * Lowers the learning rate when a value no longer improves. Adds `lr` to the logs, hence to the
+ * history.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Dense, ReduceLROnPlateau, Sequential } from 'hiddenstate'
@@ -110,7 +113,9 @@ export class ReduceLROnPlateau extends Callback {
     if (this.wait >= patience && optimizer.lr > minLr + minLr * 1e-4) {
       optimizer.lr = Math.max(optimizer.lr * factor, minLr)
       if (Number(verbose) > 0) {
-        process.stdout.write(`\nEpoch ${String(epoch).padStart(5, '0')}: reducing learning rate to ${optimizer.lr}.\n`)
+        process.stdout.write(
+          `\nEpoch ${String(epoch).padStart(5, '0')}: reducing learning rate to ${optimizer.lr}.\n`,
+        )
       }
       this.cooldownCounter = cooldown
       this.wait = 0

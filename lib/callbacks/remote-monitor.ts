@@ -11,9 +11,15 @@ export interface RemoteMonitorOptions {
   path?: string
   /** Form field that holds the JSON. Default `'data'`. */
   field?: string
-  /** Default: `Accept` and `Content-Type` `application/json`, as Keras has them (though the body is a form). */
+  /**
+   * Default: `Accept` and `Content-Type` `application/json`, as Keras has them (though the body is
+   * a form).
+   */
   headers?: Readonly<Record<string, string>>
-  /** Milliseconds after which an epoch is not waited for any longer. Not in Keras, which waits for ever. Default 10000. */
+  /**
+   * Milliseconds after which an epoch is not waited for any longer. Not in Keras, which waits for
+   * ever. Default 10000.
+   */
   timeout?: number
 }
 
@@ -21,13 +27,16 @@ const defaults = {
   root: 'http://localhost:9000',
   path: '/publish/epoch/end/',
   field: 'data',
-  headers: { Accept: 'application/json', 'Content-Type': 'application/json' } as Readonly<Record<string, string>>,
+  headers: { Accept: 'application/json', 'Content-Type': 'application/json' } as Readonly<
+    Record<string, string>
+  >,
   timeout: 10_000,
 }
 
 /**
- * Sends the logs of each epoch to a server: a POST of one form field that holds `{ epoch, … }` as JSON. A server that is not there or
- * refuses does not stop the training: a process warning, code `HIDDENSTATE_REMOTE`, says so.
+ * Sends the logs of each epoch to a server: a POST of one form field that holds `{ epoch, … }` as
+ * JSON. A server that is not there or refuses does not stop the training: a process warning, code
+ * `HIDDENSTATE_REMOTE`, says so.
  * @throws ConfigError `ERR_OPTION` for an address that is none
  * @example
  * import { RemoteMonitor } from 'hiddenstate'
@@ -51,7 +60,13 @@ export class RemoteMonitor extends Callback {
       ['timeout', 'a number of milliseconds > 0', timeout, Number.isFinite(timeout) && timeout > 0],
     ]
     for (const [what, expected, value, isGood] of checks) {
-      if (!isGood) fail(ConfigError, 'ERR_OPTION', { where: 'RemoteMonitor', what, expected, actual: describe(value) })
+      if (!isGood)
+        fail(ConfigError, 'ERR_OPTION', {
+          where: 'RemoteMonitor',
+          what,
+          expected,
+          actual: describe(value),
+        })
     }
     const url = URL.canParse(`${root}${path}`) ? new URL(`${root}${path}`) : null
     if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -83,6 +98,8 @@ export class RemoteMonitor extends Callback {
   }
 
   #warn(why: string): void {
-    process.emitWarning(`RemoteMonitor: could not reach ${this.url.origin}: ${why}.`, { code: 'HIDDENSTATE_REMOTE' })
+    process.emitWarning(`RemoteMonitor: could not reach ${this.url.origin}: ${why}.`, {
+      code: 'HIDDENSTATE_REMOTE',
+    })
   }
 }

@@ -22,17 +22,30 @@ export interface TensorBoardOptions {
 const defaults = { logDir: './logs', histogramFreq: 0, writeGraph: true, writeImages: false }
 
 /**
- * Writes an event file for TensorBoard: the logs of each epoch as scalars, the layers as a graph, and, every `histogramFreq` epochs,
- * histograms of the weights. Needs no validation data for them, unlike Keras.
+ * Writes an event file for TensorBoard: the logs of each epoch as scalars, the layers as a graph,
+ * and, every `histogramFreq` epochs, histograms of the weights. Needs no validation data for them,
+ * unlike Keras.
  *
  * To see it: `pip install tensorboard`, `tensorboard --logdir ./logs`.
- * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the folder or file cannot be written
+ * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the folder or file
+ *   cannot be written
  * @example
  * import { Dense, Sequential, TensorBoard } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])
  * model.compile({ loss: 'mse', optimizer: 'sgd' })
- * const [x, y] = [[[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 2, 0]]
- * await model.fit(x, y, { callbacks: [new TensorBoard({ logDir: 'logs/run-1', histogramFreq: 1 })], verbose: 0 })
+ * const [x, y] = [
+ *   [
+ *     [0, 1],
+ *     [1, 0],
+ *     [1, 1],
+ *     [0, 0],
+ *   ],
+ *   [1, 1, 2, 0],
+ * ]
+ * await model.fit(x, y, {
+ *   callbacks: [new TensorBoard({ logDir: 'logs/run-1', histogramFreq: 1 })],
+ *   verbose: 0,
+ * })
  * @see keras.callbacks.TensorBoard
  */
 export class TensorBoard extends Callback {
@@ -45,12 +58,28 @@ export class TensorBoard extends Callback {
     const { logDir, histogramFreq, writeGraph, writeImages } = this.options
     const checks: [what: string, expected: string, value: unknown, isGood: boolean][] = [
       ['logDir', 'the path of a folder', logDir, typeof logDir === 'string' && logDir !== ''],
-      ['histogramFreq', 'an integer >= 0', histogramFreq, Number.isSafeInteger(histogramFreq) && histogramFreq >= 0],
+      [
+        'histogramFreq',
+        'an integer >= 0',
+        histogramFreq,
+        Number.isSafeInteger(histogramFreq) && histogramFreq >= 0,
+      ],
       ['writeGraph', 'true or false', writeGraph, typeof writeGraph === 'boolean'],
-      ['writeImages', 'false (weights as pictures are not there)', writeImages, writeImages === false],
+      [
+        'writeImages',
+        'false (weights as pictures are not there)',
+        writeImages,
+        writeImages === false,
+      ],
     ]
     for (const [what, expected, value, isGood] of checks) {
-      if (!isGood) fail(ConfigError, 'ERR_OPTION', { where: 'TensorBoard', what, expected, actual: describe(value) })
+      if (!isGood)
+        fail(ConfigError, 'ERR_OPTION', {
+          where: 'TensorBoard',
+          what,
+          expected,
+          actual: describe(value),
+        })
     }
   }
 
@@ -63,7 +92,10 @@ export class TensorBoard extends Callback {
     return this.#file ? { path: this.#file.path, size: this.#file.size } : undefined
   }
 
-  /** Goes on in the same file; events that were written after the checkpoint go, since they come again. */
+  /**
+   * Goes on in the same file; events that were written after the checkpoint go, since they come
+   * again.
+   */
   override async setState({ path, size }: { path: string; size: number }): Promise<void> {
     this.#file = await EventFile.reopen(path, size)
   }
@@ -84,7 +116,8 @@ export class TensorBoard extends Callback {
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const { histogramFreq } = this.options
     const contents: Content[] = [{ scalars: logs }]
-    if (histogramFreq > 0 && epoch % histogramFreq === 0) contents.unshift({ histograms: this.#histograms() })
+    if (histogramFreq > 0 && epoch % histogramFreq === 0)
+      contents.unshift({ histograms: this.#histograms() })
     await this.#file?.add(epoch, contents)
   }
 

@@ -46,11 +46,17 @@ function system(): Record<string, unknown> {
 
 function print(table: Record<string, unknown>, json: boolean): void {
   const width = Math.max(...Object.keys(table).map((name) => name.length))
-  const rows = Object.entries(table).map(([name, value]) => `${name.padEnd(width)}  ${String(value)}`)
+  const rows = Object.entries(table).map(
+    ([name, value]) => `${name.padEnd(width)}  ${String(value)}`,
+  )
   console.log(json ? JSON.stringify(table, null, 2) : rows.join('\n'))
 }
 
-/** Prints them, as a table or as JSON. @throws what keeps the binary from being used, after the rest is printed */
+/**
+ * Prints them, as a table or as JSON.
+ *
+ * @throws what keeps the binary from being used, after the rest is printed
+ */
 export function printInfo({ json }: { json: boolean }): void {
   const known = system()
   try {

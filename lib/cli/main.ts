@@ -8,9 +8,14 @@ import { packageRoot, readManifest } from '../package-root.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
 
-/** Runs a program of this package in a process of its own, which the user's signals reach too; takes over its exit status. */
+/**
+ * Runs a program of this package in a process of its own, which the user's signals reach too; takes
+ * over its exit status.
+ */
 function runScript(script: string, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [path.join(packageRoot(), script), ...args], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [path.join(packageRoot(), script), ...args], {
+    stdio: 'inherit',
+  })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code) => {
@@ -22,13 +27,16 @@ function runScript(script: string, args: readonly string[]): Promise<void> {
 
 function positive(text: string): number {
   const n = Number(text)
-  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('must be a positive integer.')
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new InvalidArgumentError('must be a positive integer.')
   return n
 }
 
 const { version } = readManifest(path.join(packageRoot(), 'package.json'))
 const program = new Command('hiddenstate')
-  .description('Keras 1.x models with recurrent layers: what is installed, saved models, building from source.')
+  .description(
+    'Keras 1.x models with recurrent layers: what is installed, saved models, building from source.',
+  )
   .version(version)
   .showHelpAfterError('(--help tells more)')
 
@@ -71,15 +79,24 @@ program
   .description('the outputs of a model')
   .argument('<model.h5>', 'a file of model.save, of this package or of Keras 1.x')
   .argument('<input.npy>', 'the inputs, [samples, …], as numpy.save writes them')
-  .option('-o, --output <file.npy>', 'write them there; without it they are printed, one line a sample')
+  .option(
+    '-o, --output <file.npy>',
+    'write them there; without it they are printed, one line a sample',
+  )
   .option('-b, --batch-size <n>', 'samples at a time', positive, 32)
   .option('--no-overwrite', 'fail, without any work, where the file of --output exists')
   .action(predict)
 
-/** An error that somebody can do something about is a sentence; any other is ours, and comes whole. */
+/**
+ * An error that somebody can do something about is a sentence; any other is ours, and comes whole.
+ */
 function end(error: unknown): void {
   // The loader's errors name the package themselves.
-  console.error(error instanceof HiddenstateError ? error.message.replace(/^(hiddenstate: )?/, 'hiddenstate: ') : error)
+  console.error(
+    error instanceof HiddenstateError
+      ? error.message.replace(/^(hiddenstate: )?/, 'hiddenstate: ')
+      : error,
+  )
   process.exitCode = 1
 }
 // `hiddenstate predict … | head`: who reads has enough.

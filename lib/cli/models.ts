@@ -25,7 +25,9 @@ export const summary = (file: string): Promise<void> => withModel(file, (model) 
 const namedWeights = (model: Model): [name: string, array: NDArray][] =>
   model.layers.flatMap((layer) => {
     const values = layer.getWeights()
-    return layer.kerasArrays().map(({ name }, i): [string, NDArray] => [`${layer.name}/${name}`, values[i]!])
+    return layer
+      .kerasArrays()
+      .map(({ name }, i): [string, NDArray] => [`${layer.name}/${name}`, values[i]!])
   })
 
 /** What `convert` can write, by the ending of the file. */
@@ -37,7 +39,8 @@ const WRITERS: Record<string, (model: Model, to: string, overwrite: boolean) => 
 }
 
 /**
- * Makes a file, and says in the words of the command line when it is there already: before any work, and when it appears meanwhile.
+ * Makes a file, and says in the words of the command line when it is there already: before any
+ * work, and when it appears meanwhile.
  *
  * @param write does the work; replaces nothing unless `overwrite`
  * @throws ConfigError ERR_OPTION
@@ -51,7 +54,13 @@ async function writing(
   const refuse = (): never => {
     const hint = 'Leave --no-overwrite out to replace it, or name another file.'
     const expected = 'new, as --no-overwrite says'
-    return fail(ConfigError, 'ERR_OPTION', { where: command, what: file, expected, actual: 'one that exists', hint })
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: command,
+      what: file,
+      expected,
+      actual: 'one that exists',
+      hint,
+    })
   }
   if (!overwrite && existsSync(file)) refuse()
   await write().catch((error) => {
@@ -60,19 +69,29 @@ async function writing(
 }
 
 /** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
-export async function convert(from: string, to: string, options: { overwrite: boolean }): Promise<void> {
+export async function convert(
+  from: string,
+  to: string,
+  options: { overwrite: boolean },
+): Promise<void> {
   const write = WRITERS[path.extname(to).toLowerCase()]
   if (write === undefined) {
     const expected = `a file that ends with ${Object.keys(WRITERS).join(', ')}`
     fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
   }
-  await writing('convert', to, options, () => withModel(from, (model) => write(model, to, options.overwrite)))
+  await writing('convert', to, options, () =>
+    withModel(from, (model) => write(model, to, options.overwrite)),
+  )
 }
 
 /** One line a sample, its numbers in C order. */
 function* lines({ data, shape }: NDArray): Generator<string> {
-  const [samples = 1, size = data.length / samples] = [shape[0], shape.slice(1).reduce((a, b) => a * b, 1)]
-  for (let n = 0; n < samples; n++) yield Array.from(data.subarray(n * size, (n + 1) * size)).join(',')
+  const [samples = 1, size = data.length / samples] = [
+    shape[0],
+    shape.slice(1).reduce((a, b) => a * b, 1),
+  ]
+  for (let n = 0; n < samples; n++)
+    yield Array.from(data.subarray(n * size, (n + 1) * size)).join(',')
 }
 
 /** `hiddenstate predict model.h5 input.npy`. */
@@ -87,6 +106,8 @@ export async function predict(
     return withModel(file, (model) => model.predict(x, { batchSize })) // [N, …]
   }
   if (output !== undefined)
-    return writing('predict', output, options, async () => writeNpy(output, await outputs(), { overwrite }))
+    return writing('predict', output, options, async () =>
+      writeNpy(output, await outputs(), { overwrite }),
+    )
   for (const line of lines(await outputs())) process.stdout.write(`${line}\n`)
 }

@@ -6,13 +6,21 @@ import { contents, type DatasetOptions, find, sourceDefaults } from './source.js
 
 type Images = [[xTrain: NDArray, yTrain: NDArray], [xTest: NDArray, yTest: NDArray]]
 
-const FILE = { name: 'mnist.npz', hash: '731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1' }
+const FILE = {
+  name: 'mnist.npz',
+  hash: '731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1',
+}
 
-/** Images as arrays, from a `.npz` with x_train, y_train, x_test, y_test, or from Keras 1's pickle of two pairs. */
+/**
+ * Images as arrays, from a `.npz` with x_train, y_train, x_test, y_test, or from Keras 1's pickle
+ * of two pairs.
+ */
 function arrays(path: string, found: Map<string, Pickled>): NDArray[] {
   const pickled = found.get('')
   const list =
-    pickled === undefined ? ['x_train', 'y_train', 'x_test', 'y_test'].map((key) => found.get(key)) : [pickled].flat(2)
+    pickled === undefined
+      ? ['x_train', 'y_train', 'x_test', 'y_test'].map((key) => found.get(key))
+      : [pickled].flat(2)
   const isGood = list.length === 4 && list.every((array) => array instanceof NDArray)
   if (!isGood) {
     const expected = 'the arrays x_train, y_train, x_test, y_test'

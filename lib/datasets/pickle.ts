@@ -1,16 +1,28 @@
 /**
- * Python's pickles, read as data. A pickle is a program for a stack machine that may call anything; here it can call nothing: only lists,
- * tuples, dictionaries, strings, numbers and NumPy's arrays come out, and every other instruction or name is an error.
- * (cpython Lib/pickle.py and pickletools.py, protocols 0 to 5.)
+ * Python's pickles, read as data. A pickle is a program for a stack machine that may call anything;
+ * here it can call nothing: only lists, tuples, dictionaries, strings, numbers and NumPy's arrays
+ * come out, and every other instruction or name is an error. (cpython Lib/pickle.py and
+ * pickletools.py, protocols 0 to 5.)
  */
 import { fail, FormatError } from '../errors.js'
 import type { NDArray } from '../ndarray.js'
 import { numpyArray } from '../files/npy.js'
 
 /** What a pickle can hold here; tuples are arrays. */
-export type Pickled = null | boolean | number | string | Uint8Array | NDArray | Pickled[] | Map<Pickled, Pickled>
+export type Pickled =
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | NDArray
+  | Pickled[]
+  | Map<Pickled, Pickled>
 
-/** The names that a pickle may use: how NumPy's arrays, types and numbers, and Python's bytes are put together. */
+/**
+ * The names that a pickle may use: how NumPy's arrays, types and numbers, and Python's bytes are
+ * put together.
+ */
 const KNOWN: ReadonlySet<string> = new Set(
   ['numpy.core.multiarray', 'numpy._core.multiarray']
     .flatMap((module) => [`${module} _reconstruct`, `${module} scalar`])
@@ -49,7 +61,12 @@ class Unpickler {
   }
 
   #bad(what: string, expected: string, actual: string): never {
-    return fail(FormatError, 'ERR_FILE_FORMAT', { where: `${this.where}: byte ${this.#at}`, what, expected, actual })
+    return fail(FormatError, 'ERR_FILE_FORMAT', {
+      where: `${this.where}: byte ${this.#at}`,
+      what,
+      expected,
+      actual,
+    })
   }
 
   #take(count: number): Uint8Array {
@@ -62,7 +79,11 @@ class Unpickler {
     const at = this.#at
     this.#take(size)
     if (size === 8) return Number(this.#view.getBigUint64(at, true))
-    return size === 1 ? this.bytes[at]! : size === 2 ? this.#view.getUint16(at, true) : this.#view.getUint32(at, true)
+    return size === 1
+      ? this.bytes[at]!
+      : size === 2
+        ? this.#view.getUint16(at, true)
+        : this.#view.getUint32(at, true)
   }
   #line(): string {
     const end = this.bytes.indexOf(10, this.#at)
@@ -76,7 +97,9 @@ class Unpickler {
   }
   #number(text: string): number {
     const value = Number(text.replace(/L$/, ''))
-    return Number.isNaN(value) && text !== 'nan' ? this.#bad('number', 'digits', `'${text.slice(0, 20)}'`) : value
+    return Number.isNaN(value) && text !== 'nan'
+      ? this.#bad('number', 'digits', `'${text.slice(0, 20)}'`)
+      : value
   }
   /** A two's complement integer of any length. */
   #long(size: number): number {
@@ -106,17 +129,24 @@ class Unpickler {
     return items
   }
   #remember(index: number): void {
-    if (!(index >= 0 && index < MAX_ITEMS)) this.#bad('memo', `an index below ${MAX_ITEMS}`, `${index}`)
+    if (!(index >= 0 && index < MAX_ITEMS))
+      this.#bad('memo', `an index below ${MAX_ITEMS}`, `${index}`)
     this.#memo[index] = this.#stack.at(-1) as Item
   }
   #recall(index: number): void {
     const item = this.#memo[index]
-    this.#push(item === undefined ? this.#bad('memo', 'something remembered', `nothing at ${index}`) : item)
+    this.#push(
+      item === undefined ? this.#bad('memo', 'something remembered', `nothing at ${index}`) : item,
+    )
   }
   #name(module: string, name: string): void {
     const text = `${module} ${name}`
     if (!KNOWN.has(text))
-      this.#bad('name', 'one of NumPy arrays (a pickle is never executed)', `'${text.slice(0, 60)}'`)
+      this.#bad(
+        'name',
+        'one of NumPy arrays (a pickle is never executed)',
+        `'${text.slice(0, 60)}'`,
+      )
     this.#push(new Name(text))
   }
   #tuple(count: number): void {
@@ -131,7 +161,8 @@ class Unpickler {
   #reduce(): void {
     const args = this.#pop()
     const name = this.#pop()
-    if (!(name instanceof Name) || !Array.isArray(args)) this.#bad('call', 'a name and its arguments', 'other things')
+    if (!(name instanceof Name) || !Array.isArray(args))
+      this.#bad('call', 'a name and its arguments', 'other things')
     const [first, second] = args as Item[]
     if (name.text.endsWith('_reconstruct')) this.#push(new Shell())
     else if (name.text === 'numpy dtype' && typeof first === 'string') this.#push(new Dtype(first))
@@ -145,14 +176,17 @@ class Unpickler {
   #build(): void {
     const state = this.#pop()
     const target = this.#stack.at(-1)
-    const list: Item[] = Array.isArray(state) ? state : this.#bad('state', 'a tuple', 'another thing')
+    const list: Item[] = Array.isArray(state)
+      ? state
+      : this.#bad('state', 'a tuple', 'another thing')
     if (target instanceof Dtype) {
       if (list[1] !== '<' && list[1] !== '>' && list[1] !== '|' && list[1] !== '=')
         this.#bad('dtype', "a byte order '<', '>' or '|'", String(list[1]))
       target.order = list[1] as string
       return
     }
-    if (!(target instanceof Shell)) this.#bad('state', 'that of an array or a type', 'of another thing')
+    if (!(target instanceof Shell))
+      this.#bad('state', 'that of an array or a type', 'of another thing')
     const [, shape, dtype, isFortran, data] = list
     if (
       !(dtype instanceof Dtype) ||
@@ -290,7 +324,9 @@ class Unpickler {
         return
       case 'V':
         this.#push(
-          this.#line().replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+          this.#line().replace(/\\u([0-9a-f]{4})/gi, (_, hex) =>
+            String.fromCharCode(Number.parseInt(hex, 16)),
+          ),
         )
         return
       case 'U':
@@ -396,7 +432,8 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
     return finished(value, done, depth + 1)
   }
   done.set(item, item)
-  if (Array.isArray(item)) for (let i = 0; i < item.length; i++) item[i] = finished(item[i] as Item, done, depth + 1)
+  if (Array.isArray(item))
+    for (let i = 0; i < item.length; i++) item[i] = finished(item[i] as Item, done, depth + 1)
   else if (item instanceof Map) {
     const map = item as Map<Item, Item>
     for (const [key, value] of map) map.set(key, finished(value, done, depth + 1))
@@ -408,7 +445,8 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
  * What a pickle holds; the first of several.
  *
  * @param where how errors call it
- * @throws FormatError ERR_FILE_FORMAT for a damaged pickle, and for one that is a program and not data
+ * @throws FormatError ERR_FILE_FORMAT for a damaged pickle, and for one that is a program and not
+ *   data
  */
 export function unpickle(bytes: Uint8Array, where: string): Pickled {
   return new Unpickler(bytes, where).read()

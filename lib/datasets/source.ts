@@ -6,16 +6,28 @@ import { promisify } from 'node:util'
 import { fileError } from '../files/atomic.js'
 import { locate } from '../files/download.js'
 import { fail, FormatError } from '../errors.js'
-import { exceeds, inflatedBytes, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
+import {
+  exceeds,
+  inflatedBytes,
+  type Limits,
+  type ResolvedLimits,
+  resolveLimits,
+} from '../limits.js'
 import { NDArray } from '../ndarray.js'
 import { npyArray, npyHeader, unzipNpy } from '../files/npy.js'
 import { type Pickled, unpickle } from './pickle.js'
 
 /** Options of every data set. */
 export interface DatasetOptions {
-  /** A file of this machine, an address, or a name in the cache. Default: Keras' name, fetched from where Keras keeps it. */
+  /**
+   * A file of this machine, an address, or a name in the cache. Default: Keras' name, fetched from
+   * where Keras keeps it.
+   */
   path?: string
-  /** MD5 or SHA-256 that the file must have. Default: that of Keras' file; none for a path or an address of your own. */
+  /**
+   * MD5 or SHA-256 that the file must have. Default: that of Keras' file; none for a path or an
+   * address of your own.
+   */
   fileHash?: string | null
   /** Default `~/.keras`. */
   cacheDir?: string
@@ -45,8 +57,18 @@ export interface KerasFile {
 }
 
 /** The local path of a data set. */
-export function find(where: string, file: KerasFile, options: Readonly<Record<string, unknown>>): Promise<string> {
-  const { path = file.name, fileHash, cacheDir, verbose, signal } = options as unknown as DatasetOptions
+export function find(
+  where: string,
+  file: KerasFile,
+  options: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const {
+    path = file.name,
+    fileHash,
+    cacheDir,
+    verbose,
+    signal,
+  } = options as unknown as DatasetOptions
   return locate(where, path, `${KERAS}/${file.name}`, {
     fileHash,
     originHash: file.hash,
@@ -56,19 +78,31 @@ export function find(where: string, file: KerasFile, options: Readonly<Record<st
   })
 }
 
-/** What a gzip file holds. @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT as soon as it is more than `limits` allow */
-async function unzipped(bytes: Uint8Array, path: string, limits: ResolvedLimits): Promise<Uint8Array> {
+/**
+ * What a gzip file holds.
+ *
+ * @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT as soon as it is more than `limits` allow
+ */
+async function unzipped(
+  bytes: Uint8Array,
+  path: string,
+  limits: ResolvedLimits,
+): Promise<Uint8Array> {
   const limit = inflatedBytes(bytes.length, limits)
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: Math.max(1, Math.min(limit, kMaxLength)) })
+    return await promisify(gunzip)(bytes, {
+      maxOutputLength: Math.max(1, Math.min(limit, kMaxLength)),
+    })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') exceeds(path, 'inflatedBytes', limit, 'more')
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      exceeds(path, 'inflatedBytes', limit, 'more')
     throw fileError(path, 'readable', error)
   }
 }
 
 /**
- * Contents by name: the arrays of a `.npz`; `''` for what a pickle or JSON file holds. Pickles are read as data only.
+ * Contents by name: the arrays of a `.npz`; `''` for what a pickle or JSON file holds. Pickles are
+ * read as data only.
  *
  * @param where the call, for errors about its options
  * @param options of the data set: its `limits`
@@ -95,7 +129,9 @@ export async function contents(
 /** Numbers, or (in Keras' `.npz` files of texts) a list that lies there as a pickle. */
 function arrayOf(bytes: Uint8Array, where: string): Pickled {
   const header = npyHeader(bytes, where)
-  return header.descr.includes('O') ? unpickle(bytes.subarray(header.offset), where) : npyArray(bytes, where, true)
+  return header.descr.includes('O')
+    ? unpickle(bytes.subarray(header.offset), where)
+    : npyArray(bytes, where, true)
 }
 
 function jsonOf(bytes: Uint8Array, path: string): Pickled {
@@ -124,8 +160,14 @@ const bad = (where: string, what: string, expected: string): never =>
 /** A list of integers. */
 export function integers(where: string, value: Pickled | undefined): number[] {
   const list: ArrayLike<unknown> =
-    value instanceof NDArray ? value.data : Array.isArray(value) ? value : bad(where, 'labels', 'a list of integers')
-  return Array.from(list, (v) => (Number.isSafeInteger(v) ? (v as number) : bad(where, 'labels', 'integers')))
+    value instanceof NDArray
+      ? value.data
+      : Array.isArray(value)
+        ? value
+        : bad(where, 'labels', 'a list of integers')
+  return Array.from(list, (v) =>
+    Number.isSafeInteger(v) ? (v as number) : bad(where, 'labels', 'integers'),
+  )
 }
 
 /** A list of lists of integers. */

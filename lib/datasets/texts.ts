@@ -5,11 +5,22 @@ import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { RandomStream } from '../random.js'
 import type { Pickled } from './pickle.js'
-import { contents, type DatasetOptions, find, integers, type KerasFile, sequences, sourceDefaults } from './source.js'
+import {
+  contents,
+  type DatasetOptions,
+  find,
+  integers,
+  type KerasFile,
+  sequences,
+  sourceDefaults,
+} from './source.js'
 
 /** Options of data sets of texts. */
 export interface TextOptions extends DatasetOptions {
-  /** Words of this index (before the shift: of this rank) and above become `oovChar`. Default `null`: the largest index. */
+  /**
+   * Words of this index (before the shift: of this rank) and above become `oovChar`. Default
+   * `null`: the largest index.
+   */
   nbWords?: number | null
   /** The most frequent words, of an index below this, become `oovChar`. Default 0. */
   skipTop?: number
@@ -41,9 +52,15 @@ export type WordIndexOptions = DatasetOptions
 export type Split = [[xTrain: number[][], yTrain: number[]], [xTest: number[][], yTest: number[]]]
 
 const FILES = {
-  imdb: { name: 'imdb.npz', hash: '69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f' },
+  imdb: {
+    name: 'imdb.npz',
+    hash: '69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f',
+  },
   imdbWords: { name: 'imdb_word_index.json', hash: 'bfafd718b763782e994055a2d397834f' },
-  reuters: { name: 'reuters.npz', hash: 'd6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916' },
+  reuters: {
+    name: 'reuters.npz',
+    hash: 'd6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916',
+  },
   reutersWords: { name: 'reuters_word_index.json', hash: '4d44cc38712099c9e383dc6e5f11a921' },
 } satisfies Record<string, KerasFile>
 
@@ -83,7 +100,10 @@ function shuffled({ x, y }: Texts, seed: number): Texts {
 function prepare(where: string, parts: readonly Texts[], options: Resolved): Texts[] {
   const { skipTop, startChar, oovChar, indexFrom, maxlen } = options
   const shifted = parts.map(({ x, y }) => {
-    const marked = x.map((words) => [...(startChar === null ? [] : [startChar]), ...words.map((w) => w + indexFrom)])
+    const marked = x.map((words) => [
+      ...(startChar === null ? [] : [startChar]),
+      ...words.map((w) => w + indexFrom),
+    ])
     const kept = marked
       .map((words, i) => [words, y[i]!] as const)
       .filter(([words]) => maxlen === null || words.length < maxlen)
@@ -94,7 +114,9 @@ function prepare(where: string, parts: readonly Texts[], options: Resolved): Tex
     fail(ConfigError, 'ERR_OPTION', { where, what: 'texts', expected: 'one at least', actual })
   }
   let nbWords = options.nbWords ?? 0
-  if (!nbWords) for (const { x } of shifted) for (const words of x) for (const w of words) if (w > nbWords) nbWords = w
+  if (!nbWords)
+    for (const { x } of shifted)
+      for (const words of x) for (const w of words) if (w > nbWords) nbWords = w
   const isOut = (w: number): boolean => w >= nbWords || w < skipTop
   const limited = (words: number[]): number[] =>
     oovChar === null ? words.filter((w) => !isOut(w)) : words.map((w) => (isOut(w) ? oovChar : w))
@@ -106,7 +128,12 @@ function pair(where: string, x: Pickled | undefined, y: Pickled | undefined): Te
   const texts = { x: sequences(where, x), y: integers(where, y) }
   if (texts.x.length !== texts.y.length) {
     const expected = `${texts.x.length}, one for each text`
-    fail(FormatError, 'ERR_FILE_FORMAT', { where, what: 'labels', expected, actual: `${texts.y.length}` })
+    fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'labels',
+      expected,
+      actual: `${texts.y.length}`,
+    })
   }
   return texts
 }
@@ -125,7 +152,8 @@ async function wordIndex(
   const path = await find(where, file, options)
   const found = (await contents(path, where, options)).get('')
   const isGood =
-    found instanceof Map && [...found].every(([word, i]) => typeof word === 'string' && typeof i === 'number')
+    found instanceof Map &&
+    [...found].every(([word, i]) => typeof word === 'string' && typeof i === 'number')
   if (!isGood)
     fail(FormatError, 'ERR_FILE_FORMAT', {
       where: path,
@@ -142,10 +170,12 @@ async function wordIndex(
  */
 export const imdb = {
   /**
-   * The reviews. Indices are shifted by `indexFrom`: 0 is for padding, 1 begins a review, 2 stands for words left out.
+   * The reviews. Indices are shifted by `indexFrom`: 0 is for padding, 1 begins a review, 2 stands
+   * for words left out.
    *
-   * Reads Keras' `imdb.npz` and Keras 1's pickle (`imdb_full.pkl`), both as data: what a pickle would execute is an error. Unlike Keras,
-   * `oovChar: null` drops the words that are left out (1.2.2 keeps just those), and with `maxlen` no review moves from test to training.
+   * Reads Keras' `imdb.npz` and Keras 1's pickle (`imdb_full.pkl`), both as data: what a pickle
+   * would execute is an error. Unlike Keras, `oovChar: null` drops the words that are left out
+   * (1.2.2 keeps just those), and with `maxlen` no review moves from test to training.
    *
    * @returns `[[xTrain, yTrain], [xTest, yTest]]`; `padSequences` makes arrays of them
    * @throws FormatError `ERR_FILE_FORMAT`, ConfigError `ERR_OPTION`; as a rejection
@@ -168,7 +198,10 @@ export const imdb = {
       pairs === undefined
         ? ['x_train', 'y_train', 'x_test', 'y_test'].map((key) => found.get(key))
         : [...train, ...test]
-    const parts = [pair(`${path}: x_train`, list[0], list[1]), pair(`${path}: x_test`, list[2], list[3])]
+    const parts = [
+      pair(`${path}: x_train`, list[0], list[1]),
+      pair(`${path}: x_test`, list[2], list[3]),
+    ]
     const mixed = parts.map((part, i) => shuffled(part, resolved.seed * (i + 1)))
     return split(prepare(where, mixed, resolved))
   },
@@ -198,7 +231,11 @@ export const reuters = {
    */
   async loadData(options?: ReutersOptions): Promise<Split> {
     const where = 'reuters.loadData'
-    const given = resolveOptions(where, { ...defaults, testSplit: 0.2 } as Record<string, unknown>, options)
+    const given = resolveOptions(
+      where,
+      { ...defaults, testSplit: 0.2 } as Record<string, unknown>,
+      options,
+    )
     const { testSplit } = given
     if (typeof testSplit !== 'number' || !(testSplit >= 0 && testSplit <= 1))
       fail(ConfigError, 'ERR_OPTION', {
@@ -212,11 +249,16 @@ export const reuters = {
     const found = await contents(path, where, given)
     const pickled = found.get('')
     const [x, y] =
-      pickled === undefined ? [found.get('x'), found.get('y')] : ((Array.isArray(pickled) ? pickled : []) as Pickled[])
+      pickled === undefined
+        ? [found.get('x'), found.get('y')]
+        : ((Array.isArray(pickled) ? pickled : []) as Pickled[])
     const [all] = prepare(where, [shuffled(pair(path, x, y), resolved.seed)], resolved) as [Texts]
     const at = Math.trunc(all.x.length * (1 - (testSplit as number)))
     return split(
-      [0, 1].map((i) => ({ x: i ? all.x.slice(at) : all.x.slice(0, at), y: i ? all.y.slice(at) : all.y.slice(0, at) })),
+      [0, 1].map((i) => ({
+        x: i ? all.x.slice(at) : all.x.slice(0, at),
+        y: i ? all.y.slice(at) : all.y.slice(0, at),
+      })),
     )
   },
 

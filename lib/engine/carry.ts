@@ -15,11 +15,12 @@ export function readCarries(plan: NativePlan): Carry[] {
 }
 
 /**
- * Puts states back, those that the plan has with the same shape; before its first batch it takes all
- * of them, to see then.
+ * Puts states back, those that the plan has with the same shape; before its first batch it takes
+ * all of them, to see then.
  */
 export function writeCarries(plan: NativePlan, carries: readonly Carry[]): void {
   const own = new Map(readCarries(plan).map(({ name, shape }) => [name, shape.join()]))
   for (const { name, data, shape } of carries)
-    if ((own.get(name) ?? shape.join()) === shape.join()) plan.write(name, { data, shape: [...shape] })
+    if ((own.get(name) ?? shape.join()) === shape.join())
+      plan.write(name, { data, shape: [...shape] })
 }

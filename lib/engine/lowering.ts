@@ -56,12 +56,18 @@ function checkNames(list: readonly Named[]): void {
   }
 }
 
-/** @throws ConfigError ERR_OPTION when a file of the model would have one name twice: of a layer, or of an array in a layer */
+/**
+ * @throws ConfigError ERR_OPTION when a file of the model would have one name twice: of a layer, or
+ *   of an array in a layer
+ */
 function checkFileNames(model: Container): void {
   const layers = model.flattenedLayers
   const branches = model.layers[0]?.branches ?? []
-  const branchOf = (layer: Layer) => branches.find((branch) => withChildren([branch]).includes(layer))
-  checkNames(layers.map((layer) => ({ layer, name: layer.name, holds: false, branch: branchOf(layer) })))
+  const branchOf = (layer: Layer) =>
+    branches.find((branch) => withChildren([branch]).includes(layer))
+  checkNames(
+    layers.map((layer) => ({ layer, name: layer.name, holds: false, branch: branchOf(layer) })),
+  )
   for (const layer of layers.filter(({ children }) => children.length > 0)) {
     const names = layer.fileArrays().map(({ name }) => name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
@@ -78,7 +84,8 @@ function checkFileNames(model: Container): void {
 }
 
 /**
- * A subclass may name any operation or cell: native code would refuse it in the first run, without the layer's name.
+ * A subclass may name any operation or cell: native code would refuse it in the first run, without
+ * the layer's name.
  *
  * @throws ConfigError ERR_UNKNOWN_NAME
  */
@@ -91,7 +98,13 @@ function checkNativeNames({ ops }: Graph): void {
     const check = (what: string, name: unknown, known: ReadonlySet<unknown>) => {
       if (known.has(name)) return
       const expected = `one of ${[...known].join(', ')}`
-      fail(ConfigError, 'ERR_UNKNOWN_NAME', { where, layer: where, what, expected, actual: describe(name) })
+      fail(ConfigError, 'ERR_UNKNOWN_NAME', {
+        where,
+        layer: where,
+        what,
+        expected,
+        actual: describe(name),
+      })
     }
     check('operation', op, operations)
     if ('cell' in options) check('cell', options.cell, cellNames)
@@ -117,7 +130,8 @@ export function checkModelNames(model: Container): void {
  * Lowers a model.
  *
  * @param training null: for predictions only
- * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without support for them
+ * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without
+ *   support for them
  */
 export function lowerModel(model: Container, training: Training | null): Spec {
   checkModelNames(model)

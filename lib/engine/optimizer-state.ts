@@ -1,7 +1,13 @@
 /** The optimizer's state as Keras 1.2.2 orders it in files. */
 import { type Floatx, keptIn } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
-import { type KerasArray, partsOf, readKerasArrays, type Variable, writingKerasArrays } from '../layers/variable.js'
+import {
+  type KerasArray,
+  partsOf,
+  readKerasArrays,
+  type Variable,
+  writingKerasArrays,
+} from '../layers/variable.js'
 import { type Floats, loadNative, type NativePlan } from '../native.js'
 import { NDArray, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
@@ -31,36 +37,50 @@ function described(optimizer: Optimizer): { moments: number; savesIterations: bo
     .optimizers.find((o) => o.name === name)
   return (
     found ??
-    fail(InternalError, 'ERR_INTERNAL', { where: name, what: 'optimizer', expected: 'native', actual: 'unknown' })
+    fail(InternalError, 'ERR_INTERNAL', {
+      where: name,
+      what: 'optimizer',
+      expected: 'native',
+      actual: 'unknown',
+    })
   )
 }
 
 /** SGD without decay never counts its iterations in Keras. */
-const counts = (optimizer: Optimizer): boolean => !(optimizer.hyper().name === 'sgd' && optimizer.hyper().decay === 0)
+const counts = (optimizer: Optimizer): boolean =>
+  !(optimizer.hyper().name === 'sgd' && optimizer.hyper().decay === 0)
 
 /**
- * The state as `optimizer.get_weights()` has it in Keras: `[iterations]` (where the optimizer saves them, shape []),
- * then each moment of all parameters.
+ * The state as `optimizer.get_weights()` has it in Keras: `[iterations]` (where the optimizer saves
+ * them, shape []), then each moment of all parameters.
  */
 export function optimizerWeights({ arrays, floatx, optimizer, plan }: Trained): NDArray[] {
   const { moments, savesIterations } = described(optimizer)
   const out: NDArray[] = []
   if (savesIterations) {
-    const iterations = counts(optimizer) ? plan.read('optimizer/iterations').data : Float32Array.of(0)
+    const iterations = counts(optimizer)
+      ? plan.read('optimizer/iterations').data
+      : Float32Array.of(0)
     out.push(NDArray.from(iterations, [], keptIn(floatx))) // in Keras a variable like the others
   }
-  for (let m = 0; m < moments; m++) out.push(...readKerasArrays(arrays, (v) => plan.read(momentOf(v, m)).data))
+  for (let m = 0; m < moments; m++)
+    out.push(...readKerasArrays(arrays, (v) => plan.read(momentOf(v, m)).data))
   return out
 }
 
 /** The shapes of what {@link optimizerWeights} gives. */
-export function optimizerShapes({ arrays, optimizer }: Pick<Trained, 'arrays' | 'optimizer'>): (readonly number[])[] {
+export function optimizerShapes({
+  arrays,
+  optimizer,
+}: Pick<Trained, 'arrays' | 'optimizer'>): (readonly number[])[] {
   const { moments, savesIterations } = described(optimizer)
   const ofMoments = Array.from({ length: moments }, () => arrays.map(({ shape }) => shape)).flat()
   return savesIterations ? [[], ...ofMoments] : ofMoments
 }
 
-/** What an optimizer goes by beside its moments; Keras keeps it in files for some optimizers only. */
+/**
+ * What an optimizer goes by beside its moments; Keras keeps it in files for some optimizers only.
+ */
 export interface Counts {
   iterations: number
   /** Nadam's: the product of its momenta. */
@@ -90,11 +110,15 @@ const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath
  * Puts back what {@link optimizerWeights} gave, in steps.
  * @throws ShapeError `ERR_SHAPE` when number or shapes differ; then nothing has changed
  */
-export function* setOptimizerWeights({ arrays, optimizer, plan }: Trained, values: readonly TensorLike[]): Steps<void> {
+export function* setOptimizerWeights(
+  { arrays, optimizer, plan }: Trained,
+  values: readonly TensorLike[],
+): Steps<void> {
   const { moments, savesIterations } = described(optimizer)
   const first = savesIterations ? 1 : 0
   const given = values.map((value) => NDArray.from(value))
-  const fits = given.length === first + moments * arrays.length && (first === 0 || given[0]?.size === 1)
+  const fits =
+    given.length === first + moments * arrays.length && (first === 0 || given[0]?.size === 1)
   const shapesFit =
     !fits ||
     given.slice(first).every((value, i) => {
@@ -110,7 +134,8 @@ export function* setOptimizerWeights({ arrays, optimizer, plan }: Trained, value
     })
   }
   // First, because it may be refused: then nothing has changed.
-  if (first) plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })
+  if (first)
+    plan.write('optimizer/iterations', { data: Float64Array.of(given[0]?.data[0] ?? 0), shape: [] })
   for (let m = 0; m < moments; m++) {
     const part = given.slice(first + m * arrays.length, first + (m + 1) * arrays.length)
     yield* writingKerasArrays(

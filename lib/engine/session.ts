@@ -1,8 +1,9 @@
 /**
- * The native side of one model: its plan, whose turn it is, and what must be told before a chunk runs.
+ * The native side of one model: its plan, whose turn it is, and what must be told before a chunk
+ * runs.
  *
- * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a predict runs between two of its
- * batches.
+ * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a
+ * predict runs between two of its batches.
  */
 import { setImmediate } from 'node:timers/promises'
 import { type Carry, readCarries, writeCarries } from './carry.js'
@@ -12,7 +13,13 @@ import { pushHyper } from './hyper.js'
 import type { Layer } from '../layers/layer.js'
 import type { LayerNames } from '../layers/weights.js'
 import { LoadedData, onlyArrays } from './loaded-data.js'
-import { loadNative, type NativeArray, type NativePlan, type RunRequest, type RunResult } from '../native.js'
+import {
+  loadNative,
+  type NativeArray,
+  type NativePlan,
+  type RunRequest,
+  type RunResult,
+} from '../native.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import type { Spec } from '../spec.js'
 import { SLICE_MS } from '../steps.js'
@@ -89,12 +96,17 @@ export class Session {
     this.#met.training = call
   }
 
-  /** Whether other models have some of the layers, so that the weights may be in a plan of theirs. */
+  /**
+   * Whether other models have some of the layers, so that the weights may be in a plan of theirs.
+   */
   get isShared(): boolean {
     return this.#met.isShared
   }
 
-  /** From now on takes turns with the session of a model that has some of the same layers. No call may work on either. */
+  /**
+   * From now on takes turns with the session of a model that has some of the same layers. No call
+   * may work on either.
+   */
   join(other: Session): void {
     const [own, theirs] = [this.#met, other.#met]
     own.isShared = true
@@ -105,7 +117,10 @@ export class Session {
     return this.#disposed
   }
 
-  /** Seed and batch counter of dropout and noise: with the weights and the optimizer's state, all a resumed run needs. */
+  /**
+   * Seed and batch counter of dropout and noise: with the weights and the optimizer's state, all a
+   * resumed run needs.
+   */
   get dropoutState(): DropoutState {
     return this.#dropout.state
   }
@@ -125,7 +140,10 @@ export class Session {
     })
   }
 
-  /** @throws StateError ERR_BUSY while a fit runs, except for its callbacks when `inCallbacks`; ERR_DISPOSED */
+  /**
+   * @throws StateError ERR_BUSY while a fit runs, except for its callbacks when `inCallbacks`;
+   *   ERR_DISPOSED
+   */
   checkIdle(call: string, inCallbacks = false): void {
     this.checkAlive(call)
     if (this.training === null || (inCallbacks && this.#turns.isInCallback)) return
@@ -148,7 +166,8 @@ export class Session {
       where,
       what: 'the model',
       expected: 'idle',
-      actual: this.training === null ? 'one that another call works on' : 'one that is being fitted',
+      actual:
+        this.training === null ? 'one that another call works on' : 'one that is being fitted',
       hint: 'Await the call under way.',
     })
   }
@@ -183,7 +202,12 @@ export class Session {
 
   // ---- the plan ----
 
-  /** What the optimizer has counted since it was compiled, or what was set; null when no training has begun. @throws StateError ERR_BUSY */
+  /**
+   * What the optimizer has counted since it was compiled, or what was set; null when no training
+   * has begun.
+   *
+   * @throws StateError ERR_BUSY
+   */
   get counts(): Counts | null {
     if (!this.#spec?.optimizer || this.#spec !== this.#owner.spec() || !this.hasTrained) return null
     this.checkStill('optimizer.iterations')
@@ -221,10 +245,11 @@ export class Session {
   }
 
   /**
-   * The plan for the model as it is now, made when needed. The weights are to move into it by {@link fill}, also from the plan of
-   * another model that has some of the layers.
+   * The plan for the model as it is now, made when needed. The weights are to move into it by
+   * {@link fill}, also from the plan of another model that has some of the layers.
    *
-   * @throws what native compile throws; then the old plan stays. StateError ERR_BUSY when a plan that has weights runs
+   * @throws what native compile throws; then the old plan stays. StateError ERR_BUSY when a plan
+   *   that has weights runs
    */
   plan(): NativePlan {
     const spec = this.#owner.spec()
@@ -270,10 +295,11 @@ export class Session {
   }
 
   /**
-   * Makes the initial values that are due and moves the weights into the plan, in slices with pauses
-   * between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
+   * Makes the initial values that are due and moves the weights into the plan, in slices with
+   * pauses between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
    *
-   * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
+   * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError
+   *   ERR_OUT_OF_MEMORY
    */
   async fill(call: string, signal?: AbortSignal | null): Promise<void> {
     this.checkAlive(call)
@@ -322,7 +348,10 @@ export class Session {
     if (this.#shown) for (const layer of layers) layer.detach(this.#shown)
   }
 
-  /** The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get between the batches of a fit. */
+  /**
+   * The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get
+   * between the batches of a fit.
+   */
   #guarded(plan: NativePlan): NativePlan {
     const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
       names: () => {
@@ -354,9 +383,16 @@ export class Session {
       return new LoadedData(plan.load(onlyArrays(arrays)))
     }
     // another call runs on a plan that must be replaced first
-    const copy = (array: NativeArray): NativeArray => ({ data: array.data.slice(), shape: array.shape })
+    const copy = (array: NativeArray): NativeArray => ({
+      data: array.data.slice(),
+      shape: array.shape,
+    })
     const { x, y, weights } = arrays
-    const kept = { x: x.map(copy), ...(y ? { y: copy(y) } : {}), ...(weights ? { weights: copy(weights) } : {}) }
+    const kept = {
+      x: x.map(copy),
+      ...(y ? { y: copy(y) } : {}),
+      ...(weights ? { weights: copy(weights) } : {}),
+    }
     return new LoadedData(() => this.plan().load(kept))
   }
 
@@ -378,7 +414,9 @@ export class Session {
     if (request.mode === 'train' || request.mode === 'gradient') this.#prepare(plan)
     const cancel = () => plan.cancel()
     const running = plan.run(
-      request.maxBatches === undefined && request.maxMs === undefined ? { ...request, maxMs: CHUNK_MS } : request,
+      request.maxBatches === undefined && request.maxMs === undefined
+        ? { ...request, maxMs: CHUNK_MS }
+        : request,
     )
     signal?.addEventListener('abort', cancel, { once: true })
     this.#cancel = cancel
@@ -386,7 +424,8 @@ export class Session {
     try {
       result = await running
     } catch (error) {
-      if (error instanceof HiddenstateError) Error.captureStackTrace?.(error) // native code knows none: that of the caller
+      // native code knows none: that of the caller
+      if (error instanceof HiddenstateError) Error.captureStackTrace?.(error)
       throw error
     } finally {
       this.#cancel = null
@@ -400,7 +439,10 @@ export class Session {
 
   #cancel: (() => void) | null = null
 
-  /** Draws the seed of dropout, unless there is one since the last setSeed. Called when training is asked for, before any wait. */
+  /**
+   * Draws the seed of dropout, unless there is one since the last setSeed. Called when training is
+   * asked for, before any wait.
+   */
   drawSeed(): void {
     this.#dropout.draw()
   }

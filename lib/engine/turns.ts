@@ -1,9 +1,10 @@
 /**
  * Whose turn it is to use a model: one call at a time, first come, first served.
  *
- * A fit keeps its turn while a callback is called or awaited, so that the callback may read and write weights at any time; what
- * the callback itself asks of the model (found out with AsyncLocalStorage) runs within that turn, one call at a time again. All
- * others wait for the next batch.
+ * A fit keeps its turn while a callback is called or awaited, so that the callback may read and
+ * write weights at any time; what the callback itself asks of the model (found out with
+ * AsyncLocalStorage) runs within that turn, one call at a time again. All others wait for the next
+ * batch.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { abortable, isThenable } from '../waiting.js'
@@ -65,7 +66,10 @@ export class Turns {
     return this.#users > 0
   }
 
-  /** Whether the caller is a callback of the fit under way, or what such a callback has called, before its promise is settled. */
+  /**
+   * Whether the caller is a callback of the fit under way, or what such a callback has called,
+   * before its promise is settled.
+   */
   get isInCallback(): boolean {
     return this.#scope() !== undefined
   }
@@ -123,8 +127,8 @@ export class Turns {
   }
 
   /**
-   * Calls a callback of the one who has the turn, and awaits its promise. Calls that it has not awaited itself stop at their
-   * next batch and go on when the turn is free.
+   * Calls a callback of the one who has the turn, and awaits its promise. Calls that it has not
+   * awaited itself stop at their next batch and go on when the turn is free.
    *
    * @throws what the callback throws; the signal's reason when aborted meanwhile
    */

@@ -1,7 +1,17 @@
 /** Writing files so that a reader sees the old content or the new one, never a part. */
 import { createHash, randomBytes } from 'node:crypto'
 import { fsync, readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
-import { constants, type FileHandle, link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  constants,
+  type FileHandle,
+  link,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,20 +24,23 @@ export interface WriteOptions {
 }
 
 /**
- * Writes a whole file: into a new file of the same directory, to the disk (fsync), then under its name.
- * When anything fails, what was there before is untouched and the new file is removed. Writers of the same path
- * do not disturb each other; the last one wins. A symbolic link is replaced, not followed. A file that is replaced hands its
- * permissions on; one that may not be written is not replaced either, and nor is anything that is no regular file (a device, a pipe).
+ * Writes a whole file: into a new file of the same directory, to the disk (fsync), then under its
+ * name. When anything fails, what was there before is untouched and the new file is removed.
+ * Writers of the same path do not disturb each other; the last one wins. A symbolic link is
+ * replaced, not followed. A file that is replaced hands its permissions on; one that may not be
+ * written is not replaced either, and nor is anything that is no regular file (a device, a pipe).
  * What killed writers of this path have left is removed afterwards.
  *
- * Where the file is in place but its directory cannot be synced (EIO), the write has succeeded: a reader sees the new content, and
- * only a power failure could bring back the old. That is a warning with the code `HIDDENSTATE_DURABILITY`, no error.
+ * Where the file is in place but its directory cannot be synced (EIO), the write has succeeded: a
+ * reader sees the new content, and only a power failure could bring back the old. That is a warning
+ * with the code `HIDDENSTATE_DURABILITY`, no error.
  *
  * @param path where to; its directory must exist
  * @param bytes the content
- * @param options `overwrite: false` makes an existing file an error, also one that appears while the content is written
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_SYSTEM when the file
- *   system refuses, with its own error as `cause`
+ * @param options `overwrite: false` makes an existing file an error, also one that appears while
+ *   the content is written
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError
+ *   ERR_FILE_SYSTEM when the file system refuses, with its own error as `cause`
  * @internal
  */
 export async function writeFileAtomic(
@@ -44,14 +57,18 @@ export async function writeFileAtomic(
       const message = `${path}: the file is written and in place, but may not outlast a power failure: ${error.message}.`
       process.emitWarning(message, { code: 'HIDDENSTATE_DURABILITY' })
     })
-    await removeStale(directory, temporaryPrefix(target)).catch(() => {}) // the file itself is as it must be
+    // the file itself is as it must be
+    await removeStale(directory, temporaryPrefix(target)).catch(() => {})
   } catch (error) {
     if (error instanceof HiddenstateError) throw error
     throw fileError(path, 'writable', error)
   }
 }
 
-/** The permissions that a file at `target` gets: those of the file there, null without one. Fails when that may not be replaced. */
+/**
+ * The permissions that a file at `target` gets: those of the file there, null without one. Fails
+ * when that may not be replaced.
+ */
 async function modeFor(target: string, overwrite: boolean): Promise<number | null> {
   const before = await stat(target).catch((error) => {
     if (error.code === 'ENOENT') return null
@@ -59,21 +76,29 @@ async function modeFor(target: string, overwrite: boolean): Promise<number | nul
   })
   if (before === null) return null
   if (!overwrite) throw existsError(target)
-  if (!before.isFile()) throw new Error(before.isDirectory() ? 'a directory' : 'something that is no regular file')
+  if (!before.isFile())
+    throw new Error(before.isDirectory() ? 'a directory' : 'something that is no regular file')
   await (await open(target, constants.O_WRONLY)).close() // rename would not ask
   return before.mode & 0o777
 }
 
-/** How temporary names for this path begin; the rest fits in the 255 bytes of a name, whatever the script. */
+/**
+ * How temporary names for this path begin; the rest fits in the 255 bytes of a name, whatever the
+ * script.
+ */
 const temporaryPrefix = (target: string): string => `.${basename(target).slice(0, 60)}.`
 
 let scope: string | undefined
-/** Names where process ids mean the same: this machine since it started, and in a container this container. */
+/**
+ * Names where process ids mean the same: this machine since it started, and in a container this
+ * container.
+ */
 function processScope(): string {
   if (scope === undefined) {
     let where = hostname()
     try {
-      where += readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')
+      where +=
+        readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')
     } catch {
       // there is such a thing on Linux only
     }
@@ -82,10 +107,15 @@ function processScope(): string {
   return scope
 }
 
-/** When the process of a temporary file cannot be asked for: a save that lives writes to it all the time. */
+/**
+ * When the process of a temporary file cannot be asked for: a save that lives writes to it all the
+ * time.
+ */
 const STALE_MS = 24 * 3600 * 1000
 
-/** A name that tells whose it is, so that {@link removeStale} finds what a killed process has left. */
+/**
+ * A name that tells whose it is, so that {@link removeStale} finds what a killed process has left.
+ */
 export const temporaryName = (prefix: string): string =>
   `${prefix}${processScope()}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
 
@@ -93,11 +123,14 @@ export const temporaryName = (prefix: string): string =>
 export async function removeStale(directory: string, prefix: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (!name.startsWith(prefix)) continue
-    const [, where, pid] = /^([0-9a-f]{8})\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? []
+    const [, where, pid] =
+      /^([0-9a-f]{8})\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? []
     if (pid === undefined) continue
     const file = join(directory, name)
     const isLive =
-      where === processScope() ? isRunning(Number(pid)) : Date.now() - (await stat(file)).mtimeMs < STALE_MS
+      where === processScope()
+        ? isRunning(Number(pid))
+        : Date.now() - (await stat(file)).mtimeMs < STALE_MS
     if (!isLive) await rm(file, { recursive: true, force: true })
   }
 }
@@ -134,7 +167,8 @@ async function writeNew(
       await link(temporary, target).catch((error) => {
         throw error.code === 'EEXIST' ? existsError(target) : error
       }) // unlike rename, link replaces nothing
-      await unlink(temporary).catch(() => {}) // the file is in place; a later write removes this name
+      // the file is in place; a later write removes this name
+      await unlink(temporary).catch(() => {})
     }
   } catch (error) {
     await unlink(temporary).catch(() => {}) // the first error is the one to tell
@@ -142,7 +176,10 @@ async function writeNew(
   }
 }
 
-/** Gives what the umask took; where a file system knows no permissions, or will not change them, there are never more than `mode`. */
+/**
+ * Gives what the umask took; where a file system knows no permissions, or will not change them,
+ * there are never more than `mode`.
+ */
 async function allow(file: FileHandle, mode: number): Promise<void> {
   await file.chmod(mode).catch((error) => {
     if (!REFUSALS.includes(error.code)) throw error
@@ -164,8 +201,15 @@ const EXPECTED_NEW = 'true for an existing file'
 export const isExistsError = (error: unknown): boolean =>
   error instanceof ConfigError && error.expected === EXPECTED_NEW
 
-/** An error of the file system as one of ours: `ERR_FILE_SYSTEM`; its `cause` has the system's code, 'ENOSPC'. */
-export function fileError(path: string, expected: 'readable' | 'writable', cause: unknown): FormatError {
+/**
+ * An error of the file system as one of ours: `ERR_FILE_SYSTEM`; its `cause` has the system's code,
+ * 'ENOSPC'.
+ */
+export function fileError(
+  path: string,
+  expected: 'readable' | 'writable',
+  cause: unknown,
+): FormatError {
   const actual = cause instanceof Error ? cause.message : String(cause)
   return new FormatError('ERR_FILE_SYSTEM', `${path}: file must be ${expected}, got ${actual}.`, {
     expected,
@@ -190,7 +234,8 @@ export function checkedPath(where: string, path: unknown): string {
 }
 
 /**
- * Cuts a file that only grows back to what it was. One of 0 bytes need not be there: nothing has been written to it yet.
+ * Cuts a file that only grows back to what it was. One of 0 bytes need not be there: nothing has
+ * been written to it yet.
  * @throws Error when it is shorter than that
  */
 export function cutFile(path: string, size: number): void {
@@ -206,8 +251,8 @@ export const syncFile = (file: FileHandle): Promise<void> => promisify(fsync)(fi
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */
 export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
-  // some network and FUSE file systems cannot sync a directory, and one without permission to read cannot be opened; the file
-  // itself is on the disk
+  // some network and FUSE file systems cannot sync a directory, and one without permission to read
+  // cannot be opened; the file itself is on the disk
   const unlessRefused = (error: NodeJS.ErrnoException) => {
     if (!REFUSALS.includes(error.code ?? '')) throw error
   }

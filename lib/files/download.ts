@@ -1,4 +1,7 @@
-/** Files from the network, kept: resumed where they were left, checked, shown while they come. Keras 1.2.2 `keras.utils.data_utils`. */
+/**
+ * Files from the network, kept: resumed where they were left, checked, shown while they come. Keras
+ * 1.2.2 `keras.utils.data_utils`.
+ */
 import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
@@ -14,7 +17,10 @@ import { abortable } from '../waiting.js'
 
 /** Options of {@link getFile}. */
 export interface GetFileOptions {
-  /** MD5 (32 hexadecimal digits) or SHA-256 (64) of the file; a file of another sum is not taken. Default: not checked. */
+  /**
+   * MD5 (32 hexadecimal digits) or SHA-256 (64) of the file; a file of another sum is not taken.
+   * Default: not checked.
+   */
   fileHash?: string | null
   /** Folder, counted from `cacheDir`. Default `'datasets'`. */
   cacheSubdir?: string
@@ -22,13 +28,22 @@ export interface GetFileOptions {
   cacheDir?: string
   /** 1: a progress bar on a terminal, elsewhere a line each 30 s and one at the end. Default 1. */
   verbose?: 0 | 1 | boolean
-  /** Requests before giving up on a server that answers and breaks off; one that does not answer is asked once. Default 4. */
+  /**
+   * Requests before giving up on a server that answers and breaks off; one that does not answer is
+   * asked once. Default 4.
+   */
   tries?: number
-  /** Largest file, in bytes; what is announced as longer or grows longer is refused, and nothing of it kept. Default 2^30 (1 GiB). */
+  /**
+   * Largest file, in bytes; what is announced as longer or grows longer is refused, and nothing of
+   * it kept. Default 2^30 (1 GiB).
+   */
   maxBytes?: number
   /** Milliseconds for all requests together. Default 3,600,000 (an hour). */
   timeout?: number
-  /** Milliseconds without a byte after which a connection counts as broken. Default 60,000 (a minute). */
+  /**
+   * Milliseconds without a byte after which a connection counts as broken. Default 60,000 (a
+   * minute).
+   */
   idleTimeout?: number
   /** Stops; what has come is kept and gone on with the next time. */
   signal?: AbortSignal | null
@@ -58,32 +73,47 @@ const NOTE_BYTES = 2 ** 16
 /** Downloads under way, by path: two calls for one file wait for the same one. */
 const underWay = new Map<string, Download>()
 
-/** What Windows takes for a device, a stream of a file or another name, too: a name means the same file everywhere. */
+/**
+ * What Windows takes for a device, a stream of a file or another name, too: a name means the same
+ * file everywhere.
+ */
 const UNUSABLE = /^$|[/\\\\:\p{Cc}]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu
 
 /**
- * The path of a file of the cache, downloaded when it is not there. What is left of a broken download is gone on with (HTTP ranges);
- * the file appears under its name whole and with the right sum, or not at all. Links where the parts of a download should be are
- * replaced, not followed.
+ * The path of a file of the cache, downloaded when it is not there. What is left of a broken
+ * download is gone on with (HTTP ranges); the file appears under its name whole and with the right
+ * sum, or not at all. Links where the parts of a download should be are replaced, not followed.
  *
- * @param fname its name in the cache: one part of a path, without slash, backslash, colon or dot at the end
+ * @param fname its name in the cache: one part of a path, without slash, backslash, colon or dot at
+ *   the end
  * @param origin where it comes from: an http or https address
  * @returns the path
- * @throws FormatError `ERR_FILE_FORMAT` when it cannot be fetched or written, has another sum, or needs more than the options allow;
- *   ConfigError `ERR_OPTION`; the signal's reason when aborted. Always as a rejection.
+ * @throws FormatError `ERR_FILE_FORMAT` when it cannot be fetched or written, has another sum, or
+ *   needs more than the options allow; ConfigError `ERR_OPTION`; the signal's reason when aborted.
+ *   Always as a rejection.
  * @example
  * import { getFile } from 'hiddenstate/utils'
  * const fetchIt = () => getFile('text.txt', 'https://example.com/text.txt', { fileHash: '5d41402abc4b2a76b9719d911017c592' })
  * @see keras.utils.data_utils.get_file
  */
-export async function getFile(fname: string, origin: string, options?: GetFileOptions): Promise<string> {
+export async function getFile(
+  fname: string,
+  origin: string,
+  options?: GetFileOptions,
+): Promise<string> {
   const where = 'getFile'
-  const { fileHash, cacheSubdir, cacheDir, verbose, signal, ...limits } = resolveOptions(where, defaults, options)
+  const { fileHash, cacheSubdir, cacheDir, verbose, signal, ...limits } = resolveOptions(
+    where,
+    defaults,
+    options,
+  )
   const refuse = (what: string, expected: string, value: unknown): never =>
     fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
-  if (typeof fname !== 'string' || UNUSABLE.test(fname)) refuse('fname', 'a name without folders', fname)
+  if (typeof fname !== 'string' || UNUSABLE.test(fname))
+    refuse('fname', 'a name without folders', fname)
   for (const [what, folder] of Object.entries({ cacheSubdir, cacheDir }))
-    if (typeof folder !== 'string' || folder.includes('\0')) refuse(what, 'the path of a folder', folder)
+    if (typeof folder !== 'string' || folder.includes('\0'))
+      refuse(what, 'the path of a folder', folder)
   if (fileHash !== null && !/^([0-9a-f]{32}|[0-9a-f]{64})$/i.test(fileHash))
     refuse('fileHash', '32 (MD5) or 64 (SHA-256) hexadecimal digits', fileHash)
   if (!URL.canParse(origin) || !/^https?:$/.test(new URL(origin).protocol))
@@ -125,7 +155,10 @@ async function sumOf(path: string, like: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Where a download stands, beside its `.part` file: what a server must still have for the rest to fit. */
+/**
+ * Where a download stands, beside its `.part` file: what a server must still have for the rest to
+ * fit.
+ */
 interface Origin {
   url: string
   /** ETag or Last-Modified. */
@@ -145,10 +178,14 @@ async function openNew(path: string): Promise<FileHandle> {
   return open(path, 'wx')
 }
 
-/** Opens a part to go on with it; null where there is another thing, or a file that has a second name. */
+/**
+ * Opens a part to go on with it; null where there is another thing, or a file that has a second
+ * name.
+ */
 async function openPart(path: string): Promise<FileHandle | null> {
   if ((await sizeOfFile(path)) === 0) return null
-  const file = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)) // Windows has no such flag
+  // Windows has no such flag
+  const file = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
   const info = await file.stat()
   if (info.isFile() && info.nlink === 1) return file
   await file.close()
@@ -202,11 +239,15 @@ class Download {
       if (error instanceof FormatError) throw error
       const { message, cause } = error as Error
       const actual = cause instanceof Error ? cause.message || message : message
-      throw new FormatError('ERR_FILE_FORMAT', `${this.path}: download of ${this.url.href} must end, got ${actual}.`, {
-        expected: 'a whole file',
-        actual,
-        cause: error,
-      })
+      throw new FormatError(
+        'ERR_FILE_FORMAT',
+        `${this.path}: download of ${this.url.href} must end, got ${actual}.`,
+        {
+          expected: 'a whole file',
+          actual,
+          cause: error,
+        },
+      )
     }
   }
 
@@ -229,8 +270,14 @@ class Download {
     const stop = new AbortController()
     const abort = () => stop.abort(this.signal?.reason)
     this.signal?.addEventListener('abort', abort)
-    const late = setTimeout(() => stop.abort(new Late()), Math.min(Math.max(0, deadline - performance.now()), LONGEST))
-    const idle = setTimeout(() => stop.abort(new Error(`no byte in ${idleTimeout} ms`)), Math.min(idleTimeout, LONGEST))
+    const late = setTimeout(
+      () => stop.abort(new Late()),
+      Math.min(Math.max(0, deadline - performance.now()), LONGEST),
+    )
+    const idle = setTimeout(
+      () => stop.abort(new Error(`no byte in ${idleTimeout} ms`)),
+      Math.min(idleTimeout, LONGEST),
+    )
     let part: FileHandle | null = null
     try {
       const known = await this.#known()
@@ -244,17 +291,24 @@ class Download {
     }
   }
 
-  async #request(known: Origin | null, part: FileHandle | null, signal: AbortSignal, alive: () => void): Promise<void> {
+  async #request(
+    known: Origin | null,
+    part: FileHandle | null,
+    signal: AbortSignal,
+    alive: () => void,
+  ): Promise<void> {
     const from = part ? (await part.stat()).size : 0
     const headers: Record<string, string> = { 'Accept-Encoding': 'identity' }
-    if (known && from > 0) Object.assign(headers, { Range: `bytes=${from}-`, 'If-Range': known.validator })
+    if (known && from > 0)
+      Object.assign(headers, { Range: `bytes=${from}-`, 'If-Range': known.validator })
     const response = await fetch(this.url, { headers, signal })
     alive()
     this.#hasAnswered = true
     try {
       const { at, whole } = await this.#place(response, from)
       if (whole !== null && whole > this.limits.maxBytes) await this.#tooLong(`${whole} bytes`)
-      const validator = strong(response.headers.get('etag')) ?? response.headers.get('last-modified')
+      const validator =
+        strong(response.headers.get('etag')) ?? response.headers.get('last-modified')
       const note = await openNew(this.#note)
       await note
         .writeFile(JSON.stringify({ url: this.url.href, validator } satisfies Origin))
@@ -281,15 +335,18 @@ class Download {
       await this.#forget()
       throw new Error(`answer 416 to a range from byte ${from}`)
     }
-    if (response.status !== 200 && response.status !== 206) this.#bad('answer', '200', String(response.status))
-    const [, start, , total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+    if (response.status !== 200 && response.status !== 206)
+      this.#bad('answer', '200', String(response.status))
+    const [, start, , total] =
+      /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
     const at = response.status === 206 ? Number(start) : 0
     if (response.status === 206 && at !== from) {
       await this.#forget()
       this.#bad('range', `bytes from ${from}`, `from ${start}`)
     }
     const length = response.headers.get('content-length')
-    const whole = total && total !== '*' ? Number(total) : length === null ? null : at + Number(length)
+    const whole =
+      total && total !== '*' ? Number(total) : length === null ? null : at + Number(length)
     return { at, whole }
   }
 
@@ -350,8 +407,8 @@ class Download {
 const strong = (etag: string | null): string | null => (etag?.startsWith('W/') ? null : etag)
 
 /**
- * Where a data set is: a file of this machine (a path with a folder, or one that is there), an address, or a name in the cache that is
- * fetched from `origin`.
+ * Where a data set is: a file of this machine (a path with a folder, or one that is there), an
+ * address, or a name in the cache that is fetched from `origin`.
  *
  * @throws as {@link getFile}
  */
@@ -359,7 +416,10 @@ export async function locate(
   where: string,
   path: string,
   origin: string,
-  options: { fileHash?: string | null | undefined; originHash: string } & Omit<GetFileOptions, 'fileHash'>,
+  options: { fileHash?: string | null | undefined; originHash: string } & Omit<
+    GetFileOptions,
+    'fileHash'
+  >,
 ): Promise<string> {
   checkedPath(where, path)
   const { fileHash, originHash, ...rest } = options
@@ -372,7 +432,11 @@ export async function locate(
       (info) => info.isFile(),
       () => false,
     )
-    if (!isHere) return getFile(path, origin, { ...rest, fileHash: fileHash === undefined ? originHash : fileHash })
+    if (!isHere)
+      return getFile(path, origin, {
+        ...rest,
+        fileHash: fileHash === undefined ? originHash : fileHash,
+      })
   }
   await stat(path).catch((error) => {
     throw fileError(path, 'readable', error)

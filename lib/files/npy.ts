@@ -1,6 +1,6 @@
 /**
- * NumPy's files: `.npy` (one array) and `.npz` (a zip of them). Layout: numpy/lib/format.py. A header says type, order and shape; objects
- * (`|O`), which are pickles, are refused.
+ * NumPy's files: `.npy` (one array) and `.npz` (a zip of them). Layout: numpy/lib/format.py. A
+ * header says type, order and shape; objects (`|O`), which are pickles, are refused.
  */
 import { readFile } from 'node:fs/promises'
 import { checkedPath, fileError, writeFileAtomic, type WriteOptions } from './atomic.js'
@@ -20,7 +20,10 @@ import { resolveOptions } from '../options.js'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] // \x93NUMPY
 const MAX_HEADER = 2 ** 16
-/** So much of an archive is unpacked at a time: each large array takes a thread meanwhile, and small ones keep this one busy. */
+/**
+ * So much of an archive is unpacked at a time: each large array takes a thread meanwhile, and small
+ * ones keep this one busy.
+ */
 const ROUND_BYTES = 2 ** 23
 /** Bytes that one byte can be unpacked to, by the format of zip. */
 const MOST_INFLATED = 1032
@@ -41,7 +44,12 @@ export interface NpyHeader {
 /** @throws FormatError ERR_FILE_FORMAT */
 export function npyHeader(bytes: Uint8Array, where: string): NpyHeader {
   if (bytes.length < 12 || !MAGIC.every((byte, i) => bytes[i] === byte))
-    bad(where, 'file', 'a .npy file', bytes.length === 0 ? 'an empty one' : 'one without its signature')
+    bad(
+      where,
+      'file',
+      'a .npy file',
+      bytes.length === 0 ? 'an empty one' : 'one without its signature',
+    )
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [major, start] = [bytes[6]!, bytes[6] === 1 ? 10 : 12]
   if (major < 1 || major > 3) bad(where, 'version', '1, 2 or 3', String(major))
@@ -82,10 +90,16 @@ const half: Read = (view, at, little) => {
 }
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-/** Types that lie in files as they lie in memory; wider ones the other way round on machines of the other byte order. */
+/**
+ * Types that lie in files as they lie in memory; wider ones the other way round on machines of the
+ * other byte order.
+ */
 const PLAIN = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array } as const
 
-/** NumPy's type → ours, bytes of an element, how to read one. Wide integers become int32 where all fit, else float64. */
+/**
+ * NumPy's type → ours, bytes of an element, how to read one. Wide integers become int32 where all
+ * fit, else float64.
+ */
 const TYPES: Readonly<Record<string, [dtype: DType | 'integer', size: number, read: Read]>> = {
   f2: ['float32', 2, half],
   f4: ['float32', 4, (view, at, little) => view.getFloat32(at, little)],
@@ -105,7 +119,8 @@ const TYPES: Readonly<Record<string, [dtype: DType | 'integer', size: number, re
  * Elements of NumPy's type `descr` (`'<f4'`) in `bytes`, as an array.
  *
  * @param isOurs whether the array may keep the memory of `bytes`
- * @throws FormatError ERR_FILE_FORMAT for another number of bytes, a type that holds no numbers, an integer beyond 2^53
+ * @throws FormatError ERR_FILE_FORMAT for another number of bytes, a type that holds no numbers, an
+ *   integer beyond 2^53
  */
 export function numpyArray(
   bytes: Uint8Array,
@@ -113,7 +128,9 @@ export function numpyArray(
   where: string,
   isOurs = false,
 ): NDArray {
-  const type = Object.hasOwn(TYPES, descr.replace(/^[<>|=]/, '')) ? TYPES[descr.replace(/^[<>|=]/, '')] : undefined
+  const type = Object.hasOwn(TYPES, descr.replace(/^[<>|=]/, ''))
+    ? TYPES[descr.replace(/^[<>|=]/, '')]
+    : undefined
   if (!type) return bad(where, 'type', `one of ${Object.keys(TYPES).join(', ')}`, `'${descr}'`)
   const [kind, size, read] = type
   const count = sizeOf(shape)
@@ -121,7 +138,10 @@ export function numpyArray(
     bad(where, `data of shape ${shapeText(shape)}`, `${count * size} bytes`, `${bytes.length}`)
   const isLittle = !descr.startsWith('>')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const Plain = isLittle === isLittleEndian ? PLAIN[descr.replace(/^[<>|=]/, '') as keyof typeof PLAIN] : undefined
+  const Plain =
+    isLittle === isLittleEndian
+      ? PLAIN[descr.replace(/^[<>|=]/, '') as keyof typeof PLAIN]
+      : undefined
   let data: TypedArray
   if (Plain) {
     const keeps = isOurs && bytes.byteOffset % size === 0
@@ -151,7 +171,8 @@ export function numpyArray(
 /**
  * An array from the bytes of a `.npy` file.
  *
- * Wide integers become int32 where all fit and float64 else, float16 becomes float32; Fortran order and other byte orders are brought to ours.
+ * Wide integers become int32 where all fit and float64 else, float16 becomes float32; Fortran order
+ * and other byte orders are brought to ours.
  *
  * @param where how errors call it
  * @throws FormatError ERR_FILE_FORMAT for anything else; objects (pickles) are never read
@@ -162,7 +183,12 @@ export function numpyArray(
  */
 export function parseNpy(bytes: Uint8Array, where = 'parseNpy'): NDArray {
   if (!(bytes instanceof Uint8Array))
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'bytes', expected: 'a Uint8Array', actual: describe(bytes) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'bytes',
+      expected: 'a Uint8Array',
+      actual: describe(bytes),
+    })
   return npyArray(bytes, where)
 }
 
@@ -234,11 +260,20 @@ export async function readNpy(path: string): Promise<NDArray> {
 /**
  * Writes an array to a `.npy` file, in one step.
  *
- * @throws FormatError ERR_FILE_SYSTEM when it cannot be written; ConfigError ERR_OPTION for an existing file with `overwrite: false`
+ * @throws FormatError ERR_FILE_SYSTEM when it cannot be written; ConfigError ERR_OPTION for an
+ *   existing file with `overwrite: false`
  * @see numpy.save
  */
-export async function writeNpy(path: string, array: TensorLike, options?: WriteOptions): Promise<void> {
-  const { overwrite } = resolveOptions('writeNpy', { overwrite: true as boolean | undefined }, options)
+export async function writeNpy(
+  path: string,
+  array: TensorLike,
+  options?: WriteOptions,
+): Promise<void> {
+  const { overwrite } = resolveOptions(
+    'writeNpy',
+    { overwrite: true as boolean | undefined },
+    options,
+  )
   checkedPath('writeNpy', path)
   await writeFileAtomic(path, formatNpy(array), { overwrite })
 }
@@ -251,15 +286,26 @@ interface Entry {
 }
 
 /** The files of a zip that `take` picks. */
-async function unzipped(bytes: Uint8Array, take: (entry: Entry) => boolean): Promise<Record<string, Uint8Array>> {
+async function unzipped(
+  bytes: Uint8Array,
+  take: (entry: Entry) => boolean,
+): Promise<Record<string, Uint8Array>> {
   const { unzip } = await import('fflate')
   return new Promise((resolve, reject) =>
     unzip(bytes, { filter: take }, (error, data) => (error ? reject(error) : resolve(data))),
   )
 }
 
-/** The names of the arrays in a zip, in groups to be unpacked together. @throws FormatError ERR_LIMIT */
-async function rounds(path: string, bytes: Uint8Array, limits: ResolvedLimits): Promise<Set<string>[]> {
+/**
+ * The names of the arrays in a zip, in groups to be unpacked together.
+ *
+ * @throws FormatError ERR_LIMIT
+ */
+async function rounds(
+  path: string,
+  bytes: Uint8Array,
+  limits: ResolvedLimits,
+): Promise<Set<string>[]> {
   const groups: Set<string>[] = []
   let [total, room] = [0, 0]
   await unzipped(bytes, ({ name, size, originalSize }) => {
@@ -283,24 +329,33 @@ async function rounds(path: string, bytes: Uint8Array, limits: ResolvedLimits): 
 /**
  * The files of a zip whose names end in `.npy`, without that ending.
  *
- * @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT, before anything is unpacked, when they are larger in all than `limits` allow
+ * @throws FormatError ERR_FILE_FORMAT; ERR_LIMIT, before anything is unpacked, when they are larger
+ *   in all than `limits` allow
  */
-export async function unzipNpy(path: string, limits: ResolvedLimits): Promise<Map<string, Uint8Array>> {
+export async function unzipNpy(
+  path: string,
+  limits: ResolvedLimits,
+): Promise<Map<string, Uint8Array>> {
   const bytes = await load(path)
   const arrays = new Map<string, Uint8Array>()
   try {
     for (const names of await rounds(path, bytes, limits)) {
       const files = await unzipped(bytes, ({ name }) => names.has(name))
-      for (const name of names) arrays.set(name.replace(/\.npy$/, ''), files[name]!) // in the order of the zip
+      // in the order of the zip
+      for (const name of names) arrays.set(name.replace(/\.npy$/, ''), files[name]!)
     }
   } catch (error) {
     if (error instanceof FormatError) throw error
     const { message } = error as Error
-    throw new FormatError('ERR_FILE_FORMAT', `${path}: file must be a .npz file that is whole, got: ${message}.`, {
-      expected: 'a .npz file',
-      actual: message,
-      cause: error,
-    })
+    throw new FormatError(
+      'ERR_FILE_FORMAT',
+      `${path}: file must be a .npz file that is whole, got: ${message}.`,
+      {
+        expected: 'a .npz file',
+        actual: message,
+        cause: error,
+      },
+    )
   }
   return arrays
 }
@@ -315,8 +370,8 @@ export interface ReadNpzOptions {
  * The arrays of a `.npz` file, by name.
  *
  * @param options `limits.inflatedBytes`: what the file may unpack to in all
- * @throws FormatError ERR_FILE_FORMAT naming file and array, ERR_LIMIT before a file is unpacked that would take more memory than the
- *   limits allow (as a rejection); ConfigError ERR_OPTION
+ * @throws FormatError ERR_FILE_FORMAT naming file and array, ERR_LIMIT before a file is unpacked
+ *   that would take more memory than the limits allow (as a rejection); ConfigError ERR_OPTION
  * @example
  * import { readNpz, writeNpz } from 'hiddenstate/utils'
  * await writeNpz('data.npz', { x: [[1, 2]], y: [1] })
@@ -324,11 +379,16 @@ export interface ReadNpzOptions {
  * console.log([...arrays.keys()], arrays.get('x').shape) // [ 'x', 'y' ] [ 1, 2 ]
  * @see numpy.load
  */
-export async function readNpz(path: string, options?: ReadNpzOptions): Promise<Map<string, NDArray>> {
+export async function readNpz(
+  path: string,
+  options?: ReadNpzOptions,
+): Promise<Map<string, NDArray>> {
   const { limits } = resolveOptions('readNpz', { limits: {} as Limits | undefined }, options)
   checkedPath('readNpz', path)
   const files = await unzipNpy(path, resolveLimits('readNpz', limits))
-  return new Map(Array.from(files, ([name, bytes]) => [name, npyArray(bytes, `${path}: ${name}`, true)]))
+  return new Map(
+    Array.from(files, ([name, bytes]) => [name, npyArray(bytes, `${path}: ${name}`, true)]),
+  )
 }
 
 /** Options of {@link writeNpz}. */
@@ -352,10 +412,14 @@ export async function writeNpz(
   const { overwrite, compressed } = resolveOptions('writeNpz', defaults, options)
   checkedPath('writeNpz', path)
   const entries = arrays instanceof Map ? [...arrays] : Object.entries(arrays)
-  const files = Object.fromEntries(entries.map(([name, array]) => [`${name}.npy`, formatNpy(array)]))
+  const files = Object.fromEntries(
+    entries.map(([name, array]) => [`${name}.npy`, formatNpy(array)]),
+  )
   const { zip } = await import('fflate')
   const bytes = await new Promise<Uint8Array>((resolve, reject) =>
-    zip(files, { level: compressed ? 6 : 0 }, (error, data) => (error ? reject(error) : resolve(data))),
+    zip(files, { level: compressed ? 6 : 0 }, (error, data) =>
+      error ? reject(error) : resolve(data),
+    ),
   )
   await writeFileAtomic(path, bytes, { overwrite })
 }

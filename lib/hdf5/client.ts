@@ -1,9 +1,10 @@
 /**
- * The HDF5 library in worker threads, with limits on work and memory (docs/decisions/0003-hdf5-in-a-worker.md,
- * docs/decisions/0024-a-budget-of-work-for-hdf5.md).
+ * The HDF5 library in worker threads, with limits on work and memory
+ * (docs/decisions/0003-hdf5-in-a-worker.md, docs/decisions/0024-a-budget-of-work-for-hdf5.md).
  *
- * A worker starts when a file finds none free, serves one file at a time, and ends after an error, when its budget of work is
- * used up, or when nobody has used it for a while. It keeps the process alive only while it works.
+ * A worker starts when a file finds none free, serves one file at a time, and ends after an error,
+ * when its budget of work is used up, or when nobody has used it for a while. It keeps the process
+ * alive only while it works.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -28,8 +29,8 @@ export interface Hdf5Limits {
 }
 
 /**
- * What a small file may take at least, and on a slow or busy machine: as much as the library's start took there. A legal one takes a
- * quarter of that, the first file in a new worker included.
+ * What a small file may take at least, and on a slow or busy machine: as much as the library's
+ * start took there. A legal one takes a quarter of that, the first file in a new worker included.
  */
 const READ_MS = 400
 /** Writing meets nothing hostile: the limit is for a library that has lost its way. */
@@ -37,8 +38,9 @@ const WRITE_MS = 20_000
 /** 150 ms where nothing else runs. */
 const START_MS = 20_000
 /**
- * Work that the description of a file of that many bytes allows: 1 MB a second. Groups of small datasets take longest, 5 MB a second
- * on two cores with 27 busy programs. More than 64 MB of description, a hundred thousand objects, no model has.
+ * Work that the description of a file of that many bytes allows: 1 MB a second. Groups of small
+ * datasets take longest, 5 MB a second on two cores with 27 busy programs. More than 64 MB of
+ * description, a hundred thousand objects, no model has.
  */
 export const treeMs = (bytes: number): number => Math.min(bytes, 64 * 2 ** 20) / 1_000
 /** Work that so many bytes of numbers allow: 5 MB a second. */
@@ -58,8 +60,9 @@ export const memoryFor = (bytes: number): number => Math.min(MAX_MEMORY, BASE_ME
 type Answer<K extends H5Reply['kind']> = Extract<H5Reply, { kind: K }>
 
 /**
- * The same name beside the sources and in dist/; a bundle finds it where the package is installed. Not by `new URL`: webpack would
- * copy the file beside the bundle, where `h5wasm`, which it imports, need not be.
+ * The same name beside the sources and in dist/; a bundle finds it where the package is installed.
+ * Not by `new URL`: webpack would copy the file beside the bundle, where `h5wasm`, which it
+ * imports, need not be.
  */
 function workerFile(): string {
   const beside = path.join(path.dirname(fileURLToPath(import.meta.url)), 'hdf5-worker.mjs')
@@ -67,8 +70,8 @@ function workerFile(): string {
 }
 
 /**
- * Nothing of the user's flags and environment reaches the worker, but for Yarn's Plug'n'Play: its hooks, without which no
- * package is found, come by flags or by NODE_OPTIONS.
+ * Nothing of the user's flags and environment reaches the worker, but for Yarn's Plug'n'Play: its
+ * hooks, without which no package is found, come by flags or by NODE_OPTIONS.
  */
 function threadSettings(): Pick<WorkerOptions, 'execArgv' | 'env'> {
   if (process.versions.pnp === undefined) return { execArgv: [], env: {} }
@@ -87,7 +90,8 @@ class Hdf5Worker {
   constructor() {
     occupyStandardDescriptors()
     try {
-      // Its output, the library's chatter, is left unread: a stream that is read would keep the process alive.
+      // Its output, the library's chatter, is left unread: a stream that is read would keep the
+      // process alive.
       this.#worker = new Worker(workerFile(), {
         name: 'hiddenstate-hdf5',
         ...threadSettings(),
@@ -101,7 +105,8 @@ class Hdf5Worker {
     this.#worker.on('message', (reply: H5Reply) => this.#settle?.resolve(reply))
     this.#worker.on('error', (error) => this.end(new Hdf5Failure(error.message, { cause: error })))
     this.#worker.on('exit', () => this.end(new Hdf5Failure('the HDF5 library ended by itself')))
-    // It says when it listens: a message that comes earlier is lost in Deno, which does not keep it.
+    // It says when it listens: a message that comes earlier is lost in Deno, which does not keep
+    // it.
     this.#started = this.#reply('ready', this.#startWork).then(
       () => {},
       (error) => {
@@ -132,14 +137,19 @@ class Hdf5Worker {
   async #reply<K extends H5Reply['kind']>(expected: K, work: Work): Promise<Answer<K>> {
     this.#worker.ref()
     const stop = work.watch(() =>
-      this.end(new Hdf5Failure(`no answer from the HDF5 library within ${Math.round(work.limit)} ms of work`)),
+      this.end(
+        new Hdf5Failure(
+          `no answer from the HDF5 library within ${Math.round(work.limit)} ms of work`,
+        ),
+      ),
     )
     try {
       const reply = await new Promise<H5Reply>((resolve, reject) => {
         this.#settle = { resolve, reject }
       })
       if (reply.kind === 'error') throw new Hdf5Failure(reply.message)
-      if (reply.kind !== expected) throw new Hdf5Failure(`the HDF5 worker answered ${reply.kind}, not ${expected}`)
+      if (reply.kind !== expected)
+        throw new Hdf5Failure(`the HDF5 worker answered ${reply.kind}, not ${expected}`)
       return reply as Answer<K>
     } catch (error) {
       this.end(error as Error) // what state HDF5 is in after an error, nobody knows
@@ -175,7 +185,10 @@ function notStarted(cause: unknown): InternalError {
   return new InternalError('ERR_INTERNAL', message, { expected: 'a worker thread', actual, cause })
 }
 
-/** Rows pass through the heap in slices: what a file read where it lies needs does not grow with its size. */
+/**
+ * Rows pass through the heap in slices: what a file read where it lies needs does not grow with its
+ * size.
+ */
 const ROWS_MEMORY = 256 * 2 ** 20
 
 /** A file that stays on the disk, in a worker of its own; requests one after the other. */
@@ -183,7 +196,11 @@ export class RowFile {
   readonly #worker = new Hdf5Worker()
   #queue: Promise<unknown> = Promise.resolve()
 
-  #send<K extends H5Reply['kind']>(expected: K, request: H5Request, ms: number): Promise<Answer<K>> {
+  #send<K extends H5Reply['kind']>(
+    expected: K,
+    request: H5Request,
+    ms: number,
+  ): Promise<Answer<K>> {
     const turn = this.#queue.then(async () => {
       const work = new Work((await this.#worker.readMs()) + ms)
       return this.#worker.request(expected, request, [], work)
@@ -194,12 +211,14 @@ export class RowFile {
 
   /** What it holds. @param size its bytes @throws Hdf5Failure */
   async open(path: string, size: number): Promise<H5Tree> {
-    return (await this.#send('tree', { kind: 'openPath', path, memory: ROWS_MEMORY }, treeMs(size))).tree
+    return (await this.#send('tree', { kind: 'openPath', path, memory: ROWS_MEMORY }, treeMs(size)))
+      .tree
   }
 
   /** Rows `from` to `to` of a dataset. @throws Hdf5Failure */
   async rows(path: string, from: number, to: number, bytes: number): Promise<H5Data> {
-    return (await this.#send('data', { kind: 'rows', path, from, to }, dataMs(bytes))).data[0] as H5Data
+    return (await this.#send('data', { kind: 'rows', path, from, to }, dataMs(bytes)))
+      .data[0] as H5Data
   }
 
   /** Twice does no harm. */
@@ -220,7 +239,10 @@ function take(): Hdf5Worker {
   return new Hdf5Worker()
 }
 
-/** Saves do not wait for files that are read: those may come from anybody. They wait for each other, so that the last one wins. */
+/**
+ * Saves do not wait for files that are read: those may come from anybody. They wait for each other,
+ * so that the last one wins.
+ */
 const LANES = { read: new Lane(READERS), write: new Lane(1) }
 
 /** Sends requests to the worker; each adds `ms` to what it may work for this file. */

@@ -1,7 +1,13 @@
 /** Reading and writing whole HDF5 files: a tree of groups, attributes and datasets. */
 import { constants, open, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { checkedPath, existsError, fileError, type WriteOptions, writeFileAtomic } from '../files/atomic.js'
+import {
+  checkedPath,
+  existsError,
+  fileError,
+  type WriteOptions,
+  writeFileAtomic,
+} from '../files/atomic.js'
 import { ConfigError, fail, FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
 import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'
@@ -25,7 +31,11 @@ export function formatError(
 ): FormatError {
   const place = where === '' ? path : `${path}: ${where}`
   const message = `${place}: ${what} must be ${expected}, got ${actual}.${hint === '' ? '' : ` ${hint}`}`
-  return new FormatError('ERR_FILE_FORMAT', message, { expected, actual, ...(where === '' ? {} : { layer: where }) })
+  return new FormatError('ERR_FILE_FORMAT', message, {
+    expected,
+    actual,
+    ...(where === '' ? {} : { layer: where }),
+  })
 }
 
 /** What a dataset must look like before its numbers are read. */
@@ -40,7 +50,11 @@ export class H5File {
   readonly #tree: H5Tree
   readonly #load: (paths: string[], bytes: number) => Promise<H5Data[]>
 
-  constructor(path: string, tree: H5Tree, load: (paths: string[], bytes: number) => Promise<H5Data[]>) {
+  constructor(
+    path: string,
+    tree: H5Tree,
+    load: (paths: string[], bytes: number) => Promise<H5Data[]>,
+  ) {
     this.path = path
     this.#tree = tree
     this.#load = load
@@ -72,23 +86,34 @@ export class H5File {
     const value = this.attribute(group, name)
     if (Array.isArray(value)) return value
     if (value !== undefined && typeof value !== 'string' && value.length === 0) return []
-    const actual = value === undefined ? 'nothing' : typeof value === 'string' ? 'one string' : 'numbers'
+    const actual =
+      value === undefined ? 'nothing' : typeof value === 'string' ? 'one string' : 'numbers'
     throw formatError(this.path, group, `attribute ${name}`, 'a list of strings', actual)
   }
 
   /**
    * The numbers of datasets whose shapes are known beforehand.
    *
-   * @throws FormatError ERR_FILE_FORMAT when one is missing, holds no numbers or has another shape; nothing is read then
+   * @throws FormatError ERR_FILE_FORMAT when one is missing, holds no numbers or has another shape;
+   *   nothing is read then
    */
   async read(expected: readonly Expected[]): Promise<H5Data[]> {
     let bytes = 0
     for (const { path, shape } of expected) {
       const info = this.dataset(path)
-      if (!info) throw formatError(this.path, path, 'dataset', `there, of shape ${shapeText(shape)}`, 'nothing')
-      if (!info.numeric) throw formatError(this.path, path, 'dataset', 'numbers stored in this file', info.dtype)
+      if (!info)
+        throw formatError(
+          this.path,
+          path,
+          'dataset',
+          `there, of shape ${shapeText(shape)}`,
+          'nothing',
+        )
+      if (!info.numeric)
+        throw formatError(this.path, path, 'dataset', 'numbers stored in this file', info.dtype)
       const same = info.shape.length === shape.length && info.shape.every((n, i) => n === shape[i])
-      if (!same) throw formatError(this.path, path, 'shape', shapeText(shape), shapeText(info.shape))
+      if (!same)
+        throw formatError(this.path, path, 'shape', shapeText(shape), shapeText(info.shape))
       bytes += sizeOf(shape) * 8
     }
     const data = await this.#load(
@@ -97,7 +122,13 @@ export class H5File {
     )
     for (const [i, { path, shape }] of expected.entries()) {
       if (data[i]?.data.length !== sizeOf(shape)) {
-        throw formatError(this.path, path, 'dataset', `${sizeOf(shape)} numbers`, `${data[i]?.data.length}`)
+        throw formatError(
+          this.path,
+          path,
+          'dataset',
+          `${sizeOf(shape)} numbers`,
+          `${data[i]?.data.length}`,
+        )
       }
     }
     return data
@@ -105,7 +136,8 @@ export class H5File {
 }
 
 async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  // a pipe without a writer would keep the call, and the end of the process, waiting; Windows has no such flag
+  // a pipe without a writer would keep the call, and the end of the process, waiting; Windows has
+  // no such flag
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const info = await handle.stat()
@@ -136,19 +168,28 @@ function checkSignature(path: string, bytes: Uint8Array): void {
 function about(path: string, what: string, expected: string, error: unknown): never {
   if (error instanceof HiddenstateError) throw error
   const actual = error instanceof Error ? error.message : String(error)
-  throw new FormatError('ERR_FILE_FORMAT', `${path}: ${what} must be ${expected}, got: ${actual}.`, {
-    expected,
-    actual,
-    cause: error,
-  })
+  throw new FormatError(
+    'ERR_FILE_FORMAT',
+    `${path}: ${what} must be ${expected}, got: ${actual}.`,
+    {
+      expected,
+      actual,
+      cause: error,
+    },
+  )
 }
 
 /**
  * Opens a file while `use` runs.
  *
- * @throws FormatError ERR_FILE_SYSTEM when the file cannot be read, ERR_FILE_FORMAT when it is not HDF5 or damaged
+ * @throws FormatError ERR_FILE_SYSTEM when the file cannot be read, ERR_FILE_FORMAT when it is not
+ *   HDF5 or damaged
  */
-export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>, limits?: Hdf5Limits): Promise<T> {
+export async function readH5<T>(
+  path: string,
+  use: (file: H5File) => Promise<T>,
+  limits?: Hdf5Limits,
+): Promise<T> {
   const bytes = await readBytes(path).catch((error) => {
     throw fileError(path, 'readable', error)
   })
@@ -165,20 +206,23 @@ export async function readH5<T>(path: string, use: (file: H5File) => Promise<T>,
       try {
         return await use(new H5File(path, tree, load))
       } finally {
-        await send('closed', { kind: 'close' }, 0).catch(() => {}) // a library that has failed is gone already
+        // a library that has failed is gone already
+        await send('closed', { kind: 'close' }, 0).catch(() => {})
       }
     },
     limits,
   )
 }
 
-const ARCHITECTURE = 'save writes the whole model as HDF5. For the architecture alone, write the text of'
+const ARCHITECTURE =
+  'save writes the whole model as HDF5. For the architecture alone, write the text of'
 const ONLY_HDF5 = 'save writes the HDF5 files of Keras alone.'
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
   '.json': `${ARCHITECTURE} model.toJson().`,
   '.yaml': `${ARCHITECTURE} model.toYaml().`,
   '.yml': `${ARCHITECTURE} model.toYaml().`,
-  '.npz': "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
+  '.npz':
+    "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
   '.npy': "For one array, there is writeNpy in 'hiddenstate/utils'.",
   '.keras': 'That is the ZIP format of Keras 3, which is not written. Keras reads .h5 too.',
   '.onnx': ONLY_HDF5,
@@ -230,12 +274,17 @@ export class H5Builder implements H5Content {
 }
 
 /**
- * Writes a file in one go, or not at all. The arrays of `content` are moved to the worker: they are empty afterwards.
+ * Writes a file in one go, or not at all. The arrays of `content` are moved to the worker: they are
+ * empty afterwards.
  *
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError ERR_FILE_SYSTEM when it cannot be written,
- *   ERR_FILE_FORMAT when HDF5 cannot hold it
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError
+ *   ERR_FILE_SYSTEM when it cannot be written, ERR_FILE_FORMAT when HDF5 cannot hold it
  */
-export async function writeH5(path: string, content: H5Content, options: WriteOptions = {}): Promise<void> {
+export async function writeH5(
+  path: string,
+  content: H5Content,
+  options: WriteOptions = {},
+): Promise<void> {
   if (options.overwrite === false && (await exists(path))) throw existsError(path)
   const { groups, datasets } = content
   const buffers = new Set<ArrayBuffer>()
@@ -245,9 +294,9 @@ export async function writeH5(path: string, content: H5Content, options: WriteOp
     size += data.byteLength
   }
   const request = { kind: 'write', content: { groups, datasets }, memory: memoryFor(size) } as const
-  const { bytes } = await withHdf5('write', (send) => send('bytes', request, dataMs(size), [...buffers])).catch(
-    (error) => about(path, 'content', 'what HDF5 can hold', error),
-  )
+  const { bytes } = await withHdf5('write', (send) =>
+    send('bytes', request, dataMs(size), [...buffers]),
+  ).catch((error) => about(path, 'content', 'what HDF5 can hold', error))
   await writeFileAtomic(path, bytes, options)
 }
 

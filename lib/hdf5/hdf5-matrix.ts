@@ -1,9 +1,26 @@
-/** Rows of an HDF5 dataset that stay in the file until they are asked for. Keras 1.2.2 `keras.utils.io_utils.HDF5Matrix`. */
+/**
+ * Rows of an HDF5 dataset that stay in the file until they are asked for. Keras 1.2.2
+ * `keras.utils.io_utils.HDF5Matrix`.
+ */
 import { stat } from 'node:fs/promises'
 import { checkedPath, fileError } from '../files/atomic.js'
-import { ConfigError, fail, FormatError, HiddenstateError, ShapeError, StateError } from '../errors.js'
+import {
+  ConfigError,
+  fail,
+  FormatError,
+  HiddenstateError,
+  ShapeError,
+  StateError,
+} from '../errors.js'
 import { RowFile } from './client.js'
-import { describe, NDArray, shapeText, sizeOf, type TensorLike, type TypedArray } from '../ndarray.js'
+import {
+  describe,
+  NDArray,
+  shapeText,
+  sizeOf,
+  type TensorLike,
+  type TypedArray,
+} from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { RowSource } from '../training/row-source.js'
 
@@ -13,20 +30,32 @@ export interface HDF5MatrixOptions {
   start?: number
   /** Row after the last one. Default `null`: all. */
   end?: number | null
-  /** Makes of the rows of a batch what the model gets, with as many rows: `(rows) => rows` by default. */
+  /**
+   * Makes of the rows of a batch what the model gets, with as many rows: `(rows) => rows` by
+   * default.
+   */
   normalizer?: ((rows: NDArray) => TensorLike) | null
 }
 
-const defaults = { start: 0, end: null as number | null, normalizer: null as HDF5MatrixOptions['normalizer'] }
+const defaults = {
+  start: 0,
+  end: null as number | null,
+  normalizer: null as HDF5MatrixOptions['normalizer'],
+}
 
 /** Files that are open, by path: matrices of one file share it. */
-const openFiles = new Map<string, { file: RowFile; tree: ReturnType<RowFile['open']>; users: number }>()
+const openFiles = new Map<
+  string,
+  { file: RowFile; tree: ReturnType<RowFile['open']>; users: number }
+>()
 
 /**
- * A dataset of an HDF5 file, read batch by batch: for training from a file that is larger than memory.
+ * A dataset of an HDF5 file, read batch by batch: for training from a file that is larger than
+ * memory.
  *
- * `fit`, `evaluate` and `predict` take it as x or y (with `shuffle: 'batch'` or `false`, as in Keras); memory then holds a batch or two,
- * never the file. {@link HDF5Matrix.rows} gives any rows, for a generator of one's own.
+ * `fit`, `evaluate` and `predict` take it as x or y (with `shuffle: 'batch'` or `false`, as in
+ * Keras); memory then holds a batch or two, never the file. {@link HDF5Matrix.rows} gives any rows,
+ * for a generator of one's own.
  * @example
  * import { Dense, Sequential } from 'hiddenstate'
  * import { HDF5Matrix } from 'hiddenstate/utils'
@@ -38,7 +67,8 @@ const openFiles = new Map<string, { file: RowFile; tree: ReturnType<RowFile['ope
  *   await model.fit(x, y, { batchSize: 64, shuffle: 'batch' })
  *   await Promise.all([x.close(), y.close()])
  * }
- * @see keras.utils.io_utils.HDF5Matrix. Unlike there, it is opened by `await HDF5Matrix.open(…)`, since reading is asynchronous.
+ * @see keras.utils.io_utils.HDF5Matrix. Unlike there, it is opened by `await HDF5Matrix.open(…)`,
+ *   since reading is asynchronous.
  */
 export class HDF5Matrix implements RowSource {
   /** Of the rows from `start` to `end`, before the normalizer. */
@@ -69,17 +99,27 @@ export class HDF5Matrix implements RowSource {
    *
    * @param path of the file
    * @param dataset path inside the file: `'features'`, `'train/x'`
-   * @throws FormatError `ERR_FILE_SYSTEM` for a file that is not there, `ERR_FILE_FORMAT` for a dataset that is not or holds no numbers; ConfigError `ERR_OPTION`;
-   *   ShapeError `ERR_SHAPE` for rows that it has not
+   * @throws FormatError `ERR_FILE_SYSTEM` for a file that is not there, `ERR_FILE_FORMAT` for a
+   *   dataset that is not or holds no numbers; ConfigError `ERR_OPTION`; ShapeError `ERR_SHAPE` for
+   *   rows that it has not
    */
-  static async open(path: string, dataset: string, options?: HDF5MatrixOptions): Promise<HDF5Matrix> {
+  static async open(
+    path: string,
+    dataset: string,
+    options?: HDF5MatrixOptions,
+  ): Promise<HDF5Matrix> {
     const where = 'HDF5Matrix'
     const { start, end, normalizer } = resolveOptions(where, defaults, options)
     checkedPath(where, path)
     const inside = checkedPath(where, dataset).replace(/^\/+|\/+$/g, '')
     for (const [what, value] of [['start', start], ['end', end ?? 0]] as const) // biome-ignore format: pairs
       if (!Number.isSafeInteger(value) || value < 0)
-        fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'an integer >= 0', actual: describe(value) })
+        fail(ConfigError, 'ERR_OPTION', {
+          where,
+          what,
+          expected: 'an integer >= 0',
+          actual: describe(value),
+        })
     if (normalizer !== null && typeof normalizer !== 'function')
       fail(ConfigError, 'ERR_OPTION', {
         where,
@@ -90,22 +130,40 @@ export class HDF5Matrix implements RowSource {
     const info = await stat(path).catch((error) => {
       throw fileError(path, 'readable', error)
     })
-    if (!info.isFile()) throw fileError(path, 'readable', new Error('something that is no regular file'))
+    if (!info.isFile())
+      throw fileError(path, 'readable', new Error('something that is no regular file'))
     const { file, tree } = share(path, info.size)
     try {
       const found = (await tree.catch((cause) => damaged(path, cause))).datasets.get(inside)
       const at = `${path}: ${inside}`
       if (!found?.numeric || found.shape.length === 0) {
         const actual = found ? `${found.dtype} ${shapeText(found.shape)}` : 'nothing'
-        return fail(FormatError, 'ERR_FILE_FORMAT', { where: at, what: 'dataset', expected: 'rows of numbers', actual })
+        return fail(FormatError, 'ERR_FILE_FORMAT', {
+          where: at,
+          what: 'dataset',
+          expected: 'rows of numbers',
+          actual,
+        })
       }
       const rows = found.shape[0]!
       const last = end ?? rows
       if (last > rows || start >= last) {
         const expected = `within the ${rows} there are`
-        return fail(ShapeError, 'ERR_SHAPE', { where: at, what: 'rows', expected, actual: `${start} to ${last}` })
+        return fail(ShapeError, 'ERR_SHAPE', {
+          where: at,
+          what: 'rows',
+          expected,
+          actual: `${start} to ${last}`,
+        })
       }
-      return new HDF5Matrix(path, inside, file, [last - start, ...found.shape.slice(1)], start, normalizer)
+      return new HDF5Matrix(
+        path,
+        inside,
+        file,
+        [last - start, ...found.shape.slice(1)],
+        start,
+        normalizer,
+      )
     } catch (error) {
       await release(path)
       throw error
@@ -121,14 +179,25 @@ export class HDF5Matrix implements RowSource {
    * Rows `from` to `to` (exclusive), through the normalizer.
    *
    * @returns [to - from, …]
-   * @throws ShapeError `ERR_SHAPE` for rows that it has not, or a normalizer that changes their number; FormatError `ERR_FILE_FORMAT`
-   *   for a damaged file; StateError `ERR_DISPOSED` after `close`
+   * @throws ShapeError `ERR_SHAPE` for rows that it has not, or a normalizer that changes their
+   *   number; FormatError `ERR_FILE_FORMAT` for a damaged file; StateError `ERR_DISPOSED` after
+   *   `close`
    */
   async rows(from: number, to: number): Promise<NDArray> {
     const where = `${this.path}: ${this.dataset}`
     if (this.#isClosed)
-      fail(StateError, 'ERR_DISPOSED', { where, what: 'file', expected: 'open', actual: 'one that was closed' })
-    const isGood = Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && from < to && to <= this.length
+      fail(StateError, 'ERR_DISPOSED', {
+        where,
+        what: 'file',
+        expected: 'open',
+        actual: 'one that was closed',
+      })
+    const isGood =
+      Number.isSafeInteger(from) &&
+      Number.isSafeInteger(to) &&
+      from >= 0 &&
+      from < to &&
+      to <= this.length
     if (!isGood) {
       const expected = `within the ${this.length} there are`
       fail(ShapeError, 'ERR_SHAPE', { where, what: 'rows', expected, actual: `${from} to ${to}` })
@@ -140,7 +209,12 @@ export class HDF5Matrix implements RowSource {
     const rows = this.#normalizer ? NDArray.from(this.#normalizer(plain)) : plain
     if (rows.shape[0] !== to - from) {
       const expected = `${to - from}, as before`
-      fail(ShapeError, 'ERR_SHAPE', { where, what: 'rows of the normalizer', expected, actual: shapeText(rows.shape) })
+      fail(ShapeError, 'ERR_SHAPE', {
+        where,
+        what: 'rows of the normalizer',
+        expected,
+        actual: shapeText(rows.shape),
+      })
     }
     return rows
   }
@@ -174,9 +248,13 @@ async function release(path: string): Promise<void> {
 function damaged(where: string, cause: unknown): never {
   if (cause instanceof HiddenstateError) throw cause
   const actual = cause instanceof Error ? cause.message : String(cause)
-  throw new FormatError('ERR_FILE_FORMAT', `${where}: file must be an HDF5 file that is whole, got: ${actual}.`, {
-    expected: 'an HDF5 file that is whole',
-    actual,
-    cause,
-  })
+  throw new FormatError(
+    'ERR_FILE_FORMAT',
+    `${where}: file must be an HDF5 file that is whole, got: ${actual}.`,
+    {
+      expected: 'an HDF5 file that is whole',
+      actual,
+      cause,
+    },
+  )
 }

@@ -1,10 +1,11 @@
 // @ts-check
 /**
- * The worker that holds the HDF5 library (h5wasm). Plain JavaScript, because it is loaded by its file name both from
- * the sources and from dist/, where the build copies it as it is. Its messages are in protocol.ts.
+ * The worker that holds the HDF5 library (h5wasm). Plain JavaScript, because it is loaded by its
+ * file name both from the sources and from dist/, where the build copies it as it is. Its messages
+ * are in protocol.ts.
  *
- * h5wasm's own file system lives in memory: a file that links to other files reaches none of this machine's. A file that is too
- * large for memory appears in it as one whose reads go to the disk.
+ * h5wasm's own file system lives in memory: a file that links to other files reaches none of this
+ * machine's. A file that is too large for memory appears in it as one whose reads go to the disk.
  * After an error HDF5's state is unknown, so the client ends this worker.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
@@ -50,7 +51,8 @@ let file = null
 let descriptor = null
 
 /**
- * Puts a file of the disk into the library's file system in memory, as an empty one whose reads go to the disk.
+ * Puts a file of the disk into the library's file system in memory, as an empty one whose reads go
+ * to the disk.
  * @param {string} path
  */
 function mountFile(path) {
@@ -60,7 +62,14 @@ function mountFile(path) {
   node.usedBytes = fstatSync(fd).size
   node.stream_ops = {
     ...node.stream_ops,
-    /** @param {unknown} _ @param {Uint8Array} buffer @param {number} offset @param {number} length @param {number} position */
+    /**
+     * @param {unknown} _
+     *
+     * @param {Uint8Array} buffer
+     * @param {number} offset
+     * @param {number} length
+     * @param {number} position
+     */
     read: (_, buffer, offset, length, position) => readSync(fd, buffer, offset, length, position),
   }
 }
@@ -85,7 +94,12 @@ const heapBytes = (pointer, length) => Module.HEAPU8.slice(pointer, pointer + le
 /** H5T_STR_SPACEPAD */
 const SPACE_PADDED = 2
 
-/** A string of fixed length: up to the first NUL, or without the spaces at its end. @param {Uint8Array} bytes @param {number} padding */
+/**
+ * A string of fixed length: up to the first NUL, or without the spaces at its end.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} padding
+ */
 function text(bytes, padding) {
   const end = bytes.indexOf(0)
   const decoded = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
@@ -116,7 +130,12 @@ const ARRAYS = new Map(
   ]),
 )
 
-/** float32 stays; every other number becomes a double. @param {string} dtype @param {Uint8Array} bytes */
+/**
+ * float32 stays; every other number becomes a double.
+ *
+ * @param {string} dtype
+ * @param {Uint8Array} bytes
+ */
 function numbers(dtype, bytes) {
   const Typed = ARRAYS.get(dtype)
   if (!Typed) throw new TypeError(`${dtype} holds no numbers`)
@@ -130,7 +149,8 @@ let attributeBytes = 0
 /** @param {bigint} id @param {string} path @param {string} name @returns {H5Attribute | null} */
 function readAttribute(id, path, name) {
   const meta = Module.get_attribute_metadata(id, path, name)
-  if (meta.shape === null) return meta.type === STRING ? [] : null // h5py.Empty: a list of no strings
+  // h5py.Empty: a list of no strings
+  if (meta.shape === null) return meta.type === STRING ? [] : null
   const bytes = meta.size * meta.total_size
   attributeBytes += bytes
   if (!(attributeBytes <= MAX_ATTRIBUTE_BYTES))
@@ -191,13 +211,24 @@ function readTree(opened) {
   return tree
 }
 
-/** Rows of the first axis per piece. @param {readonly number[]} shape @param {number} size bytes of an element */
+/**
+ * Rows of the first axis per piece.
+ *
+ * @param {readonly number[]} shape
+ * @param {number} size bytes of an element
+ */
 function rowsPerSlice(shape, size) {
   const row = shape.slice(1).reduce((a, b) => a * b, size)
   return Math.max(1, Math.floor(SLICE_BYTES / Math.max(row, 1)))
 }
 
-/** Rows `begin` to `end` of the first axis. @param {bigint} id @param {string} path @returns {H5Data} */
+/**
+ * Rows `begin` to `end` of the first axis.
+ *
+ * @param {bigint} id
+ * @param {string} path
+ * @returns {H5Data}
+ */
 function readDataset(id, path, begin = 0, end = Number.POSITIVE_INFINITY) {
   const meta = Module.get_dataset_metadata(id, path)
   const whole = /** @type {number[]} */ (meta.shape)
@@ -280,7 +311,11 @@ function writeFile({ groups, datasets }) {
   return bytes
 }
 
-/** @param {import('./protocol.js').H5Request} request @returns {[import('./protocol.js').H5Reply, ArrayBuffer[]]} */
+/**
+ * @param {import('./protocol.js').H5Request} request
+ *
+ * @returns {[import('./protocol.js').H5Reply, ArrayBuffer[]]}
+ */
 function answer(request) {
   switch (request.kind) {
     case 'open': {
@@ -321,7 +356,11 @@ function answer(request) {
   }
 }
 
-/** The first cause that HDF5 names: the last line of its stack with a text. @param {unknown} error */
+/**
+ * The first cause that HDF5 names: the last line of its stack with a text.
+ *
+ * @param {unknown} error
+ */
 function reason(error) {
   const message = error instanceof Error ? error.message : String(error)
   if (!message.startsWith('HDF5-DIAG')) return message

@@ -1,7 +1,13 @@
-/** How long the first that waits does so before another runs beside those ahead; a file of the usual size takes some 10 ms. */
+/**
+ * How long the first that waits does so before another runs beside those ahead; a file of the usual
+ * size takes some 10 ms.
+ */
 const PATIENCE_MS = 100
 
-/** Jobs run one after the other, in the order of the calls; where those ahead take long, a few run at once. */
+/**
+ * Jobs run one after the other, in the order of the calls; where those ahead take long, a few run
+ * at once.
+ */
 export class Lane {
   readonly #most: number
   /** How many may run now. */

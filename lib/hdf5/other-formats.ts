@@ -14,7 +14,8 @@ const TORCH_MAGIC = '\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19'
 const latin = (bytes: Uint8Array): string => new TextDecoder('latin1').decode(bytes)
 
 /** Protocol buffers have no signature: version numbers, then who made it, or a graph. */
-const isOnnx = (head: Uint8Array): boolean => head[0] === 0x08 && head[1]! < 32 && [0x12, 0x3a, 0x42].includes(head[2]!)
+const isOnnx = (head: Uint8Array): boolean =>
+  head[0] === 0x08 && head[1]! < 32 && [0x12, 0x3a, 0x42].includes(head[2]!)
 
 /** Eight bytes with the length of the JSON that follows. */
 function isSafetensors(head: Uint8Array, size: number): boolean {
@@ -27,7 +28,8 @@ function ofText(text: string): string | null {
   if (text.startsWith('version https://git-lfs')) return 'a pointer of Git LFS instead of the file'
   if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page'
   if (!text.startsWith('{')) return null
-  if (/"modelTopology"|"weightsManifest"|"format"\s*:\s*"(layers|graph)-model"/.test(text)) return 'a tfjs model.json'
+  if (/"modelTopology"|"weightsManifest"|"format"\s*:\s*"(layers|graph)-model"/.test(text))
+    return 'a tfjs model.json'
   return 'JSON'
 }
 

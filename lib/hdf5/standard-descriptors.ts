@@ -3,9 +3,10 @@ import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 
 /**
- * Opens the null device under those of the descriptors 0, 1 and 2 that the program has closed, as Node does when it starts. To be
- * called before a worker is made: its event loop would get such a number, and libuv ends the process when one of them is closed
- * (`uv__close` asserts that the descriptor is above 2).
+ * Opens the null device under those of the descriptors 0, 1 and 2 that the program has closed, as
+ * Node does when it starts. To be called before a worker is made: its event loop would get such a
+ * number, and libuv ends the process when one of them is closed (`uv__close` asserts that the
+ * descriptor is above 2).
  */
 export function occupyStandardDescriptors(): void {
   try {
@@ -16,6 +17,7 @@ export function occupyStandardDescriptors(): void {
       return
     }
   } catch {
-    // No descriptors are left, or no such device: then none of the three is free, or the worker says what it misses.
+    // No descriptors are left, or no such device: then none of the three is free, or the worker
+    // says what it misses.
   }
 }

@@ -1,12 +1,16 @@
 /**
- * What a worker has worked, against what it may. Threads cannot be asked in every Node, so the smaller of two bounds counts: the
- * time that passed, and the processor time of the whole process. A machine that is busy with other programs, a disk that is slow and
- * a laptop that sleeps use up no budget then; a loop without end does, at the speed of the clock.
+ * What a worker has worked, against what it may. Threads cannot be asked in every Node, so the
+ * smaller of two bounds counts: the time that passed, and the processor time of the whole process.
+ * A machine that is busy with other programs, a disk that is slow and a laptop that sleeps use up
+ * no budget then; a loop without end does, at the speed of the clock.
  */
 
 /** How often it is looked at. */
 const TICK_MS = 25
-/** A tick that came late, because JavaScript was busy, counts as no more: the answer may be waiting behind it. */
+/**
+ * A tick that came late, because JavaScript was busy, counts as no more: the answer may be waiting
+ * behind it.
+ */
 const MOST_OF_A_TICK = 2 * TICK_MS
 /** Waiting counts a little: for a worker that is gone without a word. */
 const WAITING = 1 / 30
@@ -38,7 +42,10 @@ export class Work {
     const count = () => {
       const [now, used] = [performance.now(), processorMs()]
       const passed = now - time
-      this.spent += Math.min(Math.max(Math.min(passed, used - processor), passed * WAITING), MOST_OF_A_TICK)
+      this.spent += Math.min(
+        Math.max(Math.min(passed, used - processor), passed * WAITING),
+        MOST_OF_A_TICK,
+      )
       time = now
       processor = used
     }

@@ -20,8 +20,10 @@ export function checkSoftmax(layer: Layer, activation: ActivationName, inputShap
 }
 
 /**
- * Applies an activation function: any shape → the same. Passes masks on. Softmax works on the last axis.
- * @throws ConfigError `ERR_UNKNOWN_NAME`; ShapeError `ERR_SHAPE` for softmax of other than two or three axes
+ * Applies an activation function: any shape → the same. Passes masks on. Softmax works on the last
+ * axis.
+ * @throws ConfigError `ERR_UNKNOWN_NAME`; ShapeError `ERR_SHAPE` for softmax of other than two or
+ *   three axes
  * @example
  * const model = new Sequential([new Dense(1, { inputDim: 4 }), new Activation('sigmoid')])
  * @see keras.layers.Activation
@@ -52,6 +54,10 @@ export class Activation extends Layer<LayerOptions & { activation: ActivationNam
 
   protected emit(graph: Graph, x: Value): Value {
     const { activation } = this.options
-    return graph.op('activation', [x], x.shape, { ...this.opName(), options: { activation }, mask: 'pass' })
+    return graph.op('activation', [x], x.shape, {
+      ...this.opName(),
+      options: { activation },
+      mask: 'pass',
+    })
   }
 }

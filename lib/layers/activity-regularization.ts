@@ -10,10 +10,14 @@ export interface ActivityRegularizationOptions extends LayerOptions {
 }
 
 /**
- * Hands its input on and adds `l1·Σ|x| + l2·Σx²`, summed over the whole batch, to the loss. Passes masks on.
+ * Hands its input on and adds `l1·Σ|x| + l2·Σx²`, summed over the whole batch, to the loss. Passes
+ * masks on.
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example
- * const model = new Sequential([new GRU(4, { inputShape: [3, 2] }), new ActivityRegularization({ l2: 0.01 })])
+ * const model = new Sequential([
+ *   new GRU(4, { inputShape: [3, 2] }),
+ *   new ActivityRegularization({ l2: 0.01 }),
+ * ])
  * @see keras.layers.ActivityRegularization
  */
 export class ActivityRegularization extends Layer<ActivityRegularizationOptions> {

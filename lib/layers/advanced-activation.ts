@@ -1,4 +1,7 @@
-/** What activations with numbers of their own share: they are kinds of one op. Keras 1.2.2 `keras.layers.advanced_activations`. */
+/**
+ * What activations with numbers of their own share: they are kinds of one op. Keras 1.2.2
+ * `keras.layers.advanced_activations`.
+ */
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { Init } from '../initializations.js'
 import { describe } from '../ndarray.js'
@@ -44,7 +47,10 @@ export abstract class AdvancedActivation<O extends LayerOptions = LayerOptions> 
 
 /** Options of activations whose parameters are learned. */
 export interface LearnedActivationOptions extends LayerOptions {
-  /** Axes whose elements share their parameters, counted from 1, as the batch is axis 0: `[1]` for all steps. Default none. */
+  /**
+   * Axes whose elements share their parameters, counted from 1, as the batch is axis 0: `[1]` for
+   * all steps. Default none.
+   */
   sharedAxes?: number | readonly number[] | null
 }
 
@@ -52,7 +58,10 @@ export interface LearnedActivationOptions extends LayerOptions {
 export abstract class LearnedActivation<
   O extends LearnedActivationOptions = LearnedActivationOptions,
 > extends AdvancedActivation<O> {
-  static override readonly defaults: Readonly<Record<string, unknown>> = { ...Layer.defaults, sharedAxes: null }
+  static override readonly defaults: Readonly<Record<string, unknown>> = {
+    ...Layer.defaults,
+    sharedAxes: null,
+  }
 
   protected constructor(options: object | undefined) {
     super([], options)
@@ -91,15 +100,21 @@ export abstract class LearnedActivation<
     const dims = inputShape
       .slice(1)
       .map((_, i) => (axes.includes(i + 1) ? 1 : this.known(inputShape, i + 1, 'extents')))
-    for (const [name, init] of this.parameters()) this.addVariable(name, dims, init, { sharable: true })
+    for (const [name, init] of this.parameters())
+      this.addVariable(name, dims, init, { sharable: true })
   }
 
   protected override sharing(): number[] {
     const extents = this.inputShape?.slice(1) ?? []
-    return this.variables.flatMap(({ dims }) => dims.map((d, i) => (d === 1 && extents[i] !== 1 ? 1 : 0)))
+    return this.variables.flatMap(({ dims }) =>
+      dims.map((d, i) => (d === 1 && extents[i] !== 1 ? 1 : 0)),
+    )
   }
 
-  /** Keras leaves `shared_axes` out, and then cannot read the weights; it takes the key where it is written. */
+  /**
+   * Keras leaves `shared_axes` out, and then cannot read the weights; it takes the key where it is
+   * written.
+   */
   protected override savedOptions(): Record<string, unknown> {
     const { sharedAxes, ...options } = super.savedOptions()
     const [first] = this.variables

@@ -6,7 +6,11 @@ import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
 import { type Origin, origin } from './origin.js'
 
-function checkedOptions(className: string, positional: readonly string[], options: object | null | undefined): object {
+function checkedOptions(
+  className: string,
+  positional: readonly string[],
+  options: object | null | undefined,
+): object {
   if (options === undefined || options === null) return {}
   if (typeof options !== 'object' || Array.isArray(options)) {
     fail(ConfigError, 'ERR_OPTION', {
@@ -76,7 +80,9 @@ export function checkKeys(
   { where, spelled }: Pick<Origin, 'where' | 'spelled'>,
 ): void {
   const options = [...positional, ...Object.keys(defaults)]
-  const unknown = Object.keys(given).find((key) => given[key] !== undefined && !options.includes(key))
+  const unknown = Object.keys(given).find(
+    (key) => given[key] !== undefined && !options.includes(key),
+  )
   if (unknown === undefined) return
   const near = meant(unknown, options)
   fail(ConfigError, 'ERR_OPTION', {

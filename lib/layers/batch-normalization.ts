@@ -11,11 +11,15 @@ export interface BatchNormalizationOptions extends LayerOptions {
   /** Added to variances. Default 0.001. */
   epsilon?: number
   /**
-   * 0: each feature by the statistics of the batch in training, by running ones elsewhere. 1: each sample by its own, along the last
-   * axis. 2: each feature by those of the batch, always. Default 0.
+   * 0: each feature by the statistics of the batch in training, by running ones elsewhere. 1: each
+   * sample by its own, along the last axis. 2: each feature by those of the batch, always. Default
+   * 0.
    */
   mode?: 0 | 1 | 2
-  /** The axis that features count along, with the batch as axis 0; negative counts from the end. Default -1. */
+  /**
+   * The axis that features count along, with the batch as axis 0; negative counts from the end.
+   * Default -1.
+   */
   axis?: number
   /** Share of the running statistics that a batch leaves as it is. Default 0.99. */
   momentum?: number
@@ -29,21 +33,31 @@ export interface BatchNormalizationOptions extends LayerOptions {
   gammaRegularizer?: RegularizerLike
   /** Penalty on beta. Default none. */
   betaRegularizer?: RegularizerLike
-  /** Whether there is a beta. Not in Keras 1.2.2: a file with `false` cannot be read there. Default `true`. */
+  /**
+   * Whether there is a beta. Not in Keras 1.2.2: a file with `false` cannot be read there. Default
+   * `true`.
+   */
   center?: boolean
   /** Whether there is a gamma. Not in Keras 1.2.2, as `center`. Default `true`. */
   scale?: boolean
 }
 
 /**
- * Normalises each feature to mean 0 and variance 1, then scales and shifts it: `gamma·(x - mean)/√(variance + epsilon) + beta`.
+ * Normalises each feature to mean 0 and variance 1, then scales and shifts it: `gamma·(x -
+ * mean)/√(variance + epsilon) + beta`.
  *
- * Any shape → the same. Passes masks on; masked steps count in the statistics all the same. Weights: gamma, beta, running_mean,
- * running_std, each [C], C the extent of `axis`; no gamma without `scale`, no beta without `center`. The last two follow the batches of training that succeed, also in a layer that is not
- * trainable; `running_std` holds a variance (plus epsilon, as Keras on Theano has it).
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `axis` does not fit the input or its extent is unknown
+ * Any shape → the same. Passes masks on; masked steps count in the statistics all the same.
+ * Weights: gamma, beta, running_mean, running_std, each [C], C the extent of `axis`; no gamma
+ * without `scale`, no beta without `center`. The last two follow the batches of training that
+ * succeed, also in a layer that is not trainable; `running_std` holds a variance (plus epsilon, as
+ * Keras on Theano has it).
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `axis` does not fit
+ *   the input or its extent is unknown
  * @example
- * const model = new Sequential([new GRU(8, { inputShape: [5, 3], returnSequences: true }), new BatchNormalization()])
+ * const model = new Sequential([
+ *   new GRU(8, { inputShape: [5, 3], returnSequences: true }),
+ *   new BatchNormalization(),
+ * ])
  * model.getWeights().length // 9 + 4
  * @see keras.layers.BatchNormalization
  */
@@ -74,7 +88,12 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
   }
 
   #refuse(what: string, expected: string, value: unknown): never {
-    return fail(ConfigError, 'ERR_OPTION', { where: this.where, what, expected, actual: describe(value) })
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      what,
+      expected,
+      actual: describe(value),
+    })
   }
 
   /** @internal The last axis is the same axis for every step. */
@@ -125,7 +144,8 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
   protected emit(graph: Graph, x: Value): Value {
     const { epsilon, mode, momentum, axis } = this.options
     const common = { ...this.opName(), params: this.paramUses(), mask: 'pass' } as const
-    if (mode === 1) return graph.op('sample_normalization', [x], x.shape, { ...common, options: { epsilon } })
+    if (mode === 1)
+      return graph.op('sample_normalization', [x], x.shape, { ...common, options: { epsilon } })
     const features = this.inputShape?.at(axis) ?? null
     const fromStart = axis < 0 ? axis + x.shape.length + 1 : axis
     const options = { epsilon, momentum, mode, features, axis: fromStart }

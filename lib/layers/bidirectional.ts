@@ -11,18 +11,24 @@ export type MergeMode = (typeof mergeModes)[number]
 
 /** Options of {@link Bidirectional}. */
 export interface BidirectionalOptions extends LayerOptions {
-  /** How the two outputs become one; `null` (both, in Keras) is impossible in a Sequential. Default `'concat'`, forward first. */
+  /**
+   * How the two outputs become one; `null` (both, in Keras) is impossible in a Sequential. Default
+   * `'concat'`, forward first.
+   */
   mergeMode?: MergeMode | null
   /** Initial values: those of the forward layer, then those of the backward layer. */
   weights?: readonly TensorLike[] | null
 }
 
 /**
- * Runs a recurrent layer over the sequence in both directions: [B, T, D] → [B, T, H] or [B, H], 2H with `'concat'`.
- * With `returnSequences` step t of both outputs belongs to step t of the input; otherwise the last outputs are merged.
- * Hands masks to both; passes them on with `returnSequences`. Weights: forward, then backward.
- * @param layer a recurrent layer, new; the two in use are copies, `forward_<name>` and `backward_<name>`
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options or a layer that is not recurrent
+ * Runs a recurrent layer over the sequence in both directions: [B, T, D] → [B, T, H] or [B, H], 2H
+ * with `'concat'`. With `returnSequences` step t of both outputs belongs to step t of the input;
+ * otherwise the last outputs are merged. Hands masks to both; passes them on with
+ * `returnSequences`. Weights: forward, then backward.
+ * @param layer a recurrent layer, new; the two in use are copies, `forward_<name>` and
+ *   `backward_<name>`
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options or a layer that is not
+ *   recurrent
  * @example
  * const model = new Sequential([new Bidirectional(new LSTM(16), { inputShape: [20, 8] })])
  * model.outputShape // [null, 32]
@@ -109,12 +115,17 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     const aligned = this.forward.returnSequences
       ? graph.op('reverse', [back], back.shape, { layer: `${layer}/reversed`, className })
       : back
-    const y = graph.op('merge', [h, aligned], this.computeOutputShape([null, ...x.shape]).slice(1), {
-      layer,
-      className,
-      options: { mode: this.options.mergeMode, axis: h.shape.length - 1 },
-      mask: 'pass',
-    })
+    const y = graph.op(
+      'merge',
+      [h, aligned],
+      this.computeOutputShape([null, ...x.shape]).slice(1),
+      {
+        layer,
+        className,
+        options: { mode: this.options.mergeMode, axis: h.shape.length - 1 },
+        mask: 'pass',
+      },
+    )
     return { ...y, isReversed: h.isReversed }
   }
 

@@ -1,4 +1,7 @@
-/** Layers one after the other, as one layer: what a model is, whether it runs or is a part of another. */
+/**
+ * Layers one after the other, as one layer: what a model is, whether it runs or is a part of
+ * another.
+ */
 import { type Floatx, floatx as globalFloatx } from '../backend.js'
 import type { InputSlot } from '../training/data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../errors.js'
@@ -12,16 +15,31 @@ import { renames, showShape, uniqueName } from './names.js'
 export const withChildren = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
 
-/** The same without what is inside models, whose names are their own affair; and without those models. */
+/**
+ * The same without what is inside models, whose names are their own affair; and without those
+ * models.
+ */
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
-  layers.flatMap((layer) => (layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)]))
+  layers.flatMap((layer) =>
+    layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)],
+  )
 
 const CHANGE = 'model.add(layer) and model.pop() change the layers.'
 
 /** A frozen list whose `pop`, `push` and the like say how layers are changed. */
 function fixed(layers: readonly Layer[]): readonly Layer[] {
   const list = [...layers]
-  for (const call of ['pop', 'push', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'fill', 'copyWithin']) {
+  for (const call of [
+    'pop',
+    'push',
+    'shift',
+    'unshift',
+    'splice',
+    'sort',
+    'reverse',
+    'fill',
+    'copyWithin',
+  ]) {
     const value = () =>
       fail(ConfigError, 'ERR_OPTION', {
         where: `model.layers.${call}`,
@@ -40,7 +58,9 @@ export abstract class Container extends Layer<LayerOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { name: null }
   override readonly supportsMasking = true
   readonly #list: Layer[] = []
-  /** #list as others see it: frozen, another one after each change. Null: to be made when asked for. */
+  /**
+   * #list as others see it: frozen, another one after each change. Null: to be made when asked for.
+   */
   #shown: readonly Layer[] | null = null
   /** The layers and those inside them. */
   #members = new Set<Layer>()
@@ -73,8 +93,8 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * The layers in the order of the weights, those of the branches of a Merge in its place: what files list. Models among the
-   * layers stay whole; a layer in two places is listed in the first.
+   * The layers in the order of the weights, those of the branches of a Merge in its place: what
+   * files list. Models among the layers stay whole; a layer in two places is listed in the first.
    */
   get flattenedLayers(): readonly Layer[] {
     const branches = (this.#list[0]?.branches ?? []) as readonly Container[]
@@ -82,7 +102,11 @@ export abstract class Container extends Layer<LayerOptions> {
     return [...new Set([...branches.flatMap((branch) => branch.flattenedLayers), ...rest])]
   }
 
-  /** Builds a layer and puts it at the end. @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE; then nothing has changed */
+  /**
+   * Builds a layer and puts it at the end.
+   *
+   * @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE; then nothing has changed
+   */
   protected push(layer: Layer): void {
     this.#checkMember(layer)
     const last = this.#list.at(-1)
@@ -93,7 +117,8 @@ export abstract class Container extends Layer<LayerOptions> {
     if (last) layer.build(last.outputShape!)
     else layer.buildFirst()
     if (!last) this.inputName = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
-    for (const each of floatx === this.floatx ? [layer] : [...this.#list, layer]) each.floatx = floatx
+    for (const each of floatx === this.floatx ? [layer] : [...this.#list, layer])
+      each.floatx = floatx
     this.floatx = floatx
     this.#list.push(layer)
     this.#shown = null
@@ -128,11 +153,16 @@ export abstract class Container extends Layer<LayerOptions> {
     this.#checkWhole('add')
   }
 
-  /** Gives what is added, unless somebody chose its name, one that no layer of the model has: counts begin anew in each process. */
+  /**
+   * Gives what is added, unless somebody chose its name, one that no layer of the model has: counts
+   * begin anew in each process.
+   */
   #avoidNames(layer: Layer): void {
     const added = layer.built ? [] : outsideModels([layer])
     if (this.#namesAt !== renames()) {
-      this.#names = new Set([...outsideModels(this.#list), ...this.flattenedLayers].map((each) => each.name))
+      this.#names = new Set(
+        [...outsideModels(this.#list), ...this.flattenedLayers].map((each) => each.name),
+      )
       this.#namesAt = renames()
     }
     for (const each of added) each.avoidNames(this.#names)
@@ -156,12 +186,19 @@ export abstract class Container extends Layer<LayerOptions> {
     this.#isPart = true
   }
 
-  /** @internal Also what a layer insists on: a model that has layers cannot change what it computes in. */
+  /**
+   * @internal Also what a layer insists on: a model that has layers cannot change what it computes
+   *   in.
+   */
   override get precision(): Floatx | null {
     return this.#list.length > 0 ? this.floatx : null
   }
 
-  /** The precision of the model when `layer` is part of it. @throws ConfigError ERR_OPTION for two that differ */
+  /**
+   * The precision of the model when `layer` is part of it.
+   *
+   * @throws ConfigError ERR_OPTION for two that differ
+   */
   #precisionWith(layer: Layer): Floatx {
     const insisting = withChildren([layer]).filter((each) => each.precision !== null)
     const first = this.#insists ?? insisting[0]
@@ -179,7 +216,12 @@ export abstract class Container extends Layer<LayerOptions> {
     return first?.precision ?? this.#list[0]?.floatx ?? globalFloatx()
   }
 
-  /** Takes the last layer away. @throws StateError ERR_NOT_BUILT when there is none; ConfigError ERR_OPTION for a part of another model */
+  /**
+   * Takes the last layer away.
+   *
+   * @throws StateError ERR_NOT_BUILT when there is none; ConfigError ERR_OPTION for a part of
+   *   another model
+   */
   protected drop(): Layer {
     this.#checkWhole('pop')
     const last = this.requireLayers('pop').at(-1)!
@@ -208,19 +250,24 @@ export abstract class Container extends Layer<LayerOptions> {
   /**
    * A layer by name or by index.
    *
-   * @param which `{ name }`, or `{ index }`, where index 0 is the hidden input layer, as in Keras: `layers[0]` has index 1. In a
-   *   model that begins with a Merge the branches come first: index 0 is the first of them.
+   * @param which `{ name }`, or `{ index }`, where index 0 is the hidden input layer, as in Keras:
+   *   `layers[0]` has index 1. In a model that begins with a Merge the branches come first: index 0
+   *   is the first of them.
    * @returns undefined for an unknown name
    * @throws ConfigError ERR_OPTION for an index out of range
    */
   getLayer(which: { name: string } | { index: number }): Layer | undefined {
-    const nothing: { name?: string | undefined; index?: number | undefined } = { name: undefined, index: undefined }
+    const nothing: { name?: string | undefined; index?: number | undefined } = {
+      name: undefined,
+      index: undefined,
+    }
     const { name, index } = resolveOptions('getLayer', nothing, which)
     const branches = this.#list[0]?.branches ?? []
     const all = [...branches, ...this.#list]
     if (name !== undefined) return all.find((layer) => layer.name === name)
     const first = branches.length > 0 ? 0 : 1
-    if (Number.isInteger(index) && index! >= first && index! < all.length + first) return all[index! - first]
+    if (Number.isInteger(index) && index! >= first && index! < all.length + first)
+      return all[index! - first]
     fail(ConfigError, 'ERR_OPTION', {
       where: 'model.getLayer',
       what: 'index',
@@ -229,7 +276,10 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
-  /** @internal How errors call what native code calls `name`: a layer of this model, or of one inside it. */
+  /**
+   * @internal How errors call what native code calls `name`: a layer of this model, or of one
+   *   inside it.
+   */
   whereOf(name: string): string | undefined {
     const find = (layers: readonly Layer[]): string | undefined => {
       for (const layer of layers) {
@@ -249,7 +299,10 @@ export abstract class Container extends Layer<LayerOptions> {
 
   // ---- shapes ----
 
-  /** With the batch: `[null, 28, 64]`. Undefined without layers, and with several inputs: see {@link inputShapes}. */
+  /**
+   * With the batch: `[null, 28, 64]`. Undefined without layers, and with several inputs: see {@link
+   * inputShapes}.
+   */
   override get inputShape(): Shape | undefined {
     const shapes = this.inputShapes
     return shapes.length === 1 ? shapes[0] : undefined
@@ -296,7 +349,8 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * @internal Checks that inputs of this shape are what the model was made for: its layers are built already.
+   * @internal Checks that inputs of this shape are what the model was made for: its layers are
+   *   built already.
    * @throws ShapeError ERR_SHAPE
    */
   override build(inputShape: Shape): void {
@@ -311,7 +365,9 @@ export abstract class Container extends Layer<LayerOptions> {
       layer: this.where,
       what: 'input',
       expected:
-        shapes.length === 1 ? showShape(shapes[0]!) : `${shapes.length} arrays, as the first layer of a model gets`,
+        shapes.length === 1
+          ? showShape(shapes[0]!)
+          : `${shapes.length} arrays, as the first layer of a model gets`,
       actual: showShape(inputShape),
     })
   }
@@ -324,7 +380,10 @@ export abstract class Container extends Layer<LayerOptions> {
   /** @internal */
   override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     const [first, ...rest] = this.#list
-    return rest.reduce((shape, layer) => layer.computeOutputShape(shape), first!.computeFirstOutputShape(inputs))
+    return rest.reduce(
+      (shape, layer) => layer.computeOutputShape(shape),
+      first!.computeFirstOutputShape(inputs),
+    )
   }
 
   /** @internal */
@@ -341,7 +400,9 @@ export abstract class Container extends Layer<LayerOptions> {
 
   protected emit(graph: Graph, x: Value): Value {
     const part = { scope: this.name, trains: true } // lower has seen to the rest
-    return graph.within(part, () => this.#list.reduce((value, layer) => layer.lower(graph, value), x))
+    return graph.within(part, () =>
+      this.#list.reduce((value, layer) => layer.lower(graph, value), x),
+    )
   }
 
   /** @internal */
@@ -360,6 +421,9 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
   override getConfig(): LayerConfig[] {
-    return this.#list.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
+    return this.#list.map((layer) => ({
+      class_name: layer.layerClass.className,
+      config: layer.getConfig(),
+    }))
   }
 }

@@ -35,7 +35,10 @@ export interface ConvLSTM2DOptions extends LayerOptions {
   dimOrdering?: DimOrdering
   /** Of the window over the input. Default `'valid'`. */
   borderMode?: Exclude<BorderMode, 'causal'>
-  /** Of the window over the states, where even sizes differ: `'same'` or, as in Keras 2, `'same_tf'`. Default `'same'`. */
+  /**
+   * Of the window over the states, where even sizes differ: `'same'` or, as in Keras 2,
+   * `'same_tf'`. Default `'same'`.
+   */
   innerBorderMode?: 'same' | 'same_tf'
   /** Rows and columns of the input from one window to the next. Default `[1, 1]`. */
   subsample?: readonly [number, number]
@@ -47,13 +50,19 @@ export interface ConvLSTM2DOptions extends LayerOptions {
   bRegularizer?: RegularizerLike
   /** Share of the inputs dropped in training, a mask a gate for all steps. 0 to 1, default 0. */
   dropoutW?: number
-  /** Share of the state dropped on its way into the gates, a mask a gate for all steps. 0 to 1, default 0. */
+  /**
+   * Share of the state dropped on its way into the gates, a mask a gate for all steps. 0 to 1,
+   * default 0.
+   */
   dropoutU?: number
   /** Output of every step instead of the last alone. Default `false`. */
   returnSequences?: boolean
   /** Reads from the last step to the first; output in the order of processing. Default `false`. */
   goBackwards?: boolean
-  /** A batch begins with the states that the one before left; needs the batch size in `batchInputShape`. Default `false`. */
+  /**
+   * A batch begins with the states that the one before left; needs the batch size in
+   * `batchInputShape`. Default `false`.
+   */
   stateful?: boolean
   /** Initial values, as `getWeights()` orders them. */
   weights?: readonly TensorLike[] | null
@@ -68,22 +77,30 @@ const GATES = [
 ] as const
 
 /**
- * An LSTM whose products are convolutions: the gates are `W ∗ x + U ∗ h + b`, the states images of nbFilter channels.
+ * An LSTM whose products are convolutions: the gates are `W ∗ x + U ∗ h + b`, the states images of
+ * nbFilter channels.
  *
- * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows', columns', nbFilter]; with
- * `dimOrdering: 'th'` the channels stand before the rows. Supports masks [B, T]. Kernels are flipped, as on Theano. Weights: W_i
- * [nbRow, nbCol, D, nbFilter], U_i [nbRow, nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with `'th'`
- * [nbFilter, D, nbRow, nbCol] and so on.
+ * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows',
+ * columns', nbFilter]; with `dimOrdering: 'th'` the channels stand before the rows. Supports masks
+ * [B, T]. Kernels are flipped, as on Theano. Weights: W_i [nbRow, nbCol, D, nbFilter], U_i [nbRow,
+ * nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with `'th'` [nbFilter, D,
+ * nbRow, nbCol] and so on.
  * @param nbFilter channels of the states
  * @param nbRow rows under the windows
  * @param nbCol columns under the windows
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than five axes, or images smaller than the window
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   other than five axes, or images smaller than the window
  * @example
- * const model = new Sequential([new ConvLSTM2D(4, 3, 3, { inputShape: [6, 12, 12, 1], borderMode: 'same' })])
+ * const model = new Sequential([
+ *   new ConvLSTM2D(4, 3, 3, { inputShape: [6, 12, 12, 1], borderMode: 'same' }),
+ * ])
  * model.outputShape // [null, 12, 12, 4]
- * @see keras.layers.ConvLSTM2D. Unlike there, the regularizers act, and the configuration holds every option.
+ * @see keras.layers.ConvLSTM2D. Unlike there, the regularizers act, and the configuration holds
+ *   every option.
  */
-export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nbRow: number; nbCol: number }> {
+export class ConvLSTM2D extends Layer<
+  ConvLSTM2DOptions & { nbFilter: number; nbRow: number; nbCol: number }
+> {
   static override readonly className = 'ConvLSTM2D'
   static override readonly positional = ['nbFilter', 'nbRow', 'nbCol']
   static override readonly defaults = {
@@ -143,8 +160,18 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     const { rows, columns } = placesOf(inputShape, dimOrdering)
     const [tall, wide] = subsample
     return {
-      rows: windowLength(this, rows, { size: nbRow, stride: tall, border, what: 'the number of rows' }),
-      columns: windowLength(this, columns, { size: nbCol, stride: wide, border, what: 'the number of columns' }),
+      rows: windowLength(this, rows, {
+        size: nbRow,
+        stride: tall,
+        border,
+        what: 'the number of rows',
+      }),
+      columns: windowLength(this, columns, {
+        size: nbCol,
+        stride: wide,
+        border,
+        what: 'the number of columns',
+      }),
       channels: nbFilter,
     }
   }
@@ -185,10 +212,17 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
       // Keras counts the fans of both orders as those of 'th' here
       const W = this.initial(init, kernel(D), 'th')
       this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer })
-      this.addVariable(`U_${gate}`, kernel(nbFilter), this.initial(innerInit, kernel(nbFilter), 'th'), {
-        regularizer: URegularizer,
+      this.addVariable(
+        `U_${gate}`,
+        kernel(nbFilter),
+        this.initial(innerInit, kernel(nbFilter), 'th'),
+        {
+          regularizer: URegularizer,
+        },
+      )
+      this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', {
+        regularizer: bRegularizer,
       })
-      this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', { regularizer: bRegularizer })
     }
   }
 
@@ -196,11 +230,22 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
     const [param, gate] = variable.param.split('_')
     const letter = GATES.find(([native]) => native === gate)?.[1]
     const array = this.slice(variable, `${param}_${letter}`)
-    return param === 'b' ? [array] : [{ ...array, flips: this.options.dimOrdering === 'th' ? [2, 3] : [0, 1] }]
+    return param === 'b'
+      ? [array]
+      : [{ ...array, flips: this.options.dimOrdering === 'th' ? [2, 3] : [0, 1] }]
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { nbFilter, nbRow, nbCol, subsample, borderMode, dimOrdering, activation, innerActivation } = this.options
+    const {
+      nbFilter,
+      nbRow,
+      nbCol,
+      subsample,
+      borderMode,
+      dimOrdering,
+      activation,
+      innerActivation,
+    } = this.options
     const { returnSequences, goBackwards, stateful, dropoutW, dropoutU } = this.options
     const image = imageShape(this.#places(x.shape), 'tf')
     const shape = returnSequences ? [x.shape[0] ?? null, ...image] : image
@@ -248,6 +293,8 @@ export class ConvLSTM2D extends Layer<ConvLSTM2DOptions & { nbFilter: number; nb
   /** A stateful layer that is built tells its whole input shape. */
   override getConfig(): Record<string, unknown> {
     const config = super.getConfig()
-    return this.stateful && this.inputShape ? { ...config, batch_input_shape: [...this.inputShape] } : config
+    return this.stateful && this.inputShape
+      ? { ...config, batch_input_shape: [...this.inputShape] }
+      : config
   }
 }

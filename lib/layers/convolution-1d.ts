@@ -17,14 +17,18 @@ export interface Convolution1DOptions extends FilterOptions {
 type Args = { nbFilter: number; filterLength: number }
 
 /**
- * A window of filters moved over the steps: [B, T, D] → [B, T', nbFilter]. A true convolution, as on Theano: the kernel is
- * flipped, `y[t] = activation(Σ_k x[t + k]·W[L − 1 − k] + b)`. `'same'` pads ⌊L/2⌋ steps on the left. Takes no mask.
- * Weights: W [filterLength, 1, D, nbFilter], b [nbFilter].
+ * A window of filters moved over the steps: [B, T, D] → [B, T', nbFilter]. A true convolution, as
+ * on Theano: the kernel is flipped, `y[t] = activation(Σ_k x[t + k]·W[L − 1 − k] + b)`. `'same'`
+ * pads ⌊L/2⌋ steps on the left. Takes no mask. Weights: W [filterLength, 1, D, nbFilter], b
+ * [nbFilter].
  * @param nbFilter how many filters
  * @param filterLength L, steps under the window
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], or T shorter than the window
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   other than [B, T, D], or T shorter than the window
  * @example
- * const model = new Sequential([new Convolution1D(64, 3, { borderMode: 'same', inputShape: [10, 32] })])
+ * const model = new Sequential([
+ *   new Convolution1D(64, 3, { borderMode: 'same', inputShape: [10, 32] }),
+ * ])
  * model.outputShape // [null, 10, 64]
  * @see keras.layers.Convolution1D
  */
@@ -56,10 +60,19 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
 
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
-    const { nbFilter, filterLength: size, subsampleLength: stride, borderMode: border } = this.options
+    const {
+      nbFilter,
+      filterLength: size,
+      subsampleLength: stride,
+      borderMode: border,
+    } = this.options
     const [batch = null, steps = null] = inputShape
     const what = 'the number of steps T'
-    return [batch, windowLength(this, steps, { size, stride, border, dilation: this.dilation, what }), nbFilter]
+    return [
+      batch,
+      windowLength(this, steps, { size, stride, border, dilation: this.dilation, what }),
+      nbFilter,
+    ]
   }
 
   protected kernelShape(inputShape: Shape): readonly number[] {
@@ -81,7 +94,9 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
   protected override slices(variable: Variable): KerasArray[] {
     const [L = 0, one = 1, D = 0, N = 0] = variable.dims
     const older = { shape: [N, D, L, one], axes: [2, 3, 1, 0] }
-    return super.slices(variable).map((slice) => (variable.param === 'W' ? { ...slice, older } : slice))
+    return super
+      .slices(variable)
+      .map((slice) => (variable.param === 'W' ? { ...slice, older } : slice))
   }
 
   /** @internal Keras 2 has W as [filterLength, D, nbFilter]. */
@@ -90,7 +105,9 @@ export class Convolution1D extends Filters<Convolution1DOptions & Args> {
     return super
       .fusedArrays()
       .map((parts) =>
-        parts.map((a) => (a.variable.param === 'W' ? { ...a, shape: withoutOne(a.shape), flips: [0] } : a)),
+        parts.map((a) =>
+          a.variable.param === 'W' ? { ...a, shape: withoutOne(a.shape), flips: [0] } : a,
+        ),
       )
   }
 
@@ -106,12 +123,17 @@ export interface AtrousConvolution1DOptions extends Convolution1DOptions {
 }
 
 /**
- * A convolution with holes: like {@link Convolution1D}, with `atrousRate` steps between the elements of the kernel.
+ * A convolution with holes: like {@link Convolution1D}, with `atrousRate` steps between the
+ * elements of the kernel.
  * @param nbFilter how many filters
- * @param filterLength elements of the kernel; the window is `(filterLength − 1)·atrousRate + 1` steps long
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], or T shorter than the window
+ * @param filterLength elements of the kernel; the window is `(filterLength − 1)·atrousRate + 1`
+ *   steps long
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   other than [B, T, D], or T shorter than the window
  * @example
- * const model = new Sequential([new AtrousConvolution1D(64, 3, { atrousRate: 2, inputShape: [10, 32] })])
+ * const model = new Sequential([
+ *   new AtrousConvolution1D(64, 3, { atrousRate: 2, inputShape: [10, 32] }),
+ * ])
  * model.outputShape // [null, 6, 64]
  * @see keras.layers.AtrousConvolution1D
  */

@@ -1,6 +1,13 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
 import { type FilterOptions, Filters } from './filters.js'
-import { channelsLast, type DimOrdering, imageShape, type Places, placesOf, windowLength } from './windows.js'
+import {
+  channelsLast,
+  type DimOrdering,
+  imageShape,
+  type Places,
+  placesOf,
+  windowLength,
+} from './windows.js'
 
 /** Options of {@link Convolution2D}. */
 export interface Convolution2DOptions extends FilterOptions {
@@ -11,19 +18,25 @@ export interface Convolution2DOptions extends FilterOptions {
 }
 
 /**
- * A window of filters moved over rows and columns: [B, rows, columns, D] → [B, rows', columns', nbFilter], or with
- * `dimOrdering: 'th'` [B, D, rows, columns] → [B, nbFilter, rows', columns']. The kernel is flipped, as on Theano. Takes no mask.
- * Weights: W [nbRow, nbCol, D, nbFilter], with `'th'` [nbFilter, D, nbRow, nbCol]; b [nbFilter].
+ * A window of filters moved over rows and columns: [B, rows, columns, D] → [B, rows', columns',
+ * nbFilter], or with `dimOrdering: 'th'` [B, D, rows, columns] → [B, nbFilter, rows', columns'].
+ * The kernel is flipped, as on Theano. Takes no mask. Weights: W [nbRow, nbCol, D, nbFilter], with
+ * `'th'` [nbFilter, D, nbRow, nbCol]; b [nbFilter].
  * @param nbFilter how many filters
  * @param nbRow rows under the window
  * @param nbCol columns under the window
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than four axes, or an input smaller than the window
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   other than four axes, or an input smaller than the window
  * @example
- * const model = new Sequential([new Convolution2D(8, 3, 3, { inputShape: [28, 28, 1], activation: 'relu' })])
+ * const model = new Sequential([
+ *   new Convolution2D(8, 3, 3, { inputShape: [28, 28, 1], activation: 'relu' }),
+ * ])
  * model.outputShape // [null, 26, 26, 8]
  * @see keras.layers.Convolution2D
  */
-export class Convolution2D extends Filters<Convolution2DOptions & { nbFilter: number; nbRow: number; nbCol: number }> {
+export class Convolution2D extends Filters<
+  Convolution2DOptions & { nbFilter: number; nbRow: number; nbCol: number }
+> {
   static override readonly className = 'Convolution2D'
   static override readonly positional = ['nbFilter', 'nbRow', 'nbCol']
   static override readonly defaults = { ...Filters.defaults, subsample: [1, 1], dimOrdering: 'tf' }
@@ -41,15 +54,28 @@ export class Convolution2D extends Filters<Convolution2DOptions & { nbFilter: nu
     const { rows, columns } = placesOf(inputShape, dimOrdering)
     const [tall, wide] = subsample
     return {
-      rows: windowLength(this, rows, { size: nbRow, stride: tall, border, what: 'the number of rows' }),
-      columns: windowLength(this, columns, { size: nbCol, stride: wide, border, what: 'the number of columns' }),
+      rows: windowLength(this, rows, {
+        size: nbRow,
+        stride: tall,
+        border,
+        what: 'the number of rows',
+      }),
+      columns: windowLength(this, columns, {
+        size: nbCol,
+        stride: wide,
+        border,
+        what: 'the number of columns',
+      }),
       channels: nbFilter,
     }
   }
 
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
-    return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), this.options.dimOrdering)]
+    return [
+      inputShape[0] ?? null,
+      ...imageShape(this.#places(inputShape), this.options.dimOrdering),
+    ]
   }
 
   protected kernelShape(inputShape: Shape): readonly number[] {
@@ -71,6 +97,8 @@ export class Convolution2D extends Filters<Convolution2DOptions & { nbFilter: nu
 
   protected emit(graph: Graph, x: Value): Value {
     const outputShape = imageShape(this.#places(x.shape), 'tf')
-    return channelsLast(graph, x, this, this.options.dimOrdering, (last) => this.filter(graph, last, outputShape))
+    return channelsLast(graph, x, this, this.options.dimOrdering, (last) =>
+      this.filter(graph, last, outputShape),
+    )
   }
 }

@@ -9,7 +9,8 @@ export interface Cropping1DOptions extends LayerOptions {
 
 /**
  * Cuts steps off at the ends: [B, T, D] → [B, T − left − right, D]. Takes no mask.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], or too few steps
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T,
+ *   D], or too few steps
  * @example
  * const model = new Sequential([new Cropping1D({ cropping: [1, 2], inputShape: [6, 3] })])
  * model.outputShape // [null, 3, 3]

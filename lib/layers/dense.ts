@@ -34,9 +34,11 @@ export interface DenseOptions extends LayerOptions {
 /**
  * Fully connected layer on the last axis: `y = activation(x·W + b)`.
  *
- * [B, …, D] → [B, …, K]. Takes no mask: wrap it in {@link TimeDistributed} after a masked sequence. Weights: W [D, K], b [K].
+ * [B, …, D] → [B, …, K]. Takes no mask: wrap it in {@link TimeDistributed} after a masked sequence.
+ * Weights: W [D, K], b [K].
  * @param outputDim K, the number of units
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when D is not known
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when
+ *   D is not known
  * @example
  * const model = new Sequential([new Dense(10, { inputDim: 64, activation: 'softmax' })])
  * model.outputShape // [null, 10]
@@ -96,9 +98,18 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
 
   protected override createVariables(inputShape: Shape): void {
     const D = this.known(inputShape, -1, 'D')
-    const { outputDim: K, init, WRegularizer, WConstraint, bRegularizer, bConstraint, bias } = this.options
+    const {
+      outputDim: K,
+      init,
+      WRegularizer,
+      WConstraint,
+      bRegularizer,
+      bConstraint,
+      bias,
+    } = this.options
     this.addVariable('W', [D, K], init, { regularizer: WRegularizer, constraint: WConstraint })
-    if (bias) this.addVariable('b', [K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
+    if (bias)
+      this.addVariable('b', [K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -6,17 +6,24 @@ import { showShape } from './names.js'
 
 /** Options of {@link Dropout}. */
 export interface DropoutOptions extends LayerOptions {
-  /** Shape of the mask, with the batch; an axis of 1 shares it: `[null, 1, 8]` drops features for all steps. Default: the input's. */
+  /**
+   * Shape of the mask, with the batch; an axis of 1 shares it: `[null, 1, 8]` drops features for
+   * all steps. Default: the input's.
+   */
   noiseShape?: Shape | null
-  /** Draws of this layer's own, for repeatable runs without `setSeed`. An integer from 0. Default `null`: the model's. */
+  /**
+   * Draws of this layer's own, for repeatable runs without `setSeed`. An integer from 0. Default
+   * `null`: the model's.
+   */
   seed?: number | null
 }
 
 /**
- * In training, sets a share `p` of the inputs to 0 and divides the rest by 1 - p; else hands them on. Any shape → the same.
- * Passes masks on. Only 0 < p < 1 does anything, as in Keras.
+ * In training, sets a share `p` of the inputs to 0 and divides the rest by 1 - p; else hands them
+ * on. Any shape → the same. Passes masks on. Only 0 < p < 1 does anything, as in Keras.
  * @param p from 0 to 1
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `noiseShape` does not fit the input
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when `noiseShape` does
+ *   not fit the input
  * @example
  * const model = new Sequential([new Dropout(0.5, { inputShape: [20] }), new Dense(1)])
  * @see keras.layers.Dropout. As there, a configuration holds `p` alone.
@@ -57,7 +64,8 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
     const { noiseShape } = this
-    const fits = (d: number | null, i: number) => d === null || d === 1 || inputShape[i] === null || d === inputShape[i]
+    const fits = (d: number | null, i: number) =>
+      d === null || d === 1 || inputShape[i] === null || d === inputShape[i]
     if (!noiseShape || (noiseShape.length === inputShape.length && noiseShape.every(fits))) return
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
@@ -78,6 +86,10 @@ export class Dropout extends Layer<DropoutOptions & { p: number }> {
     const { noiseShape } = this
     // per axis, the batch first: 1 where the mask is shared along it
     const shared = noiseShape ? noiseShape.map((d) => (d === 1 ? 1 : 0)) : null
-    return graph.op('dropout', [x], x.shape, { ...this.opName(), options: { p, shared, seed }, mask: 'pass' })
+    return graph.op('dropout', [x], x.shape, {
+      ...this.opName(),
+      options: { p, shared, seed },
+      mask: 'pass',
+    })
   }
 }

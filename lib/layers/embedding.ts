@@ -18,16 +18,23 @@ export interface EmbeddingOptions extends LayerOptions {
   activityRegularizer?: RegularizerLike
   /** Default none. */
   WConstraint?: ConstraintLike
-  /** Index 0 is padding: those steps are masked. Row 0 exists all the same, so V = words + 1. Default `false`. */
+  /**
+   * Index 0 is padding: those steps are masked. Row 0 exists all the same, so V = words + 1.
+   * Default `false`.
+   */
   maskZero?: boolean
   /** Initial value `[W]`. */
   weights?: readonly TensorLike[] | null
-  /** Share of the words (rows of W) dropped in training, everywhere in the batch alike. 0 to 1, default 0. */
+  /**
+   * Share of the words (rows of W) dropped in training, everywhere in the batch alike. 0 to 1,
+   * default 0.
+   */
   dropout?: number
 }
 
 /**
- * Turns word indices into vectors: integers [B, T] below V → [B, T, D]. First layer only makes sense. Weights: W [V, D].
+ * Turns word indices into vectors: integers [B, T] below V → [B, T, D]. First layer only makes
+ * sense. Weights: W [V, D].
  * @param inputDim V, the size of the vocabulary
  * @param outputDim D, the length of the vectors
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options
@@ -59,7 +66,9 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
   }
 
   protected override impliedInputShape(): Shape {
-    return this.options.inputShape ? [null, ...this.options.inputShape] : [null, this.options.inputLength]
+    return this.options.inputShape
+      ? [null, ...this.options.inputShape]
+      : [null, this.options.inputLength]
   }
 
   /** @internal */

@@ -36,7 +36,9 @@ export interface FilterOptions extends LayerOptions {
 }
 
 /** Base of the convolutions and LocallyConnected1D. */
-export abstract class Filters<O extends FilterOptions = FilterOptions> extends Layer<O & { nbFilter: number }> {
+export abstract class Filters<O extends FilterOptions = FilterOptions> extends Layer<
+  O & { nbFilter: number }
+> {
   static override readonly defaults: Readonly<Record<string, unknown>> = {
     ...Layer.defaults,
     init: 'glorot_uniform',
@@ -89,19 +91,26 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
       constraint: WConstraint,
     })
     if (!bias) return
-    this.addVariable('b', this.biasShape(inputShape), 'zero', { regularizer: bRegularizer, constraint: bConstraint })
+    this.addVariable('b', this.biasShape(inputShape), 'zero', {
+      regularizer: bRegularizer,
+      constraint: bConstraint,
+    })
   }
 
   protected override slices(variable: Variable): KerasArray[] {
     const slices = super.slices(variable)
-    return variable.param === 'W' ? slices.map((slice) => ({ ...slice, flips: this.windowAxes })) : slices
+    return variable.param === 'W'
+      ? slices.map((slice) => ({ ...slice, flips: this.windowAxes }))
+      : slices
   }
 
   /** @internal A kernel runs the other way on TensorFlow in files of Keras 2, too. */
   override fusedArrays(): (readonly KerasArray[])[] {
     return super
       .fusedArrays()
-      .map((parts) => parts.map((a) => (a.variable.param === 'W' ? { ...a, flips: this.windowAxes } : a)))
+      .map((parts) =>
+        parts.map((a) => (a.variable.param === 'W' ? { ...a, flips: this.windowAxes } : a)),
+      )
   }
 
   /** The op on a value whose channels come last. */

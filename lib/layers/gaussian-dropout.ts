@@ -2,8 +2,9 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /**
- * In training, multiplies by normal noise of mean 1 and standard deviation √(p / (1 - p)); else hands its input on. Any shape → the
- * same. Passes masks on. Only 0 < p < 1 does anything, as in Keras.
+ * In training, multiplies by normal noise of mean 1 and standard deviation √(p / (1 - p)); else
+ * hands its input on. Any shape → the same. Passes masks on. Only 0 < p < 1 does anything, as in
+ * Keras.
  * @param p from 0 to 1
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example
@@ -32,6 +33,10 @@ export class GaussianDropout extends Layer<LayerOptions & { p: number }> {
   protected emit(graph: Graph, x: Value): Value {
     const { p } = this.options
     const sigma = p < 1 ? Math.sqrt(p / (1 - p)) : 0
-    return graph.op('noise', [x], x.shape, { ...this.opName(), options: { sigma, multiply: true }, mask: 'pass' })
+    return graph.op('noise', [x], x.shape, {
+      ...this.opName(),
+      options: { sigma, multiply: true },
+      mask: 'pass',
+    })
   }
 }

@@ -4,8 +4,8 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /**
- * In training, adds normal noise of mean 0; else hands its input on. Any shape → the same. Passes masks on. The numbers are the same
- * for any number of threads, and those of the model's seed.
+ * In training, adds normal noise of mean 0; else hands its input on. Any shape → the same. Passes
+ * masks on. The numbers are the same for any number of threads, and those of the model's seed.
  * @param sigma standard deviation, from 0
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example
@@ -19,7 +19,12 @@ export class GaussianNoise extends Layer<LayerOptions & { sigma: number }> {
 
   constructor(sigma: number, options?: LayerOptions) {
     super([sigma], options)
-    if (typeof this.options.sigma === 'number' && this.options.sigma >= 0 && this.options.sigma < Infinity) return
+    if (
+      typeof this.options.sigma === 'number' &&
+      this.options.sigma >= 0 &&
+      this.options.sigma < Infinity
+    )
+      return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       what: this.spelled('sigma'),

@@ -3,14 +3,20 @@ import type { Graph, Shape, Value } from '../spec.js'
 import type { DenseOptions } from './dense.js'
 import { Layer } from './layer.js'
 
-/** Options of {@link Highway}: those of {@link Dense}. Regularizers and constraints act on W and b, not on the gate. */
+/**
+ * Options of {@link Highway}: those of {@link Dense}. Regularizers and constraints act on W and b,
+ * not on the gate.
+ */
 export type HighwayOptions = DenseOptions
 
 /**
- * A dense layer with a gate that lets the input by: `t = sigmoid(x·W_carry + b_carry)`, `y = t·activation(x·W + b) + (1 - t)·x`.
+ * A dense layer with a gate that lets the input by: `t = sigmoid(x·W_carry + b_carry)`, `y =
+ * t·activation(x·W + b) + (1 - t)·x`.
  *
- * [B, D] → [B, D]. Takes no mask. Weights: W [D, D], W_carry [D, D], b [D], b_carry [D], the last one 1 at first.
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when the input is not [B, D]
+ * [B, D] → [B, D]. Takes no mask. Weights: W [D, D], W_carry [D, D], b [D], b_carry [D], the last
+ * one 1 at first.
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when
+ *   the input is not [B, D]
  * @example
  * const model = new Sequential([new Highway({ activation: 'relu', inputDim: 64 })])
  * model.outputShape // [null, 64]

@@ -1,6 +1,11 @@
-/** The layers. One line publishes one: the registry of `layerFromConfig` is this module's namespace. */
+/**
+ * The layers. One line publishes one: the registry of `layerFromConfig` is this module's namespace.
+ */
 export { Activation } from './activation.js'
-export { ActivityRegularization, type ActivityRegularizationOptions } from './activity-regularization.js'
+export {
+  ActivityRegularization,
+  type ActivityRegularizationOptions,
+} from './activity-regularization.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './batch-normalization.js'
 export { Bidirectional, type BidirectionalOptions, type MergeMode } from './bidirectional.js'
 export {
@@ -11,7 +16,11 @@ export {
   Convolution1D,
   type Convolution1DOptions,
 } from './convolution-1d.js'
-export { Convolution2D as Conv2D, Convolution2D, type Convolution2DOptions } from './convolution-2d.js'
+export {
+  Convolution2D as Conv2D,
+  Convolution2D,
+  type Convolution2DOptions,
+} from './convolution-2d.js'
 export { ConvLSTM2D, type ConvLSTM2DOptions } from './conv-lstm-2d.js'
 export { Cropping1D, type Cropping1DOptions } from './cropping-1d.js'
 export { Dense, type DenseOptions } from './dense.js'
@@ -45,7 +54,12 @@ export { SReLU, type SReLUOptions } from './srelu.js'
 export { ThresholdedReLU, type ThresholdedReLUOptions } from './thresholded-relu.js'
 export { TimeDistributed } from './time-distributed.js'
 export { TimeDistributedDense, type TimeDistributedDenseOptions } from './time-distributed-dense.js'
-export { UpSampling1D, type UpSampling1DOptions, UpSampling2D, type UpSampling2DOptions } from './up-sampling.js'
+export {
+  UpSampling1D,
+  type UpSampling1DOptions,
+  UpSampling2D,
+  type UpSampling2DOptions,
+} from './up-sampling.js'
 export type { BorderMode, DimOrdering } from './windows.js'
 export {
   type FourSidePadding,

@@ -22,9 +22,11 @@ function withInput(layer: unknown, input: Config): unknown {
 }
 
 /**
- * The layers of a configuration without an InputLayer in front: the layer after it gets its shape and type.
+ * The layers of a configuration without an InputLayer in front: the layer after it gets its shape
+ * and type.
  *
- * @throws ConfigError ERR_OPTION for one without a shape, one for sparse input, and one with nothing after it
+ * @throws ConfigError ERR_OPTION for one without a shape, one for sparse input, and one with
+ *   nothing after it
  */
 export function withoutInputLayer(layers: readonly unknown[]): readonly unknown[] {
   const { class_name: name, config } = partsOf(layers[0])
@@ -33,7 +35,8 @@ export function withoutInputLayer(layers: readonly unknown[]): readonly unknown[
   const where = `${(config as Config | undefined)?.name ?? 'config[0]'} (InputLayer)`
   const refuse = (what: string, expected: string, actual: string): never =>
     fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual })
-  if (!Array.isArray(batch_input_shape)) refuse('batch_input_shape', 'a list', describe(batch_input_shape))
+  if (!Array.isArray(batch_input_shape))
+    refuse('batch_input_shape', 'a list', describe(batch_input_shape))
   if (sparse !== false) refuse('sparse', 'false', describe(sparse))
   const [first, ...rest] = layers.slice(1)
   if (first === undefined) refuse('InputLayer', 'followed by a layer', 'the only one')

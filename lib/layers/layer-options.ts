@@ -14,13 +14,14 @@ export interface LayerOptions {
   /** Default: the floatx in use (`'float32'`); Embedding `'int32'`. */
   inputDtype?: string | null
   /**
-   * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in double. In no configuration.
-   * Default: {@link floatx} when the first layer is added.
+   * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in
+   * double. In no configuration. Default: {@link floatx} when the first layer is added.
    */
   dtype?: 'float32' | 'float64' | null
   /**
-   * Whether a mask may reach a layer that Keras 1.2.2 lets none reach. Then, as in Keras 2, Dense hands it on, GlobalAveragePooling1D
-   * averages the real steps alone, and elsewhere it ends. In a configuration where a mask does reach it. Default `false`.
+   * Whether a mask may reach a layer that Keras 1.2.2 lets none reach. Then, as in Keras 2, Dense
+   * hands it on, GlobalAveragePooling1D averages the real steps alone, and elsewhere it ends. In a
+   * configuration where a mask does reach it. Default `false`.
    */
   acceptMask?: boolean
 }
@@ -31,5 +32,7 @@ export interface LayerConfig {
   // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
   config: Record<string, any>
   /** Where another format was translated: its class, and its keys by those here, for errors. */
-  origin?: { readonly className: string; readonly keys: Readonly<Record<string, string>> } | undefined
+  origin?:
+    | { readonly className: string; readonly keys: Readonly<Record<string, string>> }
+    | undefined
 }

@@ -17,7 +17,11 @@ import { withoutInitialization } from './weights.js'
 
 export type { LayerConfig, LayerOptions }
 
-/** Makes the layer inside a layer. @param place where in the configuration it is: 'layers[0]'; default 'layer' */
+/**
+ * Makes the layer inside a layer.
+ *
+ * @param place where in the configuration it is: 'layers[0]'; default 'layer'
+ */
 export type Decode = (layer: unknown, place?: string) => Layer
 
 /** The static side of a layer class, which registries and `fromConfig` work with. */
@@ -34,8 +38,9 @@ export interface LayerClass {
 /**
  * Base class of all layers; Keras 1.2.2 `keras.engine.topology.Layer`.
  *
- * A subclass says `className`, `positional`, `defaults`, how its output shape follows from its input shape
- * (`computeOutputShape`), which parameters it has (`createVariables`) and which ops it is (`emit`).
+ * A subclass says `className`, `positional`, `defaults`, how its output shape follows from its
+ * input shape (`computeOutputShape`), which parameters it has (`createVariables`) and which ops it
+ * is (`emit`).
  */
 export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named {
   /** Keras' class name, also in files. */
@@ -53,7 +58,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     acceptMask: false,
   }
   /** Options that no configuration holds. */
-  static readonly unsaved: readonly string[] = ['inputShape', 'batchInputShape', 'inputDtype', 'dtype', 'weights']
+  static readonly unsaved: readonly string[] = [
+    'inputShape',
+    'batchInputShape',
+    'inputDtype',
+    'dtype',
+    'weights',
+  ]
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
@@ -70,7 +81,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   #inputShape: Shape | undefined
   #outputShape: Shape | undefined
 
-  /** What inputs look like, for checks and errors: letters of the axes; '…' stands for any number of them. */
+  /**
+   * What inputs look like, for checks and errors: letters of the axes; '…' stands for any number of
+   * them.
+   */
   protected readonly inputLetters: readonly string[] = ['B', '…']
 
   /** Which of the keys that describe the input the configuration shows. */
@@ -97,12 +111,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     this.floatx = dtype ?? floatx()
     this.begin(name)
     this.trainable = trainable ?? true
-    this.#batchInputShape = batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
+    this.#batchInputShape =
+      batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
     if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
   }
 
-  /** @internal What errors call an option: as the configuration spells it that the layer is made from. */
+  /** @internal What errors call an option: what the layer's configuration calls it. */
   spelled(option: string): string {
     return this.#origin?.spelled(option) ?? option
   }
@@ -154,12 +169,15 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return []
   }
 
-  /** @internal Whether the op does the same with every step, so that TimeDistributed need not fold steps into rows. */
+  /**
+   * @internal Whether the op does the same with every step, so that TimeDistributed need not fold
+   *   steps into rows.
+   */
   get perStep(): boolean {
     return false
   }
 
-  /** @internal For inputs that are word indices: they must be integers below this. Null: any numbers. */
+  /** @internal Inputs must be word indices: integers below this. Null: any numbers. */
   get indexLimit(): number | null {
     return null
   }
@@ -167,8 +185,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   // ---- shapes and parameters ----
 
   /**
-   * @internal Creates the parameters for inputs of this shape (with the batch), once: in other places the layer has the same ones.
-   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs, or was built for others; InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
+   * @internal Creates the parameters for inputs of this shape (with the batch), once: in other
+   *   places the layer has the same ones.
+   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs, or was built for others;
+   *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
     if (this.built) {
@@ -216,7 +236,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** In another place, with the weights it has. */
   #requireSame(inputShape: Shape): void {
     const own = this.#inputShape ?? []
-    if (own.length !== inputShape.length || own.some((extent, axis) => extent !== inputShape[axis])) {
+    if (
+      own.length !== inputShape.length ||
+      own.some((extent, axis) => extent !== inputShape[axis])
+    ) {
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
         layer: this.where,
@@ -256,7 +279,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   protected checkInput(inputShape: Shape): void {
     const letters = this.inputLetters
     const open = letters.includes('…')
-    if (open ? inputShape.length >= letters.length - 1 : inputShape.length === letters.length) return
+    if (open ? inputShape.length >= letters.length - 1 : inputShape.length === letters.length)
+      return
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
       layer: this.where,
@@ -297,7 +321,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
 
   /**
    * @internal Whether the output carries a mask when the input does.
-   * @throws ConfigError `ERR_OPTION` when a mask meets a layer that does not support it (Keras: ValueError).
+   * @throws ConfigError `ERR_OPTION` when a mask meets a layer that does not support it (Keras:
+   *   ValueError).
    */
   computeMask(masked: boolean): boolean {
     this.#acceptedMask = masked && !this.supportsMasking && this.options.acceptMask === true
@@ -345,7 +370,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
 
   protected abstract emit(graph: Graph, x: Value): Value
 
-  // ---- as the first layer of a model: what a layer does with the data of the caller instead of another layer's output ----
+  // ---- as the first layer of a model: what it does with the caller's data ----
 
   /** @internal Models whose outputs this layer takes: those of a Merge. */
   get branches(): readonly Layer[] {
@@ -384,7 +409,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return this.computeMask(false)
   }
 
-  /** @internal Shape of the array that comes out for arrays of these shapes, one for each of {@link inputSlots}. */
+  /**
+   * @internal Shape of the array that comes out for arrays of these shapes, one for each of {@link
+   *   inputSlots}.
+   */
   computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     return this.computeOutputShape(inputs[0]!)
   }
@@ -405,7 +433,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
   getConfig(): Record<string, any> {
     const config: Record<string, unknown> = { name: this.name, trainable: this.trainable }
-    if (this.#tells.includes('batch_input_shape')) config.batch_input_shape = [...(this.batchInputShape ?? [])]
+    if (this.#tells.includes('batch_input_shape'))
+      config.batch_input_shape = [...(this.batchInputShape ?? [])]
     if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
     const { unsaved, defaults } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
@@ -419,7 +448,12 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** @internal A new, unbuilt layer with the same options but for `changes`. */
   clone(changes: Readonly<Record<string, unknown>> = {}): this {
     const { positional } = this.layerClass
-    const given: Record<string, unknown> = { ...this.options, name: this.name, trainable: this.trainable, ...changes }
+    const given: Record<string, unknown> = {
+      ...this.options,
+      name: this.name,
+      trainable: this.trainable,
+      ...changes,
+    }
     const args = positional.map((key) => given[key])
     for (const key of positional) delete given[key]
     return new this.layerClass(...args, given) as this
@@ -430,7 +464,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return { class_name: this.layerClass.className, config: this.getConfig() }
   }
 
-  /** The options as a configuration shows them; some layers learn an `inputDim` when they are built. */
+  /**
+   * The options as a configuration shows them; some layers learn an `inputDim` when they are built.
+   */
   protected savedOptions(): Record<string, unknown> {
     return { ...this.options }
   }
@@ -447,7 +483,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   }
 
   static #make(Class: LayerClass, config: object): Layer {
-    const given = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]))
+    const given = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]),
+    )
     const there = origin() ?? { where: Class.className, spelled: camelToSnake }
     checkKeys(Class, given, there)
     const args = Class.positional.map((key) => given[key])

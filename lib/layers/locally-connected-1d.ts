@@ -15,12 +15,13 @@ export interface LocallyConnected1DOptions extends Omit<FilterOptions, 'borderMo
 }
 
 /**
- * A window with filters of its own at each place: [B, T, D] → [B, T', nbFilter]; T must be known. Not flipped:
- * `y[t] = activation(x[t .. t + L]·W[t] + b[t])`. Takes no mask.
- * Weights: W [T', filterLength·D, nbFilter], b [T', nbFilter].
+ * A window with filters of its own at each place: [B, T, D] → [B, T', nbFilter]; T must be known.
+ * Not flipped: `y[t] = activation(x[t .. t + L]·W[t] + b[t])`. Takes no mask. Weights: W [T',
+ * filterLength·D, nbFilter], b [T', nbFilter].
  * @param nbFilter how many filters
  * @param filterLength L, steps under the window
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], T unknown or shorter than the window
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   other than [B, T, D], T unknown or shorter than the window
  * @example
  * const model = new Sequential([new LocallyConnected1D(64, 3, { inputShape: [10, 32] })])
  * model.outputShape // [null, 8, 64]
@@ -31,7 +32,12 @@ export class LocallyConnected1D extends Filters<
 > {
   static override readonly className = 'LocallyConnected1D'
   static override readonly positional = ['nbFilter', 'filterLength']
-  static override readonly defaults = { ...Filters.defaults, subsampleLength: 1, inputDim: null, inputLength: null }
+  static override readonly defaults = {
+    ...Filters.defaults,
+    subsampleLength: 1,
+    inputDim: null,
+    inputLength: null,
+  }
   protected readonly op = 'locally_connected'
   protected override readonly windowAxes = []
   protected override readonly inputLetters = ['B', 'T', 'D']

@@ -8,21 +8,28 @@ export interface LSTMOptions extends GatedOptions {
 }
 
 /**
- * Long short-term memory without peepholes: `i, f, o = innerActivation(…)`, `c' = f·c + i·activation(x·W_c + h·U_c + b_c)`,
- * `h' = o·activation(c')`.
+ * Long short-term memory without peepholes: `i, f, o = innerActivation(…)`, `c' = f·c +
+ * i·activation(x·W_c + h·U_c + b_c)`, `h' = o·activation(c')`.
  *
- * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W_i [D, H], U_i [H, H], b_i [H], then
- * the same of c, f, o; with `consumeLess: 'gpu'` W [D, 4H], U [H, 4H], b [4H] in the order i, f, c, o.
+ * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W_i [D, H], U_i
+ * [H, H], b_i [H], then the same of c, f, o; with `consumeLess: 'gpu'` W [D, 4H], U [H, 4H], b [4H]
+ * in the order i, f, c, o.
  * @param outputDim H, the number of units
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when added after a layer whose output is not [B, T, D]
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when
+ *   added after a layer whose output is not [B, T, D]
  * @example
  * const model = new Sequential([new LSTM(32, { inputShape: [28, 64], returnSequences: true })])
  * model.outputShape // [null, 28, 32]
- * @see keras.layers.LSTM. Unlike there, `innerInit` and `URegularizer` act in every `consumeLess` mode, as documented.
+ * @see keras.layers.LSTM. Unlike there, `innerInit` and `URegularizer` act in every `consumeLess`
+ *   mode, as documented.
  */
 export class LSTM extends Recurrent<LSTMOptions> {
   static override readonly className = 'LSTM'
-  static override readonly defaults = { ...Recurrent.defaults, forgetBiasInit: 'one', innerActivation: 'hard_sigmoid' }
+  static override readonly defaults = {
+    ...Recurrent.defaults,
+    forgetBiasInit: 'one',
+    innerActivation: 'hard_sigmoid',
+  }
   protected readonly cell = 'lstm'
   protected override readonly stateNames = ['h', 'c']
   protected readonly gates = ['i', 'f', 'g', 'o']

@@ -36,6 +36,10 @@ export class Masking extends Layer<MaskingOptions> {
 
   protected emit(graph: Graph, x: Value): Value {
     const { maskValue } = this.options
-    return graph.op('masking', [x], x.shape, { ...this.opName(), options: { maskValue }, mask: 'make' })
+    return graph.op('masking', [x], x.shape, {
+      ...this.opName(),
+      options: { maskValue },
+      mask: 'make',
+    })
   }
 }

@@ -16,7 +16,8 @@ export interface MaxoutDenseOptions extends Omit<DenseOptions, 'activation'> {
  *
  * [B, D] → [B, K]. Takes no mask. Weights: W [F, D, K], b [F, K].
  * @param outputDim K, the number of units
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when the input is not [B, D]
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when
+ *   the input is not [B, D]
  * @example
  * const model = new Sequential([new MaxoutDense(10, { nbFeature: 3, inputDim: 64 })])
  * model.getWeights()[0].shape // [3, 64, 10]
@@ -84,7 +85,8 @@ export class MaxoutDense extends Layer<MaxoutDenseOptions & { outputDim: number 
       bias,
     } = this.options
     this.addVariable('W', [F, D, K], init, { regularizer: WRegularizer, constraint: WConstraint })
-    if (bias) this.addVariable('b', [F, K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
+    if (bias)
+      this.addVariable('b', [F, K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -14,9 +14,15 @@ export type MergeLayerMode = (typeof modes)[number]
 export interface MergeOptions extends Pick<LayerOptions, 'name' | 'trainable'> {
   /** Default `'sum'`. */
   mode?: MergeLayerMode
-  /** Axis that `'concat'` joins, the batch counted: 1 is the steps of [B, T, D]. Default -1, the last. */
+  /**
+   * Axis that `'concat'` joins, the batch counted: 1 is the steps of [B, T, D]. Default -1, the
+   * last.
+   */
   concatAxis?: number
-  /** Axis, or one for each input, that `'dot'` and `'cos'` sum over, the batch counted. Default -1, the last. */
+  /**
+   * Axis, or one for each input, that `'dot'` and `'cos'` sum over, the batch counted. Default -1,
+   * the last.
+   */
   dotAxes?: number | readonly [number, number]
 }
 
@@ -33,20 +39,31 @@ const OF_FUNCTIONS = {
 } as const
 
 /**
- * Makes one output of those of several models; first layer of a model, which then takes a list of arrays, `[x1, x2]`, for x.
+ * Makes one output of those of several models; first layer of a model, which then takes a list of
+ * arrays, `[x1, x2]`, for x.
  *
- * Sum, mul, ave and max want outputs of one shape and give that shape; concat wants all but one axis alike. `'dot'` of [B, n] and
- * [B, n] → [B, 1], of [B, T, D] and [B, S, D] → [B, T, S]; `'cos'` the same of two of one shape, divided by the lengths (the
- * products of each with itself), its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
- * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the branches, in order;
- * `trainable: false` freezes them and is in no configuration.
- * A layer or model that is in several branches has one set of weights, whose gradient is the sum over its places (siamese nets).
+ * Sum, mul, ave and max want outputs of one shape and give that shape; concat wants all but one
+ * axis alike. `'dot'` of [B, n] and [B, n] → [B, 1], of [B, T, D] and [B, S, D] → [B, T, S];
+ * `'cos'` the same of two of one shape, divided by the lengths (the products of each with itself),
+ * its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
+ * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the
+ * branches, in order; `trainable: false` freezes them and is in no configuration. A layer or model
+ * that is in several branches has one set of weights, whose gradient is the sum over its places
+ * (siamese nets).
  * @param layers two models or more, each with layers; no two the same, which would be one input
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for outputs that do not go together
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   outputs that do not go together
  * @example
  * const left = new Sequential([new GRU(4, { inputShape: [8, 3] })])
- * const right = new Sequential([new Embedding(50, 3, { inputLength: 12 }), new Flatten(), new Dense(4)])
- * const model = new Sequential([new Merge([left, right], { mode: 'concat' }), new Dense(2, { activation: 'softmax' })])
+ * const right = new Sequential([
+ *   new Embedding(50, 3, { inputLength: 12 }),
+ *   new Flatten(),
+ *   new Dense(4),
+ * ])
+ * const model = new Sequential([
+ *   new Merge([left, right], { mode: 'concat' }),
+ *   new Dense(2, { activation: 'softmax' }),
+ * ])
  * model.inputShapes // [[null, 8, 3], [null, 12]]
  * @see keras.layers.Merge
  */
@@ -86,7 +103,14 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
   }
 
   #fail(what: string, expected: string, actual: string, hint?: string): never {
-    fail(ConfigError, 'ERR_OPTION', { where: this.where, layer: this.where, what, expected, actual, hint })
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what,
+      expected,
+      actual,
+      hint,
+    })
   }
 
   #checkOptions(): void {
@@ -128,12 +152,19 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
   #axis(what: string, axis: unknown, shape: Shape): number {
     const axes = shape.length
     const counted = typeof axis === 'number' && axis < 0 ? axis + axes : axis
-    if (Number.isInteger(counted) && (counted as number) >= 1 && (counted as number) < axes) return counted as number
-    return this.#fail(what, `an axis of ${showShape(shape)} other than that of the batch`, describe(axis))
+    if (Number.isInteger(counted) && (counted as number) >= 1 && (counted as number) < axes)
+      return counted as number
+    return this.#fail(
+      what,
+      `an axis of ${showShape(shape)} other than that of the batch`,
+      describe(axis),
+    )
   }
 
   #concatAxis(shapes: readonly Shape[]): number | null {
-    return this.options.mode === 'concat' ? this.#axis('concatAxis', this.options.concatAxis, shapes[0]!) : null
+    return this.options.mode === 'concat'
+      ? this.#axis('concatAxis', this.options.concatAxis, shapes[0]!)
+      : null
   }
 
   #dotAxes([a, b]: readonly Shape[]): readonly [number, number] | null {
@@ -156,14 +187,19 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
         actual: shapes.map(showShape).join(' and '),
         hint,
       })
-    const key = (shape: Shape) => JSON.stringify(shape.map((extent, axis) => (axis === concat ? 0 : extent)))
+    const key = (shape: Shape) =>
+      JSON.stringify(shape.map((extent, axis) => (axis === concat ? 0 : extent)))
     if (mode !== 'dot' && shapes.some((shape) => key(shape) !== key(shapes[0]!)))
       refuse(
-        concat === null ? `of one shape for mode '${mode}'` : `alike but for axis ${concat}, which mode 'concat' joins`,
+        concat === null
+          ? `of one shape for mode '${mode}'`
+          : `alike but for axis ${concat}, which mode 'concat' joins`,
       )
     if (dot && shapes[0]![dot[0]] !== shapes[1]![dot[1]]) {
       const isOpen = shapes[0]![dot[0]] === null || shapes[1]![dot[1]] === null
-      const hint = isOpen ? 'Give the first layer of that branch its inputLength or full inputShape.' : undefined
+      const hint = isOpen
+        ? 'Give the first layer of that branch its inputLength or full inputShape.'
+        : undefined
       refuse(`as long along axes ${dot.join(' and ')}, which mode '${mode}' sums over`, hint)
     }
   }
@@ -199,12 +235,17 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     const { concat, dot } = this.#axes
     const [a, b] = shapes as readonly [Shape, Shape]
     if (dot) {
-      const free = [...a.filter((_, axis) => axis !== dot[0]), ...b.filter((_, axis) => axis !== 0 && axis !== dot[1])]
+      const free = [
+        ...a.filter((_, axis) => axis !== dot[0]),
+        ...b.filter((_, axis) => axis !== 0 && axis !== dot[1]),
+      ]
       return free.length === 1 ? [...free, 1] : free
     }
     if (concat === null) return a
     const joined = shapes.map((shape) => shape[concat] ?? null)
-    const total = joined.includes(null) ? null : joined.reduce<number>((sum, extent) => sum + extent!, 0)
+    const total = joined.includes(null)
+      ? null
+      : joined.reduce<number>((sum, extent) => sum + extent!, 0)
     return a.map((extent, axis) => (axis === concat ? total : extent))
   }
 
@@ -261,8 +302,15 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
       ...ofFunctions,
       arguments: {},
       concat_axis: concatAxis,
-      dot_axes: this.#axes.dot ? [...this.#axes.dot] : Array.isArray(dotAxes) ? [...dotAxes] : dotAxes,
-      layers: this.branches.map((branch) => ({ class_name: branch.layerClass.className, config: branch.getConfig() })),
+      dot_axes: this.#axes.dot
+        ? [...this.#axes.dot]
+        : Array.isArray(dotAxes)
+          ? [...dotAxes]
+          : dotAxes,
+      layers: this.branches.map((branch) => ({
+        class_name: branch.layerClass.className,
+        config: branch.getConfig(),
+      })),
     }
   }
 
@@ -281,7 +329,12 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
       })
     }
     if (!Array.isArray(layers)) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'Merge', what: 'layers', expected: 'a list', actual: describe(layers) })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'Merge',
+        what: 'layers',
+        expected: 'a list',
+        actual: describe(layers),
+      })
     }
     const branches = layers.map((layer, i) => decode(layer, `layers[${i}]`))
     return Layer.fromConfig.call(Merge, { ...given, layers: branches }, decode)

@@ -23,10 +23,11 @@ export abstract class Named extends ParameterOwner {
   }
 
   /**
-   * Unique within a model; the stem of its parameters' names in `getWeights`, files and errors. May be set at any time: weights and
-   * optimizer state stay, and files have the new name. In Keras 1.2.2 the parameters keep the old one.
-   * @throws ConfigError `ERR_OPTION` for what cannot be a name, and for the two layers inside a Bidirectional, which are called as the
-   *   layer that was wrapped
+   * Unique within a model; the stem of its parameters' names in `getWeights`, files and errors. May
+   * be set at any time: weights and optimizer state stay, and files have the new name. In Keras
+   * 1.2.2 the parameters keep the old one.
+   * @throws ConfigError `ERR_OPTION` for what cannot be a name, and for the two layers inside a
+   *   Bidirectional, which are called as the layer that was wrapped
    */
   get name(): string {
     return this.#name
@@ -43,7 +44,9 @@ export abstract class Named extends ParameterOwner {
         hint: 'Set the name of that layer: bidirectional.options.layer.name.',
       })
     }
-    this.#call((normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#counted())
+    this.#call(
+      (normalizeOption(this.where, 'name', name, null) as string | null) ?? this.#counted(),
+    )
     this.#isCounted = name === null
     noteRename()
   }

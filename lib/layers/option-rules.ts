@@ -1,6 +1,6 @@
 /**
- * Options are data: what an option may hold, how it is kept and how a configuration writes it follow from its name
- * and its default, for every layer alike.
+ * Options are data: what an option may hold, how it is kept and how a configuration writes it
+ * follow from its name and its default, for every layer alike.
  */
 import { activationName, type ActivationName } from '../activations.js'
 import { type Constraint, toConstraint } from '../constraints.js'
@@ -34,14 +34,16 @@ interface Rule {
 const bad = (where: string, key: string, expected: string, value: unknown): never =>
   fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: describe(value) })
 
-const isCount = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v > 0
+const isCount = (v: unknown): v is number =>
+  typeof v === 'number' && Number.isSafeInteger(v) && v > 0
 
 const pair = (value: unknown, where: string, key: string): unknown =>
   Array.isArray(value) && value.length === 2 && value.every(isCount)
     ? Object.freeze([...value])
     : bad(where, key, 'two positive integers', value)
 
-const isLength = (v: unknown): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
+const isLength = (v: unknown): v is number =>
+  typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
 
 /** Padding by side is an object: leftPad here, left_pad in Keras. */
 const padding = (value: unknown, where: string, key: string): unknown => {
@@ -51,10 +53,13 @@ const padding = (value: unknown, where: string, key: string): unknown => {
   }
   const expected =
     'an integer from 0 on, a list of 2 or 4 of them, or an object of leftPad, rightPad, topPad, bottomPad'
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad(where, key, expected, value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return bad(where, key, expected, value)
   const sides = Object.entries(value).map(([side, n]) => [snakeToCamel(side), n] as const)
   const known = sides.every(([side, n]) => /^(left|right|top|bottom)Pad$/.test(side) && isLength(n))
-  return known ? Object.freeze(Object.fromEntries(sides)) : bad(where, key, expected, JSON.stringify(value))
+  return known
+    ? Object.freeze(Object.fromEntries(sides))
+    : bad(where, key, expected, JSON.stringify(value))
 }
 
 const shape = (value: unknown, where: string, key: string): unknown => {
@@ -65,14 +70,20 @@ const shape = (value: unknown, where: string, key: string): unknown => {
   return Object.freeze([...value])
 }
 
-/** Names are paths in files: what would not be found again under the same name. ':' begins names of our own. */
+/**
+ * Names are paths in files: what would not be found again under the same name. ':' begins names of
+ * our own.
+ */
 const UNUSABLE_NAME = /^[:\uFEFF]|\0|\p{Cs}|(^|\/)\.?(\/|$)/u
 const NAME =
   "a non-empty string that can be a path in a file (no empty part or '.' between slashes, no NUL, well-formed, not beginning with ':' or U+FEFF)"
 
 let hasWarned = false
 
-/** Files hold data, never code; values of a built layer are in its weights anyway. Scaled initializers have Keras' names. */
+/**
+ * Files hold data, never code; values of a built layer are in its weights anyway. Scaled
+ * initializers have Keras' names.
+ */
 function instead(init: Initializer, key: string, byDefault: unknown): unknown {
   if ((initNames as readonly string[]).includes(init.name)) return init.name
   if (!hasWarned) {
@@ -87,7 +98,10 @@ function instead(init: Initializer, key: string, byDefault: unknown): unknown {
 
 const BORDERS: readonly unknown[] = ['valid', 'same', 'full', 'same_tf', 'causal']
 
-/** The first rule whose pattern matches holds; an option without a rule is checked by the type of its default. */
+/**
+ * The first rule whose pattern matches holds; an option without a rule is checked by the type of
+ * its default.
+ */
 const rules: readonly Rule[] = [
   {
     matches: /Regularizer$/,
@@ -99,12 +113,16 @@ const rules: readonly Rule[] = [
     keep: (v, where, key) => toConstraint(v, `${where}: ${key}`),
     save: (v) => (v as Constraint | null)?.getConfig() ?? null,
   },
-  { matches: /^activation$|Activation$/, keep: (v, where, key) => activationName(v, `${where}: ${key}`) },
+  {
+    matches: /^activation$|Activation$/,
+    keep: (v, where, key) => activationName(v, `${where}: ${key}`),
+  },
   {
     matches: /^init$|Init$/,
     holds: (byDefault) => typeof byDefault !== 'number', // ParametricSoftplus: the number itself
     keep: (v, where, key) => toInit(v, `${where}: ${key}`),
-    save: (v, key, byDefault) => (typeof v === 'function' ? instead(v as Initializer, key, byDefault) : v),
+    save: (v, key, byDefault) =>
+      typeof v === 'function' ? instead(v as Initializer, key, byDefault) : v,
   },
   {
     matches: /^layer$/,
@@ -137,42 +155,53 @@ const rules: readonly Rule[] = [
   {
     matches: /^borderMode$|BorderMode$/,
     keep: (v, where, key) =>
-      BORDERS.includes(v) ? v : bad(where, key, "'valid', 'same', 'full', 'same_tf' or 'causal'", v),
+      BORDERS.includes(v)
+        ? v
+        : bad(where, key, "'valid', 'same', 'full', 'same_tf' or 'causal'", v),
   },
   {
     matches: /^dimOrdering$/,
     keep: (v, where, key) => {
       if (v === 'default') return 'tf'
-      return v === 'tf' || v === 'th' ? v : bad(where, key, "'tf', 'th' or 'default' (which is 'tf')", v)
+      return v === 'tf' || v === 'th'
+        ? v
+        : bad(where, key, "'tf', 'th' or 'default' (which is 'tf')", v)
     },
   },
   {
     matches: /^stride$/,
-    keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
+    keep: (v, where, key) =>
+      v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v),
   },
   {
-    matches: /^(outputDim|n|nbFilter|filterLength|nbRow|nbCol|subsampleLength|atrousRate|poolLength|length)$/,
+    matches:
+      /^(outputDim|n|nbFilter|filterLength|nbRow|nbCol|subsampleLength|atrousRate|poolLength|length)$/,
     keep: (v, where, key) => (isCount(v) ? v : bad(where, key, 'a positive integer', v)),
   },
   {
     matches: /^(inputDim|inputLength|truncate)$/,
-    keep: (v, where, key) => (v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v)),
+    keep: (v, where, key) =>
+      v === null || isCount(v) ? v : bad(where, key, 'a positive integer or null', v),
   },
   {
     matches: /^initialState$/,
-    keep: (v, where, key) => (v === 'zero' || v === 'learned' ? v : bad(where, key, "'zero' or 'learned'", v)),
+    keep: (v, where, key) =>
+      v === 'zero' || v === 'learned' ? v : bad(where, key, "'zero' or 'learned'", v),
   },
   {
     matches: /^checkpoint$/,
     keep: (v, where, key) =>
-      v === null || v === 'auto' || isCount(v) ? v : bad(where, key, "'auto', a positive integer or null", v),
+      v === null || v === 'auto' || isCount(v)
+        ? v
+        : bad(where, key, "'auto', a positive integer or null", v),
   },
   {
     matches: /^(p|dropout[WU]?)$/,
     keep: (v, where, key) =>
       typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v),
   },
-  { matches: /^dotAxes$/, keep: (v) => (Array.isArray(v) ? Object.freeze([...v]) : v) }, // Merge checks them against shapes
+  // Merge checks them against shapes
+  { matches: /^dotAxes$/, keep: (v) => (Array.isArray(v) ? Object.freeze([...v]) : v) },
   {
     matches: /^consumeLess$/,
     keep: (v, where, key) =>
@@ -181,25 +210,36 @@ const rules: readonly Rule[] = [
   {
     matches: /^dtype$/,
     keep: (v, where, key) =>
-      v === null || v === 'float32' || v === 'float64' ? v : bad(where, key, "'float32', 'float64' or null", v),
+      v === null || v === 'float32' || v === 'float64'
+        ? v
+        : bad(where, key, "'float32', 'float64' or null", v),
   },
   {
     matches: /^name$/,
     keep: (v, where, key) =>
-      v === null || (typeof v === 'string' && v !== '' && !UNUSABLE_NAME.test(v)) ? v : bad(where, key, NAME, v),
+      v === null || (typeof v === 'string' && v !== '' && !UNUSABLE_NAME.test(v))
+        ? v
+        : bad(where, key, NAME, v),
   },
   {
     matches: /^inputDtype$/,
     keep: (v, where, key) =>
-      v === null || (typeof v === 'string' && v !== '') ? v : bad(where, key, 'a non-empty string', v),
+      v === null || (typeof v === 'string' && v !== '')
+        ? v
+        : bad(where, key, 'a non-empty string', v),
   },
   {
     matches: /^weights$/,
-    keep: (v, where, key) => (v === null || Array.isArray(v) ? v : bad(where, key, 'a list of arrays', v)),
+    keep: (v, where, key) =>
+      v === null || Array.isArray(v) ? v : bad(where, key, 'a list of arrays', v),
   },
 ]
 
-/** Checks one option and brings it to the form in which layers keep it. @param spelled what errors call it */
+/**
+ * Checks one option and brings it to the form in which layers keep it.
+ *
+ * @param spelled what errors call it
+ */
 export function normalizeOption(
   where: string,
   key: string,
@@ -209,7 +249,8 @@ export function normalizeOption(
 ): unknown {
   const rule = rules.find((r) => r.matches.test(key) && (r.holds?.(byDefault) ?? true))
   if (rule) return rule.keep(value, where, spelled)
-  if (typeof byDefault === 'boolean' && typeof value !== 'boolean') return bad(where, spelled, 'true or false', value)
+  if (typeof byDefault === 'boolean' && typeof value !== 'boolean')
+    return bad(where, spelled, 'true or false', value)
   if (typeof byDefault === 'number' && !(typeof value === 'number' && Number.isFinite(value))) {
     return bad(where, spelled, 'a finite number', value)
   }

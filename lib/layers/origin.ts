@@ -1,4 +1,7 @@
-/** What errors about a layer that a configuration describes call it and its settings: as the file spells them. */
+/**
+ * What errors about a layer that a configuration describes call it and its settings: as the file
+ * spells them.
+ */
 
 export interface Origin {
   /** The layer: 'lstm_1 (LSTM)'. */

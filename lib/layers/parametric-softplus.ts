@@ -21,14 +21,20 @@ const all =
  * `alphas·log(1 + e^(betas·x))`, with learned numbers for every element of a sample.
  *
  * Any shape → the same. Passes masks on. Weights: alphas, betas, as those of {@link PReLU}.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for an unknown extent that is not shared
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for an unknown extent
+ *   that is not shared
  * @example
  * const model = new Sequential([new Dense(4, { inputDim: 3 }), new ParametricSoftplus()])
  * @see keras.layers.advanced_activations.ParametricSoftplus
  */
 export class ParametricSoftplus extends LearnedActivation<ParametricSoftplusOptions> {
   static override readonly className = 'ParametricSoftplus'
-  static override readonly defaults = { ...LearnedActivation.defaults, alphaInit: 0.2, betaInit: 5, weights: null }
+  static override readonly defaults = {
+    ...LearnedActivation.defaults,
+    alphaInit: 0.2,
+    betaInit: 5,
+    weights: null,
+  }
   protected readonly kind = 'parametric_softplus'
 
   constructor(options?: ParametricSoftplusOptions) {
@@ -46,6 +52,10 @@ export class ParametricSoftplus extends LearnedActivation<ParametricSoftplusOpti
   /** Keras keeps them as float32. */
   protected override savedOptions(): Record<string, unknown> {
     const { alphaInit, betaInit } = this.options
-    return { ...super.savedOptions(), alphaInit: Math.fround(alphaInit), betaInit: Math.fround(betaInit) }
+    return {
+      ...super.savedOptions(),
+      alphaInit: Math.fround(alphaInit),
+      betaInit: Math.fround(betaInit),
+    }
   }
 }

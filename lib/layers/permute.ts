@@ -5,9 +5,11 @@ import { Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 
 /**
- * Permutes the axes behind the batch: `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no mask.
+ * Permutes the axes behind the batch: `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no
+ * mask.
  * @param dims the axes of the input in their new order, counted from 1
- * @throws ConfigError `ERR_OPTION` when `dims` is no permutation; ShapeError `ERR_SHAPE` when the input has another number of axes
+ * @throws ConfigError `ERR_OPTION` when `dims` is no permutation; ShapeError `ERR_SHAPE` when the
+ *   input has another number of axes
  * @example
  * const model = new Sequential([new Permute([2, 1], { inputShape: [4, 5] })])
  * model.outputShape // [null, 5, 4]
@@ -20,7 +22,8 @@ export class Permute extends Layer<LayerOptions & { dims: readonly number[] }> {
   constructor(dims: readonly number[], options?: LayerOptions) {
     super([dims], options)
     const given: unknown = this.options.dims
-    if (Array.isArray(given) && given.length > 0 && given.every((_, i) => given.includes(i + 1))) return
+    if (Array.isArray(given) && given.length > 0 && given.every((_, i) => given.includes(i + 1)))
+      return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       what: 'dims',

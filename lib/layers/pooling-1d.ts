@@ -8,7 +8,10 @@ export interface Pooling1DOptions extends LayerOptions {
   poolLength?: number
   /** Steps from one window to the next. Default `null`: `poolLength`. */
   stride?: number | null
-  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept; `'same_tf'` as TensorFlow does. */
+  /**
+   * Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows
+   * are kept; `'same_tf'` as TensorFlow does.
+   */
   borderMode?: Exclude<BorderMode, 'full' | 'causal'>
 }
 
@@ -40,14 +43,28 @@ abstract class Pooling1D extends Layer<Pooling1DOptions> {
   computeOutputShape(inputShape: Shape): Shape {
     const { poolLength: size, borderMode: border } = this.options
     const [batch = null, steps = null, D = null] = inputShape
-    return [batch, windowLength(this, steps, { size, stride: this.#stride, border, what: 'the number of steps T' }), D]
+    return [
+      batch,
+      windowLength(this, steps, {
+        size,
+        stride: this.#stride,
+        border,
+        what: 'the number of steps T',
+      }),
+      D,
+    ]
   }
 
   protected emit(graph: Graph, x: Value): Value {
     const { poolLength, borderMode } = this.options
     return graph.op('pooling', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
-      options: { size: [poolLength, 1], strides: [this.#stride, 1], border: borderMode, mode: this.mode },
+      options: {
+        size: [poolLength, 1],
+        strides: [this.#stride, 1],
+        border: borderMode,
+        mode: this.mode,
+      },
     })
   }
 
@@ -57,9 +74,10 @@ abstract class Pooling1D extends Layer<Pooling1DOptions> {
 }
 
 /**
- * The largest element under a window moved over the steps: [B, T, D] → [B, T', D]. Takes no mask. The gradient goes to every
- * element that equals the largest, as on Theano.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], or T shorter than the window
+ * The largest element under a window moved over the steps: [B, T, D] → [B, T', D]. Takes no mask.
+ * The gradient goes to every element that equals the largest, as on Theano.
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T,
+ *   D], or T shorter than the window
  * @example
  * const model = new Sequential([new MaxPooling1D({ poolLength: 2, inputShape: [10, 32] })])
  * model.outputShape // [null, 5, 32]
@@ -71,10 +89,14 @@ export class MaxPooling1D extends Pooling1D {
 }
 
 /**
- * The mean under a window moved over the steps: [B, T, D] → [B, T', D]. Padding does not count. Takes no mask.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T, D], or T shorter than the window
+ * The mean under a window moved over the steps: [B, T, D] → [B, T', D]. Padding does not count.
+ * Takes no mask.
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than [B, T,
+ *   D], or T shorter than the window
  * @example
- * const model = new Sequential([new AveragePooling1D({ poolLength: 3, stride: 1, inputShape: [10, 32] })])
+ * const model = new Sequential([
+ *   new AveragePooling1D({ poolLength: 3, stride: 1, inputShape: [10, 32] }),
+ * ])
  * model.outputShape // [null, 8, 32]
  * @see keras.layers.AveragePooling1D
  */

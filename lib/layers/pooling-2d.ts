@@ -18,7 +18,10 @@ export interface Pooling2DOptions extends LayerOptions {
   poolSize?: readonly [number, number]
   /** Rows and columns from one window to the next. Default `null`: `poolSize`. */
   strides?: readonly [number, number] | null
-  /** Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows are kept; `'same_tf'` as TensorFlow does. */
+  /**
+   * Default `'valid'`. `'same'` pads as Keras on Theano does: on both sides, and the first windows
+   * are kept; `'same_tf'` as TensorFlow does.
+   */
   borderMode?: Exclude<BorderMode, 'full' | 'causal'>
   /** Default `'default'`: `'tf'`. */
   dimOrdering?: DimOrdering
@@ -54,21 +57,39 @@ abstract class Pooling2D extends Layer<Pooling2DOptions> {
     const [tall, wide] = this.#strides
     const { rows, columns, channels } = placesOf(inputShape, dimOrdering)
     return {
-      rows: windowLength(this, rows, { size: poolSize[0], stride: tall, border, what: 'the number of rows' }),
-      columns: windowLength(this, columns, { size: poolSize[1], stride: wide, border, what: 'the number of columns' }),
+      rows: windowLength(this, rows, {
+        size: poolSize[0],
+        stride: tall,
+        border,
+        what: 'the number of rows',
+      }),
+      columns: windowLength(this, columns, {
+        size: poolSize[1],
+        stride: wide,
+        border,
+        what: 'the number of columns',
+      }),
       channels,
     }
   }
 
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
-    return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), this.options.dimOrdering)]
+    return [
+      inputShape[0] ?? null,
+      ...imageShape(this.#places(inputShape), this.options.dimOrdering),
+    ]
   }
 
   protected emit(graph: Graph, x: Value): Value {
     const { poolSize, borderMode, dimOrdering } = this.options
     const outputShape = imageShape(this.#places(x.shape), 'tf')
-    const options = { size: [...poolSize], strides: [...this.#strides], border: borderMode, mode: this.mode }
+    const options = {
+      size: [...poolSize],
+      strides: [...this.#strides],
+      border: borderMode,
+      mode: this.mode,
+    }
     return channelsLast(graph, x, this, dimOrdering, (last) =>
       graph.op('pooling', [last], outputShape, { ...this.opName(), options }),
     )
@@ -80,9 +101,11 @@ abstract class Pooling2D extends Layer<Pooling2DOptions> {
 }
 
 /**
- * The largest element under a window moved over rows and columns: [B, rows, columns, D] → [B, rows', columns', D], or with
- * `dimOrdering: 'th'` [B, D, rows, columns] → [B, D, rows', columns']. Takes no mask.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four axes, or an input smaller than the window
+ * The largest element under a window moved over rows and columns: [B, rows, columns, D] → [B,
+ * rows', columns', D], or with `dimOrdering: 'th'` [B, D, rows, columns] → [B, D, rows', columns'].
+ * Takes no mask.
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four
+ *   axes, or an input smaller than the window
  * @example
  * const model = new Sequential([new MaxPooling2D({ poolSize: [2, 2], inputShape: [28, 28, 3] })])
  * model.outputShape // [null, 14, 14, 3]
@@ -94,11 +117,15 @@ export class MaxPooling2D extends Pooling2D {
 }
 
 /**
- * The mean under a window moved over rows and columns, padding not counted: [B, rows, columns, D] → [B, rows', columns', D],
- * or with `dimOrdering: 'th'` [B, D, rows, columns] → [B, D, rows', columns']. Takes no mask.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four axes, or an input smaller than the window
+ * The mean under a window moved over rows and columns, padding not counted: [B, rows, columns, D] →
+ * [B, rows', columns', D], or with `dimOrdering: 'th'` [B, D, rows, columns] → [B, D, rows',
+ * columns']. Takes no mask.
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four
+ *   axes, or an input smaller than the window
  * @example
- * const model = new Sequential([new AveragePooling2D({ poolSize: [2, 2], inputShape: [28, 28, 3] })])
+ * const model = new Sequential([
+ *   new AveragePooling2D({ poolSize: [2, 2], inputShape: [28, 28, 3] }),
+ * ])
  * model.outputShape // [null, 14, 14, 3]
  * @see keras.layers.AveragePooling2D
  */

@@ -1,4 +1,7 @@
-/** What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of them, lowering. */
+/**
+ * What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of
+ * them, lowering.
+ */
 import type { ActivationName } from '../activations.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { floats, type Init, type Recipe, rowsAtOnce } from '../initializations.js'
@@ -26,37 +29,52 @@ export interface RecurrentOptions extends LayerOptions {
   bRegularizer?: RegularizerLike
   /** Share of the inputs dropped in training, one mask for all steps. 0 to 1, default 0. */
   dropoutW?: number
-  /** Share of the recurrent connections dropped in training, one mask for all steps. 0 to 1, default 0. */
+  /**
+   * Share of the recurrent connections dropped in training, one mask for all steps. 0 to 1, default
+   * 0.
+   */
   dropoutU?: number
   /** Output of every step instead of the last alone. Default `false`. */
   returnSequences?: boolean
   /** Reads from the last step to the first; output in the order of processing. Default `false`. */
   goBackwards?: boolean
-  /** A batch begins with the states that the one before left; needs the batch size in `batchInputShape`. Default `false`. */
+  /**
+   * A batch begins with the states that the one before left; needs the batch size in
+   * `batchInputShape`. Default `false`.
+   */
   stateful?: boolean
   /** Kept for files; needs a known length and changes no result. Default `false`. */
   unroll?: boolean
-  /** `'gpu'`: one array for all gates in `getWeights()`, one dropout mask for all gates. Default `'cpu'`. */
+  /**
+   * `'gpu'`: one array for all gates in `getWeights()`, one dropout mask for all gates. Default
+   * `'cpu'`.
+   */
   consumeLess?: 'cpu' | 'mem' | 'gpu'
   /**
-   * Truncated back-propagation through time: no gradient goes from step k, 2k, … (counted in the order of processing) to the step
-   * before, as if the states there were constants; outputs stay what they are. Theano's `truncate_gradient: k` is another thing: it goes
-   * through the last k steps alone. Not in Keras 1.2.2: a file with it cannot be read there. Default `null`: gradients go through all steps.
+   * Truncated back-propagation through time: no gradient goes from step k, 2k, … (counted in the
+   * order of processing) to the step before, as if the states there were constants; outputs stay
+   * what they are. Theano's `truncate_gradient: k` is another thing: it goes through the last k
+   * steps alone. Not in Keras 1.2.2: a file with it cannot be read there. Default `null`: gradients
+   * go through all steps.
    */
   truncate?: number | null
   /**
-   * Memory against time: keeps what training needs of k steps only and makes the rest again, segment by segment; `'auto'`: about √T
-   * steps, so that it grows with √T. The results have the same bits; a training step takes up to a third longer. Not in Keras 1.2.2: a
-   * file with it cannot be read there. Default `null`: all steps are kept.
+   * Memory against time: keeps what training needs of k steps only and makes the rest again,
+   * segment by segment; `'auto'`: about √T steps, so that it grows with √T. The results have the
+   * same bits; a training step takes up to a third longer. Not in Keras 1.2.2: a file with it
+   * cannot be read there. Default `null`: all steps are kept.
    */
   checkpoint?: 'auto' | number | null
-  /** Whether there are biases. Not in Keras 1.2.2: a file with `false` cannot be read there. Default `true`. */
+  /**
+   * Whether there are biases. Not in Keras 1.2.2: a file with `false` cannot be read there. Default
+   * `true`.
+   */
   bias?: boolean
   /**
-   * The states before the first step. `'learned'`: parameters h0 [H], and of an LSTM c0 [H], the same
-   * for all samples; zeros at first, then trained by back-propagation through time. A sample whose
-   * steps are all masked gives h0. Not with `stateful`. Not in Keras 1.2.2: a file with it cannot be
-   * read there. Default `'zero'`.
+   * The states before the first step. `'learned'`: parameters h0 [H], and of an LSTM c0 [H], the
+   * same for all samples; zeros at first, then trained by back-propagation through time. A sample
+   * whose steps are all masked gives h0. Not with `stateful`. Not in Keras 1.2.2: a file with it
+   * cannot be read there. Default `'zero'`.
    */
   initialState?: 'zero' | 'learned'
   /** D, for a first layer. Default `null`. */
@@ -164,7 +182,9 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const [batch = null, steps = null] = inputShape
-    return this.returnSequences ? [batch, steps, this.given.outputDim] : [batch, this.given.outputDim]
+    return this.returnSequences
+      ? [batch, steps, this.given.outputDim]
+      : [batch, this.given.outputDim]
   }
 
   /** @internal */
@@ -203,7 +223,15 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override createVariables(inputShape: Shape): void {
-    const { outputDim: H, init, innerInit, bias, WRegularizer, URegularizer, bRegularizer } = this.given
+    const {
+      outputDim: H,
+      init,
+      innerInit,
+      bias,
+      WRegularizer,
+      URegularizer,
+      bRegularizer,
+    } = this.given
     const D = this.known(inputShape, -1, 'D')
     const G = this.gates.length
     this.#checkEigenvalue()
@@ -269,7 +297,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   /**
-   * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them fused.
+   * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them
+   *   fused.
    * Then learned states.
    */
   override kerasArrays(): KerasArray[] {
@@ -285,8 +314,16 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { outputDim, activation, returnSequences, goBackwards, stateful, dropoutW, dropoutU, consumeLess } =
-      this.given
+    const {
+      outputDim,
+      activation,
+      returnSequences,
+      goBackwards,
+      stateful,
+      dropoutW,
+      dropoutU,
+      consumeLess,
+    } = this.given
     const { truncate, checkpoint, initialState } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
     const y = graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
@@ -325,9 +362,13 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return rest
   }
 
-  /** A stateful layer that is built tells its whole input shape instead of inputDim and inputLength. */
+  /**
+   * A stateful layer that is built tells its whole input shape instead of inputDim and inputLength.
+   */
   override getConfig(): Record<string, unknown> {
     const config = super.getConfig()
-    return this.stateful && this.inputShape ? { ...config, batch_input_shape: [...this.inputShape] } : config
+    return this.stateful && this.inputShape
+      ? { ...config, batch_input_shape: [...this.inputShape] }
+      : config
   }
 }

@@ -15,8 +15,8 @@ export interface ReLUOptions extends LayerOptions {
 }
 
 /**
- * `min(x, maxValue)` from `threshold` on, `negativeSlope·(x − threshold)` below. Any shape → the same. Passes masks on.
- * At the threshold the slope is that of the left side.
+ * `min(x, maxValue)` from `threshold` on, `negativeSlope·(x − threshold)` below. Any shape → the
+ * same. Passes masks on. At the threshold the slope is that of the left side.
  * @throws ConfigError `ERR_OPTION` for a negative option
  * @example
  * const model = new Sequential([new Dense(4, { inputDim: 3 }), new ReLU({ maxValue: 6 })])
@@ -24,7 +24,12 @@ export interface ReLUOptions extends LayerOptions {
  */
 export class ReLU extends AdvancedActivation<ReLUOptions> {
   static override readonly className = 'ReLU'
-  static override readonly defaults = { ...Layer.defaults, maxValue: null, negativeSlope: 0, threshold: 0 }
+  static override readonly defaults = {
+    ...Layer.defaults,
+    maxValue: null,
+    negativeSlope: 0,
+    threshold: 0,
+  }
   protected readonly kind = 'relu'
 
   constructor(options?: ReLUOptions) {

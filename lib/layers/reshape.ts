@@ -4,9 +4,11 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /**
- * The same numbers in another shape: [B, …] → [B, …targetShape]. One extent may be -1: what is left. Takes no mask.
+ * The same numbers in another shape: [B, …] → [B, …targetShape]. One extent may be -1: what is
+ * left. Takes no mask.
  * @param targetShape without the batch
- * @throws ConfigError `ERR_OPTION` for a bad target; ShapeError `ERR_SHAPE` when the number of elements would change
+ * @throws ConfigError `ERR_OPTION` for a bad target; ShapeError `ERR_SHAPE` when the number of
+ *   elements would change
  * @example
  * const model = new Sequential([new Reshape([-1, 2], { inputShape: [4, 5] })])
  * model.outputShape // [null, 10, 2]
@@ -20,7 +22,9 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
     super([targetShape], options)
     const given: unknown = this.options.targetShape
     const fits =
-      Array.isArray(given) && given.length > 0 && given.every((d) => d === -1 || (Number.isSafeInteger(d) && d > 0))
+      Array.isArray(given) &&
+      given.length > 0 &&
+      given.every((d) => d === -1 || (Number.isSafeInteger(d) && d > 0))
     if (fits && given.filter((d) => d === -1).length < 2) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
@@ -36,7 +40,9 @@ export class Reshape extends Layer<LayerOptions & { targetShape: readonly number
     const open = targetShape.includes(-1)
     const unknown = inputShape.slice(1).includes(null)
     if (unknown && !open) return [inputShape[0] ?? null, ...targetShape] // checked when data come
-    const size = sizeOf(inputShape.slice(1).map((_, i) => this.known(inputShape, i + 1, 'every extent')))
+    const size = sizeOf(
+      inputShape.slice(1).map((_, i) => this.known(inputShape, i + 1, 'every extent')),
+    )
     const rest = sizeOf(targetShape.filter((d) => d !== -1))
     if (open ? size % rest !== 0 : size !== rest) {
       fail(ShapeError, 'ERR_SHAPE', {

@@ -1,9 +1,18 @@
-/** What UpSampling, ZeroPadding and Cropping share: the ends and the repeats of rows and columns. */
+/**
+ * What UpSampling, ZeroPadding and Cropping share: the ends and the repeats of rows and columns.
+ */
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
-import { channelsLast, type DimOrdering, imageShape, type Places, placesOf, WINDOW_MASK_HINT } from './windows.js'
+import {
+  channelsLast,
+  type DimOrdering,
+  imageShape,
+  type Places,
+  placesOf,
+  WINDOW_MASK_HINT,
+} from './windows.js'
 
 /** What happens to one axis: zeros before and after (negative: cut off), each element repeated. */
 export interface Resizing {
@@ -29,7 +38,11 @@ export abstract class Resized<O extends LayerOptions = LayerOptions> extends Lay
     return WINDOW_MASK_HINT
   }
 
-  #extent(extent: number | null, { before, after, repeat }: Resizing, inputShape: Shape): number | null {
+  #extent(
+    extent: number | null,
+    { before, after, repeat }: Resizing,
+    inputShape: Shape,
+  ): number | null {
     if (extent === null) return null
     const out = before + extent * repeat + after
     if (out < 1) {
@@ -57,7 +70,8 @@ export abstract class Resized<O extends LayerOptions = LayerOptions> extends Lay
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     const { ordering } = this
-    if (ordering !== null) return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), ordering)]
+    if (ordering !== null)
+      return [inputShape[0] ?? null, ...imageShape(this.#places(inputShape), ordering)]
     const [batch = null, steps = null, D = null] = inputShape
     return [batch, this.#extent(steps, this.resizing()[0], inputShape), D]
   }
@@ -69,7 +83,8 @@ export abstract class Resized<O extends LayerOptions = LayerOptions> extends Lay
       after: ends.map((e) => e.after),
       repeat: ends.map((e) => e.repeat),
     }
-    const make = (value: Value, shape: Shape) => graph.op('resize', [value], shape, { ...this.opName(), options })
+    const make = (value: Value, shape: Shape) =>
+      graph.op('resize', [value], shape, { ...this.opName(), options })
     if (this.ordering === null) return make(x, this.computeOutputShape([null, ...x.shape]).slice(1))
     const outputShape = imageShape(this.#places(x.shape), 'tf')
     return channelsLast(graph, x, this, this.ordering, (last) => make(last, outputShape))

@@ -6,9 +6,11 @@ export type SimpleRNNOptions = RecurrentOptions
 /**
  * Fully connected recurrent layer: `h' = activation(x·W + b + h·U)`.
  *
- * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W [D, H], U [H, H], b [H].
+ * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W [D, H], U [H,
+ * H], b [H].
  * @param outputDim H, the number of units
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when added after a layer whose output is not [B, T, D]
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` when
+ *   added after a layer whose output is not [B, T, D]
  * @example
  * const model = new Sequential([new SimpleRNN(8, { inputShape: [10, 3] })])
  * model.outputShape // [null, 8]

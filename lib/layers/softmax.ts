@@ -5,17 +5,22 @@ import { showShape } from './names.js'
 
 /** Options of {@link Softmax}. */
 export interface SoftmaxOptions extends LayerOptions {
-  /** The axis whose numbers become shares of 1: counted with the batch, or from the end. Default −1, the last. */
+  /**
+   * The axis whose numbers become shares of 1: counted with the batch, or from the end. Default −1,
+   * the last.
+   */
   axis?: number
 }
 
 /**
  * Softmax along one axis: any shape → the same. Passes masks on; masked steps count all the same.
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for an axis that the input has not, or the batch
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for an axis that the
+ *   input has not, or the batch
  * @example
  * const model = new Sequential([new Dense(4, { inputShape: [7, 3] }), new Softmax({ axis: 1 })])
  * model.outputShape // [null, 7, 4]
- * @see Keras 2, keras.layers.Softmax; Keras 1.2.2 has `Activation('softmax')` alone, on the last axis.
+ * @see Keras 2, keras.layers.Softmax; Keras 1.2.2 has `Activation('softmax')` alone, on the last
+ *   axis.
  */
 export class Softmax extends Layer<SoftmaxOptions> {
   static override readonly className = 'Softmax'

@@ -6,7 +6,8 @@ export type SpatialDropout1DOptions = Omit<DropoutOptions, 'noiseShape'>
 /**
  * {@link Dropout} of whole features, the same at every step: [B, T, D] → the same. Passes masks on.
  * @param p from 0 to 1; only 0 < p < 1 does anything
- * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when the input is not [B, T, D]
+ * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when the input is not
+ *   [B, T, D]
  * @example
  * const model = new Sequential([new SpatialDropout1D(0.2, { inputShape: [7, 3] }), new LSTM(5)])
  * @see keras.layers.SpatialDropout1D

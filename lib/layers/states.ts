@@ -20,12 +20,17 @@ export function nativeShape({ shape, order }: LayerState): number[] {
   return [sizeOf(shape) / units, units]
 }
 
-const strides = (shape: readonly number[]): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
+const strides = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
 
 /** The numbers of an array with its axes in another order. */
 function reordered(data: Floats, shape: readonly number[], order: readonly number[]): Floats {
   const stride = strides(shape)
-  const turned = { data, shape: order.map((axis) => shape[axis]!), stride: order.map((axis) => stride[axis]!) }
+  const turned = {
+    data,
+    shape: order.map((axis) => shape[axis]!),
+    stride: order.map((axis) => stride[axis]!),
+  }
   return NDArray.from(turned).data as Floats
 }
 

@@ -11,7 +11,10 @@ export interface ThresholdedReLUOptions extends LayerOptions {
  * `x` above `theta`, 0 elsewhere. Any shape → the same. Passes masks on.
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example
- * const model = new Sequential([new Dense(4, { inputDim: 3 }), new ThresholdedReLU({ theta: 0.5 })])
+ * const model = new Sequential([
+ *   new Dense(4, { inputDim: 3 }),
+ *   new ThresholdedReLU({ theta: 0.5 }),
+ * ])
  * @see keras.layers.advanced_activations.ThresholdedReLU
  */
 export class ThresholdedReLU extends AdvancedActivation<ThresholdedReLUOptions> {

@@ -6,7 +6,8 @@ import { showShape } from './names.js'
 import { wrappedConfig } from './wrapped.js'
 
 /**
- * Applies a layer to every step: [B, T, …] → [B, T, what the layer makes of …]. Passes masks on. The weights are the layer's.
+ * Applies a layer to every step: [B, T, …] → [B, T, what the layer makes of …]. Passes masks on.
+ * The weights are the layer's.
  * @param layer any layer, new
  * @throws ShapeError `ERR_SHAPE` for inputs of fewer than three axes, and whatever the layer throws
  * @example
@@ -63,12 +64,16 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    if (this.layer.perStep) return { ...this.layer.lower(graph, { ...x, mask: null }), mask: x.mask }
+    if (this.layer.perStep)
+      return { ...this.layer.lower(graph, { ...x, mask: null }), mask: x.mask }
     const op = { layer: `${this.name}/rows`, className: this.layerClass.className }
     const rows = graph.op('fold', [x], x.shape.slice(1), op)
     const y = this.layer.lower(graph, rows)
     if (y.mask !== null) tellLostMask(this, this.where, this.layer.where)
-    return graph.op('unfold', [y, x], [x.shape[0] ?? null, ...y.shape], { ...this.opName(), mask: { name: x.mask } })
+    return graph.op('unfold', [y, x], [x.shape[0] ?? null, ...y.shape], {
+      ...this.opName(),
+      mask: { name: x.mask },
+    })
   }
 
   static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer

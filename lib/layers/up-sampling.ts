@@ -40,8 +40,8 @@ export interface UpSampling2DOptions extends LayerOptions {
 }
 
 /**
- * Repeats rows and columns: [B, rows, columns, D] → [B, rows·size₀, columns·size₁, D], or with `dimOrdering: 'th'` the
- * channels first. Takes no mask.
+ * Repeats rows and columns: [B, rows, columns, D] → [B, rows·size₀, columns·size₁, D], or with
+ * `dimOrdering: 'th'` the channels first. Takes no mask.
  * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four axes
  * @example
  * const model = new Sequential([new UpSampling2D({ size: [2, 3], inputShape: [4, 4, 1] })])

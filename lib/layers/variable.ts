@@ -33,7 +33,8 @@ const PART = 2 ** 20
 
 /** The parts of an array that go into a plan one after the other, each with its first position. */
 export function* partsOf(data: Floats): Generator<[data: Floats, from: number]> {
-  for (let from = 0; from < data.length; from += PART) yield [data.subarray(from, from + PART) as Floats, from]
+  for (let from = 0; from < data.length; from += PART)
+    yield [data.subarray(from, from + PART) as Floats, from]
 }
 
 /**
@@ -46,7 +47,9 @@ export class Variable {
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
   #dims: readonly number[]
-  /** Whether weights with extents of 1 may still make axes shared: until an op has been made of it. */
+  /**
+   * Whether weights with extents of 1 may still make axes shared: until an op has been made of it.
+   */
   #sharable: boolean
   readonly #owner: VariableOwner
   /** Kept until its value is in a plan or replaced: until then the precision may change. */
@@ -66,7 +69,10 @@ export class Variable {
     dims: readonly number[],
     recipe: Recipe,
     owner: VariableOwner,
-    { trainable = true, sharable = false }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
+    {
+      trainable = true,
+      sharable = false,
+    }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
   ) {
     this.param = param
     this.#dims = [...dims]
@@ -88,7 +94,9 @@ export class Variable {
   adopts(shape: readonly number[]): boolean {
     const { dims } = this
     return (
-      this.#sharable && shape.length === dims.length && shape.every((extent, i) => extent === 1 || extent === dims[i])
+      this.#sharable &&
+      shape.length === dims.length &&
+      shape.every((extent, i) => extent === 1 || extent === dims[i])
     )
   }
 
@@ -114,7 +122,8 @@ export class Variable {
   }
 
   /**
-   * Makes the initial value, if it is not made yet, and moves the value into the plan, if there is one.
+   * Makes the initial value, if it is not made yet, and moves the value into the plan, if there is
+   * one.
    * @param deadline in the time of `performance.now()`; the step under way then is the last
    * @returns whether nothing is left to do
    * @throws InternalError `ERR_OUT_OF_MEMORY`
@@ -168,7 +177,10 @@ export class Variable {
     return `${this.#owner.name}/${this.param}`
   }
 
-  /** What the plan that has the value calls it: as the layer was called when the plan was made, the models it is inside in front. */
+  /**
+   * What the plan that has the value calls it: as the layer was called when the plan was made, the
+   * models it is inside in front.
+   */
   get planPath(): string {
     return this.#planPath
   }
@@ -177,7 +189,9 @@ export class Variable {
   read(): Floats {
     if (this.#recipe) return this.#made(Number.POSITIVE_INFINITY)!.slice()
     if (this.#data)
-      return this.#owner.floatx === 'float64' ? new Float64Array(this.#data) : new Float32Array(this.#data)
+      return this.#owner.floatx === 'float64'
+        ? new Float64Array(this.#data)
+        : new Float32Array(this.#data)
     if (!this.#plan)
       return fail(InternalError, 'ERR_INTERNAL', {
         where: this.path,
@@ -250,24 +264,38 @@ export interface KerasArray {
   readonly columns: readonly [from: number, to: number] | null
   /** As Keras has it. */
   readonly shape: readonly number[]
-  /** Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps that. */
+  /**
+   * Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps
+   * that.
+   */
   readonly trainable: boolean
   /** Axes along which a kernel that was trained on TensorFlow runs the other way. */
   readonly flips?: readonly number[]
-  /** Whether Keras 2 has it beside others along the last axis, instead of stacked along a new first one. */
+  /**
+   * Whether Keras 2 has it beside others along the last axis, instead of stacked along a new first
+   * one.
+   */
   readonly besideOthers?: boolean
   /** How older files hold it: the shape there, and which of its axes each axis of `shape` is. */
   readonly older?: { readonly shape: readonly number[]; readonly axes: readonly number[] }
 }
 
 /** Columns [from, to) of the last axis of `data` [dims]. */
-export function sliceColumns(data: Floats, dims: readonly number[], columns: KerasArray['columns']): Floats {
+export function sliceColumns(
+  data: Floats,
+  dims: readonly number[],
+  columns: KerasArray['columns'],
+): Floats {
   if (!columns) return data
   const [from, to] = columns
   const width = dims.at(-1) ?? 1
   const rows = data.length / width
-  const out = data instanceof Float64Array ? new Float64Array(rows * (to - from)) : new Float32Array(rows * (to - from))
-  for (let r = 0; r < rows; r++) out.set(data.subarray(r * width + from, r * width + to), r * (to - from))
+  const out =
+    data instanceof Float64Array
+      ? new Float64Array(rows * (to - from))
+      : new Float32Array(rows * (to - from))
+  for (let r = 0; r < rows; r++)
+    out.set(data.subarray(r * width + from, r * width + to), r * (to - from))
   return out
 }
 
@@ -286,14 +314,17 @@ function* merging(
   for (let begin = 0; begin < rows; begin += step) {
     const end = Math.min(rows, begin + step)
     if (own === width) data.set(part.subarray(begin * own, end * own), begin * own)
-    else for (let r = begin; r < end; r++) data.set(part.subarray(r * own, (r + 1) * own), r * width + from)
+    else
+      for (let r = begin; r < end; r++)
+        data.set(part.subarray(r * own, (r + 1) * own), r * width + from)
     yield
   }
 }
 
 /**
  * Reads many Keras arrays; each variable is fetched once.
- * @param fetch where to get a variable's numbers: its value by default, a moment for the optimizer's state
+ * @param fetch where to get a variable's numbers: its value by default, a moment for the
+ *   optimizer's state
  */
 export function readKerasArrays(
   arrays: readonly KerasArray[],
@@ -363,7 +394,8 @@ export function* writingKerasArrays(
   }
   const given = values.map((value) => {
     const numbers = (isArrayObject(value) ? value.data : value) as ArrayLike<number>
-    return NDArray.from(value, undefined, dtypeOf(numbers) ? undefined : 'float64') // the variable rounds
+    // the variable rounds
+    return NDArray.from(value, undefined, dtypeOf(numbers) ? undefined : 'float64')
   })
   for (const [i, array] of arrays.entries()) {
     const { shape } = array
@@ -386,7 +418,8 @@ export function* writingKerasArrays(
   const changed = new Map<Variable, Floats>()
   for (const [i, { variable, columns }] of arrays.entries()) {
     let data = changed.get(variable)
-    if (!data) changed.set(variable, (data = whole.has(variable) ? variable.blank() : fetch(variable)))
+    if (!data)
+      changed.set(variable, (data = whole.has(variable) ? variable.blank() : fetch(variable)))
     yield* merging(data, variable.dims, columns, (given[i] as NDArray).data)
   }
   for (const [variable, data] of changed) yield* store(variable, data)

@@ -1,4 +1,7 @@
-/** What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states; its own and those inside. */
+/**
+ * What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states;
+ * its own and those inside.
+ */
 import type { Floatx } from '../backend.js'
 import type { Constraint } from '../constraints.js'
 import { ConfigError, fail, StateError } from '../errors.js'
@@ -23,7 +26,8 @@ interface ParamEntry {
 let isFilledLater = false
 
 /**
- * Builds layers whose parameters are filled right afterwards, from a file: they begin as zeros, and draw no random numbers.
+ * Builds layers whose parameters are filled right afterwards, from a file: they begin as zeros, and
+ * draw no random numbers.
  * @param build must not wait
  */
 export function withoutInitialization<T>(build: () => T): T {
@@ -57,7 +61,10 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
   }
 }
 
-/** Arrays of several places, those of a variable where it is met first; it trains if it does so in any of them. */
+/**
+ * Arrays of several places, those of a variable where it is met first; it trains if it does so in
+ * any of them.
+ */
 function once(places: readonly (readonly KerasArray[])[]): KerasArray[] {
   const first = new Map<Variable, number>()
   const trained = new Set<Variable>()
@@ -105,7 +112,12 @@ export abstract class ParameterOwner {
 
   /** @internal Own parameters, then those of the layers inside. */
   get variables(): readonly Variable[] {
-    return [...new Set([...this.#params.map((p) => p.variable), ...this.children.flatMap((c) => c.variables)])]
+    return [
+      ...new Set([
+        ...this.#params.map((p) => p.variable),
+        ...this.children.flatMap((c) => c.variables),
+      ]),
+    ]
   }
 
   /** Own parameters without constants. */
@@ -125,7 +137,8 @@ export abstract class ParameterOwner {
 
   /**
    * Adds one native parameter, `dims` as native code wants them.
-   * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer on anything but a matrix (Keras: ValueError)
+   * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer on anything but a matrix (Keras:
+   *   ValueError)
    */
   protected addVariable(
     param: string,
@@ -159,7 +172,10 @@ export abstract class ParameterOwner {
     return variable
   }
 
-  /** Adds a native parameter that keeps its value, for what the layer goes without: it is none of the weights. */
+  /**
+   * Adds a native parameter that keeps its value, for what the layer goes without: it is none of
+   * the weights.
+   */
   protected addConstant(param: string, dims: readonly number[], value: 'zero' | 'one'): void {
     this.#afford(dims)
     const variable = new Variable(param, dims, recipe(value, dims), this, { trainable: false })
@@ -170,7 +186,8 @@ export abstract class ParameterOwner {
   #afford(dims: readonly number[]): void {
     const bytes = sizeOf(dims) * (this.floatx === 'float64' ? 8 : 4)
     if (budget) budget.left -= bytes
-    if (budget && budget.left < 0) exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
+    if (budget && budget.left < 0)
+      exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
     checkMemory(bytes) // nothing else would tell before the value is made
   }
 
@@ -194,13 +211,17 @@ export abstract class ParameterOwner {
       variable,
       name: variable.param,
       dims: variable.dims,
-      trainable: this.trainable && variable.trainable, // and so must be what it is inside: Graph sees to that
+      // and so must be what it is inside: Graph sees to that
+      trainable: this.trainable && variable.trainable,
       penalty: regularizer?.penalty ?? null,
       constraint: constraint?.spec() ?? null,
     }))
   }
 
-  /** @internal Keras' arrays in the order of `getWeights`: trainable, then non-trainable; then those of the layers inside. */
+  /**
+   * @internal Keras' arrays in the order of `getWeights`: trainable, then non-trainable; then those
+   *   of the layers inside.
+   */
   kerasArrays(): KerasArray[] {
     const own = this.ownWeights.flatMap((variable) => this.slices(variable))
     return [
@@ -211,12 +232,15 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * @internal The parameters as Keras 2 divides them: each entry is one array, made of one variable, or of several stacked
+   * @internal The parameters as Keras 2 divides them: each entry is one array, made of one
+   *   variable, or of several stacked
    * along a new first axis. In the order of its files: of the layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
     const whole = this.ownWeights.map((variable) => this.slice(variable, variable.param))
-    const inside = this.children.flatMap((c) => c.fusedArrays()).map((parts) => this.fromInside(parts))
+    const inside = this.children
+      .flatMap((c) => c.fusedArrays())
+      .map((parts) => this.fromInside(parts))
     const trains = (parts: readonly KerasArray[]) => parts.every((a) => a.trainable)
     return [
       ...whole.filter((a) => a.variable.trainable).map((a) => [a]),
@@ -226,11 +250,17 @@ export abstract class ParameterOwner {
     ]
   }
 
-  /** @internal The same in the order of files, which is that of Keras' `weights`: of the layers inside, first what trains. */
+  /**
+   * @internal The same in the order of files, which is that of Keras' `weights`: of the layers
+   *   inside, first what trains.
+   */
   fileArrays(): KerasArray[] {
     if (this.children.length === 0) return this.kerasArrays()
     const arrays = once(this.children.map((c) => c.fileArrays()))
-    return this.fromInside([...arrays.filter((a) => a.trainable), ...arrays.filter((a) => !a.trainable)])
+    return this.fromInside([
+      ...arrays.filter((a) => a.trainable),
+      ...arrays.filter((a) => !a.trainable),
+    ])
   }
 
   /** Arrays of the layers inside as this layer gives them out: when it is frozen, so are they. */
@@ -243,7 +273,11 @@ export abstract class ParameterOwner {
     return [this.slice(variable, variable.param)]
   }
 
-  protected slice(variable: Variable, suffix: string, columns: KerasArray['columns'] = null): KerasArray {
+  protected slice(
+    variable: Variable,
+    suffix: string,
+    columns: KerasArray['columns'] = null,
+  ): KerasArray {
     const shape = columns ? [...variable.dims.slice(0, -1), columns[1] - columns[0]] : variable.dims
     const trainable = this.trainable && variable.trainable
     return { name: `${this.name}_${suffix}`, variable, columns, shape, trainable }
@@ -253,9 +287,9 @@ export abstract class ParameterOwner {
   protected checkReady(_call: string, _writes: boolean): void {}
 
   /**
-   * Copies of the parameters, in Keras 1.2.2's order and shapes; of a model layer after layer. Empty
-   * before the layer is part of a model. Initial values that nothing has needed before are made now,
-   * on this thread.
+   * Copies of the parameters, in Keras 1.2.2's order and shapes; of a model layer after layer.
+   * Empty before the layer is part of a model. Initial values that nothing has needed before are
+   * made now, on this thread.
    * @throws StateError `ERR_BUSY` while a batch runs (callbacks may call it)
    */
   getWeights(): NDArray[] {
@@ -265,7 +299,8 @@ export abstract class ParameterOwner {
 
   /**
    * Sets the parameters, all or none.
-   * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs from `getWeights()`.
+   * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs from
+   *   `getWeights()`.
    */
   setWeights(weights: readonly TensorLike[]): void {
     writeKerasArrays(this.where, this.kerasArrays(), weights)
@@ -322,7 +357,9 @@ export abstract class ParameterOwner {
 
   /** The layers with states, this one and those inside, in the order of their weights. */
   #stateOwners(): ParameterOwner[] {
-    const inside = this.children.filter((child) => child.stateful).flatMap((child) => child.#stateOwners())
+    const inside = this.children
+      .filter((child) => child.stateful)
+      .flatMap((child) => child.#stateOwners())
     return this.ownStates().length > 0 ? [this, ...inside] : inside
   }
 
@@ -378,20 +415,22 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Copies of the states of a stateful layer, as the last batch left them, row by row: what the next
-   * batch begins with. Keras' `layer.states`.
+   * Copies of the states of a stateful layer, as the last batch left them, row by row: what the
+   * next batch begins with. Keras' `layer.states`.
    *
    * Zeros before the first batch and after `resetStates`. LSTM: h [B, H], c [B, H]. GRU and
    * SimpleRNN: h [B, H]. ConvLSTM2D: h and c, each as one of its output images, [B, rows, columns,
-   * nbFilter]. Bidirectional: those of the forward layer, then those of the backward layer. A model:
-   * those of its stateful layers, one after the other; of none, an empty list. Models that share a
-   * layer have states of their own there: these are those of the model that used it last.
-   * @throws ConfigError `ERR_OPTION` when the layer is not stateful; StateError `ERR_NOT_BUILT` when
-   *   it is not part of a model, `ERR_BUSY` while a batch runs (callbacks may call it)
+   * nbFilter]. Bidirectional: those of the forward layer, then those of the backward layer. A
+   * model: those of its stateful layers, one after the other; of none, an empty list. Models that
+   * share a layer have states of their own there: these are those of the model that used it last.
+   * @throws ConfigError `ERR_OPTION` when the layer is not stateful; StateError `ERR_NOT_BUILT`
+   *   when it is not part of a model, `ERR_BUSY` while a batch runs (callbacks may call it)
    * @example
    * const layer = new GRU(3, { stateful: true, batchInputShape: [2, 5, 4] })
    * const model = new Sequential([layer])
-   * await model.predict(Array.from({ length: 2 }, () => Array.from({ length: 5 }, () => [1, 2, 3, 4])))
+   * await model.predict(
+   *   Array.from({ length: 2 }, () => Array.from({ length: 5 }, () => [1, 2, 3, 4])),
+   * )
    * const kept = layer.getStates() // [h]
    * model.resetStates()
    * layer.setStates(kept)
@@ -404,8 +443,8 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Sets the states of a stateful layer, all or none: the next batch begins with them, whichever call
-   * it is of. A file does not hold them, as in Keras; the checkpoints of `fit` do.
+   * Sets the states of a stateful layer, all or none: the next batch begins with them, whichever
+   * call it is of. A file does not hold them, as in Keras; the checkpoints of `fit` do.
    * @param states as {@link getStates} gives them
    * @throws ShapeError `ERR_SHAPE` when number or shapes differ; StateError `ERR_BUSY` during a fit
    *   (callbacks may call it); otherwise as {@link getStates}

@@ -1,20 +1,28 @@
-/** What layers that move a window over steps, or over rows and columns, share: lengths, axis orders, options. */
+/**
+ * What layers that move a window over steps, or over rows and columns, share: lengths, axis orders,
+ * options.
+ */
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import type { Layer } from './layer.js'
 
 /**
- * `'valid'`: only whole windows. `'same'`: one output per stride, padded as Keras on Theano does. `'full'`: every window that touches
- * the input. Of Keras 2: `'same_tf'`, padded as TensorFlow does (as many as are needed, the larger half at the end), and `'causal'`,
- * padded at the beginning alone, so that no output looks ahead.
+ * `'valid'`: only whole windows. `'same'`: one output per stride, padded as Keras on Theano does.
+ * `'full'`: every window that touches the input. Of Keras 2: `'same_tf'`, padded as TensorFlow does
+ * (as many as are needed, the larger half at the end), and `'causal'`, padded at the beginning
+ * alone, so that no output looks ahead.
  */
 export type BorderMode = 'valid' | 'same' | 'full' | 'same_tf' | 'causal'
-/** `'tf'`: [rows, columns, D]. `'th'`: [D, rows, columns]. `'default'`: `'tf'`, as in Keras without a configuration file. */
+/**
+ * `'tf'`: [rows, columns, D]. `'th'`: [D, rows, columns]. `'default'`: `'tf'`, as in Keras without
+ * a configuration file.
+ */
 export type DimOrdering = 'th' | 'tf' | 'default'
 
 /** Why a layer that looks at every step takes no mask. */
-export const WINDOW_MASK_HINT = 'It looks at masked steps too: leave out maskZero, or the Masking layer.'
+export const WINDOW_MASK_HINT =
+  'It looks at masked steps too: leave out maskZero, or the Masking layer.'
 
 /** @throws ConfigError `ERR_OPTION` for a border mode that this layer does not have. */
 export function checkBorder(
@@ -46,7 +54,8 @@ export function windowLength(
   if (length === null) return null
   const { size, stride, border, dilation = 1, what } = window
   const span = (size - 1) * dilation + 1
-  const places = border === 'valid' ? length - span + 1 : border === 'full' ? length + span - 1 : length
+  const places =
+    border === 'valid' ? length - span + 1 : border === 'full' ? length + span - 1 : length
   if (places < 1) {
     fail(ShapeError, 'ERR_SHAPE', {
       where: layer.where,
@@ -71,7 +80,9 @@ export interface Places {
 /** Rows, columns and channels at the end of a shape. */
 export function placesOf(shape: Shape, ordering: DimOrdering): Places {
   const [a = null, b = null, c = null] = shape.slice(-3)
-  return ordering === 'th' ? { channels: a, rows: b, columns: c } : { rows: a, columns: b, channels: c }
+  return ordering === 'th'
+    ? { channels: a, rows: b, columns: c }
+    : { rows: a, columns: b, channels: c }
 }
 
 /** The way back. */
@@ -80,7 +91,8 @@ export function imageShape({ rows, columns, channels }: Places, ordering: DimOrd
 }
 
 /**
- * Runs `make` on a value whose channels come last, whatever the order of the layer is; steps before them stay.
+ * Runs `make` on a value whose channels come last, whatever the order of the layer is; steps before
+ * them stay.
  */
 export function channelsLast(
   graph: Graph,

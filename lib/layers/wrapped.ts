@@ -3,7 +3,9 @@ import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { type Decode, Layer, type LayerClass } from './layer.js'
 
-/** {@link Layer.fromConfig} for layers with `layer: { class_name, config }` in their configuration. */
+/**
+ * {@link Layer.fromConfig} for layers with `layer: { class_name, config }` in their configuration.
+ */
 export function wrappedConfig(this: LayerClass, config: object, decode: Decode): Layer {
   const { layer } = config as { layer?: unknown }
   if (typeof layer !== 'object' || layer === null) {

@@ -49,13 +49,16 @@ export class ZeroPadding1D extends Resized<ZeroPadding1DOptions> {
     const { padding } = this.options
     const fits =
       typeof padding === 'number' ||
-      (Array.isArray(padding) ? padding.length === 2 : !('topPad' in padding || 'bottomPad' in padding))
+      (Array.isArray(padding)
+        ? padding.length === 2
+        : !('topPad' in padding || 'bottomPad' in padding))
     if (!fits) wrong(this, 'a number, [left, right] or { leftPad, rightPad }', padding)
   }
 
   protected resizing(): readonly [Resizing, Resizing] {
     const { padding } = this.options
-    if (typeof padding === 'number') return [{ before: padding, after: padding, repeat: 1 }, AS_IT_IS]
+    if (typeof padding === 'number')
+      return [{ before: padding, after: padding, repeat: 1 }, AS_IT_IS]
     const sides = padding as readonly [number, number] | SidePadding
     const [before, after] = 'length' in sides ? sides : [sides.leftPad ?? 0, sides.rightPad ?? 0]
     return [{ before, after, repeat: 1 }, AS_IT_IS]
@@ -64,7 +67,10 @@ export class ZeroPadding1D extends Resized<ZeroPadding1DOptions> {
 
 /** Options of {@link ZeroPadding2D}. */
 export interface ZeroPadding2DOptions extends LayerOptions {
-  /** `[rows, columns]` at both ends, `[top, bottom, left, right]`, or `{ topPad, bottomPad, leftPad, rightPad }`. Default `[1, 1]`. */
+  /**
+   * `[rows, columns]` at both ends, `[top, bottom, left, right]`, or `{ topPad, bottomPad, leftPad,
+   * rightPad }`. Default `[1, 1]`.
+   */
   padding?:
     | readonly [rows: number, columns: number]
     | readonly [top: number, bottom: number, left: number, right: number]
@@ -74,8 +80,8 @@ export interface ZeroPadding2DOptions extends LayerOptions {
 }
 
 /**
- * Adds zeros around rows and columns: [B, rows, columns, D] → [B, top + rows + bottom, left + columns + right, D], or with
- * `dimOrdering: 'th'` the channels first. Takes no mask.
+ * Adds zeros around rows and columns: [B, rows, columns, D] → [B, top + rows + bottom, left +
+ * columns + right, D], or with `dimOrdering: 'th'` the channels first. Takes no mask.
  * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for other than four axes
  * @example
  * const model = new Sequential([new ZeroPadding2D({ padding: [1, 2], inputShape: [4, 4, 3] })])

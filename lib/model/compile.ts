@@ -1,4 +1,6 @@
-/** What `compile` was told: optimizer, loss and metrics, resolved against the output of the model. */
+/**
+ * What `compile` was told: optimizer, loss and metrics, resolved against the output of the model.
+ */
 import type { Floatx } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Layer } from '../layers/layer.js'
@@ -11,7 +13,10 @@ import type { Optimizer } from '../optimizers/optimizer.js'
 import { refusesAssignment, resolveOptions } from '../options.js'
 import type { MetricSpec, Option } from '../spec.js'
 
-/** Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}). */
+/**
+ * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
+ * fbetaScore}).
+ */
 export type Metrics = readonly (MetricName | Metric)[]
 
 /** Options of {@link Sequential.compile}. */
@@ -21,8 +26,9 @@ export interface CompileOptions<M extends Metrics = Metrics> {
   /** Name of the objective: `'binary_crossentropy'`, `'mse'`, … */
   loss: ObjectiveName
   /**
-   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}); `'accuracy'` (or `'acc'`) picks
-   * the kind that fits loss and output. Default: none.
+   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
+   * fbetaScore}); `'accuracy'` (or `'acc'`) picks the kind that fits loss and output. Default:
+   * none.
    */
   metrics?: M
   /** `'temporal'`: sample weights per time step, `[N, T]`. Default null: per sample. */
@@ -39,7 +45,12 @@ const DEFAULTS = {
 /** Refuses `model.loss = …` and the like, which would change nothing. */
 export function chosenByCompile(Class: { readonly prototype: object }): void {
   for (const key of ['optimizer', 'loss', 'metrics', 'sampleWeightMode'])
-    refusesAssignment(Class, key, 'chosen by compile', 'model.compile({ optimizer, loss }) chooses it.')
+    refusesAssignment(
+      Class,
+      key,
+      'chosen by compile',
+      'model.compile({ optimizer, loss }) chooses it.',
+    )
 }
 
 /** A finished `compile`; immutable, but for the properties of the optimizer. */
@@ -70,7 +81,12 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
   const options = resolveOptions('compile', DEFAULTS as Record<string, unknown>, given)
   for (const key of ['optimizer', 'loss']) {
     if (options[key] === undefined) {
-      fail(ConfigError, 'ERR_OPTION', { where: 'compile', what: key, expected: 'given', actual: 'nothing' })
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'compile',
+        what: key,
+        expected: 'given',
+        actual: 'nothing',
+      })
     }
   }
   const { metrics, sampleWeightMode } = options
@@ -112,15 +128,25 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
   })
 }
 
-/** Keras' choice of the accuracy (training.py, compile): by the width of the output, then by the loss. */
+/**
+ * Keras' choice of the accuracy (training.py, compile): by the width of the output, then by the
+ * loss.
+ */
 function accuracyFor(loss: string, width: number | null): string {
   if (width === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
-  return loss === 'sparse_categorical_crossentropy' ? 'sparse_categorical_accuracy' : 'categorical_accuracy'
+  return loss === 'sparse_categorical_crossentropy'
+    ? 'sparse_categorical_accuracy'
+    : 'categorical_accuracy'
 }
 
-function resolveMetric(metric: unknown, loss: string, width: number | null): { spec: MetricSpec; label: string } {
+function resolveMetric(
+  metric: unknown,
+  loss: string,
+  width: number | null,
+): { spec: MetricSpec; label: string } {
   if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name }
-  if (metric === 'accuracy' || metric === 'acc') return { spec: { name: accuracyFor(loss, width) }, label: 'acc' }
+  if (metric === 'accuracy' || metric === 'acc')
+    return { spec: { name: accuracyFor(loss, width) }, label: 'acc' }
   const name = metricName(metric, 'compile: metrics')
   return { spec: { name }, label: name }
 }

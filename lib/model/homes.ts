@@ -9,7 +9,10 @@ const homes = new WeakMap<Layer, Session>()
 /** The sessions of models that have some of what is added, and of models that are added. */
 export function homesOf(layer: Layer): Set<Session> {
   const all: (Layer & { session?: Session })[] = layer instanceof Layer ? withChildren([layer]) : []
-  return new Set([...all.flatMap(({ session }) => session ?? []), ...all.flatMap((each) => homes.get(each) ?? [])])
+  return new Set([
+    ...all.flatMap(({ session }) => session ?? []),
+    ...all.flatMap((each) => homes.get(each) ?? []),
+  ])
 }
 
 /** The layer, and those inside it, are a model's, unless they are another's. */

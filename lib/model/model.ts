@@ -1,7 +1,15 @@
-/** What all models are: compiled, trained, asked, saved. Keras 1.2.2 `keras.engine.training.Model`. */
+/**
+ * What all models are: compiled, trained, asked, saved. Keras 1.2.2 `keras.engine.training.Model`.
+ */
 import type { Source } from '../training/batches.js'
 import type { History } from '../callbacks/index.js'
-import { chosenByCompile, type Compiled, type CompileOptions, type Metrics, resolveCompile } from './compile.js'
+import {
+  chosenByCompile,
+  type Compiled,
+  type CompileOptions,
+  type Metrics,
+  resolveCompile,
+} from './compile.js'
 import type { TargetSlot } from '../training/data.js'
 import { fail, StateError } from '../errors.js'
 import * as running from '../training/evaluate.js'
@@ -114,7 +122,8 @@ export abstract class Model extends Container {
   /**
    * Sets all parameters, all or none.
    * @param weights as {@link Model.getWeights} gives them
-   * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit (callbacks may call it)
+   * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit
+   *   (callbacks may call it)
    */
   override setWeights(weights: readonly TensorLike[]): void {
     this.checkReady('setWeights', true)
@@ -122,8 +131,9 @@ export abstract class Model extends Container {
   }
 
   /**
-   * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for a model without them. In a
-   * model that is part of another, the states that the layers have there as well.
+   * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for
+   * a model without them. In a model that is part of another, the states that the layers have there
+   * as well.
    * @throws StateError ERR_BUSY during a fit (callbacks may call it)
    */
   override resetStates(): void {
@@ -135,11 +145,13 @@ export abstract class Model extends Container {
   // ---- compile ----
 
   /**
-   * Says how to train. The optimizer starts anew; the weights stay, and so do the states of stateful layers.
+   * Says how to train. The optimizer starts anew; the weights stay, and so do the states of
+   * stateful layers.
    *
-   * @returns the model, as a type that knows what `evaluate` and `trainOnBatch` give: `number`, or a tuple with the metrics
-   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY while a call works on the model,
-   *   ERR_NOT_BUILT without layers
+   * @returns the model, as a type that knows what `evaluate` and `trainOnBatch` give: `number`, or
+   *   a tuple with the metrics
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME (naming the nearest); StateError ERR_BUSY
+   *   while a call works on the model, ERR_NOT_BUILT without layers
    * @example
    * import { Dense, RMSprop, Sequential } from 'hiddenstate'
    * const model = new Sequential([new Dense(1, { inputDim: 3 })])
@@ -153,20 +165,27 @@ export abstract class Model extends Container {
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.session)
     this.#whyUncompiled = null
-    this.#trained = new Set(state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable))
+    this.#trained = new Set(
+      state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable),
+    )
     return this as Scored<ScoresOf<M>> & this
   }
 
   /**
-   * The optimizer of `compile`; its properties may be changed at any time and count from the next batch.
+   * The optimizer of `compile`; its properties may be changed at any time and count from the next
+   * batch.
    *
-   * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned: `compile` chooses it
+   * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned:
+   *   `compile` chooses it
    */
   get optimizer(): Optimizer {
     return this.requireCompiled('optimizer').optimizer
   }
 
-  /** Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before compile. */
+  /**
+   * Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before
+   * compile.
+   */
   get metricsNames(): readonly string[] {
     return this.#compiled?.metricsNames ?? []
   }
@@ -220,11 +239,14 @@ export abstract class Model extends Container {
   /**
    * Trains for a number of epochs.
    *
-   * @param x `[N, …]`, as the first layer takes it; copied at once (an `HDF5Matrix` is read batch by batch)
+   * @param x `[N, …]`, as the first layer takes it; copied at once (an `HDF5Matrix` is read batch
+   *   by batch)
    * @param y `[N, …]`, as the output; `[N]` counts as `[N, 1]`
-   * @returns the history: `history.loss`, `history.acc`, `history.val_loss`, … with one value per epoch
-   * @throws StateError ERR_NOT_COMPILED, ERR_BUSY, ERR_NAN (with `onNaN: 'throw'`); ShapeError ERR_SHAPE; ConfigError ERR_OPTION;
-   *   the reason of the signal when aborted. Always as a rejection.
+   * @returns the history: `history.loss`, `history.acc`, `history.val_loss`, … with one value per
+   *   epoch
+   * @throws StateError ERR_NOT_COMPILED, ERR_BUSY, ERR_NAN (with `onNaN: 'throw'`); ShapeError
+   *   ERR_SHAPE; ConfigError ERR_OPTION; the reason of the signal when aborted. Always as a
+   *   rejection.
    * @example
    * import { Dense, Sequential, setSeed } from 'hiddenstate'
    * setSeed(1)
@@ -238,9 +260,10 @@ export abstract class Model extends Container {
   }
 
   /**
-   * Trains on batches that an iterable or async iterable yields: `[x, y]` or `[x, y, sampleWeight]`. The next batch is fetched
-   * while native code works on the present one. A source that ends and can be iterated again (a list) starts anew; in the end
-   * it is closed, as a for-of loop does.
+   * Trains on batches that an iterable or async iterable yields: `[x, y]` or `[x, y,
+   * sampleWeight]`. The next batch is fetched while native code works on the present one. A source
+   * that ends and can be iterated again (a list) starts anew; in the end it is closed, as a for-of
+   * loop does.
    *
    * @throws as {@link Model.fit}; ConfigError ERR_OPTION when the source ends too early
    */
@@ -251,7 +274,8 @@ export abstract class Model extends Container {
   /**
    * One update of the weights with x as one batch.
    *
-   * @returns the loss before the update, or `[loss, …metrics]`; NaN where it is not a number (then the weights stay)
+   * @returns the loss before the update, or `[loss, …metrics]`; NaN where it is not a number (then
+   *   the weights stay)
    * @throws as {@link Model.fit}
    */
   async trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<Scores> {
@@ -259,8 +283,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * The gradients of the loss with x as one batch that {@link Model.trainOnBatch} would follow
-   * now: with penalties and this batch's dropout, before clipping. Changes nothing, no state either.
+   * The gradients of the loss with x as one batch that {@link Model.trainOnBatch} would follow now:
+   * with penalties and this batch's dropout, before clipping. Changes nothing, no state either.
    * @returns an array for each weight that trains (as of `compile`), in the order and the shapes of
    *   `getWeights`: Keras' `model.trainable_weights`. Not finite where the loss is not.
    * @throws as {@link Model.testOnBatch}
@@ -286,13 +310,25 @@ export abstract class Model extends Container {
     return byRows.evaluate(this, x, y, options)
   }
 
-  /** Loss (and metrics) on `valSamples` samples of a source of batches. @throws as {@link Model.evaluate} */
+  /**
+   * Loss (and metrics) on `valSamples` samples of a source of batches.
+   *
+   * @throws as {@link Model.evaluate}
+   */
   async evaluateGenerator(source: Source, options: GeneratorOptions): Promise<Scores> {
     return generators.evaluateGenerator(this, source, options)
   }
 
-  /** Loss (and metrics) with x as one batch; changes nothing but states. @throws as {@link Model.evaluate} */
-  async testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<Scores> {
+  /**
+   * Loss (and metrics) with x as one batch; changes nothing but states.
+   *
+   * @throws as {@link Model.evaluate}
+   */
+  async testOnBatch(
+    x: Inputs,
+    y: Inputs,
+    options?: Pick<TrainOnBatchOptions, 'sampleWeight'>,
+  ): Promise<Scores> {
     return running.onBatch(this, 'test', x, y, options)
   }
 
@@ -307,7 +343,12 @@ export abstract class Model extends Container {
     return byRows.predict(this, x, options)
   }
 
-  /** The classes for x: the index of the largest output, or, for one output, 1 where it is above 0.5. int32. @throws as {@link Model.predict} */
+  /**
+   * The classes for x: the index of the largest output, or, for one output, 1 where it is above
+   * 0.5. int32.
+   *
+   * @throws as {@link Model.predict}
+   */
   async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray> {
     return classesOf(await byRows.predict(this, x, options, 'predictClasses'))
   }
@@ -319,7 +360,12 @@ export abstract class Model extends Container {
     return outputs
   }
 
-  /** The outputs for `valSamples` samples of a source; it may yield x, or `[x, y]` whose y is ignored. @throws as {@link Model.predict} */
+  /**
+   * The outputs for `valSamples` samples of a source; it may yield x, or `[x, y]` whose y is
+   * ignored.
+   *
+   * @throws as {@link Model.predict}
+   */
   async predictGenerator(source: Source<unknown>, options: GeneratorOptions): Promise<NDArray> {
     return generators.predictGenerator(this, source, options)
   }
@@ -333,7 +379,8 @@ export abstract class Model extends Container {
    * {@link Model.predictOnBatch} at once, on this thread, with the initial values that are due: the
    * shortest way for small steps such as sampling. Not in Keras.
    *
-   * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model runs; ShapeError ERR_SHAPE
+   * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model
+   *   runs; ShapeError ERR_SHAPE
    */
   predictOnBatchSync(x: Inputs): NDArray {
     return running.predictOnBatchSync(this, x)
@@ -341,7 +388,12 @@ export abstract class Model extends Container {
 
   // ---- files ----
 
-  /** Writes architecture, weights, training configuration and optimizer state to a Keras 1.2.2 `.h5` file. @see saveModel */
+  /**
+   * Writes architecture, weights, training configuration and optimizer state to a Keras 1.2.2 `.h5`
+   * file.
+   *
+   * @see saveModel
+   */
   async save(path: string, options?: SaveOptions): Promise<void> {
     this.#requireLayers('save')
     return saveModel(this, path, options)
@@ -353,7 +405,10 @@ export abstract class Model extends Container {
     return saveWeights(this, path, options)
   }
 
-  /** Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x. All or none. */
+  /**
+   * Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x. All or
+   * none.
+   */
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<void> {
     this.session.checkIdle('loadWeights', true)
     this.#requireLayers('loadWeights')
@@ -375,7 +430,10 @@ export abstract class Model extends Container {
     return emitYaml(this.toJSON())
   }
 
-  /** @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that whose callback asks for it. */
+  /**
+   * @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that
+   *   whose callback asks for it.
+   */
   async whenIdle<T>(call: string, use: () => T, writes = false): Promise<T> {
     this.session.checkAlive(call)
     const turn = await this.session.take()
@@ -390,7 +448,9 @@ export abstract class Model extends Container {
 
   /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
   optimizerWeights(): NDArray[] | null {
-    return this.#compiled && this.session.hasTrained ? state.optimizerWeights(this.#trainedState('save')) : null
+    return this.#compiled && this.session.hasTrained
+      ? state.optimizerWeights(this.#trainedState('save'))
+      : null
   }
 
   /** @internal Their shapes, also before. */
@@ -412,13 +472,14 @@ export abstract class Model extends Container {
   #trainedState(call: string): state.Trained {
     const { optimizer } = this.requireCompiled(call)
     const plan = this.session.plan()
-    const arrays = state.inNameOrder(this.trainedArrays()) // by the names of now, which are those of the file
+    // by the names of now, which are those of the file
+    const arrays = state.inNameOrder(this.trainedArrays())
     return { arrays, floatx: this.floatx, optimizer, plan }
   }
 
   /**
-   * Frees the native memory at once instead of at the next garbage collection. A fit under way stops and rejects; every later
-   * call throws ERR_DISPOSED. Twice does no harm.
+   * Frees the native memory at once instead of at the next garbage collection. A fit under way
+   * stops and rejects; every later call throws ERR_DISPOSED. Twice does no harm.
    */
   dispose(): void {
     this.session.dispose()

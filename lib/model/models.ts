@@ -1,7 +1,13 @@
 /** Models from files and texts. Keras 1.2.2 `keras.models`. */
 import { FormatError } from '../errors.js'
 import { withParameterBytes } from '../layers/weights.js'
-import { checkDocument, checkJson, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
+import {
+  checkDocument,
+  checkJson,
+  type Limits,
+  type ResolvedLimits,
+  resolveLimits,
+} from '../limits.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { type LoadModelOptions, readModel } from '../saving/model-files.js'
@@ -16,7 +22,10 @@ export interface ModelTextOptions {
 }
 
 function limitsOf(where: string, options: ModelTextOptions | undefined): ResolvedLimits {
-  return resolveLimits(where, resolveOptions(where, { limits: {} as Limits | undefined }, options).limits)
+  return resolveLimits(
+    where,
+    resolveOptions(where, { limits: {} as Limits | undefined }, options).limits,
+  )
 }
 
 /** @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT */
@@ -29,8 +38,8 @@ function fromDocument(where: string, document: unknown, limits: ResolvedLimits):
  * A model, with new weights, from the JSON of `toJson` or of Keras 1.x.
  *
  * @param options `limits`: what the text may ask for at most
- * @throws FormatError ERR_FILE_FORMAT for a text that is no such JSON, ERR_LIMIT for one that asks for more than the limits allow;
- *   ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+ * @throws FormatError ERR_FILE_FORMAT for a text that is no such JSON, ERR_LIMIT for one that asks
+ *   for more than the limits allow; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
  * @example
  * import { Dense, modelFromJson, Sequential } from 'hiddenstate'
  * const json = new Sequential([new Dense(2, { inputDim: 3 })]).toJson()
@@ -62,7 +71,8 @@ export function modelFromJson(json: string, options?: ModelTextOptions): Sequent
  * A model, with new weights, from the YAML of `toYaml` or of Keras 1.x.
  *
  * @param options `limits`: what the text may ask for at most
- * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
+ * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME;
+ *   ShapeError ERR_SHAPE
  * @example
  * import { Dense, modelFromYaml, Sequential } from 'hiddenstate'
  * const yaml = new Sequential([new Dense(2, { inputDim: 3 })]).toYaml()
@@ -75,14 +85,15 @@ export function modelFromYaml(yaml: string, options?: ModelTextOptions): Sequent
 }
 
 /**
- * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and, when it was compiled,
- * its training configuration with the state of the optimizer.
+ * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and,
+ * when it was compiled, its training configuration with the state of the optimizer.
  *
- * @param options `backend: 'tensorflow'` for a model of Keras 1 that was trained there: kernels of convolutions, and what the optimizer
- *   keeps for them, are turned around. (`'same'` borders of even windows and of pooling stay those of Theano.) A file of Keras 2
- *   says itself where it is from.
- *   `limits`: what the file may ask for at most.
- * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file, ERR_LIMIT; ConfigError ERR_OPTION
+ * @param options `backend: 'tensorflow'` for a model of Keras 1 that was trained there: kernels of
+ *   convolutions, and what the optimizer keeps for them, are turned around. (`'same'` borders of
+ *   even windows and of pooling stay those of Theano.) A file of Keras 2 says itself where it is
+ *   from. `limits`: what the file may ask for at most.
+ * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file,
+ *   ERR_LIMIT; ConfigError ERR_OPTION
  * @example
  * import { Dense, loadModel, Sequential } from 'hiddenstate'
  * import { rm } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** Pictures of models. Keras 1.2.2 `keras.utils.visualize_util`, with Graphviz as WebAssembly in place of pydot. */
+/**
+ * Pictures of models. Keras 1.2.2 `keras.utils.visualize_util`, with Graphviz as WebAssembly in
+ * place of pydot.
+ */
 import { checkedPath, writeFileAtomic } from '../files/atomic.js'
 import { ConfigError, fail, StateError } from '../errors.js'
 import { describe } from '../ndarray.js'
@@ -43,10 +46,20 @@ const python = (shape: readonly (number | null)[] | undefined): string =>
 export function modelToDot(model: Model, options?: ModelToDotOptions): string {
   const { showShapes, showLayerNames } = resolveOptions('modelToDot', defaults, options)
   if (model.layers.length === 0)
-    fail(StateError, 'ERR_NOT_BUILT', { where: 'modelToDot', what: 'model', expected: 'layers', actual: 'none' })
+    fail(StateError, 'ERR_NOT_BUILT', {
+      where: 'modelToDot',
+      what: 'model',
+      expected: 'layers',
+      actual: 'none',
+    })
   const boxes: string[] = []
   const arrows: string[] = []
-  const box = (name: string, className: string, from: Shape | undefined, to: Shape | undefined): number => {
+  const box = (
+    name: string,
+    className: string,
+    from: Shape | undefined,
+    to: Shape | undefined,
+  ): number => {
     const title = record(showLayerNames ? `${name} (${className})` : className)
     const shapes = `|{input:|output:}|{{${record(python(from))}}|{${record(python(to))}}}`
     return boxes.push(`  ${boxes.length} [label="${showShapes ? `${title}${shapes}` : title}"]`) - 1
@@ -55,24 +68,37 @@ export function modelToDot(model: Model, options?: ModelToDotOptions): string {
   const draw = (layers: readonly Layer[]): number => {
     const first = layers[0]!
     const sources = first.branches.map((branch) => draw((branch as unknown as Model).layers))
-    if (sources.length === 0) sources.push(box(`${first.name}_input`, 'InputLayer', first.inputShape, first.inputShape))
+    if (sources.length === 0)
+      sources.push(box(`${first.name}_input`, 'InputLayer', first.inputShape, first.inputShape))
     for (const { name, layerClass, inputShape, outputShape } of layers) {
       const here = box(name, layerClass.className, inputShape, outputShape)
-      for (const source of sources.splice(0, sources.length, here)) arrows.push(`  ${source} -> ${here}`)
+      for (const source of sources.splice(0, sources.length, here))
+        arrows.push(`  ${source} -> ${here}`)
     }
     return sources[0]!
   }
   draw(model.layers)
-  return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...boxes, ...arrows, '}', ''].join('\n')
+  return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...boxes, ...arrows, '}', ''].join(
+    '\n',
+  )
 }
 
-/** The layout engine; an optional package, since few need it: its name is a value so that no bundler looks for it. */
+/**
+ * The layout engine; an optional package, since few need it: its name is a value so that no bundler
+ * looks for it.
+ */
 async function graphviz(): Promise<import('@viz-js/viz').Viz> {
   const name = '@viz-js/viz'
-  const { instance } = await (import(name) as Promise<typeof import('@viz-js/viz')>).catch((cause) => {
-    const message = `plotModel: package ${name} must be installed, got nothing of that name. Run: npm install ${name}`
-    throw new StateError('ERR_MISSING_PACKAGE', message, { expected: name, actual: 'nothing', cause })
-  })
+  const { instance } = await (import(name) as Promise<typeof import('@viz-js/viz')>).catch(
+    (cause) => {
+      const message = `plotModel: package ${name} must be installed, got nothing of that name. Run: npm install ${name}`
+      throw new StateError('ERR_MISSING_PACKAGE', message, {
+        expected: name,
+        actual: 'nothing',
+        cause,
+      })
+    },
+  )
   return instance()
 }
 
@@ -80,17 +106,24 @@ async function graphviz(): Promise<import('@viz-js/viz').Viz> {
  * Draws a model. Needs the optional package `@viz-js/viz`, except for `.dot`.
  *
  * @returns the SVG (or, for `.dot`, the source), which is also written to `toFile`
- * @throws StateError `ERR_MISSING_PACKAGE`, `ERR_NOT_BUILT`; ConfigError `ERR_OPTION`; FormatError `ERR_FILE_FORMAT` when it cannot be
- *   written. Always as a rejection.
+ * @throws StateError `ERR_MISSING_PACKAGE`, `ERR_NOT_BUILT`; ConfigError `ERR_OPTION`; FormatError
+ *   `ERR_FILE_FORMAT` when it cannot be written. Always as a rejection.
  * @example
  * import { Dense, Sequential } from 'hiddenstate'
  * import { plotModel } from 'hiddenstate/utils'
- * await plotModel(new Sequential([new Dense(2, { inputDim: 3 })]), { toFile: 'model.svg', showShapes: true })
+ * await plotModel(new Sequential([new Dense(2, { inputDim: 3 })]), {
+ *   toFile: 'model.svg',
+ *   showShapes: true,
+ * })
  * @see keras.utils.visualize_util.plot. Writes SVG, not PNG.
  */
 export async function plotModel(model: Model, options?: PlotModelOptions): Promise<string> {
   const where = 'plotModel'
-  const resolved = resolveOptions(where, { ...defaults, toFile: 'model.svg' as string | null }, options)
+  const resolved = resolveOptions(
+    where,
+    { ...defaults, toFile: 'model.svg' as string | null },
+    options,
+  )
   const { toFile, ...rest } = resolved
   if (toFile !== null && !/\.(svg|dot)$/i.test(checkedPath(where, toFile)))
     fail(ConfigError, 'ERR_OPTION', {
@@ -100,7 +133,10 @@ export async function plotModel(model: Model, options?: PlotModelOptions): Promi
       actual: describe(toFile),
     })
   const dot = modelToDot(model, rest)
-  const text = toFile !== null && /\.dot$/i.test(toFile) ? dot : (await graphviz()).renderString(dot, { format: 'svg' })
+  const text =
+    toFile !== null && /\.dot$/i.test(toFile)
+      ? dot
+      : (await graphviz()).renderString(dot, { format: 'svg' })
   if (toFile !== null) await writeFileAtomic(toFile, text)
   return text
 }

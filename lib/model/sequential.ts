@@ -9,19 +9,24 @@ import { giveHome, homesOf, takeHome } from './homes.js'
 import { Model } from './model.js'
 
 /**
- * A linear stack of layers. It is a layer itself and may be added to another model: its weights are then those of both, whichever
- * trains them. A model that begins with a {@link Merge} takes a list of arrays for x.
+ * A linear stack of layers. It is a layer itself and may be added to another model: its weights are
+ * then those of both, whichever trains them. A model that begins with a {@link Merge} takes a list
+ * of arrays for x.
  *
- * Numeric work runs off the event loop; different models run side by side. A `predict` during a `fit` of the same model runs
- * between two batches (after a callback whose promise is awaited); a second `fit`, `compile` or `setWeights` during a fit is
- * ERR_BUSY. Callbacks may call `setWeights` and the like, `predict`, `evaluate` and `save`, until their promise is settled.
+ * Numeric work runs off the event loop; different models run side by side. A `predict` during a
+ * `fit` of the same model runs between two batches (after a callback whose promise is awaited); a
+ * second `fit`, `compile` or `setWeights` during a fit is ERR_BUSY. Callbacks may call `setWeights`
+ * and the like, `predict`, `evaluate` and `save`, until their promise is settled.
  *
  * @param layers default: none yet
  * @param options.name default: `'sequential_N'`
  * @throws as {@link Sequential.add}
  * @example
  * import { Sequential, LSTM, Dense } from 'hiddenstate'
- * const model = new Sequential([new LSTM(8, { inputShape: [5, 2] }), new Dense(1, { activation: 'sigmoid' })])
+ * const model = new Sequential([
+ *   new LSTM(8, { inputShape: [5, 2] }),
+ *   new Dense(1, { activation: 'sigmoid' }),
+ * ])
  * model.compile({ loss: 'binary_crossentropy', optimizer: 'adam', metrics: ['accuracy'] })
  * const x = Array.from({ length: 4 }, (_, n) => Array.from({ length: 5 }, (_, t) => [n, t]))
  * const { history } = await model.fit(x, [0, 1, 0, 1], { nbEpoch: 2, verbose: 0 })
@@ -41,17 +46,19 @@ export class Sequential extends Model {
   }
 
   static #requireList(where: string, what: string, value: unknown, expected: string): void {
-    if (!Array.isArray(value)) fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
+    if (!Array.isArray(value))
+      fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
   }
 
   /**
    * Adds a layer, or a model as a layer, at the end. A compiled model must be compiled again.
    *
-   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs its layers
+   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs
+   *   its layers
    * @returns the model
-   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape, a mask it does not support,
-   *   and on a model that is part of another;
-   *   ShapeError ERR_SHAPE when it does not fit the one before; StateError ERR_BUSY while a call works on the model
+   * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape,
+   *   a mask it does not support, and on a model that is part of another; ShapeError ERR_SHAPE when
+   *   it does not fit the one before; StateError ERR_BUSY while a call works on the model
    */
   add(layer: Layer): this {
     this.session.checkUnused('add')
@@ -84,10 +91,17 @@ export class Sequential extends Model {
    * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
    */
   static override fromConfig(config: readonly unknown[], decode?: Decode): Sequential {
-    Sequential.#requireList('Sequential.fromConfig', 'config', config, 'a list of { class_name, config }')
+    Sequential.#requireList(
+      'Sequential.fromConfig',
+      'config',
+      config,
+      'a list of { class_name, config }',
+    )
     const Model = Sequential as unknown as LayerClass
     const shared = new Map<string, Layer>()
     const top: Decode = (layer, place) => layerFromConfig(layer, { Model, shared }, place)
-    return new Sequential(withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)))
+    return new Sequential(
+      withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)),
+    )
   }
 }

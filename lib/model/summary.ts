@@ -1,4 +1,6 @@
-/** The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`). */
+/**
+ * The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`).
+ */
 import { ConfigError, fail } from '../errors.js'
 import type { Container } from '../layers/container.js'
 import { showShape } from '../layers/names.js'
@@ -25,30 +27,47 @@ const pythonShape = (shape: readonly (number | null)[]): string =>
 
 const withCommas = (n: number): string => n.toLocaleString('en-US')
 
-/** The rows for the layers of a model and, in the place of a Merge, those of its branches; each names what comes before it. */
+/**
+ * The rows for the layers of a model and, in the place of a Merge, those of its branches; each
+ * names what comes before it.
+ */
 function rows(model: Container): string[] {
   let before = model.inputName
   return model.layers.flatMap((layer) => {
     const [from, title] = [`${before}[0][0]`, `${layer.name} (${layer.layerClass.className})`]
     before = layer.name
-    if (layer.branches.length > 0) return layer.branches.flatMap((branch) => rows(branch as Container))
+    if (layer.branches.length > 0)
+      return layer.branches.flatMap((branch) => rows(branch as Container))
     return [row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), from])]
   })
 }
 
 /** See {@link Sequential.summary}. @param model with layers */
 export function printSummary(model: Container, options?: { print?: (text: string) => void }): void {
-  const { print } = resolveOptions('summary', { print: (text: string) => console.log(text) }, options)
+  const { print } = resolveOptions(
+    'summary',
+    { print: (text: string) => console.log(text) },
+    options,
+  )
   if (typeof print !== 'function') {
     const expected = 'a function of the text'
-    fail(ConfigError, 'ERR_OPTION', { where: 'summary', what: 'print', expected, actual: describe(print) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'summary',
+      what: 'print',
+      expected,
+      actual: describe(print),
+    })
   }
   print(summaryText(model))
 }
 
 /** @param model with layers */
 export function summaryText(model: Container): string {
-  const lines = ['_'.repeat(LINE), row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']), '='.repeat(LINE)]
+  const lines = [
+    '_'.repeat(LINE),
+    row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']),
+    '='.repeat(LINE),
+  ]
   lines.push(rows(model).join(`\n${'_'.repeat(LINE)}\n`), '='.repeat(LINE))
   let trainable = 0
   let total = 0

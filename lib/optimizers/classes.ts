@@ -18,7 +18,8 @@ export interface SGDOptions extends OptimizerOptions {
 }
 
 /**
- * Stochastic gradient descent: `v = momentum*v - lr*g`, `p += v`; nesterov `p += momentum*v - lr*g`.
+ * Stochastic gradient descent: `v = momentum*v - lr*g`, `p += v`; nesterov `p += momentum*v -
+ * lr*g`.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Dense, Sequential, SGD } from 'hiddenstate'
@@ -161,7 +162,13 @@ export interface AdamOptions extends OptimizerOptions {
  */
 export class Adam extends Optimizer {
   static override readonly className = 'Adam'
-  static override readonly defaults = { lr: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0 }
+  static override readonly defaults = {
+    lr: 0.001,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    decay: 0,
+  }
   declare beta1: number
   declare beta2: number
   declare epsilon: number
@@ -173,7 +180,8 @@ export class Adam extends Optimizer {
 }
 
 /**
- * Adam with the largest gradient instead of v: `u = max(β2·u, |g|)`, `p -= lr/(1-β1^t) · m / (u + epsilon)`.
+ * Adam with the largest gradient instead of v: `u = max(β2·u, |g|)`, `p -= lr/(1-β1^t) · m / (u +
+ * epsilon)`.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Adamax, Dense, Sequential } from 'hiddenstate'
@@ -183,7 +191,13 @@ export class Adam extends Optimizer {
  */
 export class Adamax extends Optimizer {
   static override readonly className = 'Adamax'
-  static override readonly defaults = { lr: 0.002, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0 }
+  static override readonly defaults = {
+    lr: 0.002,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    decay: 0,
+  }
   declare beta1: number
   declare beta2: number
   declare epsilon: number
@@ -219,7 +233,13 @@ export interface NadamOptions extends OptimizerOptions {
  */
 export class Nadam extends Optimizer {
   static override readonly className = 'Nadam'
-  static override readonly defaults = { lr: 0.002, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, scheduleDecay: 0.004 }
+  static override readonly defaults = {
+    lr: 0.002,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    scheduleDecay: 0.004,
+  }
   declare beta1: number
   declare beta2: number
   declare epsilon: number

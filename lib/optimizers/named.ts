@@ -29,15 +29,20 @@ export function toOptimizer(value: unknown, where = 'compile'): Optimizer {
 }
 
 /**
- * The optimizer that a training configuration describes: `{ class_name: 'Adam', config: { lr, beta_1, … } }`.
+ * The optimizer that a training configuration describes: `{ class_name: 'Adam', config: { lr,
+ * beta_1, … } }`.
  * @throws ConfigError `ERR_UNKNOWN_NAME`, `ERR_OPTION`
  */
 export function optimizerFromConfig(config: unknown, where = 'optimizer_config'): Optimizer {
-  const { class_name: name, config: values } = (typeof config === 'object' && config !== null ? config : {}) as {
+  const { class_name: name, config: values } = (
+    typeof config === 'object' && config !== null ? config : {}
+  ) as {
     class_name?: unknown
     config?: unknown
   }
   const Class = toOptimizer(name, where).constructor as new (options: object) => Optimizer
-  const given = Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [snakeToCamel(key), value]))
+  const given = Object.fromEntries(
+    Object.entries(values ?? {}).map(([key, value]) => [snakeToCamel(key), value]),
+  )
   return new Class(given)
 }

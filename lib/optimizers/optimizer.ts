@@ -18,7 +18,10 @@ export interface Counter {
   iterations: number
 }
 
-/** Base class; Keras 1.2.2 `keras.optimizers.Optimizer`. A subclass has its defaults and nothing else. */
+/**
+ * Base class; Keras 1.2.2 `keras.optimizers.Optimizer`. A subclass has its defaults and nothing
+ * else.
+ */
 export abstract class Optimizer {
   /** Keras' class name; in lower case the native one. */
   static readonly className: string = 'Optimizer'
@@ -26,7 +29,10 @@ export abstract class Optimizer {
   /** Hyper-parameters that are variables in Keras, hence float32 in its files. */
   static readonly variables: readonly string[] = ['lr', 'decay', 'beta1', 'beta2']
 
-  /** @throws ConfigError `ERR_OPTION`, as every hyper-parameter, when it is set to what the constructor would not take */
+  /**
+   * @throws ConfigError `ERR_OPTION`, as every hyper-parameter, when it is set to what the
+   *   constructor would not take
+   */
   declare lr: number
   declare clipnorm: number | null
   declare clipvalue: number | null
@@ -35,7 +41,8 @@ export abstract class Optimizer {
   protected constructor(options: object | undefined) {
     const { className, defaults } = this.#class
     const given = { ...defaults, clipnorm: null, clipvalue: null } as Record<string, unknown>
-    for (const [key, value] of Object.entries(resolveOptions(className, given, options))) this.#define(key, value)
+    for (const [key, value] of Object.entries(resolveOptions(className, given, options)))
+      this.#define(key, value)
     Object.preventExtensions(this) // what is misspelt is not ignored
   }
 
@@ -54,14 +61,21 @@ export abstract class Optimizer {
   set learningRate(value: unknown) {
     const hint = 'It is called `lr` here, as in Keras 1.2.2.'
     const where = this.#class.className
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'learningRate', expected: 'not set', actual: describe(value), hint })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'learningRate',
+      expected: 'not set',
+      actual: describe(value),
+      hint,
+    })
   }
 
   /**
-   * Batches that the optimizer has counted since `compile`: what `decay` and the schedules of Adam, Adamax and Nadam go by. Set it to go
-   * on where another training stopped. Of the model that was compiled with this optimizer last; 0 before. Files keep it.
-   * @throws ConfigError `ERR_OPTION` for anything but a whole number from 0; StateError `ERR_NOT_COMPILED`; `ERR_BUSY` while a batch runs,
-   *   and during a fit for all but its callbacks
+   * Batches that the optimizer has counted since `compile`: what `decay` and the schedules of Adam,
+   * Adamax and Nadam go by. Set it to go on where another training stopped. Of the model that was
+   * compiled with this optimizer last; 0 before. Files keep it.
+   * @throws ConfigError `ERR_OPTION` for anything but a whole number from 0; StateError
+   *   `ERR_NOT_COMPILED`; `ERR_BUSY` while a batch runs, and during a fit for all but its callbacks
    */
   get iterations(): number {
     return this.#counter?.iterations ?? 0
@@ -70,9 +84,17 @@ export abstract class Optimizer {
   set iterations(iterations: number) {
     const [where, what] = [this.#class.className, 'iterations']
     if (!Number.isSafeInteger(iterations) || iterations < 0)
-      fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'a whole number from 0', actual: describe(iterations) })
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what,
+        expected: 'a whole number from 0',
+        actual: describe(iterations),
+      })
     if (!this.#counter) {
-      const [expected, actual] = ['set once a model is compiled with the optimizer', `${iterations} before`]
+      const [expected, actual] = [
+        'set once a model is compiled with the optimizer',
+        `${iterations} before`,
+      ]
       fail(StateError, 'ERR_NOT_COMPILED', { where, what, expected, actual })
     }
     this.#counter.iterations = iterations
@@ -92,25 +114,41 @@ export abstract class Optimizer {
     return this.constructor as typeof Optimizer
   }
 
-  /** @internal The hyper-parameters as they are now, for a model of this precision; `name` is the native optimizer. */
-  hyper(precision: Floatx = floatx()): { name: string; [key: string]: number | boolean | string | null } {
+  /**
+   * @internal The hyper-parameters as they are now, for a model of this precision; `name` is the
+   *   native optimizer.
+   */
+  hyper(precision: Floatx = floatx()): {
+    name: string
+    [key: string]: number | boolean | string | null
+  } {
     const { className, defaults } = this.#class
     const values = Object.keys(defaults).map((key) => [key, this.#value(key, precision)] as const)
     const { clipnorm, clipvalue } = this
     return { ...Object.fromEntries(values), clipnorm, clipvalue, name: className.toLowerCase() }
   }
 
-  /** What is a variable in Keras is rounded to the precision of the model, here as in files: so a loaded model goes on with the same bits. */
+  /**
+   * What is a variable in Keras is rounded to the precision of the model, here as in files: so a
+   * loaded model goes on with the same bits.
+   */
   #value(key: string, precision: Floatx): number | boolean {
     const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
-    const rounds = typeof value === 'number' && this.#class.variables.includes(key) && keptIn(precision) === 'float32'
+    const rounds =
+      typeof value === 'number' &&
+      this.#class.variables.includes(key) &&
+      keptIn(precision) === 'float32'
     return rounds ? Math.fround(value) : value
   }
 
-  /** Keras' snake_case dictionary; what is a variable there comes rounded to `precision`, by default the floatx in use. */
+  /**
+   * Keras' snake_case dictionary; what is a variable there comes rounded to `precision`, by default
+   * the floatx in use.
+   */
   getConfig(precision: Floatx = floatx()): Record<string, unknown> {
     const config: Record<string, unknown> = {}
-    for (const key of Object.keys(this.#class.defaults)) config[camelToSnake(key)] = this.#value(key, precision)
+    for (const key of Object.keys(this.#class.defaults))
+      config[camelToSnake(key)] = this.#value(key, precision)
     if (this.clipnorm !== null) config.clipnorm = this.clipnorm
     if (this.clipvalue !== null) config.clipvalue = this.clipvalue
     return config
@@ -119,12 +157,19 @@ export abstract class Optimizer {
 
 /** The check for values of the type of `byDefault`. */
 const like = (byDefault: unknown) => (where: string, what: string, value: unknown) => {
-  if (typeof value === typeof byDefault && (typeof value !== 'number' || Number.isFinite(value))) return value
+  if (typeof value === typeof byDefault && (typeof value !== 'number' || Number.isFinite(value)))
+    return value
   const expected = typeof byDefault === 'boolean' ? 'true or false' : 'a finite number'
   return fail(ConfigError, 'ERR_OPTION', { where, what, expected, actual: describe(value) })
 }
 
 function limit(where: string, what: string, value: unknown): number | null {
-  if (value === null || (typeof value === 'number' && Number.isFinite(value) && value >= 0)) return value
-  return fail(ConfigError, 'ERR_OPTION', { where, what, expected: 'a number from 0, or null', actual: describe(value) })
+  if (value === null || (typeof value === 'number' && Number.isFinite(value) && value >= 0))
+    return value
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what,
+    expected: 'a number from 0, or null',
+    actual: describe(value),
+  })
 }

@@ -19,11 +19,21 @@ export function oneOf(where: string, what: string, value: unknown, words: readon
 /** An integer that is not below `low`. */
 export function atLeast(where: string, what: string, value: unknown, low: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= low) return
-  fail(ConfigError, 'ERR_OPTION', { where, what, expected: `an integer >= ${low}`, actual: describe(value) })
+  fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what,
+    expected: `an integer >= ${low}`,
+    actual: describe(value),
+  })
 }
 
 /** A finite number that is not below `low`. */
 export function finiteFrom(where: string, what: string, value: unknown, low: number): void {
   if (typeof value === 'number' && Number.isFinite(value) && value >= low) return
-  fail(ConfigError, 'ERR_OPTION', { where, what, expected: `a finite number >= ${low}`, actual: describe(value) })
+  fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what,
+    expected: `a finite number >= ${low}`,
+    actual: describe(value),
+  })
 }

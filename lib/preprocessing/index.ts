@@ -1,4 +1,6 @@
-/** The public `hiddenstate/preprocessing`: Keras 1.2.2 `keras.preprocessing.text` and `.sequence`. */
+/**
+ * The public `hiddenstate/preprocessing`: Keras 1.2.2 `keras.preprocessing.text` and `.sequence`.
+ */
 export { padSequences, makeSamplingTable, skipgrams } from './sequence.js'
 export type {
   PadSequencesOptions,

@@ -43,7 +43,10 @@ const PAD_DEFAULTS: Filled<PadSequencesOptions> = {
 }
 
 /** One sequence as flat numbers, checked. */
-function rows(sequence: Sequence, where: string): { data: ArrayLike<number>; shape: readonly number[] } {
+function rows(
+  sequence: Sequence,
+  where: string,
+): { data: ArrayLike<number>; shape: readonly number[] } {
   if (isArrayObject(sequence)) return NDArray.from(sequence)
   if (ArrayBuffer.isView(sequence)) {
     const data = sequence as unknown as ArrayLike<number>
@@ -66,27 +69,36 @@ function rows(sequence: Sequence, where: string): { data: ArrayLike<number>; sha
 /**
  * Makes sequences equally long: short ones are filled up with `value`, long ones cut.
  *
- * The elements of a sequence may be lists of features, all of one shape. With `value` 0, word indices from 1 and an
- * `Embedding` with `maskZero: true`, the padding does not count.
+ * The elements of a sequence may be lists of features, all of one shape. With `value` 0, word
+ * indices from 1 and an `Embedding` with `maskZero: true`, the padding does not count.
  *
  * @param sequences N sequences
  * @param options see {@link PadSequencesOptions}
  * @returns shape [N, maxlen], or [N, maxlen, …] for sequences of features
- * @throws ShapeError ERR_SHAPE for no sequences without a `maxlen`, and for features of different shapes;
- *   ConfigError ERR_OPTION for bad options and for numbers that an integer dtype cannot hold (NaN)
+ * @throws ShapeError ERR_SHAPE for no sequences without a `maxlen`, and for features of different
+ *   shapes; ConfigError ERR_OPTION for bad options and for numbers that an integer dtype cannot
+ *   hold (NaN)
  * @example
  * import { padSequences } from 'hiddenstate/preprocessing'
  * console.log(padSequences([[1, 2, 3], [4]], { maxlen: 2 }).toArray()) // [ [ 2, 3 ], [ 0, 4 ] ]
  * @see keras.preprocessing.sequence.pad_sequences
  */
-export function padSequences(sequences: Iterable<Sequence>, options?: PadSequencesOptions): NDArray {
+export function padSequences(
+  sequences: Iterable<Sequence>,
+  options?: PadSequencesOptions,
+): NDArray {
   const where = 'padSequences'
   const { maxlen, dtype, padding, truncating, value } = resolveOptions(where, PAD_DEFAULTS, options)
   oneOf(where, 'padding', padding, ['pre', 'post'])
   oneOf(where, 'truncating', truncating, ['pre', 'post'])
   if (maxlen !== null) atLeast(where, 'maxlen', maxlen, 0)
   if (typeof value !== 'number')
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'value', expected: 'a number', actual: describe(value) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'value',
+      expected: 'a number',
+      actual: describe(value),
+    })
   if (
     typeof sequences === 'string' ||
     typeof (sequences as Iterable<Sequence> | null)?.[Symbol.iterator] !== 'function'
@@ -100,7 +112,12 @@ export function padSequences(sequences: Iterable<Sequence>, options?: PadSequenc
   }
   const list = Array.from(sequences, (sequence, i) => rows(sequence, `sequences[${i}]`))
   if (list.length === 0 && maxlen === null) {
-    fail(ShapeError, 'ERR_SHAPE', { where, what: 'sequences', expected: 'at least one, or a maxlen', actual: 'none' })
+    fail(ShapeError, 'ERR_SHAPE', {
+      where,
+      what: 'sequences',
+      expected: 'at least one, or a maxlen',
+      actual: 'none',
+    })
   }
   const T = maxlen ?? list.reduce((longest, { shape }) => Math.max(longest, shape[0] ?? 0), 0)
   const sample = list.find(({ shape }) => shape[0] !== 0)?.shape.slice(1) ?? []
@@ -123,7 +140,10 @@ export function padSequences(sequences: Iterable<Sequence>, options?: PadSequenc
   for (const [n, { data, shape }] of list.entries()) {
     const length = shape[0] as number
     if (length === 0) continue
-    if (shape.length - 1 !== sample.length || shape.slice(1).some((extent, i) => extent !== sample[i])) {
+    if (
+      shape.length - 1 !== sample.length ||
+      shape.slice(1).some((extent, i) => extent !== sample[i])
+    ) {
       fail(ShapeError, 'ERR_SHAPE', {
         where: `${where}: sequences[${n}]`,
         what: 'shape of an element',
@@ -147,23 +167,33 @@ export interface SamplingTableOptions {
 }
 
 /**
- * The probability with which {@link skipgrams} keeps the word of each rank, when words are numbered by falling frequency
- * and follow Zipf's law: `min(1, sqrt(samplingFactor * f))` with `f = r * (ln r + 0.577) + 1/2 - 1/(12 r)`, the
- * inverse frequency of rank r. Entry 0, which stands for no word, equals entry 1.
+ * The probability with which {@link skipgrams} keeps the word of each rank, when words are numbered
+ * by falling frequency and follow Zipf's law: `min(1, sqrt(samplingFactor * f))` with `f = r * (ln
+ * r + 0.577) + 1/2 - 1/(12 r)`, the inverse frequency of rank r. Entry 0, which stands for no word,
+ * equals entry 1.
  *
  * @param size number of words, with word 0
  * @returns shape [size], float64
- * @throws ConfigError ERR_OPTION for a size that is no positive integer or a factor that is no positive number
+ * @throws ConfigError ERR_OPTION for a size that is no positive integer or a factor that is no
+ *   positive number
  * @example
  * import { makeSamplingTable } from 'hiddenstate/preprocessing'
- * console.log(makeSamplingTable(3).toArray().map((p) => p.toFixed(4))) // [ '0.0032', '0.0032', '0.0055' ]
+ * console.log(
+ *   makeSamplingTable(3)
+ *     .toArray()
+ *     .map((p) => p.toFixed(4)),
+ * ) // [ '0.0032', '0.0032', '0.0055' ]
  * @see keras.preprocessing.sequence.make_sampling_table
  */
 export function makeSamplingTable(size: number, options?: SamplingTableOptions): NDArray {
   const where = 'makeSamplingTable'
   const { samplingFactor } = resolveOptions(where, { samplingFactor: 1e-5 }, options)
   atLeast(where, 'size', size, 1)
-  if (typeof samplingFactor !== 'number' || !(samplingFactor > 0) || samplingFactor === Number.POSITIVE_INFINITY) {
+  if (
+    typeof samplingFactor !== 'number' ||
+    !(samplingFactor > 0) ||
+    samplingFactor === Number.POSITIVE_INFINITY
+  ) {
     fail(ConfigError, 'ERR_OPTION', {
       where,
       what: 'samplingFactor',
@@ -192,7 +222,10 @@ export interface SkipgramsOptions {
   shuffle?: boolean | undefined
   /** Labels [0, 1] and [1, 0] instead of 1 and 0. Default false. */
   categorical?: boolean | undefined
-  /** Probability to keep each word, by its index: {@link makeSamplingTable}. Default: every word is kept. */
+  /**
+   * Probability to keep each word, by its index: {@link makeSamplingTable}. Default: every word is
+   * kept.
+   */
   samplingTable?: ArrayLike<number> | NDArray | null | undefined
 }
 
@@ -205,19 +238,26 @@ const SKIPGRAM_DEFAULTS: Filled<SkipgramsOptions> = {
 }
 
 /**
- * Pairs of neighbouring words, and random pairs beside them, for a skip-gram model. Word 0 is no word and is left out.
+ * Pairs of neighbouring words, and random pairs beside them, for a skip-gram model. Word 0 is no
+ * word and is left out.
  *
- * The random pairs take their words from the true ones and their contexts uniformly from 1 … vocabularySize - 1, so
- * that one may be a true neighbour by chance, as in Keras. Random numbers follow `setSeed`.
+ * The random pairs take their words from the true ones and their contexts uniformly from 1 …
+ * vocabularySize - 1, so that one may be a true neighbour by chance, as in Keras. Random numbers
+ * follow `setSeed`.
  *
  * @param sequence word indices
  * @param vocabularySize largest word index + 1
  * @param options see {@link SkipgramsOptions}
  * @returns `[couples, labels]`, lists of equal length
- * @throws ConfigError ERR_OPTION for bad options or a word index that is no integer from 0, or not in `samplingTable`
+ * @throws ConfigError ERR_OPTION for bad options or a word index that is no integer from 0, or not
+ *   in `samplingTable`
  * @example
  * import { skipgrams } from 'hiddenstate/preprocessing'
- * const [couples, labels] = skipgrams([1, 2, 3], 4, { windowSize: 1, negativeSamples: 0, shuffle: false })
+ * const [couples, labels] = skipgrams([1, 2, 3], 4, {
+ *   windowSize: 1,
+ *   negativeSamples: 0,
+ *   shuffle: false,
+ * })
  * console.log(couples, labels) // [ [ 1, 2 ], [ 2, 1 ], [ 2, 3 ], [ 3, 2 ] ] [ 1, 1, 1, 1 ]
  * @see keras.preprocessing.sequence.skipgrams
  */
@@ -262,8 +302,10 @@ export function skipgrams(
   const positive = couples.length
   const negative = Math.trunc(positive * negativeSamples)
   const centers = shuffle(Int32Array.from(couples, (couple) => couple[0]))
-  for (let i = 0; i < negative; i++) couples.push([centers[i % positive] as number, 1 + integer(vocabularySize - 1)])
-  const label = (i: number): SkipgramLabel => (categorical ? (i < positive ? [0, 1] : [1, 0]) : Number(i < positive))
+  for (let i = 0; i < negative; i++)
+    couples.push([centers[i % positive] as number, 1 + integer(vocabularySize - 1)])
+  const label = (i: number): SkipgramLabel =>
+    categorical ? (i < positive ? [0, 1] : [1, 0]) : Number(i < positive)
   const order = Int32Array.from(couples, (_, i) => i)
   if (shuffled) shuffle(order)
   return [Array.from(order, (i) => couples[i] as [number, number]), Array.from(order, label)]

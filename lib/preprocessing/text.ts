@@ -7,7 +7,10 @@ import { readTokenizer, type TokenizerConfig, type TokenizerWord } from './token
 
 /** Options for splitting a text into words. */
 export interface TextOptions {
-  /** Characters that separate words; the apostrophe is none of them. Default: ASCII punctuation, tab and newline. */
+  /**
+   * Characters that separate words; the apostrophe is none of them. Default: ASCII punctuation, tab
+   * and newline.
+   */
   filters?: string | undefined
   /** Whether letters become small first. Default true. */
   lower?: boolean | undefined
@@ -15,16 +18,30 @@ export interface TextOptions {
   split?: string | undefined
 }
 
-const TEXT_DEFAULTS: Filled<TextOptions> = { filters: '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', lower: true, split: ' ' }
+const TEXT_DEFAULTS: Filled<TextOptions> = {
+  filters: '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n',
+  lower: true,
+  split: ' ',
+}
 
 function checkText(where: string, text: unknown): asserts text is string {
   if (typeof text !== 'string')
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'text', expected: 'a string', actual: describe(text) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'text',
+      expected: 'a string',
+      actual: describe(text),
+    })
 }
 
 function checkSplitting(where: string, { filters, split }: Filled<TextOptions>): void {
   if (typeof filters !== 'string')
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'filters', expected: 'a string', actual: describe(filters) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'filters',
+      expected: 'a string',
+      actual: describe(filters),
+    })
   if (typeof split !== 'string' || split === '') {
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -38,7 +55,8 @@ function checkSplitting(where: string, { filters, split }: Filled<TextOptions>):
 function splitWords(text: string, { filters, lower, split }: Filled<TextOptions>): string[] {
   const separators = new Set(filters)
   let spaced = ''
-  for (const character of lower ? text.toLowerCase() : text) spaced += separators.has(character) ? split : character
+  for (const character of lower ? text.toLowerCase() : text)
+    spaced += separators.has(character) ? split : character
   return spaced.split(split).filter((word) => word !== '')
 }
 
@@ -46,11 +64,12 @@ function splitWords(text: string, { filters, lower, split }: Filled<TextOptions>
  * The words of a text: every character of `filters` becomes `split`, then the text is cut there.
  *
  * @param text any string
- * @param options see {@link TextOptions}; unlike in Keras on Python 3, `split` may have several characters
+ * @param options see {@link TextOptions}; unlike in Keras on Python 3, `split` may have several
+ *   characters
  * @throws ConfigError ERR_OPTION
  * @example
  * import { textToWordSequence } from 'hiddenstate/preprocessing'
- * console.log(textToWordSequence("The fox -- it didn't jump!")) // [ 'the', 'fox', 'it', "didn't", 'jump' ]
+ * console.log(textToWordSequence("The fox didn't jump!")) // [ 'the', 'fox', "didn't", 'jump' ]
  * @see keras.preprocessing.text.text_to_word_sequence
  */
 export function textToWordSequence(text: string, options?: TextOptions): string[] {
@@ -69,10 +88,12 @@ function fnv1a(word: string): number {
 }
 
 /**
- * Word indices by hashing: 1 … n - 1, where different words may share one ("hashing trick"). Needs no vocabulary.
+ * Word indices by hashing: 1 … n - 1, where different words may share one ("hashing trick"). Needs
+ * no vocabulary.
  *
- * Keras takes Python's `hash`, which differs from process to process; here it is FNV-1a of the word's UTF-8 bytes:
- * `fnv1a(word) % (n - 1) + 1`. So an index is the same in every process, on every machine and in every release.
+ * Keras takes Python's `hash`, which differs from process to process; here it is FNV-1a of the
+ * word's UTF-8 bytes: `fnv1a(word) % (n - 1) + 1`. So an index is the same in every process, on
+ * every machine and in every release.
  *
  * @param text any string
  * @param n size of the vocabulary, with the unused index 0; at least 2
@@ -91,34 +112,41 @@ export function oneHot(text: string, n: number, options?: TextOptions): number[]
 
 /** Options of a {@link Tokenizer}. */
 export interface TokenizerOptions extends TextOptions {
-  /** Only words with an index below this are used, so the `nbWords - 1` most frequent. Default: all. */
+  /**
+   * Only words with an index below this are used, so the `nbWords - 1` most frequent. Default: all.
+   */
   nbWords?: number | null | undefined
   /** Every character is a word; then `lower`, `filters` and `split` do nothing. Default false. */
   charLevel?: boolean | undefined
 }
 
-/** What a row of a matrix says about a word: whether it is there, how often, its share of the text, its tf-idf weight. */
+/**
+ * What a row of a matrix says about a word: whether it is there, how often, its share of the text,
+ * its tf-idf weight.
+ */
 export type MatrixMode = 'binary' | 'count' | 'freq' | 'tfidf'
 const MODES: readonly MatrixMode[] = ['binary', 'count', 'freq', 'tfidf']
 
 /**
  * Turns texts into lists of word indices, or into a matrix with a row per text.
  *
- * Indices count from 1 by falling frequency over everything fitted so far, equally frequent words in the order in which
- * they came; index 0 is no word. Words that were not fitted are left out.
+ * Indices count from 1 by falling frequency over everything fitted so far, equally frequent words
+ * in the order in which they came; index 0 is no word. Words that were not fitted are left out.
  *
- * As in Keras: `documentCount` is that of the last fit alone while all else adds up; `nbWords: n` keeps n - 1 words,
- * since index 0 counts; a character-level Tokenizer keeps capitals; in mode `'freq'` a text's words that are not
- * among the `nbWords` do not count as its length, but a sequence's do.
+ * As in Keras: `documentCount` is that of the last fit alone while all else adds up; `nbWords: n`
+ * keeps n - 1 words, since index 0 counts; a character-level Tokenizer keeps capitals; in mode
+ * `'freq'` a text's words that are not among the `nbWords` do not count as its length, but a
+ * sequence's do.
  *
  * @throws ConfigError ERR_OPTION
  * @example
  * import { Tokenizer } from 'hiddenstate/preprocessing'
  * const tokenizer = new Tokenizer()
  * tokenizer.fitOnTexts(['The fox, the dog', 'The fox'])
- * console.log(tokenizer.wordIndex)                      // Map(3) { 'the' => 1, 'fox' => 2, 'dog' => 3 }
+ * console.log(tokenizer.wordIndex) // Map(3) { 'the' => 1, 'fox' => 2, 'dog' => 3 }
  * console.log(tokenizer.textsToSequences(['a fox the'])) // [ [ 2, 1 ] ]
- * console.log(tokenizer.textsToMatrix(['fox fox'], { mode: 'count' }).toArray()) // [ [ 0, 0, 2, 0 ] ]
+ * const counts = tokenizer.textsToMatrix(['fox fox'], { mode: 'count' })
+ * console.log(counts.toArray()) // [ [ 0, 0, 2, 0 ] ]
  * @see keras.preprocessing.text.Tokenizer
  */
 export class Tokenizer {
@@ -151,14 +179,23 @@ export class Tokenizer {
     this.charLevel = Boolean(resolved.charLevel)
   }
 
-  /** All it knows, for `JSON.stringify`: the options, and the words by falling frequency as `[word, times, texts it came in]`. */
+  /**
+   * All it knows, for `JSON.stringify`: the options, and the words by falling frequency as `[word,
+   * times, texts it came in]`.
+   */
   toJSON(): TokenizerConfig {
     const { nbWords, filters, lower, split, charLevel, documentCount } = this
     const words = Array.from(this.wordIndex.keys(), (word): TokenizerWord => {
       return [word, this.wordCounts.get(word)!, this.wordDocs.get(word)!]
     })
     const options = { nbWords, filters, lower, split, charLevel }
-    return { className: 'Tokenizer', ...options, documentCount, words, indexDocs: [...this.indexDocs] }
+    return {
+      className: 'Tokenizer',
+      ...options,
+      documentCount,
+      words,
+      indexDocs: [...this.indexDocs],
+    }
   }
 
   /** The same as a text, which {@link Tokenizer.fromJson} reads. */
@@ -198,7 +235,8 @@ export class Tokenizer {
    * @throws ConfigError ERR_OPTION
    */
   fitOnTexts(texts: Iterable<string>): void {
-    const all = Array.from(this.#checked('fitOnTexts', texts), (text) => this.#words(text)) // a bad text changes nothing
+    // a bad text changes nothing
+    const all = Array.from(this.#checked('fitOnTexts', texts), (text) => this.#words(text))
     this.documentCount = all.length
     for (const words of all) {
       for (const word of words) this.wordCounts.set(word, (this.wordCounts.get(word) ?? 0) + 1)
@@ -206,7 +244,9 @@ export class Tokenizer {
     }
     const byCount = [...this.wordCounts].sort((a, b) => b[1] - a[1]) // stable
     this.wordIndex = new Map(byCount.map(([word], i) => [word, i + 1]))
-    this.indexDocs = new Map([...this.wordDocs].map(([word, count]) => [this.wordIndex.get(word) as number, count]))
+    this.indexDocs = new Map(
+      [...this.wordDocs].map(([word, count]) => [this.wordIndex.get(word) as number, count]),
+    )
   }
 
   /**
@@ -252,7 +292,8 @@ export class Tokenizer {
    * A row per text.
    *
    * @param options `mode`: default `'binary'`
-   * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`; float64; column 0 is empty
+   * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`; float64; column 0
+   *   is empty
    * @throws as {@link sequencesToMatrix}
    */
   textsToMatrix(texts: Iterable<string>, options?: { mode?: MatrixMode | undefined }): NDArray {
@@ -260,15 +301,19 @@ export class Tokenizer {
   }
 
   /**
-   * A row per sequence of word indices. With c the number of times a word comes in it: `'binary'` 1, `'count'` c,
-   * `'freq'` c / length, `'tfidf'` `(1 + ln c) * ln(1 + documentCount / (1 + indexDocs(word)))`.
+   * A row per sequence of word indices. With c the number of times a word comes in it: `'binary'`
+   * 1, `'count'` c, `'freq'` c / length, `'tfidf'` `(1 + ln c) * ln(1 + documentCount / (1 +
+   * indexDocs(word)))`.
    *
    * @param options `mode`: default `'binary'`
    * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`; float64
-   * @throws StateError ERR_NOT_BUILT without `nbWords` before a fit on texts, and for `'tfidf'` before any fit;
-   *   ConfigError ERR_OPTION for another mode or an index that is no integer from 0
+   * @throws StateError ERR_NOT_BUILT without `nbWords` before a fit on texts, and for `'tfidf'`
+   *   before any fit; ConfigError ERR_OPTION for another mode or an index that is no integer from 0
    */
-  sequencesToMatrix(sequences: Iterable<ArrayLike<number>>, options?: { mode?: MatrixMode | undefined }): NDArray {
+  sequencesToMatrix(
+    sequences: Iterable<ArrayLike<number>>,
+    options?: { mode?: MatrixMode | undefined },
+  ): NDArray {
     const where = 'Tokenizer.sequencesToMatrix'
     const { mode } = resolveOptions(where, { mode: 'binary' as MatrixMode }, options)
     oneOf(where, 'mode', mode, MODES)
@@ -297,10 +342,12 @@ export class Tokenizer {
       const row = out.subarray(n * V, (n + 1) * V) // [V]
       for (let k = 0; k < sequence.length; k++) {
         const i = sequence[k] as number
-        if (!Number.isSafeInteger(i) || i < 0) atLeast(`${where}: sequences[${n}][${k}]`, 'word index', i, 0)
+        if (!Number.isSafeInteger(i) || i < 0)
+          atLeast(`${where}: sequences[${n}][${k}]`, 'word index', i, 0)
         if (i < V) row[i] = (row[i] as number) + 1
       }
-      for (let i = 0; i < V; i++) if (row[i] !== 0) row[i] = this.#weight(mode, i, row[i] as number, sequence.length)
+      for (let i = 0; i < V; i++)
+        if (row[i] !== 0) row[i] = this.#weight(mode, i, row[i] as number, sequence.length)
     }
     return new NDArray(out, [list.length, V])
   }
@@ -309,7 +356,10 @@ export class Tokenizer {
     if (mode === 'binary') return 1
     if (mode === 'count') return count
     if (mode === 'freq') return count / length
-    return (1 + Math.log(count)) * Math.log(1 + this.documentCount / (1 + (this.indexDocs.get(index) ?? 0)))
+    return (
+      (1 + Math.log(count)) *
+      Math.log(1 + this.documentCount / (1 + (this.indexDocs.get(index) ?? 0)))
+    )
   }
 
   #words(text: unknown): string[] {
@@ -319,7 +369,10 @@ export class Tokenizer {
 
   /** A string is iterable, too, but its characters are not texts. */
   #checked(method: string, texts: Iterable<string>): Iterable<string> {
-    if (typeof texts !== 'string' && typeof (texts as Iterable<string> | null)?.[Symbol.iterator] === 'function')
+    if (
+      typeof texts !== 'string' &&
+      typeof (texts as Iterable<string> | null)?.[Symbol.iterator] === 'function'
+    )
       return texts
     return fail(ConfigError, 'ERR_OPTION', {
       where: `Tokenizer.${method}`,

@@ -25,10 +25,17 @@ const where = 'Tokenizer.fromJson'
 
 function refuse(what: string, expected: string, actual: unknown): never {
   const hint = 'Write it with toJson, or JSON.stringify, of a Tokenizer of this package.'
-  return fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual: describe(actual), hint })
+  return fail(FormatError, 'ERR_FILE_FORMAT', {
+    where,
+    what,
+    expected,
+    actual: describe(actual),
+    hint,
+  })
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
 
@@ -56,7 +63,8 @@ function parse(json: unknown): unknown {
 /** @throws FormatError ERR_FILE_FORMAT */
 export function readTokenizer(json: unknown): Omit<TokenizerConfig, 'className'> {
   const document = parse(json)
-  if (typeof document !== 'object' || document === null) return refuse('document', 'an object', document)
+  if (typeof document !== 'object' || document === null)
+    return refuse('document', 'an object', document)
   const config = document as Record<string, unknown>
   for (const [key, [expected, fits]] of Object.entries(FIELDS)) {
     const value = Object.hasOwn(config, key) ? config[key] : undefined
@@ -66,9 +74,11 @@ export function readTokenizer(json: unknown): Omit<TokenizerConfig, 'className'>
     config as unknown as TokenizerConfig
   const seen = new Set<unknown>()
   for (const [i, entry] of (words as unknown[]).entries()) {
-    const isEntry = Array.isArray(entry) && isText(entry[0]) && isCount(entry[1]) && isCount(entry[2])
+    const isEntry =
+      Array.isArray(entry) && isText(entry[0]) && isCount(entry[1]) && isCount(entry[2])
     if (!isEntry) refuse(`words[${i}]`, '[word, count, texts]', entry)
-    else if (seen.size === seen.add(entry[0]).size) refuse(`words[${i}]`, 'a word that did not come before', entry[0])
+    else if (seen.size === seen.add(entry[0]).size)
+      refuse(`words[${i}]`, 'a word that did not come before', entry[0])
   }
   for (const [i, entry] of (indexDocs as unknown[]).entries()) {
     if (!(Array.isArray(entry) && isCount(entry[0]) && isCount(entry[1])))

@@ -21,8 +21,10 @@ const OTHER_MODELS: Readonly<Record<string, string>> = {
 
 /** What errors say of a class that is a model, but no chain of layers; undefined for any other. */
 export function otherModel(name: unknown): { actual: string; hint: string } | undefined {
-  const kind = typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
-  const hint = 'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
+  const kind =
+    typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
+  const hint =
+    'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
   return kind === undefined ? undefined : { actual: `'${name}', ${kind}`, hint }
 }
 
@@ -40,14 +42,19 @@ export interface Decoding {
   readonly Model?: LayerClass
   /** How many layers the layer is inside; default 0. */
   readonly depth?: number
-  /** Layers made so far: one that is written twice, in two places of a model, is made once. Default: none. */
+  /**
+   * Layers made so far: one that is written twice, in two places of a model, is made once. Default:
+   * none.
+   */
   readonly shared?: Map<string, Layer>
 }
 
 /**
- * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it too.
+ * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it
+ * too.
  * @param where how errors call the place: 'config[2]'
- * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and bad values
+ * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and
+ *   bad values
  */
 export function layerFromConfig(
   layer: unknown,
@@ -62,7 +69,11 @@ export function layerFromConfig(
   const title = typeof config === 'object' && typeof config?.name === 'string' ? config.name : where
   const called = `${title} (${origin?.className ?? (typeof name === 'string' ? name.slice(0, 80) : '?')})`
   const Class =
-    Model && name === Model.className ? Model : typeof name === 'string' ? layerClasses.get(name) : undefined
+    Model && name === Model.className
+      ? Model
+      : typeof name === 'string'
+        ? layerClasses.get(name)
+        : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
@@ -96,7 +107,11 @@ export function layerFromConfig(
   const known = key === null ? undefined : shared?.get(key)
   if (known) return known
   const decode: Decode = (inner, place = 'layer') => {
-    const decoding = { ...(Model ? { Model } : {}), ...(shared ? { shared } : {}), depth: depth + 1 }
+    const decoding = {
+      ...(Model ? { Model } : {}),
+      ...(shared ? { shared } : {}),
+      depth: depth + 1,
+    }
     return layerFromConfig(inner, decoding, `${where}.${place}`)
   }
   const keys = origin?.keys ?? {}

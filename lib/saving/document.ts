@@ -8,7 +8,8 @@ import { isObject } from './keras2/rule.js'
 
 /** Keras 1, 2 or 3 wrote it: by its version, or by what only the later ones write. */
 function generation(version: unknown, document: Record<string, unknown>): 1 | 2 | 3 {
-  if (typeof version === 'string') return version.startsWith('2.') ? 2 : /^[3-9]\./.test(version) ? 3 : 1
+  if (typeof version === 'string')
+    return version.startsWith('2.') ? 2 : /^[3-9]\./.test(version) ? 3 : 1
   if ('module' in document || 'registered_name' in document) return 3
   return isObject(document.config) && 'layers' in document.config ? 2 : 1
 }
@@ -33,7 +34,12 @@ export function sequentialConfig(
   if (keras === 3) {
     const said = own ?? version
     const actual = `a Keras 3 file${typeof said === 'string' ? ` (keras_version ${said.slice(0, 20)})` : ''}`
-    return refuse('model', 'of Keras 1 or 2', actual, 'Keras 3 has other layers and another layout of weights.')
+    return refuse(
+      'model',
+      'of Keras 1 or 2',
+      actual,
+      'Keras 3 has other layers and another layout of weights.',
+    )
   }
   if ('modelTopology' in given) {
     return refuse('document', 'a model of Keras', 'a tfjs model.json', HINTS['a tfjs model.json'])

@@ -17,8 +17,16 @@ export function checkBackend(where: string, backend: unknown): Backend | undefin
   })
 }
 
-/** Element `at` of the result is element `from(at)` of `value`; places are counted along the axes of `shape`. */
-function moved(value: NDArray, shape: readonly number[], strides: readonly number[], start: number): NDArray {
+/**
+ * Element `at` of the result is element `from(at)` of `value`; places are counted along the axes of
+ * `shape`.
+ */
+function moved(
+  value: NDArray,
+  shape: readonly number[],
+  strides: readonly number[],
+  start: number,
+): NDArray {
   const out = value.data.slice() // [...shape]
   const place = shape.map(() => 0)
   let from = start
@@ -40,7 +48,10 @@ const stridesOf = (shape: readonly number[]): number[] =>
 /** The same array with each of `axes` run through from its end. */
 export function reversed(value: NDArray, axes: readonly number[]): NDArray {
   const strides = stridesOf(value.shape)
-  const start = axes.reduce((sum, a) => sum + (strides[a] as number) * ((value.shape[a] as number) - 1), 0)
+  const start = axes.reduce(
+    (sum, a) => sum + (strides[a] as number) * ((value.shape[a] as number) - 1),
+    0,
+  )
   const signed = strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride))
   return moved(value, value.shape, signed, start)
 }
@@ -61,7 +72,9 @@ export function storedShape(
   { older, shape }: { older?: KerasArray['older']; shape: readonly number[] },
   found: readonly number[] | undefined,
 ): readonly number[] {
-  return older && found?.length === older.shape.length && older.shape.every((d, i) => d === found[i])
+  return older &&
+    found?.length === older.shape.length &&
+    older.shape.every((d, i) => d === found[i])
     ? older.shape
     : shape
 }

@@ -1,14 +1,17 @@
 /**
  * The layout of a Keras 1.2.2 file, in one place.
  *
- *   /                    @keras_version @model_config @training_config   one ASCII string each; the last two are JSON
- *   model_weights        @layer_names                                    a save_weights file has this at its root
+ *   /                    @keras_version @model_config @training_config
+ *     one ASCII string each; the last two are JSON
+ *   model_weights        @layer_names
+ *     a save_weights file has this at its root
  *     <layer>            @weight_names    a group for each layer, also for those without weights
  *       <weight>         float32, as `getWeights()`
  *   optimizer_weights    @weight_names    param_0, param_1, …; absent before the first training
  *
- * Lists of names are arrays of byte strings; an empty one is a float64 array of no elements, as h5py writes it.
- * Older files (before Keras 1.0): @nb_layers, groups layer_0, …, each with @nb_params and datasets param_0, ….
+ * Lists of names are arrays of byte strings; an empty one is a float64 array of no elements, as
+ * h5py writes it. Older files (before Keras 1.0): @nb_layers, groups layer_0, …, each with
+ * @nb_params and datasets param_0, ….
  */
 import type { H5Attribute } from '../hdf5/protocol.js'
 
@@ -27,5 +30,8 @@ export function nameList(names: readonly string[]): H5Attribute | null {
 
 /** JSON as Python's json.dumps writes it in ASCII, which h5py of Python 2 wants. */
 export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -1,13 +1,22 @@
 /**
- * Models and weights as files of Keras 1.2.2: HDF5 in its layout (saving/layout.ts), so that a file goes both ways.
+ * Models and weights as files of Keras 1.2.2: HDF5 in its layout (saving/layout.ts), so that a file
+ * goes both ways.
  *
- * Reading takes the configuration first, then the shapes that follow from it, then data of exactly those shapes.
+ * Reading takes the configuration first, then the shapes that follow from it, then data of exactly
+ * those shapes.
  */
 import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import type { Compiled, CompileOptions } from '../model/compile.js'
 import { FormatError, HiddenstateError, InternalError } from '../errors.js'
-import { checkedTarget, formatError, H5Builder, type H5File, readH5, writeH5 } from '../hdf5/file.js'
+import {
+  checkedTarget,
+  formatError,
+  H5Builder,
+  type H5File,
+  readH5,
+  writeH5,
+} from '../hdf5/file.js'
 import type { Layer } from '../layers/layer.js'
 import type { KerasArray } from '../layers/variable.js'
 import { withoutInitialization, withParameterBytes } from '../layers/weights.js'
@@ -30,21 +39,31 @@ export interface SaveOptions {
 
 /** Options of `model.loadWeights`. */
 export interface LoadWeightsOptions {
-  /** True: only layers whose names are in the file, in any order. Default `false`: all layers with weights, in order. */
+  /**
+   * True: only layers whose names are in the file, in any order. Default `false`: all layers with
+   * weights, in order.
+   */
   byName?: boolean | undefined
-  /** Where the weights were trained: kernels of convolutions from `'tensorflow'` are flipped. Default: what a file of Keras 2 says, else `'theano'`. */
+  /**
+   * Where the weights were trained: kernels of convolutions from `'tensorflow'` are flipped.
+   * Default: what a file of Keras 2 says, else `'theano'`.
+   */
   backend?: Backend | undefined
 }
 
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions {
   /**
-   * False: architecture and weights alone; what the file says of optimizer, loss and metrics is not looked at. Default `true`: compiled
-   * as it was saved. What the file names and this package does not know leaves the model uncompiled, with a process warning
-   * `HIDDENSTATE_NOT_COMPILED`; `fit` says then what is missing.
+   * False: architecture and weights alone; what the file says of optimizer, loss and metrics is not
+   * looked at. Default `true`: compiled as it was saved. What the file names and this package does
+   * not know leaves the model uncompiled, with a process warning `HIDDENSTATE_NOT_COMPILED`; `fit`
+   * says then what is missing.
    */
   compile?: boolean | undefined
-  /** Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default: what a file of Keras 2 says, else `'theano'`. */
+  /**
+   * Where the model was trained: kernels of convolutions from `'tensorflow'` are flipped. Default:
+   * what a file of Keras 2 says, else `'theano'`.
+   */
   backend?: Backend | undefined
   /** What the file may ask for at most. Default: see {@link Limits}. */
   limits?: Limits | undefined
@@ -58,17 +77,28 @@ export interface SavableModel {
   /** What `compile` was told; null before. */
   readonly compiled: Compiled | null
   compile(options: CompileOptions): void
-  /** Calls that need a compiled model say why this one is not: the sentence goes into their error. */
+  /**
+   * Calls that need a compiled model say why this one is not: the sentence goes into their error.
+   */
   leaveUncompiled(why: string): void
-  /** Runs `use` while no batch of this model runs; when it `writes` during a fit, only a callback may: else ERR_BUSY. */
+  /**
+   * Runs `use` while no batch of this model runs; when it `writes` during a fit, only a callback
+   * may: else ERR_BUSY.
+   */
   whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
-  /** The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle` only. */
+  /**
+   * The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle`
+   * only.
+   */
   optimizerWeights(): NDArray[] | null
   /** Their shapes, also before. In `whenIdle` only. */
   optimizerShapes(): (readonly number[])[]
   /** All or none, in steps. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): Steps<void>
-  /** Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle` only. */
+  /**
+   * Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle`
+   * only.
+   */
   readonly session: { counts: Counts | null }
   dispose(): void
 }
@@ -79,17 +109,23 @@ const overwriteOf = (where: string, options: SaveOptions | undefined): { overwri
 }
 
 /**
- * Writes architecture, weights, training configuration and the optimizer's state into one file that Keras 1.2.2 opens.
- * The model is copied when no batch of it runs; training may go on while the file is written.
+ * Writes architecture, weights, training configuration and the optimizer's state into one file that
+ * Keras 1.2.2 opens. The model is copied when no batch of it runs; training may go on while the
+ * file is written.
  *
  * The same model gives the same bytes.
  *
  * @param path `.h5` by custom; the file appears whole or not at all
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that names another format (`.json`,
- *   `.yaml`, `.npz`, `.keras`, `.onnx`, …); FormatError ERR_FILE_SYSTEM when it cannot be written
+ * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that
+ *   names another format (`.json`, `.yaml`, `.npz`, `.keras`, `.onnx`, …); FormatError
+ *   ERR_FILE_SYSTEM when it cannot be written
  * @see keras.models.save_model
  */
-export async function saveModel(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
+export async function saveModel(
+  model: SavableModel,
+  path: string,
+  options?: SaveOptions,
+): Promise<void> {
   const writing = overwriteOf('save', options)
   checkedTarget('save', path)
   await writeH5(path, await model.whenIdle('save', () => modelContent(model)), writing)
@@ -102,19 +138,27 @@ export function modelContent(model: SavableModel): H5Builder {
   root.set('keras_version', KERAS_VERSION)
   root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
   writeLayers(content, 'model_weights', model.flattenedLayers)
-  if (model.compiled) writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
+  if (model.compiled)
+    writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
   return content
 }
 
 /**
- * Weights and optimizer state of a file that `save` has written, for the model that it is of. In `whenIdle` only, and so is what it gives.
+ * Weights and optimizer state of a file that `save` has written, for the model that it is of. In
+ * `whenIdle` only, and so is what it gives.
  *
  * @returns puts them into the model, all or none
  * @throws FormatError ERR_FILE_FORMAT
  */
 export async function readTrained(model: SavableModel, path: string): Promise<() => void> {
   return readH5(path, async (file) => {
-    const setWeights = await readLayers(file, 'model_weights', model.flattenedLayers, false, 'theano')
+    const setWeights = await readLayers(
+      file,
+      'model_weights',
+      model.flattenedLayers,
+      false,
+      'theano',
+    )
     const state = await readState(file, () => model.optimizerShapes())
     return () => {
       atOnce(setWeights())
@@ -129,7 +173,11 @@ export async function readTrained(model: SavableModel, path: string): Promise<()
  * @throws as {@link saveModel}
  * @see keras.models.Sequential.save_weights
  */
-export async function saveWeights(model: SavableModel, path: string, options?: SaveOptions): Promise<void> {
+export async function saveWeights(
+  model: SavableModel,
+  path: string,
+  options?: SaveOptions,
+): Promise<void> {
   const writing = overwriteOf('saveWeights', options)
   checkedTarget('saveWeights', path)
   const file = await model.whenIdle('saveWeights', () => {
@@ -143,17 +191,33 @@ export async function saveWeights(model: SavableModel, path: string, options?: S
 /**
  * Sets weights from a file of `saveWeights` or `save`, of this package or Keras 1.x; all or none.
  *
- * @throws FormatError ERR_FILE_FORMAT naming file, layer, array, expected and found; StateError ERR_BUSY when a fit began meanwhile
+ * @throws FormatError ERR_FILE_FORMAT naming file, layer, array, expected and found; StateError
+ *   ERR_BUSY when a fit began meanwhile
  * @see keras.models.Sequential.load_weights
  */
-export async function loadWeights(model: SavableModel, path: string, options?: LoadWeightsOptions): Promise<void> {
-  const given = resolveOptions('loadWeights', { byName: false, backend: undefined as Backend | undefined }, options)
+export async function loadWeights(
+  model: SavableModel,
+  path: string,
+  options?: LoadWeightsOptions,
+): Promise<void> {
+  const given = resolveOptions(
+    'loadWeights',
+    { byName: false, backend: undefined as Backend | undefined },
+    options,
+  )
   const byName = checkBoolean('loadWeights', 'byName', given.byName)
   const backend = checkBackend('loadWeights', given.backend)
   checkedPath('loadWeights', path)
   await readH5(path, async (file) => {
-    const isWhole = file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const set = await readLayers(file, isWhole ? 'model_weights' : '', model.flattenedLayers, byName, backend)
+    const isWhole =
+      file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
+    const set = await readLayers(
+      file,
+      isWhole ? 'model_weights' : '',
+      model.flattenedLayers,
+      byName,
+      backend,
+    )
     await model.whenIdle('loadWeights', () => atOnce(set()), true)
   })
 }
@@ -186,7 +250,10 @@ function* stepsInFile<T>(path: string, where: string, use: () => Steps<T>): Step
 }
 
 /** The configuration of the Sequential in a file, as Keras 1 has it. */
-function modelConfig(file: H5File, limits: ResolvedLimits): { config: readonly unknown[]; keras2: boolean } {
+function modelConfig(
+  file: H5File,
+  limits: ResolvedLimits,
+): { config: readonly unknown[]; keras2: boolean } {
   const model = jsonAttribute(file, 'model_config', limits)
   if (model === null) {
     throw formatError(
@@ -203,8 +270,8 @@ function modelConfig(file: H5File, limits: ResolvedLimits): { config: readonly u
 }
 
 /**
- * A model from a file of `save`: with its weights, compiled as it was, its optimizer going on where it stopped.
- * A file without training configuration gives a model that is not compiled.
+ * A model from a file of `save`: with its weights, compiled as it was, its optimizer going on where
+ * it stopped. A file without training configuration gives a model that is not compiled.
  *
  * @param build makes the model that a configuration describes
  * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ConfigError ERR_OPTION
@@ -214,7 +281,11 @@ export async function readModel<M extends SavableModel>(
   build: (config: readonly unknown[]) => M,
   options?: LoadModelOptions,
 ): Promise<M> {
-  const defaults = { backend: undefined as Backend | undefined, compile: true, limits: {} as Limits | undefined }
+  const defaults = {
+    backend: undefined as Backend | undefined,
+    compile: true,
+    limits: {} as Limits | undefined,
+  }
   const given = resolveOptions('loadModel', defaults, options)
   const backend = checkBackend('loadModel', given.backend)
   const compile = checkBoolean('loadModel', 'compile', given.compile)
@@ -243,7 +314,10 @@ interface Reading {
   limits: ResolvedLimits
 }
 
-/** Weights, training configuration and optimizer state of the file, into a new model that nobody else knows. */
+/**
+ * Weights, training configuration and optimizer state of the file, into a new model that nobody
+ * else knows.
+ */
 async function restore(
   file: H5File,
   model: SavableModel,
@@ -258,30 +332,47 @@ async function restore(
   if (keras2) {
     // its order of parameters and its slots are others
     if (file.hasGroup('optimizer_weights'))
-      process.emitWarning(`${path}: the optimizer's state is of Keras 2; the optimizer starts anew.`, {
-        code: 'HIDDENSTATE_KERAS2',
-      })
+      process.emitWarning(
+        `${path}: the optimizer's state is of Keras 2; the optimizer starts anew.`,
+        {
+          code: 'HIDDENSTATE_KERAS2',
+        },
+      )
     return
   }
   const state = await readState(file, () => model.optimizerShapes())
   if (!state) return
-  // What belongs to a kernel lies as the kernel does; the number of iterations, which has no axes, comes first.
+  // What belongs to a kernel lies as the kernel does; the number of iterations, which has no axes,
+  // comes first.
   const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
   const first = state[0]?.shape.length === 0 ? 1 : 0
   const here = state.map((value, i) =>
-    i < first ? value : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend ?? 'theano'),
+    i < first
+      ? value
+      : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend ?? 'theano'),
   )
   await inSlices(stepsInFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here)))
   const counts = countsOf(path, training)
   if (counts) model.session.counts = counts
   else if (model.compiled && needsCounts(model.compiled.optimizer)) {
     const message = `${path}: the file does not say how many batches the optimizer has counted; decay and schedule begin anew.`
-    process.emitWarning(`${message} Set model.optimizer.iterations to go on.`, { code: 'HIDDENSTATE_ITERATIONS' })
+    process.emitWarning(`${message} Set model.optimizer.iterations to go on.`, {
+      code: 'HIDDENSTATE_ITERATIONS',
+    })
   }
 }
 
-/** Compiles the model as it was. @returns false, after a warning, when the file names what is unknown here */
-function compileAs(path: string, model: SavableModel, training: Record<string, unknown>, keras2: boolean): boolean {
+/**
+ * Compiles the model as it was.
+ *
+ * @returns false, after a warning, when the file names what is unknown here
+ */
+function compileAs(
+  path: string,
+  model: SavableModel,
+  training: Record<string, unknown>,
+  keras2: boolean,
+): boolean {
   try {
     model.compile(compileOptions(training, keras2))
     return true

@@ -14,7 +14,9 @@ import { writeArrays } from './weights.js'
 
 const GROUP = 'optimizer_weights'
 
-/** What Keras has no place for and does not look at: the arguments of metrics, where there are any. */
+/**
+ * What Keras has no place for and does not look at: the arguments of metrics, where there are any.
+ */
 function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unknown } {
   if (!metrics.some((metric) => metric instanceof Metric)) return {}
   const given = (metric: string | Metric) =>
@@ -52,13 +54,18 @@ export function writeTraining(
 }
 
 /** An attribute that holds a JSON object. @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT */
-export function jsonAttribute(file: H5File, name: string, limits: ResolvedLimits): Record<string, unknown> | null {
+export function jsonAttribute(
+  file: H5File,
+  name: string,
+  limits: ResolvedLimits,
+): Record<string, unknown> | null {
   const text = file.attribute('', name)
   if (text === undefined) return null
   if (typeof text === 'string') checkJson(`${file.path}: ${name}`, text, limits)
   try {
     const value: unknown = JSON.parse(typeof text === 'string' ? text : '')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
   } catch {
     // told below, in words about the file
   }
@@ -76,18 +83,26 @@ export function jsonAttribute(file: H5File, name: string, limits: ResolvedLimits
  *
  * @param found the file's training configuration
  * @param keras2 whether Keras 2 wrote the file
- * @throws FormatError, ConfigError for what this package does not know: an optimizer, a setting of one, a loss, a metric
+ * @throws FormatError, ConfigError for what this package does not know: an optimizer, a setting of
+ *   one, a loss, a metric
  */
 export function compileOptions(found: Record<string, unknown>, keras2: boolean): CompileOptions {
   const config = keras2 ? trainingFromKeras2(found) : found
   const weights = config.loss_weights
   if (weights != null && [weights].flat().some((w) => w !== 1)) {
     const [what, actual] = ['loss_weights', JSON.stringify(weights)]
-    fail(FormatError, 'ERR_FILE_FORMAT', { where: 'training_config', what, expected: 'null', actual })
+    fail(FormatError, 'ERR_FILE_FORMAT', {
+      where: 'training_config',
+      what,
+      expected: 'null',
+      actual,
+    })
   }
   const { metrics = null, metric_arguments: given = null } = config
   const named =
-    Array.isArray(metrics) && Array.isArray(given) ? metrics.map((m, i) => metricFromConfig(m, given[i])) : metrics
+    Array.isArray(metrics) && Array.isArray(given)
+      ? metrics.map((m, i) => metricFromConfig(m, given[i]))
+      : metrics
   return {
     optimizer: optimizerFromConfig(config.optimizer_config),
     loss: config.loss as CompileOptions['loss'], // compile checks them
@@ -103,10 +118,17 @@ export function compileOptions(found: Record<string, unknown>, keras2: boolean):
  * @throws FormatError ERR_FILE_FORMAT
  */
 export function countsOf(path: string, training: Record<string, unknown>): Counts | null {
-  const { optimizer_counts: counts = null } = training as { optimizer_counts?: Partial<Counts> | null }
+  const { optimizer_counts: counts = null } = training as {
+    optimizer_counts?: Partial<Counts> | null
+  }
   if (counts === null) return null
   const { iterations, m_schedule } = counts
-  if (Number.isSafeInteger(iterations) && iterations! >= 0 && Number.isFinite(m_schedule) && m_schedule! >= 0)
+  if (
+    Number.isSafeInteger(iterations) &&
+    iterations! >= 0 &&
+    Number.isFinite(m_schedule) &&
+    m_schedule! >= 0
+  )
     return { iterations: iterations!, m_schedule: m_schedule! }
   throw formatError(
     path,
@@ -123,13 +145,24 @@ export function countsOf(path: string, training: Record<string, unknown>): Count
  * @param like the shapes that the state of this model has; not called when there is nothing to read
  * @throws FormatError ERR_FILE_FORMAT
  */
-export async function readState(file: H5File, like: () => readonly (readonly number[])[]): Promise<NDArray[] | null> {
+export async function readState(
+  file: H5File,
+  like: () => readonly (readonly number[])[],
+): Promise<NDArray[] | null> {
   if (!file.hasGroup(GROUP)) return null
   const names = file.strings(GROUP, 'weight_names')
   const expected = like()
   if (names.length !== expected.length) {
-    throw formatError(file.path, GROUP, 'optimizer weights', `${expected.length} arrays`, `${names.length}`)
+    throw formatError(
+      file.path,
+      GROUP,
+      'optimizer weights',
+      `${expected.length} arrays`,
+      `${names.length}`,
+    )
   }
-  const data = await file.read(expected.map((shape, i) => ({ path: `${GROUP}/${names[i]}`, shape })))
+  const data = await file.read(
+    expected.map((shape, i) => ({ path: `${GROUP}/${names[i]}`, shape })),
+  )
   return data.map(({ data: numbers, shape }) => new NDArray(numbers, shape))
 }

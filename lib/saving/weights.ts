@@ -3,7 +3,12 @@ import { FormatError } from '../errors.js'
 import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import type { H5Data } from '../hdf5/protocol.js'
 import type { Layer } from '../layers/layer.js'
-import { type KerasArray, readKerasArrays, sliceColumns, writingKerasArrays } from '../layers/variable.js'
+import {
+  type KerasArray,
+  readKerasArrays,
+  sliceColumns,
+  writingKerasArrays,
+} from '../layers/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
 import type { Steps } from '../steps.js'
@@ -13,17 +18,31 @@ import { nameList } from './layout.js'
 
 const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
 
-/** An array that may be moved to another thread: `value` is a copy already, but may share its memory with others. */
+/**
+ * An array that may be moved to another thread: `value` is a copy already, but may share its memory
+ * with others.
+ */
 function movable(value: NDArray): H5Data {
   const data = value.data as Floats // [...shape]
-  return { shape: value.shape, data: data.byteLength === data.buffer.byteLength ? data : data.slice() }
+  return {
+    shape: value.shape,
+    data: data.byteLength === data.buffer.byteLength ? data : data.slice(),
+  }
 }
 
-function writeNames(file: H5Builder, group: string, attribute: string, names: readonly string[]): void {
+function writeNames(
+  file: H5Builder,
+  group: string,
+  attribute: string,
+  names: readonly string[],
+): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) {
     const message = `${group || 'root'}: ${attribute} must be names that differ, got '${twice}' twice. Give one of the layers another \`name\`: set layer.name.`
-    throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'names that differ', actual: `'${twice}' twice` })
+    throw new FormatError('ERR_FILE_FORMAT', message, {
+      expected: 'names that differ',
+      actual: `'${twice}' twice`,
+    })
   }
   const value = nameList(names)
   if (value === null) {
@@ -39,7 +58,11 @@ function writeNames(file: H5Builder, group: string, attribute: string, names: re
  * @param group where they go; made when it is not there
  * @param arrays copies: they are moved to the worker
  */
-export function writeArrays(file: H5Builder, group: string, arrays: readonly { name: string; value: NDArray }[]): void {
+export function writeArrays(
+  file: H5Builder,
+  group: string,
+  arrays: readonly { name: string; value: NDArray }[],
+): void {
   writeNames(
     file,
     group,
@@ -50,7 +73,8 @@ export function writeArrays(file: H5Builder, group: string, arrays: readonly { n
 }
 
 /**
- * Writes the weights of all layers below `group`, which becomes what `save_weights` has at its root.
+ * Writes the weights of all layers below `group`, which becomes what `save_weights` has at its
+ * root.
  *
  * @param layers also those without weights
  */
@@ -98,12 +122,17 @@ const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...par
 /** Of an array of Keras 2 that holds `parts` of one shape. */
 function fusedShape(shape: readonly number[], parts: readonly KerasArray[]): readonly number[] {
   if (parts.length === 1) return shape
-  if (parts[0]?.besideOthers) return [...shape.slice(0, -1), (shape.at(-1) as number) * parts.length]
+  if (parts[0]?.besideOthers)
+    return [...shape.slice(0, -1), (shape.at(-1) as number) * parts.length]
   return [parts.length, ...shape]
 }
 
 /** The numbers of each part of such an array. */
-function divided(numbers: Floats, whole: readonly number[], parts: readonly KerasArray[]): Floats[] {
+function divided(
+  numbers: Floats,
+  whole: readonly number[],
+  parts: readonly KerasArray[],
+): Floats[] {
   const size = numbers.length / parts.length
   const width = (whole.at(-1) as number) / parts.length
   return parts.map(({ besideOthers }, k) =>
@@ -128,9 +157,15 @@ interface Match {
   index: number
 }
 
-/** A list of names; Keras 2 breaks one that has no room in an attribute into `layer_names0`, `layer_names1`, …. */
+/**
+ * A list of names; Keras 2 breaks one that has no room in an attribute into `layer_names0`,
+ * `layer_names1`, ….
+ */
 function nameListOf(file: H5File, group: string, attribute: string): string[] {
-  if (file.attribute(group, attribute) !== undefined || file.attribute(group, `${attribute}0`) === undefined)
+  if (
+    file.attribute(group, attribute) !== undefined ||
+    file.attribute(group, `${attribute}0`) === undefined
+  )
     return file.strings(group, attribute)
   const names: string[] = []
   for (let i = 0; file.attribute(group, `${attribute}${i}`) !== undefined; i++)
@@ -138,7 +173,10 @@ function nameListOf(file: H5File, group: string, attribute: string): string[] {
   return names
 }
 
-/** Whether Keras 2 wrote the weights below `group`: by its version, else by names like `lstm_1/kernel:0`. */
+/**
+ * Whether Keras 2 wrote the weights below `group`: by its version, else by names like
+ * `lstm_1/kernel:0`.
+ */
 function isKeras2Group(file: H5File, group: string): boolean {
   const version = file.attribute(group, 'keras_version') ?? file.attribute('', 'keras_version')
   if (typeof version === 'string') return version.startsWith('2.')
@@ -146,7 +184,9 @@ function isKeras2Group(file: H5File, group: string): boolean {
   return first?.includes('/') ?? false
 }
 
-/** What a file of Keras 2 says that it was trained on; TensorFlow and CNTK run kernels the same way. */
+/**
+ * What a file of Keras 2 says that it was trained on; TensorFlow and CNTK run kernels the same way.
+ */
 function backendOf(file: H5File, group: string): Backend {
   const said = file.attribute(group, 'backend') ?? file.attribute('', 'backend')
   return said === 'theano' ? 'theano' : 'tensorflow'
@@ -155,7 +195,8 @@ function backendOf(file: H5File, group: string): Backend {
 function storedLayers(file: H5File, group: string): Stored[] {
   return nameListOf(file, group, 'layer_names').map((name) => {
     const place = join(group, name)
-    if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
+    if (!file.hasGroup(place))
+      throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
     return { name, group: place, weights: nameListOf(file, place, 'weight_names') }
   })
 }
@@ -163,7 +204,10 @@ function storedLayers(file: H5File, group: string): Stored[] {
 /** The number in an attribute of a legacy file. */
 function count(file: H5File, group: string, name: string): number {
   const value = file.attribute(group, name)
-  const n = typeof value === 'object' && !Array.isArray(value) && value.length === 1 ? (value[0] as number) : Number.NaN
+  const n =
+    typeof value === 'object' && !Array.isArray(value) && value.length === 1
+      ? (value[0] as number)
+      : Number.NaN
   if (Number.isInteger(n) && n >= 0 && n <= 1e6) return n
   throw formatError(
     file.path,
@@ -175,33 +219,60 @@ function count(file: H5File, group: string, name: string): number {
 }
 
 /** Legacy files: every layer counts, also those without weights. */
-function matchLegacy(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
+function matchLegacy(
+  file: H5File,
+  group: string,
+  layers: readonly Layer[],
+  divide: Divide,
+): Match[] {
   const n = count(file, group, 'nb_layers')
   if (n !== layers.length) throw layerCount(file, n, layers.length)
   return layers.map((layer, index) => {
     const place = join(group, `layer_${index}`)
-    if (!file.hasGroup(place)) throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
+    if (!file.hasGroup(place))
+      throw formatError(file.path, place, 'group of the layer', 'there', 'nothing')
     const weights = Array.from({ length: count(file, place, 'nb_params') }, (_, p) => `param_${p}`)
-    return { layer, arrays: divide(layer), stored: { name: `layer_${index}`, group: place, weights }, index }
+    return {
+      layer,
+      arrays: divide(layer),
+      stored: { name: `layer_${index}`, group: place, weights },
+      index,
+    }
   })
 }
 
 function layerCount(file: H5File, saved: number, own: number): FormatError {
   const message = `${file.path}: You are trying to load a weight file containing ${saved} layers into a model with ${own} layers.`
-  return new FormatError('ERR_FILE_FORMAT', `${message} byName: true takes those whose names agree.`, {
-    expected: `${own} layers with weights`,
-    actual: `${saved}`,
-  })
+  return new FormatError(
+    'ERR_FILE_FORMAT',
+    `${message} byName: true takes those whose names agree.`,
+    {
+      expected: `${own} layers with weights`,
+      actual: `${saved}`,
+    },
+  )
 }
 
-function matchByOrder(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
-  const own = layers.map((layer) => ({ layer, arrays: divide(layer) })).filter(({ arrays }) => arrays.length > 0)
+function matchByOrder(
+  file: H5File,
+  group: string,
+  layers: readonly Layer[],
+  divide: Divide,
+): Match[] {
+  const own = layers
+    .map((layer) => ({ layer, arrays: divide(layer) }))
+    .filter(({ arrays }) => arrays.length > 0)
   const saved = storedLayers(file, group).filter((stored) => stored.weights.length > 0)
   if (saved.length !== own.length) throw layerCount(file, saved.length, own.length)
   return saved.map((stored, index) => ({ ...(own[index] as (typeof own)[number]), stored, index }))
 }
 
-function matchByName(file: H5File, group: string, layers: readonly Layer[], divide: Divide): Match[] {
+function matchByName(
+  file: H5File,
+  group: string,
+  layers: readonly Layer[],
+  divide: Divide,
+): Match[] {
   const matches = storedLayers(file, group).flatMap((stored, index) =>
     layers
       .filter((layer) => layer.name === stored.name)
@@ -216,13 +287,19 @@ function matchByName(file: H5File, group: string, layers: readonly Layer[], divi
 }
 
 /** Whether array i ends three of cuDNN, where the layer has the three of a recurrent layer. */
-function isBiasOfCudnn(arrays: readonly FileArray[], shapes: readonly (readonly number[] | undefined)[], i: number) {
+function isBiasOfCudnn(
+  arrays: readonly FileArray[],
+  shapes: readonly (readonly number[] | undefined)[],
+  i: number,
+) {
   const [recurrent, bias] = [arrays[i - 1], arrays[i]]
   if (i < 2 || !bias?.fused || !isCudnn(shapes.slice(i - 2, i + 1))) return false
   const [units = 0, width = 0] = recurrent?.shape ?? []
   // one bias for four gates, two for three: a GRU without resetAfter cannot be what cuDNN computes
   return (
-    shapes[i]?.[0] === 2 * width && bias.shape.at(-1) === width && bias.parts.length === (width === 3 * units ? 2 : 1)
+    shapes[i]?.[0] === 2 * width &&
+    bias.shape.at(-1) === width &&
+    bias.parts.length === (width === 3 * units ? 2 : 1)
   )
 }
 
@@ -253,14 +330,23 @@ function expectations(file: H5File, { layer, arrays, stored, index }: Match): Ex
 }
 
 /** Arrays of cuDNN become those of the layers here, in `data`. */
-function withoutCudnn(arrays: readonly FileArray[], expected: readonly Expected[], data: H5Data[]): void {
+function withoutCudnn(
+  arrays: readonly FileArray[],
+  expected: readonly Expected[],
+  data: H5Data[],
+): void {
   const shapes = expected.map(({ shape }) => shape)
   for (const [i, { parts }] of arrays.entries()) {
     if (!isBiasOfCudnn(arrays, shapes, i)) continue
-    const [kernel, recurrent, bias] = data.slice(i - 2, i + 1).map((one) => one.data) as [Floats, Floats, Floats]
+    const [kernel, recurrent, bias] = data.slice(i - 2, i + 1).map((one) => one.data) as [
+      Floats,
+      Floats,
+      Floats,
+    ]
     const units = shapes[i - 1]?.[0] as number
     const here = fromCudnn([kernel, recurrent, bias], units, parts.length as 1 | 2)
-    for (const [k, numbers] of here.entries()) data[i - 2 + k] = { shape: arrays[i - 2 + k]!.shape, data: numbers }
+    for (const [k, numbers] of here.entries())
+      data[i - 2 + k] = { shape: arrays[i - 2 + k]!.shape, data: numbers }
   }
 }
 
@@ -269,7 +355,8 @@ function withoutCudnn(arrays: readonly FileArray[], expected: readonly Expected[
  *
  * @param group where `layer_names` is: '' or 'model_weights'
  * @param byName only layers whose names are in the file, instead of all in order
- * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano otherwise
+ * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano
+ *   otherwise
  * @returns sets the weights, all or none, in steps
  * @throws FormatError ERR_FILE_FORMAT
  */

@@ -1,10 +1,11 @@
 /**
  * An event file: records one after the other, each
  *
- *   uint64 length · uint32 masked CRC of the length · the bytes of an Event · uint32 masked CRC of those bytes
+ *   uint64 length · uint32 masked CRC of the length · the bytes of an Event · uint32 masked CRC of
+ *   those bytes
  *
- * in little endian. The CRC is CRC-32C (Castagnoli), masked by TensorFlow as `rotate right by 15, plus 0xa282ead8`. (TFRecord;
- * tensorflow/core/lib/io/record_writer.cc.)
+ * in little endian. The CRC is CRC-32C (Castagnoli), masked by TensorFlow as `rotate right by 15,
+ * plus 0xa282ead8`. (TFRecord; tensorflow/core/lib/io/record_writer.cc.)
  */
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { hostname } from 'node:os'
@@ -60,14 +61,18 @@ export class EventFile {
   }
 
   /**
-   * A file of its own name in `folder`, which is made when it is not there. The libraries are loaded now.
+   * A file of its own name in `folder`, which is made when it is not there. The libraries are
+   * loaded now.
    *
    * @throws FormatError ERR_FILE_SYSTEM when the file system refuses
    */
   static async create(folder: string): Promise<EventFile> {
     const libraries = await loadLibraries()
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0')
-    const path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`)
+    const path = join(
+      folder,
+      `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`,
+    )
     try {
       await mkdir(folder, { recursive: true })
       const events = new EventFile(path, await open(path, 'wx'), libraries)
@@ -78,7 +83,11 @@ export class EventFile {
     }
   }
 
-  /** A file that {@link create} has made, cut back to a size that it had. @throws FormatError ERR_FILE_SYSTEM */
+  /**
+   * A file that {@link create} has made, cut back to a size that it had.
+   *
+   * @throws FormatError ERR_FILE_SYSTEM
+   */
   static async reopen(path: string, size: number): Promise<EventFile> {
     const libraries = await loadLibraries()
     try {
@@ -99,7 +108,9 @@ export class EventFile {
   /** Events of one step. @throws FormatError ERR_FILE_SYSTEM */
   async add(step: number, contents: readonly Content[]): Promise<void> {
     const seconds = Date.now() / 1000
-    const records = contents.map((content) => record(this.#encode(seconds, step, content), this.#crc32c))
+    const records = contents.map((content) =>
+      record(this.#encode(seconds, step, content), this.#crc32c),
+    )
     const bytes = Buffer.concat(records)
     try {
       // a write may end early: a record that is cut makes all after it unreadable

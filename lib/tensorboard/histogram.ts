@@ -1,6 +1,12 @@
-/** Histograms as TensorFlow makes them: buckets that grow by a tenth, from 1e-12 to 1e20, and their mirror image. */
+/**
+ * Histograms as TensorFlow makes them: buckets that grow by a tenth, from 1e-12 to 1e20, and their
+ * mirror image.
+ */
 
-/** As HistogramProto has it: `counts[i]` values lie from `limits[i - 1]` up to, not including, `limits[i]`. */
+/**
+ * As HistogramProto has it: `counts[i]` values lie from `limits[i - 1]` up to, not including,
+ * `limits[i]`.
+ */
 export interface Histogram {
   min: number
   max: number
@@ -44,9 +50,19 @@ export function histogramOf(values: ArrayLike<number>): Histogram {
     if (value < min) min = value
     if (value > max) max = value
   }
-  if (num === 0) return { min: 0, max: 0, num, sum, sumSquares, limits: [Number.MAX_VALUE], counts: [0] }
+  if (num === 0)
+    return { min: 0, max: 0, num, sum, sumSquares, limits: [Number.MAX_VALUE], counts: [0] }
   // of a run of empty buckets the last stands for all, as TensorFlow writes them
-  const isKept = (i: number): boolean => counts[i]! > 0 || (i + 1 < counts.length && counts[i + 1]! > 0)
+  const isKept = (i: number): boolean =>
+    counts[i]! > 0 || (i + 1 < counts.length && counts[i + 1]! > 0)
   const kept = LIMITS.map((_, i) => i).filter(isKept)
-  return { min, max, num, sum, sumSquares, limits: kept.map((i) => LIMITS[i]!), counts: kept.map((i) => counts[i]!) }
+  return {
+    min,
+    max,
+    num,
+    sum,
+    sumSquares,
+    limits: kept.map((i) => LIMITS[i]!),
+    counts: kept.map((i) => counts[i]!),
+  }
 }

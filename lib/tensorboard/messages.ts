@@ -1,10 +1,15 @@
 /**
- * The protobuf messages of an event file, as far as this package writes them (TensorFlow's event.proto, summary.proto, graph.proto):
+ * The protobuf messages of an event file, as far as this package writes them (TensorFlow's
+ * event.proto, summary.proto, graph.proto):
  *
- *   Event           double wall_time = 1 · int64 step = 2 · string file_version = 3 | bytes graph_def = 4 | Summary summary = 5
+ *   Event
+ *     double wall_time = 1 · int64 step = 2 · string file_version = 3 | bytes graph_def = 4 |
+ *     Summary summary = 5
  *   Summary         repeated Value value = 1
  *   Value           string tag = 1 · float simple_value = 2 | HistogramProto histo = 5
- *   HistogramProto  double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5 · packed double bucket_limit = 6, bucket = 7
+ *   HistogramProto
+ *     double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5 · packed double bucket_limit = 6,
+ *     bucket = 7
  *   GraphDef        repeated NodeDef node = 1
  *   NodeDef         string name = 1, op = 2 · repeated string input = 3
  */
@@ -50,7 +55,10 @@ function writeHistogram(writer: BinaryWriter, histogram: Histogram): void {
   doubles(writer, 7, counts)
 }
 
-function writeSummary(writer: BinaryWriter, values: Iterable<readonly [tag: string, write: Write]>): void {
+function writeSummary(
+  writer: BinaryWriter,
+  values: Iterable<readonly [tag: string, write: Write]>,
+): void {
   for (const [tag, write] of values) {
     message(writer, 1, (value) => {
       string(value, 1, tag)
@@ -81,7 +89,10 @@ export function encodeEvent(seconds: number, step: number, content: Content): Ui
     message(writer, 5, (summary) =>
       writeSummary(
         summary,
-        values.map(([tag, x]) => [tag, (value) => value.tag(2, WireType.Bit32).float(Math.fround(x))]),
+        values.map(([tag, x]) => [
+          tag,
+          (value) => value.tag(2, WireType.Bit32).float(Math.fround(x)),
+        ]),
       ),
     )
   } else {

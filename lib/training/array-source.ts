@@ -45,10 +45,17 @@ export class ArraySource implements BatchSource {
     return Math.min(this.own.batchSize, this.samples - seen)
   }
 
-  train(seen: number, request: { maxBatches?: number; sums: readonly number[] }): Promise<RunResult> {
+  train(
+    seen: number,
+    request: { maxBatches?: number; sums: readonly number[] },
+  ): Promise<RunResult> {
     const { batchSize, signal } = this.own
     const order = this.#order.subarray(seen)
-    return this.session.run('fit', { ...request, mode: 'train', data: this.data.set, order, batchSize }, signal)
+    return this.session.run(
+      'fit',
+      { ...request, mode: 'train', data: this.data.set, order, batchSize },
+      signal,
+    )
   }
 
   state(): Plain {

@@ -1,4 +1,7 @@
-/** Batches that an iterable yields, one after the other. Keras 1.2.2 engine/training.py, `fit_generator`. */
+/**
+ * Batches that an iterable yields, one after the other. Keras 1.2.2 engine/training.py,
+ * `fit_generator`.
+ */
 import type { Batches } from './batches.js'
 import type { ClassWeight } from './data.js'
 import { checkStatefulBatches, prepareTraining } from './evaluate.js'
@@ -47,7 +50,13 @@ export class BatchesSource implements BatchSource {
   async train(seen: number, { sums }: { sums: readonly number[] }): Promise<RunResult> {
     const { call, signal } = this.own
     const { samples, data } = this.#ready!
-    const request = { mode: 'train', data: data.set, batchSize: samples, maxBatches: 1, sums } as const
+    const request = {
+      mode: 'train',
+      data: data.set,
+      batchSize: samples,
+      maxBatches: 1,
+      sums,
+    } as const
     if (seen + samples < this.samples) this.batches.prefetch() // while native code computes
     try {
       return await this.model.session.run(call, request, signal)

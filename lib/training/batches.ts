@@ -1,4 +1,7 @@
-/** Batches from an iterable: fetched one ahead, begun anew where that is possible, closed in the end. */
+/**
+ * Batches from an iterable: fetched one ahead, begun anew where that is possible, closed in the
+ * end.
+ */
 import { ConfigError, fail } from '../errors.js'
 import type { Inputs } from './evaluate.js'
 import type { Triple } from './fit.js'
@@ -7,14 +10,15 @@ import { isThenable } from '../waiting.js'
 import type { Plain } from './plain.js'
 
 /**
- * Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. A list of inputs is what TypeScript takes `[x, y]` for in a generator
- * without a return type; another number of them than two or three is ERR_OPTION.
+ * Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. A list of inputs is what
+ * TypeScript takes `[x, y]` for in a generator without a return type; another number of them than
+ * two or three is ERR_OPTION.
  */
 export type Source<T = Triple | readonly (Inputs | null)[]> = Iterable<T> | AsyncIterable<T>
 
 /**
- * What a source may offer so that a training can go on from a checkpoint at once: without it as many batches are taken from the source,
- * and thrown away, as were trained on before.
+ * What a source may offer so that a training can go on from a checkpoint at once: without it as
+ * many batches are taken from the source, and thrown away, as were trained on before.
  */
 export interface Resumable {
   /** Plain data; asked when batches have been taken, and none is being fetched. */
@@ -29,7 +33,10 @@ const isSource = (value: unknown): value is Source<unknown> =>
   (Symbol.iterator in value || Symbol.asyncIterator in value) &&
   !ArrayBuffer.isView(value)
 
-/** Batches of a source. A list, and anything else that can be iterated again, starts anew when it ends. */
+/**
+ * Batches of a source. A list, and anything else that can be iterated again, starts anew when it
+ * ends.
+ */
 export class Batches {
   #iterator: Iterator<unknown> | AsyncIterator<unknown>
   #ahead: IteratorResult<unknown> | Promise<IteratorResult<unknown>> | null = null
@@ -37,7 +44,10 @@ export class Batches {
   #isClosed = false
   /** Taken so far. */
   #taken = 0
-  /** What the source told of itself before the batch that is fetched ahead; null: none is, or nobody asks. */
+  /**
+   * What the source told of itself before the batch that is fetched ahead; null: none is, or nobody
+   * asks.
+   */
   #before: Promise<Plain> | null = null
   /** Whether {@link state} will be asked for. */
   keepsState = false
@@ -107,7 +117,8 @@ export class Batches {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    ;(async () => await this.#iterator.return?.())().catch(() => {}) // the call has its result already
+    // the call has its result already
+    ;(async () => await this.#iterator.return?.())().catch(() => {})
   }
 
   /**
@@ -120,7 +131,9 @@ export class Batches {
     const ahead = this.#ahead!
     this.#ahead = null
     this.#before = null
-    return isThenable(ahead) ? ahead.then((result) => this.#take(result, missing)) : this.#take(ahead, missing)
+    return isThenable(ahead)
+      ? ahead.then((result) => this.#take(result, missing))
+      : this.#take(ahead, missing)
   }
 
   #take({ done, value }: IteratorResult<unknown>, missing: number): unknown {
@@ -147,7 +160,8 @@ export class Batches {
 
 /** A source that can be put back where it was, as {@link Resumable} says. */
 const isResumable = (source: unknown): source is Resumable =>
-  typeof (source as Resumable).state === 'function' && typeof (source as Resumable).restore === 'function'
+  typeof (source as Resumable).state === 'function' &&
+  typeof (source as Resumable).restore === 'function'
 
 /** Uses batches, and closes their source in the end, as a for-of loop does. */
 export async function closing<T>(batches: readonly Batches[], use: () => Promise<T>): Promise<T> {

@@ -1,17 +1,26 @@
 /**
- * Checkpoints of a training: folders `checkpoint-000123` of one directory, numbered as they are written. In each
+ * Checkpoints of a training: folders `checkpoint-000123` of one directory, numbered as they are
+ * written. In each
  *
  *   model.h5         what `model.save` writes: weights, optimizer, how the model was compiled
  *   training.state   everything else: the {@link TrainingState}, as plain.ts writes it
  *   sha256           the SHA-256 of both, as `sha256sum` writes them
  *
- * A folder is written under another name, to the disk, and then renamed: it is there whole or not at all.
+ * A folder is written under another name, to the disk, and then renamed: it is there whole or not
+ * at all.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkedPath, fileError, removeStale, syncDirectory, temporaryName, writeFileAtomic } from '../files/atomic.js'
+import {
+  checkedPath,
+  fileError,
+  removeStale,
+  syncDirectory,
+  temporaryName,
+  writeFileAtomic,
+} from '../files/atomic.js'
 import { checkBoolean, checkInteger } from '../call-options.js'
 import { ConfigError, fail, FormatError, HiddenstateError, StateError } from '../errors.js'
 import { type H5Builder, writeH5 } from '../hdf5/file.js'
@@ -31,8 +40,9 @@ export interface CheckpointOptions {
   /** How many are kept, the newest ones. Default 2. */
   keep?: number
   /**
-   * On SIGINT and SIGTERM: the batch is finished, a checkpoint written, and the process ends with status 130 or 143. A second signal
-   * ends it at once. Not in worker threads, which get no signals. Default `true`.
+   * On SIGINT and SIGTERM: the batch is finished, a checkpoint written, and the process ends with
+   * status 130 or 143. A second signal ends it at once. Not in worker threads, which get no
+   * signals. Default `true`.
    */
   signals?: boolean
 }
@@ -54,13 +64,24 @@ export interface Snapshot {
 }
 
 /** Checks the option. @throws ConfigError ERR_OPTION */
-export function checkpointOptions(where: string, given: unknown): Required<CheckpointOptions> | null {
+export function checkpointOptions(
+  where: string,
+  given: unknown,
+): Required<CheckpointOptions> | null {
   if (given === null || given === undefined) return null
   const name = `${where}: checkpoint`
-  const defaults = { dir: undefined, everyBatches: null, everySeconds: undefined, keep: 2, signals: true }
+  const defaults = {
+    dir: undefined,
+    everyBatches: null,
+    everySeconds: undefined,
+    keep: 2,
+    signals: true,
+  }
   const options = resolveOptions<Record<string, unknown>>(name, defaults, given as object)
   const everyBatches =
-    options.everyBatches === null ? null : checkInteger(name, 'everyBatches', options.everyBatches, 1)
+    options.everyBatches === null
+      ? null
+      : checkInteger(name, 'everyBatches', options.everyBatches, 1)
   const { everySeconds = everyBatches === null ? 300 : null } = options
   if (everySeconds !== null && !(typeof everySeconds === 'number' && everySeconds > 0)) {
     fail(ConfigError, 'ERR_OPTION', {
@@ -96,7 +117,8 @@ async function list(dir: string): Promise<{ number: number; path: string }[]> {
 /** The SHA-256 of a file, a megabyte at a time: the event loop is free between two of them. */
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Buffer)
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 }))
+    hash.update(part as Buffer)
   return hash.digest('hex')
 }
 
@@ -109,19 +131,27 @@ async function hashes(folder: string): Promise<string> {
 
 /** A whole checkpoint: both files have the hashes that it tells. */
 async function readOne(path: string): Promise<TrainingState> {
-  const reading = Promise.all([readFile(join(path, HASHES), 'latin1'), hashes(path), readFile(join(path, STATE))])
+  const reading = Promise.all([
+    readFile(join(path, HASHES), 'latin1'),
+    hashes(path),
+    readFile(join(path, STATE)),
+  ])
   const [told, found, state] = await reading.catch((error) => {
     throw fileError(path, 'readable', error)
   })
   if (found !== told) {
     const message = `${path}: the files of a checkpoint must have the hashes that it tells, got others.`
-    throw new FormatError('ERR_FILE_FORMAT', message, { expected: 'the hashes it tells', actual: 'others' })
+    throw new FormatError('ERR_FILE_FORMAT', message, {
+      expected: 'the hashes it tells',
+      actual: 'others',
+    })
   }
   return decode(state, join(path, STATE)) as unknown as TrainingState
 }
 
 /**
- * The newest whole checkpoint of a directory; null where there is none at all. A damaged one is passed over, with a process warning.
+ * The newest whole checkpoint of a directory; null where there is none at all. A damaged one is
+ * passed over, with a process warning.
  *
  * @throws FormatError ERR_FILE_FORMAT where there are checkpoints and none is whole
  */
@@ -143,7 +173,8 @@ export async function newest(dir: string): Promise<{ path: string; state: Traini
 }
 
 /**
- * A training that starts at its beginning has a directory for itself: else a later resume could take the end of another for its own.
+ * A training that starts at its beginning has a directory for itself: else a later resume could
+ * take the end of another for its own.
  *
  * @throws ConfigError ERR_OPTION
  */
@@ -178,7 +209,9 @@ export class Checkpointer {
   /** Batches until the next checkpoint that is counted in batches. */
   left(batches: number): number {
     const { everyBatches } = this.#options
-    return everyBatches === null ? Number.POSITIVE_INFINITY : this.#lastBatches + everyBatches - batches
+    return everyBatches === null
+      ? Number.POSITIVE_INFINITY
+      : this.#lastBatches + everyBatches - batches
   }
 
   /** Whether it is time for one. By the clock none begins while another is written. */
@@ -207,7 +240,11 @@ export class Checkpointer {
       })
   }
 
-  /** Waits for what is being written. @throws FormatError ERR_FILE_SYSTEM when it could not be written */
+  /**
+   * Waits for what is being written.
+   *
+   * @throws FormatError ERR_FILE_SYSTEM when it could not be written
+   */
   async settle(): Promise<void> {
     await this.#writing
     const error = this.#error
@@ -230,13 +267,15 @@ export class Checkpointer {
       await writeFileAtomic(join(temporary, STATE), state)
       await writeFileAtomic(join(temporary, HASHES), await hashes(temporary))
       await rename(temporary, path).catch((error) => {
-        if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code) && existsSync(path)) notAlone(path)
+        if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code) && existsSync(path))
+          notAlone(path)
         throw error
       })
       await syncDirectory(dir)
       for (const old of before.slice(keep - 1)) await rm(old.path, { recursive: true, force: true })
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true }).catch(() => {}) // the first error is the one to tell
+      // the first error is the one to tell
+      await rm(temporary, { recursive: true, force: true }).catch(() => {})
       throw error instanceof HiddenstateError ? error : fileError(path, 'writable', error)
     }
   }
@@ -254,4 +293,5 @@ function notAlone(path: string): never {
 }
 
 /** Removes what processes that are no more have left unfinished. */
-export const tidy = (dir: string): Promise<void> => removeStale(dir, TEMPORARY).catch(() => {}) // the training needs it not
+// the training needs it not
+export const tidy = (dir: string): Promise<void> => removeStale(dir, TEMPORARY).catch(() => {})

@@ -39,7 +39,8 @@ export interface TargetSlot {
 }
 
 /**
- * Any array as a typed array in C order with its shape; native code rounds it to the precision of the model. Memory of the caller is used as it is where it fits: native code copies it.
+ * Any array as a typed array in C order with its shape; native code rounds it to the precision of
+ * the model. Memory of the caller is used as it is where it fits: native code copies it.
  *
  * @param where how messages call it: 'x', 'y'
  * @throws ShapeError ERR_SHAPE for ragged arrays; ConfigError ERR_OPTION for what holds no numbers
@@ -51,7 +52,8 @@ export function toNative(value: TensorLike, where: string): NativeArray {
     fail(ConfigError, 'ERR_OPTION', {
       where,
       what: 'data',
-      expected: 'an NDArray, a nested array of numbers, a typed array or an object with data and shape',
+      expected:
+        'an NDArray, a nested array of numbers, a typed array or an object with data and shape',
       actual: describe(value),
     })
   }
@@ -70,14 +72,22 @@ function fromObject(value: NDArray | ArrayObject, where: string): NativeArray {
 function fromList(list: ArrayLike<number>, where: string): NativeArray {
   if (dtypeOf(list)) return { data: list as NativeArray['data'], shape: [list.length] }
   if (list instanceof DataView) {
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'data', expected: 'numbers', actual: describe(list) })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'data',
+      expected: 'numbers',
+      actual: describe(list),
+    })
   }
   const data = allocate('float64', list.length)
   copyNumbers(list, data, where)
   return { data, shape: [list.length] }
 }
 
-/** A list of whole arrays, as a model with several inputs takes it (a nested array is a list of numbers or of lists). */
+/**
+ * A list of whole arrays, as a model with several inputs takes it (a nested array is a list of
+ * numbers or of lists).
+ */
 const isListOfArrays = (value: unknown): value is readonly TensorLike[] =>
   Array.isArray(value) && value.length > 0 && value.every(isArrayObject)
 
@@ -103,7 +113,13 @@ function checkNotEmpty(array: NativeArray, where: string, what: string): void {
   })
 }
 
-function checkIntegers(array: NativeArray, where: string, what: string, limit: number, hint: string): void {
+function checkIntegers(
+  array: NativeArray,
+  where: string,
+  what: string,
+  limit: number,
+  hint: string,
+): void {
   const { data, shape } = array
   for (let i = 0; i < data.length; i++) {
     const v = data[i]!
@@ -200,7 +216,8 @@ export function prepareInputs(
 
 /** For a shape that would fit with or without a last axis of 1. */
 function lastAxisHint(shape: readonly number[], wanted: Shape): string | undefined {
-  if (fits([...shape, 1], wanted)) return `The last axis, of 1, is missing: ${shapeText([...shape, 1])}.`
+  if (fits([...shape, 1], wanted))
+    return `The last axis, of 1, is missing: ${shapeText([...shape, 1])}.`
   const shorter = shape.slice(0, -1)
   if (shape.at(-1) !== 1 || !fits(shorter, wanted)) return undefined
   return `The last axis, of 1, is one too many: ${shapeText(shorter)}.`
@@ -209,7 +226,8 @@ function lastAxisHint(shape: readonly number[], wanted: Shape): string | undefin
 /**
  * The targets of a model. A flat array becomes `[N, 1]`.
  *
- * @throws ShapeError ERR_SHAPE for a shape other than the output's; ConfigError ERR_OPTION for labels out of range
+ * @throws ShapeError ERR_SHAPE for a shape other than the output's; ConfigError ERR_OPTION for
+ *   labels out of range
  */
 export function prepareTargets(
   y: TensorLike | readonly TensorLike[],
@@ -217,7 +235,9 @@ export function prepareTargets(
   samples: number,
   name = 'y',
 ): NativeArray {
-  const array = asColumn(toNative(isListOfArrays(y) && y.length === 1 ? y[0]! : (y as TensorLike), name))
+  const array = asColumn(
+    toNative(isListOfArrays(y) && y.length === 1 ? y[0]! : (y as TensorLike), name),
+  )
   const wanted = slot.classes === null ? slot.shape : [...slot.shape.slice(0, -1), 1]
   if (!fits(array.shape, wanted)) {
     const isSparse = slot.classes === null && fits(array.shape, [...slot.shape.slice(0, -1), 1])
@@ -267,7 +287,10 @@ export type ClassWeight = Readonly<Record<string | number, number>> | ReadonlyMa
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
  */
 export function prepareWeights(
-  given: { sampleWeight?: TensorLike | null | undefined; classWeight?: ClassWeight | null | undefined },
+  given: {
+    sampleWeight?: TensorLike | null | undefined
+    classWeight?: ClassWeight | null | undefined
+  },
   y: NativeArray,
   temporal: boolean,
   name = 'sampleWeight',
@@ -283,7 +306,10 @@ export function prepareWeights(
   if (given.sampleWeight !== undefined && given.sampleWeight !== null) {
     const weights = toNative(given.sampleWeight, name)
     const wanted = y.shape.slice(0, temporal ? 2 : 1)
-    if (weights.shape.length !== wanted.length || wanted.some((extent, axis) => extent !== weights.shape[axis])) {
+    if (
+      weights.shape.length !== wanted.length ||
+      wanted.some((extent, axis) => extent !== weights.shape[axis])
+    ) {
       fail(ShapeError, 'ERR_SHAPE', {
         where: name,
         what: 'shape',
@@ -330,7 +356,8 @@ function classWeights(given: ClassWeight, y: NativeArray): NativeArray {
   for (let n = 0; n < samples; n++) {
     let cls = 0
     if (width === 1) cls = y.data[n]!
-    else for (let k = 1; k < width; k++) if (y.data[n * width + k]! > y.data[n * width + cls]!) cls = k
+    else
+      for (let k = 1; k < width; k++) if (y.data[n * width + k]! > y.data[n * width + cls]!) cls = k
     const weight = weightOf(cls)
     if (typeof weight !== 'number' || Number.isNaN(weight)) {
       fail(ConfigError, 'ERR_OPTION', {

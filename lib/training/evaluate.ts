@@ -1,4 +1,7 @@
-/** Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls on one batch. */
+/**
+ * Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls
+ * on one batch.
+ */
 import type { Source } from './batches.js'
 import { checkInteger, checkSignal, checkVerbose } from '../call-options.js'
 import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
@@ -50,13 +53,17 @@ export interface TrainOnBatchOptions {
 }
 
 /**
- * What `evaluate`, `trainOnBatch` and their kin give where TypeScript does not see how the model was compiled: the loss, or, for a model
- * with metrics, `[loss, …metrics]` in the order of `model.metricsNames`. You know which; the type lets you write either. For a type that
- * is exact, go on with what `compile` returns.
+ * What `evaluate`, `trainOnBatch` and their kin give where TypeScript does not see how the model
+ * was compiled: the loss, or, for a model with metrics, `[loss, …metrics]` in the order of
+ * `model.metricsNames`. You know which; the type lets you write either. For a type that is exact,
+ * go on with what `compile` returns.
  */
 export type Scores = number & [loss: number, ...metrics: number[]]
 
-/** What the same calls give for a model compiled with the metrics M: a number for none, else a tuple with the loss in front. */
+/**
+ * What the same calls give for a model compiled with the metrics M: a number for none, else a tuple
+ * with the loss in front.
+ */
 export type ScoresOf<M extends readonly unknown[]> = number extends M['length']
   ? Scores
   : M extends readonly []
@@ -116,8 +123,15 @@ export function batchSizeFor(model: Model, where: string, given: unknown, sample
   return size
 }
 
-/** @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own */
-export function checkStatefulBatches(model: Model, where: string, samples: number, batchSize: number): void {
+/**
+ * @throws ShapeError ERR_SHAPE when a stateful model would get a batch of another size than its own
+ */
+export function checkStatefulBatches(
+  model: Model,
+  where: string,
+  samples: number,
+  batchSize: number,
+): void {
   const own = model.statefulBatchSize
   if (own === null || (samples % batchSize === 0 && batchSize === own)) return
   if (samples === own && batchSize >= own) return // one short batch, which is just right
@@ -134,9 +148,18 @@ export function checkStatefulBatches(model: Model, where: string, samples: numbe
 export async function runChunks(
   session: Session,
   turn: Turn,
-  request: { mode: 'test' | 'predict' | 'train'; data: NativeData; order?: Int32Array; batchSize: number },
+  request: {
+    mode: 'test' | 'predict' | 'train'
+    data: NativeData
+    order?: Int32Array
+    batchSize: number
+  },
   samples: number,
-  rest: { call: string; signal?: AbortSignal | null; onChunk?: (result: RunResult, seen: number) => void },
+  rest: {
+    call: string
+    signal?: AbortSignal | null
+    onChunk?: (result: RunResult, seen: number) => void
+  },
 ): Promise<void> {
   let seen = 0
   let sums: number[] = []
@@ -178,16 +201,26 @@ export async function testLoop(
   const means = new Means(model.metricsNames.length)
   const { call, order, batchSize, samples } = rest
   let firstBatch = 0
-  await runChunks(model.session, turn, { mode: 'test', data, batchSize, ...(order ? { order } : {}) }, samples, {
-    call,
-    signal: rest.signal ?? null,
-    onChunk: (result, seen) => {
-      NanWatch.ofModel(model).check(result, rest.where ?? call, 'test', { epoch: null, firstBatch, isAlone: false })
-      firstBatch += result.batches
-      means.add(result)
-      rest.onSeen?.(seen)
+  await runChunks(
+    model.session,
+    turn,
+    { mode: 'test', data, batchSize, ...(order ? { order } : {}) },
+    samples,
+    {
+      call,
+      signal: rest.signal ?? null,
+      onChunk: (result, seen) => {
+        NanWatch.ofModel(model).check(result, rest.where ?? call, 'test', {
+          epoch: null,
+          firstBatch,
+          isAlone: false,
+        })
+        firstBatch += result.batches
+        means.add(result)
+        rest.onSeen?.(seen)
+      },
     },
-  })
+  )
   return means.values()
 }
 
@@ -209,7 +242,9 @@ class Outputs {
     if (this.#data === null) {
       this.#shape = [this.samples, ...shape.slice(1)]
       this.#data =
-        data instanceof Float64Array ? new Float64Array(this.samples * row) : new Float32Array(this.samples * row)
+        data instanceof Float64Array
+          ? new Float64Array(this.samples * row)
+          : new Float32Array(this.samples * row)
     }
     this.#data.set(data, (seen - result.samples) * row)
   }
@@ -226,7 +261,12 @@ function barFor(verbose: Verbosity, samples: number): ((seen: number) => void) |
   return isLive(process.stdout) ? (seen) => bar.update(seen) : (seen) => bar.beat(seen)
 }
 
-export async function evaluate(model: Model, x: Inputs, y: Inputs, given?: EvaluateOptions): Promise<Scores> {
+export async function evaluate(
+  model: Model,
+  x: Inputs,
+  y: Inputs,
+  given?: EvaluateOptions,
+): Promise<Scores> {
   const { session } = model
   session.checkAlive('evaluate')
   model.requireCompiled('evaluate')
@@ -238,7 +278,9 @@ export async function evaluate(model: Model, x: Inputs, y: Inputs, given?: Evalu
   const verbose = checkVerbose('evaluate', options.verbose)
   const signal = checkSignal('evaluate', options.signal)
   signal?.throwIfAborted()
-  const prepared = prepareTraining(model, 'evaluate', x, y, { sampleWeight: options.sampleWeight as TensorLike | null })
+  const prepared = prepareTraining(model, 'evaluate', x, y, {
+    sampleWeight: options.sampleWeight as TensorLike | null,
+  })
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
   const data = session.load(prepared)
   const turn = await session.take(signal)
@@ -253,7 +295,12 @@ export async function evaluate(model: Model, x: Inputs, y: Inputs, given?: Evalu
   }
 }
 
-export async function predict(model: Model, x: Inputs, given?: PredictOptions, where = 'predict'): Promise<NDArray> {
+export async function predict(
+  model: Model,
+  x: Inputs,
+  given?: PredictOptions,
+  where = 'predict',
+): Promise<NDArray> {
   const { session } = model
   session.checkAlive(where)
   const options = resolveOptions<Record<string, unknown>>(
@@ -267,14 +314,24 @@ export async function predict(model: Model, x: Inputs, given?: PredictOptions, w
   const arrays = prepareInputs(x, model.inputSlots())
   const samples = arrays[0]!.shape[0]!
   const batchSize = batchSizeFor(model, where, options.batchSize, samples)
-  return predictPrepared(where, session, arrays, { samples, batchSize, signal, bar: barFor(verbose, samples) })
+  return predictPrepared(where, session, arrays, {
+    samples,
+    batchSize,
+    signal,
+    bar: barFor(verbose, samples),
+  })
 }
 
 async function predictPrepared(
   call: string,
   session: Session,
   x: NativeArray[],
-  rest: { samples: number; batchSize: number; signal: AbortSignal | null; bar: ReturnType<typeof barFor> },
+  rest: {
+    samples: number
+    batchSize: number
+    signal: AbortSignal | null
+    bar: ReturnType<typeof barFor>
+  },
 ): Promise<NDArray> {
   const { samples, batchSize, signal, bar } = rest
   const data = session.load({ x })
@@ -297,7 +354,11 @@ async function predictPrepared(
 }
 
 /** Inputs of a call on one batch. */
-function prepareBatch(model: Model, where: string, x: Inputs): { arrays: NativeArray[]; samples: number } {
+function prepareBatch(
+  model: Model,
+  where: string,
+  x: Inputs,
+): { arrays: NativeArray[]; samples: number } {
   model.session.checkAlive(where)
   const arrays = prepareInputs(x, model.inputSlots())
   const samples = arrays[0]!.shape[0]!
@@ -307,7 +368,12 @@ function prepareBatch(model: Model, where: string, x: Inputs): { arrays: NativeA
 
 export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<NDArray> {
   const { arrays, samples } = prepareBatch(model, call, x)
-  return predictPrepared(call, model.session, arrays, { samples, batchSize: samples, signal: null, bar: null })
+  return predictPrepared(call, model.session, arrays, {
+    samples,
+    batchSize: samples,
+    signal: null,
+    bar: null,
+  })
 }
 
 export function predictOnBatchSync(model: Model, x: Inputs): NDArray {
@@ -334,14 +400,29 @@ export async function onBatch(
   model.requireCompiled(where)
   const defaults: Record<string, unknown> =
     mode === 'train' ? { classWeight: null, sampleWeight: null } : { sampleWeight: null }
-  const prepared = prepareTraining(model, where, x, y, resolveOptions(where, defaults, given) as TrainOnBatchOptions)
+  const prepared = prepareTraining(
+    model,
+    where,
+    x,
+    y,
+    resolveOptions(where, defaults, given) as TrainOnBatchOptions,
+  )
   checkStatefulBatches(model, where, prepared.samples, prepared.samples)
   const data = session.load(prepared)
   if (mode === 'train') session.drawSeed()
   const turn = await session.take()
   try {
-    const result = await session.run(where, { mode, data: data.set, batchSize: prepared.samples, maxBatches: 1 })
-    NanWatch.ofModel(model).check(result, where, mode, { epoch: null, firstBatch: null, isAlone: true })
+    const result = await session.run(where, {
+      mode,
+      data: data.set,
+      batchSize: prepared.samples,
+      maxBatches: 1,
+    })
+    NanWatch.ofModel(model).check(result, where, mode, {
+      epoch: null,
+      firstBatch: null,
+      isAlone: true,
+    })
     return asScores(result.last)
   } finally {
     data.dispose()
@@ -349,7 +430,10 @@ export async function onBatch(
   }
 }
 
-/** Gradients of the loss of x as one batch. The run leaves everything as it was; its turn lasts until they are read. */
+/**
+ * Gradients of the loss of x as one batch. The run leaves everything as it was; its turn lasts
+ * until they are read.
+ */
 export async function gradients(
   model: Model,
   x: Inputs,
@@ -359,17 +443,29 @@ export async function gradients(
   const { session } = model
   session.checkAlive('gradients')
   model.requireCompiled('gradients')
-  const weighting = resolveOptions('gradients', { classWeight: null, sampleWeight: null }, given) as TrainOnBatchOptions
+  const weighting = resolveOptions(
+    'gradients',
+    { classWeight: null, sampleWeight: null },
+    given,
+  ) as TrainOnBatchOptions
   const prepared = prepareTraining(model, 'gradients', x, y, weighting)
   checkStatefulBatches(model, 'gradients', prepared.samples, prepared.samples)
   const data = session.load(prepared)
   if (session.training === null) session.drawSeed()
   const turn = await session.take()
   try {
-    const request = { mode: 'gradient', data: data.set, batchSize: prepared.samples, maxBatches: 1 } as const
+    const request = {
+      mode: 'gradient',
+      data: data.set,
+      batchSize: prepared.samples,
+      maxBatches: 1,
+    } as const
     await session.run('gradients', request)
     const plan = session.plan()
-    return readKerasArrays(model.trainedArrays(), ({ planPath }) => plan.read(`${planPath}:grad`).data)
+    return readKerasArrays(
+      model.trainedArrays(),
+      ({ planPath }) => plan.read(`${planPath}:grad`).data,
+    )
   } finally {
     data.dispose()
     turn.release()

@@ -1,4 +1,7 @@
-/** Training, testing and predicting on batches that come from an iterable. Keras 1.2.2 engine/training.py, `fit_generator` … */
+/**
+ * Training, testing and predicting on batches that come from an iterable. Keras 1.2.2
+ * engine/training.py, `fit_generator` …
+ */
 import { Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkSignal } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
@@ -34,17 +37,26 @@ export interface FitGeneratorOptions extends ResumeOptions {
   samplesPerEpoch: number
   /** Number of the last epoch. */
   nbEpoch: number
-  /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
+  /**
+   * 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0:
+   * silent.
+   */
   verbose?: Verbose
   /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
-  /** Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source; a list whose parts are such pairs or triples is one. */
+  /**
+   * Arrays `[x, y]`, `[x, y, sampleWeight]`, or another source; a list whose parts are such pairs
+   * or triples is one.
+   */
   validationData?: Triple | Source | null
   /** Samples of a validation; needed when validationData is a source. */
   nbValSamples?: number | null
   /** Weight of each class, for the training loss. */
   classWeight?: ClassWeight | null
-  /** At most this many batches are fetched ahead; it is never more than one, so this changes nothing. Default 10. */
+  /**
+   * At most this many batches are fetched ahead; it is never more than one, so this changes
+   * nothing. Default 10.
+   */
   maxQSize?: number
   /** Number of the first epoch, from 0; default 0. */
   initialEpoch?: number
@@ -96,7 +108,9 @@ function inputOf(model: Model, value: unknown): Inputs {
   }
   if (isArrayObject(value[0])) return value[0]
   // nested arrays: the first element of a pair has as many axes as the input
-  return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length ? (value[0] as Inputs) : (value as Inputs)
+  return nestedShape(value[0] as Nested).length >= slots[0]!.shape.length
+    ? (value[0] as Inputs)
+    : (value as Inputs)
 }
 
 /** How many lists lie in one another; an array in them counts with its axes. */
@@ -106,7 +120,11 @@ function depthOf(value: unknown): number {
 }
 
 /** See {@link Sequential.fitGenerator}. */
-export async function fitGenerator(model: Model, source: Source, given: FitGeneratorOptions): Promise<History> {
+export async function fitGenerator(
+  model: Model,
+  source: Source,
+  given: FitGeneratorOptions,
+): Promise<History> {
   const where = 'fitGenerator'
   const { session } = model
   session.checkIdle(where)
@@ -123,10 +141,18 @@ export async function fitGenerator(model: Model, source: Source, given: FitGener
     validation = prepareValidationOf(model, options, call.signal)
     const classWeight = options.classWeight as ClassWeight | null
     const own = { call: where, samples, classWeight, signal: call.signal }
-    const identity = () => ({ batches: JSON.stringify({ samples, nbValSamples: options.nbValSamples ?? null }) })
+    const identity = () => ({
+      batches: JSON.stringify({ samples, nbValSamples: options.nbValSamples ?? null }),
+    })
     const resumption = new Resumption(where, options, model, call.callbacks, identity)
     batches.keepsState = resumption.writes
-    job = { ...call, batchSize: null, source: new BatchesSource(model, batches, own), validation, resumption }
+    job = {
+      ...call,
+      batchSize: null,
+      source: new BatchesSource(model, batches, own),
+      validation,
+      resumption,
+    }
   } catch (error) {
     batches.close()
     validation?.close()
@@ -146,7 +172,11 @@ function prepareValidationOf(
   if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
     const prepared = prepareValidation(model, 'fitGenerator', validationData)
     const { samples } = prepared
-    return arrayValidation(model, model.session.load(prepared), { call: 'fitGenerator', samples, signal })
+    return arrayValidation(model, model.session.load(prepared), {
+      call: 'fitGenerator',
+      samples,
+      signal,
+    })
   }
   const samples = requireCount(
     'fitGenerator',
@@ -172,9 +202,15 @@ export function batchesValidation(
   }
 }
 
-/** Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with these inputs. */
+/**
+ * Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with
+ * these inputs.
+ */
 function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boolean {
-  if (list.length === 0 || !list.every((each) => Array.isArray(each) && (each.length === 2 || each.length === 3)))
+  if (
+    list.length === 0 ||
+    !list.every((each) => Array.isArray(each) && (each.length === 2 || each.length === 3))
+  )
     return false
   const input = (x: unknown) => (slots.length === 1 ? x : (x as readonly unknown[])[0])
   const x = input(list[0]) // if the list is [x, y]
@@ -214,9 +250,19 @@ export async function evaluateBatches(
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
     const data = model.session.load(prepared)
     const { sums } = means
-    const request = { mode: 'test', data: data.set, batchSize: prepared.samples, maxBatches: 1, sums } as const
+    const request = {
+      mode: 'test',
+      data: data.set,
+      batchSize: prepared.samples,
+      maxBatches: 1,
+      sums,
+    } as const
     const result = await runAndFree(model, call, request, data, signal)
-    NanWatch.ofModel(model).check(result, batches.where, 'test', { epoch: null, firstBatch, isAlone: true })
+    NanWatch.ofModel(model).check(result, batches.where, 'test', {
+      epoch: null,
+      firstBatch,
+      isAlone: true,
+    })
     means.add(result)
     seen += prepared.samples
     await turn.pass()
@@ -224,10 +270,18 @@ export async function evaluateBatches(
   return means.values()
 }
 
-const GENERATOR_DEFAULTS: Record<string, unknown> = { valSamples: undefined, maxQSize: 10, signal: null }
+const GENERATOR_DEFAULTS: Record<string, unknown> = {
+  valSamples: undefined,
+  maxQSize: 10,
+  signal: null,
+}
 
 /** See {@link Sequential.evaluateGenerator}. */
-export async function evaluateGenerator(model: Model, source: Source, given: GeneratorOptions): Promise<Scores> {
+export async function evaluateGenerator(
+  model: Model,
+  source: Source,
+  given: GeneratorOptions,
+): Promise<Scores> {
   const where = 'evaluateGenerator'
   model.session.checkAlive(where)
   model.requireCompiled(where)

@@ -1,4 +1,7 @@
-/** fit, evaluate and predict on rows that stay where they are until a batch needs them: memory holds a batch or two. */
+/**
+ * fit, evaluate and predict on rows that stay where they are until a batch needs them: memory holds
+ * a batch or two.
+ */
 import { Batches, closing } from './batches.js'
 import { checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { History } from '../callbacks/index.js'
@@ -46,13 +49,23 @@ export async function fit(model: Model, x: Rows, y: Rows, options?: FitOptions):
 }
 
 /** See {@link Sequential.evaluate}. */
-export async function evaluate(model: Model, x: Rows, y: Rows, options?: EvaluateOptions): Promise<Scores> {
+export async function evaluate(
+  model: Model,
+  x: Rows,
+  y: Rows,
+  options?: EvaluateOptions,
+): Promise<Scores> {
   if (areRows(x, y)) return evaluateRows(model, x, y, options)
   return inMemory.evaluate(model, x as Inputs, y as Inputs, options)
 }
 
 /** See {@link Sequential.predict}. */
-export async function predict(model: Model, x: Rows, options?: PredictOptions, where = 'predict'): Promise<NDArray> {
+export async function predict(
+  model: Model,
+  x: Rows,
+  options?: PredictOptions,
+  where = 'predict',
+): Promise<NDArray> {
   if (isRowSource(x)) return predictRows(model, x, options, where)
   return inMemory.predict(model, x as Inputs, options, where)
 }
@@ -82,11 +95,15 @@ function table(where: string, x: Rows, y: Rows, sampleWeight: TensorLike | null)
   }
   return {
     count,
-    take: async (from, to) => (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple,
+    take: async (from, to) =>
+      (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple,
   }
 }
 
-/** Batches of rows `first` to `last`, again and again; whole batches in another order each time where there is a stream. */
+/**
+ * Batches of rows `first` to `last`, again and again; whole batches in another order each time
+ * where there is a stream.
+ */
 class Rounds implements AsyncIterableIterator<Triple> {
   readonly #order: Int32Array
   #at = 0
@@ -97,7 +114,10 @@ class Rounds implements AsyncIterableIterator<Triple> {
     readonly batchSize: number,
     readonly stream: RandomStream | null = null,
   ) {
-    this.#order = Int32Array.from({ length: Math.ceil((range[1] - range[0]) / batchSize) }, (_, i) => i)
+    this.#order = Int32Array.from(
+      { length: Math.ceil((range[1] - range[0]) / batchSize) },
+      (_, i) => i,
+    )
   }
 
   [Symbol.asyncIterator](): this {
@@ -110,7 +130,10 @@ class Rounds implements AsyncIterableIterator<Triple> {
     if (this.#at === 0) this.stream?.shuffle(this.#order.subarray(0, whole))
     const from = first + this.#order[this.#at]! * this.batchSize
     this.#at = (this.#at + 1) % this.#order.length
-    return { done: false, value: await this.table.take(from, Math.min(from + this.batchSize, last)) }
+    return {
+      done: false,
+      value: await this.table.take(from, Math.min(from + this.batchSize, last)),
+    }
   }
 
   /** @see Resumable */
@@ -119,7 +142,11 @@ class Rounds implements AsyncIterableIterator<Triple> {
   }
 
   restore(state: Plain): void {
-    const { at, order, stream } = state as { at: number; order: Int32Array; stream: number[] | null }
+    const { at, order, stream } = state as {
+      at: number
+      order: Int32Array
+      stream: number[] | null
+    }
     this.#at = at
     this.#order.set(order)
     if (this.stream && stream) this.stream.state = stream
@@ -156,14 +183,22 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     : split < data.count
       ? rowValidation(model, data, [split, data.count], batchSize, signal)
       : null
-  const batches = new Batches(new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)), 'fit')
+  const batches = new Batches(
+    new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)),
+    'fit',
+  )
   const classWeight = options.classWeight as ClassWeight | null
   const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
     batches: JSON.stringify({ batchSize, shuffle: options.shuffle, split }),
     data: `${data.count} rows of a file`,
   }))
   batches.keepsState = resumption.writes
-  const source = new BatchesSource(model, batches, { call: 'fit', samples: split, classWeight, signal })
+  const source = new BatchesSource(model, batches, {
+    call: 'fit',
+    samples: split,
+    classWeight,
+    signal,
+  })
   return train(model, { ...call, batchSize, source, validation, resumption })
 }
 
@@ -181,7 +216,12 @@ function rowValidation(
   return batchesValidation(model, batches, { call: 'fit', samples, signal })
 }
 
-function validationOf(model: Model, value: unknown, batchSize: number, signal: AbortSignal | null): Validation {
+function validationOf(
+  model: Model,
+  value: unknown,
+  batchSize: number,
+  signal: AbortSignal | null,
+): Validation {
   const [x, y, sampleWeight = null] = checkTriple('fit: validationData', value)
   if (areRows(x, y)) {
     const data = table('fit: validationData', x, y, sampleWeight)
@@ -193,7 +233,12 @@ function validationOf(model: Model, value: unknown, batchSize: number, signal: A
   return arrayValidation(model, model.session.load(prepared), { call: 'fit', samples, signal })
 }
 
-async function evaluateRows(model: Model, x: Rows, y: Rows, given?: EvaluateOptions): Promise<Scores> {
+async function evaluateRows(
+  model: Model,
+  x: Rows,
+  y: Rows,
+  given?: EvaluateOptions,
+): Promise<Scores> {
   const where = 'evaluate'
   model.session.checkAlive(where)
   model.requireCompiled(where)
@@ -208,7 +253,12 @@ async function evaluateRows(model: Model, x: Rows, y: Rows, given?: EvaluateOpti
   return evaluateAll(model, where, batches, data.count, signal)
 }
 
-async function predictRows(model: Model, x: RowSource, given?: PredictOptions, where = 'predict'): Promise<NDArray> {
+async function predictRows(
+  model: Model,
+  x: RowSource,
+  given?: PredictOptions,
+  where = 'predict',
+): Promise<NDArray> {
   model.session.checkAlive(where)
   const defaults = { batchSize: undefined, verbose: 0, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)

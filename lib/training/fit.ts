@@ -1,4 +1,7 @@
-/** `fit` on arrays: what it is given, checked and in native memory. Keras 1.2.2 engine/training.py, `fit`. */
+/**
+ * `fit` on arrays: what it is given, checked and in native memory. Keras 1.2.2 engine/training.py,
+ * `fit`.
+ */
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeight } from './data.js'
@@ -36,7 +39,10 @@ export interface FitOptions extends ResumeOptions {
   batchSize?: number
   /** Number of the last epoch; default 10. */
   nbEpoch?: number
-  /** 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0: silent. */
+  /**
+   * 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0:
+   * silent.
+   */
   verbose?: Verbose
   /** Called in order; each may return a promise. */
   callbacks?: readonly Callback[]
@@ -44,7 +50,10 @@ export interface FitOptions extends ResumeOptions {
   validationSplit?: number
   /** Wins over validationSplit. */
   validationData?: Triple<Rows> | null
-  /** True (default, for stateful models too, as in Keras): all samples anew in each epoch; 'batch': whole batches; false: never. */
+  /**
+   * True (default, for stateful models too, as in Keras): all samples anew in each epoch; 'batch':
+   * whole batches; false: never.
+   */
   shuffle?: boolean | 'batch'
   /** Weight of each class, for the training loss. */
   classWeight?: ClassWeight | null
@@ -76,7 +85,8 @@ export const FIT_DEFAULTS: Record<string, unknown> = {
 
 /** @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
 export function checkTriple(where: string, value: unknown): Triple {
-  if (Array.isArray(value) && (value.length === 2 || value.length === 3)) return value as unknown as Triple
+  if (Array.isArray(value) && (value.length === 2 || value.length === 3))
+    return value as unknown as Triple
   fail(ConfigError, 'ERR_OPTION', {
     where,
     what: 'value',
@@ -85,7 +95,11 @@ export function checkTriple(where: string, value: unknown): Triple {
   })
 }
 
-const VALIDATION_NAMES = { x: 'validationData[0]', y: 'validationData[1]', sampleWeight: 'validationData[2]' }
+const VALIDATION_NAMES = {
+  x: 'validationData[0]',
+  y: 'validationData[1]',
+  sampleWeight: 'validationData[2]',
+}
 
 /** Checks validation arrays. @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
 export function prepareValidation(model: Model, call: string, value: unknown): Prepared {
@@ -117,13 +131,19 @@ export function splitAt(samples: number, validationSplit: unknown): number {
 }
 
 /** See {@link Sequential.fit}. */
-export async function fit(model: Model, x: Inputs, y: Inputs, given?: FitOptions): Promise<History> {
+export async function fit(
+  model: Model,
+  x: Inputs,
+  y: Inputs,
+  given?: FitOptions,
+): Promise<History> {
   const { session } = model
   session.checkIdle('fit')
   model.requireCompiled('fit')
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
   const call = callOptions('fit', model, options)
-  // as in Keras, class weights become sample weights before the split, so they act on the validation part of a split too
+  // as in Keras, class weights become sample weights before the split, so they act on the
+  // validation part of a split too
   const prepared = prepareTraining(model, 'fit', x, y, {
     sampleWeight: options.sampleWeight as TensorLike | null,
     classWeight: options.classWeight as ClassWeight | null,
@@ -132,10 +152,12 @@ export async function fit(model: Model, x: Inputs, y: Inputs, given?: FitOptions
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const kept = hasValidation ? prepareValidation(model, 'fit', options.validationData) : null
   const split = kept ? samples : splitAt(samples, options.validationSplit)
-  const part = split < samples ? `fit: what validationSplit ${options.validationSplit} leaves` : 'fit'
+  const part =
+    split < samples ? `fit: what validationSplit ${options.validationSplit} leaves` : 'fit'
   const batchSize = batchSizeFor(model, part, options.batchSize, split)
   if (kept) checkStatefulBatches(model, 'fit: validationData', kept.samples, batchSize)
-  if (split < samples) checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)
+  if (split < samples)
+    checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)
   const shuffle = checkOneOf('fit', 'shuffle', options.shuffle, [true, false, 'batch'] as const)
   const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
     batches: JSON.stringify({ batchSize, shuffle, split }),
@@ -148,24 +170,46 @@ export async function fit(model: Model, x: Inputs, y: Inputs, given?: FitOptions
   return train(model, {
     ...call,
     batchSize,
-    source: new ArraySource(session, data, { samples: split, batchSize, shuffle, seed: nextSeed(), signal }),
+    source: new ArraySource(session, data, {
+      samples: split,
+      batchSize,
+      shuffle,
+      seed: nextSeed(),
+      signal,
+    }),
     validation: validation
       ? arrayValidation(model, validation, { call: 'fit', samples: kept!.samples, signal })
       : split < samples
-        ? arrayValidation(model, data, { call: 'fit', samples: samples - split, first: split, signal })
+        ? arrayValidation(model, data, {
+            call: 'fit',
+            samples: samples - split,
+            first: split,
+            signal,
+          })
         : null,
     resumption,
   })
 }
 
-/** What all ways of training take. @throws ConfigError ERR_OPTION; the reason of a signal that is aborted */
-export function callOptions(call: string, model: Model, options: Readonly<Record<string, unknown>>) {
+/**
+ * What all ways of training take.
+ *
+ * @throws ConfigError ERR_OPTION; the reason of a signal that is aborted
+ */
+export function callOptions(
+  call: string,
+  model: Model,
+  options: Readonly<Record<string, unknown>>,
+) {
   const signal = checkSignal(call, options.signal)
   const checked = {
     call,
     verbose: checkVerbose(call, options.verbose),
     callbacks: checkCallbacks(call, options.callbacks),
-    watch: new NanWatch(model, checkOneOf(call, 'onNaN', options.onNaN, ['warn', 'throw'] as const)),
+    watch: new NanWatch(
+      model,
+      checkOneOf(call, 'onNaN', options.onNaN, ['warn', 'throw'] as const),
+    ),
     nbEpoch: checkInteger(call, 'nbEpoch', options.nbEpoch, 0),
     initialEpoch: checkInteger(call, 'initialEpoch', options.initialEpoch, 0),
     signal,
@@ -188,11 +232,13 @@ export function arrayValidation(
   own: { call: string; samples: number; first?: number; signal: AbortSignal | null },
 ): Validation {
   const { call, samples, first, signal } = own
-  const order = first === undefined ? {} : { order: Int32Array.from({ length: samples }, (_, i) => first + i) }
+  const order =
+    first === undefined ? {} : { order: Int32Array.from({ length: samples }, (_, i) => first + i) }
   const where = `${call}: validation`
   return {
     samples,
-    run: (turn, batchSize) => testLoop(model, turn, data.set, { call, where, batchSize, samples, signal, ...order }),
+    run: (turn, batchSize) =>
+      testLoop(model, turn, data.set, { call, where, batchSize, samples, signal, ...order }),
     state: () => null,
     restore: () => {},
     close: () => data.dispose(),

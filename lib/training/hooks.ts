@@ -17,11 +17,20 @@ export interface FitParams {
   doValidation: boolean
   /** Keys of the epoch's logs. */
   metrics: readonly string[]
-  /** Whether the training goes on from a checkpoint: `setState` follows after `onTrainBegin`. Not in Keras. */
+  /**
+   * Whether the training goes on from a checkpoint: `setState` follows after `onTrainBegin`. Not in
+   * Keras.
+   */
   resumes?: boolean
 }
 
-type Hook = 'onTrainBegin' | 'onTrainEnd' | 'onEpochBegin' | 'onEpochEnd' | 'onBatchBegin' | 'onBatchEnd'
+type Hook =
+  | 'onTrainBegin'
+  | 'onTrainEnd'
+  | 'onEpochBegin'
+  | 'onEpochEnd'
+  | 'onBatchBegin'
+  | 'onBatchEnd'
 
 /** @throws ConfigError ERR_OPTION for anything but a list of callbacks */
 export function checkCallbacks(where: string, value: unknown): readonly Callback[] {
@@ -63,7 +72,8 @@ export class Hooks {
   }
 
   /**
-   * Runs a training, and tells the callbacks when it is over, however it ended. What ended it wins over an error of `onTrainSettled`.
+   * Runs a training, and tells the callbacks when it is over, however it ended. What ended it wins
+   * over an error of `onTrainSettled`.
    */
   async settling<T>(run: () => Promise<T>): Promise<T> {
     let result: T
@@ -78,11 +88,16 @@ export class Hooks {
     return result
   }
 
-  /** Every callback is told, also after an error of another; without the signal, which may be the reason. */
+  /**
+   * Every callback is told, also after an error of another; without the signal, which may be the
+   * reason.
+   */
   async #settled(reason: unknown): Promise<unknown[]> {
     const errors: unknown[] = []
     for (const callback of this.#isIntroduced ? this.#callbacks : []) {
-      await this.#session.callback(() => callback.onTrainSettled(reason), null).catch((error) => errors.push(error))
+      await this.#session
+        .callback(() => callback.onTrainSettled(reason), null)
+        .catch((error) => errors.push(error))
     }
     return errors
   }

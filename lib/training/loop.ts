@@ -1,4 +1,7 @@
-/** The loop over epochs of `fit` and `fitGenerator`. Keras 1.2.2 engine/training.py, `_fit_loop` and `fit_generator`. */
+/**
+ * The loop over epochs of `fit` and `fitGenerator`. Keras 1.2.2 engine/training.py, `_fit_loop` and
+ * `fit_generator`.
+ */
 import type { Callback, Logs } from '../callbacks/index.js'
 import { History } from '../callbacks/index.js'
 import { Hooks } from './hooks.js'
@@ -70,7 +73,15 @@ class Loop {
     this.#metricsNames = model.metricsNames
     this.#progress = new FitProgress(job.verbose)
     this.#means = new Means(this.#metricsNames.length)
-    this.#position = { epoch: job.initialEpoch, isBegun: false, seen: 0, batch: 0, size: 0, sums: [], counted: [] }
+    this.#position = {
+      epoch: job.initialEpoch,
+      isBegun: false,
+      seen: 0,
+      batch: 0,
+      size: 0,
+      sums: [],
+      counted: [],
+    }
   }
 
   async run(): Promise<void> {
@@ -96,7 +107,8 @@ class Loop {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)
       } else {
-        // what a training that is killed early has written to files of logs is cut off by the first checkpoint
+        // what a training that is killed early has written to files of logs is cut off by the first
+        // checkpoint
         await this.#keep(true)
         await resumption.settle()
       }
@@ -175,7 +187,11 @@ class Loop {
   #count(result: RunResult): void {
     const { job } = this
     const position = this.#position
-    const place = { epoch: position.epoch, firstBatch: position.batch, isAlone: job.source.isSingle }
+    const place = {
+      epoch: position.epoch,
+      firstBatch: position.batch,
+      isAlone: job.source.isSingle,
+    }
     job.watch.check(result, job.call, 'train', place)
     position.seen += result.samples
     position.batch += result.batches

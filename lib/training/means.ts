@@ -2,8 +2,8 @@
 import type { RunResult } from '../native.js'
 
 /**
- * Goes on from run to run. A batch of whose loss nothing is left (all steps masked, all weights 0) has no mean: it is left out of
- * that of the loss.
+ * Goes on from run to run. A batch of whose loss nothing is left (all steps masked, all weights 0)
+ * has no mean: it is left out of that of the loss.
  */
 export class Means {
   #sums: readonly number[]
@@ -13,7 +13,10 @@ export class Means {
    * @param logs how many there are: the loss and the metrics
    * @param from what they go on from; default: nothing seen
    */
-  constructor(logs: number, from?: { readonly sums: readonly number[]; readonly counted: readonly number[] }) {
+  constructor(
+    logs: number,
+    from?: { readonly sums: readonly number[]; readonly counted: readonly number[] },
+  ) {
     const zeros = () => Array.from({ length: logs }, () => 0)
     this.#sums = from ? [...from.sums] : zeros()
     this.#counted = from ? [...from.counted] : zeros()
@@ -41,7 +44,8 @@ export class Means {
       const samples = counted[i]!
       this.#counted[i]! += samples
       if (samples === 0) return undefined
-      return Number.isFinite(before[i]) ? (sum - before[i]!) / samples : sum // infinity less infinity is NaN
+      // infinity less infinity is NaN
+      return Number.isFinite(before[i]) ? (sum - before[i]!) / samples : sum
     })
   }
 
@@ -56,5 +60,7 @@ export function pairsOf(
   names: readonly string[],
   means: readonly (number | undefined)[],
 ): [name: string, mean: number][] {
-  return names.flatMap((name, i) => (means[i] === undefined ? [] : [[name, means[i]] as [string, number]]))
+  return names.flatMap((name, i) =>
+    means[i] === undefined ? [] : [[name, means[i]] as [string, number]],
+  )
 }

@@ -51,7 +51,11 @@ export class NanWatch {
       `${where}: ${what} must be finite, got a number that is not${names && ` in ${names} (counted from 0)`}; ${cause}. ` +
       `${mode === 'train' ? 'The batch did not change the weights. ' : ''}${hint}`
     if (this.onNaN === 'throw')
-      throw new StateError('ERR_NAN', message, { layer, expected: 'finite numbers', actual: 'NaN or infinity' })
+      throw new StateError('ERR_NAN', message, {
+        layer,
+        expected: 'finite numbers',
+        actual: 'NaN or infinity',
+      })
     this.#hasWarned = true
     process.emitWarning(message, { code: 'HIDDENSTATE_NAN' })
   }
@@ -65,13 +69,17 @@ export class NanWatch {
       return { cause, hint: 'Replace such numbers in the data, or leave the sample out.' }
     }
     if (badNothing) {
-      const cause = badNothing === 'mask' ? 'the mask of the output is 0 at every step' : 'all sample weights are 0'
+      const cause =
+        badNothing === 'mask'
+          ? 'the mask of the output is 0 at every step'
+          : 'all sample weights are 0'
       return {
         cause: `${cause}, so that nothing is left to take the mean of`,
         hint: 'The mean of the epoch leaves it out. Leave such samples out, or mix them with others.',
       }
     }
-    const hint = 'Lower the learning rate, or set clipnorm; look for very large numbers in the data.'
+    const hint =
+      'Lower the learning rate, or set clipnorm; look for very large numbers in the data.'
     return { cause: `the first such values are those of ${layer}`, hint }
   }
 
@@ -79,7 +87,9 @@ export class NanWatch {
   #nameOf(badLayer: string): string {
     if (badLayer === '') return 'the loss'
     const slot = this.model.inputSlots()[inputNumber(badLayer)]
-    return slot ? `the data, the input of ${slot.where}` : (this.model.whereOf(badLayer) ?? badLayer)
+    return slot
+      ? `the data, the input of ${slot.where}`
+      : (this.model.whereOf(badLayer) ?? badLayer)
   }
 
   #arrayName(array: string): string {

@@ -1,7 +1,10 @@
 /** What is made of a model's outputs: classes, and a look at whether they are probabilities. */
 import { NDArray } from '../ndarray.js'
 
-/** Index of the largest output; for one output, 1 where it is above 0.5. [N, …, K] → int32 [N, …] ([N, …, 1] stays so). */
+/**
+ * Index of the largest output; for one output, 1 where it is above 0.5. [N, …, K] → int32 [N, …]
+ * ([N, …, 1] stays so).
+ */
 export function classesOf(outputs: NDArray): NDArray {
   const { data, shape } = outputs
   const width = shape.at(-1)!

@@ -9,7 +9,14 @@ import { packageVersion } from '../package-root.js'
 import { randomState, setRandomState } from '../random.js'
 import { modelContent, readTrained } from '../saving/model-files.js'
 import type { Model } from '../model/model.js'
-import { Checkpointer, type CheckpointOptions, checkpointOptions, newest, requireEmpty, tidy } from './checkpoint.js'
+import {
+  Checkpointer,
+  type CheckpointOptions,
+  checkpointOptions,
+  newest,
+  requireEmpty,
+  tidy,
+} from './checkpoint.js'
 import { encode, type Plain } from './plain.js'
 import type { BatchSource, Validation } from './source.js'
 import { type Identity, type Position, requireSame, type TrainingState } from './state.js'
@@ -19,8 +26,9 @@ export interface ResumeOptions {
   /** Writes checkpoints from which `resume` goes on to the same bits. Default `null`: none. */
   checkpoint?: CheckpointOptions | null
   /**
-   * Goes on from the newest whole checkpoint of a directory: weights, optimizer, History, callbacks, order of samples, to the bit. `'auto'`:
-   * that of `checkpoint.dir`, or from the beginning where there is none. Default `null`.
+   * Goes on from the newest whole checkpoint of a directory: weights, optimizer, History,
+   * callbacks, order of samples, to the bit. `'auto'`: that of `checkpoint.dir`, or from the
+   * beginning where there is none. Default `null`.
    */
   resume?: string | null
 }
@@ -44,7 +52,13 @@ const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity =
   return {
     model: model.toJson(),
     callbacks: callbacks.map((callback) => callback.constructor.name).join(', ') || 'none',
-    compile: JSON.stringify({ loss, metrics, sampleWeightMode, optimizer: optimizer.constructor.name, floatx }),
+    compile: JSON.stringify({
+      loss,
+      metrics,
+      sampleWeightMode,
+      optimizer: optimizer.constructor.name,
+      floatx,
+    }),
   }
 }
 
@@ -89,7 +103,12 @@ export class Resumption {
     const { resume } = options
     if (resume !== null && resume !== undefined && (typeof resume !== 'string' || resume === '')) {
       const [what, actual] = ['resume', describe(resume)]
-      fail(ConfigError, 'ERR_OPTION', { where, what, expected: "a directory, 'auto' or null", actual })
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what,
+        expected: "a directory, 'auto' or null",
+        actual,
+      })
     }
     this.#isAuto = resume === 'auto'
     if (this.#isAuto && !this.#options) {
@@ -116,7 +135,10 @@ export class Resumption {
       const found = await newest(this.#from)
       if (found) {
         requireSame(this.#where, found.path, found.state.identity, this.#identity)
-        this.#found = { ...found, weights: await readTrained(this.#model, join(found.path, 'model.h5')) }
+        this.#found = {
+          ...found,
+          weights: await readTrained(this.#model, join(found.path, 'model.h5')),
+        }
         this.batches = found.state.batches
       } else if (!this.#isAuto) {
         fail(ConfigError, 'ERR_OPTION', {
@@ -139,7 +161,11 @@ export class Resumption {
     for (const signal of SIGNALS) process.off(signal, this.#hear)
   }
 
-  /** After `onTrainBegin`: all is as it was. @returns where the training stands; null: at its beginning */
+  /**
+   * After `onTrainBegin`: all is as it was.
+   *
+   * @returns where the training stands; null: at its beginning
+   */
   async restore({ source, validation }: Sources, hooks: Hooks): Promise<Position | null> {
     if (!this.#found) return null
     const { state, weights } = this.#found
@@ -177,12 +203,18 @@ export class Resumption {
 
   /** @param always at the beginning and at the end, whatever the interval is */
   isDue(always: boolean): boolean {
-    return this.#checkpointer !== null && (always || this.#signal !== null || this.#checkpointer.isDue(this.batches))
+    return (
+      this.#checkpointer !== null &&
+      (always || this.#signal !== null || this.#checkpointer.isDue(this.batches))
+    )
   }
 
   /** What a validation changes, as it is now. */
   async changed({ validation }: Sources): Promise<Changed> {
-    return { native: this.#model.session.nativeState, validation: (await validation?.state()) ?? null }
+    return {
+      native: this.#model.session.nativeState,
+      validation: (await validation?.state()) ?? null,
+    }
   }
 
   /**
@@ -191,9 +223,15 @@ export class Resumption {
    * @param changed default: as it is now
    * @throws what the checkpoint before has met; StateError when a signal has come
    */
-  async write(sources: Sources, hooks: Hooks, position: Position, changed?: Changed): Promise<void> {
+  async write(
+    sources: Sources,
+    hooks: Hooks,
+    position: Position,
+    changed?: Changed,
+  ): Promise<void> {
     const place = JSON.stringify(position)
-    if (place !== this.#kept) await this.#write(sources, hooks, position, changed ?? (await this.changed(sources)))
+    if (place !== this.#kept)
+      await this.#write(sources, hooks, position, changed ?? (await this.changed(sources)))
     this.#kept = place
     if (this.#signal === null) return
     await this.#checkpointer!.settle()
@@ -205,7 +243,12 @@ export class Resumption {
     })
   }
 
-  async #write({ source }: Sources, hooks: Hooks, position: Position, changed: Changed): Promise<void> {
+  async #write(
+    { source }: Sources,
+    hooks: Hooks,
+    position: Position,
+    changed: Changed,
+  ): Promise<void> {
     const model = this.#model
     await model.session.fill(this.#where)
     const state: TrainingState = {
@@ -219,16 +262,28 @@ export class Resumption {
       callbacks: await hooks.states(),
       stopTraining: model.stopTraining,
     }
-    const bytes = encode(state as unknown as Plain, 'training state') // now: what it refers to changes
-    await this.#checkpointer!.write({ model: modelContent(model), state: bytes, batches: this.batches })
+    // now: what it refers to changes
+    const bytes = encode(state as unknown as Plain, 'training state')
+    await this.#checkpointer!.write({
+      model: modelContent(model),
+      state: bytes,
+      batches: this.batches,
+    })
   }
 
-  /** Waits until the checkpoint that is being written is there. @throws FormatError ERR_FILE_SYSTEM when it could not be written */
+  /**
+   * Waits until the checkpoint that is being written is there.
+   *
+   * @throws FormatError ERR_FILE_SYSTEM when it could not be written
+   */
   async settle(): Promise<void> {
     await this.#checkpointer?.settle()
   }
 
-  /** Waits for the last checkpoint. Ends the process where a signal has come, and no other training waits. */
+  /**
+   * Waits for the last checkpoint. Ends the process where a signal has come, and no other training
+   * waits.
+   */
   async close(): Promise<void> {
     this.#unlisten()
     try {

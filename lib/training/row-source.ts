@@ -14,11 +14,19 @@ export interface RowSource {
 export type Rows = TensorLike | readonly TensorLike[] | RowSource
 
 export const isRowSource = (value: unknown): value is RowSource =>
-  typeof value === 'object' && value !== null && 'rows' in value && typeof value.rows === 'function' && 'shape' in value
+  typeof value === 'object' &&
+  value !== null &&
+  'rows' in value &&
+  typeof value.rows === 'function' &&
+  'shape' in value
 
 /** Rows of an array in memory or of a source. */
-export function rowsOf(value: TensorLike | RowSource, where: string): { count: number; take: RowSource['rows'] } {
-  if (isRowSource(value)) return { count: value.shape[0] ?? 0, take: (from, to) => value.rows(from, to) }
+export function rowsOf(
+  value: TensorLike | RowSource,
+  where: string,
+): { count: number; take: RowSource['rows'] } {
+  if (isRowSource(value))
+    return { count: value.shape[0] ?? 0, take: (from, to) => value.rows(from, to) }
   const isTyped = isArrayObject(value) || ArrayBuffer.isView(value)
   const array = NDArray.from(value as TensorLike, undefined, isTyped ? undefined : 'float64')
   if (array.shape.length === 0)

@@ -1,4 +1,7 @@
-/** Where the batches of a training come from: arrays in native memory, or an iterable that yields them. */
+/**
+ * Where the batches of a training come from: arrays in native memory, or an iterable that yields
+ * them.
+ */
 import type { RunResult } from '../native.js'
 import type { Turn } from '../engine/turns.js'
 import type { Plain } from './plain.js'

@@ -1,11 +1,17 @@
-/** All that a training needs to go on exactly where it stopped, beside weights and moments: plain data. */
+/**
+ * All that a training needs to go on exactly where it stopped, beside weights and moments: plain
+ * data.
+ */
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
 import type { NativeState } from '../engine/session.js'
 import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain.js'
 
-/** What the state of a training is. The weights and the optimizer's moments lie beside it, in a file of Keras. */
+/**
+ * What the state of a training is. The weights and the optimizer's moments lie beside it, in a file
+ * of Keras.
+ */
 export interface TrainingState {
   /** What must be the same when it goes on. */
   readonly identity: Identity
@@ -42,7 +48,10 @@ export interface Position {
   counted: number[]
 }
 
-/** What a training is, in words by topic: two of one topic must be the same for one to go on from the other. */
+/**
+ * What a training is, in words by topic: two of one topic must be the same for one to go on from
+ * the other.
+ */
 export type Identity = Readonly<Record<string, string>>
 
 /** @throws StateError ERR_RESUME naming what differs */
@@ -70,12 +79,16 @@ function difference(a: string, b: string): [string, string] {
   return [part(a), part(b)]
 }
 
-/** Bytes of data that are looked at: all of them, or, of more, blocks from the first to the last. */
+/**
+ * Bytes of data that are looked at: all of them, or, of more, blocks from the first to the last.
+ */
 const MOST_BYTES = 64 << 20
 const BLOCK = 1 << 16
 
 /** What data are, for {@link Identity}: shapes, and a hash of the numbers. */
-export function identityOf(arrays: readonly { data: ArrayBufferView; shape: readonly number[] }[]): string {
+export function identityOf(
+  arrays: readonly { data: ArrayBufferView; shape: readonly number[] }[],
+): string {
   const hash = createHash('sha256')
   for (const { data, shape } of arrays) {
     hash.update(shapeText(shape))

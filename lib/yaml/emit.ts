@@ -4,17 +4,23 @@
 const TUPLES: ReadonlySet<string> = new Set(['batch_input_shape', 'target_shape', 'dims'])
 /** A flow collection breaks its line before the first item that would start beyond this column. */
 const BEST_WIDTH = 80
-/** Strings that need no quotes, also inside brackets; those that start with a digit may be numbers or dates. */
+/**
+ * Strings that need no quotes, also inside brackets; those that start with a digit may be numbers
+ * or dates.
+ */
 const PLAIN = /^(?:[A-Za-z_/](?:[\w./ -]*[\w./-])?|\d+\.\d+\.\d+)$/
 /** What YAML 1.1 takes for null or a truth value. */
 const WORDS = /^(?:null|y|n|yes|no|true|false|on|off)$/i
 
 type Collection = readonly unknown[] | { readonly [key: string]: unknown }
 
-const isCollection = (value: unknown): value is Collection => typeof value === 'object' && value !== null
-const children = (value: Collection): readonly unknown[] => (Array.isArray(value) ? value : Object.values(value))
+const isCollection = (value: unknown): value is Collection =>
+  typeof value === 'object' && value !== null
+const children = (value: Collection): readonly unknown[] =>
+  Array.isArray(value) ? value : Object.values(value)
 /** PyYAML's default: brackets for a collection of scalars, a block for all else. */
-const isBlock = (value: unknown): value is Collection => isCollection(value) && children(value).some(isCollection)
+const isBlock = (value: unknown): value is Collection =>
+  isCollection(value) && children(value).some(isCollection)
 const tagOf = (key: string, value: unknown): string =>
   Array.isArray(value) && TUPLES.has(key) ? ' !!python/tuple' : ''
 const pad = (depth: number): string => ' '.repeat(depth)
@@ -69,7 +75,9 @@ function listBlock(list: readonly unknown[], depth: number): string {
   return list
     .map((item) => {
       const dash = `${pad(depth)}- `
-      const block = isBlock(item) ? blockText(item, depth + 2).slice(depth + 2) : inline(item, depth + 2, depth + 2)
+      const block = isBlock(item)
+        ? blockText(item, depth + 2).slice(depth + 2)
+        : inline(item, depth + 2, depth + 2)
       return dash + block
     })
     .join('\n')
@@ -80,7 +88,8 @@ function mappingBlock(mapping: Collection, depth: number): string {
   return sortedEntries(mapping)
     .map(([key, item]) => {
       const start = `${pad(depth)}${stringText(key)}:${tagOf(key, item)}`
-      if (isBlock(item)) return `${start}\n${blockText(item, Array.isArray(item) ? depth : depth + 2)}`
+      if (isBlock(item))
+        return `${start}\n${blockText(item, Array.isArray(item) ? depth : depth + 2)}`
       return `${start} ${inline(item, start.length + 1, depth + 2)}`
     })
     .join('\n')

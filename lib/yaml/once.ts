@@ -4,14 +4,18 @@
 const BETWEEN = /^(---|\.\.\.)?\s*$/
 
 /**
- * A program that appends to a file leaves the same document in it twice or more often: this is the document once. Any other text stays as
- * it is, also one whose documents differ: the parser refuses those.
+ * A program that appends to a file leaves the same document in it twice or more often: this is the
+ * document once. Any other text stays as it is, also one whose documents differ: the parser refuses
+ * those.
  */
 export function once(text: string): string {
   const lines = text.split(/\r?\n/).filter((line) => !BETWEEN.test(line))
   const [first = ''] = lines
   if (!/^["'\w]+:/.test(first)) return text // only a key at the margin cannot stand twice in one document
   const period = lines.indexOf(first, 1)
-  const repeats = period > 0 && lines.length % period === 0 && lines.every((line, i) => line === lines[i % period])
+  const repeats =
+    period > 0 &&
+    lines.length % period === 0 &&
+    lines.every((line, i) => line === lines[i % period])
   return repeats ? lines.slice(0, period).join('\n') : text
 }

@@ -1,4 +1,7 @@
-/** YAML as Keras 1.2.2 wrote it, to plain data. Tags that name Python objects are read as data or refused, never run. */
+/**
+ * YAML as Keras 1.2.2 wrote it, to plain data. Tags that name Python objects are read as data or
+ * refused, never run.
+ */
 import type { CollectionTag, Document, ScalarTag } from 'yaml'
 import { FormatError, fail } from '../errors.js'
 import { checkDocument, checkText, exceeds, type ResolvedLimits, resolveLimits } from '../limits.js'
@@ -7,7 +10,10 @@ import { once } from './once.js'
 
 const WHERE = 'YAML'
 const PYTHON = 'tag:yaml.org,2002:python/'
-/** Tokens of the parser that a key or a value takes: indentation, '-', the text, ':', blanks, the end of the line. */
+/**
+ * Tokens of the parser that a key or a value takes: indentation, '-', the text, ':', blanks, the
+ * end of the line.
+ */
 const TOKENS_OF_VALUE = 8
 
 type Tag = ScalarTag | CollectionTag
@@ -55,7 +61,9 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['b1', (v) => v.getUint8(0)],
 ])
 
-/** `[dtype, bytes]`, the arguments of numpy.core.multiarray.scalar, as the number they stand for. */
+/**
+ * `[dtype, bytes]`, the arguments of numpy.core.multiarray.scalar, as the number they stand for.
+ */
 function numpyScalar(parts: unknown): number {
   const [dtype, bytes] = Array.isArray(parts) ? parts : []
   const { args, state } = (dtype ?? {}) as { args?: unknown; state?: unknown }
@@ -74,7 +82,9 @@ function numpyScalar(parts: unknown): number {
 }
 
 function tags(yaml: Yaml): Tag[] {
-  /** A numpy scalar, `[dtype, bytes]`, which becomes its number: for those who refer to it as well. */
+  /**
+   * A numpy scalar, `[dtype, bytes]`, which becomes its number: for those who refer to it as well.
+   */
   class NumpyScalar extends yaml.YAMLSeq {
     override toJSON(...[arg, context]: Parameters<Sequence['toJSON']>): unknown[] {
       const tell = context?.onCreate // else the parts would answer for the whole
@@ -92,7 +102,12 @@ function tags(yaml: Yaml): Tag[] {
   })
   const collection =
     (kind: 'seq' | 'map') =>
-    (name: string): CollectionTag => ({ tag: PYTHON + name, default: false, collection: kind, resolve: (node) => node })
+    (name: string): CollectionTag => ({
+      tag: PYTHON + name,
+      default: false,
+      collection: kind,
+      resolve: (node) => node,
+    })
   const [sequence, mapping] = [collection('seq'), collection('map')]
   return [
     sequence('tuple'),
@@ -145,7 +160,9 @@ function checkKeys(yaml: Yaml, document: Document): void {
   })
 }
 
-/** Errors of the parser, one for each fault of the text; their stacks would take most of its time. */
+/**
+ * Errors of the parser, one for each fault of the text; their stacks would take most of its time.
+ */
 function withoutStacks<T>(parse: () => T): T {
   const before = Error.stackTraceLimit
   Reflect.set(Error, 'stackTraceLimit', 0) // it does not throw where that is frozen
@@ -157,9 +174,11 @@ function withoutStacks<T>(parse: () => T): T {
 }
 
 /**
- * Plain data of one YAML document (also one that the text holds several times over), in time that grows with the text's length alone.
+ * Plain data of one YAML document (also one that the text holds several times over), in time that
+ * grows with the text's length alone.
  *
- * @throws FormatError ERR_FILE_FORMAT for text that is no YAML, and for tags of Python objects other than numpy scalars; ERR_LIMIT
+ * @throws FormatError ERR_FILE_FORMAT for text that is no YAML, and for tags of Python objects
+ *   other than numpy scalars; ERR_LIMIT
  */
 export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unknown {
   if (typeof given !== 'string') refuse('text', 'a string', typeof given)
@@ -168,7 +187,12 @@ export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unk
   const yaml = load()
   try {
     checkTokens(yaml, text, limits)
-    const options = { version: '1.1', customTags: tags(yaml), uniqueKeys: false, prettyErrors: false } as const
+    const options = {
+      version: '1.1',
+      customTags: tags(yaml),
+      uniqueKeys: false,
+      prettyErrors: false,
+    } as const
     const document = withoutStacks(() => yaml.parseDocument(text, options))
     const [problem] = [...document.errors, ...document.warnings]
     if (problem) {
@@ -181,6 +205,10 @@ export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unk
     return data
   } catch (error) {
     if (error instanceof FormatError) throw error
-    return refuse('text', 'YAML of plain data', error instanceof Error ? error.message : String(error))
+    return refuse(
+      'text',
+      'YAML of plain data',
+      error instanceof Error ? error.message : String(error),
+    )
   }
 }

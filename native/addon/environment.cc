@@ -16,8 +16,8 @@ void check(napi_env env, napi_status status) {
 std::shared_ptr<Mailbox> Mailbox::make(Napi::Env env) {
   std::shared_ptr<Mailbox> box(new Mailbox(env));
   const Napi::String name = Napi::String::New(env, "hiddenstate");
-  auto context =
-      std::make_unique<std::shared_ptr<Mailbox>>(box);  // alive until the function is finalized
+  // alive until the function is finalized
+  auto context = std::make_unique<std::shared_ptr<Mailbox>>(box);
   check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
                                              &Mailbox::finalize, context.get(), &Mailbox::deliver,
                                              &box->signal_));
@@ -61,7 +61,8 @@ void Mailbox::finalize(napi_env, void*, void* context) {
 }
 
 void Mailbox::deliver(napi_env raw, napi_value, void* context, void*) {
-  // Without an environment Node empties the queue of a function that is gone: it has called finalize(), so there is no context.
+  // Without an environment Node empties the queue of a function that is gone: it has called
+  // finalize(), so there is no context.
   if (!raw) return;
   const std::shared_ptr<Mailbox> self = *static_cast<std::shared_ptr<Mailbox>*>(context);
   self->open_all(Napi::Env(raw));
@@ -84,7 +85,8 @@ void Mailbox::open_all(Napi::Env env) noexcept {
 }
 
 Environment::Environment(Napi::Env env) : mailbox(Mailbox::make(env)) {
-  // Runs before the instance data, the thread-safe function and the wrapped objects go (hooks run in reverse).
+  // Runs before the instance data, the thread-safe function and the wrapped objects go (hooks run
+  // in reverse).
   env.AddCleanupHook(
       [](std::shared_ptr<Mailbox>* box) {
         Engine::get().drop(box->get());

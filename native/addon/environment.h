@@ -1,5 +1,5 @@
-// What the addon keeps for one JS environment (the main thread or one worker): constructors, the error factory, and the way
-// back from the engine thread. No static holds anything of JavaScript's.
+// What the addon keeps for one JS environment (the main thread or one worker): constructors, the
+// error factory, and the way back from the engine thread. No static holds anything of JavaScript's.
 #pragma once
 #include <napi.h>
 
@@ -10,7 +10,8 @@
 
 namespace hs {
 
-// A completion: made beforehand, with the job that it tells of, so that nothing on its way can fail.
+// A completion: made beforehand, with the job that it tells of, so that nothing on its way can
+// fail.
 class Letter {
  public:
   virtual ~Letter() = default;
@@ -18,7 +19,8 @@ class Letter {
   std::shared_ptr<Letter> next;               // of Chain: in the mailbox
 };
 
-// Completions on their way from the engine thread to the JS thread. Outlives the environment for as long as a job holds it.
+// Completions on their way from the engine thread to the JS thread. Outlives the environment for as
+// long as a job holds it.
 class Mailbox {
  public:
   static std::shared_ptr<Mailbox> make(Napi::Env env);
@@ -36,8 +38,8 @@ class Mailbox {
 
   std::mutex mutex_;
   Chain<Letter> letters_;
-  napi_threadsafe_function signal_ =
-      nullptr;            // wakes the JS thread; unref'ed while nothing is expected
+  // wakes the JS thread; unref'ed while nothing is expected
+  napi_threadsafe_function signal_ = nullptr;
   bool unheard_ = false;  // the signal could not be given
   napi_env env_;
   int expected_ = 0;  // JS thread only
@@ -48,8 +50,8 @@ struct Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Napi::FunctionReference plan_class, data_class, make_error;
-  void* constructing =
-      nullptr;  // what the next constructor call wraps; JS cannot construct by itself
+  // what the next constructor call wraps; JS cannot construct by itself
+  void* constructing = nullptr;
   std::shared_ptr<Mailbox> mailbox;
 };
 

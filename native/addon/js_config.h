@@ -6,8 +6,9 @@
 
 namespace hs {
 
-// Objects, arrays, numbers, texts, booleans, null; keys with undefined are left out. Throws Error(kInternal) for anything else
-// (functions, symbols, BigInts, typed arrays), for nesting beyond 32 levels (cycles) and for more than a million entries.
+// Objects, arrays, numbers, texts, booleans, null; keys with undefined are left out. Throws
+// Error(kInternal) for anything else (functions, symbols, BigInts, typed arrays), for nesting
+// beyond 32 levels (cycles) and for more than a million entries.
 Config to_config(const Napi::Value& value);
 
 }  // namespace hs

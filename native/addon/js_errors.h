@@ -1,4 +1,5 @@
-// C++ errors to JS errors. Every entry from JS goes through guard(), so that no C++ exception ever crosses the boundary raw.
+// C++ errors to JS errors. Every entry from JS goes through guard(), so that no C++ exception ever
+// crosses the boundary raw.
 #pragma once
 #include <napi.h>
 
@@ -10,13 +11,15 @@ namespace hs {
 
 const char* code_name(Code code);  // "ERR_SHAPE"
 
-// A property, which a getter may make. Throws what that throws; Error(kInternal) for null, which is also what Node-API catches where
-// JavaScript is ended in the getter. (Object::Get makes a Napi::Error of it, and that ends the process: null cannot be referenced.)
+// A property, which a getter may make. Throws what that throws; Error(kInternal) for null, which is
+// also what Node-API catches where JavaScript is ended in the getter. (Object::Get makes a
+// Napi::Error of it, and that ends the process: null cannot be referenced.)
 Napi::Value get(const Napi::Object& object, napi_value key);
 Napi::Value get(const Napi::Object& object, const char* key);
 Napi::Value get(const Napi::Array& array, uint32_t i);
 
-// The JS error for what was thrown: made by the factory of setErrorClasses, else a plain Error with `code`.
+// The JS error for what was thrown: made by the factory of setErrorClasses, else a plain Error with
+// `code`.
 Napi::Value to_js_error(Napi::Env env, std::exception_ptr thrown);
 
 // fn(), with any C++ exception turned into a JS one.

@@ -33,7 +33,8 @@ Dims to_dims(const Napi::Value& value, const std::string& where) {
   return dims;
 }
 
-// The JS thread waits for this copy, and its first touch of the memory is most of it: in large pages, and only once.
+// The JS thread waits for this copy, and its first touch of the memory is most of it: in large
+// pages, and only once.
 template <typename real, typename From>
 void copy_to(std::vector<real>& to, const From* from, size_t n) {
   to.reserve(n);

@@ -8,8 +8,8 @@
 
 namespace hs {
 
-// { data: Float32Array | Float64Array | Int32Array | Uint8Array, shape: number[] }, copied. The numbers go into f64 or f32.
-// where: what messages call it. Throws Error(kShape, kOption).
+// { data: Float32Array | Float64Array | Int32Array | Uint8Array, shape: number[] }, copied. The
+// numbers go into f64 or f32. where: what messages call it. Throws Error(kShape, kOption).
 Array to_array(const Napi::Value& value, bool float64, const std::string& where);
 
 // { data, shape }: a Float64Array or a Float32Array, whichever of the two is filled.

@@ -10,7 +10,8 @@
 namespace hs {
 namespace {
 
-// Tells V8 how much native memory hangs on the object. Only while the engine does not work on the plan.
+// Tells V8 how much native memory hangs on the object. Only while the engine does not work on the
+// plan.
 void report_memory(Napi::Env env, PlanState& state) {
   if (state.finalized || state.pending > 0) return;
   const int64_t bytes = state.plan ? state.plan->bytes() : 0;
@@ -53,7 +54,8 @@ class PromisedRun final : public RunJob,
         std::remove_if(jobs.begin(), jobs.end(),
                        [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
         jobs.end());
-    // What this catches may hold on to JavaScript: it must not be kept, as the last owner of a job may be the engine thread.
+    // What this catches may hold on to JavaScript: it must not be kept, as the last owner of a job
+    // may be the engine thread.
     std::exception_ptr error = std::move(error_);
     try {
       report_memory(env, *state_);

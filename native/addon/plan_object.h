@@ -28,7 +28,8 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
   int64_t reported_ = 0;                 // bytes that V8 has been told of
 };
 
-// What a Plan object and its jobs share. JS thread only, but for `plan`, which belongs to the engine thread while pending > 0.
+// What a Plan object and its jobs share. JS thread only, but for `plan`, which belongs to the
+// engine thread while pending > 0.
 struct PlanState {
   std::shared_ptr<Plan> plan;  // null: disposed
   std::vector<std::weak_ptr<Job>> jobs;
@@ -43,8 +44,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   static void define(Napi::Env env, Environment& environment);
   static Napi::Object create(Napi::Env env, std::unique_ptr<Plan> plan);
 
-  // Does not throw once the object is wrapped: where JavaScript is being terminated, the wrap of a failed constructor cannot be
-  // removed, and its finalizer would find no object.
+  // Does not throw once the object is wrapped: where JavaScript is being terminated, the wrap of a
+  // failed constructor cannot be removed, and its finalizer would find no object.
   explicit PlanObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override;
 
@@ -61,8 +62,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void dispose(const Napi::CallbackInfo& info);
 
   PlanState& state() const;  // Throws Error(kInternal) for what compile() has not made.
-  // To be called when all arguments have been converted: their getters may call back, and dispose or run the plan. The pointer
-  // keeps the plan for the call.
+  // To be called when all arguments have been converted: their getters may call back, and dispose
+  // or run the plan. The pointer keeps the plan for the call.
   std::shared_ptr<Plan> alive() const;                 // Throws Error(kDisposed).
   std::shared_ptr<Plan> idle(const char* what) const;  // Throws Error(kDisposed, kBusy).
 

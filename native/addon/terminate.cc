@@ -1,5 +1,6 @@
-// What libstdc++ calls where nobody catches an exception. Its own handler spells out the exception's type, for which it brings
-// a demangler of 50 KB into every binary that has libstdc++ inside.
+// What libstdc++ calls where nobody catches an exception. Its own handler spells out the
+// exception's type, for which it brings a demangler of 50 KB into every binary that has libstdc++
+// inside.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>

@@ -1,5 +1,6 @@
-// Planned memory. A Layout gives every tensor of one kind its place; a Block is the aligned memory behind it; an Overlay lets
-// tensors whose lifetimes do not meet share places. Laying out costs microseconds, so it is done anew for every extent.
+// Planned memory. A Layout gives every tensor of one kind its place; a Block is the aligned memory
+// behind it; an Overlay lets tensors whose lifetimes do not meet share places. Laying out costs
+// microseconds, so it is done anew for every extent.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,14 +15,16 @@ namespace hs {
 
 constexpr int64_t kAlignment = 64;  // bytes: one cache line, one AVX-512 vector
 
-// Elements of `dims`. Throws Error(kOutOfMemory) beyond 2^46, Error(kInternal) for a negative extent.
+// Elements of `dims`. Throws Error(kOutOfMemory) beyond 2^46, Error(kInternal) for a negative
+// extent.
 int64_t checked_count(const Dims& dims, const std::string& where);
 
-// a + b, both such counts. Throws Error(kOutOfMemory) beyond 2^46: counts and their sums never overflow.
+// a + b, both such counts. Throws Error(kOutOfMemory) beyond 2^46: counts and their sums never
+// overflow.
 int64_t checked_sum(int64_t a, int64_t b, const std::string& where);
 
-// Throws Error(kOutOfMemory) where that many elements are more than the machine has memory for. A system that promises more than
-// it has would end the process when they are touched.
+// Throws Error(kOutOfMemory) where that many elements are more than the machine has memory for. A
+// system that promises more than it has would end the process when they are touched.
 void check_budget(int64_t elements, size_t bytes_each, const std::string& where);
 
 // n rounded up so that the next place is aligned for every real (16 floats, 8 doubles).
@@ -77,8 +80,8 @@ class Block {
   int64_t size() const { return size_; }
   int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(real)); }
 
-  // n zeros, instead of what it has. The system makes those of large memory at the first touch, which
-  // is not here: nobody waits for them.
+  // n zeros, instead of what it has. The system makes those of large memory at the first touch,
+  // which is not here: nobody waits for them.
   void make_zeros(int64_t n) {
     release();
     if (n == 0) return;

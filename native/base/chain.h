@@ -1,11 +1,13 @@
-// First in, first out, with the links in the elements: putting in and taking out allocate nothing, and so cannot fail.
+// First in, first out, with the links in the elements: putting in and taking out allocate nothing,
+// and so cannot fail.
 #pragma once
 #include <memory>
 #include <utility>
 
 namespace hs {
 
-// T has a member `std::shared_ptr<T> next`, of which an element that lies in a chain is the owner. One chain at a time.
+// T has a member `std::shared_ptr<T> next`, of which an element that lies in a chain is the owner.
+// One chain at a time.
 template <typename T>
 class Chain {
  public:

@@ -1,4 +1,5 @@
-// Work over the threads, in chunks that depend on the problem alone: sums have the same bits for any number of threads.
+// Work over the threads, in chunks that depend on the problem alone: sums have the same bits for
+// any number of threads.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -7,9 +8,11 @@
 
 namespace hs {
 
-// Elements of a chunk: 64 KiB of float, half an L1+L2 working set of a parameter, its gradient and its moments.
+// Elements of a chunk: 64 KiB of float, half an L1+L2 working set of a parameter, its gradient and
+// its moments.
 constexpr int64_t kChunk = 1 << 14;
-// Below this many elements waking other threads costs more than it brings to work that streams through memory.
+// Below this many elements waking other threads costs more than it brings to work that streams
+// through memory.
 constexpr int64_t kParallelElements = 1 << 15;
 
 inline int64_t round_up(int64_t n, int64_t multiple) {
@@ -17,7 +20,8 @@ inline int64_t round_up(int64_t n, int64_t multiple) {
 }
 inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
 
-// fn(begin, end) over [0, n): on one thread as a whole; over several, where there is enough work, in chunks of `chunk`.
+// fn(begin, end) over [0, n): on one thread as a whole; over several, where there is enough work,
+// in chunks of `chunk`.
 template <typename Fn>
 void for_chunks(int64_t n, int64_t chunk, int64_t elements_each, const Fn& fn) {
   const int64_t tiles = tiles_of(n, chunk);

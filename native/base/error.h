@@ -19,7 +19,8 @@ enum class Code {
   kOutOfMemory
 };
 
-// where: "lstm_1 (LSTM)" or "lstm_1/W"; what(): the whole sentence "where: what must be expected, got actual. Hint."
+// where: "lstm_1 (LSTM)" or "lstm_1/W"; what(): the whole sentence "where: what must be expected,
+// got actual. Hint."
 struct Error : std::exception {
   Code code;
   std::string where, expected, actual, message;
@@ -33,7 +34,8 @@ struct Error : std::exception {
   const char* what() const noexcept override { return message.c_str(); }
 };
 
-// "where: what must be expected, got actual. hint". Views, so that a check costs its caller little code.
+// "where: what must be expected, got actual. hint". Views, so that a check costs its caller little
+// code.
 [[noreturn]] void fail(Code code, std::string_view where, std::string_view what,
                        std::string_view expected, std::string_view actual,
                        std::string_view hint = "");

@@ -21,7 +21,8 @@
 namespace hs {
 namespace {
 
-// The start of a file: whole, for the files read here. Not by <fstream>, which would bring 0.3 MB of locales into the addon.
+// The start of a file: whole, for the files read here. Not by <fstream>, which would bring 0.3 MB
+// of locales into the addon.
 std::string text_of(const std::string& path) {
   std::string text(1 << 16, 0);
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
@@ -57,7 +58,8 @@ double bytes_of(const Group& group) {
 // 0 stands for "no limit".
 double tighter(double a, double b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
 
-// The least over the groups of this process: each is held by its own limit and those of all groups above it.
+// The least over the groups of this process: each is held by its own limit and those of all groups
+// above it.
 double least(Limit limit, const std::string& controller, const std::string& cgroup,
              const std::string& root) {
   double found = 0;
@@ -72,7 +74,8 @@ double least(Limit limit, const std::string& controller, const std::string& cgro
       continue;
     std::string group = line.substr(second + 1);
     if (group == "/") group.clear();
-    // In a container the group's own path may not be visible; its limit is then in the mount's root.
+    // In a container the group's own path may not be visible; its limit is then in the mount's
+    // root.
     for (;;) {
       for (const std::string& mount :
            {v2 ? std::string() : "/" + controller, v2 ? "/unified" : "/" + controllers})

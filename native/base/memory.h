@@ -1,5 +1,5 @@
-// Where blocks (arena.h) come from: the memory of a device. Addresses in it mean nothing to the host
-// but through these calls.
+// Where blocks (arena.h) come from: the memory of a device. Addresses in it mean nothing to the
+// host but through these calls.
 #pragma once
 #include <cstdint>
 

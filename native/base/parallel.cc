@@ -44,8 +44,9 @@ bool use_openmp() {
   return openmp;
 }
 
-// No more threads than there are: the team's own, which stay. libgomp ends the process when it cannot start one, so as many are
-// started and ended before it tries; that they can be had again a moment later is likely, not certain.
+// No more threads than there are: the team's own, which stay. libgomp ends the process when it
+// cannot start one, so as many are started and ended before it tries; that they can be had again a
+// moment later is likely, not certain.
 int provable(int n) {
   if (n > limit) n = limit;
   if (n > proven) {
@@ -57,7 +58,8 @@ int provable(int n) {
   return n;
 }
 
-// One region: marks its workers, gives them the caller's floating-point mode, and carries the first exception out.
+// One region: marks its workers, gives them the caller's floating-point mode, and carries the first
+// exception out.
 class Region {
  public:
   explicit Region(FunctionRef<void(int)> fn) : fn_(fn), mode_(float_mode()) {}

@@ -1,6 +1,8 @@
-// Threads: parallel.cc is the only file that may include omp.h. Two back ends: a std::thread team (default) and OpenMP
-// (HIDDENSTATE_THREADING=openmp, where it was there to build with). An empty region costs 1.4 us with the team and 3.7 us with libgomp,
-// whose spinning cannot follow the rhythm of batches (measured on a 2-core EPYC). Kernels never start threads; layers and the plan do, here.
+// Threads: parallel.cc is the only file that may include omp.h. Two back ends: a std::thread team
+// (default) and OpenMP (HIDDENSTATE_THREADING=openmp, where it was there to build with). An empty
+// region costs 1.4 us with the team and 3.7 us with libgomp, whose spinning cannot follow the
+// rhythm of batches (measured on a 2-core EPYC). Kernels never start threads; layers and the plan
+// do, here.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -11,12 +13,13 @@
 namespace hs {
 
 int threads();  // workers a parallel call of this thread may use: 1 inside an Inline scope
-int threads_wanted();  // what threads() starts from, without its proof that they can be started: starts none, for info()
+// what threads() starts from, without its proof that they can be started: starts none, for info()
+int threads_wanted();
 void set_threads(int n);  // ERR_OPTION below 1
 int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
 
-const char*
-threading();  // back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
+// back end in use: "openmp" or "team". ERR_OPTION if HIDDENSTATE_THREADING names neither
+const char* threading();
 
 struct Inline {  // while alive, parallel calls of this thread run on this thread alone
   Inline();
@@ -25,7 +28,8 @@ struct Inline {  // while alive, parallel calls of this thread run on this threa
   Inline& operator=(const Inline&) = delete;
 };
 
-// While alive, threads() of this thread stays what it is (set_threads waits for the next run), and other threads' parallel calls wait.
+// While alive, threads() of this thread stays what it is (set_threads waits for the next run), and
+// other threads' parallel calls wait.
 struct HoldThreads {
   HoldThreads();
   ~HoldThreads();
@@ -37,8 +41,9 @@ struct HoldThreads {
   bool claimed_;
 };
 
-// For calls of microseconds (predictOnBatchSync): as HoldThreads where all threads wait awake for work, else as Inline. Waking them would
-// take longer than the call; so would waiting for another thread's region to end.
+// For calls of microseconds (predictOnBatchSync): as HoldThreads where all threads wait awake for
+// work, else as Inline. Waking them would take longer than the call; so would waiting for another
+// thread's region to end.
 struct AwakeThreads {
   AwakeThreads();
   ~AwakeThreads();
@@ -49,8 +54,9 @@ struct AwakeThreads {
   bool claimed_;
 };
 
-// fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are done. worker < threads().
-// A tile's work must not depend on which worker does it. Exceptions of fn are rethrown here (the first one).
+// fn(tile, worker) for every tile in [0, tiles), each once, in no fixed order; returns when all are
+// done. worker < threads(). A tile's work must not depend on which worker does it. Exceptions of fn
+// are rethrown here (the first one).
 void parallel_for(int64_t tiles, FunctionRef<void(int64_t tile, int worker)> fn);
 
 // Sense-reversing barrier for workers inside one parallel_region: bounded spin, then sleep.
@@ -66,9 +72,10 @@ class Barrier {
   Signal phase_;
 };
 
-// fn(worker) on `workers` threads that are alive at the same time, so that they may use a Barrier(workers).
-// workers <= threads(). The workers take over the caller's floating-point mode; parallel calls inside a region run inline, as
-// worker 0. An exception of fn is rethrown here when all have returned: fn must not throw where others wait at a Barrier.
+// fn(worker) on `workers` threads that are alive at the same time, so that they may use a
+// Barrier(workers). workers <= threads(). The workers take over the caller's floating-point mode;
+// parallel calls inside a region run inline, as worker 0. An exception of fn is rethrown here when
+// all have returned: fn must not throw where others wait at a Barrier.
 void parallel_region(int workers, FunctionRef<void(int worker)> fn);
 
 }  // namespace hs

@@ -1,4 +1,5 @@
-// Philox4x32-10 as in Random123 (https://github.com/DEShawResearch/random123); known answers in native/test/rng_test.cc.
+// Philox4x32-10 as in Random123 (https://github.com/DEShawResearch/random123); known answers in
+// native/test/rng_test.cc.
 #include "base/rng.h"
 
 #include <cmath>
@@ -27,8 +28,8 @@ void philox(uint32_t out[4], DropoutKey key, uint32_t stream, uint64_t index) {
 
 template <typename real>
 void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stream) {
-  const uint64_t threshold =
-      static_cast<uint64_t>(p * 4294967296.0);  // of 2^32: words below it drop
+  // of 2^32: words below it drop
+  const uint64_t threshold = static_cast<uint64_t>(p * 4294967296.0);
   const real keep = p < 1 ? static_cast<real>(1 / (1 - p)) : real(0);
   for (int64_t i = 0; i < n; i += 4) {
     uint32_t word[4];

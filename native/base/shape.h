@@ -1,4 +1,5 @@
-// Extents of what flows between layers. Letters: B batch, T time steps, D features, H units, G gates, V vocabulary.
+// Extents of what flows between layers. Letters: B batch, T time steps, D features, H units, G
+// gates, V vocabulary.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,9 +17,9 @@ inline int64_t count(const Dims& dims) {
 
 std::string to_string(const Dims& dims);  // "[28, null, 64]"
 
-// One value: `rows` samples of shape `dims` each. Stored time-major: dims of one axis lie as [rows, dims[0]];
-// two and more lie as [dims[0], rows, dims[1], ...], so that step t is contiguous. Everything that works on the last
-// axis or elementwise need not know.
+// One value: `rows` samples of shape `dims` each. Stored time-major: dims of one axis lie as [rows,
+// dims[0]]; two and more lie as [dims[0], rows, dims[1], ...], so that step t is contiguous.
+// Everything that works on the last axis or elementwise need not know.
 struct Extent {
   int64_t rows = 0;  // B, or B*T inside a TimeDistributed
   Dims dims;         // without the batch axis

@@ -16,7 +16,8 @@
 namespace hs {
 namespace {
 
-// Between two regions of one batch little time passes; between two batches JS runs and brings the next one.
+// Between two regions of one batch little time passes; between two batches JS runs and brings the
+// next one.
 constexpr Patience::Time kWithinBatch{50}, kBetweenBatches{300};
 
 // One worker's letter box: `go` steps when there is a job for it.

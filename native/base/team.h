@@ -4,17 +4,21 @@
 
 namespace hs {
 
-// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0. workers >= 2; fn must not throw.
-// One region at a time: a second caller waits. Throws Error(kInternal) for more workers than team_threads() has found.
+// fn(worker) for worker in [0, workers), all alive at the same time; the caller is worker 0.
+// workers >= 2; fn must not throw. One region at a time: a second caller waits. Throws
+// Error(kInternal) for more workers than team_threads() has found.
 void team_region(int workers, FunctionRef<void(int worker)> fn);
 
-// Has `wanted` threads beside the caller alive in the team, or as many as the system lets us start: how many of them.
+// Has `wanted` threads beside the caller alive in the team, or as many as the system lets us start:
+// how many of them.
 int team_threads(int wanted);
 
-// Until release_team() by the same thread only its regions run. True: this call has claimed it; false: this thread had already.
+// Until release_team() by the same thread only its regions run. True: this call has claimed it;
+// false: this thread had already.
 bool claim_team();
-// The same without a wait: false, with nothing claimed, if another thread has it or not all threads that `workers` need are awake.
-// To a thread that asks again within microseconds they matter: then they are woken, not waited for, and are there the next time.
+// The same without a wait: false, with nothing claimed, if another thread has it or not all threads
+// that `workers` need are awake. To a thread that asks again within microseconds they matter: then
+// they are woken, not waited for, and are there the next time.
 bool claim_awake_team(int workers);
 void release_team();
 

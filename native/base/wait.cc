@@ -22,9 +22,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Long enough for the gaps between two steps of a recurrence, short enough that an idle thread is soon off its processor.
+// Long enough for the gaps between two steps of a recurrence, short enough that an idle thread is
+// soon off its processor.
 constexpr std::chrono::microseconds kSpin{50};
-// A spin longer than this lets whoever else wants the processor have it: the JS thread, which brings the next work.
+// A spin longer than this lets whoever else wants the processor have it: the JS thread, which
+// brings the next work.
 constexpr std::chrono::microseconds kPolite{20};
 
 inline void pause() {
@@ -48,7 +50,8 @@ void wake_all(std::atomic<uint32_t>& value) {
 }
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is 32 bits");
 #else
-// One place to sleep for all signals. Never destroyed: threads may still sleep when the process ends.
+// One place to sleep for all signals. Never destroyed: threads may still sleep when the process
+// ends.
 struct Place {
   std::mutex mutex;
   std::condition_variable changed;
@@ -86,7 +89,8 @@ bool Signal::spin_while(uint32_t old, Clock::time_point end) const {
 }
 
 void Signal::sleep_while(uint32_t old) {
-  // Either set() sees the sleeper, or this thread sees the new value: both sides use one total order.
+  // Either set() sees the sleeper, or this thread sees the new value: both sides use one total
+  // order.
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while (value_.load(std::memory_order_seq_cst) == old) sleep_on(value_, old);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);

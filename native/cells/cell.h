@@ -1,9 +1,11 @@
-// The cell seam. A cell is data plus two pointwise functions per phase; the recurrence (layers/recurrence.cc) does everything
-// else: the time loop, the input projection, masks, dropout, direction, carried states, deferred weight gradients.
+// The cell seam. A cell is data plus two pointwise functions per phase; the recurrence
+// (layers/recurrence.cc) does everything else: the time loop, the input projection, masks, dropout,
+// direction, carried states, deferred weight gradients.
 //
-// One file = one cell; its name is the file's. It holds the formulas as functions over a Step (step.h), which is either one
-// vector of units held in registers (the fused path, kernel.h) or a whole row (the plain path, for activations that look at a
-// whole row, softmax, or whose slope is made from their input). The formulas are written once.
+// One file = one cell; its name is the file's. It holds the formulas as functions over a Step
+// (step.h), which is either one vector of units held in registers (the fused path, kernel.h) or a
+// whole row (the plain path, for activations that look at a whole row, softmax, or whose slope is
+// made from their input). The formulas are written once.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +41,8 @@ struct CellArgs {
   int64_t real_count = 0;
   const real* h_prev = nullptr;  // [B, H]
   const real* c_prev = nullptr;  // [B, H], cells with two states
-  // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out their gradients
+  // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out
+  // their gradients
   real* gates = nullptr;
   // [B, H] what the cell keeps for a later phase or for backward; others `aux_stride` elements on
   real* aux = nullptr;
@@ -49,15 +52,16 @@ struct CellArgs {
   const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
   const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
   int64_t D = 0;                 // rows of W in `packed`: 0 without x
-  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to x_columns[x_from[b + 1]]; no x_from: all count.
+  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to
+  // x_columns[x_from[b + 1]]; no x_from: all count.
   const int64_t* x_from = nullptr;  // [B + 1]
   const int32_t* x_columns = nullptr;
-  const real* operand =
-      nullptr;  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
+  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
+  const real* operand = nullptr;
   int64_t operand_gate = 0;  // 0: one operand for all gates of the phase
   int64_t K = 0;             // H, or 0 where the operand is known to be zero
-  const real* product =
-      nullptr;        // [B, count*H] plain path: operand U + bias, made by the recurrence
+  // [B, count*H] plain path: operand U + bias, made by the recurrence
+  const real* product = nullptr;
   real* h = nullptr;  // [B, H]
   real* c = nullptr;  // [B, H]
   // backward
@@ -100,9 +104,9 @@ struct FusedCell {
   const void* self;                                 // as in CellKernels
   int (*panel_units)(const void* self, int phase);  // units in one packed panel
   size_t (*packed_size)(const void* self, int phase, int64_t D, int64_t H);  // elements
-  // packed [panels][1 + D + H][count][panel units] (D and H in elements, kernels/operands.h): the bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H].
-  // D = 0 where x W is made elsewhere.
-  // Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
+  // packed [panels][1 + D + H][count][panel units] (D and H in elements, kernels/operands.h): the
+  // bias row, the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H]. D = 0 where x W is
+  // made elsewhere. Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
   void (*pack)(const void* self, int phase, real* packed, const real* bias, const real* W,
                int64_t D, const real* U, int64_t H, int64_t u0, int64_t u1);
   // Product, activations and states in one pass over the panels; gate math on the accumulators.

@@ -1,7 +1,9 @@
-// GRU, Cho et al. 2014 (arXiv:1406.1078 eq. 5-8), reset applied BEFORE the recurrent product, one bias: Keras 1.2.2 recurrent.py:587,603.
+// GRU, Cho et al. 2014 (arXiv:1406.1078 eq. 5-8), reset applied BEFORE the recurrent product, one
+// bias: Keras 1.2.2 recurrent.py:587,603.
 //
 //   z = s(x Wz + h Uz + bz)   r = s(x Wr + h Ur + br)   q = r*h (kept as aux)      phase 0
-//   g = a(x Wg + q Ug + bg)   h' = z*h + (1-z)*g                                   phase 1, product on q
+//   g = a(x Wg + q Ug + bg)   h' = z*h + (1-z)*g
+//     phase 1, product on q
 //
 //   backward: dg~ = dh'*(1-z) * a'(g)   dz~ = dh'*(h-g) * s'(z)   dq = dg~ Ug^T
 //             dr~ = dq*h * s'(r)        dh = dh'*z + dq*r + (dz~ dr~) (Uz Ur)^T

@@ -1,5 +1,5 @@
-// GRU with the reset applied AFTER the recurrent product and a second bias: the form of cuDNN, PyTorch and Keras 2
-// (reset_after=True). Not in Keras 1.2.2. c is the recurrent bias.
+// GRU with the reset applied AFTER the recurrent product and a second bias: the form of cuDNN,
+// PyTorch and Keras 2 (reset_after=True). Not in Keras 1.2.2. c is the recurrent bias.
 //
 //   z = s(x Wz + bz + h Uz + cz)   r = s(x Wr + br + h Ur + cr)   q = h Ug + cg (kept as aux)
 //   g = a(x Wg + bg + r*q)         h' = z*h + (1-z)*g

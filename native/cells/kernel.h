@@ -1,11 +1,13 @@
 // From a cell's formulas to its kernels, once for all cells.
 //
-// The fused forward: bias, W and U lie in panels, [H / units][1 + D + H][count gates][units]; one call holds MR rows x (count
-// gates x units) of accumulators in registers, runs over k of x and of h, and applies the gate formulas to the accumulators
-// before anything is stored. A product element is one chain of multiply-adds: the bias, then x W, then h U, in rising k. How
-// rows and panels are shared out cannot change its bits, nor can making x W + b beforehand (then the chain goes on from what
-// lies in `gates`). Where products convert their operands (Operands: kernels/operands.h), D and H count elements in all of this,
-// and rows of x and h are converted block by block on the stack. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
+// The fused forward: bias, W and U lie in panels, [H / units][1 + D + H][count gates][units]; one
+// call holds MR rows x (count gates x units) of accumulators in registers, runs over k of x and of
+// h, and applies the gate formulas to the accumulators before anything is stored. A product element
+// is one chain of multiply-adds: the bias, then x W, then h U, in rising k. How rows and panels are
+// shared out cannot change its bits, nor can making x W + b beforehand (then the chain goes on from
+// what lies in `gates`). Where products convert their operands (Operands: kernels/operands.h), D
+// and H count elements in all of this, and rows of x and h are converted block by block on the
+// stack. (Georganas et al. 2019, arXiv:1906.06440, on fused LSTM cells.)
 #pragma once
 #include <cassert>
 
@@ -15,8 +17,8 @@
 namespace hs {
 namespace HS_ISA {
 
-// Four vectors of B a row: with 32 registers 6 rows (24 accumulators; of double 4, which are as fast and less code), with 16
-// registers 3 (12; 2 of double cost 12 to 20 %).
+// Four vectors of B a row: with 32 registers 6 rows (24 accumulators; of double 4, which are as
+// fast and less code), with 16 registers 3 (12; 2 of double cost 12 to 20 %).
 template <class real>
 static constexpr int kMaxRows = Vec<real>::registers < 32 ? 3
                                 : sizeof(real) == 4       ? 6
@@ -29,8 +31,8 @@ template <class Cell, class real, int phase>
 static constexpr int kPanelUnits = kUnitVectors<Cell, phase> * Vec<real>::lanes;
 
 template <class Cell, class real, int phase>
-static constexpr int kPanelRow =
-    kPanelUnits<Cell, real, phase> * Cell::phase[phase].count;  // elements of one k
+// elements of one k
+static constexpr int kPanelRow = kPanelUnits<Cell, real, phase> * Cell::phase[phase].count;
 
 template <class real>
 static constexpr int kLineElements = 64 / sizeof(real);
@@ -53,7 +55,8 @@ HS_NOINLINE static void hold(const CellArgs<real>& a, int64_t row, int64_t u0, i
   }
 }
 
-// The formulas over one row's recurrent products of one panel: product [count][U*lanes], bias included.
+// The formulas over one row's recurrent products of one panel: product [count][U*lanes], bias
+// included.
 template <class Cell, class real, int phase>
 static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const real* product) {
   constexpr int L = Vec<real>::lanes, U = kUnitVectors<Cell, phase>,
@@ -71,12 +74,14 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
   }
 }
 
-// Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its share of the next panel.
+// Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its
+// share of the next panel.
 static constexpr int64_t kNearBytes = 1 << 20;
 
-// acc += operand W over K rows of a panel, w before the first; returns the last row used, so that another operand can go on.
-// operand: element k of row i at operand[gate * gate_stride + at[i] + k].
-// ahead: with each k, `lines` cache lines from here on are fetched: the same place of the next panel.
+// acc += operand W over K rows of a panel, w before the first; returns the last row used, so that
+// another operand can go on. operand: element k of row i at operand[gate * gate_stride + at[i] +
+// k]. ahead: with each k, `lines` cache lines from here on are fetched: the same place of the next
+// panel.
 template <class Operands, class V, class real, int MR, int NV, int U, bool kShared>
 static inline const real* multiply_elements(V (&acc)[MR][NV], const real* w, const real* operand,
                                             const int64_t (&at)[MR], int64_t gate_stride, int64_t K,
@@ -106,8 +111,8 @@ static inline const real* multiply_elements(V (&acc)[MR][NV], const real* w, con
   return w;
 }
 
-static constexpr int64_t kConvertedElements =
-    256;  // of a row, on the stack: 6 KB for an operand of 6 rows
+// of a row, on the stack: 6 KB for an operand of 6 rows
+static constexpr int64_t kConvertedElements = 256;
 
 // The same over K numbers of rows `row` of an operand [B, width].
 template <class Operands, class V, class real, int MR, int NV, int U, bool kShared>
@@ -139,7 +144,8 @@ static inline const real* multiply(V (&acc)[MR][NV], const real* w, const real* 
   }
 }
 
-// The bias and x W of one row of a panel, w its first row: x has n numbers that are not zero, in these columns.
+// The bias and x W of one row of a panel, w its first row: x has n numbers that are not zero, in
+// these columns.
 template <class V, class real, int NV>
 HS_NOINLINE static void start_row(real* product, const real* w, const real* x,
                                   const int32_t* columns, int64_t n) {
@@ -281,7 +287,8 @@ static void forward_phase(const CellArgs<real>& a) {
   forward_panels<Cell, Operands, phase, true>(a);
 }
 
-// Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output received.
+// Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output
+// received.
 template <class Cell, class real>
 HS_NOINLINE static void hold_backward(const CellArgs<real>& a, int64_t row) {
   for (int64_t u = a.u0; u < a.u1; u++) {
@@ -439,8 +446,8 @@ constexpr CellKernels<real> cell_kernels() {
           Cell::row_scratch, F::backward, F::forward_rows, F::backward_rows};
 }
 
-// A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which operands this instruction set has
-// kernels for (hs_isa in CMakeLists.txt).
+// A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which
+// operands this instruction set has kernels for (hs_isa in CMakeLists.txt).
 #if HS_EXACT
 #define HS_CELL_EXACT(Cell, name)                                                        \
   extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, float>();          \

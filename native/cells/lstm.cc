@@ -1,7 +1,10 @@
-// LSTM, Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; as in Keras 1.2.2 recurrent.py:826-866 (no peepholes).
+// LSTM, Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; as in Keras 1.2.2
+// recurrent.py:826-866 (no peepholes).
 //
-//   i = s(x Wi + h Ui + bi)   f = s(x Wf + h Uf + bf)   g = a(x Wg + h Ug + bg)   o = s(x Wo + h Uo + bo)
-//   c' = f*c + i*g            q = a(c')                 h' = o*q                  (q is kept as aux)
+//   i = s(x Wi + h Ui + bi)   f = s(x Wf + h Uf + bf)   g = a(x Wg + h Ug + bg)
+//     o = s(x Wo + h Uo + bo)
+//   c' = f*c + i*g            q = a(c')                 h' = o*q
+//     (q is kept as aux)
 //
 //   backward, ~ for the gradient before the activation:
 //   do~ = dh'*q * s'(o)       dc' += dh'*o * a'(q)

@@ -1,6 +1,7 @@
 // Elman 1990, as in Keras 1.2.2 recurrent.py:371-385.
 //
-//   h' = a(x W + h U + b)          backward: dg~ = dh' * a'(h')   dh = dg~ U^T          (the one gate is the candidate g)
+//   h' = a(x W + h U + b)          backward: dg~ = dh' * a'(h')   dh = dg~ U^T
+//     (the one gate is the candidate g)
 #include "cells/kernel.h"
 
 namespace hs {

@@ -1,10 +1,11 @@
-// What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in registers. RowStep: one whole row.
-// Both offer: pre(q) = x W + h U + b of gate q, or, where the recurrent product has a bias of its own, its parts projection(q) =
-// x W + b and product(q) = h U + c; inner(v), outer(v) activations and
-// inner_back(y, d) = d * f'(y); the tensors h_prev c_prev gate aux dh dc daux by name, and setters of the same names. A gate (or
-// aux) that was set to an activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what the
-// slope is made from, which need not be the value. vector(k) is a parameter [H]; dvector(k, v) what
-// this row adds to its gradient. A cell has the members of PlainCell, and name, gates, states,
+// What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in
+// registers. RowStep: one whole row. Both offer: pre(q) = x W + h U + b of gate q, or, where the
+// recurrent product has a bias of its own, its parts projection(q) = x W + b and product(q) = h U +
+// c; inner(v), outer(v) activations and inner_back(y, d) = d * f'(y); the tensors h_prev c_prev
+// gate aux dh dc daux by name, and setters of the same names. A gate (or aux) that was set to an
+// activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what
+// the slope is made from, which need not be the value. vector(k) is a parameter [H]; dvector(k, v)
+// what this row adds to its gradient. A cell has the members of PlainCell, and name, gates, states,
 // kGates, kPhases, phase, row_scratch.
 #pragma once
 #include <cassert>
@@ -34,8 +35,8 @@ struct PanelStep {
   int64_t gate0;  // row * G*H + unit, in [B, G*H]
   int64_t unit;
   int n;  // units here, if kTail
-  const real*
-      products;  // [count][products_step] of this phase, bias included, at this unit; forward only
+  // [count][products_step] of this phase, bias included, at this unit; forward only
+  const real* products;
   int products_step, first;
 
   V load(const real* p) const {

@@ -1,6 +1,7 @@
 // The device seam (decision 0033): who owns memory, what a step does between ops, what is made by
-// name. A plan has one device and reaches numbers through it alone: a pointer of `real` or of `double`
-// points into its memory, unless it says host. Calls are done in the order in which they are made.
+// name. A plan has one device and reaches numbers through it alone: a pointer of `real` or of
+// `double` points into its memory, unless it says host. Calls are done in the order in which they
+// are made.
 #pragma once
 #include <memory>
 #include <string>
@@ -14,7 +15,8 @@
 
 namespace hs {
 
-// What a criterion reads and writes at one batch; R rows of the last axis, in the order of the output.
+// What a criterion reads and writes at one batch; R rows of the last axis, in the order of the
+// output.
 template <typename real>
 struct Scored {
   const real* p = nullptr;        // [R, K] the output
@@ -63,8 +65,8 @@ class Updater {
  public:
   virtual ~Updater() = default;
   virtual int moments() const = 0;  // arrays of a parameter's size kept between updates
-  // Makes room for all that apply() needs. On bad_alloc nothing has changed. Again for a parameter by
-  // rows that was none before. begun: there are moments already.
+  // Makes room for all that apply() needs. On bad_alloc nothing has changed. Again for a parameter
+  // by rows that was none before. begun: there are moments already.
   virtual void prepare(const std::vector<Param>&, bool begun) = 0;
   // Does nothing where *finite is 0. Else it changes values and moments; gradients are clipped in
   // place. Allocates nothing; where it cannot run it throws before it has changed a parameter.
@@ -83,13 +85,13 @@ class Device : public Memory {
   // --- made by name. op: nullptr where there is none of that name
   virtual std::unique_ptr<Layer<real>> op(const std::string& name, const Config& options,
                                           const OpContext&) = 0;
-  // spec.loss (a name, or a tree: the mean of a value), spec.metrics ({ name, and its argument if it
-  // has one } each). Throws Error(kUnknownName).
+  // spec.loss (a name, or a tree: the mean of a value), spec.metrics ({ name, and its argument if
+  // it has one } each). Throws Error(kUnknownName).
   virtual std::unique_ptr<Criterion<real>> criterion(const Config& spec) = 0;
   virtual std::unique_ptr<Updater<real>> updater(const std::string& optimizer) = 0;  // or nullptr
 
-  // --- running
-  // run() is one batch: `work` numbers of input, of one of kBatchKinds kinds of batches that last alike.
+  // --- running run() is one batch: `work` numbers of input, of one of kBatchKinds kinds of batches
+  // that last alike.
   virtual void batch(int kind, double work, FunctionRef<void()> run) = 0;
   // What ops have declared holds for as long as this number stays.
   virtual int64_t layout_version() const = 0;
@@ -97,17 +99,18 @@ class Device : public Memory {
   // --- verbs
   virtual void fill(real* y, real a, int64_t n) = 0;
   virtual void add(real* y, const real* x, int64_t n) = 0;  // y += x
-  // Gradients of a parameter: sum += more, n elements. rows: those of `more` that are written, and the
-  // note of those of `sum`; nullptr: all are.
+  // Gradients of a parameter: sum += more, n elements. rows: those of `more` that are written, and
+  // the note of those of `sum`; nullptr: all are.
   virtual void add_gradient(real* sum, GradRows* sum_rows, const real* more,
                             const GradRows* more_rows, int64_t n) = 0;
-  // x_tb (by `to`) <- rows order[0 .. to.rows) of the host's x_bt [N, to.dims...]; order nullptr: rows
-  // first, first + 1, ...
+  // x_tb (by `to`) <- rows order[0 .. to.rows) of the host's x_bt [N, to.dims...]; order nullptr:
+  // rows first, first + 1, ...
   virtual void gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
                       int64_t first) = 0;
   // The host's y_bt [from.rows, from.dims...] <- y_tb (by `from`)
   virtual void scatter(real* host_bt, const real* y_tb, const Extent& from) const = 0;
-  // *sum += the penalty on w [dims...]. dw nullptr, or dw += gradient; rows: all count as written then.
+  // *sum += the penalty on w [dims...]. dw nullptr, or dw += gradient; rows: all count as written
+  // then.
   virtual void penalize(double* sum, const Penalty&, const real* w, real* dw, GradRows* rows,
                         const Dims& dims) = 0;
   virtual void add_up(double* sum, const double* parts, int64_t n) = 0;  // *sum = parts, in order

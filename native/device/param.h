@@ -18,7 +18,8 @@ struct Penalty {
   static Penalty from(const Config* config);  // { l1, l2 } or { eigenvalue }; nullptr: none
 };
 
-// What a parameter is held to after an update. Keras 1.2.2 constraints.py, by its names in lower case.
+// What a parameter is held to after an update. Keras 1.2.2 constraints.py, by its names in lower
+// case.
 struct Constraint {
   enum class Kind { kNone, kMaxNorm, kNonNeg, kUnitNorm, kMinMaxNorm } kind = Kind::kNone;
   double m = 2, low = 0, high = 1, rate = 1;

@@ -5,10 +5,12 @@
 
 namespace hs {
 
-// What a slope a'(x) is made from. From the output, a layer may activate in place and needs to keep nothing else.
+// What a slope a'(x) is made from. From the output, a layer may activate in place and needs to keep
+// nothing else.
 enum class SlopeFrom : int { kOutput, kInput };
 
-// Every elementwise activation: enumerator, Keras' name, what its slope is made from. The formulas are below.
+// Every elementwise activation: enumerator, Keras' name, what its slope is made from. The formulas
+// are below.
 #define HS_ELEMENTWISE_ACTIVATIONS(EACH)      \
   EACH(kLinear, "linear", kOutput)            \
   EACH(kTanh, "tanh", kOutput)                \
@@ -63,7 +65,8 @@ static HS_INLINE Vec<real> sigmoid_(Vec<real> x) {
   return one / (one + exp_(-x));
 }
 
-// log(1 + e^x) = max(x, 0) + log1p(u), u = e^-|x|; log1p(u) = log(w) + (u - (w - 1)) / w, w = 1 + u rounded.
+// log(1 + e^x) = max(x, 0) + log1p(u), u = e^-|x|; log1p(u) = log(w) + (u - (w - 1)) / w, w = 1 + u
+// rounded.
 template <class real>
 static HS_INLINE Vec<real> softplus_(Vec<real> x) {
   const Vec<real> one = Vec<real>::set1(1);
@@ -96,8 +99,9 @@ static HS_INLINE Vec<real> sigmoid_and_slope(Vec<real> x, Vec<real>* slope) {
   return select_gt(x, Vec<real>::zero(), high, low);
 }
 
-// x / (1 + e^-x): Elfwing et al. 2017 (arXiv:1702.03118), Ramachandran et al. 2017 (arXiv:1710.05941). Not monotonic, so that no
-// slope can be had from the output. Beyond +-1e30 as there: inf * 0 is no number.
+// x / (1 + e^-x): Elfwing et al. 2017 (arXiv:1702.03118), Ramachandran et al. 2017
+// (arXiv:1710.05941). Not monotonic, so that no slope can be had from the output. Beyond +-1e30 as
+// there: inf * 0 is no number.
 template <class real>
 static HS_INLINE Vec<real> swish_(Vec<real> x) {
   Vec<real> unused;
@@ -122,7 +126,8 @@ static HS_INLINE Vec<real> softsign_(Vec<real> x) {
   return x / (Vec<real>::set1(1) + abs(x));
 }
 
-// The long and seldom ones, out of line so that cells stay small; not static, so that a set has one copy.
+// The long and seldom ones, out of line so that cells stay small; not static, so that a set has one
+// copy.
 template <class real>
 Vec<real> activate_seldom(Activation kind, Vec<real> x) {
   switch (kind) {
@@ -148,7 +153,8 @@ static HS_INLINE Vec<real> activate(Activation kind, Vec<real> x) {
   }
 }
 
-// f'(x) from y = f(x), or from x itself where slope_from_input. At kinks: relu'(0) = 0, hard_sigmoid 0.2 strictly inside.
+// f'(x) from y = f(x), or from x itself where slope_from_input. At kinks: relu'(0) = 0,
+// hard_sigmoid 0.2 strictly inside.
 template <class real>
 Vec<real> activate_slope_seldom(Activation kind, Vec<real> y) {
   using V = Vec<real>;

@@ -1,4 +1,5 @@
-// Elementwise work: whole vectors, then one partial vector. Every element is computed alike wherever it lies.
+// Elementwise work: whole vectors, then one partial vector. Every element is computed alike
+// wherever it lies.
 #include "kernels/entries.h"
 #include "kernels/vec.h"
 

@@ -1,4 +1,5 @@
-// The functions that table.cc puts into a Table; contracts are in table.h. One set per instruction set, so the namespace.
+// The functions that table.cc puts into a Table; contracts are in table.h. One set per instruction
+// set, so the namespace.
 #pragma once
 #include "kernels/table.h"
 

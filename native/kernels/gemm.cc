@@ -1,14 +1,17 @@
-// Products. A product element is one chain of multiply-adds over rising k: blocks of k hand the chain on through c, which
-// holds it exactly. So neither blocks nor the caller's split over rows, columns and threads can change a bit. What the operands
-// are (their own numbers, or bfloat16) is a parameter: operands.h.
+// Products. A product element is one chain of multiply-adds over rising k: blocks of k hand the
+// chain on through c, which holds it exactly. So neither blocks nor the caller's split over rows,
+// columns and threads can change a bit. What the operands are (their own numbers, or bfloat16) is a
+// parameter: operands.h.
 //
-// Measured on Sapphire Rapids (2 cores, 178.7 GFLOP/s fp32 peak a core): fetching the next panel while this one is used
-// took 64 x 2048 x 512 from 101 to 162 GFLOP/s (weights come from a far L3), fetching the next rows of c took 3200 x 512 x 128
-// from 127 to 147. Blocks of k of 64 to 256 made no difference. On Zen 5 (260 GFLOP/s from L1) blocks of 128 instead of 256 took
-// gemm_tn from 223 to 229, and gemm over 2048 of k from 254 to 250.
+// Measured on Sapphire Rapids (2 cores, 178.7 GFLOP/s fp32 peak a core): fetching the next panel
+// while this one is used took 64 x 2048 x 512 from 101 to 162 GFLOP/s (weights come from a far L3),
+// fetching the next rows of c took 3200 x 512 x 128 from 127 to 147. Blocks of k of 64 to 256 made
+// no difference. On Zen 5 (260 GFLOP/s from L1) blocks of 128 instead of 256 took gemm_tn from 223
+// to 229, and gemm over 2048 of k from 254 to 250.
 //
-// The layout follows Goto & van de Geijn 2008 ("Anatomy of high-performance matrix multiplication"), but that B, not A, is
-// the streamed panel and A is not packed: batches are short and weights are packed once for many steps.
+// The layout follows Goto & van de Geijn 2008 ("Anatomy of high-performance matrix
+// multiplication"), but that B, not A, is the streamed panel and A is not packed: batches are short
+// and weights are packed once for many steps.
 #include "kernels/gemm_tile.h"
 
 namespace hs {
@@ -64,7 +67,8 @@ static inline void look_ahead(TileArgs<real>& t, bool wanted, const real* at, in
   t.ahead_step = wanted ? step : 0;
 }
 
-// Rows [m0, m1) of one panel. next: the panel that follows, of which each tile fetches its share if it is not near anyway.
+// Rows [m0, m1) of one panel. next: the panel that follows, of which each tile fetches its share if
+// it is not near anyway.
 template <class Operands, class real>
 static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, const int32_t* which,
                               int64_t m0, int64_t m1, int64_t columns, const real* next,
@@ -113,14 +117,15 @@ void gemm(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, 
   }
 }
 
-// A block of a is copied with an odd number of cache lines from one k to the next, so that the lines of a tile spread over
-// all sets of the cache.
+// A block of a is copied with an odd number of cache lines from one k to the next, so that the
+// lines of a tile spread over all sets of the cache.
 template <class real>
 static inline int64_t block_stride(int64_t rows) {
   return ((rows + kLine<real> - 1) / kLine<real> | 1) * kLine<real>;
 }
 
-// The same for few rows, where copying would cost more than it brings: a and b are read where they are, in whole vectors.
+// The same for few rows, where copying would cost more than it brings: a and b are read where they
+// are, in whole vectors.
 template <class real>
 static void gemm_tn_direct(real* c, int64_t ldc, const real* a, int64_t lda, const real* b,
                            int64_t ldb, int64_t K, int rows, int64_t columns, bool accumulate) {
@@ -185,8 +190,8 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
             const int rows = tile_height(me - m);
             t.a = packed_a + (m - mb);
             t.c = c + m * ldc + n;
-            const int64_t column =
-                (tiles - kLines<real>)*kLine<real>;  // of a: fetched after the lines of b
+            // of a: fetched after the lines of b
+            const int64_t column = (tiles - kLines<real>)*kLine<real>;
             if (tiles < kLines<real>) {
               look_ahead(t, more, b + next * ldb + n + tiles * kLine<real>, ldb * per);
             } else {

@@ -1,8 +1,9 @@
 // The register tile of every product, and how a right-hand side is packed for it.
 //
-// Packed right-hand side [K, N]: panels of kNR columns, [N / kNR][K][kNR]; the last panel is as wide as its columns need,
-// rounded up to whole vectors and filled with zeros. Left-hand sides are read element by element (broadcast): where they are,
-// or, if operands are converted, from a block copied to the stack. K counts elements here (operands.h).
+// Packed right-hand side [K, N]: panels of kNR columns, [N / kNR][K][kNR]; the last panel is as
+// wide as its columns need, rounded up to whole vectors and filled with zeros. Left-hand sides are
+// read element by element (broadcast): where they are, or, if operands are converted, from a block
+// copied to the stack. K counts elements here (operands.h).
 #pragma once
 #include "kernels/entries.h"
 #include "kernels/operands.h"
@@ -17,24 +18,24 @@ static constexpr int kNV = Vec<real>::registers >= 32 ? 4 : 2;
 template <class real>
 static constexpr int kNR = kNV<real> * Vec<real>::lanes;
 
-static constexpr int64_t kKC =
-    256;  // rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
-static constexpr int64_t kMC =
-    96;  // rows of A that share a panel while it is near: a multiple of kMR
-static constexpr int64_t kConverted =
-    48;  // rows of A in a converted block: 48 KB, for a thread may have 128 KB of stack (musl)
+// rows of B that one pass takes: kKC * kNR floats are 64 KB, streamed from L2
+static constexpr int64_t kKC = 256;
+// rows of A that share a panel while it is near: a multiple of kMR
+static constexpr int64_t kMC = 96;
+// rows of A in a converted block: 48 KB, for a thread may have 128 KB of stack (musl)
+static constexpr int64_t kConverted = 48;
 static constexpr int64_t kNear = 1 << 20;  // bytes of B that are thought to stay in L2
 template <class real>
 static constexpr int64_t kLine = 64 / sizeof(real);  // elements of a cache line
 template <class real>
 static constexpr int64_t kTnColumns = 4 * kNR<real>;  // columns of B that gemm_tn packs at a time
-static constexpr int64_t kTnKC =
-    128;  // k that gemm_tn takes at a time: a panel of B stays in L1 beside lines of A
+// k that gemm_tn takes at a time: a panel of B stays in L1 beside lines of A
+static constexpr int64_t kTnKC = 128;
 template <class real>
 static constexpr size_t kTnScratch = kTnKC * (kTnColumns<real> + kMC + kLine<real>);
 
-// A tile of c: MR x NV vectors, the last vector `last` lanes wide. Each element is one chain of multiply-adds over rising k,
-// starting at c, or at 0 if `fresh`.
+// A tile of c: MR x NV vectors, the last vector `last` lanes wide. Each element is one chain of
+// multiply-adds over rising k, starting at c, or at 0 if `fresh`.
 template <class real>
 struct TileArgs {
   real* c;  // [MR, NV*lanes]
@@ -47,8 +48,9 @@ struct TileArgs {
   int64_t K;
   int last;
   bool fresh;
-  const real*
-      ahead;  // what comes next: with each k, the cache line here is asked for, and so on every ahead_step elements
+  // what comes next: with each k, the cache line here is asked for, and so on every ahead_step
+  // elements
+  const real* ahead;
   int64_t ahead_step;
 };
 

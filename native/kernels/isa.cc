@@ -1,4 +1,5 @@
-// Which instruction sets this processor and this operating system have, and which one is used. Baseline code.
+// Which instruction sets this processor and this operating system have, and which one is used.
+// Baseline code.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -79,7 +80,8 @@ uint64_t saved_state() {
 
 bool has(uint32_t word, int bit) { return (word >> bit) & 1; }
 
-// Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well, 3 with AVX512_BF16 too.
+// Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well, 3 with
+// AVX512_BF16 too.
 int x86_level() {
   const Registers one = cpuid(1), seven = cpuid(7);
   const bool osxsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12),
@@ -162,8 +164,8 @@ Table<float> with_products(const Table<float>& exact, const Products<float>& pro
   return table;
 }
 
-// exact: a table that find() has given. Sets without pairs share the products of a lesser one: there they are no faster than
-// float32's, and only have to be right.
+// exact: a table that find() has given. Sets without pairs share the products of a lesser one:
+// there they are no faster than float32's, and only have to be right.
 const Table<float>& mixed(const Table<float>& exact) {
 #define HS_FIND_MIXED(x, products)                                                   \
   if (std::strcmp(exact.isa, #x) == 0) {                                             \
@@ -208,8 +210,8 @@ const char* const* available_isas() {
 
 template <typename real>
 const Table<real>& kernels() {
-  static const Table<real>& chosen =
-      choose<real>();  // if choose() throws, the next call asks again
+  // if choose() throws, the next call asks again
+  static const Table<real>& chosen = choose<real>();
   return chosen;
 }
 

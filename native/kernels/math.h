@@ -1,9 +1,11 @@
 // Transcendental functions over Vec. NaN in gives NaN out everywhere.
 //
-// exp and expm1: x = n ln2 + r, |r| <= ln2/2; e^r - 1 = r + r^2 P(r), P a near-minimax (Chebyshev) fit of (e^r - 1 - r) / r^2,
-// fitted in 50 digits: |error of e^r - 1| <= 2.3e-8 of it with degree 4 (float), 3.7e-17 with degree 9 (double).
-// log: m in [sqrt(1/2), sqrt(2)), s = (m-1)/(m+1): log m = 2s (1 + s^2 Q(s^2)), relative error <= 2.8e-9 with degree 2 (float),
-// 4.6e-18 with degree 6 (double). Errors of whole functions, rounding included, are measured in native/test/activations_test.cc.
+// exp and expm1: x = n ln2 + r, |r| <= ln2/2; e^r - 1 = r + r^2 P(r), P a near-minimax (Chebyshev)
+// fit of (e^r - 1 - r) / r^2, fitted in 50 digits: |error of e^r - 1| <= 2.3e-8 of it with degree 4
+// (float), 3.7e-17 with degree 9 (double). log: m in [sqrt(1/2), sqrt(2)), s = (m-1)/(m+1): log m =
+// 2s (1 + s^2 Q(s^2)), relative error <= 2.8e-9 with degree 2 (float), 4.6e-18 with degree 6
+// (double). Errors of whole functions, rounding included, are measured in
+// native/test/activations_test.cc.
 #pragma once
 #include "kernels/vec.h"
 

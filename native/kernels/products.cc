@@ -1,4 +1,5 @@
-// This instruction set's products with bfloat16 operands: what isa.cc puts in place of a Table's own for mixed_bfloat16.
+// This instruction set's products with bfloat16 operands: what isa.cc puts in place of a Table's
+// own for mixed_bfloat16.
 #include "cells/cell.h"
 #include "kernels/gemm_tile.h"
 #include "registry.inc"  // made by CMakeLists.txt: HS_CELLS

@@ -1,4 +1,5 @@
-// Reductions in an order that depends on the shape alone: not on the instruction set, not on alignment.
+// Reductions in an order that depends on the shape alone: not on the instruction set, not on
+// alignment.
 #include "kernels/entries.h"
 #include "kernels/vec.h"
 
@@ -33,8 +34,9 @@ void column_sums(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K, b
   }
 }
 
-// Partial sums in double, element i into number i % kPartialSums, then halves onto halves. Products are rounded before they are
-// added (no fma), as everywhere: the same bits from every instruction set.
+// Partial sums in double, element i into number i % kPartialSums, then halves onto halves. Products
+// are rounded before they are added (no fma), as everywhere: the same bits from every instruction
+// set.
 template <class real, class F>
 static HS_INLINE void add_all(double* s, const real* x, int64_t n, F f) {
   int64_t i = 0;

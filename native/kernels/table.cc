@@ -1,4 +1,5 @@
-// This instruction set's Table, for float and double: constants, so nothing runs before the processor has been asked.
+// This instruction set's Table, for float and double: constants, so nothing runs before the
+// processor has been asked.
 #include "cells/cell.h"
 #include "kernels/gemm_tile.h"
 #include "optimizers/optimizer.h"

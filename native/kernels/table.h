@@ -1,5 +1,6 @@
-// The seam between baseline code and the code compiled once per instruction set: plain pointers in, plain pointers out.
-// Kernels start no threads, allocate nothing, throw nothing. `real` is float or double.
+// The seam between baseline code and the code compiled once per instruction set: plain pointers in,
+// plain pointers out. Kernels start no threads, allocate nothing, throw nothing. `real` is float or
+// double.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,30 +18,33 @@ struct FusedCell;  // cells/cell.h
 template <typename real>
 struct OptimizerKernels;  // optimizers/optimizer.h
 
-// All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h), sums never are; what a
-// packed right-hand side holds is known to these functions alone.
+// All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h),
+// sums never are; what a packed right-hand side holds is known to these functions alone.
 template <typename real>
 struct Products {
-  // --- gemm.cc: row-major. A product element is ONE chain of multiply-adds in rising k (blocks of k in fixed order), so its
-  // bits do not depend on how M and N are split over tiles, rows or threads.
+  // --- gemm.cc: row-major. A product element is ONE chain of multiply-adds in rising k (blocks of
+  // k in fixed order), so its bits do not depend on how M and N are split over tiles, rows or
+  // threads.
   size_t (*packed_size)(int64_t K, int64_t N);  // elements of a packed right-hand side
   // packed <- op(b): b is [K, N] with row stride ldb, or, if transposed, [N, K] with row stride ldb
   // Columns n0..n1 only, as in gemm: the columns may be shared out.
   void (*pack)(real* packed, const real* b, int64_t ldb, bool transposed, int64_t K, int64_t N,
                int64_t n0, int64_t n1);
-  // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed. Columns n0..n1 only (multiples of gemm_nr, or N): lets threads share the columns.
-  // rows [M], each once, in any order: these rows of c and a; nullptr: 0..M-1.
+  // c[M, N] = (accumulate ? c : 0) + a[M, K] * packed. Columns n0..n1 only (multiples of gemm_nr,
+  // or N): lets threads share the columns. rows [M], each once, in any order: these rows of c and
+  // a; nullptr: 0..M-1.
   void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
                int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
-  // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K = T*B. scratch: gemm_tn_scratch elements.
-  // rows [K]: these rows of a and b, in this order; nullptr: 0..K-1. Row strides may be negative.
+  // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K =
+  // T*B. scratch: gemm_tn_scratch elements. rows [K]: these rows of a and b, in this order;
+  // nullptr: 0..K-1. Row strides may be negative.
   void (*gemm_tn)(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
                   int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
                   const int32_t* rows, real* scratch);
   size_t gemm_tn_scratch;
   int gemm_mr, gemm_nr;  // rows and columns of the register tile
-  // Consecutive k that a product takes together: a product in parts, each accumulated onto the one before, has the bits of the whole
-  // where all parts but the last are multiples.
+  // Consecutive k that a product takes together: a product in parts, each accumulated onto the one
+  // before, has the bits of the whole where all parts but the last are multiples.
   int gemm_k;
   bool converts;  // operands, so that no product is of the numbers themselves
   // Of a cell, by name; nullptr when there is none.
@@ -75,8 +79,9 @@ struct Table : Products<real> {
   void (*column_sums)(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
                       bool accumulate);
   double (*sum_squares)(const real* x, int64_t n);
-  // The same in parts, of which zeros may be left out: partial [kPartialSums], zero at first, takes the squares of x [n], the first of
-  // which is number `first` of the whole; fold makes the sum of it.
+  // The same in parts, of which zeros may be left out: partial [kPartialSums], zero at first, takes
+  // the squares of x [n], the first of which is number `first` of the whole; fold makes the sum of
+  // it.
   void (*add_squares)(double* partial, const real* x, int64_t first, int64_t n);
   double (*fold)(double* partial);
   double (*sum_abs)(const real* x, int64_t n);
@@ -87,12 +92,14 @@ struct Table : Products<real> {
   const OptimizerKernels<real>* (*optimizer)(const char* name);
 };
 
-// The set in use: the best one the processor has, or the one HIDDENSTATE_ISA names. Throws Error(kOption) if that is unknown or not there.
+// The set in use: the best one the processor has, or the one HIDDENSTATE_ISA names. Throws
+// Error(kOption) if that is unknown or not there.
 template <typename real>
 const Table<real>& kernels();
 template <typename real>
 const Table<real>& kernels_for(const char* isa);  // throws likewise: tests compare instruction sets
-// The same with bfloat16 operands in all products: rounded to nearest even; sums, states and gate math stay float.
+// The same with bfloat16 operands in all products: rounded to nearest even; sums, states and gate
+// math stay float.
 const Table<float>& mixed_kernels();
 const Table<float>& mixed_kernels_for(const char* isa);
 const char* const* available_isas();  // nullptr-terminated, from "scalar" up

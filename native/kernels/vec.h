@@ -1,17 +1,22 @@
-// Vec<real>: one vector of the instruction set this file is compiled for (HS_ISA). The template is the definition, one lane
-// wide; vec_*.h specialise it. Code over Vec never sees an intrinsic.
+// Vec<real>: one vector of the instruction set this file is compiled for (HS_ISA). The template is
+// the definition, one lane wide; vec_*.h specialise it. Code over Vec never sees an intrinsic.
 //
 //   lanes, registers               elements in a vector; vector registers the processor has
 //   zero() set1(a) load(p) load_n(p, n)      n in [0, lanes]: lanes from n on are 0 and not read
 //   v.store(p) v.store_n(p, n)               lanes from n on are not written
 //   + - * / and unary -            IEEE
-//   fma(a, b, c) = a*b + c         fnma(a, b, c) = c - a*b; one rounding where the processor has it (not scalar, sse)
-//   min(a, b) = a < b ? a : b      max(a, b) = a > b ? a : b; so a NaN in b survives, one in a does not
+//   fma(a, b, c) = a*b + c
+//     fnma(a, b, c) = c - a*b; one rounding where the processor has it (not scalar, sse)
+//   min(a, b) = a < b ? a : b
+//     max(a, b) = a > b ? a : b; so a NaN in b survives, one in a does not
 //   select_gt(a, b, x, y)          a > b ? x : y (NaN compares false)
 //   sqrt abs round                 round: nearest even, |a| < 2^22 (float), 2^51 (double)
-//   pow2i(n)                       2^n, n a whole number in [-126, 127] (float), [-1022, 1023] (double)
-//   scale2(x, n)                   x * 2^n, n whole, |n| <= 252 (float), 2044 (double): may overflow or underflow
-//   exponent(x) significand(x)     x = significand * 2^exponent, significand in [1, 2); x positive and normal
+//   pow2i(n)
+//     2^n, n a whole number in [-126, 127] (float), [-1022, 1023] (double)
+//   scale2(x, n)
+//     x * 2^n, n whole, |n| <= 252 (float), 2044 (double): may overflow or underflow
+//   exponent(x) significand(x)
+//     x = significand * 2^exponent, significand in [1, 2); x positive and normal
 //   reduce_add(v) reduce_max(v)    halves onto halves: an order fixed by `lanes`
 #pragma once
 #include <math.h>

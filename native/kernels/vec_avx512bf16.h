@@ -1,12 +1,14 @@
 // AVX512_BF16 beside AVX-512: pairs of bfloat16 in the lanes of Vec<float>. Included by vec.h.
-// VDPBF16PS adds the upper products first, then the lower ones, each sum rounded to nearest even; subnormal numbers are 0.
+// VDPBF16PS adds the upper products first, then the lower ones, each sum rounded to nearest even;
+// subnormal numbers are 0.
 #pragma once
 #include "kernels/vec_avx512.h"
 
 namespace hs {
 namespace HS_ISA {
 
-// The compilers' types for bfloat16 vectors differ (of short, of __bf16, structs), so bits are copied. No code comes from it.
+// The compilers' types for bfloat16 vectors differ (of short, of __bf16, structs), so bits are
+// copied. No code comes from it.
 template <class To, class From>
 static HS_INLINE To same_bits_as(From from) {
   static_assert(sizeof(To) == sizeof(From), "as many bits");

@@ -1,12 +1,16 @@
-// Ioffe and Szegedy 2015 (arXiv:1502.03167, algorithm 1 and the derivatives after it), as Keras 1.2.2 normalization.py:108-143 has
-// it on Theano. c counts along `axis`; sums run over all other axes, n elements each, masked steps among them.
+// Ioffe and Szegedy 2015 (arXiv:1502.03167, algorithm 1 and the derivatives after it), as Keras
+// 1.2.2 normalization.py:108-143 has it on Theano. c counts along `axis`; sums run over all other
+// axes, n elements each, masked steps among them.
 //   mean = sum x / n   var = sum (x - mean)^2 / n   s = 1 / sqrt(var + epsilon)
 //   y = (x - mean) * (gamma s) + beta
-//   next running_mean = m running_mean + (1 - m) mean   next running_std = m running_std + (1 - m) / s^2
-//   backward, h = (x - mean) s:   dbeta = sum dy   dgamma = sum dy h   dx = gamma s (dy - dbeta / n - h dgamma / n)
-// mode 0: statistics of the batch in training, else the running ones. mode 2: always those of the batch. `running_std` holds a
-// variance in spite of its name; 1 / s^2 is var + epsilon (theano_backend.py:463; on TensorFlow it would be var).
-// Sums run over blocks that the shape alone decides, so their bits do not depend on the number of threads.
+//   next running_mean = m running_mean + (1 - m) mean
+//     next running_std = m running_std + (1 - m) / s^2
+//   backward, h = (x - mean) s:   dbeta = sum dy   dgamma = sum dy h
+//     dx = gamma s (dy - dbeta / n - h dgamma / n)
+// mode 0: statistics of the batch in training, else the running ones. mode 2: always those of the
+// batch. `running_std` holds a variance in spite of its name; 1 / s^2 is var + epsilon
+// (theano_backend.py:463; on TensorFlow it would be var). Sums run over blocks that the shape alone
+// decides, so their bits do not depend on the number of threads.
 #include <algorithm>
 #include <cmath>
 

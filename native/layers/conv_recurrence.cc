@@ -1,11 +1,12 @@
-// A recurrence whose two products are convolutions: [T, rows, columns, D] -> [T, rows', columns', H]. ConvLSTM, Shi et al. 2015
-// (arXiv:1506.04214) without its peepholes, as in Keras 1.2.2 convolutional_recurrent.py:438-476; the cell is any of native/cells/.
-//   gates = x * W + b + h * U      W with the layer's border and strides, U always 'same' with stride 1
-// To the cell a place of a sample is a row: its formulas run over B * rows' * columns' rows of H units, with the products made
-// here and its own product left out (CellArgs::K = 0).
-//   backward: for t from the end, for phase from the last: gate gradients; dh += dgates * U turned; dU, dW, db, dx per step
-// Masks, carried states and dropout (one mask a gate for all steps) as in recurrence.cc. Parameters are Keras' arrays, one of
-// each a gate: W_i, U_i, b_i, ...; here they are columns of one matrix.
+// A recurrence whose two products are convolutions: [T, rows, columns, D] -> [T, rows', columns',
+// H]. ConvLSTM, Shi et al. 2015 (arXiv:1506.04214) without its peepholes, as in Keras 1.2.2
+// convolutional_recurrent.py:438-476; the cell is any of native/cells/.
+//   gates = x * W + b + h * U     W with the layer's border and strides, U always 'same', stride 1
+// To the cell a place of a sample is a row: its formulas run over B * rows' * columns' rows of H
+// units, with the products made here and its own product left out (CellArgs::K = 0).
+//   backward: t and phase from the last: gate gradients; dh += dgates * U turned; dU, dW, db, dx
+// Masks, carried states, dropout (one mask a gate for all steps) as in recurrence.cc. Parameters
+// are Keras' arrays, one of each a gate: W_i, U_i, b_i, ...; here they are columns of one matrix.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -344,7 +345,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     return a;
   }
 
-  // gates of the phase += operand * U; nothing where the first state is zero, and so is what is made from it.
+  // gates of the phase += operand * U; nothing of a first state, which is zero.
   void recur(const Pass<real>& p, int64_t s, int phase, real* gates, const real* operand) const {
     if (s == 0 && !stateful_) return;
     const Phase& ph = cell_->phase[phase];
@@ -361,7 +362,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     }
   }
 
-  // d operand += d gates * U turned, through the operand's dropout mask; into dh (operand h_prev) or daux.
+  // d operand += d gates * U turned, through the operand's dropout mask; into dh or daux.
   void operand_backward(const Pass<real>& p, int64_t s, int phase) const {
     const Phase& ph = cell_->phase[phase];
     if (s == 0 && ph.on_state()) return;  // nobody wants the gradient of the first state
@@ -424,7 +425,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     }
   }
 
-  // Between the output as the next layer has it ([T, B, rows, ...], or [rows, B, ...] of the last step alone) and h, or dy in
+  // Between y ([T, B, rows, ...], or [rows, B, ...] of the last step alone) and h, or dy in
   // the order of h. Before a sample's first real step the output of a stateful layer is 0.
   void move_output(const Pass<real>& p, real* output, real* places, bool out) const {
     const int64_t run = columns_ * H_;
@@ -435,9 +436,8 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         if (!sequences_ && s < T_ - 1) continue;
         const int64_t slot = sequences_ || out ? s : 0;  // dy of the last step has one slot
         for (int64_t r = 0; r < rows_; r++) {
-          real* seen_by_user =
-              output + (sequences_ ? (s * B_ + b) * rows_ + r : r * B_ + b) * run;  // [columns, H]
-          real* kept = places + ((slot * B_ + b) * rows_ + r) * run;                // [columns, H]
+          real* seen_by_user = output + (sequences_ ? (s * B_ + b) * rows_ + r : r * B_ + b) * run;
+          real* kept = places + ((slot * B_ + b) * rows_ + r) * run;  // [columns, H]
           real* to = out ? seen_by_user : kept;
           if (seen) {
             std::copy_n(out ? kept : seen_by_user, run, to);

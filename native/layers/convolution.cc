@@ -1,7 +1,9 @@
-// y = a(x * W + b): a window over [T, D] or [rows, columns, D], as a true convolution (the kernel is flipped, as on Theano).
-// Keras 1.2.2 convolutional.py:132-142 (Convolution1D), :282-292 (AtrousConvolution1D), :470-484 (Convolution2D).
+// y = a(x * W + b): a window over [T, D] or [rows, columns, D], as a true convolution (the kernel
+// is flipped, as on Theano). Keras 1.2.2 convolutional.py:132-142 (Convolution1D), :282-292
+// (AtrousConvolution1D), :470-484 (Convolution2D).
 //   backward: dz = dy * a'(y)   db = sum of dz   dW, dx as in convolve.h
-// W keeps Keras' shape: [rows, columns, D, N], or [N, D, rows, columns] if `th`, which is turned into the former here.
+// W keeps Keras' shape: [rows, columns, D, N], or [N, D, rows, columns] if `th`, which is turned
+// into the former here.
 #include <algorithm>
 
 #include "layers/activate.h"

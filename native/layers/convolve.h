@@ -1,6 +1,7 @@
-// Convolution as products: for a block of positions the patches under the window are gathered into rows (im2col), and the rows
-// meet the kernel in one product. The gradient of the input is the same with the window turned around, a position looking at
-// the destinations it took part in; nothing is scattered, so every element is one chain and threads change no bit.
+// Convolution as products: for a block of positions the patches under the window are gathered into
+// rows (im2col), and the rows meet the kernel in one product. The gradient of the input is the same
+// with the window turned around, a position looking at the destinations it took part in; nothing is
+// scattered, so every element is one chain and threads change no bit.
 //
 //   z[q, :]  = sum over taps i of x[at(q, i), :] W[i]         rows of W: taps, then channels
 //   dW[i]    = sum over q of x[at(q, i), :]^T dz[q, :]
@@ -15,7 +16,8 @@
 
 namespace hs {
 
-// patches[i1 - i0, taps, n] of positions i0 .. i1; from: n channels of each place, places `ld` apart.
+// patches[i1 - i0, taps, n] of positions i0 .. i1; from: n channels of each place, places `ld`
+// apart.
 template <typename real>
 void gather(real* patches, const real* from, int64_t ld, int64_t n, const Window& w, int64_t i0,
             int64_t i1) {
@@ -26,8 +28,8 @@ void gather(real* patches, const real* from, int64_t ld, int64_t n, const Window
     for (int64_t tr = 0; tr < w.rows.taps; tr++) {
       const int64_t row = w.rows.at(r, tr);
       const real* line =
-          row < 0 ? nullptr
-                  : from + ((o * w.rows.in + row) * w.inner + b) * w.columns.in * ld;  // [columns]
+          // [columns]
+          row < 0 ? nullptr : from + ((o * w.rows.in + row) * w.inner + b) * w.columns.in * ld;
       for (int64_t tc = 0; tc < w.columns.taps; tc++, patches += n) {
         const int64_t column = row < 0 ? -1 : w.columns.at(c, tc);
         if (column < 0) {
@@ -42,8 +44,9 @@ void gather(real* patches, const real* from, int64_t ld, int64_t n, const Window
   }
 }
 
-// The three products of a convolution from D channels to up to N filters, with the scratch they need. `packed` right-hand
-// sides are the caller's: W [taps * D, n] for forward, turned_kernel's [taps * n, D] for input.
+// The three products of a convolution from D channels to up to N filters, with the scratch they
+// need. `packed` right-hand sides are the caller's: W [taps * D, n] for forward, turned_kernel's
+// [taps * n, D] for input.
 template <typename real>
 class Convolution {
  public:
@@ -76,7 +79,8 @@ class Convolution {
     product(p, back_, dx, D_, dz, ldz, n, packed, D_, accumulate);
   }
 
-  // dW[taps * D, n] (+)= patches of x, transposed, times dz; rows of dW are ldw apart. In blocks of a fixed size, in order.
+  // dW[taps * D, n] (+)= patches of x, transposed, times dz; rows of dW are ldw apart. In blocks of
+  // a fixed size, in order.
   void weights(const Pass<real>& p, real* dW, int64_t ldw, const real* x, int64_t ldx,
                const real* dz, int64_t ldz, int64_t n, bool accumulate) const {
     const int64_t K = depth(), positions = w_.positions(), rows = summed_rows();
@@ -132,7 +136,8 @@ class Convolution {
   Tensor patches_, gemm_;
 };
 
-// Calls fn(element of Keras' array, element of the matrix [taps * D, ld] whose columns from 0 on it fills).
+// Calls fn(element of Keras' array, element of the matrix [taps * D, ld] whose columns from 0 on it
+// fills).
 template <typename Fn>
 void each_kernel_element(bool th, int64_t taps, int64_t D, int64_t N, int64_t ld, const Fn& fn) {
   for (int64_t i = 0; i < taps; i++) {
@@ -144,7 +149,8 @@ void each_kernel_element(bool th, int64_t taps, int64_t D, int64_t N, int64_t ld
   }
 }
 
-// to[taps * n, D] = W [taps, D, n] with each tap transposed; rows of W are ldw apart: the right-hand side of Convolution::input.
+// to[taps * n, D] = W [taps, D, n] with each tap transposed; rows of W are ldw apart: the
+// right-hand side of Convolution::input.
 template <typename real>
 void turned_kernel(real* to, const real* W, int64_t ldw, int64_t taps, int64_t D, int64_t n) {
   for (int64_t i = 0; i < taps; i++) {

@@ -1,4 +1,5 @@
-// y = a(x W + b) over the last axis, whatever lies before it. Keras 1.2.2 core.py:813-817 (Dense), and TimeDistributed(Dense).
+// y = a(x W + b) over the last axis, whatever lies before it. Keras 1.2.2 core.py:813-817 (Dense),
+// and TimeDistributed(Dense).
 //   backward: dz = dy * a'(y)   dW = x^T dz   db = sum over rows of dz   dx = dz W^T
 #include <algorithm>
 

@@ -1,10 +1,13 @@
-// Products of two inputs, sample by sample, and their cosines. Keras 1.2.2 topology.py:1416-1431 (Merge 'dot' and 'cos') on
-// theano_backend.py batch_dot. Of each input one axis is summed over, of the same extent K; the others, F1 and F2 numbers, stay.
+// Products of two inputs, sample by sample, and their cosines. Keras 1.2.2 topology.py:1416-1431
+// (Merge 'dot' and 'cos') on theano_backend.py batch_dot. Of each input one axis is summed over, of
+// the same extent K; the others, F1 and F2 numbers, stay.
 //   P_i [F1, K], Q_i [K, F2]: input i, its axis axes[0], or axes[1], summed over
 //   dot   y = P_1 Q_2   [B, free axes of 1..., free axes of 2...], or [B, 1] where there are none
-//   cos   G_i = P_i Q_i   r = sqrt(max(G_1 * G_2, 0))   d = max(r, 1e-7)   y = P_1 Q_2 / d   with one more axis of 1 in front
+//   cos   G_i = P_i Q_i   r = sqrt(max(G_1 * G_2, 0))   d = max(r, 1e-7)   y = P_1 Q_2 / d
+//     with one more axis of 1 in front
 // Backward, C = P_1 Q_2, with dP = dC Q^T and dQ = P^T dC for every product:
-//   dC = dy / d   where r >= 1e-7:  h = -dy * C / (d * d * 2 * r)   dG_1 = h * G_2   dG_2 = h * G_1   elsewhere 0 (Theano: NaN at r = 0)
+//   dC = dy / d   where r >= 1e-7:  h = -dy * C / (d * d * 2 * r)   dG_1 = h * G_2   dG_2 = h * G_1
+//     elsewhere 0 (Theano: NaN at r = 0)
 #include <algorithm>
 #include <cmath>
 

@@ -1,6 +1,7 @@
-// y = x * m in training, m = 0 with probability p, else 1 / (1 - p); y = x otherwise. Keras 1.2.2 core.py:105-112: active only
-// for 0 < p < 1, so that p = 1 does nothing. `shared` (Keras' noise_shape): 1 for every axis, the batch first, along which one
-// number serves all; `seed`: draws of the layer's own instead of the model's.
+// y = x * m in training, m = 0 with probability p, else 1 / (1 - p); y = x otherwise. Keras 1.2.2
+// core.py:105-112: active only for 0 < p < 1, so that p = 1 does nothing. `shared` (Keras'
+// noise_shape): 1 for every axis, the batch first, along which one number serves all; `seed`: draws
+// of the layer's own instead of the model's.
 #include <algorithm>
 #include <string>
 #include <utility>

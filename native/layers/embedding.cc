@@ -1,6 +1,8 @@
-// y[t, b, :] = W[id[b, t], :]; mask[t, b] = id != 0 with maskZero. Keras 1.2.2 embeddings.py:105-129.
-// Dropout drops word types: one factor for each row of W a batch, 0 or 1 / (1 - p), in training only.
-//   backward: dW = 0, then for t, b in order: dW[id] += factor[id] * dy[t, b, :]   (dense, as in Keras; ids have no gradient)
+// y[t, b, :] = W[id[b, t], :]; mask[t, b] = id != 0 with maskZero. Keras 1.2.2
+// embeddings.py:105-129. Dropout drops word types: one factor for each row of W a batch, 0 or 1 /
+// (1 - p), in training only.
+//   backward: dW = 0, then for t, b in order: dW[id] += factor[id] * dy[t, b, :]
+//     (dense, as in Keras; ids have no gradient)
 // Zeros are written where they are not yet: into the rows of the batch before.
 #include <algorithm>
 #include <string>
@@ -68,7 +70,8 @@ class Embedding final : public EmbeddingShape, public CpuLayer<real> {
  private:
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
-  // The id of step s = t * B + b of the time-major output. As Keras' cast to int32, it cuts fractions off.
+  // The id of step s = t * B + b of the time-major output. As Keras' cast to int32, it cuts
+  // fractions off.
   static int64_t at(const real* ids, int64_t s, int64_t B, int64_t T) {
     return static_cast<int64_t>(ids[s % B * T + s / B]);
   }

@@ -1,4 +1,5 @@
-// Between [T, rest...] of B rows and [rest...] of B*T rows (row t * B + b): TimeDistributed, Keras 1.2.2 wrappers.py:104-136.
+// Between [T, rest...] of B rows and [rest...] of B*T rows (row t * B + b): TimeDistributed, Keras
+// 1.2.2 wrappers.py:104-136.
 #pragma once
 #include <algorithm>
 

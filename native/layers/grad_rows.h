@@ -1,5 +1,5 @@
-// The rows of a gradient [rows, width] that a batch has written; all others are zero. For parameters
-// of which a batch reads few rows, on devices that keep such a note.
+// The rows of a gradient [rows, width] that a batch has written; all others are zero. For
+// parameters of which a batch reads few rows, on devices that keep such a note.
 #pragma once
 #include <cstdint>
 #include <vector>

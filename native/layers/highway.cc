@@ -1,6 +1,8 @@
-// Srivastava, Greff, Schmidhuber 2015 (arXiv:1505.00387), as Keras 1.2.2 core.py:1116-1127; as many units as inputs.
+// Srivastava, Greff, Schmidhuber 2015 (arXiv:1505.00387), as Keras 1.2.2 core.py:1116-1127; as many
+// units as inputs.
 //   t = sigmoid(x W_carry + b_carry)   h = a(x W + b)   y = t h + (1 - t) x
-//   backward: dh~ = dy t a'(h)   dt~ = dy (h - x) t (1 - t)   dW = x^T dh~   dW_carry = x^T dt~   db, db_carry: sums over rows
+//   backward: dh~ = dy t a'(h)   dt~ = dy (h - x) t (1 - t)   dW = x^T dh~   dW_carry = x^T dt~
+//     db, db_carry: sums over rows
 //             dx = dy (1 - t) + dh~ W^T + dt~ W_carry^T
 #include <algorithm>
 

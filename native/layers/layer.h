@@ -3,8 +3,9 @@
 // owns no tensor: all memory belongs to the plan's arenas. Its shape (OpShape) is the same on every
 // device; its run (Layer) is the device's own (decision 0033).
 //
-// Letters, used bare in all of native/: B batch (rows) - T time steps - D input features - H units - G gates - V vocabulary - K classes.
-// Layout: time-major, see Extent in base/shape.h. Gradient of the loss with respect to q is called dq.
+// Letters, used bare in all of native/: B batch (rows) - T time steps - D input features - H units
+// - G gates - V vocabulary - K classes. Layout: time-major, see Extent in base/shape.h. Gradient of
+// the loss with respect to q is called dq.
 #pragma once
 #include <memory>
 #include <string>
@@ -17,9 +18,10 @@
 
 namespace hs {
 
-// Memory kinds. kSaved lives from forward to backward; kScratch is dead after the op and shared by all ops;
-// kCarry outlives the batch (states of a stateful layer), zero at first and after resetStates.
-// kPacked holds weights in the layout of a kernel: it lives from batch to batch and is filled again when Pass::repack says so.
+// Memory kinds. kSaved lives from forward to backward; kScratch is dead after the op and shared by
+// all ops; kCarry outlives the batch (states of a stateful layer), zero at first and after
+// resetStates. kPacked holds weights in the layout of a kernel: it lives from batch to batch and is
+// filled again when Pass::repack says so.
 enum class Arena : int { kParams, kGrads, kSaved, kScratch, kCarry, kPacked, kCount };
 
 struct Tensor {  // a place in an arena, resolved by Pass::at
@@ -28,25 +30,29 @@ struct Tensor {  // a place in an arena, resolved by Pass::at
   int64_t size = 0;
 };
 
-// What a layer asks for at one extent. Calls come in the same order each time; names appear in plan.read("layer/name").
+// What a layer asks for at one extent. Calls come in the same order each time; names appear in
+// plan.read("layer/name").
 class Declaration {
  public:
   virtual ~Declaration() = default;
   virtual Tensor param(const char* name,
                        const Dims& dims) = 0;  // asserts the shape that TypeScript declared
-  // A parameter [V, ...] of which a batch reads some rows. `rows` becomes the plan's note of those that have a gradient: backward
-  // zeroes the ones that the batch before has written, and notes and writes its own.
+  // A parameter [V, ...] of which a batch reads some rows. `rows` becomes the plan's note of those
+  // that have a gradient: backward zeroes the ones that the batch before has written, and notes and
+  // writes its own.
   virtual Tensor param_by_rows(const char* name, const Dims& dims, GradRows** rows) = 0;
   virtual Tensor saved(const char* name, const Dims& dims) = 0;
   virtual Tensor scratch(const char* name, const Dims& dims) = 0;
   virtual Tensor carry(const char* name, const Dims& dims) = 0;
   virtual Tensor packed(const char* name, const Dims& dims) = 0;
-  // What `param`, one that no gradient reaches, becomes once a training batch has succeeded (running statistics): a saved tensor of
-  // its shape, which forward fills in training. The plan checks that it is finite, as it does gradients, and copies it then.
+  // What `param`, one that no gradient reaches, becomes once a training batch has succeeded
+  // (running statistics): a saved tensor of its shape, which forward fills in training. The plan
+  // checks that it is finite, as it does gradients, and copies it then.
   virtual Tensor next(const char* param, const Dims& dims) = 0;
   // The output IS this part of a saved tensor (e.g. steps 1..T of h): no copy.
   virtual void output_is(Tensor tensor, int64_t offset) = 0;
-  // The output is the input's memory, seen with another shape. Not for layers that keep their input for backward.
+  // The output is the input's memory, seen with another shape. Not for layers that keep their input
+  // for backward.
   virtual void output_is_input() = 0;
   virtual bool training()
       const = 0;  // false: no backward will follow, declare only what forward needs
@@ -57,8 +63,8 @@ struct Pass {
   bool training = false;          // Keras' learning phase
   bool backward_follows = false;  // forward must fill what backward reads
   bool repack = true;  // parameters have changed since this op last filled its packed tensors
-  DropoutKey
-      dropout;  // seed and step of this batch; layers add a stream of their own (see base/rng.h)
+  // seed and step of this batch; layers add a stream of their own (see base/rng.h)
+  DropoutKey dropout;
   std::vector<const real*> x;  // inputs, by Extent
   std::vector<Extent> x_extent;
   real* y = nullptr;  // output
@@ -77,7 +83,8 @@ struct Pass {
   std::vector<real*>
       dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
   real* arenas[static_cast<int>(Arena::kCount)] = {};
-  // Parameters whose gradient another op has written already: this op's goes there, and the plan adds it.
+  // Parameters whose gradient another op has written already: this op's goes there, and the plan
+  // adds it.
   struct Beside {
     int64_t offset;  // of the parameter
     real* grad;

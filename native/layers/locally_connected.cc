@@ -1,6 +1,9 @@
-// A window over the steps with a kernel of its own at each place, not flipped. Keras 1.2.2 local.py:135-157.
-//   y[t] = a(patch[t] W[t] + b[t])   patch[t] = x[t * stride .. + length]   W [T', length * D, N]   b [T', N]
-//   backward: dz = dy * a'(y)   dW[t] = patch[t]^T dz[t]   db[t] = sum over rows of dz[t]   dx: each patch adds its dz[t] W[t]^T
+// A window over the steps with a kernel of its own at each place, not flipped. Keras 1.2.2
+// local.py:135-157.
+//   y[t] = a(patch[t] W[t] + b[t])   patch[t] = x[t * stride .. + length]   W [T', length * D, N]
+//     b [T', N]
+//   backward: dz = dy * a'(y)   dW[t] = patch[t]^T dz[t]   db[t] = sum over rows of dz[t]
+//     dx: each patch adds its dz[t] W[t]^T
 #include <algorithm>
 
 #include "layers/activate.h"

@@ -1,4 +1,5 @@
-// A step is masked if ALL its features equal maskValue; masked steps become 0. Keras 1.2.2 core.py:58-64.
+// A step is masked if ALL its features equal maskValue; masked steps become 0. Keras 1.2.2
+// core.py:58-64.
 //   mask[t, b] = any(x[t, b, :] != maskValue)   y = x * mask   dx = dy * mask
 #include <algorithm>
 
@@ -23,7 +24,8 @@ class Masking final : public MaskingShape, public CpuLayer<real> {
   }
 
  private:
-  // to = from where the step is real, else 0; the mask is made again from x, which stays until backward.
+  // to = from where the step is real, else 0; the mask is made again from x, which stays until
+  // backward.
   void each_step(const Pass<real>& p, const real* from, real* to, real* mask) const {
     const real value = static_cast<real>(value_);
     const int64_t D = p.x_extent[0].last(), steps = p.x_extent[0].steps() * p.x_extent[0].rows;

@@ -1,11 +1,15 @@
-// The products that layers are made of, over the threads: Table's kernels know one tile, this file knows which tiles there
-// are. An element of a product is one chain of multiply-adds whatever the tiles (kernels/table.h), so its bits do not depend
-// on the number of threads; sums over rows go through fixed blocks for the same reason.
+// The products that layers are made of, over the threads: Table's kernels know one tile, this file
+// knows which tiles there are. An element of a product is one chain of multiply-adds whatever the
+// tiles (kernels/table.h), so its bits do not depend on the number of threads; sums over rows go
+// through fixed blocks for the same reason.
 //
 //   in declare:   packed_ = d.scratch("W packed", {packed_size(this->k, D, K)});
 //                 gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
-//   in forward:   pack(pass.k, packed, W, K, false, D, K);  matmul(pass.k, y, K, x, D, packed, rows, K, D, false);
-//   in backward:  matmul_tn(pass.k, dW, K, x, D, dy, K, rows, D, K, false, pass.at(gemm_scratch_), gemm_scratch_.size);
+//   in forward:   pack(pass.k, packed, W, K, false, D, K);
+//     matmul(pass.k, y, K, x, D, packed, rows, K, D, false);
+//   in backward:
+//     matmul_tn(pass.k, dW, K, x, D, dy, K, rows, D, K, false, pass.at(gemm_scratch_),
+//     gemm_scratch_.size);
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -37,8 +41,8 @@ void pack(const Table<real>* k, real* packed, const real* b, int64_t ldb, bool t
              [&](int64_t n0, int64_t n1) { k->pack(packed, b, ldb, transposed, K, N, n0, n1); });
 }
 
-// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M]: these rows of both;
-// nullptr: 0..M-1.
+// c[M, N] = (accumulate ? c : 0) + a[M, K] * packed[K, N]; c has row stride ldc, a lda. which [M]:
+// these rows of both; nullptr: 0..M-1.
 template <typename real>
 void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
             const real* packed, int64_t M, int64_t N, int64_t K, bool accumulate,
@@ -69,10 +73,11 @@ int64_t matmul_tn_scratch(const Table<real>* k) {
   return threads() * matmul_tn_scratch_each(k);
 }
 
-// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K]: these rows of both, in this order;
-// nullptr: 0..K-1. An element is one chain over k, which goes on from part to part (Products::gemm_k). With
-// negative row strides lda and ldb it runs from the last row, which a and b point to then, to the first.
-// scratch: scratch_size elements; as many workers take part as it has room for, so a plan laid out for fewer threads stays valid.
+// c[M, N] = (accumulate ? c : 0) + a^T b, a [K, M], b [K, N]: weight gradients, K = T*B. which [K]:
+// these rows of both, in this order; nullptr: 0..K-1. An element is one chain over k, which goes on
+// from part to part (Products::gemm_k). With negative row strides lda and ldb it runs from the last
+// row, which a and b point to then, to the first. scratch: scratch_size elements; as many workers
+// take part as it has room for, so a plan laid out for fewer threads stays valid.
 template <typename real>
 void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t lda,
                const real* b, int64_t ldb, int64_t K, int64_t M, int64_t N, bool accumulate,
@@ -88,7 +93,8 @@ void matmul_tn(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_
     k->gemm_tn(c, ldc, a, lda, b, ldb, K, 0, M, 0, N, accumulate, which, scratch);
     return;
   }
-  // Large tiles repay the packing of their operands; small ones only where there would be too few to share.
+  // Large tiles repay the packing of their operands; small ones only where there would be too few
+  // to share.
   int64_t tile_m = round_up(192, k->gemm_mr), tile_n = round_up(256, k->gemm_nr);
   if (tiles_of(M, tile_m) * tiles_of(N, tile_n) < 4 * workers) {
     tile_m = round_up(64, k->gemm_mr), tile_n = round_up(128, k->gemm_nr);
@@ -112,7 +118,8 @@ inline int64_t row_sums_scratch(int64_t rows, int64_t K) {
   return std::max<int64_t>(1, tiles_of(rows, kSumRows) * K);
 }
 
-// s[K] = sum over the rows of x[rows, K]: bias gradients. Blocks of kSumRows rows in order, then the blocks in order.
+// s[K] = sum over the rows of x[rows, K]: bias gradients. Blocks of kSumRows rows in order, then
+// the blocks in order.
 template <typename real>
 void row_sums(const Table<real>* k, real* s, const real* x, int64_t rows, int64_t K,
               real* scratch) {

@@ -1,6 +1,8 @@
-// F linear layers, the largest of each unit: Keras 1.2.2 core.py:983-989 (MaxoutDense). W [F, D, K], b [F, K].
+// F linear layers, the largest of each unit: Keras 1.2.2 core.py:983-989 (MaxoutDense). W [F, D,
+// K], b [F, K].
 //   z_f = x W_f + b_f   y = max over f of z_f
-//   backward: dz_f = dy where z_f = y, else 0 (every one of equals, as Theano)   dW_f = x^T dz_f   db_f = sum dz_f   dx = sum dz_f W_f^T
+//   backward: dz_f = dy where z_f = y, else 0 (every one of equals, as Theano)   dW_f = x^T dz_f
+//     db_f = sum dz_f   dx = sum dz_f W_f^T
 #include <algorithm>
 
 #include "layers/cpu_layer.h"

@@ -1,6 +1,8 @@
-// n inputs into one. Keras 1.2.2 topology.py:1373-1415 (Merge): sum, mul, ave, max elementwise; concat along an axis of dims (-1:
-// the last; the batch axis is not counted). ('dot' and 'cos': dot.cc)
-//   sum  dx_i = dy    ave  dx_i = dy / n    mul  dx_i = dy * product of the other x    concat  dx_i = its part of dy
+// n inputs into one. Keras 1.2.2 topology.py:1373-1415 (Merge): sum, mul, ave, max elementwise;
+// concat along an axis of dims (-1: the last; the batch axis is not counted). ('dot' and 'cos':
+// dot.cc)
+//   sum  dx_i = dy    ave  dx_i = dy / n    mul  dx_i = dy * product of the other x    concat
+//     dx_i = its part of dy
 //   max  dx_i = dy where x_i is the first of the largest (Theano's Maximum), else 0
 // Masks pass by: the graph hands on what its layer says.
 #include <algorithm>
@@ -90,8 +92,8 @@ class Merge final : public MergeShape, public CpuLayer<real> {
     return best;
   }
 
-  // fn(outer, inner, whole, from) for each input in order: the input is [outer, inner] in memory, its place in y is
-  // [outer, from : from + inner] of [outer, whole].
+  // fn(outer, inner, whole, from) for each input in order: the input is [outer, inner] in memory,
+  // its place in y is [outer, from : from + inner] of [outer, whole].
   template <typename Fn>
   void parts(const Pass<real>& p, const Fn& fn) const {
     const size_t a = axis(p.y_extent.dims);

@@ -1,20 +1,25 @@
-// Elementwise activations with a constant or with learned parameters: Keras 1.2.2 advanced_activations.py (lines beside each kind).
-// Parameters have the shape of one sample, or 1 along the axes that share them (`shared`: 1 there, all axes of the first parameter,
-// then of the next); [x > c] is 1 or 0.
+// Elementwise activations with a constant or with learned parameters: Keras 1.2.2
+// advanced_activations.py (lines beside each kind). Parameters have the shape of one sample, or 1
+// along the axes that share them (`shared`: 1 there, all axes of the first parameter, then of the
+// next); [x > c] is 1 or 0.
 //
-//   leaky_relu           y = x [x > 0] + a x [x <= 0]           dx = dy (1 or a)                                :35
-//   elu                  y = x [x > 0] + a (e^x - 1) [x <= 0]   dx = dy (1 or y + a)                            :144
-//   thresholded_relu     y = x [x > theta]                      dx = dy [x > theta]                             :256
-//   relu                 y = x, at most max [x >= threshold]       dx = dy (1 below max, else 0)         Keras 2's ReLU
-//                        y = a (x - threshold) [x < threshold]     dx = dy a
-//   prelu                as leaky_relu with a = alphas          dalphas = dy x [x <= 0]                         :101-108
-//   parametric_softplus  s = log(1 + e^(betas x))               ds = dy alphas   dz = ds (1 - e^-s)             :213-219
-//                        y = alphas s                           dalphas = dy s   dbetas = dz x   dx = dz betas
-//   srelu                u = x - t_left    r = t_left + |t_right|    v = x - r                                  :334-355
-//                        l = u [u > 0] + a_left u [u <= 0]           y = t_left + min(l, r - t_left) + a_right max(v, 0)
-//     dl = dy [l <= r - t_left]   du = dl (1 or a_left)   dw = dy [l >= r - t_left]   dv = dy a_right [v > 0]   dx = du + dv
-//     dt_left = dy - du - dv   da_left = dl u [u <= 0]   dt_right = sign(t_right) (dw - dv)   da_right = dy max(v, 0)
-// Kinks: at 0 the slope is that of the left, where Theano takes the mean of both sides (docs/keras-parity.md). NaN stays NaN.
+//   leaky_relu (:35)            y = x [x > 0] + a x [x <= 0]           dx = dy (1 or a)
+//   elu (:144)                  y = x [x > 0] + a (e^x - 1) [x <= 0]   dx = dy (1 or y + a)
+//   thresholded_relu (:256)     y = x [x > theta]                      dx = dy [x > theta]
+//   relu (ReLU of Keras 2)      y = x, at most max [x >= threshold]   dx = dy (1 below max, else 0)
+//                               y = a (x - threshold) [x < threshold]  dx = dy a
+//   prelu (:101-108)            as leaky_relu with a = alphas          dalphas = dy x [x <= 0]
+//   parametric_softplus (:213-219)
+//     s = log(1 + e^(betas x))  y = alphas s
+//     ds = dy alphas  dz = ds (1 - e^-s)  dalphas = dy s  dbetas = dz x  dx = dz betas
+//   srelu (:334-355)
+//     u = x - t_left  r = t_left + |t_right|  v = x - r  l = u [u > 0] + a_left u [u <= 0]
+//     y = t_left + min(l, r - t_left) + a_right max(v, 0)
+//     dl = dy [l <= r - t_left]  du = dl (1 or a_left)  dw = dy [l >= r - t_left]
+//     dv = dy a_right [v > 0]  dx = du + dv  dt_left = dy - du - dv  da_left = dl u [u <= 0]
+//     dt_right = sign(t_right) (dw - dv)  da_right = dy max(v, 0)
+// Kinks: at 0 the slope is that of the left, where Theano takes the mean of both sides
+// (docs/keras-parity.md). NaN stays NaN.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -226,7 +231,8 @@ class ParametricActivation final : public ParametricActivationShape, public CpuL
   }
 
  private:
-  // fn(piece, place of its first element in x, and in a sample): pieces of [T, B, R]; the rows of one j come in order, on one thread.
+  // fn(piece, place of its first element in x, and in a sample): pieces of [T, B, R]; the rows of
+  // one j come in order, on one thread.
   template <typename Fn>
   void pieces(const Pass<real>& p, const Fn& fn) const {
     const int64_t B = p.y_extent.rows, R = R_, T = R ? count(dims_) / R : 0;

@@ -1,4 +1,5 @@
-// y.dims[i] = x.dims[dims[i] - 1]: axes counted from 1, the batch axis stays. Keras 1.2.2 core.py:442-443.
+// y.dims[i] = x.dims[dims[i] - 1]: axes counted from 1, the batch axis stays. Keras 1.2.2
+// core.py:442-443.
 #include <algorithm>
 
 #include "layers/cpu_layer.h"
@@ -40,7 +41,8 @@ class Permute final : public PermuteShape, public CpuLayer<real> {
   }
 
  private:
-  // run(i, j, n, step): n elements along y's last axis, from i on in y, from j on in x, `step` apart there.
+  // run(i, j, n, step): n elements along y's last axis, from i on in y, from j on in x, `step`
+  // apart there.
   template <typename Run>
   void move(const Pass<real>& p, const Run& run) const {
     const Extent& y = p.y_extent;

@@ -1,4 +1,5 @@
-// The mask [T, B] of a recurrence whose rows are the places of the samples, P of each step, those of a sample together.
+// The mask [T, B] of a recurrence whose rows are the places of the samples, P of each step, those
+// of a sample together.
 #pragma once
 #include <algorithm>
 #include <vector>

@@ -1,9 +1,14 @@
-// The largest or the mean element under a window over [T, D] or [rows, columns, D]; a size of 0 takes the whole axis.
-// Keras 1.2.2 theano_backend.py:1718-1783 (pool2d on Theano), pooling.py.
-//   'same' pads both sides by size - 2 (odd sizes above 2) or size - 1, and keeps ceil(T / stride) windows from the left on.
+// The largest or the mean element under a window over [T, D] or [rows, columns, D]; a size of 0
+// takes the whole axis. Keras 1.2.2 theano_backend.py:1718-1783 (pool2d on Theano), pooling.py.
+//   'same' pads both sides by size - 2 (odd sizes above 2) or size - 1, and keeps ceil(T / stride)
+//   windows from the left on.
 //   'same_tf' pads as TensorFlow does (convolve.h)
-//   ave  divides by the elements that are there, not by padding; with a mask, by the real steps alone (none: 0/0)
-//   max  backward: every element that equals the maximum gets the whole gradient (Theano's MaxPoolGrad), ties included
+//   ave
+//     divides by the elements that are there, not by padding; with a mask, by the real steps alone
+//     (none: 0/0)
+//   max
+//     backward: every element that equals the maximum gets the whole gradient (Theano's
+//     MaxPoolGrad), ties included
 #include <algorithm>
 #include <initializer_list>
 #include <string>

@@ -1,26 +1,37 @@
-// The recurrence: everything that all cells share. A cell (cells/cell.h) is only its gates, phases and pointwise formulas.
+// The recurrence: everything that all cells share. A cell (cells/cell.h) is only its gates, phases
+// and pointwise formulas.
 //
-//   forward    for t, for phase: gates[t] = x[t] W + b + operand U, activations, states    fused, per row block and panel;
+//   forward    for t, for phase: gates[t] = x[t] W + b + operand U, activations, states
+//     fused, per row block and panel;
 //              x W + b beforehand, as one product for all steps, where that is faster (fold)
-//   backward   (parts/recurrence_backward.cc) for t from the end, for phase from the last: gate gradients in place of the gates, d operand += dgates U^T
+//   backward
+//     (parts/recurrence_backward.cc) for t from the end, for phase from the last: gate gradients in
+//     place of the gates, d operand += dgates U^T
 //              dU, dW, db, dx                    one product each over T*B rows, after the loop
-//              truncate k: no gradient goes from step k, 2k, ... to the step before, as if its states were constants there
+//              truncate k: no gradient goes from step k, 2k, ... to the step before, as if its
+//              states were constants there
 //              (Williams & Peng 1990, BPTT(h; h') with h = h' = k)
 //
-// Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps without a barrier; a small batch
-// is split by hidden panels instead, with a barrier a phase. Neither changes a bit of the result (cells/kernel.h).
-// h is [T+1, B, H]: slot 0 the initial state (zero, carried, or learned: a parameter, the same for
-// all rows), slots 1..T the output itself. parts/recurrence_states.cc
+// Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps
+// without a barrier; a small batch is split by hidden panels instead, with a barrier a phase.
+// Neither changes a bit of the result (cells/kernel.h). h is [T+1, B, H]: slot 0 the initial state
+// (zero, carried, or learned: a parameter, the same for all rows), slots 1..T the output itself.
+// parts/recurrence_states.cc
 //
-//   checkpoint k   what backward reads lies there for k steps only, a segment. Forward keeps the states between segments; backward
-//                  makes the gates of a segment again, from the last segment to the first (Chen et al. 2016, arXiv:1604.06174). The
-//                  bits are those of one segment of T steps: weight gradients are chains over falling t either way (decision 0017)
+//   checkpoint k
+//     what backward reads lies there for k steps only, a segment. Forward keeps the states between
+//     segments; backward
+//                  makes the gates of a segment again, from the last segment to the first (Chen et
+//                  al. 2016, arXiv:1604.06174). The
+//                  bits are those of one segment of T steps: weight gradients are chains over
+//                  falling t either way (decision 0017)
 //
 // Masked steps are left out of all products: kernels take lists of the rows that are real.
 //
-// Masks, Keras 1.2.2 theano_backend.py rnn(): a masked step keeps all states and repeats the previous output; before the first
-// real step the output is 0, even where a stateful layer carries a state; a learned one is the output. Dropout masks are drawn once a batch and shared by
-// all steps (Gal & Ghahramani 2016, arXiv:1512.05287; Keras recurrent.py get_constants).
+// Masks, Keras 1.2.2 theano_backend.py rnn(): a masked step keeps all states and repeats the
+// previous output; before the first real step the output is 0, even where a stateful layer carries
+// a state; a learned one is the output. Dropout masks are drawn once a batch and shared by all
+// steps (Gal & Ghahramani 2016, arXiv:1512.05287; Keras recurrent.py get_constants).
 #include "layers/recurrence.h"
 
 #include <algorithm>
@@ -31,8 +42,9 @@
 
 namespace hs {
 
-// With x W in the steps' products nothing but activated gates is ever written. But each step of few rows reads all of W for them
-// (one step alone reads it once either way), and a panel must stay near while the rows of a batch pass over it.
+// With x W in the steps' products nothing but activated gates is ever written. But each step of few
+// rows reads all of W for them (one step alone reads it once either way), and a panel must stay
+// near while the rows of a batch pass over it.
 constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
 
 // auto or a number of steps; 0: none.
@@ -197,8 +209,9 @@ typename Recurrence<real>::Split Recurrence<real>::split() const {
   const int n = threads();
   if (n == 1) return {1, true};
   if (B_ >= 4 * n) return step * double(T_) < 1e6 ? Split{1, true} : Split{n, true};
-  // Few rows are as slow as the weights are read. A step must be worth a barrier (0.2 to 1 us) a phase; dropped operands are made for
-  // whole rows. Whether it pays here and now, the clock finds out (device/cpu/pace.h).
+  // Few rows are as slow as the weights are read. A step must be worth a barrier (0.2 to 1 us) a
+  // phase; dropped operands are made for whole rows. Whether it pays here and now, the clock finds
+  // out (device/cpu/pace.h).
   if (!plain_ && !drop_U_ && step > 6e4) return {n, false};
   return {1, true};
 }
@@ -266,7 +279,8 @@ void Recurrence<real>::run_segment(Pass<real>& p) {
   }
 }
 
-// gates = x W + b for all steps of the segment; without b on the plain path, whose products begin with it.
+// gates = x W + b for all steps of the segment; without b on the plain path, whose products begin
+// with it.
 template <typename real>
 void Recurrence<real>::project(Pass<real>& p, const real* x) {
   const Table<real>* k = this->k;

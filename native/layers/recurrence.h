@@ -35,12 +35,13 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
     bool by_rows;  // else by hidden panels
   };
   Split split() const;
-  // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked; all, where panels are shared.
+  // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked;
+  // all, where panels are shared.
   std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
-  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What is kept of steps beyond the states
-  // between segments has room for one segment.
+  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What
+  // is kept of steps beyond the states between segments has room for one segment.
   int64_t steps() const { return std::min(segment_, T_ - from_); }
   int64_t segments() const { return (T_ + segment_ - 1) / segment_; }
   bool last_segment() const { return from_ + segment_ >= T_; }
@@ -73,7 +74,8 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   // To the outputs after the first, and their gradients from there.
   void last_states(Pass<real>&) const;
   void last_states_backward(Pass<real>&) const;
-  // From and to the states between segments; s: those before segment s, segments(): the last of all.
+  // From and to the states between segments; s: those before segment s, segments(): the last of
+  // all.
   void load_states(Pass<real>&, int64_t s) const;
   void keep_states(Pass<real>&, int64_t s) const;
   void run_segment(Pass<real>&);
@@ -116,7 +118,9 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   struct WeightChain {  // of one product for weight gradients, from segment to segment
     bool begun = false, waits = false;
     Tensor a,
-        b;  // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one that is added with it
+        // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one that is added
+        // with it
+        b;
   };
   void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
                 int64_t N, int64_t t0);
@@ -143,8 +147,8 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   bool all_h_ = true;               // h has room for all steps: it is the output
   bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
   bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
-  // Real steps: as rows b of their step, rising; as rows of their segment, falling; where those of step t begin in the former, and
-  // those of a segment in both.
+  // Real steps: as rows b of their step, rising; as rows of their segment, falling; where those of
+  // step t begin in the former, and those of a segment in both.
   std::vector<int32_t> real_b_, real_tb_;  // [T * B] at most
   std::vector<int64_t> real_from_;         // [T + 1]
   std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each

@@ -1,7 +1,7 @@
-// The same numbers in the same batch-major order under another shape.
-// Keras 1.2.2 core.py:376-390 (Reshape), :482-483 (Flatten).
-// Element j of a sample lies at ((j / inner) * B + b) * inner + j % inner, inner = count / dims[0], if there are several axes;
-// at b * count + j if there is one. Where both shapes have the same inner the memory is the same.
+// The same numbers in the same batch-major order under another shape. Keras 1.2.2 core.py:376-390
+// (Reshape), :482-483 (Flatten). Element j of a sample lies at ((j / inner) * B + b) * inner + j %
+// inner, inner = count / dims[0], if there are several axes; at b * count + j if there is one.
+// Where both shapes have the same inner the memory is the same.
 #include <algorithm>
 
 #include "base/arena.h"

@@ -1,7 +1,10 @@
-// Zeros added at the ends of rows and columns, steps cut off there, or each step repeated: [T, D] or [rows, columns, D].
-//   y[i] = x[(i - before) / repeat] where that is inside, else 0; out = before + in * repeat + after; negative ends cut off.
+// Zeros added at the ends of rows and columns, steps cut off there, or each step repeated: [T, D]
+// or [rows, columns, D].
+//   y[i] = x[(i - before) / repeat] where that is inside, else 0; out = before + in * repeat +
+//   after; negative ends cut off.
 //   backward: dx[j] = sum over the places of j that are left
-// Keras 1.2.2 convolutional.py:1290 (UpSampling1D), :1360, :1488 (ZeroPadding1D), :1594, :1710 (Cropping1D).
+// Keras 1.2.2 convolutional.py:1290 (UpSampling1D), :1360, :1488 (ZeroPadding1D), :1594, :1710
+// (Cropping1D).
 #include <algorithm>
 
 #include "base/arena.h"

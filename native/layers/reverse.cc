@@ -1,4 +1,5 @@
-// y[t] = x[T-1-t], all steps, masked or not: what Bidirectional does to its backward half (Keras 1.2.2 wrappers.py:201-214).
+// y[t] = x[T-1-t], all steps, masked or not: what Bidirectional does to its backward half (Keras
+// 1.2.2 wrappers.py:201-214).
 #include <algorithm>
 
 #include "layers/cpu_layer.h"

@@ -1,5 +1,7 @@
-// Every row of the last axis by itself. Keras 1.2.2 normalization.py:145-150 (BatchNormalization, mode 1): epsilon counts twice.
-//   m = mean x   s = sqrt(mean (x - m)^2 + epsilon)   q = s + epsilon   h = (x - m) / q   y = gamma h + beta
+// Every row of the last axis by itself. Keras 1.2.2 normalization.py:145-150 (BatchNormalization,
+// mode 1): epsilon counts twice.
+//   m = mean x   s = sqrt(mean (x - m)^2 + epsilon)   q = s + epsilon   h = (x - m) / q
+//     y = gamma h + beta
 //   backward, g = gamma dy:   dbeta = sum over rows of dy   dgamma = sum over rows of dy h
 //                             dx = (g - mean g) / q - h mean(g h) / s
 #include <algorithm>

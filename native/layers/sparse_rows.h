@@ -1,6 +1,7 @@
-// Inputs of mostly zeros: one-hot characters, bags of words. A product with a zero adds nothing, so products with x can do with its other
-// numbers, to the same bits: a chain of multiply-adds that leaves out those with zero. (Weights that are not finite would make NaN of zeros;
-// no update leaves such weights behind.)
+// Inputs of mostly zeros: one-hot characters, bags of words. A product with a zero adds nothing, so
+// products with x can do with its other numbers, to the same bits: a chain of multiply-adds that
+// leaves out those with zero. (Weights that are not finite would make NaN of zeros; no update
+// leaves such weights behind.)
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -12,7 +13,8 @@ namespace hs {
 
 class SparseRows {
  public:
-  // A row with more than one in so many is not worth it: reading the numbers one by one is that much slower.
+  // A row with more than one in so many is not worth it: reading the numbers one by one is that
+  // much slower.
   static constexpr int64_t kShare = 8;
 
   void reserve(int64_t rows, int64_t D) {
@@ -52,7 +54,8 @@ class SparseRows {
     });
   }
 
-  // c [D, N] = (accumulate ? c : 0) + x^T b, x [rows, D], b [rows, N], from the last row to the first.
+  // c [D, N] = (accumulate ? c : 0) + x^T b, x [rows, D], b [rows, N], from the last row to the
+  // first.
   template <typename real>
   void multiply_transposed(const Table<real>* k, real* c, const real* x, int64_t D, const real* b,
                            int64_t N, bool accumulate) const {

@@ -1,4 +1,5 @@
-// [rest...] of B*T rows -> [T, rest...] of B rows. Inputs: the value, and the value before `fold`, which only says B and T.
+// [rest...] of B*T rows -> [T, rest...] of B rows. Inputs: the value, and the value before `fold`,
+// which only says B and T.
 #include "ops/unfold.h"
 #include "layers/cpu_layer.h"
 #include "layers/fold.h"

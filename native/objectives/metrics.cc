@@ -1,14 +1,20 @@
-// Keras 1.2.2's metrics: metrics.py:5-171. One number over the whole batch; masks and sample weights play no part.
-// t target, p prediction; round is half to even, clip01(x) = clip(x, 0, 1), e = 1e-7.
+// Keras 1.2.2's metrics: metrics.py:5-171. One number over the whole batch; masks and sample
+// weights play no part. t target, p prediction; round is half to even, clip01(x) = clip(x, 0, 1), e
+// = 1e-7.
 //
 //   binary_accuracy              mean [t == round(p)]
 //   categorical_accuracy         mean [argmax t == argmax p]            first of equals
 //   sparse_categorical_accuracy  mean [max t == argmax p]
-//   top_k_categorical_accuracy   mean [argmax t among the k largest of p]; of equals the later ones, as argsort leaves them
+//   top_k_categorical_accuracy
+//     mean [argmax t among the k largest of p]; of equals the later ones, as argsort leaves them
 //   every objective              mean of its row scores
-//   matthews_correlation         (tp tn - fp fn) / (sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)) + e), on round(clip01(.))
-//   precision, recall            sum round(clip01(t p)) / (sum round(clip01(p)) + e), and over sum round(clip01(t))
-//   fbeta_score, fmeasure        (1 + b^2) p r / (b^2 p + r + e), b = 1 in fmeasure. Keras' early return of 0 compares a symbol with 0
+//   matthews_correlation
+//     (tp tn - fp fn) / (sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)) + e), on round(clip01(.))
+//   precision, recall
+//     sum round(clip01(t p)) / (sum round(clip01(p)) + e), and over sum round(clip01(t))
+//   fbeta_score, fmeasure
+//     (1 + b^2) p r / (b^2 p + r + e), b = 1 in fmeasure. Keras' early return of 0 compares a
+//     symbol with 0
 //                                and never happens
 #include <cmath>
 #include <cstring>
@@ -156,8 +162,8 @@ constexpr Metric<real> kMetrics[] = {
     {"fmeasure", fbeta_score<real>, nullptr, 1},
 };
 constexpr size_t kOwn = sizeof(kMetrics<float>) / sizeof(kMetrics<float>[0]);
-constexpr size_t kMostObjectives =
-    32;  // instances of mean_score; a longer list of objectives would not start
+// instances of mean_score; a longer list of objectives would not start
+constexpr size_t kMostObjectives = 32;
 
 template <typename real>
 struct Registry {  // the metrics above, then every objective, whatever list objectives.cc has

@@ -7,7 +7,8 @@ namespace hs {
 template <typename real>
 struct Objective {
   const char* name;  // Keras 1.2.2's: "mean_squared_error"
-  // score[r] = fn(y[r, :], p[r, :]) for rows r; y has Ky columns (1 for sparse_categorical_crossentropy, else K), p has K.
+  // score[r] = fn(y[r, :], p[r, :]) for rows r; y has Ky columns (1 for
+  // sparse_categorical_crossentropy, else K), p has K.
   void (*value)(real* score, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K);
   // dp[r, :] = coef[r] * d score[r] / d p[r, :]
   void (*gradient)(real* dp, const real* coef, const real* y, const real* p, int64_t rows,

@@ -1,26 +1,32 @@
-// Keras 1.2.2's objectives, value and gradient side by side: objectives.py:7-61, theano_backend.py:1236-1259 (cross entropies)
-// and :1307 (l2_normalize). t target, p prediction, one row of K of each; e = 1e-7 (Keras' epsilon, written 10e-8 there).
+// Keras 1.2.2's objectives, value and gradient side by side: objectives.py:7-61,
+// theano_backend.py:1236-1259 (cross entropies) and :1307 (l2_normalize). t target, p prediction,
+// one row of K of each; e = 1e-7 (Keras' epsilon, written 10e-8 there).
 //
 //   mean_squared_error             mean (p - t)^2                       2 (p - t) / K
 //   mean_absolute_error            mean |p - t|                         sign(p - t) / K
-//   mean_absolute_percentage_error 100 mean |t - p| / max(|t|, e)       100 sign(p - t) / max(|t|, e) / K
-//   mean_squared_logarithmic_error mean (l(p) - l(t))^2                 2 (l(p) - l(t)) / (max(p, e) + 1) [p >= e] / K
+//   mean_absolute_percentage_error 100 mean |t - p| / max(|t|, e)
+//     100 sign(p - t) / max(|t|, e) / K
+//   mean_squared_logarithmic_error mean (l(p) - l(t))^2
+//     2 (l(p) - l(t)) / (max(p, e) + 1) [p >= e] / K
 //                                  l(x) = log(max(x, e) + 1)
 //   squared_hinge                  mean max(1 - t p, 0)^2               -2 t max(1 - t p, 0) / K
 //   hinge                          mean max(1 - t p, 0)                 -t [1 - t p >= 0] / K
-//   binary_crossentropy            -mean t log q + (1 - t) log(1 - q)   ((1 - t) / (1 - q) - t / q) [e <= p <= 1 - e] / K
+//   binary_crossentropy            -mean t log q + (1 - t) log(1 - q)
+//     ((1 - t) / (1 - q) - t / q) [e <= p <= 1 - e] / K
 //                                  q = clip(p, e, 1 - e)
 //   poisson                        mean p - t log(p + e)                (1 - t / (p + e)) / K
 //   kullback_leibler_divergence    sum u log(u / q)                     -u / q [e <= p <= 1]
 //                                  u, q = clip(t, e, 1), clip(p, e, 1)
-//   categorical_crossentropy       -sum t log clip(n, e, 1 - e)         (d - sum d n) / s, d = -t / n [e <= n <= 1 - e]
+//   categorical_crossentropy       -sum t log clip(n, e, 1 - e)
+//     (d - sum d n) / s, d = -t / n [e <= n <= 1 - e]
 //                                  n = p / s, s = sum p
 //   sparse_categorical_crossentropy  the same, t the one-hot row of an integer
 //   cosine_proximity               -mean a b, a = t/|t|, b = p/|p|      -(a - b sum(a b)) / |p| / K
 //
-// Kinks: Theano lets the gradient through at both ends of a clip (scalar/basic.py, Clip.grad: x >= min & x <= max), through max
-// where both sides are equal, and sign(0) = 0. Clipping happens in `real`, as Keras' graph does it in floatx: float32's
-// 1 - 1e-7 is 0.99999988, so binary_crossentropy saturates at 15.94. Sums run in double, in order.
+// Kinks: Theano lets the gradient through at both ends of a clip (scalar/basic.py, Clip.grad: x >=
+// min & x <= max), through max where both sides are equal, and sign(0) = 0. Clipping happens in
+// `real`, as Keras' graph does it in floatx: float32's 1 - 1e-7 is 0.99999988, so
+// binary_crossentropy saturates at 15.94. Sums run in double, in order.
 #include "objectives/objective.h"
 
 #include <cmath>
@@ -51,7 +57,8 @@ real sign(real x) {
   return x > 0 ? real(1) : x < 0 ? real(-1) : x;  // 0 and NaN stay
 }
 
-// y has as many columns as p. The plan has checked it for a whole model; this keeps a wrong call from reading beyond the rows.
+// y has as many columns as p. The plan has checked it for a whole model; this keeps a wrong call
+// from reading beyond the rows.
 void check_columns(const char* name, int64_t Ky, int64_t K) {
   if (Ky != K)
     fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));

@@ -7,8 +7,8 @@
 
 namespace hs {
 
-// y = a(z) over rows of K. z lies in y and is replaced in place, but for an activation whose slope is
-// made from z: then it has a tensor of its own, which lives until backward.
+// y = a(z) over rows of K. z lies in y and is replaced in place, but for an activation whose slope
+// is made from z: then it has a tensor of its own, which lives until backward.
 class RowActivation {
  public:
   explicit RowActivation(Activation kind) : kind_(kind) {}

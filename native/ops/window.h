@@ -29,15 +29,18 @@ inline int64_t reach(int64_t taps, int64_t dilation) {
   return checked_count({taps - 1, dilation}, "convolution") + 1;
 }
 
-// Elements that TensorFlow's 'SAME' pads on the left, so that ceil(in / stride) windows fit: half of all, the larger half right.
+// Elements that TensorFlow's 'SAME' pads on the left, so that ceil(in / stride) windows fit: half
+// of all, the larger half right.
 inline int64_t pad_as_tensorflow(int64_t in, int64_t span, int64_t stride) {
   const int64_t out = (in + stride - 1) / stride;
   return std::max<int64_t>(0, (out - 1) * stride + span - in) / 2;
 }
 
-// The axis of a convolution. As on Theano the kernel is flipped: tap i stands for the kernel's element taps - 1 - i seen from
-// the left; 'same' pads reach/2 on the left. Keras 1.2.2 theano_backend.py:1366-1376, :1447-1456, np_utils.py conv_output_length.
-// 'same_tf' pads as TensorFlow does; 'causal' on the left alone, so that no position looks ahead. out < 1: the window does not fit.
+// The axis of a convolution. As on Theano the kernel is flipped: tap i stands for the kernel's
+// element taps - 1 - i seen from the left; 'same' pads reach/2 on the left. Keras 1.2.2
+// theano_backend.py:1366-1376, :1447-1456, np_utils.py conv_output_length. 'same_tf' pads as
+// TensorFlow does; 'causal' on the left alone, so that no position looks ahead. out < 1: the window
+// does not fit.
 inline Axis convolution_axis(int64_t in, int64_t taps, int64_t stride, int64_t dilation,
                              const std::string& border) {
   const int64_t span = reach(taps, dilation);
@@ -59,8 +62,9 @@ inline Axis convolution_axis(int64_t in, int64_t taps, int64_t stride, int64_t d
       1};
 }
 
-// A window over values that lie as [outer, rows, inner, columns, channels]: time-major ones have outer 1 and inner B, samples
-// that lie one after the other outer B and inner 1. Positions are numbered in the same order.
+// A window over values that lie as [outer, rows, inner, columns, channels]: time-major ones have
+// outer 1 and inner B, samples that lie one after the other outer B and inner 1. Positions are
+// numbered in the same order.
 struct Window {
   int64_t outer = 1, inner = 1;
   Axis rows, columns;

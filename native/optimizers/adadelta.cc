@@ -1,5 +1,6 @@
-// Adadelta, Zeiler 2012 (arXiv:1212.5701, algorithm 1), epsilon inside both roots; the learning rate is Keras' addition (1 is the
-// paper). Keras 1.2.2 optimizers.py:346-377. Moments: a (squared gradients), then d (squared updates).
+// Adadelta, Zeiler 2012 (arXiv:1212.5701, algorithm 1), epsilon inside both roots; the learning
+// rate is Keras' addition (1 is the paper). Keras 1.2.2 optimizers.py:346-377. Moments: a (squared
+// gradients), then d (squared updates).
 //   a = rho * a + (1 - rho) * g^2
 //   u = g * sqrt(d + epsilon) / sqrt(a + epsilon)
 //   p = p - lr_t * u

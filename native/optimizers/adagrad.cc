@@ -1,5 +1,5 @@
-// Adagrad, Duchi, Hazan & Singer 2011, fig. 1 (diagonal). Keras 1.2.2 optimizers.py:288-309: epsilon outside the root, no
-// iterations saved.
+// Adagrad, Duchi, Hazan & Singer 2011, fig. 1 (diagonal). Keras 1.2.2 optimizers.py:288-309:
+// epsilon outside the root, no iterations saved.
 //   a = a + g^2
 //   p = p - lr_t * g / (sqrt(a) + epsilon)
 #include "optimizers/optimizer_loop.h"

@@ -1,5 +1,6 @@
-// Adam, Kingma & Ba 2014 (arXiv:1412.6980), in the form at the end of section 2: the corrections are in the rate, epsilon is
-// outside the root of the uncorrected v. Keras 1.2.2 optimizers.py:415-446. Moments: m, v. t counts from 1.
+// Adam, Kingma & Ba 2014 (arXiv:1412.6980), in the form at the end of section 2: the corrections
+// are in the rate, epsilon is outside the root of the uncorrected v. Keras 1.2.2
+// optimizers.py:415-446. Moments: m, v. t counts from 1.
 //   rate = lr_t * sqrt(1 - beta_2^t) / (1 - beta_1^t)
 //   m = beta_1 * m + (1 - beta_1) * g       v = beta_2 * v + (1 - beta_2) * g^2
 //   p = p - rate * m / (sqrt(v) + epsilon)

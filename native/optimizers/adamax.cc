@@ -1,5 +1,5 @@
-// Adamax, Kingma & Ba 2014 (arXiv:1412.6980), algorithm 2. Keras 1.2.2 optimizers.py:485-518, which adds epsilon to u.
-// Moments: m, u. t counts from 1.
+// Adamax, Kingma & Ba 2014 (arXiv:1412.6980), algorithm 2. Keras 1.2.2 optimizers.py:485-518, which
+// adds epsilon to u. Moments: m, u. t counts from 1.
 //   rate = lr_t / (1 - beta_1^t)
 //   m = beta_1 * m + (1 - beta_1) * g       u = max(beta_2 * u, |g|)
 //   p = p - rate * m / (u + epsilon)

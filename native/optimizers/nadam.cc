@@ -1,6 +1,6 @@
-// Nadam, Dozat 2015 (CS229 report 054), Adam with Nesterov momentum and a warming schedule. Keras 1.2.2 optimizers.py:561-600.
-// Moments: m, v. t counts from 1. The plan keeps the schedule (Hyper): momentum_t = mu_t, momentum_t_1 = mu_(t+1),
-// m_schedule = M_t, m_schedule_next = M_(t+1).
+// Nadam, Dozat 2015 (CS229 report 054), Adam with Nesterov momentum and a warming schedule. Keras
+// 1.2.2 optimizers.py:561-600. Moments: m, v. t counts from 1. The plan keeps the schedule (Hyper):
+// momentum_t = mu_t, momentum_t_1 = mu_(t+1), m_schedule = M_t, m_schedule_next = M_(t+1).
 //   mu_t = beta_1 * (1 - 0.5 * 0.96^(t * schedule_decay))      M_t = mu_1 * ... * mu_t
 //   m = beta_1 * m + (1 - beta_1) * g       v = beta_2 * v + (1 - beta_2) * g^2
 //   n = (1 - mu_t) * g / (1 - M_t) + mu_(t+1) * m / (1 - M_(t+1))

@@ -1,10 +1,12 @@
-// The optimizer seam: one file per optimizer, compiled once per instruction set; the file name is the registered name.
+// The optimizer seam: one file per optimizer, compiled once per instruction set; the file name is
+// the registered name.
 #pragma once
 #include <cstdint>
 
 namespace hs {
 
-// Everything a step needs beside the arrays; computed once per batch by the plan from the options of lib/optimizers/classes.ts.
+// Everything a step needs beside the arrays; computed once per batch by the plan from the options
+// of lib/optimizers/classes.ts.
 struct Hyper {
   double lr = 0;  // as set by the user; lr_t below has decay applied: lr / (1 + decay * iterations)
   double lr_t = 0;
@@ -21,8 +23,9 @@ struct OptimizerKernels {
   bool saves_iterations;  // whether Keras' optimizer_weights begin with `iterations`
   // p, g, moments[i]: n elements each, all updated in place except g
   void (*update)(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper);
-  // What `steps` updates with gradients of zero make of the moments, n elements each, where such leave p as it is. False, with nothing
-  // done: here they do not. nullptr: they never do. For all of them zero moments and a zero gradient change nothing.
+  // What `steps` updates with gradients of zero make of the moments, n elements each, where such
+  // leave p as it is. False, with nothing done: here they do not. nullptr: they never do. For all
+  // of them zero moments and a zero gradient change nothing.
   bool (*rest)(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) = nullptr;
 };
 

@@ -1,6 +1,8 @@
 // The loop that all optimizers share. A rule is made once a call from Hyper and updates one vector:
-//   template <class real> struct Adam { explicit Adam(const Hyper&); void step(V& p, V g, V* m) const; }
-// with m[i] the i-th moment. Hyperparameters are rounded to `real` first, as Keras keeps them in variables of floatx.
+//   template <class real> struct Adam { explicit Adam(const Hyper&); void step(V& p, V g, V* m)
+//   const; }
+// with m[i] the i-th moment. Hyperparameters are rounded to `real` first, as Keras keeps them in
+// variables of floatx.
 #pragma once
 #include "kernels/vec.h"
 #include "optimizers/optimizer.h"

@@ -1,4 +1,5 @@
-// RMSprop, Tieleman & Hinton 2012, lecture 6.5. Keras 1.2.2 optimizers.py:231-254: epsilon outside the root, no iterations saved.
+// RMSprop, Tieleman & Hinton 2012, lecture 6.5. Keras 1.2.2 optimizers.py:231-254: epsilon outside
+// the root, no iterations saved.
 //   a = rho * a + (1 - rho) * g^2
 //   p = p - lr_t * g / (sqrt(a) + epsilon)
 #include "optimizers/optimizer_loop.h"

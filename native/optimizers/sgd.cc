@@ -1,5 +1,5 @@
-// SGD with momentum. Keras 1.2.2 optimizers.py:162-190; Nesterov's form as Sutskever et al. 2013, eq. 3-4, seen from the
-// looked-ahead point.
+// SGD with momentum. Keras 1.2.2 optimizers.py:162-190; Nesterov's form as Sutskever et al. 2013,
+// eq. 3-4, seen from the looked-ahead point.
 //   v = momentum * v - lr_t * g
 //   p = p + v                               nesterov: p = p + momentum * v - lr_t * g
 #include "optimizers/optimizer_loop.h"

@@ -1,10 +1,14 @@
-// Memory of a graph at one extent: asks every layer for its output and its tensors, lays them out, resolves the pointers.
-//   slots    inputs and outputs that are not part of a saved tensor; masks. All alive: plan.read shows them
+// Memory of a graph at one extent: asks every layer for its output and its tensors, lays them out,
+// resolves the pointers.
+//   slots
+//     inputs and outputs that are not part of a saved tensor; masks. All alive: plan.read shows
+//     them
 //   saved    forward -> backward, as layers declare it
 //   scratch  one op at a time: as much as the greediest needs
 //   packed   weights as kernels want them: contents survive while the layout stays the same
 //   carry    states of stateful layers: contents survive always
-//   grads    gradients of values share places by lifetime: step 0 is the last op's backward, -1 the loss
+//   grads
+//     gradients of values share places by lifetime: step 0 is the last op's backward, -1 the loss
 #include <unordered_map>
 
 #include "plan/graph.h"
@@ -40,7 +44,8 @@ class Graph<real>::Binder final : public Declaration {
     const Param& p = (*graph_.params_)[param];
     if (p.dims != dims) fail(Code::kInternal, p.path, "shape", to_string(dims), to_string(p.dims));
     asked_[i] = 1;
-    // What an op before this one in the graph makes of it: two that share running statistics move them one after the other.
+    // What an op before this one in the graph makes of it: two that share running statistics move
+    // them one after the other.
     const auto it = nexts_.find(param);
     return it == nexts_.end() ? Tensor{Arena::kParams, p.offset, p.size} : it->second;
   }
@@ -278,7 +283,8 @@ int64_t Graph<real>::place_gradients() {
   return by_rows;
 }
 
-// States stay where they are unless their shapes change, and those may change only when nothing is kept in them.
+// States stay where they are unless their shapes change, and those may change only when nothing is
+// kept in them.
 template <typename real>
 void Graph<real>::keep_carry(const Layout& carry) {
   if (carry.same_sizes(carry_)) return;

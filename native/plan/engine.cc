@@ -30,7 +30,8 @@ void stop_at_exit() { Engine::get().stop(kLeaveMs); }
 }  // namespace
 
 Engine& Engine::get() noexcept {
-  // Never destroyed: the thread outlives static destruction. No memory is asked for: cleanup hooks call this.
+  // Never destroyed: the thread outlives static destruction. No memory is asked for: cleanup hooks
+  // call this.
   alignas(Engine) static unsigned char place[sizeof(Engine)];
   static Engine* const engine = new (place) Engine;
   return *engine;
@@ -60,7 +61,8 @@ void Engine::drop(const void* owner) {
   if (running_ && mine(running_)) {
     running_->cancelled = true;
     dropped_ = true;
-    // The job owns all that its batch still touches and its end is no longer reported: a long batch need not be waited for.
+    // The job owns all that its batch still touches and its end is no longer reported: a long batch
+    // need not be waited for.
     idle_.wait_for(lock, std::chrono::milliseconds(kLeaveMs),
                    [&] { return !running_ || running_->owner != owner || stopped_; });
   }

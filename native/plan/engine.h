@@ -1,9 +1,10 @@
-// The one compute thread of the process. Jobs take turns in slices of a few milliseconds, first come, first served, so two
-// fits share the thread fairly and a predict during a fit runs between two of its batches.
+// The one compute thread of the process. Jobs take turns in slices of a few milliseconds, first
+// come, first served, so two fits share the thread fairly and a predict during a fit runs between
+// two of its batches.
 //
-// Lifetime: the thread starts with the first job and is never joined. Its state is never destroyed, so nothing can be torn down
-// under it. When the process exits, stop() (an atexit handler) has the running batch finish, for a bounded time, and the thread
-// sleeps from then on.
+// Lifetime: the thread starts with the first job and is never joined. Its state is never destroyed,
+// so nothing can be torn down under it. When the process exits, stop() (an atexit handler) has the
+// running batch finish, for a bounded time, and the thread sleeps from then on.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -22,7 +23,8 @@ class Job {
   virtual ~Job() = default;
   // On the engine thread: a slice of the work. True: done. An exception ends the job.
   virtual bool step() = 0;
-  // On the engine thread, once, after the last step. error: what step threw, or null. Must not throw.
+  // On the engine thread, once, after the last step. error: what step threw, or null. Must not
+  // throw.
   virtual void finished(std::exception_ptr error) noexcept = 0;
 
   const void* owner = nullptr;         // who asked: drop() takes all of its jobs away
@@ -35,8 +37,8 @@ class Engine {
   static Engine& get() noexcept;
 
   void submit(std::shared_ptr<Job> job);  // Throws Error(kInternal) where no thread can be started.
-  // Removes the queued jobs of this owner, cancels the running one and waits, for a bounded time, until its batch has ended.
-  // None of them will be finished() after this returns.
+  // Removes the queued jobs of this owner, cancels the running one and waits, for a bounded time,
+  // until its batch has ended. None of them will be finished() after this returns.
   void drop(const void* owner);
   void stop(int wait_ms);  // for good; used at exit
 

@@ -1,4 +1,5 @@
-// Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is bind.cc's business.
+// Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is
+// bind.cc's business.
 #include "plan/graph.h"
 
 #include <algorithm>
@@ -117,8 +118,8 @@ void Graph<real>::allocate_params() {
   params_->allocate(learns);
 }
 
-// An op goes backward if a gradient reaches one of its outputs (from the loss, or from an activity penalty on the way) and if
-// something trainable lies in it or below it.
+// An op goes backward if a gradient reaches one of its outputs (from the loss, or from an activity
+// penalty on the way) and if something trainable lies in it or below it.
 template <typename real>
 void Graph<real>::plan_backward() {
   wants_.assign(values_.size(), 0);

@@ -1,4 +1,5 @@
-// The ops of a model over named values: their memory at one extent, one pass forward, one pass back.
+// The ops of a model over named values: their memory at one extent, one pass forward, one pass
+// back.
 #pragma once
 #include <memory>
 #include <string>
@@ -9,7 +10,8 @@
 
 namespace hs {
 
-// A slot: `rows` samples of some shape, made by one op (or coming from outside), read by any number.
+// A slot: `rows` samples of some shape, made by one op (or coming from outside), read by any
+// number.
 template <typename real>
 struct Value {
   std::string name;
@@ -39,7 +41,8 @@ template <typename real>
 struct ParamUse {
   std::string role;  // what the op calls it: "W"
   int param;
-  // An op that comes later in the graph has written the gradient when this one runs back: its own is made beside it and added.
+  // An op that comes later in the graph has written the gradient when this one runs back: its own
+  // is made beside it and added.
   bool adds = false;
   GradRows* rows = nullptr;  // what of `beside` is written; nullptr: all of it
   std::unique_ptr<GradRows> own_rows;
@@ -58,15 +61,17 @@ struct Op {
   std::vector<ParamUse<real>> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
-  bool backward =
-      false;  // something trainable lies here or below, and a gradient reaches the output
+  // something trainable lies here or below, and a gradient reaches the output
+  bool backward = false;
   // Nothing writes the first output's gradient before the op goes backward, or the activity penalty
   // adds to it: it begins as zeros.
   bool seeds = false;
   bool fresh = true;  // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   std::vector<real*>
-      add_to;  // per input: where dx is to be added when another consumer has written it already; else nullptr
+      // per input: where dx is to be added when another consumer has written it already; else
+      // nullptr
+      add_to;
 };
 
 // A state that was written before there was room for it.
@@ -97,10 +102,12 @@ class Graph {
     return values_wanting_ > 0;
   }  // there is something trainable below the output
 
-  // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at all where they are the
-  // ones bound last. Keeps carry; ERR_SHAPE when states are kept for another batch size.
+  // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at
+  // all where they are the ones bound last. Keeps carry; ERR_SHAPE when states are kept for another
+  // batch size.
   void bind(const std::vector<Extent>& inputs, bool backward);
-  // The values, masks and saved tensors are those of one whole forward pass; before, and when one fails, there is nothing to show.
+  // The values, masks and saved tensors are those of one whole forward pass; before, and when one
+  // fails, there is nothing to show.
   bool shown() const { return bound_ && shown_; }
 
   void forward(bool training, DropoutKey key);

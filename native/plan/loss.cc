@@ -1,5 +1,5 @@
-// What the loss of one output is given: targets and weights of a batch, and room to work in. What it
-// computes is the device's (Criterion in device/device.h).
+// What the loss of one output is given: targets and weights of a batch, and room to work in. What
+// it computes is the device's (Criterion in device/device.h).
 #include "plan/loss.h"
 
 #include <cmath>

@@ -20,7 +20,8 @@ class Loss {
   // loss, then metrics
   int logs() const { return criterion_ ? 1 + criterion_->metrics() : 1; }
 
-  // Lays out memory for outputs of this extent. Throws Error(kShape) when targets or weights do not fit it.
+  // Lays out memory for outputs of this extent. Throws Error(kShape) when targets or weights do not
+  // fit it.
   void bind(const Graph<real>& graph, const DataSet& data);
   // Labels of a sparse objective must be classes. Throws Error(kOption).
   void check_labels(const DataSet& data, int64_t K) const;

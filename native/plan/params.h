@@ -1,5 +1,6 @@
-// The parameters of a model: where they lie, what they are called, what is asked of them. Their places never move, so they
-// can be written before any data come and survive every change of batch size.
+// The parameters of a model: where they lie, what they are called, what is asked of them. Their
+// places never move, so they can be written before any data come and survive every change of batch
+// size.
 #pragma once
 #include <memory>
 #include <string>
@@ -11,14 +12,15 @@
 
 namespace hs {
 
-// They belong to the model: any number of ops may use one. Those of trainable ops lie first: gradients and moments need room for
-// those alone.
+// They belong to the model: any number of ops may use one. Those of trainable ops lie first:
+// gradients and moments need room for those alone.
 template <typename real>
 class Params {
  public:
   explicit Params(Device<real>& device) : device_(&device) {}
   int add(const Config& config);  // ParamSpec of lib/spec.ts
-  // learns[i]: an op with a trainable parameter, which writes the gradients of all its parameters, uses parameter i. All become zero.
+  // learns[i]: an op with a trainable parameter, which writes the gradients of all its parameters,
+  // uses parameter i. All become zero.
   void allocate(const std::vector<char>& learns);
   void need_gradients();     // allocates grads, at the first backward pass
   GradRows* by_rows(int i);  // of parameter i, from now on

@@ -1,5 +1,6 @@
-// A compiled model: a flat list of ops over named slots, in topological order, with all the memory they need.
-// Free of Node; native/addon/ wraps it, native/test/ drives it. One thread at a time may use a plan (engine.h sees to that).
+// A compiled model: a flat list of ops over named slots, in topological order, with all the memory
+// they need. Free of Node; native/addon/ wraps it, native/test/ drives it. One thread at a time may
+// use a plan (engine.h sees to that).
 #pragma once
 #include <atomic>
 #include <memory>
@@ -52,13 +53,13 @@ struct RunResult {
   int64_t batches = 0, samples = 0;  // done
   std::vector<double>
       sums;  // per log (loss, then metrics): value of each batch times its size, summed
-  // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing is left (a mask of zeros, weights that
-  // are all 0) adds no log that is not finite.
+  // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing
+  // is left (a mask of zeros, weights that are all 0) adds no log that is not finite.
   std::vector<int64_t> counted;
   std::vector<double> last;  // values of the last batch
   Array outputs;             // kPredict only: [samples, dims...]
-  int64_t bad_batch =
-      -1;  // first batch (counted from 0 within this run) with a non-finite loss or gradient
+  // first batch (counted from 0 within this run) with a non-finite loss or gradient
+  int64_t bad_batch = -1;
   std::string bad_layer;    // first layer there whose values are not finite
   std::string bad_nothing;  // why nothing was left of its loss: "mask", "weights"; else ""
   BadNumber bad_number;     // the first in its data
@@ -68,23 +69,26 @@ struct RunResult {
 class Plan {
  public:
   virtual ~Plan() = default;
-  // Goes on where `so_far`, made from the same request, stands: its batches and samples are done, its sums are added to, so
-  // that the bits of a sum do not depend on where a run was cut. When it throws, so_far tells what was done before.
+  // Goes on where `so_far`, made from the same request, stands: its batches and samples are done,
+  // its sums are added to, so that the bits of a sum do not depend on where a run was cut. When it
+  // throws, so_far tells what was done before.
   virtual void run(const RunRequest&, RunResult& so_far, const std::atomic<bool>& cancelled) = 0;
   RunResult run(const RunRequest& request, const std::atomic<bool>& cancelled) {
     RunResult result(request);
     run(request, result, cancelled);
     return result;
   }
-  // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry" kept state, "lstm_1/gates" what an op
-  // saved (time-major), "lstm_1" the last values of a slot and "masking_1/mask" of a mask (batch-major),
-  // "optimizer/iterations", "optimizer/m_schedule", "random/seed", "random/step". ERR_UNKNOWN_NAME.
+  // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry" kept state,
+  // "lstm_1/gates" what an op saved (time-major), "lstm_1" the last values of a slot and
+  // "masking_1/mask" of a mask (batch-major), "optimizer/iterations", "optimizer/m_schedule",
+  // "random/seed", "random/step". ERR_UNKNOWN_NAME.
   virtual Array read(const std::string& name) const = 0;
-  // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE
-  // A carry may be written before the first batch, and counts where that has one of its name and shape.
+  // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE A carry
+  // may be written before the first batch, and counts where that has one of its name and shape.
   // With `from`, a part of a tensor: the array [n] is for the numbers from there on, in C order.
   virtual void write(const std::string& name, const Array&, int64_t from = -1) = 0;
-  // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm" "clipvalue" "seed" "step"
+  // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm"
+  // "clipvalue" "seed" "step"
   virtual void set(const std::string& key, double value) = 0;
   virtual void reset_states() = 0;
   virtual bool float64() const = 0;

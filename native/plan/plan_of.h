@@ -1,4 +1,5 @@
-// Plan for one precision: ties graph, loss and update together. See plan.cc for the step, access.cc for reading and writing.
+// Plan for one precision: ties graph, loss and update together. See plan.cc for the step, access.cc
+// for reading and writing.
 #pragma once
 #include <chrono>
 #include <memory>

@@ -9,8 +9,8 @@
 namespace hs {
 
 // Returns `value` if the number of that name may have it; every way to set one comes through here:
-// spec, set() and write(). Counts and seeds are whole numbers from 0 (exact in a double), m_schedule
-// is a number from 0, hyperparameters are finite. Throws Error(kOption).
+// spec, set() and write(). Counts and seeds are whole numbers from 0 (exact in a double),
+// m_schedule is a number from 0, hyperparameters are finite. Throws Error(kOption).
 double checked_number(const std::string& where, const std::string& name, double value);
 
 template <typename real>
@@ -28,8 +28,8 @@ class Update {
   // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed. Also
   // call after a parameter has become one by rows.
   void prepare(const Params<real>& params);
-  // Asks for an update of params and moments, which happens unless *finite is 0; gradients are clipped
-  // in place. applied(): it has happened.
+  // Asks for an update of params and moments, which happens unless *finite is 0; gradients are
+  // clipped in place. applied(): it has happened.
   void apply(const Params<real>& params, const double* finite);
   void applied();
 

@@ -1,4 +1,5 @@
-// Activations of every instruction set against the C library in double: values, slopes, special values.
+// Activations of every instruction set against the C library in double: values, slopes, special
+// values.
 #include <algorithm>
 
 #include "base/error.h"
@@ -72,8 +73,9 @@ double worst(const std::vector<real>& actual, const std::vector<double>& referen
   return most;
 }
 
-// Largest relative errors seen over 2 million arguments, every instruction set, in eps (float / double): tanh 1.5 / 1.6 on
-// [-12, 12], sigmoid 1.2 / 1.3 and softplus 2.1 / 2.4 on [-80, 80], elu 0.8 / 1.0 on [-30, 1], softsign 1.0 / 0.8.
+// Largest relative errors seen over 2 million arguments, every instruction set, in eps (float /
+// double): tanh 1.5 / 1.6 on [-12, 12], sigmoid 1.2 / 1.3 and softplus 2.1 / 2.4 on [-80, 80], elu
+// 0.8 / 1.0 on [-30, 1], softsign 1.0 / 0.8.
 template <typename real>
 constexpr double kRelative = 3 * std::numeric_limits<real>::epsilon();
 template <typename real>

@@ -1,5 +1,7 @@
-// Speed of the products at recurrent shapes against this machine's own multiply-add peak, one thread.
-//   bench_gemm [instruction set] [f64]        prints GFLOP/s (best of interleaved rounds) and the share of the peak
+// Speed of the products at recurrent shapes against this machine's own multiply-add peak, one
+// thread.
+//   bench_gemm [instruction set] [f64]
+//     prints GFLOP/s (best of interleaved rounds) and the share of the peak
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -40,7 +42,8 @@ struct Bench {
   double best = 1e30;
 };
 
-// Nothing but register tiles on operands that lie in L1: the peak as this compiler's own code reaches it.
+// Nothing but register tiles on operands that lie in L1: the peak as this compiler's own code
+// reaches it.
 template <typename real>
 Bench peak(const Table<real>& k) {
   const int64_t M = k.gemm_mr, N = k.gemm_nr, K = 128;

@@ -1,6 +1,8 @@
-// This machine's fp32 FMA peak, the yardstick of bench/command.mjs. Prints one JSON line per thread count asked for:
+// This machine's fp32 FMA peak, the yardstick of bench/command.mjs. Prints one JSON line per thread
+// count asked for:
 //   bench_peak 1 2   ->   {"isa":"avx512","threads":1,"gflops":118.0}
-// Twelve independent accumulators hide the latency of an FMA (4-5 cycles on two ports) on every processor we know.
+// Twelve independent accumulators hide the latency of an FMA (4-5 cycles on two ports) on every
+// processor we know.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,5 @@
-// Specs and data that ask for more than there is: a typed error, no wrapped product, no process that the system ends.
+// Specs and data that ask for more than there is: a typed error, no wrapped product, no process
+// that the system ends.
 #include "base/arena.h"
 #include "base/error.h"
 #include "test/plan_spec.h"
@@ -25,7 +26,8 @@ std::string answer(const std::string& kind, Config options, Code code) {
 }  // namespace
 
 TEST(budget_products_of_a_spec_do_not_wrap) {
-  // 2^32 * 2^32 is 0 in 64 bits, and so are 24 = 2^64 + 24 elements: [2^32, 2^32] must not pass for any shape.
+  // 2^32 * 2^32 is 0 in 64 bits, and so are 24 = 2^64 + 24 elements: [2^32, 2^32] must not pass for
+  // any shape.
   CHECK(answer("reshape", tree({{"dims", list({number(k2to32), number(k2to32)})}}),
                Code::kOutOfMemory) == "as wanted");
   CHECK(answer("reshape", tree({{"dims", list({number(k2to32), number(k2to32), Config()})}}),

@@ -1,6 +1,6 @@
 // A device that checks: its memory is beyond the reach of the host but inside of its calls, between
-// pages that nobody may touch, and NaN at first; every pointer it is given must lie in it; its ops are
-// those of the CPU, each in a memory of its own (checking_layer.h). It counts its calls.
+// pages that nobody may touch, and NaN at first; every pointer it is given must lie in it; its ops
+// are those of the CPU, each in a memory of its own (checking_layer.h). It counts its calls.
 #pragma once
 #include <map>
 #include <memory>

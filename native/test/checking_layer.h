@@ -1,7 +1,7 @@
-// An op that runs in a memory of its own: what it has declared and may read lies there at the places
-// it knows, all else is NaN. Afterwards only what it may write goes back; anything else that has
-// changed is an error. So an op that reads what it has not declared, counts on old scratch or leaves a
-// place unwritten shows in the numbers, and one that writes elsewhere throws.
+// An op that runs in a memory of its own: what it has declared and may read lies there at the
+// places it knows, all else is NaN. Afterwards only what it may write goes back; anything else that
+// has changed is an error. So an op that reads what it has not declared, counts on old scratch or
+// leaves a place unwritten shows in the numbers, and one that writes elsewhere throws.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -29,7 +29,8 @@ class Guarded {
     return reinterpret_cast<real*>((address + 63) / 64 * 64);
   }
   int64_t size() const { return n_; }
-  // Of the places in [0, size) and around it: whether those outside of `mine` hold the pattern still.
+  // Of the places in [0, size) and around it: whether those outside of `mine` hold the pattern
+  // still.
   bool untouched(const std::vector<std::pair<int64_t, int64_t>>& mine) {
     std::vector<char> owned(memory_.size(), 0);
     const int64_t first = data() - memory_.data();

@@ -1,5 +1,6 @@
 // Every op and whole plans on the device that checks (checking_device.h): the bits are those of the
-// CPU, so nothing was read that had not been declared, and no number was touched but through the device.
+// CPU, so nothing was read that had not been declared, and no number was touched but through the
+// device.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,5 @@
-// Gradient checkpointing over time: the bits are those of the same model without it, and memory grows with the root of T.
+// Gradient checkpointing over time: the bits are those of the same model without it, and memory
+// grows with the root of T.
 #include <map>
 #include <string>
 #include <vector>
@@ -82,7 +83,8 @@ std::shared_ptr<const DataSet> samples(const Variant& v, int64_t B, int64_t T, b
   return data(std::move(xs), std::move(ys));
 }
 
-// All that two training batches, and a prediction in between, leave: weights, gradients, states, output, losses.
+// All that two training batches, and a prediction in between, leave: weights, gradients, states,
+// output, losses.
 std::map<std::string, std::vector<float>> trained(const Variant& v, int64_t B, int64_t T,
                                                   const Config& checkpoint) {
   const auto plan = compile(recurrent(v, T, checkpoint, v.floatx));
@@ -149,7 +151,8 @@ TEST(checkpoint_changes_no_bit) {
   }
 }
 
-// Enough work for several threads, by rows and by panels; more steps than bias gradients take at a time.
+// Enough work for several threads, by rows and by panels; more steps than bias gradients take at a
+// time.
 TEST(checkpoint_changes_no_bit_with_threads) {
   const int before = threads();
   for (const int workers : {1, 2, 3}) {
@@ -163,7 +166,8 @@ TEST(checkpoint_changes_no_bit_with_threads) {
   set_threads(before);
 }
 
-// Where products take rows two by two (AVX512-BF16), segments of an odd number of rows must not show either.
+// Where products take rows two by two (AVX512-BF16), segments of an odd number of rows must not
+// show either.
 TEST(checkpoint_changes_no_bit_in_bfloat16) {
   for (Variant v : variants()) {
     v.floatx = "mixed_bfloat16", v.name += " mixed";

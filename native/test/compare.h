@@ -1,4 +1,5 @@
-// How results of different instruction sets and precisions are compared, and the inputs they are compared on.
+// How results of different instruction sets and precisions are compared, and the inputs they are
+// compared on.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -12,7 +13,8 @@
 namespace hs {
 namespace test {
 
-// Normalised mean square error: sum (a - r)^2 / sum r^2; infinity if a is not finite where r is, or the other way round.
+// Normalised mean square error: sum (a - r)^2 / sum r^2; infinity if a is not finite where r is, or
+// the other way round.
 template <typename real>
 double nmse(const std::vector<real>& actual, const std::vector<double>& reference) {
   if (actual.size() != reference.size()) return std::numeric_limits<double>::infinity();
@@ -32,7 +34,8 @@ bool same_bits(const std::vector<real>& a, const std::vector<real>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0);
 }
 
-// Numbers that do not repeat, in [low, high); float values, so that both precisions see the same ones.
+// Numbers that do not repeat, in [low, high); float values, so that both precisions see the same
+// ones.
 template <typename real>
 std::vector<real> numbers(int64_t n, uint32_t seed, double low = -1, double high = 1) {
   std::vector<real> x(static_cast<size_t>(n));

@@ -107,8 +107,8 @@ void check_column_sums() {
   for (int64_t K : lengths()) {
     const auto x = numbers<real>(rows * K, 25), before = numbers<real>(K + 1, 26);
     for (bool accumulate : {false, true}) {
-      std::vector<real> in_order =
-          before;  // the definition: row after row, so every set must have these bits
+      // the definition: row after row, so every set must have these bits
+      std::vector<real> in_order = before;
       for (int64_t c = 0; c < K; c++) {
         if (!accumulate) in_order[c] = 0;
         for (int64_t r = 0; r < rows; r++) in_order[c] += x[r * K + c];

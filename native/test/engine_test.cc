@@ -1,4 +1,5 @@
-// The engine: order, fairness, cancelling, dropping what belongs to someone who leaves, and the thread's floating-point mode.
+// The engine: order, fairness, cancelling, dropping what belongs to someone who leaves, and the
+// thread's floating-point mode.
 #include "plan/engine.h"
 
 #include <chrono>

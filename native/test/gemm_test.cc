@@ -1,4 +1,5 @@
-// Products of every instruction set against long sums in double; and their bits against other ways of splitting the work.
+// Products of every instruction set against long sums in double; and their bits against other ways
+// of splitting the work.
 #include <algorithm>
 
 #include "test/compare.h"
@@ -203,7 +204,8 @@ TEST(gemm_of_every_isa) {
 TEST(gemm_bits_do_not_depend_on_the_split) { check_splits<float>(), check_splits<double>(); }
 
 TEST(
-    gemm_isas_with_fma_agree_bit_for_bit) {  // one chain, one rounding a step: the width of a vector cannot matter
+    // one chain, one rounding a step: the width of a vector cannot matter
+    gemm_isas_with_fma_agree_bit_for_bit) {
   const Shape s{17, 70, 300, ""};
   const auto a = numbers<float>(s.M * s.K, 6), b = numbers<float>(s.K * s.N, 7),
              c = numbers<float>(s.M * s.N, 8);

@@ -1,9 +1,10 @@
-// Every gradient against central differences, in double: L = sum of a random projection of the output, (L(x+h) - L(x-h)) / 2h
-// for every element of every parameter and input. Layers and cells come from the registries, so that a new one is checked
-// without a line here; one without a case fails.
-// h = 1e-5: the cut-off of the differences is h^2/6 of the third derivative, about 1e-11, their rounding about 1e-11 too.
-// Tolerance 1e-6 relative to the larger of the two; a gradient below a thousandth of its tensor's largest is measured
-// against that thousandth. Kinks (relu, hard_sigmoid, clips, hinge) are avoided by the inputs, not skipped.
+// Every gradient against central differences, in double: L = sum of a random projection of the
+// output, (L(x+h) - L(x-h)) / 2h for every element of every parameter and input. Layers and cells
+// come from the registries, so that a new one is checked without a line here; one without a case
+// fails. h = 1e-5: the cut-off of the differences is h^2/6 of the third derivative, about 1e-11,
+// their rounding about 1e-11 too. Tolerance 1e-6 relative to the larger of the two; a gradient
+// below a thousandth of its tensor's largest is measured against that thousandth. Kinks (relu,
+// hard_sigmoid, clips, hinge) are avoided by the inputs, not skipped.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -179,7 +180,8 @@ TEST(broken_layers_are_caught) {
   CHECK(caught);
 }
 
-// Negative control for cells: every cell of the registry with one gate gradient a thousandth too large.
+// Negative control for cells: every cell of the registry with one gate gradient a thousandth too
+// large.
 void broken_backward(const void* self, int phase, const CellArgs<double>& a) {
   const auto& whole = *static_cast<const CellKernels<double>*>(self);
   whole.backward(whole.self, phase, a);
@@ -203,8 +205,8 @@ TEST(broken_cells_are_caught) {
   }
 }
 
-// A cell that asks for all there is: phases, operands, auxes, vectors. The last two switches: carried
-// or learned states.
+// A cell that asks for all there is: phases, operands, auxes, vectors. The last two switches:
+// carried or learned states.
 Rig<double> peephole_rig(int bits, double dropout, const FusedCell<double>* fused, int checkpoint,
                          const CellKernels<double>& cell = peephole_cell(),
                          const char* activation = "tanh") {
@@ -285,7 +287,8 @@ TEST(broken_peepholes_are_caught) {
 
 // --- objectives
 
-// Pairs (t, p) an objective is tried with. Logarithms want p > 0; 1 - t p stays off 0, p off t, off the ends of the clips.
+// Pairs (t, p) an objective is tried with. Logarithms want p > 0; 1 - t p stays off 0, p off t, off
+// the ends of the clips.
 struct Pairs {
   const char* name;
   std::set<std::string> not_for;

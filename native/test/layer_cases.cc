@@ -86,7 +86,8 @@ std::vector<LayerCase> normalization_cases() {
   return list;
 }
 
-// Kinks other than 0 (theta, t_left, t_left + |t_right|) lie where the inputs of these seeds do not come within a step.
+// Kinks other than 0 (theta, t_left, t_left + |t_right|) lie where the inputs of these seeds do not
+// come within a step.
 std::vector<LayerCase> parametric_cases() {
   std::vector<LayerCase> list;
   const auto add = [&](const char* kind, const std::string& name, const Extent& x, Options options,
@@ -208,7 +209,8 @@ std::vector<LayerCase> layer_cases() {
   return list;
 }
 
-// Every cell with every combination of switches; every activation inside and outside; sizes with a reason.
+// Every cell with every combination of switches; every activation inside and outside; sizes with a
+// reason.
 std::vector<LayerCase> recurrence_cases() {
   std::vector<LayerCase> list;
   for (const std::string& cell : cell_names()) {
@@ -267,7 +269,8 @@ std::vector<LayerCase> recurrence_cases() {
 
 namespace {
 
-// Away from the kinks of relu, elu, softsign (0) and hard_sigmoid (+-2.5) by 0.05: the differences of the check are smaller.
+// Away from the kinks of relu, elu, softsign (0) and hard_sigmoid (+-2.5) by 0.05: the differences
+// of the check are smaller.
 double off_kinks(double v) {
   for (double kink : {0.0, -2.5, 2.5}) {
     if (std::fabs(v - kink) < 0.05) v = v < kink ? kink - 0.05 : kink + 0.05;
@@ -302,7 +305,8 @@ Rig<real> make_rig(const LayerCase& c, bool training, unsigned seed,
   }
   fill(rig.dy.data(), int64_t(rig.dy.size()), -1, 1);
   rig.wants_input_gradient = true;
-  if (c.masked) {  // row 0: first and third step masked; row 1: nothing; row 2: everything; row 3 as row 0, ...
+  // row 0: first and third step masked; row 1: nothing; row 2: everything; row 3 as row 0, ...
+  if (c.masked) {
     const int64_t B = c.x[0].rows, T = c.x[0].dims[0];
     for (int64_t t = 0; t < T; t++) {
       for (int64_t b = 0; b < B; b++)

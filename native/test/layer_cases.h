@@ -1,4 +1,5 @@
-// The list of cases of every layer: gradient checks, the comparison of instruction sets and of thread counts run over it.
+// The list of cases of every layer: gradient checks, the comparison of instruction sets and of
+// thread counts run over it.
 #pragma once
 #include <string>
 #include <vector>
@@ -26,8 +27,8 @@ std::vector<LayerCase> window_cases();           // window_cases.cc
 std::vector<LayerCase> conv_recurrence_cases();  // window_cases.cc
 std::vector<LayerCase> large_window_cases();     // enough work for several threads
 
-// A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers for every real.
-// layer: instead of the registered one that the case names.
+// A rig with random parameters, inputs, projection (dy), carried states and mask; the same numbers
+// for every real. layer: instead of the registered one that the case names.
 template <typename real>
 Rig<real> make_rig(const LayerCase&, bool training = true, unsigned seed = 1,
                    std::unique_ptr<Layer<real>> layer = nullptr);

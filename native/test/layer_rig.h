@@ -1,6 +1,6 @@
-// A layer outside any plan: its own arenas, filled with NaN wherever the seam (layers/layer.h) promises nothing, and with gaps
-// of a guard value between the tensors. A layer that relies on old scratch, adds where it must write, or reads or writes
-// beyond a tensor is caught by that alone.
+// A layer outside any plan: its own arenas, filled with NaN wherever the seam (layers/layer.h)
+// promises nothing, and with gaps of a guard value between the tensors. A layer that relies on old
+// scratch, adds where it must write, or reads or writes beyond a tensor is caught by that alone.
 #pragma once
 #include <cmath>
 #include <cstdlib>
@@ -18,7 +18,8 @@
 namespace hs {
 namespace test {
 
-// Options of a layer: tree({{"units", 3}, {"activation", "tanh"}, {"bias", true}, {"dims", Dims{2, 1}}}).
+// Options of a layer: tree({{"units", 3}, {"activation", "tanh"}, {"bias", true}, {"dims", Dims{2,
+// 1}}}).
 struct Option : Config {
   Option(int n) : Option(double(n)) {}
   Option(double n) { kind = Kind::kNumber, number = n; }

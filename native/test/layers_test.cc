@@ -1,5 +1,5 @@
-// What layers compute, besides their gradients: order of elements, masks, dropout, errors; and that float32 agrees with double
-// and one thread with many, for every registered layer.
+// What layers compute, besides their gradients: order of elements, masks, dropout, errors; and that
+// float32 agrees with double and one thread with many, for every registered layer.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -326,8 +326,9 @@ double distance(const std::vector<float>& a, const std::vector<double>& b) {
   return off / size;
 }
 
-// 1e-11: a recurrence of a few steps is a chain of products (1e-11 for one, docs: numerics). A bias' gradient is a sum whose terms
-// cancel, so it may lose more. Runs for the set HIDDENSTATE_ISA names.
+// 1e-11: a recurrence of a few steps is a chain of products (1e-11 for one, docs: numerics). A
+// bias' gradient is a sum whose terms cancel, so it may lose more. Runs for the set HIDDENSTATE_ISA
+// names.
 TEST(float_agrees_with_double) {
   for (const LayerCase& c : layer_cases()) {
     Rig<float> f = make_rig<float>(c);

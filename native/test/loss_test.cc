@@ -1,5 +1,5 @@
-// What a mask or a weight of 0 leaves out of a loss is left out whatever it is; what nothing is left of has no mean. The values of
-// real Keras are compared in test/golden.
+// What a mask or a weight of 0 leaves out of a loss is left out whatever it is; what nothing is
+// left of has no mean. The values of real Keras are compared in test/golden.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -24,7 +24,8 @@ void report_failure(const char* file, int line, const std::string& what) {
 }  // namespace test
 }  // namespace hs
 
-// native_tests [PART]: the tests whose names hold PART. native_tests --isas: the instruction sets there are, one a line.
+// native_tests [PART]: the tests whose names hold PART. native_tests --isas: the instruction sets
+// there are, one a line.
 int main(int argc, char** argv) {
   const std::string wanted = argc > 1 ? argv[1] : "";
   if (wanted == "--isas") {

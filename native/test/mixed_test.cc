@@ -1,5 +1,5 @@
-// mixed_bfloat16: operands of every product rounded to bfloat16, of every instruction set, against long sums in double over
-// numbers rounded here, by another method; and what that makes of layers.
+// mixed_bfloat16: operands of every product rounded to bfloat16, of every instruction set, against
+// long sums in double over numbers rounded here, by another method; and what that makes of layers.
 #include <algorithm>
 
 #include "base/parallel.h"
@@ -52,8 +52,8 @@ const Shape kShapes[] = {
     {40, 48, 3, "K=3: shorter than any unrolling"},
 };
 
-constexpr double kTolerance =
-    1e-11;  // that of float products: those of rounded operands are exact, only sums round
+// that of float products: those of rounded operands are exact, only sums round
+constexpr double kTolerance = 1e-11;
 
 struct Case {
   Shape s;
@@ -125,7 +125,8 @@ TEST(products_of_the_wrong_precision_are_caught) {
   CHECK(nmse(test.gemm(exact, false, false), test.product(false, false)) <= kTolerance);
 }
 
-// Operands one at a time: to nearest, halves to even, infinities and NaN as they are; on both sides of a product.
+// Operands one at a time: to nearest, halves to even, infinities and NaN as they are; on both sides
+// of a product.
 TEST(mixed_rounds_to_nearest_even) {
   const float ulp = 1.0f / 128, big = std::numeric_limits<float>::max(),
               infinity = std::numeric_limits<float>::infinity();
@@ -156,8 +157,8 @@ TEST(mixed_rounds_to_nearest_even) {
 }
 
 TEST(mixed_bits_do_not_depend_on_the_split) {
-  const Case test(
-      {53, 200, 1101, ""});  // three blocks of pairs, an odd k; rows and columns that fit no tile
+  // three blocks of pairs, an odd k; rows and columns that fit no tile
+  const Case test({53, 200, 1101, ""});
   const int64_t M = test.s.M, N = test.s.N, K = test.s.K;
   for_each_mixed([&](const Table<float>& k, const std::string& isa) {
     std::vector<float> packed(k.packed_size(K, N)), y(M * N), scratch(k.gemm_tn_scratch);
@@ -226,7 +227,8 @@ Outcome run_with(const LayerCase& c, const Table<float>& k) {
   return out;
 }
 
-// Large enough that operands span blocks of rows; T=3, since a state that rounds to another bfloat16 for its last bit grows.
+// Large enough that operands span blocks of rows; T=3, since a state that rounds to another
+// bfloat16 for its last bit grows.
 std::vector<LayerCase> mixed_cases() {
   std::vector<LayerCase> cases = {{"dense", "dense", {{"units", 33}}, {{50, {37}}}}};
   for (const std::string& cell : cell_names()) {
@@ -244,8 +246,8 @@ std::vector<LayerCase> mixed_cases() {
   return cases;
 }
 
-// Against float: an operand is off by 2^-9 at most, which three steps of a cell, there and back, make into no more than 3e-2;
-// and by no less than 1e-4, or nothing was rounded.
+// Against float: an operand is off by 2^-9 at most, which three steps of a cell, there and back,
+// make into no more than 3e-2; and by no less than 1e-4, or nothing was rounded.
 TEST(mixed_layers_are_close_to_float) {
   for (const LayerCase& c : mixed_cases()) {
     const Outcome exact = run_with(c, kernels<float>()), mixed = run_with(c, mixed_kernels());
@@ -261,7 +263,8 @@ TEST(mixed_layers_are_close_to_float) {
   }
 }
 
-// Of all instruction sets. 1e-4: a sum that differs in its last bits makes a state of another bfloat16 now and then.
+// Of all instruction sets. 1e-4: a sum that differs in its last bits makes a state of another
+// bfloat16 now and then.
 TEST(mixed_layers_agree_on_every_isa) {
   for (const LayerCase& c : mixed_cases()) {
     const Outcome first = run_with(c, mixed_kernels_for("scalar"));

@@ -1,5 +1,5 @@
-// What layers with statistics, noise and parameters of their own do; gradients, instruction sets and threads are checked over
-// layer_cases.cc.
+// What layers with statistics, noise and parameters of their own do; gradients, instruction sets
+// and threads are checked over layer_cases.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -87,7 +87,8 @@ TEST(the_plan_moves_running_statistics_with_a_training_batch) {
   CHECK_CLOSE(read()[1], (before[1] + 4) / 2, 1e-12);
 }
 
-// A variance that overflows makes y = beta: loss and gradients are finite, and what the statistics would become alone is not.
+// A variance that overflows makes y = beta: loss and gradients are finite, and what the statistics
+// would become alone is not.
 TEST(the_plan_refuses_a_batch_for_its_statistics_alone) {
   const auto plan = normalising_plan();
   const auto weights = plan->read("d/W").f64, before = plan->read("bn/running_mean").f64;

@@ -1,4 +1,5 @@
-// Values that show where Keras 1.2.2 is peculiar; the recorded values of real Keras are compared in test/golden.
+// Values that show where Keras 1.2.2 is peculiar; the recorded values of real Keras are compared in
+// test/golden.
 #include "objectives/objective.h"
 
 #include <cmath>
@@ -136,8 +137,8 @@ TEST(precision_recall_and_their_mean) {
   CHECK_CLOSE(metric_of("fbeta_score", t, few, 1, 3), 1.0 / 3, 1e-6);
   CHECK_CLOSE(metric_of("fbeta_score", t, eager, 1, 0), 0.6, 1e-6);  // precision alone
   CHECK_CLOSE(metric_of("fbeta_score", t, eager, 1, 2), 5 * 0.6 / (4 * 0.6 + 1), 1e-6);
-  CHECK(metric_of("matthews_correlation", {1, 1}, {1, 1}, 1) ==
-        0);  // the small addend keeps 0/0 away
+  // the small addend keeps 0/0 away
+  CHECK(metric_of("matthews_correlation", {1, 1}, {1, 1}, 1) == 0);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// An allocation that fails leaves the model as it was: each allocation of a training batch is refused once.
+// An allocation that fails leaves the model as it was: each allocation of a training batch is
+// refused once.
 #include <atomic>
 #include <cstdlib>
 #include <new>

@@ -1,4 +1,5 @@
-// Every optimizer of every instruction set against its formula written out for one number in double (Keras 1.2.2 optimizers.py).
+// Every optimizer of every instruction set against its formula written out for one number in double
+// (Keras 1.2.2 optimizers.py).
 #include "optimizers/optimizer.h"
 
 #include <algorithm>
@@ -86,7 +87,8 @@ void check_all(const char* isa, double tolerance) {
   }
 }
 
-// float32: five steps, each a dozen roundings of 6e-8, on values that may cancel. double: the same, 1e-9 times smaller.
+// float32: five steps, each a dozen roundings of 6e-8, on values that may cancel. double: the same,
+// 1e-9 times smaller.
 TEST(optimizers_of_every_instruction_set) {
   for (const char* const* isa = available_isas(); *isa; isa++) {
     check_all<float>(*isa, 5e-5);

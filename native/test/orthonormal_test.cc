@@ -25,7 +25,8 @@ double deviation(const std::vector<double>& q, int64_t n, int64_t m) {
 }
 
 TEST(orthonormal_rows) {
-  // One row; less than a strip; strips and a rest, square, where the last rows are mostly rounding; wide; a block and a rest.
+  // One row; less than a strip; strips and a rest, square, where the last rows are mostly rounding;
+  // wide; a block and a rest.
   const int64_t shapes[][2] = {{1, 5}, {7, 9}, {100, 100}, {97, 301}, {300, 310}};
   for (const auto& [n, m] : shapes) {
     const std::vector<double> from = noise(size_t(n * m), 3);
@@ -36,7 +37,8 @@ TEST(orthonormal_rows) {
     }
     // n products of length m, each rounded: 1e-13 leaves a factor of a hundred
     CHECK_CLOSE(deviation(q, n, m), 0, 1e-13);
-    // Row i lies in the span of the first i + 1: nothing of `from` is left beyond them, and its own part is positive.
+    // Row i lies in the span of the first i + 1: nothing of `from` is left beyond them, and its own
+    // part is positive.
     for (int64_t i = 0; i < n; i++) {
       std::vector<double> rest(from.begin() + i * m, from.begin() + (i + 1) * m);
       CHECK(dot(rest.data(), &q[size_t(i * m)], m) > 0);

@@ -1,4 +1,5 @@
-// Threads: every tile once, nested calls inline, exceptions out, barriers. HIDDENSTATE_THREADING chooses the back end.
+// Threads: every tile once, nested calls inline, exceptions out, barriers. HIDDENSTATE_THREADING
+// chooses the back end.
 #include "base/parallel.h"
 
 #include <chrono>
@@ -303,8 +304,8 @@ TEST(limits_of_a_container) {
   CHECK(quota_cpus("0::/pod/box\n", root) == 1);  // the tighter one above
   write("/cpu,cpuacct/old/cpu.cfs_quota_us", "300000\n");
   write("/cpu,cpuacct/old/cpu.cfs_period_us", "100000\n");
-  CHECK(quota_cpus("4:cpu,cpuacct:/old\n3:memory:/pod\n", root) ==
-        3);  // v1; other controllers do not count
+  // v1; other controllers do not count
+  CHECK(quota_cpus("4:cpu,cpuacct:/old\n3:memory:/pod\n", root) == 3);
   write("/cpu,cpuacct/old/cpu.cfs_quota_us", "-1\n");
   CHECK(quota_cpus("4:cpu,cpuacct:/old\n", root) == 0);
   CHECK(quota_cpus("nonsense\n::\n", root) == 0);

@@ -1,6 +1,6 @@
 // An LSTM with all that a cell may ask for: three phases, each with an operand of another kind, two
-// auxes, a vector for each peephole (Gers & Schmidhuber 2000). The candidate looks at c instead of h,
-// the output gate at the new c.
+// auxes, a vector for each peephole (Gers & Schmidhuber 2000). The candidate looks at c instead of
+// h, the output gate at the new c.
 //
 //   i = s(x Wi + h Ui + bi + pi*c)   f = s(x Wf + h Uf + bf + pf*c)     phase 0
 //   g = a(x Wg + c Ug + bg)          c' = f*c + i*g                     phase 1, product on c

@@ -65,7 +65,8 @@ TEST(penalties_eigenvalue) {
   const std::vector<double> diagonal = {3, 0, 0,
                                         1};  // W^T W = diag(9, 1): nine steps come close to 9
   CHECK_CLOSE(penalize<double>(p, diagonal.data(), nullptr, {2, 2}, &kernels<double>()), 6, 1e-12);
-  // Close eigenvalues: the power method is far from its end and the value is what nine steps give, not the eigenvalue.
+  // Close eigenvalues: the power method is far from its end and the value is what nine steps give,
+  // not the eigenvalue.
   const std::vector<double> close = {1.1, 0, 0, 1};
   const double a = std::pow(1.21, 19), b = std::pow(1.21, 18);  // v_9 = (1.21^9, 1)
   CHECK_CLOSE(penalize<double>(p, close.data(), nullptr, {2, 2}, &kernels<double>()),

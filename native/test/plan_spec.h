@@ -26,8 +26,9 @@ Config dense(const std::string& layer, const std::string& input, int64_t D, int6
 Config lstm(const std::string& layer, const std::string& input, int64_t D, int64_t H,
             bool stateful);
 
-// The parameters of the ops become those of the model; two ops that say the same `param` for one share it.
-// floatx float64, mean_squared_error, no metrics, SGD with lr 0.1, seed 1, one input called "input".
+// The parameters of the ops become those of the model; two ops that say the same `param` for one
+// share it. floatx float64, mean_squared_error, no metrics, SGD with lr 0.1, seed 1, one input
+// called "input".
 Config model(const Dims& input, std::vector<Config> ops, const std::string& output);
 
 // n numbers in [-scale, scale] that depend on `seed` alone.
@@ -39,9 +40,10 @@ std::shared_ptr<const DataSet> data(Array x, Array y, Array weights = {});
 RunResult run(Plan& plan, Mode mode, std::shared_ptr<const DataSet> data, int64_t batch_size = 1000,
               int64_t max_batches = -1);
 
-// Largest difference between the gradients a plan finds and central differences of its loss, relative to the largest
-// gradient of the same parameter; over all of its trainable parameters. analytic: the data whose gradients are compared with the
-// differences of `data`; others than those give a large error (negative control).
+// Largest difference between the gradients a plan finds and central differences of its loss,
+// relative to the largest gradient of the same parameter; over all of its trainable parameters.
+// analytic: the data whose gradients are compared with the differences of `data`; others than those
+// give a large error (negative control).
 double gradient_error(Plan& plan, const std::shared_ptr<const DataSet>& data,
                       std::shared_ptr<const DataSet> analytic = nullptr);
 

@@ -1,4 +1,5 @@
-// The plan as a whole: training steps, graphs with branches, losses with weights, batches that fail, changing extents.
+// The plan as a whole: training steps, graphs with branches, losses with weights, batches that
+// fail, changing extents.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -100,7 +101,8 @@ TEST(plan_float32_follows_float64) {
 }
 
 TEST(plan_gradients_of_a_graph_with_branches) {
-  // a is read three times, once twice by the same op; `dead` leads nowhere; b and the output have activity penalties.
+  // a is read three times, once twice by the same op; `dead` leads nowhere; b and the output have
+  // activity penalties.
   Config b = dense("b", "a", 4, 4, "sigmoid");
   b.tree["activity"] = tree({{"l1", number(0.03)}, {"l2", number(0.02)}});
   Config out = dense("out", "sum", 4, 2, "linear");
@@ -108,8 +110,8 @@ TEST(plan_gradients_of_a_graph_with_branches) {
   out.tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0.01)}, {"l2", number(0.02)}});
   Config dead = dense("dead", "a", 4, 3, "tanh");
   dead.tree["params"].list[0].tree["penalty"] = tree({{"l1", number(0)}, {"l2", number(0.1)}});
-  Config seeding =
-      dense("seeding", "a", 4, 3, "tanh");  // leads nowhere but for its activity penalty
+  // leads nowhere but for its activity penalty
+  Config seeding = dense("seeding", "a", 4, 3, "tanh");
   seeding.tree["activity"] = tree({{"l1", number(0)}, {"l2", number(0.04)}});
   Config frozen = dense("frozen", "a", 4, 4, "tanh");
   for (Config& p : frozen.tree["params"].list) p.tree["trainable"] = flag(false);

@@ -1,4 +1,5 @@
-// Philox against the known answers of Random123 (examples/kat_vectors), and what is made of its numbers.
+// Philox against the known answers of Random123 (examples/kat_vectors), and what is made of its
+// numbers.
 #include "base/rng.h"
 
 #include "test/compare.h"

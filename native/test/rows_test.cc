@@ -1,4 +1,5 @@
-// Parameters by rows: an update that leaves rows out has the bits of one that does not, and a gradient holds no row of an older batch.
+// Parameters by rows: an update that leaves rows out has the bits of one that does not, and a
+// gradient holds no row of an older batch.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

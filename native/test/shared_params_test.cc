@@ -1,4 +1,5 @@
-// Parameters that several ops use: one set of values, gradients that are sums over the uses, one penalty, one update.
+// Parameters that several ops use: one set of values, gradients that are sums over the uses, one
+// penalty, one update.
 #include <cmath>
 
 #include "base/error.h"
@@ -70,8 +71,9 @@ TEST(shared_cells_have_the_sum_of_the_gradients) {
   CHECK(gradient_error(*plan, set) < 1e-7);
 }
 
-// Two embeddings of one matrix against one embedding of twice as many words: the same numbers, with every optimizer. The words of
-// a batch are few, and others in each: rows that a batch leaves out must have no gradient of an earlier one.
+// Two embeddings of one matrix against one embedding of twice as many words: the same numbers, with
+// every optimizer. The words of a batch are few, and others in each: rows that a batch leaves out
+// must have no gradient of an earlier one.
 TEST(shared_rows_train_as_one_embedding) {
   constexpr int64_t V = 11, D = 3, T = 2;
   const auto embedding = [&](const std::string& layer, const std::string& input) {

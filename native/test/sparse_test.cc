@@ -1,5 +1,5 @@
-// Inputs of mostly zeros: the bits are those of products that take all numbers. Those are had by samples of many other numbers in the
-// same batch, which count nothing.
+// Inputs of mostly zeros: the bits are those of products that take all numbers. Those are had by
+// samples of many other numbers in the same batch, which count nothing.
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -44,7 +44,8 @@ Config recurrence(const Variant& v) {
   return spec;
 }
 
-// B samples, of which the first `sparse` have at most three numbers a step and the others, which weigh nothing, have all.
+// B samples, of which the first `sparse` have at most three numbers a step and the others, which
+// weigh nothing, have all.
 std::shared_ptr<const DataSet> samples(const Variant& v, int64_t B, int64_t sparse) {
   std::mt19937 random(7);
   const std::vector<double> dense = noise(size_t(B * T * D), 5);

@@ -1,5 +1,7 @@
-// A small test harness.  TEST(name) { CHECK(x == 1); }   Failures are counted and printed; the test goes on.
-//   native_tests [part of a name]    runs those; prints "N passed, N failed"; exit code 1 if any failed or none ran
+// A small test harness.  TEST(name) { CHECK(x == 1); }
+//   Failures are counted and printed; the test goes on.
+//   native_tests [part of a name]
+//     runs those; prints "N passed, N failed"; exit code 1 if any failed or none ran
 #pragma once
 #include <cmath>
 #include <string>

@@ -1,4 +1,5 @@
-// Truncated back-propagation through time against what it means: a stateful model that is given the segments one after another.
+// Truncated back-propagation through time against what it means: a stateful model that is given the
+// segments one after another.
 #include <string>
 #include <vector>
 

@@ -12,7 +12,8 @@ struct Sweep {
   Dims size, strides, dilation, x;  // x: of one sample
 };
 
-// Along rows and columns: lengths even and odd, strides that do and do not divide, dilation, one extent 1.
+// Along rows and columns: lengths even and odd, strides that do and do not divide, dilation, one
+// extent 1.
 const Sweep kSweeps[] = {
     {"T7 L3", {3, 1}, {1, 1}, {1, 1}, {7, 2}},
     {"T7 L4 stride 2", {4, 1}, {2, 1}, {1, 1}, {7, 2}},

@@ -1,4 +1,5 @@
-// Layers with windows against the formulas written down plainly, place by place, on data as users see them (batch-major).
+// Layers with windows against the formulas written down plainly, place by place, on data as users
+// see them (batch-major).
 #include <algorithm>
 #include <cmath>
 
@@ -141,7 +142,8 @@ TEST(locally_connected_has_a_kernel_for_each_place) {
   }
 }
 
-// Keras 1.2.2 on Theano: padding of p - 2 (odd p > 2) or p - 1 on both sides; the windows that fit, then the first ceil(in / stride).
+// Keras 1.2.2 on Theano: padding of p - 2 (odd p > 2) or p - 1 on both sides; the windows that fit,
+// then the first ceil(in / stride).
 TEST(pooling_pads_as_its_backend) {
   for (const LayerCase& c : window_cases()) {
     if (c.layer != "pooling" || c.masked) continue;

@@ -1,6 +1,6 @@
 /**
- * Bad input, one row each: a typed error at once, that says where, expected and got; the model stays as it was.
- * "As it was" means every weight bit for bit, and that it still trains.
+ * Bad input, one row each: a typed error at once, that says where, expected and got; the model
+ * stays as it was. "As it was" means every weight bit for bit, and that it still trains.
  */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, filled, integers, oneHot, uniform } from '../arrays.js'
@@ -32,13 +32,42 @@ const NESTED = Array.from({ length: 2 }, () => Array.from({ length: T }, () => [
 
 const wrong: Record<string, Row[]> = {
   shapes: [
-    ['x of the wrong rank', 'ERR_SHAPE', (m) => m.fit(uniform(1, [N, T]), y, quiet), /\[B, 5, 3\].*\[20, 5\]/],
-    ['x with other features', 'ERR_SHAPE', (m) => m.fit(uniform(1, [N, T, D + 1]), y, quiet), /\[20, 5, 4\]/],
-    ['x with other steps', 'ERR_SHAPE', (m) => m.predict(uniform(1, [N, T + 1, D])), /\[20, 6, 3\]/],
-    ['y of the wrong width', 'ERR_SHAPE', (m) => m.fit(x, uniform(1, [N, 3]), quiet), /dense_\d+.*2.*3/s],
+    [
+      'x of the wrong rank',
+      'ERR_SHAPE',
+      (m) => m.fit(uniform(1, [N, T]), y, quiet),
+      /\[B, 5, 3\].*\[20, 5\]/,
+    ],
+    [
+      'x with other features',
+      'ERR_SHAPE',
+      (m) => m.fit(uniform(1, [N, T, D + 1]), y, quiet),
+      /\[20, 5, 4\]/,
+    ],
+    [
+      'x with other steps',
+      'ERR_SHAPE',
+      (m) => m.predict(uniform(1, [N, T + 1, D])),
+      /\[20, 6, 3\]/,
+    ],
+    [
+      'y of the wrong width',
+      'ERR_SHAPE',
+      (m) => m.fit(x, uniform(1, [N, 3]), quiet),
+      /dense_\d+.*2.*3/s,
+    ],
     ['y of the wrong rank', 'ERR_SHAPE', (m) => m.fit(x, uniform(1, [N, 2, 2]), quiet)],
-    ['fewer targets than inputs', 'ERR_SHAPE', (m) => m.fit(x, uniform(1, [N - 1, 2]), quiet), /20.*19|19.*20/],
-    ['too many sample weights', 'ERR_SHAPE', (m) => m.fit(x, y, { ...quiet, sampleWeight: filled(1, N + 1) })],
+    [
+      'fewer targets than inputs',
+      'ERR_SHAPE',
+      (m) => m.fit(x, uniform(1, [N - 1, 2]), quiet),
+      /20.*19|19.*20/,
+    ],
+    [
+      'too many sample weights',
+      'ERR_SHAPE',
+      (m) => m.fit(x, y, { ...quiet, sampleWeight: filled(1, N + 1) }),
+    ],
     [
       'sample weights per step without temporal',
       /ERR_(SHAPE|OPTION)/,
@@ -54,9 +83,17 @@ const wrong: Record<string, Row[]> = {
     [
       'validation data of another shape',
       'ERR_SHAPE',
-      (m) => m.fit(x, y, { ...quiet, validationData: [uniform(1, [4, T, D + 1]), oneHot([0, 1, 0, 1], 2)] }),
+      (m) =>
+        m.fit(x, y, {
+          ...quiet,
+          validationData: [uniform(1, [4, T, D + 1]), oneHot([0, 1, 0, 1], 2)],
+        }),
     ],
-    ['validation data without targets', /ERR_(OPTION|SHAPE)/, (m) => m.fit(x, y, { ...quiet, validationData: [x] })],
+    [
+      'validation data without targets',
+      /ERR_(OPTION|SHAPE)/,
+      (m) => m.fit(x, y, { ...quiet, validationData: [x] }),
+    ],
     [
       'ragged arrays',
       'ERR_SHAPE',
@@ -79,17 +116,34 @@ const wrong: Record<string, Row[]> = {
   values: [
     ['x is nothing', /ERR_(OPTION|SHAPE)/, (m) => m.predict(undefined)],
     ['x is a string', /ERR_(OPTION|SHAPE)/, (m) => m.predict('abc')],
-    ['x holds strings', /ERR_(OPTION|SHAPE)/, (m) => m.predict(NESTED.map((s) => s.map((r) => r.map(String))))],
-    ['x holds null', /ERR_(OPTION|SHAPE)/, (m) => m.predict(NESTED.map((s) => s.map((r) => [null, ...r.slice(1)])))],
+    [
+      'x holds strings',
+      /ERR_(OPTION|SHAPE)/,
+      (m) => m.predict(NESTED.map((s) => s.map((r) => r.map(String)))),
+    ],
+    [
+      'x holds null',
+      /ERR_(OPTION|SHAPE)/,
+      (m) => m.predict(NESTED.map((s) => s.map((r) => [null, ...r.slice(1)]))),
+    ],
     [
       'x of big integers',
       /ERR_(OPTION|SHAPE)/,
       (m) => m.predict({ data: new BigInt64Array(4 * T * D), shape: [4, T, D] }),
     ],
-    ['a negative extent', /ERR_(OPTION|SHAPE)/, (m) => m.predict({ data: new Float32Array(0), shape: [-1, T, D] })],
+    [
+      'a negative extent',
+      /ERR_(OPTION|SHAPE)/,
+      (m) => m.predict({ data: new Float32Array(0), shape: [-1, T, D] }),
+    ],
     ['x for two inputs', /ERR_(OPTION|SHAPE)/, (m) => m.fit([x, x], y, quiet)],
     ['x by the names of inputs', /ERR_(OPTION|SHAPE)/, (m) => m.fit({ input: x }, y, quiet)],
-    ['a class without weight', /ERR_(OPTION|SHAPE)/, (m) => m.fit(x, y, { ...quiet, classWeight: { 0: 1 } }), /1/],
+    [
+      'a class without weight',
+      /ERR_(OPTION|SHAPE)/,
+      (m) => m.fit(x, y, { ...quiet, classWeight: { 0: 1 } }),
+      /1/,
+    ],
     [
       'class weights that are no numbers',
       /ERR_(OPTION|SHAPE)/,
@@ -97,15 +151,35 @@ const wrong: Record<string, Row[]> = {
     ],
   ],
   options: [
-    ['an unknown option', 'ERR_OPTION', (m) => m.fit(x, y, { ...quiet, epochs: 3 }), /epochs.*nbEpoch/],
-    ['a misspelt option', 'ERR_OPTION', (m) => m.fit(x, y, { ...quiet, batchsize: 3 }), /batchSize/],
+    [
+      'an unknown option',
+      'ERR_OPTION',
+      (m) => m.fit(x, y, { ...quiet, epochs: 3 }),
+      /epochs.*nbEpoch/,
+    ],
+    [
+      'a misspelt option',
+      'ERR_OPTION',
+      (m) => m.fit(x, y, { ...quiet, batchsize: 3 }),
+      /batchSize/,
+    ],
     ['batchSize 0', 'ERR_OPTION', (m) => m.fit(x, y, { ...quiet, batchSize: 0 }), /batchSize/],
     ['batchSize 1.5', 'ERR_OPTION', (m) => m.predict(x, { batchSize: 1.5 }), /batchSize/],
     ['nbEpoch -1', 'ERR_OPTION', (m) => m.fit(x, y, { verbose: 0, nbEpoch: -1 }), /nbEpoch/],
     ['shuffle: yes', 'ERR_OPTION', (m) => m.fit(x, y, { ...quiet, shuffle: 'yes' }), /shuffle/],
     ['options as a number', 'ERR_OPTION', (m) => m.fit(x, y, 32)],
-    ['a callback that is none', 'ERR_OPTION', (m) => m.fit(x, y, { ...quiet, callbacks: [{}] }), /callback/i],
-    ['an unknown optimizer', 'ERR_UNKNOWN_NAME', (m) => m.compile({ optimizer: 'adan', loss: 'mse' }), /adam/],
+    [
+      'a callback that is none',
+      'ERR_OPTION',
+      (m) => m.fit(x, y, { ...quiet, callbacks: [{}] }),
+      /callback/i,
+    ],
+    [
+      'an unknown optimizer',
+      'ERR_UNKNOWN_NAME',
+      (m) => m.compile({ optimizer: 'adan', loss: 'mse' }),
+      /adam/,
+    ],
     [
       'an unknown loss',
       'ERR_UNKNOWN_NAME',
@@ -128,7 +202,8 @@ const wrong: Record<string, Row[]> = {
     [
       'a value beyond any memory',
       'ERR_OUT_OF_MEMORY',
-      () => new Sequential([new RepeatVector(2 ** 40, { inputShape: [4] })]).predict([[1, 2, 3, 4]]),
+      () =>
+        new Sequential([new RepeatVector(2 ** 40, { inputShape: [4] })]).predict([[1, 2, 3, 4]]),
     ],
     [
       'nbEpoch without end',
@@ -146,14 +221,22 @@ const wrong: Record<string, Row[]> = {
       },
       /lr/,
     ],
-    ['an unknown layer', 'ERR_UNKNOWN_NAME', () => Sequential.fromConfig([{ class_name: 'LTSM', config: {} }]), /LSTM/],
+    [
+      'an unknown layer',
+      'ERR_UNKNOWN_NAME',
+      () => Sequential.fromConfig([{ class_name: 'LTSM', config: {} }]),
+      /LSTM/,
+    ],
   ],
   weights: [
     ['too few arrays', 'ERR_SHAPE', (m) => m.setWeights(m.getWeights().slice(1))],
     [
       'a transposed array',
       'ERR_SHAPE',
-      (m) => m.setWeights(m.getWeights().map((w: NDArray) => ({ data: w.data, shape: [...w.shape].reverse() }))),
+      (m) =>
+        m.setWeights(
+          m.getWeights().map((w: NDArray) => ({ data: w.data, shape: [...w.shape].reverse() })),
+        ),
       /\[3, 6\].*\[6, 3\]|\[6, 3\].*\[3, 6\]/,
     ],
     ['no list', /ERR_(SHAPE|OPTION)/, (m) => m.setWeights(5)],
@@ -176,7 +259,10 @@ describe.each(Object.entries(wrong))('%s', (_, rows) => {
     const { code: got, message, expected, actual } = error as HiddenstateError
     expect(got, message).toMatch(code)
     expect(message).not.toMatch(/undefined|\[object/)
-    expect([typeof expected, typeof actual], 'expected and actual on the error').toEqual(['string', 'string'])
+    expect([typeof expected, typeof actual], 'expected and actual on the error').toEqual([
+      'string',
+      'string',
+    ])
     if (says) expect(message).toMatch(says)
     expectAllSameBits(model.getWeights(), before, 'weights after the error')
     const history = await model.fit(x, y, quiet)
@@ -217,8 +303,12 @@ describe('recurrent layers', () => {
     const before = model.getWeights()
     const target = filled(0, 4, 3)
     await expect(async () => model.trainOnBatch(plain(), target)).rejects.toThrow(/3.*4/)
-    await expect(async () => model.predict(plain(), { batchSize: 3 })).rejects.toBeInstanceOf(ShapeError)
-    await expect(async () => model.fit(plain(), target, { ...quiet, batchSize: 3 })).rejects.toBeInstanceOf(ShapeError)
+    await expect(async () => model.predict(plain(), { batchSize: 3 })).rejects.toBeInstanceOf(
+      ShapeError,
+    )
+    await expect(async () =>
+      model.fit(plain(), target, { ...quiet, batchSize: 3 }),
+    ).rejects.toBeInstanceOf(ShapeError)
     expectAllSameBits(model.getWeights(), before)
     const state = await model.predict(filled(1, 3, T, D), { batchSize: 3 })
     model.resetStates()
@@ -232,7 +322,9 @@ describe('recurrent layers', () => {
     const expected = await model.predict(good, { batchSize: 2 })
     model.resetStates()
     await model.predict(good, { batchSize: 2 })
-    await expect(async () => model.predict(filled(0, 2, T, D + 1), { batchSize: 2 })).rejects.toBeInstanceOf(ShapeError)
+    await expect(async () =>
+      model.predict(filled(0, 2, T, D + 1), { batchSize: 2 }),
+    ).rejects.toBeInstanceOf(ShapeError)
     expect((await model.predict(good, { batchSize: 2 })).data).toEqual(expected.data)
   })
 })
@@ -243,11 +335,16 @@ describe('labels and word indices', () => {
     ['negative', -1],
     ['not whole', 1.5],
   ])('a label that is %s', async (_, label) => {
-    const model = new Sequential([new LSTM(4, { inputShape: [T, D] }), new Dense(5, { activation: 'softmax' })])
+    const model = new Sequential([
+      new LSTM(4, { inputShape: [T, D] }),
+      new Dense(5, { activation: 'softmax' }),
+    ])
     model.compile({ optimizer: 'sgd', loss: 'sparse_categorical_crossentropy' })
     const before = model.getWeights()
     const labels = { data: Float32Array.from([0, 1, label, 4]), shape: [4, 1] }
-    await expect(async () => model.trainOnBatch(plain(), labels)).rejects.toBeInstanceOf(HiddenstateError)
+    await expect(async () => model.trainOnBatch(plain(), labels)).rejects.toBeInstanceOf(
+      HiddenstateError,
+    )
     await expect(async () => model.fit(plain(), labels, quiet)).rejects.toThrow(String(label))
     expectAllSameBits(model.getWeights(), before)
     model.dispose()
@@ -280,7 +377,9 @@ describe('labels and word indices', () => {
       const got = await model.predict({ data: Type.from(values), shape: [1, T, D] } as Any)
       expect(got.data).toEqual(expected.data)
     }
-    expect((await model.predict(NDArray.from(values, [1, T, D], 'bool'))).data).toEqual(expected.data)
+    expect((await model.predict(NDArray.from(values, [1, T, D], 'bool'))).data).toEqual(
+      expected.data,
+    )
   })
 })
 

@@ -73,9 +73,21 @@ describe('callbacks', () => {
       onBatchEnd: (_, logs) => void sizes.push(logs?.size),
       onEpochEnd: (_, logs) => void (epochLogs = logs),
     })
-    await model.fit(x, y, { ...quiet, batchSize: 3, nbEpoch: 1, validationData: [x, y], callbacks: [callback] })
+    await model.fit(x, y, {
+      ...quiet,
+      batchSize: 3,
+      nbEpoch: 1,
+      validationData: [x, y],
+      callbacks: [callback],
+    })
     expect(callback.model).toBe(model)
-    expect(callback.params).toMatchObject({ batchSize: 3, nbEpoch: 1, nbSample: 7, verbose: 0, doValidation: true })
+    expect(callback.params).toMatchObject({
+      batchSize: 3,
+      nbEpoch: 1,
+      nbSample: 7,
+      verbose: 0,
+      doValidation: true,
+    })
     expect(sizes).toEqual([3, 3, 1])
     expect(Object.keys(epochLogs ?? {}).sort()).toEqual(['acc', 'loss', 'val_acc', 'val_loss'])
   })
@@ -84,12 +96,20 @@ describe('callbacks', () => {
     const { x, y } = data(6)
     const model = compiled()
     const journal = new Journal()
-    const stop = new LambdaCallback({ onBatchEnd: (batch) => void (batch === 0 && (model.stopTraining = true)) })
-    const history = await model.fit(x, y, { ...quiet, batchSize: 2, nbEpoch: 9, callbacks: [stop, journal] })
+    const stop = new LambdaCallback({
+      onBatchEnd: (batch) => void (batch === 0 && (model.stopTraining = true)),
+    })
+    const history = await model.fit(x, y, {
+      ...quiet,
+      batchSize: 2,
+      nbEpoch: 9,
+      callbacks: [stop, journal],
+    })
     expect(history.epoch).toEqual([0])
     expect(journal.lines.filter((l) => l.startsWith('batch end'))).toHaveLength(3)
     expect(journal.lines.at(-1)).toBe('train end')
-    expect((await model.fit(x, y, { ...quiet, nbEpoch: 2 })).epoch).toEqual([0, 1]) // and the next fit runs
+    // and the next fit runs
+    expect((await model.fit(x, y, { ...quiet, nbEpoch: 2 })).epoch).toEqual([0, 1])
   })
 
   it('may change the learning rate and the weights between batches', async () => {
@@ -119,7 +139,12 @@ describe('callbacks', () => {
         await model.predict(x)
       },
     })
-    const history = await model.fit(x, y, { ...quiet, nbEpoch: 3, validationData: [x, y], callbacks: [callback] })
+    const history = await model.fit(x, y, {
+      ...quiet,
+      nbEpoch: 3,
+      validationData: [x, y],
+      callbacks: [callback],
+    })
     expect(seen).toEqual(history.history.val_loss)
   })
 
@@ -131,14 +156,19 @@ describe('callbacks', () => {
       },
     ], // prettier-ignore
     ['rejects', () => Promise.reject(new RangeError('mine'))],
-  ] as const)('one that %s rejects the fit with its error; the model stays usable', async (_, hook) => {
-    const { x, y } = data(8)
-    const model = compiled()
-    const bad = new LambdaCallback({ onBatchEnd: hook as never })
-    await expect(model.fit(x, y, { ...quiet, batchSize: 2, callbacks: [bad] })).rejects.toThrow(RangeError)
-    const history = await model.fit(x, y, { ...quiet, nbEpoch: 1 })
-    expect(history.history.loss?.[0]).toBeGreaterThan(0)
-  })
+  ] as const)(
+    'one that %s rejects the fit with its error; the model stays usable',
+    async (_, hook) => {
+      const { x, y } = data(8)
+      const model = compiled()
+      const bad = new LambdaCallback({ onBatchEnd: hook as never })
+      await expect(model.fit(x, y, { ...quiet, batchSize: 2, callbacks: [bad] })).rejects.toThrow(
+        RangeError,
+      )
+      const history = await model.fit(x, y, { ...quiet, nbEpoch: 1 })
+      expect(history.history.loss?.[0]).toBeGreaterThan(0)
+    },
+  )
 
   it('EarlyStopping counts patience as Keras does', async () => {
     const { x, y } = data(8)
@@ -146,7 +176,8 @@ describe('callbacks', () => {
       const model = compiled()
       model.compile({ optimizer: new SGD({ lr: 0 }), loss: 'categorical_crossentropy' })
       const stop = new EarlyStopping({ monitor: 'loss', patience })
-      return (await model.fit(x, y, { ...quiet, nbEpoch: 9, shuffle: false, callbacks: [stop] })).epoch.length
+      return (await model.fit(x, y, { ...quiet, nbEpoch: 9, shuffle: false, callbacks: [stop] }))
+        .epoch.length
     }
     expect(await epochs(0)).toBe(2) // the first epoch improves on nothing, the second stops
     expect(await epochs(1)).toBe(3)

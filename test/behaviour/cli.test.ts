@@ -55,18 +55,25 @@ describe('hiddenstate', () => {
     const help = await well('--help')
     for (const command of ['info', 'build', 'bench', 'summary', 'convert', 'predict']) {
       expect(help).toContain(command)
-      expect(await well(command, '--help')).toMatch(new RegExp(`^Usage: (npx )?hiddenstate ${command}`))
+      expect(await well(command, '--help')).toMatch(
+        new RegExp(`^Usage: (npx )?hiddenstate ${command}`),
+      )
     }
   })
 
-  it('--version is that of the package', async () => expect((await well('--version')).trim()).toBe(manifest.version))
+  it('--version is that of the package', async () =>
+    expect((await well('--version')).trim()).toBe(manifest.version))
 
   it('tells what is wrong with a command line', async () => {
     expect(await badly('sumary', 'model.h5')).toContain("unknown command 'sumary'")
     expect(await badly('summary')).toContain("missing required argument 'model.h5'")
     expect(await badly('summary', 'a', 'b')).toContain('too many arguments')
-    expect(await badly('predict', 'model.h5', 'x.npy', '--batch-size', '0')).toContain('must be a positive integer')
-    expect(await badly('convert', 'model.h5', 'out.json', '--ovrwrite')).toContain("unknown option '--ovrwrite'")
+    expect(await badly('predict', 'model.h5', 'x.npy', '--batch-size', '0')).toContain(
+      'must be a positive integer',
+    )
+    expect(await badly('convert', 'model.h5', 'out.json', '--ovrwrite')).toContain(
+      "unknown option '--ovrwrite'",
+    )
   })
 
   it('info: what a bug report needs', async () => {
@@ -126,7 +133,9 @@ describe('convert', () => {
   })
 
   it('another ending, and an existing file with --no-overwrite, are errors', async () => {
-    expect(await badly('convert', 'model.h5', 'out.txt')).toContain('.json, .yaml, .h5, .npz, got out.txt')
+    expect(await badly('convert', 'model.h5', 'out.txt')).toContain(
+      '.json, .yaml, .h5, .npz, got out.txt',
+    )
     writeFileSync(at('there.json'), 'mine')
     const said = await badly('convert', 'model.h5', 'there.json', '--no-overwrite')
     expect(said).toMatch(
@@ -136,14 +145,21 @@ describe('convert', () => {
     expect(readFileSync(at('there.json'), 'utf8')).toBe('mine')
   })
 
-  it.skipIf(process.platform === 'win32')('and so is a file that appears while it works', async () => {
-    symlinkSync(at('nowhere'), at('link.npy')) // not there to whoever asks, but in the way of whoever writes
-    symlinkSync(at('nowhere'), at('link.h5'))
-    const appeared = /(link\.npy|link\.h5) must be new, as --no-overwrite says, got one that exists/
-    expect(await badly('predict', 'model.h5', 'x.npy', '-o', 'link.npy', '--no-overwrite')).toMatch(appeared)
-    expect(await badly('convert', 'model.h5', 'link.h5', '--no-overwrite')).toMatch(appeared)
-    expect(existsSync(at('nowhere'))).toBe(false)
-  })
+  it.skipIf(process.platform === 'win32')(
+    'and so is a file that appears while it works',
+    async () => {
+      // not there to whoever asks, but in the way of whoever writes
+      symlinkSync(at('nowhere'), at('link.npy'))
+      symlinkSync(at('nowhere'), at('link.h5'))
+      const appeared =
+        /(link\.npy|link\.h5) must be new, as --no-overwrite says, got one that exists/
+      expect(
+        await badly('predict', 'model.h5', 'x.npy', '-o', 'link.npy', '--no-overwrite'),
+      ).toMatch(appeared)
+      expect(await badly('convert', 'model.h5', 'link.h5', '--no-overwrite')).toMatch(appeared)
+      expect(existsSync(at('nowhere'))).toBe(false)
+    },
+  )
 })
 
 describe('predict', () => {
@@ -153,7 +169,10 @@ describe('predict', () => {
   })
 
   it.skipIf(process.platform === 'win32')('ends quietly when its reader has enough', async () => {
-    writeFileSync(at('many.npy'), formatNpy(new NDArray(new Float32Array(20_000 * 4 * 2), [20_000, 4, 2])))
+    writeFileSync(
+      at('many.npy'),
+      formatNpy(new NDArray(new Float32Array(20_000 * 4 * 2), [20_000, 4, 2])),
+    )
     const command = `"${process.execPath}" "${path.join(ROOT, manifest.bin.hiddenstate)}" predict model.h5 many.npy`
     const shell = spawnSync('sh', ['-c', `{ ${command}; echo "status $?" >&2; } | head -n 1`], {
       cwd: folder,
@@ -166,10 +185,14 @@ describe('predict', () => {
   it.runIf(existsSync('/dev/full'))('output that cannot be written is a sentence', () => {
     const cliFile = path.join(ROOT, manifest.bin.hiddenstate)
     for (const command of ['predict model.h5 x.npy', 'summary model.h5', 'info']) {
-      const shell = spawnSync('sh', ['-c', `"${process.execPath}" "${cliFile}" ${command} > /dev/full`], {
-        cwd: folder,
-        encoding: 'utf8',
-      })
+      const shell = spawnSync(
+        'sh',
+        ['-c', `"${process.execPath}" "${cliFile}" ${command} > /dev/full`],
+        {
+          cwd: folder,
+          encoding: 'utf8',
+        },
+      )
       expect([shell.status, shell.stderr]).toEqual([
         1,
         expect.stringMatching(/^hiddenstate: standard output must be writable, got ENOSPC.*\n$/),
@@ -187,7 +210,9 @@ describe('predict', () => {
   it('inputs of the wrong shape are a sentence', async () => {
     writeFileSync(at('flat.npy'), formatNpy(new NDArray(new Float32Array(6), [3, 2])))
     expect(await badly('predict', 'model.h5', 'flat.npy')).toMatch(/must be .*got/)
-    expect(await badly('predict', 'model.h5', 'none.npy')).toContain('none.npy: file must be readable')
+    expect(await badly('predict', 'model.h5', 'none.npy')).toContain(
+      'none.npy: file must be readable',
+    )
     expect(existsSync(at('none.npy'))).toBe(false)
     const said = await badly('predict', 'model.h5', 'x.npy', '-o', 'x.npy', '--no-overwrite')
     expect(said).toContain('x.npy must be new, as --no-overwrite says')

@@ -1,4 +1,7 @@
-/** The last step of a run, telling JavaScript: whatever fails there, the promise settles and the plan is idle again. */
+/**
+ * The last step of a run, telling JavaScript: whatever fails there, the promise settles and the
+ * plan is idle again.
+ */
 import { afterAll, describe, expect, it } from 'vitest'
 import { nativeError } from '../../lib/errors.js'
 import { lowerModel } from '../../lib/engine/lowering.js'
@@ -22,7 +25,9 @@ describe('a data set that has been disposed of', () => {
     data.dispose()
     expect((await running).samples).toBe(4)
     expect(data.samples).toBe(4)
-    await expect(one.run({ mode: 'predict', data, batchSize: 2 })).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
+    await expect(one.run({ mode: 'predict', data, batchSize: 2 })).rejects.toMatchObject({
+      code: 'ERR_DISPOSED',
+    })
   })
 })
 

@@ -20,7 +20,9 @@ describe('a fit under way', () => {
     const { model, x, y } = slow()
     const controller = new AbortController()
     const running = model.fit(x, y, { ...quiet, nbEpoch: 1000, signal: controller.signal })
-    const weights = model.getWeights().map((w) => ({ data: new Float32Array(w.data.length), shape: [...w.shape] }))
+    const weights = model
+      .getWeights()
+      .map((w) => ({ data: new Float32Array(w.data.length), shape: [...w.shape] }))
     expect(await code(() => model.fit(x, y, quiet))).toBe('ERR_BUSY')
     expect(await code(() => model.setWeights(weights))).toBe('ERR_BUSY')
     expect(await code(() => model.compile({ optimizer: 'sgd', loss: 'mse' }))).toBe('ERR_BUSY')
@@ -40,7 +42,8 @@ describe('a fit under way', () => {
     await sleep(100)
     const during = await model.predict(x)
     expect(during.data.every(Number.isFinite)).toBe(true)
-    expect(during.data.some((v, i) => v !== before.data[i])).toBe(true) // it has learned something by now
+    // it has learned something by now
+    expect(during.data.some((v, i) => v !== before.data[i])).toBe(true)
     controller.abort()
     await expect(running).rejects.toThrow()
     model.dispose()
@@ -76,7 +79,8 @@ describe('a fit under way', () => {
     await model.fit(x, y, { ...quiet, nbEpoch: 4 })
     const lasted = performance.now() - start
     clearInterval(timer)
-    // A blocked loop would see none. The machine may be busy: one in ten of those that were due is enough.
+    // A blocked loop would see none. The machine may be busy: one in ten of those that were due is
+    // enough.
     expect(ticks).toBeGreaterThan(lasted / 5 / 10)
     model.dispose()
   })

@@ -15,7 +15,10 @@ describe('an example that cannot go on', () => {
   const wrong = path.join(folder, 'wrong.txt')
   writeFileSync(wrong, 'no label\n')
   const fault = path.join(folder, 'fault.mjs')
-  writeFileSync(fault, `import ${JSON.stringify(path.join(ROOT, 'examples/one-sentence.mjs'))}\nnull.x\n`)
+  writeFileSync(
+    fault,
+    `import ${JSON.stringify(path.join(ROOT, 'examples/one-sentence.mjs'))}\nnull.x\n`,
+  )
 
   it.each([
     [
@@ -23,11 +26,23 @@ describe('an example that cannot go on', () => {
       ['/no/such'],
       /^text-generation: ENOENT: no such file or directory, open '\/no\/such'\.$/,
     ],
-    ['text-generation/main.mjs', [wrong], /^text-generation: .*wrong\.txt must hold more than 40 characters, got 9\.$/],
+    [
+      'text-generation/main.mjs',
+      [wrong],
+      /^text-generation: .*wrong\.txt must hold more than 40 characters, got 9\.$/,
+    ],
     ['sine/main.mjs', ['--epoch', '1'], /^sine: Unknown option '--epoch'/],
-    ['keras/imdb_lstm.mjs', [wrong], /^imdb_lstm: .*wrong\.txt, line 1: must be 0 or 1, a tab and the text/],
+    [
+      'keras/imdb_lstm.mjs',
+      [wrong],
+      /^imdb_lstm: .*wrong\.txt, line 1: must be 0 or 1, a tab and the text/,
+    ],
     ['keras/mnist_rows_lstm.mjs', [wrong], /^mnist_rows_lstm: .*wrong\.txt: /],
-    ['keras/mnist_rows_lstm.mjs', [folder], /^mnist_rows_lstm: ENOENT: .*train-images-idx3-ubyte'\.$/],
+    [
+      'keras/mnist_rows_lstm.mjs',
+      [folder],
+      /^mnist_rows_lstm: ENOENT: .*train-images-idx3-ubyte'\.$/,
+    ],
   ])('%s %j: one sentence', async (file, args, sentence) => {
     const { code, stderr } = await example(file, args)
     expect(stderr.trim()).toMatch(sentence)
@@ -42,8 +57,12 @@ describe('an example that cannot go on', () => {
     cpSync(path.join(ROOT, 'examples'), path.join(project, 'examples'), { recursive: true })
     const needs = (name: string) =>
       `needs the npm package ${name}: run \`npm install --no-save ${name}\`, then this again.\n`
-    expect((await example('sine/main.mjs', [], project)).stderr).toBe(`sine: ${needs('@observablehq/plot')}`)
-    expect((await example('sentiment/main.mjs', [], project)).stderr).toBe(`sentiment: ${needs('sentiment')}`)
+    expect((await example('sine/main.mjs', [], project)).stderr).toBe(
+      `sine: ${needs('@observablehq/plot')}`,
+    )
+    expect((await example('sentiment/main.mjs', [], project)).stderr).toBe(
+      `sentiment: ${needs('sentiment')}`,
+    )
   })
 
   it('keeps the stack of a fault of its own', async () => {

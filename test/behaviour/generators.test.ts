@@ -30,7 +30,13 @@ describe('generators', () => {
     ['an async iterable', later],
   ] as const)('fitGenerator over %s equals fit', async (_, source) => {
     const [a, b] = [compiled(), compiled()]
-    const fit = await a.fit(x, y, { ...quiet, batchSize: BATCH, nbEpoch: 3, shuffle: false, validationData: [x, y] })
+    const fit = await a.fit(x, y, {
+      ...quiet,
+      batchSize: BATCH,
+      nbEpoch: 3,
+      shuffle: false,
+      validationData: [x, y],
+    })
     const generated = await b.fitGenerator(source() as never, {
       ...quiet,
       samplesPerEpoch: 24,
@@ -40,13 +46,20 @@ describe('generators', () => {
     expectAllSameBits(b.getWeights(), a.getWeights())
     expect(generated.epoch).toEqual([0, 1, 2])
     for (const [key, values] of Object.entries(fit.history)) {
-      for (const [i, v] of values.entries()) expect(generated.history[key]?.[i], key).toBeCloseTo(v, 6)
+      for (const [i, v] of values.entries())
+        expect(generated.history[key]?.[i], key).toBeCloseTo(v, 6)
     }
   })
 
   it('validation data may come from a source too', async () => {
     const model = compiled()
-    const options = { ...quiet, samplesPerEpoch: 24, nbEpoch: 1, validationData: endless() as never, nbValSamples: 24 }
+    const options = {
+      ...quiet,
+      samplesPerEpoch: 24,
+      nbEpoch: 1,
+      validationData: endless() as never,
+      nbValSamples: 24,
+    }
     const history = await model.fitGenerator(endless() as never, options)
     const [loss] = (await model.evaluate(x, y, quiet)) as number[]
     expect(history.history.val_loss?.[0]).toBeCloseTo(loss as number, 5)
@@ -57,7 +70,10 @@ describe('generators', () => {
     const expected = (await model.evaluate(x, y, { ...quiet, batchSize: BATCH })) as number[]
     const got = (await model.evaluateGenerator(endless() as never, { valSamples: 24 })) as number[]
     for (const [i, v] of expected.entries()) expect(got[i]).toBeCloseTo(v, 6)
-    expectSameBits(await model.predictGenerator(endless() as never, { valSamples: 24 }), await model.predict(x))
+    expectSameBits(
+      await model.predictGenerator(endless() as never, { valSamples: 24 }),
+      await model.predict(x),
+    )
   })
 
   it('takes no more batches than it needs, and closes the source', async () => {
@@ -73,7 +89,12 @@ describe('generators', () => {
         closed = true
       }
     }
-    await compiled().fitGenerator(counted() as never, { ...quiet, samplesPerEpoch: 16, nbEpoch: 2, maxQSize: 2 })
+    await compiled().fitGenerator(counted() as never, {
+      ...quiet,
+      samplesPerEpoch: 16,
+      nbEpoch: 2,
+      maxQSize: 2,
+    })
     expect(taken).toBeGreaterThanOrEqual(4)
     expect(taken).toBeLessThanOrEqual(4 + 2)
     expect(closed).toBe(true)
@@ -85,9 +106,9 @@ describe('generators', () => {
       yield [part(x, 0), part(y, 0)]
       throw new RangeError('no more')
     }
-    await expect(model.fitGenerator(failing() as never, { ...quiet, samplesPerEpoch: 24, nbEpoch: 1 })).rejects.toThrow(
-      RangeError,
-    )
+    await expect(
+      model.fitGenerator(failing() as never, { ...quiet, samplesPerEpoch: 24, nbEpoch: 1 }),
+    ).rejects.toThrow(RangeError)
     expect((await model.fit(x, y, { ...quiet, nbEpoch: 1 })).epoch).toEqual([0])
   })
 
@@ -120,7 +141,9 @@ describe('generators', () => {
     const [a, b] = [compiled(), compiled()]
     const w = { data: Float32Array.from({ length: 24 }, (_, i) => 0.5 + (i % 3)), shape: [24] }
     function* weighted() {
-      for (const [i, [bx, by]] of [...Array(3).keys()].map((k) => [k, [part(x, k), part(y, k)]] as const))
+      for (const [i, [bx, by]] of [...Array(3).keys()].map(
+        (k) => [k, [part(x, k), part(y, k)]] as const,
+      ))
         yield [bx, by, part(w, i)]
     }
     await a.fit(x, y, { ...quiet, batchSize: BATCH, nbEpoch: 1, shuffle: false, sampleWeight: w })
@@ -131,9 +154,13 @@ describe('generators', () => {
   it('a list of batches is a source, of nested numbers too, whether it has two or more; [x, y] is none', async () => {
     const rows = (a: Plain): number[][] => array(a).toArray() as number[][]
     const head = (a: Plain, n: number): Plain => take(a, [...Array(n).keys()])
-    const run = async (validationData: unknown, nbValSamples: number): Promise<number | undefined> => {
+    const run = async (
+      validationData: unknown,
+      nbValSamples: number,
+    ): Promise<number | undefined> => {
       const options = { ...quiet, samplesPerEpoch: 24, nbEpoch: 1, nbValSamples, validationData }
-      return (await compiled().fitGenerator(endless() as never, options as never)).history.val_loss?.[0]
+      return (await compiled().fitGenerator(endless() as never, options as never)).history
+        .val_loss?.[0]
     }
     for (const n of [2, 3]) {
       const batches = [...Array(n).keys()].map((i) => [part(x, i), part(y, i)] as const)
@@ -158,11 +185,16 @@ describe('generators', () => {
     return { source: source as never, isOpen: () => open }
   }
   const calls = {
-    evaluateGenerator: (model, source, signal) => model.evaluateGenerator(source, { valSamples: 1e6, signal }),
-    predictGenerator: (model, source, signal) => model.predictGenerator(source, { valSamples: 1e6, signal }),
+    evaluateGenerator: (model, source, signal) =>
+      model.evaluateGenerator(source, { valSamples: 1e6, signal }),
+    predictGenerator: (model, source, signal) =>
+      model.predictGenerator(source, { valSamples: 1e6, signal }),
     fitGenerator: (model, source, signal) =>
       model.fitGenerator(source, { ...quiet, samplesPerEpoch: 1e6, nbEpoch: 1, signal }),
-  } satisfies Record<string, (model: Sequential, source: never, signal: AbortSignal) => Promise<unknown>>
+  } satisfies Record<
+    string,
+    (model: Sequential, source: never, signal: AbortSignal) => Promise<unknown>
+  >
 
   it.each(Object.entries(calls))(
     '%s closes its source when it is aborted, before, waiting or under way',
@@ -218,7 +250,9 @@ describe('generators', () => {
       await expect(running, name).rejects.toThrow(`model.${name}: model must be in use`)
     }
     const wrong = [[part(x, 0)]] as never
-    await expect(compiled().evaluateGenerator(wrong, { valSamples: 8 })).rejects.toThrow(/^evaluateGenerator: batch/)
+    await expect(compiled().evaluateGenerator(wrong, { valSamples: 8 })).rejects.toThrow(
+      /^evaluateGenerator: batch/,
+    )
     const triple = compiled().fit(x, y, { ...quiet, validationData: [x] as never })
     await expect(triple).rejects.toThrow(/^fit: validationData/)
   })
@@ -229,7 +263,9 @@ describe('generators', () => {
     expect(() => (layers as unknown[]).push(layers[0])).toThrow(
       /model\.add\(layer\) and model\.pop\(\) change the layers/,
     )
-    expect(() => (layers as unknown[]).splice(0, 1)).toThrow(/model\.add\(layer\) and model\.pop\(\) change the layers/)
+    expect(() => (layers as unknown[]).splice(0, 1)).toThrow(
+      /model\.add\(layer\) and model\.pop\(\) change the layers/,
+    )
     model.pop()
     expect([layers.length, model.layers.length]).toEqual([2, 1])
     expect(model.layers[0]).toBe(layers[0])

@@ -1,4 +1,6 @@
-/** `model.gradients`: what the next step of training would follow, checked by central differences. */
+/**
+ * `model.gradients`: what the next step of training would follow, checked by central differences.
+ */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, filled, integers, uniform } from '../arrays.js'
 import {
@@ -82,7 +84,12 @@ describe('are the derivatives of the loss', () => {
     ],
     [
       'of words',
-      () => new Sequential([new Embedding(6, 3, { inputLength: T, ...double }), new GRU(2), new Dense(1)]),
+      () =>
+        new Sequential([
+          new Embedding(6, 3, { inputLength: T, ...double }),
+          new GRU(2),
+          new Dense(1),
+        ]),
       () => ({ x: integers(1, [N, T], 0, 6), y: uniform(2, [N, 1]) }),
     ],
     [
@@ -90,7 +97,9 @@ describe('are the derivatives of the loss', () => {
       () => {
         const shared = new Dense(2, { inputDim: 2, activation: 'tanh', ...double })
         return new Sequential([
-          new Merge([new Sequential([shared]), new Sequential([shared, new Activation('tanh')])], { mode: 'mul' }),
+          new Merge([new Sequential([shared]), new Sequential([shared, new Activation('tanh')])], {
+            mode: 'mul',
+          }),
           new Dense(1),
         ])
       },
@@ -99,13 +108,17 @@ describe('are the derivatives of the loss', () => {
   ])('%s', async (_, make, data) => {
     setSeed(5)
     const model = make()
-    model.compile({ loss: 'mse', optimizer: new SGD({ lr: 0.1, clipnorm: 1e-3 }) }) // clipping comes later
+    // clipping comes later
+    model.compile({ loss: 'mse', optimizer: new SGD({ lr: 0.1, clipnorm: 1e-3 }) })
     const { x, y, sampleWeight = null } = data()
     const got = await model.gradients(x as never, y as never, { sampleWeight })
     const weights = model.getWeights()
     expect(got.map(({ shape }) => shape)).toEqual(weights.map(({ shape }) => shape))
     expect(got.every(({ data }) => data instanceof Float64Array)).toBe(true)
-    expectNear(got, await differences(model, () => model.testOnBatch(x as never, y as never, { sampleWeight })))
+    expectNear(
+      got,
+      await differences(model, () => model.testOnBatch(x as never, y as never, { sampleWeight })),
+    )
     expectAllSameBits(await model.gradients(x as never, y as never, { sampleWeight }), got)
   })
 })
@@ -203,7 +216,9 @@ it('errors', async () => {
   model.compile({ loss: 'mse', optimizer: 'sgd' })
   await expect(model.gradients([[1, 2]], x)).rejects.toMatchObject({ code: 'ERR_SHAPE' })
   await expect(model.gradients(x, [[1], [2]])).rejects.toMatchObject({ code: 'ERR_SHAPE' })
-  await expect(model.gradients(x, x, { sampleWeights: [1] } as never)).rejects.toThrow(/sampleWeight/)
+  await expect(model.gradients(x, x, { sampleWeights: [1] } as never)).rejects.toThrow(
+    /sampleWeight/,
+  )
   model.dispose()
   await expect(model.gradients(x, x)).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
 })

@@ -1,6 +1,6 @@
 /**
- * Layers over images against Keras' formulas written down plainly: both orders of axes, weights in Keras' order, and files
- * that were trained on TensorFlow. Golden data hold no 2-D layers.
+ * Layers over images against Keras' formulas written down plainly: both orders of axes, weights in
+ * Keras' order, and files that were trained on TensorFlow. Golden data hold no 2-D layers.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,24 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { uniform } from '../arrays.js'
 import * as main from '../package.js'
 
-const { AveragePooling2D, Convolution1D, Convolution2D, ConvLSTM2D, Dense, Flatten, GlobalMaxPooling1D } = main
-const { Embedding, MaxPooling2D, Reshape, Sequential, TimeDistributed, UpSampling2D, ZeroPadding2D } = main
+const {
+  AveragePooling2D,
+  Convolution1D,
+  Convolution2D,
+  ConvLSTM2D,
+  Dense,
+  Flatten,
+  GlobalMaxPooling1D,
+} = main
+const {
+  Embedding,
+  MaxPooling2D,
+  Reshape,
+  Sequential,
+  TimeDistributed,
+  UpSampling2D,
+  ZeroPadding2D,
+} = main
 
 type Ordering = 'tf' | 'th'
 /** [rows][columns][channels] */
@@ -25,14 +41,23 @@ const image = (rows: number, columns: number, value: (r: number, c: number) => n
 const last = (x: unknown, ordering: Ordering): Image => {
   if (ordering === 'tf') return x as Image
   const planes = x as number[][][]
-  return image(planes[0]!.length, planes[0]![0]!.length, (r, c) => planes.map((plane) => plane[r]![c]!))
+  return image(planes[0]!.length, planes[0]![0]!.length, (r, c) =>
+    planes.map((plane) => plane[r]![c]!),
+  )
 }
 const numbers = (x: Image): number[] => x.flat(2)
 
 /** Theano's convolution of an image with Keras' kernel: flipped, zeros around. */
-function convolve(x: Image, kernel: unknown, ordering: Ordering, border: string, subsample: readonly number[]): Image {
+function convolve(
+  x: Image,
+  kernel: unknown,
+  ordering: Ordering,
+  border: string,
+  subsample: readonly number[],
+): Image {
   const k = kernel as number[][][][]
-  const [tall, wide] = ordering === 'th' ? [k[0]![0]!.length, k[0]![0]![0]!.length] : [k.length, k[0]!.length]
+  const [tall, wide] =
+    ordering === 'th' ? [k[0]![0]!.length, k[0]![0]![0]!.length] : [k.length, k[0]!.length]
   const filters = ordering === 'th' ? k.length : k[0]![0]![0]!.length
   const weight = (i: number, j: number, d: number, n: number) =>
     ordering === 'th' ? k[n]![d]![i]![j]! : k[i]![j]![d]![n]!
@@ -40,7 +65,8 @@ function convolve(x: Image, kernel: unknown, ordering: Ordering, border: string,
     const places = border === 'same' ? n : border === 'full' ? n + span - 1 : n - span + 1
     return Math.ceil(places / stride)
   }
-  const pad = (span: number) => (border === 'same' ? Math.floor(span / 2) : border === 'full' ? span - 1 : 0)
+  const pad = (span: number) =>
+    border === 'same' ? Math.floor(span / 2) : border === 'full' ? span - 1 : 0
   const [down = 1, across = 1] = subsample
   return image(extent(x.length, tall, down), extent(x[0]!.length, wide, across), (r, c) =>
     Array.from({ length: filters }, (_, n) => {
@@ -66,19 +92,25 @@ function convLstm(
 ) {
   const hard = (v: number) => Math.min(1, Math.max(0, 0.2 * v + 0.5))
   const [Wi, Ui, bi, Wc, Uc, bc, Wf, Uf, bf, Wo, Uo, bo] = weights
-  let h = convolve(steps[0]!, Wi, ordering, border, subsample).map((row) => row.map((p) => p.map(() => 0)))
+  let h = convolve(steps[0]!, Wi, ordering, border, subsample).map((row) =>
+    row.map((p) => p.map(() => 0)),
+  )
   let c = h
   return steps.map((x) => {
     const gate = (W: unknown, U: unknown, b: unknown, f: (v: number) => number) => {
       const wx = convolve(x, W, ordering, border, subsample)
       const uh = convolve(h, U, ordering, 'same', [1, 1])
-      return wx.map((row, r) => row.map((p, q) => p.map((v, n) => f(v + uh[r]![q]![n]! + (b as number[])[n]!))))
+      return wx.map((row, r) =>
+        row.map((p, q) => p.map((v, n) => f(v + uh[r]![q]![n]! + (b as number[])[n]!))),
+      )
     }
     const i = gate(Wi, Ui, bi, hard)
     const f = gate(Wf, Uf, bf, hard)
     const g = gate(Wc, Uc, bc, Math.tanh)
     const o = gate(Wo, Uo, bo, hard)
-    c = c.map((row, r) => row.map((p, q) => p.map((v, n) => f[r]![q]![n]! * v + i[r]![q]![n]! * g[r]![q]![n]!)))
+    c = c.map((row, r) =>
+      row.map((p, q) => p.map((v, n) => f[r]![q]![n]! * v + i[r]![q]![n]! * g[r]![q]![n]!)),
+    )
     h = c.map((row, r) => row.map((p, q) => p.map((v, n) => o[r]![q]![n]! * Math.tanh(v))))
     return h
   })
@@ -86,7 +118,9 @@ function convLstm(
 
 /** Weights that are not zero anywhere, biases too. */
 function shaken(model: main.Sequential): void {
-  model.setWeights(model.getWeights().map((w, i) => ({ ...uniform(40 + i, [...w.shape]), shape: [...w.shape] })))
+  model.setWeights(
+    model.getWeights().map((w, i) => ({ ...uniform(40 + i, [...w.shape]), shape: [...w.shape] })),
+  )
 }
 const close = (got: readonly number[], expected: readonly number[]) => {
   expect(got.length).toBe(expected.length)
@@ -116,26 +150,42 @@ describe.each(['tf', 'th'] as const)("dimOrdering '%s'", (dimOrdering) => {
     ['same', [2, 1]],
     ['full', [1, 3]],
   ] as const)('Convolution2D %s', async (borderMode, subsample) => {
-    const { model, y } = await run(new Convolution2D(3, 3, 2, { borderMode, subsample, dimOrdering, inputShape }))
+    const { model, y } = await run(
+      new Convolution2D(3, 3, 2, { borderMode, subsample, dimOrdering, inputShape }),
+    )
     const [W, b] = model.getWeights().map((w) => w.toArray())
     for (const [i, sample] of samples.entries()) {
       const z = convolve(sample, W, dimOrdering, borderMode, subsample)
-      close(y[i]!, numbers(z.map((row) => row.map((p) => p.map((v, n) => v + (b as number[])[n]!)))))
+      close(
+        y[i]!,
+        numbers(z.map((row) => row.map((p) => p.map((v, n) => v + (b as number[])[n]!)))),
+      )
     }
   })
 
   test('pooling, padding and upsampling', async () => {
-    const { y: most } = await run(new MaxPooling2D({ poolSize: [2, 3], strides: [1, 1], dimOrdering, inputShape }))
+    const { y: most } = await run(
+      new MaxPooling2D({ poolSize: [2, 3], strides: [1, 1], dimOrdering, inputShape }),
+    )
     const { y: mean } = await run(new AveragePooling2D({ dimOrdering, inputShape }))
-    const { y: wide } = await run(new ZeroPadding2D({ padding: { topPad: 1, leftPad: 2 }, dimOrdering, inputShape }))
+    const { y: wide } = await run(
+      new ZeroPadding2D({ padding: { topPad: 1, leftPad: 2 }, dimOrdering, inputShape }),
+    )
     const { y: large } = await run(new UpSampling2D({ size: [2, 3], dimOrdering, inputShape }))
     for (const [i, s] of samples.entries()) {
       const under = (r: number, c: number, tall: number, across: number, d: number) =>
         s.slice(r, r + tall).flatMap((row) => row.slice(c, c + across).map((p) => p[d]!))
-      close(most[i]!, numbers(image(4, 2, (r, c) => [0, 1].map((d) => Math.max(...under(r, c, 2, 3, d))))))
+      close(
+        most[i]!,
+        numbers(image(4, 2, (r, c) => [0, 1].map((d) => Math.max(...under(r, c, 2, 3, d))))),
+      )
       close(
         mean[i]!,
-        numbers(image(2, 2, (r, c) => [0, 1].map((d) => under(2 * r, 2 * c, 2, 2, d).reduce((a, b) => a + b) / 4))),
+        numbers(
+          image(2, 2, (r, c) =>
+            [0, 1].map((d) => under(2 * r, 2 * c, 2, 2, d).reduce((a, b) => a + b) / 4),
+          ),
+        ),
       )
       close(wide[i]!, numbers(image(6, 6, (r, c) => s[r - 1]?.[c - 2] ?? [0, 0])))
       close(large[i]!, numbers(image(10, 12, (r, c) => s[Math.floor(r / 2)]![Math.floor(c / 3)]!)))
@@ -145,14 +195,18 @@ describe.each(['tf', 'th'] as const)("dimOrdering '%s'", (dimOrdering) => {
   const T = 3
   const sequence = [T, ...inputShape]
   const movie = main.NDArray.from(uniform(7, [B, ...sequence]).data, [B, ...sequence])
-  const frames = (nested(movie) as unknown[][]).map((sample) => sample.map((frame) => last(frame, dimOrdering)))
+  const frames = (nested(movie) as unknown[][]).map((sample) =>
+    sample.map((frame) => last(frame, dimOrdering)),
+  )
 
   test.each([
     { borderMode: 'same', subsample: [1, 1], returnSequences: true },
     { borderMode: 'valid', subsample: [2, 1], returnSequences: false },
     { borderMode: 'full', subsample: [1, 1], returnSequences: true, goBackwards: true },
   ] as const)('ConvLSTM2D %o', async (options) => {
-    const model = new Sequential([new ConvLSTM2D(3, 2, 3, { ...options, dimOrdering, inputShape: sequence })])
+    const model = new Sequential([
+      new ConvLSTM2D(3, 2, 3, { ...options, dimOrdering, inputShape: sequence }),
+    ])
     shaken(model)
     const y = await model.predict(movie)
     expect(y.shape.slice(1)).toEqual(model.outputShape?.slice(1))
@@ -184,7 +238,8 @@ describe.each(['tf', 'th'] as const)("dimOrdering '%s'", (dimOrdering) => {
     const steps = nested(movie) as unknown[][]
     const run = async () => {
       let z = y
-      for (let t = 0; t < T; t++) z = await parts.predict(steps.map((s) => [s[t]]) as never, { batchSize: B })
+      for (let t = 0; t < T; t++)
+        z = await parts.predict(steps.map((s) => [s[t]]) as never, { batchSize: B })
       return z
     }
     close([...(await run()).data], [...y.data])
@@ -218,7 +273,12 @@ test('a masked step is as if it were not there', async () => {
 test('a model of them learns', async () => {
   main.setSeed(5)
   const model = new Sequential([
-    new ConvLSTM2D(3, 3, 3, { borderMode: 'same', dropoutW: 0.1, dropoutU: 0.1, inputShape: [4, 6, 6, 1] }),
+    new ConvLSTM2D(3, 3, 3, {
+      borderMode: 'same',
+      dropoutW: 0.1,
+      dropoutU: 0.1,
+      inputShape: [4, 6, 6, 1],
+    }),
     new MaxPooling2D(),
     new Flatten(),
     new Dense(1, { activation: 'sigmoid' }),
@@ -228,8 +288,13 @@ test('a model of them learns', async () => {
   const N = 48
   const x = main.NDArray.from(new Float32Array(N * 4 * 36), [N, 4, 6, 6, 1])
   const y = Float32Array.from({ length: N }, (_, n) => n % 2)
-  for (let n = 0; n < N; n++) for (let t = 0; t < 4; t++) x.data[(n * 4 + t) * 36 + (n % 6) * 6 + (n % 2 ? t : 1)] = 1
-  const history = await model.fit(x, main.NDArray.from(y, [N, 1]), { nbEpoch: 40, batchSize: 16, verbose: 0 })
+  for (let n = 0; n < N; n++)
+    for (let t = 0; t < 4; t++) x.data[(n * 4 + t) * 36 + (n % 6) * 6 + (n % 2 ? t : 1)] = 1
+  const history = await model.fit(x, main.NDArray.from(y, [N, 1]), {
+    nbEpoch: 40,
+    batchSize: 16,
+    verbose: 0,
+  })
   const { loss = [] } = history.history
   expect(loss.at(-1)).toBeLessThan(0.3 * (loss[0] as number))
 })
@@ -262,7 +327,9 @@ describe('files', () => {
     model.layers.flatMap((layer) => {
       const inner = (layer as { layer?: main.Layer }).layer ?? layer
       const th = (inner.options as { dimOrdering?: string }).dimOrdering === 'th'
-      return layer.getWeights().map((w) => (w.shape.length === 4 ? flip(w.toArray(), th) : w.toArray()))
+      return layer
+        .getWeights()
+        .map((w) => (w.shape.length === 4 ? flip(w.toArray(), th) : w.toArray()))
     })
 
   test("backend 'tensorflow' turns kernels and what the optimizer keeps for them", async () => {

@@ -1,4 +1,7 @@
-/** Initial values are made when they are needed: what is random does not show it, and the event loop goes on meanwhile. */
+/**
+ * Initial values are made when they are needed: what is random does not show it, and the event loop
+ * goes on meanwhile.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,7 +102,9 @@ describe('initial values', () => {
   it('keep their bits: a change here changes every seeded run', () => {
     setSeed(1)
     const inits = ['uniform', 'glorot_uniform', 'normal', 'lecun_uniform'] as const
-    const model = new Sequential(inits.map((init) => new Dense(2, { inputDim: 2, bias: false, init })))
+    const model = new Sequential(
+      inits.map((init) => new Dense(2, { inputDim: 2, bias: false, init })),
+    )
     expect(model.getWeights().map(({ data }) => Array.from(data))).toMatchInlineSnapshot(`
       [
         [
@@ -134,7 +139,9 @@ describe('initial values', () => {
     const later = makeModel()
     const after = random()
     const [last, ...rest] = [...later.layers].reverse()
-    const backwards = [last!.getWeights(), ...rest.map((layer) => layer.getWeights())].reverse().flat()
+    const backwards = [last!.getWeights(), ...rest.map((layer) => layer.getWeights())]
+      .reverse()
+      .flat()
 
     setSeed(4)
     const atOnce = new Sequential()
@@ -160,12 +167,16 @@ describe('initial values', () => {
     const other = new Sequential([new LSTM(4, { inputShape: [2, 2] })])
     other.setWeights(given)
     expect(making).toHaveBeenCalledTimes(4)
-    expect(other.getWeights().map((w) => Array.from(w.data))).toEqual(given.map((w) => Array.from(w.data)))
+    expect(other.getWeights().map((w) => Array.from(w.data))).toEqual(
+      given.map((w) => Array.from(w.data)),
+    )
     expect(model.countParams()).toBe(4 * (2 + 1024 + 1) * 1024)
   })
 
   it('a function of one’s own is called at once', () => {
-    const init = vi.fn((shape: readonly number[]) => new Float64Array(shape.reduce((a, b) => a * b, 1)))
+    const init = vi.fn(
+      (shape: readonly number[]) => new Float64Array(shape.reduce((a, b) => a * b, 1)),
+    )
     const model = new Sequential([new Dense(2, { inputDim: 2, init })])
     expect(init).toHaveBeenCalledTimes(1)
     model.getWeights()
@@ -212,7 +223,11 @@ describe('weights of more numbers than go into a plan at once', () => {
   const [rows, width] = [20_000, 64]
   const make = () => {
     setSeed(10)
-    const model = new Sequential([new Embedding(rows, width, { inputLength: 1 }), new LSTM(2), new Dense(1)])
+    const model = new Sequential([
+      new Embedding(rows, width, { inputLength: 1 }),
+      new LSTM(2),
+      new Dense(1),
+    ])
     model.compile({ optimizer: 'adam', loss: 'mse' })
     return model
   }
@@ -234,7 +249,8 @@ describe('weights of more numbers than go into a plan at once', () => {
     await model.save(file)
     const loaded = await loadModel(file)
     expectAllSameBits(loaded.getWeights(), model.getWeights())
-    for (const each of [model, loaded]) for (let i = 0; i < 2; i++) await each.trainOnBatch(words, y)
+    for (const each of [model, loaded])
+      for (let i = 0; i < 2; i++) await each.trainOnBatch(words, y)
     expectAllSameBits(loaded.getWeights(), model.getWeights())
   })
 
@@ -272,7 +288,12 @@ describe('while initial values are made', () => {
     ['fit', (model) => model.fit(x, [[1]], { verbose: 0, nbEpoch: 1 })],
     [
       'fit with a checkpoint at its beginning',
-      (model) => model.fit(x, [[1]], { verbose: 0, nbEpoch: 1, checkpoint: { dir: join(folder, 'checkpoints') } }),
+      (model) =>
+        model.fit(x, [[1]], {
+          verbose: 0,
+          nbEpoch: 1,
+          checkpoint: { dir: join(folder, 'checkpoints') },
+        }),
     ],
     ['trainOnBatch', (model) => model.trainOnBatch(x, [[1]])],
     ['saveWeights', (model) => model.saveWeights(join(folder, 'weights.h5'))],

@@ -36,7 +36,8 @@ const cells: [string, Make, states: string[]][] = [
 /** Its last weights, h0 first, set to what cannot be taken for anything else. */
 function withStates(model: Sequential, states: number): Sequential {
   const weights = model.getWeights()
-  for (const [i, weight] of weights.slice(-states).entries()) weight.data.set(uniform(20 + i, [H]).data)
+  for (const [i, weight] of weights.slice(-states).entries())
+    weight.data.set(uniform(20 + i, [H]).data)
   model.setWeights(weights)
   return model
 }
@@ -58,7 +59,10 @@ describe.each(cells)('%s', (_, make, states) => {
       model.getWeights().slice(n),
       states.map(() => filled(0, H)),
     )
-    expectSameBits(await model.predict(uniform(1, [N, T, D])), await plain.predict(uniform(1, [N, T, D])))
+    expectSameBits(
+      await model.predict(uniform(1, [N, T, D])),
+      await plain.predict(uniform(1, [N, T, D])),
+    )
   })
 
   it('begins with them: as a stateful layer whose states are set', async () => {
@@ -73,13 +77,19 @@ describe.each(cells)('%s', (_, make, states) => {
         shape: [N, H],
       })),
     )
-    expectSameBits(await model.predict(uniform(1, [N, T, D])), await twin.predict(uniform(1, [N, T, D])))
+    expectSameBits(
+      await model.predict(uniform(1, [N, T, D])),
+      await twin.predict(uniform(1, [N, T, D])),
+    )
   })
 
   it('gives h0 for a sample that is masked, and before the first real step', async () => {
     const masked = (returnSequences: boolean) =>
       withStates(
-        new Sequential([new Masking({ inputShape: [T, D] }), make({ ...learned, returnSequences })]),
+        new Sequential([
+          new Masking({ inputShape: [T, D] }),
+          make({ ...learned, returnSequences }),
+        ]),
         states.length,
       )
     const x = uniform(1, [2, T, D])
@@ -103,7 +113,8 @@ describe.each(cells)('%s', (_, make, states) => {
       model.compile({ loss: 'mse', optimizer: 'adam' })
       const [x, y] = [uniform(1, [N, T, D]), uniform(2, [N, H])]
       await model.trainOnBatch(x, y)
-      for (const state of model.getWeights().slice(-states.length)) expect(state.data.every((v) => v !== 0)).toBe(true)
+      for (const state of model.getWeights().slice(-states.length))
+        expect(state.data.every((v) => v !== 0)).toBe(true)
       await model.save(path.join(folder, 'model.h5'))
       const loaded = await loadModel(path.join(folder, 'model.h5'))
       expect(loaded.layers[0]!.getConfig()).toEqual(model.layers[0]!.getConfig())
@@ -123,12 +134,9 @@ it('each direction of a Bidirectional has its own', async () => {
     new Dense(1),
   ])
   const names = model.layers[0]!.kerasArrays().map(({ name }) => name)
-  expect(names.filter((name) => /_[hc]0$/.test(name)).map((name) => name.replace(/lstm_\d+/, 'l'))).toEqual([
-    'forward_l_h0',
-    'forward_l_c0',
-    'backward_l_h0',
-    'backward_l_c0',
-  ])
+  expect(
+    names.filter((name) => /_[hc]0$/.test(name)).map((name) => name.replace(/lstm_\d+/, 'l')),
+  ).toEqual(['forward_l_h0', 'forward_l_c0', 'backward_l_h0', 'backward_l_c0'])
   model.compile({ loss: 'mse', optimizer: new SGD({ lr: 1 }) })
   await model.trainOnBatch(uniform(1, [N, T, D]), uniform(2, [N, 1]))
   const [forward, backward] = [0, 1].map((i) => model.getWeights()[i * 14 + 12]!)
@@ -157,7 +165,8 @@ it('the gradients are the derivatives of the loss', async () => {
       }
       const wanted = ((await at(1e-5)) - (await at(-1e-5))) / 2e-5
       expect(Math.abs(wanted)).toBeGreaterThan(1e-4)
-      expect(Math.abs(gradient.data[k]! - wanted)).toBeLessThan(1e-8) // central differences in double
+      // central differences in double
+      expect(Math.abs(gradient.data[k]! - wanted)).toBeLessThan(1e-8)
     }
 })
 
@@ -171,7 +180,11 @@ describe('the option', () => {
   it('is refused where states are carried, and for other words', () => {
     const both = () => new LSTM(2, { ...learned, stateful: true, name: 'l' })
     expect(both).toThrow(ConfigError)
-    expect(both).toThrow("l (LSTM): initialState must be 'zero' with stateful: true, got 'learned'.")
-    expect(() => new GRU(2, { initialState: 'random' as never })).toThrow("initialState must be 'zero' or 'learned'")
+    expect(both).toThrow(
+      "l (LSTM): initialState must be 'zero' with stateful: true, got 'learned'.",
+    )
+    expect(() => new GRU(2, { initialState: 'random' as never })).toThrow(
+      "initialState must be 'zero' or 'learned'",
+    )
   })
 })

@@ -1,4 +1,7 @@
-/** It learns: small tasks that need memory, with a bound on the loss that no model without memory reaches. */
+/**
+ * It learns: small tasks that need memory, with a bound on the loss that no model without memory
+ * reaches.
+ */
 import { describe, expect, it } from 'vitest'
 import { oneHot, type Plain, random } from '../arrays.js'
 import {
@@ -37,7 +40,10 @@ function adding(n: number, T: number, seed: number): { x: Plain; y: Plain } {
   return { x: { data: x, shape: [n, T, 2] }, y: { data: y, shape: [n, 1] } }
 }
 
-/** Answering 1 always, the best without memory, leaves the variance of a sum of two uniform numbers: 1 / 6. */
+/**
+ * Answering 1 always, the best without memory, leaves the variance of a sum of two uniform numbers:
+ * 1 / 6.
+ */
 const WITHOUT_MEMORY = 1 / 6
 
 describe('learns', () => {
@@ -70,7 +76,11 @@ describe('learns', () => {
       new GRU(24, { returnSequences: true }),
       new TimeDistributed(new Dense(K, { activation: 'softmax' })),
     ])
-    model.compile({ optimizer: new Adam({ lr: 0.02 }), loss: 'categorical_crossentropy', metrics: ['accuracy'] })
+    model.compile({
+      optimizer: new Adam({ lr: 0.02 }),
+      loss: 'categorical_crossentropy',
+      metrics: ['accuracy'],
+    })
     const history = await model.fit(x, y, { batchSize: 40, nbEpoch: 12, verbose: 0 })
     expect(history.history.acc?.at(-1)).toBeGreaterThan(0.97) // 0.2 + 0.8 / 4 = 0.4 without memory
     model.dispose()
@@ -99,7 +109,8 @@ describe('learns', () => {
         { data: y, shape: [n, 1] },
         { batchSize: 30, nbEpoch: 15, verbose: 0 },
       )
-      expect(history.history.loss?.at(-1)).toBeLessThan(0.01) // repeating the last value: about 0.045
+      // repeating the last value: about 0.045
+      expect(history.history.loss?.at(-1)).toBeLessThan(0.01)
       model.dispose()
     },
     60_000,
@@ -120,7 +131,11 @@ describe('learns', () => {
       new TimeDistributed(new Dense(8, { activation: 'tanh' })),
       new TimeDistributed(new Dense(1, { activation: 'sigmoid' })),
     ])
-    model.compile({ optimizer: new Adam({ lr: 0.02 }), loss: 'binary_crossentropy', metrics: ['accuracy'] })
+    model.compile({
+      optimizer: new Adam({ lr: 0.02 }),
+      loss: 'binary_crossentropy',
+      metrics: ['accuracy'],
+    })
     const history = await model.fit(
       { data: x, shape: [n, T, 1] },
       { data: y, shape: [n, T, 1] },

@@ -1,5 +1,17 @@
-/** Which binary is loaded, and what is said when none can be: the built package somewhere else, with binaries made wrong. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+/**
+ * Which binary is loaded, and what is said when none can be: the built package somewhere else, with
+ * binaries made wrong.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -43,15 +55,25 @@ const faked = (platform: string, arch: string, libc?: string) => `
   ${libc ? `process.env.LIBC = '${libc}'; process.report.getReport = () => ({ header: ${libc === 'musl' ? '{}' : "{ glibcVersionRuntime: '2.31' }"} })` : ''}`
 
 /** Loads the package there. A run under a sanitizer names its own build to the loader: not here. */
-const load = (preload?: string, flags: string[] = [], env: Record<string, string> = {}): Promise<Outcome> =>
+const load = (
+  preload?: string,
+  flags: string[] = [],
+  env: Record<string, string> = {},
+): Promise<Outcome> =>
   jsonOf<Outcome>(path.join(folder, 'use.mjs'), {
     cwd: folder,
     env: { HIDDENSTATE_PREBUILD: '', LIBC: '', ...env },
-    node: preload ? [...flags, '--import', `data:text/javascript,${encodeURIComponent(preload)}`] : flags,
+    node: preload
+      ? [...flags, '--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+      : flags,
   })
 
 /** Puts a binary among the prebuilt ones; `change` spoils a copy. */
-function prebuilt(target: string, name: string, change: (bytes: Buffer) => Buffer = (bytes) => bytes) {
+function prebuilt(
+  target: string,
+  name: string,
+  change: (bytes: Buffer) => Buffer = (bytes) => bytes,
+) {
   mkdirSync(path.join(folder, 'prebuilds', target), { recursive: true })
   writeFileSync(path.join(folder, 'prebuilds', target, name), change(readFileSync(ADDON)))
 }
@@ -73,7 +95,8 @@ describe('no binary fits', () => {
     expect(error.message).toContain(place)
     expect(error.message).toContain('npx hiddenstate build')
     expect(error.expected).toBe(`a binary for ${target}`)
-    if (arch === 'x64' && platform === 'linux') expect(error.message).toContain('only hiddenstate.glibc.node there')
+    if (arch === 'x64' && platform === 'linux')
+      expect(error.message).toContain('only hiddenstate.glibc.node there')
   })
 })
 
@@ -89,7 +112,9 @@ it('HIDDENSTATE_PREBUILD names a folder without one: tells where it looked', asy
 
 describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a release, where', () => {
   const { version, ...manifest } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  const { header } = process.report.getReport() as unknown as {
+    header: { glibcVersionRuntime?: string }
+  }
   const name = `hiddenstate-${here}-${header.glibcVersionRuntime ? 'glibc' : 'musl'}`
   const write = (place: string, text: string) => {
     mkdirSync(path.dirname(path.join(modules, place)), { recursive: true })
@@ -97,7 +122,10 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a release, wh
   }
   beforeEach(() => {
     const optionalDependencies = { [name]: version, 'hiddenstate-freebsd-x64': version }
-    write('hiddenstate/package.json', JSON.stringify({ ...manifest, version, optionalDependencies }))
+    write(
+      'hiddenstate/package.json',
+      JSON.stringify({ ...manifest, version, optionalDependencies }),
+    )
   })
   /** The package of this platform, beside the main one. */
   const beside = (its: string, text = JSON.stringify({ name, version: its })) => {
@@ -220,7 +248,8 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
       // The loader compares the names of versions; these will not be published soon.
       const named = [...bytes.toString('latin1').matchAll(/GLIBC_2\.\d\d\0/g)]
       expect(named.length).toBeGreaterThanOrEqual(wanted.length)
-      for (const [i, version] of wanted.entries()) bytes.write(version, named[i]?.index as number, 'latin1')
+      for (const [i, version] of wanted.entries())
+        bytes.write(version, named[i]?.index as number, 'latin1')
       return bytes
     })
     const error = await load()
@@ -260,7 +289,9 @@ describe.runIf(process.platform === 'linux' && existsSync(ADDON))('a binary that
     prebuilt(here, name)
     const error = await load(undefined, ['--no-addons'])
     expect(error.code).toBe('ERR_NOT_BUILT')
-    expect(error.message).toMatch(/disabled\. Start Node without `--no-addons`, or with `--allow-addons`\.$/)
+    expect(error.message).toMatch(
+      /disabled\. Start Node without `--no-addons`, or with `--allow-addons`\.$/,
+    )
     expect(error.expected).toBe('a process that may load addons')
   })
 
@@ -297,7 +328,10 @@ it('require and import give the same names', async () => {
 
 it('a script that does not catch the error ends with it', async () => {
   writeFileSync(path.join(folder, 'bare.mjs'), "import { info } from './dist/index.js'\ninfo()\n")
-  const ended = await runChild(path.join(folder, 'bare.mjs'), { cwd: folder, env: { HIDDENSTATE_PREBUILD: '' } })
+  const ended = await runChild(path.join(folder, 'bare.mjs'), {
+    cwd: folder,
+    env: { HIDDENSTATE_PREBUILD: '' },
+  })
   expect(ended.code).toBe(1)
   expect(ended.stderr).toContain('npx hiddenstate build')
 })
@@ -310,7 +344,10 @@ it('hiddenstate info tells what it knows where there is no binary', async () => 
     env: { HIDDENSTATE_PREBUILD: '' },
   })
   expect(ended.code).toBe(1)
-  expect(JSON.parse(ended.stdout)).toMatchObject({ node: process.version, binary: 'none that can be used' })
+  expect(JSON.parse(ended.stdout)).toMatchObject({
+    node: process.version,
+    binary: 'none that can be used',
+  })
   expect(ended.stderr).toMatch(/^hiddenstate: no native binary .*npx hiddenstate build/)
   expect(ended.stderr).not.toMatch(/^\s+at /m) // no stack
 })

@@ -1,4 +1,7 @@
-/** A model that begins with a Merge: a list of arrays for x, everywhere; what Merge refuses; what files keep. */
+/**
+ * A model that begins with a Merge: a list of arrays for x, everywhere; what Merge refuses; what
+ * files keep.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,7 +35,8 @@ import {
 
 const [N, T, D] = [24, 5, 3]
 const left = () => new Sequential([new GRU(4, { inputShape: [T, D] })])
-const right = () => new Sequential([new Embedding(9, 3, { inputLength: 6 }), new Flatten(), new Dense(4)])
+const right = () =>
+  new Sequential([new Embedding(9, 3, { inputLength: 6 }), new Flatten(), new Dense(4)])
 
 function merged(seed = 3): Sequential {
   setSeed(seed)
@@ -85,10 +89,17 @@ describe('x is a list of arrays', () => {
     const b = await merged().fit(x, y, { ...options, validationData: [other.x, nested(other.y)] })
     expect(b.history).toEqual(a.history)
     expect(a.history.val_loss).toHaveLength(3)
-    const whole = { x: x.map((one) => joined(one, other, x.indexOf(one))) as [Plain, Plain], y: rows(y, other.y) }
+    const whole = {
+      x: x.map((one) => joined(one, other, x.indexOf(one))) as [Plain, Plain],
+      y: rows(y, other.y),
+    }
     const c = await merged().fit(whole.x, whole.y, { ...options, validationSplit: 8 / 32 })
     expect(c.history).toEqual(a.history)
-    const shuffled = await merged().fit(x, y, { nbEpoch: 2, verbose: 0, sampleWeight: new Float32Array(N).fill(0.5) })
+    const shuffled = await merged().fit(x, y, {
+      nbEpoch: 2,
+      verbose: 0,
+      sampleWeight: new Float32Array(N).fill(0.5),
+    })
     expect(shuffled.history.loss).toHaveLength(2)
   })
 
@@ -123,19 +134,27 @@ describe('x is a list of arrays', () => {
     expectSameBits(await fitted.predictGenerator(batches, { valSamples: N }), p)
     const inputsAlone = batches.map(([inputs]) => inputs)
     expectSameBits(await fitted.predictGenerator(inputsAlone, { valSamples: N }), p)
-    expectSameBits(await fitted.predictGenerator([x.map(deep)], { valSamples: N }), p, 'nested arrays')
+    expectSameBits(
+      await fitted.predictGenerator([x.map(deep)], { valSamples: N }),
+      p,
+      'nested arrays',
+    )
   })
 
   it('refuses anything else, and says which input is wrong', async () => {
     const { x, y } = data()
     const model = merged()
-    await expect(model.predict(x[0])).rejects.toThrow(/x must be a list of 2 arrays, one for each input/)
+    await expect(model.predict(x[0])).rejects.toThrow(
+      /x must be a list of 2 arrays, one for each input/,
+    )
     await expect(model.predict([x[0]])).rejects.toThrow(/list of 2 arrays/)
     await expect(model.predict([x[1], x[0]])).rejects.toThrow(
       /gru_\d+ \(GRU\): x\[0\] must be \[B, 5, 3\], got \[24, 6\]/,
     )
     const short = take(x[1], [0, 1, 2])
-    await expect(model.fit([x[0], short], y)).rejects.toThrow(/samples in x\[1\] must be 24, as x\[0\] has, got 3/)
+    await expect(model.fit([x[0], short], y)).rejects.toThrow(
+      /samples in x\[1\] must be 24, as x\[0\] has, got 3/,
+    )
     const odd = { data: x[1].data.map((v, i) => (i === 7 ? 9 : v)), shape: x[1].shape }
     await expect(model.predict([x[0], odd])).rejects.toThrow(/embedding_\d+.*x\[1\].*from 0 to 8/)
   })
@@ -144,7 +163,9 @@ describe('x is a list of arrays', () => {
     const { x, y } = data()
     const bad = { data: x[0].data.map((v, i) => (i === 4 ? Number.NaN : v)), shape: x[0].shape }
     const model = merged()
-    await expect(model.fit([bad, x[1]], y, { onNaN: 'throw', verbose: 0 })).rejects.toThrow(/the input of gru_/)
+    await expect(model.fit([bad, x[1]], y, { onNaN: 'throw', verbose: 0 })).rejects.toThrow(
+      /the input of gru_/,
+    )
   })
 })
 
@@ -152,19 +173,27 @@ const deep = (a: Plain): unknown => {
   if (a.shape.length === 2) return nested(a)
   const [n, ...rest] = a.shape as [number, ...number[]]
   const size = a.data.length / n
-  return Array.from({ length: n }, (_, i) => deep({ data: a.data.subarray(i * size, (i + 1) * size), shape: rest }))
+  return Array.from({ length: n }, (_, i) =>
+    deep({ data: a.data.subarray(i * size, (i + 1) * size), shape: rest }),
+  )
 }
 const rows = (a: Plain, b: Plain): Plain => {
   const numbers = new (a.data.constructor as Float32ArrayConstructor)(a.data.length + b.data.length)
   numbers.set(a.data)
   numbers.set(b.data, a.data.length)
-  return { data: numbers, shape: [(a.shape[0] as number) + (b.shape[0] as number), ...a.shape.slice(1)] }
+  return {
+    data: numbers,
+    shape: [(a.shape[0] as number) + (b.shape[0] as number), ...a.shape.slice(1)],
+  }
 }
-const joined = (one: Plain, other: { x: Plain[] }, i: number): Plain => rows(one, other.x[i] as Plain)
+const joined = (one: Plain, other: { x: Plain[] }, i: number): Plain =>
+  rows(one, other.x[i] as Plain)
 
 describe('Merge', () => {
-  const dense = (units: number, features = 2) => new Sequential([new Dense(units, { inputDim: features })])
-  const sequence = (steps: number) => new Sequential([new GRU(3, { returnSequences: true, inputShape: [steps, 2] })])
+  const dense = (units: number, features = 2) =>
+    new Sequential([new Dense(units, { inputDim: features })])
+  const sequence = (steps: number) =>
+    new Sequential([new GRU(3, { returnSequences: true, inputShape: [steps, 2] })])
 
   it.each([
     ['one branch', () => new Merge([dense(2)]), 'ERR_OPTION', /two models or more, got 1/],
@@ -175,10 +204,30 @@ describe('Merge', () => {
       'ERR_OPTION',
       /layers\[1\].*a model/,
     ],
-    ['an empty model', () => new Merge([dense(2), new Sequential()]), 'ERR_OPTION', /with layers, got an empty one/],
-    ['a mode', () => new Merge([dense(2), dense(2)], { mode: 'avg' as never }), 'ERR_UNKNOWN_NAME', /mode must be/],
-    ['sum of other shapes', () => new Merge([dense(2), dense(3)]), 'ERR_SHAPE', /of one shape.*\[B, 2\] and \[B, 3\]/],
-    ['concat', () => new Merge([sequence(3), sequence(4)], { mode: 'concat' }), 'ERR_SHAPE', /alike but for axis 2/],
+    [
+      'an empty model',
+      () => new Merge([dense(2), new Sequential()]),
+      'ERR_OPTION',
+      /with layers, got an empty one/,
+    ],
+    [
+      'a mode',
+      () => new Merge([dense(2), dense(2)], { mode: 'avg' as never }),
+      'ERR_UNKNOWN_NAME',
+      /mode must be/,
+    ],
+    [
+      'sum of other shapes',
+      () => new Merge([dense(2), dense(3)]),
+      'ERR_SHAPE',
+      /of one shape.*\[B, 2\] and \[B, 3\]/,
+    ],
+    [
+      'concat',
+      () => new Merge([sequence(3), sequence(4)], { mode: 'concat' }),
+      'ERR_SHAPE',
+      /alike but for axis 2/,
+    ],
     [
       'concat axis',
       () => new Merge([dense(2), dense(2)], { mode: 'concat', concatAxis: 0 }),
@@ -197,14 +246,24 @@ describe('Merge', () => {
       'ERR_OPTION',
       /two models for mode 'dot'/,
     ],
-    ['cos of other shapes', () => new Merge([sequence(3), sequence(4)], { mode: 'cos' }), 'ERR_SHAPE', /of one shape/],
+    [
+      'cos of other shapes',
+      () => new Merge([sequence(3), sequence(4)], { mode: 'cos' }),
+      'ERR_SHAPE',
+      /of one shape/,
+    ],
     [
       'dot axes',
       () => new Merge([dense(2), dense(2)], { mode: 'dot', dotAxes: [1, 2] }),
       'ERR_OPTION',
       /dotAxes.*got 2/,
     ],
-    ['an option', () => new Merge([dense(2), dense(2)], { axis: 1 } as never), 'ERR_OPTION', /unknown option `axis`/],
+    [
+      'an option',
+      () => new Merge([dense(2), dense(2)], { axis: 1 } as never),
+      'ERR_OPTION',
+      /unknown option `axis`/,
+    ],
     [
       'second place',
       () => new Sequential([new Dense(2, { inputDim: 2 }), new Merge([dense(2), dense(2)])]),
@@ -281,7 +340,9 @@ describe('Merge', () => {
       model.compile({ optimizer: 'sgd', loss: 'mse' })
       const names = model.kerasArrays().map(({ name }) => name)
       expect(names).toEqual([...new Set(names)])
-      expect(model.countParams()).toBe(model.getWeights().reduce((sum, { data }) => sum + data.length, 0))
+      expect(model.countParams()).toBe(
+        model.getWeights().reduce((sum, { data }) => sum + data.length, 0),
+      )
     })
 
     it('but not as two branches', () => {
@@ -291,14 +352,19 @@ describe('Merge', () => {
   })
 
   it('takes branches that begin with a Merge', async () => {
-    const inner = new Sequential([new Merge([dense(2), dense(2, 3)], { mode: 'mul' }), new Dense(4)])
+    const inner = new Sequential([
+      new Merge([dense(2), dense(2, 3)], { mode: 'mul' }),
+      new Dense(4),
+    ])
     const model = new Sequential([new Merge([inner, dense(4, 5)]), new Dense(1)])
     expect(model.inputShapes.map((shape) => shape[1])).toEqual([2, 3, 5])
     model.compile({ optimizer: 'sgd', loss: 'mse' })
     const x = [2, 3, 5].map((width, i) => uniform(i, [6, width]))
     const { history } = await model.fit(x, uniform(9, [6, 1]), { nbEpoch: 3, verbose: 0 })
     expect(history.loss?.[2]).toBeLessThan(history.loss?.[0] as number)
-    expect(model.flattenedLayers.map((layer) => layer.layerClass.className)).toEqual(Array(5).fill('Dense'))
+    expect(model.flattenedLayers.map((layer) => layer.layerClass.className)).toEqual(
+      Array(5).fill('Dense'),
+    )
     const again = modelFromJson(model.toJson())
     again.setWeights(model.getWeights())
     expectSameBits(await again.predict(x), await model.predict(x))
@@ -312,7 +378,10 @@ describe('Merge', () => {
     const [a, b] = [uniform(1, [2, 2, 3]), uniform(2, [2, 4, 3])]
     const y = await model.predict([a, b])
     const at = (s: number, i: number, j: number) =>
-      [0, 1, 2].reduce((sum, k) => sum + a.data[s * 6 + i * 3 + k]! * b.data[s * 12 + j * 3 + k]!, 0)
+      [0, 1, 2].reduce(
+        (sum, k) => sum + a.data[s * 6 + i * 3 + k]! * b.data[s * 12 + j * 3 + k]!,
+        0,
+      )
     const expected = Float32Array.from({ length: 16 }, (_, n) => at(n >> 3, (n >> 2) & 1, n & 3))
     expectClose(y, { data: expected, shape: [2, 2, 4] }, 1e-6)
   })
@@ -329,19 +398,35 @@ describe('Merge', () => {
     expect(() => model.getLayer({ index: 4 })).toThrow(/from 0 to 3/)
     let text = ''
     model.summary({ print: (t) => void (text = t) })
-    const names = text.split('\n').filter((line) => /\(\w+\)/.test(line) && !line.startsWith('Layer'))
-    expect(names.map((line) => /\((\w+)\)/.exec(line)?.[1])).toEqual(['GRU', 'Embedding', 'Flatten', 'Dense', 'Dense'])
+    const names = text
+      .split('\n')
+      .filter((line) => /\(\w+\)/.test(line) && !line.startsWith('Layer'))
+    expect(names.map((line) => /\((\w+)\)/.exec(line)?.[1])).toEqual([
+      'GRU',
+      'Embedding',
+      'Flatten',
+      'Dense',
+      'Dense',
+    ])
     expect(names[4]).toContain(`${merge.name}[0][0]`)
     expect(text).toContain(`Total params: ${model.countParams()}`)
   })
 
   it('trains on branches of double precision', async () => {
     const branch = () => new Sequential([new Dense(2, { inputDim: 2, dtype: 'float64' })])
-    const model = new Sequential([new Merge([branch(), branch()], { mode: 'cos' }), new Flatten(), new Dense(1)])
+    const model = new Sequential([
+      new Merge([branch(), branch()], { mode: 'cos' }),
+      new Flatten(),
+      new Dense(1),
+    ])
     model.compile({ optimizer: 'sgd', loss: 'mse' })
-    expect(await model.trainOnBatch([uniform(1, [4, 2]), uniform(2, [4, 2])], uniform(3, [4, 1]))).toBeGreaterThan(0)
+    expect(
+      await model.trainOnBatch([uniform(1, [4, 2]), uniform(2, [4, 2])], uniform(3, [4, 1])),
+    ).toBeGreaterThan(0)
     expect(model.getWeights()[0]?.dtype).toBe('float64')
-    expect(() => new Sequential([new Merge([branch(), dense(2)])])).toThrow(/A model computes in one precision/)
+    expect(() => new Sequential([new Merge([branch(), dense(2)])])).toThrow(
+      /A model computes in one precision/,
+    )
   })
 })
 
@@ -368,8 +453,11 @@ describe('files', () => {
   })
 
   it('of a mode that is a function are refused', () => {
-    const [{ class_name, config }] = merged().getConfig() as [{ class_name: string; config: object }]
-    const bad = (more: object) => () => Sequential.fromConfig([{ class_name, config: { ...config, ...more } }])
+    const [{ class_name, config }] = merged().getConfig() as [
+      { class_name: string; config: object },
+    ]
+    const bad = (more: object) => () =>
+      Sequential.fromConfig([{ class_name, config: { ...config, ...more } }])
     expect(bad({ mode_type: 'lambda' })).toThrow(/mode_type must be "raw".*Python code/)
     expect(bad({ output_shape: [3] })).toThrow(/output_shape/)
     expect(bad({ layers: 3 })).toThrow(/layers must be a list/)

@@ -24,14 +24,21 @@ export function data(n = 20): { x: Plain; y: Plain } {
   return { x, y: { data: y, shape: [n, 2] } }
 }
 
-/** A model and data with which one epoch takes tens of milliseconds at least: there is time to interfere. */
+/**
+ * A model and data with which one epoch takes tens of milliseconds at least: there is time to
+ * interfere.
+ */
 export function slow(): { model: Sequential; x: Plain; y: Plain } {
   setSeed(9)
-  const model = new Sequential([new LSTM(96, { inputShape: [40, 16] }), new Dense(2, { activation: 'softmax' })])
+  const model = new Sequential([
+    new LSTM(96, { inputShape: [40, 16] }),
+    new Dense(2, { activation: 'softmax' }),
+  ])
   model.compile({ optimizer: 'sgd', loss: 'categorical_crossentropy' })
   const y = new Float32Array(2 * 320)
   for (let i = 0; i < 320; i++) y[2 * i + (i % 2)] = 1
   return { model, x: uniform(2, [320, 40, 16]), y: { data: y, shape: [320, 2] } }
 }
 
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,4 +1,7 @@
-/** Names of layers: unique at compile, chosen so by default, changed at any time without harm to weights and optimizer state. */
+/**
+ * Names of layers: unique at compile, chosen so by default, changed at any time without harm to
+ * weights and optimizer state.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -30,14 +33,17 @@ const file = (name: string) => path.join(directory, `${name}.h5`)
 // Equal shapes, so that moments in a wrong order would fit.
 const chain = (): Sequential => {
   setSeed(5)
-  const layers = ['b', 'c', 'd'].map((name, i) => new Dense(3, { name, ...(i === 0 ? { inputDim: 3 } : {}) }))
+  const layers = ['b', 'c', 'd'].map(
+    (name, i) => new Dense(3, { name, ...(i === 0 ? { inputDim: 3 } : {}) }),
+  )
   return new Sequential(layers)
 }
 const compile = (model: Sequential): Sequential => {
   model.compile({ optimizer: new Adam({ lr: 0.05 }), loss: 'mse' })
   return model
 }
-const train = (model: Sequential, seed: number) => model.trainOnBatch(uniform(seed, [4, 3]), uniform(seed + 50, [4, 3]))
+const train = (model: Sequential, seed: number) =>
+  model.trainOnBatch(uniform(seed, [4, 3]), uniform(seed + 50, [4, 3]))
 
 /** The weights after three steps, without any renaming. */
 async function unnamed(): Promise<ReturnType<Sequential['getWeights']>> {
@@ -127,7 +133,12 @@ describe('a layer that is called otherwise', () => {
         await train(m, 1)
         const { LambdaCallback } = await import('../package.js')
         const callbacks = [new LambdaCallback({ onBatchEnd: () => rename(m) })]
-        await m.fit(uniform(2, [4, 3]), uniform(52, [4, 3]), { nbEpoch: 1, shuffle: false, verbose: 0, callbacks })
+        await m.fit(uniform(2, [4, 3]), uniform(52, [4, 3]), {
+          nbEpoch: 1,
+          shuffle: false,
+          verbose: 0,
+          callbacks,
+        })
         await m.save(file('callback'))
         const loaded = await loadModel(file('callback'))
         await train(loaded, 3)
@@ -143,11 +154,9 @@ describe('a layer that is called otherwise', () => {
     const model = compile(chain())
     await train(model, 1)
     rename(model)
-    expect(JSON.parse(model.toJson()).config.map((c: { config: { name: string } }) => c.config.name)).toEqual([
-      'z',
-      'c',
-      'a',
-    ])
+    expect(
+      JSON.parse(model.toJson()).config.map((c: { config: { name: string } }) => c.config.name),
+    ).toEqual(['z', 'c', 'a'])
     expect(model.layers[0]?.kerasArrays().map(({ name }) => name)).toEqual(['z_W', 'z_b'])
     expect(() => model.layers[0]?.setWeights([[[1]], [0]])).toThrow(/^z\/W: shape must be/)
     expect(model.getLayer({ name: 'z' })).toBe(model.layers[0])
@@ -163,17 +172,24 @@ describe('a layer that is called otherwise', () => {
     await train(model, 1)
     const twin = model.layers[0] as Layer
     twin.name = 'c'
-    const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/layer names must be unique, got 'c' twice/) }
+    const refused = {
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/layer names must be unique, got 'c' twice/),
+    }
     await expect(model.predict(uniform(1, [1, 3]))).rejects.toMatchObject(refused)
     await expect(train(model, 2)).rejects.toMatchObject(refused)
-    await expect(model.fit(uniform(1, [1, 3]), uniform(2, [1, 3]), { verbose: 0 })).rejects.toMatchObject(refused)
+    await expect(
+      model.fit(uniform(1, [1, 3]), uniform(2, [1, 3]), { verbose: 0 }),
+    ).rejects.toMatchObject(refused)
     twin.name = 'b'
     for (const seed of [2, 3]) await train(model, seed)
     expectAllSameBits(model.getWeights(), await unnamed())
   })
 
   it('keeps its states', async () => {
-    const model = new Sequential([new GRU(2, { batchInputShape: [1, 3, 2], stateful: true, name: 'g' })])
+    const model = new Sequential([
+      new GRU(2, { batchInputShape: [1, 3, 2], stateful: true, name: 'g' }),
+    ])
     const twin = modelFromJson(model.toJson())
     twin.setWeights(model.getWeights())
     const x = uniform(1, [1, 3, 2])
@@ -187,7 +203,10 @@ describe('a layer that is called otherwise', () => {
 
   it('is the same layer in every model that has it', async () => {
     const part = new Sequential([new Dense(3, { inputDim: 3, name: 'p' })])
-    const [one, two] = [new Sequential([part]), new Sequential([part])].map(compile) as [Sequential, Sequential]
+    const [one, two] = [new Sequential([part]), new Sequential([part])].map(compile) as [
+      Sequential,
+      Sequential,
+    ]
     await train(one, 1)
     ;(part.layers[0] as Layer).name = 'q'
     part.name = 'inner'
@@ -234,7 +253,10 @@ describe('names that are not unique', () => {
   }
 
   it('in two branches are told at compile, and the way out works', async () => {
-    const model = new Sequential([new Merge([branch('d'), branch('d')]), new Dense(2, { name: 'e' })])
+    const model = new Sequential([
+      new Merge([branch('d'), branch('d')]),
+      new Dense(2, { name: 'e' }),
+    ])
     const refusal =
       /layer names must be unique, got 'd' twice: d \(Dense\) in sequential_\d+ \(Sequential\) and d \(Dense\) in/
     expect(() => compile(model)).toThrow(refusal)
@@ -260,7 +282,8 @@ describe('names that are not unique', () => {
     const model = new Sequential([new Dense(2, { inputDim: 2 }), new Dense(2)])
     const config = JSON.parse(model.toJson())
     const next = Number(new Dense(1).name.split('_')[1]) + 1
-    for (const [i, layer] of config.config.entries()) layer.config.name = `dense_${next + i}` // as of another process
+    // as of another process
+    for (const [i, layer] of config.config.entries()) layer.config.name = `dense_${next + i}`
     const loaded = modelFromJson(JSON.stringify(config))
     loaded.add(new Dense(2))
     loaded.add(new TimeDistributed(new Dense(1), { name: 'no' }).layer)

@@ -29,7 +29,10 @@ const x = uniform(1, [8, T, D])
 const y = uniform(2, [8, 2], 0, 1)
 
 const encoder = (): Sequential =>
-  new Sequential([new LSTM(5, { inputShape: [T, D], WRegularizer: 'l2' }), new Dense(4, { activation: 'tanh' })])
+  new Sequential([
+    new LSTM(5, { inputShape: [T, D], WRegularizer: 'l2' }),
+    new Dense(4, { activation: 'tanh' }),
+  ])
 const decoder = (): Sequential => new Sequential([new Dense(6, { inputDim: 4 }), new Dropout(0.2)])
 
 function nested(first: Layer[] = [], seed = 5): Sequential {
@@ -42,7 +45,9 @@ function nested(first: Layer[] = [], seed = 5): Sequential {
 /** The same layers in a row. */
 function plain(seed = 5): Sequential {
   setSeed(seed)
-  const model = new Sequential([...encoder().layers, ...decoder().layers].map((layer) => layer.clone()))
+  const model = new Sequential(
+    [...encoder().layers, ...decoder().layers].map((layer) => layer.clone()),
+  )
   model.add(new Dense(2))
   model.compile({ optimizer: 'adam', loss: 'mse' })
   return model
@@ -62,7 +67,10 @@ describe('a model as a layer', () => {
   })
 
   it('may follow another layer, and takes its mask', async () => {
-    const layers = () => [new LSTM(5, { returnSequences: true, inputShape: [null, 3] }), new LSTM(2)]
+    const layers = () => [
+      new LSTM(5, { returnSequences: true, inputShape: [null, 3] }),
+      new LSTM(2),
+    ]
     setSeed(1)
     const a = new Sequential([new Masking({ inputShape: [T, D] }), new Sequential(layers())])
     const b = new Sequential([new Masking({ inputShape: [T, D] }), ...layers()])
@@ -71,7 +79,10 @@ describe('a model as a layer', () => {
     expectSameBits(await a.predict(padded), await b.predict(padded))
     expect(
       () =>
-        new Sequential([new Masking({ inputShape: [T, D] }), new Sequential([new Flatten({ inputShape: [T, D] })])]),
+        new Sequential([
+          new Masking({ inputShape: [T, D] }),
+          new Sequential([new Flatten({ inputShape: [T, D] })]),
+        ]),
     ).toThrow(/without a mask/)
   })
 
@@ -80,7 +91,9 @@ describe('a model as a layer', () => {
     expect(() => add(new Dense(5, { inputDim: 2 }), decoder())).toThrow(
       /sequential_\d+ \(Sequential\): input must be \[B, 4\], got \[B, 5\]/,
     )
-    expect(() => add(new Dense(5, { inputDim: 2 }), new Sequential())).toThrow(/with layers, got an empty one/)
+    expect(() => add(new Dense(5, { inputDim: 2 }), new Sequential())).toThrow(
+      /with layers, got an empty one/,
+    )
     expect(() => add(new Sequential())).toThrow(/with layers/)
     const two = new Sequential([new Merge([decoder(), decoder()])])
     expect(() => add(new Dense(4, { inputDim: 2 }), two)).toThrow(/2 arrays/)
@@ -100,8 +113,12 @@ describe('a model as a layer', () => {
     expect(inner.getLayer({ index: 2 })).toBe(inner.layers[1])
     let text = ''
     model.summary({ print: (t) => void (text = t) })
-    expect(text).toMatch(new RegExp(`${inner.name} \\(Sequential\\) +\\(None, 4\\) +${inner.countParams()}`))
-    expect(inner.getWeights().length).toBe(inner.layers.flatMap((layer) => layer.getWeights()).length)
+    expect(text).toMatch(
+      new RegExp(`${inner.name} \\(Sequential\\) +\\(None, 4\\) +${inner.countParams()}`),
+    )
+    expect(inner.getWeights().length).toBe(
+      inner.layers.flatMap((layer) => layer.getWeights()).length,
+    )
   })
 
   it('goes into files and comes back', async () => {
@@ -161,7 +178,10 @@ describe('a model as a layer', () => {
     model.compile({ optimizer: 'rmsprop', loss: 'mse' })
     await model.trainOnBatch(uniform(1, [4, 2]), uniform(3, [4, 1]))
     expect(model.getWeights()).toHaveLength(6)
-    const twice = new Sequential([new Dense(2, { inputDim: 2, name: 'd' }), new Dense(2, { name: 'd' })])
+    const twice = new Sequential([
+      new Dense(2, { inputDim: 2, name: 'd' }),
+      new Dense(2, { name: 'd' }),
+    ])
     expect(() => twice.compile({ optimizer: 'sgd', loss: 'mse' })).toThrow(/'d' twice/)
   })
 
@@ -206,7 +226,10 @@ describe('trainable = false', () => {
 
   it.each([
     ['TimeDistributed', () => new TimeDistributed(new Dense(3), { inputShape: [T, D] })],
-    ['Bidirectional', () => new Bidirectional(new GRU(2, { returnSequences: true }), { inputShape: [T, D] })],
+    [
+      'Bidirectional',
+      () => new Bidirectional(new GRU(2, { returnSequences: true }), { inputShape: [T, D] }),
+    ],
     [
       'what TimeDistributed wraps',
       () => new TimeDistributed(new Dense(3, { trainable: false }), { inputShape: [T, D] }),
@@ -274,15 +297,20 @@ describe('models that share layers', () => {
     await model.trainOnBatch(x, y)
     const after = await inner.predict(x)
     expect([...after.data]).not.toEqual([...before.data])
-    const last = new Sequential([new Dense(2, { inputDim: 4, weights: (model.layers[1] as Layer).getWeights() })])
+    const last = new Sequential([
+      new Dense(2, { inputDim: 4, weights: (model.layers[1] as Layer).getWeights() }),
+    ])
     expectSameBits(await last.predict(after), await model.predict(x))
     expectAllSameBits(inner.getWeights(), model.getWeights().slice(0, -2))
-    inner.setWeights(inner.getWeights().map((w) => ({ data: w.data.map(() => 0), shape: [...w.shape] })))
+    inner.setWeights(
+      inner.getWeights().map((w) => ({ data: w.data.map(() => 0), shape: [...w.shape] })),
+    )
     expect([...(await inner.predict(x)).data].every((v) => v === 0)).toBe(true)
     expect(model.getWeights()[0]?.data.every((v) => v === 0)).toBe(true)
   })
 
-  // As generative adversarial networks are trained in Keras 1: the judge learns alone, then stays still inside the whole.
+  // As generative adversarial networks are trained in Keras 1: the judge learns alone, then stays
+  // still inside the whole.
   it('keep an optimizer each, and what was frozen when each was compiled', async () => {
     setSeed(4)
     const maker = new Sequential([new Dense(3, { inputDim: 2, activation: 'tanh' })])
@@ -329,7 +357,9 @@ describe('models that share layers', () => {
     })()
     let done = false
     const busy = expect.objectContaining({ code: 'ERR_BUSY' })
-    const fit = model.fit(many, targets, { nbEpoch: 4, verbose: 0, shuffle: false }).then(() => void (done = true))
+    const fit = model
+      .fit(many, targets, { nbEpoch: 4, verbose: 0, shuffle: false })
+      .then(() => void (done = true))
     await expect(inner.fit(many, uniform(3, [256, 64]), { verbose: 0 })).rejects.toThrow(busy)
     expect(() => inner.compile({ optimizer: 'sgd', loss: 'mse' })).toThrow(busy)
     expect(() => inner.setWeights(inner.getWeights())).toThrow(busy)
@@ -354,9 +384,16 @@ describe('models that share layers', () => {
       const p = await inner.predict(x)
       seen.push(p.data[0] as number)
       if (seen.length === 2)
-        inner.setWeights(inner.getWeights().map((w) => ({ data: w.data.map(() => 0), shape: [...w.shape] })))
+        inner.setWeights(
+          inner.getWeights().map((w) => ({ data: w.data.map(() => 0), shape: [...w.shape] })),
+        )
     }
-    await model.fit(x, y, { batchSize: 4, nbEpoch: 2, verbose: 0, callbacks: [new LambdaCallback({ onBatchEnd })] })
+    await model.fit(x, y, {
+      batchSize: 4,
+      nbEpoch: 2,
+      verbose: 0,
+      callbacks: [new LambdaCallback({ onBatchEnd })],
+    })
     expect(seen).toHaveLength(4)
     expect(Math.abs(seen[2] as number)).toBeLessThan(0.1)
   })
@@ -368,7 +405,9 @@ describe('models that share layers', () => {
     const q = await inner.predict(x)
     inner.dispose()
     expectSameBits(await model.predict(x), p)
-    await expect(inner.predict(x)).rejects.toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }))
+    await expect(inner.predict(x)).rejects.toThrow(
+      expect.objectContaining({ code: 'ERR_DISPOSED' }),
+    )
     const again = encoder()
     const outer = new Sequential([again, new Dense(2)])
     again.setWeights(model.getWeights().slice(0, -2))
@@ -390,7 +429,9 @@ describe('models that share layers', () => {
 
   it('compute in one precision', () => {
     const double = new Sequential([new Dense(2, { inputDim: 2, dtype: 'float64' })])
-    expect(() => new Sequential([new Dense(2, { inputDim: 2, dtype: 'float32' }), double])).toThrow(/in one precision/)
+    expect(() => new Sequential([new Dense(2, { inputDim: 2, dtype: 'float32' }), double])).toThrow(
+      /in one precision/,
+    )
     const model = new Sequential([double, new Dense(1)])
     expect(model.layers[1]?.floatx).toBe('float64')
     expect(() => model.add(new Dense(1, { dtype: 'float32' }))).toThrow(/in one precision/)
@@ -399,6 +440,10 @@ describe('models that share layers', () => {
 
 it('a model without layers has no shapes, and says so when it is asked', async () => {
   const empty = new Sequential()
-  expect([empty.inputShape, empty.outputShape, empty.inputShapes]).toEqual([undefined, undefined, []])
+  expect([empty.inputShape, empty.outputShape, empty.inputShapes]).toEqual([
+    undefined,
+    undefined,
+    [],
+  ])
   await expect(empty.predict(x)).rejects.toThrow(expect.objectContaining({ code: 'ERR_NOT_BUILT' }))
 })

@@ -53,15 +53,21 @@ describe('a batch with NaN in it', () => {
   })
 
   it('a layer whose name begins with input is not taken for the data', async () => {
-    const model = new Sequential([new Dense(1, { inputDim: 1, name: 'input_a', weights: [[[Number.NaN]], [0]] })])
+    const model = new Sequential([
+      new Dense(1, { inputDim: 1, name: 'input_a', weights: [[[Number.NaN]], [0]] }),
+    ])
     model.compile({ loss: 'mse', optimizer: 'sgd' })
-    await expect(model.fit([1], [1], { ...quiet, onNaN: 'throw' })).rejects.toMatchObject({ layer: 'input_a (Dense)' })
+    await expect(model.fit([1], [1], { ...quiet, onNaN: 'throw' })).rejects.toMatchObject({
+      layer: 'input_a (Dense)',
+    })
   })
 
   it("onNaN: 'throw' rejects instead", async () => {
     const { x, y } = spoiled()
     const model = compiled()
-    await expect(model.fit(x, y, { ...quiet, batchSize: 4, shuffle: false, onNaN: 'throw' })).rejects.toMatchObject({
+    await expect(
+      model.fit(x, y, { ...quiet, batchSize: 4, shuffle: false, onNaN: 'throw' }),
+    ).rejects.toMatchObject({
       code: 'ERR_NAN',
     })
     expect(model.getWeights().every((w) => w.data.every(Number.isFinite))).toBe(true)
@@ -76,7 +82,9 @@ describe('a batch with NaN in it', () => {
     model.setWeights(weights)
     await model.fit(x, y, { ...quiet, nbEpoch: 1 })
     await new Promise(setImmediate)
-    expect(warnings.find((w) => w.code === 'HIDDENSTATE_NAN')?.message).toContain(model.layers[1]?.name)
+    expect(warnings.find((w) => w.code === 'HIDDENSTATE_NAN')?.message).toContain(
+      model.layers[1]?.name,
+    )
     model.dispose()
   })
 })

@@ -1,4 +1,6 @@
-/** Hyper-parameters that are set, what an optimizer has counted, and how both come through files. */
+/**
+ * Hyper-parameters that are set, what an optimizer has counted, and how both come through files.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -44,7 +46,8 @@ const compiled = (optimizer: Optimizer): Sequential => {
   return model
 }
 const steps = async (model: Sequential, from: number, to: number): Promise<void> => {
-  for (let i = from; i < to; i++) await model.trainOnBatch(uniform(i, [4, 3]), uniform(i + 50, [4, 2]))
+  for (let i = from; i < to; i++)
+    await model.trainOnBatch(uniform(i, [4, 3]), uniform(i + 50, [4, 2]))
 }
 
 const makers: [string, () => Optimizer][] = [
@@ -88,7 +91,9 @@ describe.each(makers)('%s', (name, make) => {
 
   it('shows its hyper-parameters', () => {
     const optimizer = make()
-    expect(inspect(optimizer)).toMatch(new RegExp(`^${name.split(' ').at(-1)} {\\s+lr: ${optimizer.lr}`))
+    expect(inspect(optimizer)).toMatch(
+      new RegExp(`^${name.split(' ').at(-1)} {\\s+lr: ${optimizer.lr}`),
+    )
     expect(JSON.parse(JSON.stringify(optimizer)).lr).toBe(optimizer.lr)
   })
 
@@ -110,7 +115,9 @@ describe.each(makers)('%s', (name, make) => {
     await steps(model, 0, 3)
     const content = new H5Builder()
     content.group('').set('keras_version', '1.2.2')
-    content.group('').set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
+    content
+      .group('')
+      .set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
     writeLayers(content, 'model_weights', model.layers)
     writeTraining(content, model.compiled!, model.optimizerWeights(), null) // as Keras does
     await writeH5(file('keras'), content, {})
@@ -159,7 +166,12 @@ describe('iterations', () => {
       model.optimizer.iterations += 10
     }
     const callbacks = [new LambdaCallback({ onBatchEnd })]
-    await model.fit(uniform(1, [3, 3]), uniform(2, [3, 2]), { batchSize: 1, nbEpoch: 1, verbose: 0, callbacks })
+    await model.fit(uniform(1, [3, 3]), uniform(2, [3, 2]), {
+      batchSize: 1,
+      nbEpoch: 1,
+      verbose: 0,
+      callbacks,
+    })
     expect(seen).toEqual([1, 12, 23])
   })
 
@@ -183,7 +195,9 @@ describe('iterations', () => {
     for (const counts of [{ iterations: -1, m_schedule: 1 }, { iterations: 1 }, 'x']) {
       vi.spyOn(model.session, 'counts', 'get').mockReturnValue(counts as never)
       await model.save(file('damaged'))
-      await expect(loadModel(file('damaged'))).rejects.toThrow(/training_config: optimizer_counts must be/)
+      await expect(loadModel(file('damaged'))).rejects.toThrow(
+        /training_config: optimizer_counts must be/,
+      )
     }
   })
 })
@@ -198,11 +212,18 @@ describe('callbacks that set the learning rate', () => {
   const runs: [string, Callback][] = [
     ['by hand', new Rates()],
     ['by a schedule', new LearningRateScheduler((epoch) => rates[epoch] as number)],
-    ['by a schedule without a number', new LearningRateScheduler((epoch) => (epoch > 1 ? Number.NaN : 0.1))],
+    [
+      'by a schedule without a number',
+      new LearningRateScheduler((epoch) => (epoch > 1 ? Number.NaN : 0.1)),
+    ],
   ]
   it.each(runs)('%s end the fit when they run out of rates', async (_, callback) => {
     const model = compiled(new SGD())
-    const fitting = model.fit(uniform(1, [3, 3]), uniform(2, [3, 2]), { nbEpoch: 4, verbose: 0, callbacks: [callback] })
+    const fitting = model.fit(uniform(1, [3, 3]), uniform(2, [3, 2]), {
+      nbEpoch: 4,
+      verbose: 0,
+      callbacks: [callback],
+    })
     await expect(fitting).rejects.toMatchObject({
       code: 'ERR_OPTION',
       message: expect.stringContaining('a finite number'),
@@ -217,5 +238,7 @@ it('model.optimizer is chosen by compile', () => {
   const model = compiled(new SGD())
   expect(() => {
     ;(model as { optimizer: unknown }).optimizer = 'sgd'
-  }).toThrow(/model\.optimizer: optimizer must be chosen by compile, got the string 'sgd'. model\.compile/)
+  }).toThrow(
+    /model\.optimizer: optimizer must be chosen by compile, got the string 'sgd'. model\.compile/,
+  )
 })

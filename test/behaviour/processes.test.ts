@@ -1,4 +1,7 @@
-/** What happens to the process: workers, exits, instruction sets, threads. Each in a child of its own. */
+/**
+ * What happens to the process: workers, exits, instruction sets, threads. Each in a child of its
+ * own.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -30,7 +33,15 @@ describe('worker_threads', () => {
   )
 
   it.each([
-    ...['fit', 'fitWithCallbacks', 'exitInCallback', 'predict', 'predictOnBatch', 'predictOnBatchSync', 'train'],
+    ...[
+      'fit',
+      'fitWithCallbacks',
+      'exitInCallback',
+      'predict',
+      'predictOnBatch',
+      'predictOnBatchSync',
+      'train',
+    ],
     ...['build', 'save', 'getWeights', 'setWeights', 'errors'],
   ])(
     '%s: workers that are ended in the middle of it leave the process alive',
@@ -51,7 +62,10 @@ describe('the end of the process during a fit', () => {
     ['throw', 1, null],
     ['signal', null, 'SIGTERM'],
   ] as const)('%s', async (how, code, signal) => {
-    const ended = await runChild('behaviour/children/exit-in-fit.mjs', { args: [how], timeout: 20_000 })
+    const ended = await runChild('behaviour/children/exit-in-fit.mjs', {
+      args: [how],
+      timeout: 20_000,
+    })
     expect([ended.code, ended.signal], ended.stderr).toEqual([code, signal])
   })
 })
@@ -83,7 +97,8 @@ interface Run {
   predictions: number[]
   denormals: boolean[]
 }
-const run = (env: Record<string, string>) => jsonOf<Run>('behaviour/children/predict.mjs', { env, args: ['1e-310'] })
+const run = (env: Record<string, string>) =>
+  jsonOf<Run>('behaviour/children/predict.mjs', { env, args: ['1e-310'] })
 
 /** Instruction sets add in other orders: a few units in the last place, grown over nine updates. */
 const BETWEEN_ISAS = 2e-4
@@ -102,7 +117,9 @@ describe('instruction sets and threads', () => {
       for (const isa of best.isas) {
         const other = await run({ HIDDENSTATE_ISA: isa })
         expect(other.isa).toBe(isa)
-        const worst = Math.max(...other.predictions.map((p, i) => Math.abs(p - (best.predictions[i] as number))))
+        const worst = Math.max(
+          ...other.predictions.map((p, i) => Math.abs(p - (best.predictions[i] as number))),
+        )
         expect(worst, `${isa} against ${best.isa}`).toBeLessThan(BETWEEN_ISAS)
       }
     },
@@ -110,7 +127,9 @@ describe('instruction sets and threads', () => {
   )
 
   it('an instruction set that is not there is an error that names those that are', async () => {
-    const ended = await runChild('behaviour/children/predict.mjs', { env: { HIDDENSTATE_ISA: 'mmx' } })
+    const ended = await runChild('behaviour/children/predict.mjs', {
+      env: { HIDDENSTATE_ISA: 'mmx' },
+    })
     expect(ended.code).toBe(1)
     expect(ended.stderr).toContain('ERR_OPTION')
     expect(ended.stderr).toContain('mmx')
@@ -118,7 +137,8 @@ describe('instruction sets and threads', () => {
   })
 
   it('both back ends give the same bits', async () => {
-    const wanted = process.platform === 'linux' ? ['team', 'openmp'] : ['team'] // OpenMP is built in where it is sure to be there
+    // OpenMP is built in where it is sure to be there
+    const wanted = process.platform === 'linux' ? ['team', 'openmp'] : ['team']
     for (const threading of wanted) {
       const other = await run({ HIDDENSTATE_THREADING: threading })
       expect(other.threading).toBe(threading)

@@ -1,4 +1,7 @@
-/** Arguments of the addon whose getters call back into it: the plan may be gone or busy by the time they have been read. */
+/**
+ * Arguments of the addon whose getters call back into it: the plan may be gone or busy by the time
+ * they have been read.
+ */
 import { describe, expect, it } from 'vitest'
 import { ADDON, jsonOf } from '../child.js'
 

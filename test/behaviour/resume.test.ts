@@ -1,6 +1,6 @@
 /**
- * A training that stopped anywhere and goes on from its checkpoint ends with the same bits as one that was never stopped: weights,
- * optimizer, History, callbacks, files of loggers.
+ * A training that stopped anywhere and goes on from its checkpoint ends with the same bits as one
+ * that was never stopped: weights, optimizer, History, callbacks, files of loggers.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -74,7 +74,10 @@ function modelOf({ optimizer = 'Adam', stateful, dropout, learned, floatx }: Cas
   const first = stateful
     ? { batchInputShape: [B, T, D], stateful: true }
     : { inputShape: [T, D], ...(dropout ? { dropoutW: 0.3 } : {}) }
-  const dtype = { ...(floatx ? { dtype: floatx } : {}), ...(learned ? { initialState: 'learned' } : {}) }
+  const dtype = {
+    ...(floatx ? { dtype: floatx } : {}),
+    ...(learned ? { initialState: 'learned' } : {}),
+  }
   const model = new Sequential([
     new LSTM(5, { ...first, ...dtype, name: 'lstm', returnSequences: true } as never),
     new GRU(4, { name: 'gru', ...(stateful ? { stateful: true } : {}) }),
@@ -85,7 +88,10 @@ function modelOf({ optimizer = 'Adam', stateful, dropout, learned, floatx }: Cas
   return model
 }
 
-/** Trains until its end, or until `stopAt` batches have been trained; with checkpoints where there is a directory. */
+/**
+ * Trains until its end, or until `stopAt` batches have been trained; with checkpoints where there
+ * is a directory.
+ */
 async function run(c: Case, options: { dir?: string; stopAt?: number; logs?: string } = {}) {
   const { dir, stopAt, logs = folder } = options
   const model = modelOf(c)
@@ -96,10 +102,13 @@ async function run(c: Case, options: { dir?: string; stopAt?: number; logs?: str
     },
   })
   const callbacks = [...(c.callbacks?.(logs) ?? []), stopper]
-  const resuming = dir ? { checkpoint: { dir, everyBatches: c.everyBatches ?? 1, keep: 2 }, resume: 'auto' } : {}
+  const resuming = dir
+    ? { checkpoint: { dir, everyBatches: c.everyBatches ?? 1, keep: 2 }, resume: 'auto' }
+    : {}
   const common = { nbEpoch: c.nbEpoch ?? 3, verbose: 0, callbacks, ...resuming } as const
   let history: History
-  if (c.source) history = await model.fitGenerator(c.source() as never, { samplesPerEpoch: N, ...common })
+  if (c.source)
+    history = await model.fitGenerator(c.source() as never, { samplesPerEpoch: N, ...common })
   else history = await model.fit(x, y, { batchSize: B, ...common, ...c.fit })
   return {
     weights: model.getWeights(),
@@ -126,7 +135,10 @@ function expectSame(got: Result, wanted: Result, where: string): void {
   expect(rest, where).toEqual(others)
 }
 
-/** A case stopped after each number of batches in `at`, and again after one more batch, against one that was not stopped. */
+/**
+ * A case stopped after each number of batches in `at`, and again after one more batch, against one
+ * that was not stopped.
+ */
 async function expectResumes(c: Case, at: readonly number[]): Promise<void> {
   const wanted = await run(c)
   for (const stopAt of at) {
@@ -183,7 +195,10 @@ describe('goes on to the same bits', () => {
   })
 
   it('wherever it stops', async () => {
-    await expectResumes({ dropout: true, fit: { validationSplit: 0.2 } }, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    await expectResumes(
+      { dropout: true, fit: { validationSplit: 0.2 } },
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    )
   })
 
   it.each<[string, Case]>([
@@ -196,7 +211,10 @@ describe('goes on to the same bits', () => {
     ['sample weights', { fit: { sampleWeight: uniform(3, [N], 0.5, 1.5) } }],
     [
       'a list of batches',
-      { source: () => Array.from({ length: 3 }, (_, i) => [uniform(i, [B, T, D]), uniform(i + 9, [B, 2])]) },
+      {
+        source: () =>
+          Array.from({ length: 3 }, (_, i) => [uniform(i, [B, T, D]), uniform(i + 9, [B, 2])]),
+      },
     ],
     ['a source with state() and restore()', { source: () => new Resumable() }],
     ['one that ends, and begins anew', { source: () => new ResumableList() }],
@@ -211,7 +229,9 @@ describe('goes on to the same bits', () => {
     await expectResumes({ source: () => endless() }, PLACES)
     await new Promise(setImmediate)
     process.off('warning', listen)
-    expect(warnings.join('\n')).toMatch(/fitGenerator: source must offer state\(\) and restore\(\).* 4 batches are/)
+    expect(warnings.join('\n')).toMatch(
+      /fitGenerator: source must offer state\(\) and restore\(\).* 4 batches are/,
+    )
   })
 
   it('with callbacks that keep count, and a file of logs without a line lost or doubled', async () => {
@@ -230,7 +250,9 @@ describe('goes on to the same bits', () => {
   it.each([1, 2, 100])(
     'with a log that is appended to, and %i batches between two checkpoints',
     async (everyBatches) => {
-      const callbacks = (dir: string) => [new CSVLogger(path.join(dir, 'log.csv'), { append: true })]
+      const callbacks = (dir: string) => [
+        new CSVLogger(path.join(dir, 'log.csv'), { append: true }),
+      ]
       await expectResumes({ callbacks, everyBatches }, [1, 2, PER_EPOCH, PER_EPOCH + 3])
     },
   )
@@ -320,7 +342,11 @@ describe('every part of the state counts', () => {
     const after = new Dense(3, { inputDim: 3 })
     const model = new Sequential([after]).getWeights()
     await run(shuffled)
-    expectAllSameBits(model, new Sequential([new Dense(3, { inputDim: 3 })]).getWeights(), 'weights made afterwards')
+    expectAllSameBits(
+      model,
+      new Sequential([new Dense(3, { inputDim: 3 })]).getWeights(),
+      'weights made afterwards',
+    )
   })
 })
 
@@ -339,8 +365,16 @@ describe('refuses', () => {
     })
 
   it.each<[string, () => Promise<unknown>, RegExp]>([
-    ['another model', () => go({}, { dropout: true }), /model of a training that goes on from .* must be …/],
-    ['another optimizer', () => go({}, { optimizer: 'Adamax' }), /compile of a training .*Adam.*Adamax/s],
+    [
+      'another model',
+      () => go({}, { dropout: true }),
+      /model of a training that goes on from .* must be …/,
+    ],
+    [
+      'another optimizer',
+      () => go({}, { optimizer: 'Adamax' }),
+      /compile of a training .*Adam.*Adamax/s,
+    ],
     [
       'other data',
       () =>
@@ -369,19 +403,36 @@ describe('refuses', () => {
   it('a directory that holds the checkpoints of another training, and none where some must be', async () => {
     await stop()
     const checkpoint = { dir: folder }
-    await expect(go({ resume: null, checkpoint })).rejects.toThrow(/dir must be without checkpoints/)
-    await expect(go({ resume: path.join(folder, 'none') })).rejects.toThrow(/a directory with checkpoints/)
+    await expect(go({ resume: null, checkpoint })).rejects.toThrow(
+      /dir must be without checkpoints/,
+    )
+    await expect(go({ resume: path.join(folder, 'none') })).rejects.toThrow(
+      /a directory with checkpoints/,
+    )
     await expect(go({ resume: 'auto' })).rejects.toThrow(/'auto' without checkpoint/)
     await expect(go({ resume: 3 })).rejects.toThrow(/resume must be/)
-    await expect(go({ checkpoint: { dir: folder, every: 1 } })).rejects.toThrow(/unknown option `every`/)
+    await expect(go({ checkpoint: { dir: folder, every: 1 } })).rejects.toThrow(
+      /unknown option `every`/,
+    )
   })
 })
 
 it('a second training in the same directory is found out before it removes or mixes anything', async () => {
-  const intrude = new LambdaCallback({ onEpochEnd: () => fs.mkdirSync(path.join(folder, 'checkpoint-000050')) })
+  const intrude = new LambdaCallback({
+    onEpochEnd: () => fs.mkdirSync(path.join(folder, 'checkpoint-000050')),
+  })
   const checkpoint = { dir: folder, everyBatches: 1 }
-  const fit = modelOf({}).fit(x, y, { batchSize: B, nbEpoch: 3, verbose: 0, checkpoint, callbacks: [intrude] })
-  await expect(fit).rejects.toMatchObject({ code: 'ERR_BUSY', message: expect.stringContaining('checkpoint-000050') })
+  const fit = modelOf({}).fit(x, y, {
+    batchSize: B,
+    nbEpoch: 3,
+    verbose: 0,
+    checkpoint,
+    callbacks: [intrude],
+  })
+  await expect(fit).rejects.toMatchObject({
+    code: 'ERR_BUSY',
+    message: expect.stringContaining('checkpoint-000050'),
+  })
   expect(fs.readdirSync(folder).sort().slice(-1)).toEqual(['checkpoint-000050'])
   expect((await newest(folder))?.state.position.epoch).toBe(0)
 })

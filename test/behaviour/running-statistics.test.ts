@@ -1,4 +1,7 @@
-/** State that training changes beside the gradient: the running statistics of BatchNormalization (decision 0014). */
+/**
+ * State that training changes beside the gradient: the running statistics of BatchNormalization
+ * (decision 0014).
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -24,7 +27,10 @@ afterEach(() => setThreads(threads))
 
 const C = 3
 const build = (options: BatchNormalizationOptions = {}): Sequential => {
-  const model = new Sequential([new BatchNormalization({ inputShape: [C], ...options }), new Dense(1)])
+  const model = new Sequential([
+    new BatchNormalization({ inputShape: [C], ...options }),
+    new Dense(1),
+  ])
   model.compile({ optimizer: 'sgd', loss: 'mse' })
   return model
 }
@@ -40,7 +46,9 @@ function expected(batch: Plain, epsilon: number, momentum: number): number[][] {
   const columns = Array.from({ length: C }, (_, c) => column(c))
   return [
     columns.map((v) => (1 - momentum) * mean(v)),
-    columns.map((v) => momentum + (1 - momentum) * (mean(v.map((e) => (e - mean(v)) ** 2)) + epsilon)),
+    columns.map(
+      (v) => momentum + (1 - momentum) * (mean(v.map((e) => (e - mean(v)) ** 2)) + epsilon),
+    ),
   ]
 }
 
@@ -84,7 +92,9 @@ describe('running statistics', () => {
     const model = build()
     await model.trainOnBatch(x, y)
     const before = model.getWeights()
-    expect(await model.trainOnBatch(x, { data: y.data.map(() => Number.NaN), shape: y.shape })).toBeNaN()
+    expect(
+      await model.trainOnBatch(x, { data: y.data.map(() => Number.NaN), shape: y.shape }),
+    ).toBeNaN()
     expectAllSameBits(model.getWeights(), before)
   })
 
@@ -92,7 +102,8 @@ describe('running statistics', () => {
     const model = build()
     await model.trainOnBatch(x, y)
     const before = model.getWeights()
-    const huge = { data: x.data.map((v, i) => (i % 2 ? 1e30 : v)), shape: x.shape } // its variance overflows, its loss does not
+    // its variance overflows, its loss does not
+    const huge = { data: x.data.map((v, i) => (i % 2 ? 1e30 : v)), shape: x.shape }
     expect(Number.isFinite(await model.trainOnBatch(huge, y))).toBe(true)
     expectAllSameBits(model.getWeights(), before)
   })
@@ -106,7 +117,10 @@ describe('running statistics', () => {
   })
 
   it('go on inside TimeDistributed', async () => {
-    const model = new Sequential([new TimeDistributed(new BatchNormalization(), { inputShape: [2, C] }), new GRU(1)])
+    const model = new Sequential([
+      new TimeDistributed(new BatchNormalization(), { inputShape: [2, C] }),
+      new GRU(1),
+    ])
     model.compile({ optimizer: 'sgd', loss: 'mse' })
     await model.trainOnBatch({ data: x.data, shape: [4, 2, C] }, uniform(3, [4, 1]))
     const want = expected(x, 0.001, 0.99)
@@ -133,8 +147,14 @@ describe('running statistics', () => {
     const big = { x: uniform(4, [3000, 20], -2, 2), y: uniform(5, [3000, 1]) }
     const trained = async (n: number, axis: number): Promise<NDArray[]> => {
       setThreads(n)
-      const model = new Sequential([new BatchNormalization({ inputShape: [5, 4], axis }), new GRU(1)])
-      const start = new Sequential([new BatchNormalization({ inputShape: [5, 4], axis }), new GRU(1)]).getWeights()
+      const model = new Sequential([
+        new BatchNormalization({ inputShape: [5, 4], axis }),
+        new GRU(1),
+      ])
+      const start = new Sequential([
+        new BatchNormalization({ inputShape: [5, 4], axis }),
+        new GRU(1),
+      ]).getWeights()
       model.setWeights(start.map((w, i) => uniform(10 + i, [...w.shape], 0.1, 1)))
       model.compile({ optimizer: 'sgd', loss: 'mse' })
       await model.fit({ data: big.x.data, shape: [3000, 5, 4] }, big.y, {

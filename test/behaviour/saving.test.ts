@@ -1,12 +1,26 @@
 /** Files under bad conditions: killed in the middle, truncated, foreign, not there. */
 import { type ChildProcess, execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { expectAllSameBits, random } from '../arrays.js'
 import { runChild } from '../child.js'
-import { FormatError, fbetaScore, HiddenstateError, loadModel, topKCategoricalAccuracy } from '../package.js'
+import {
+  FormatError,
+  fbetaScore,
+  HiddenstateError,
+  loadModel,
+  topKCategoricalAccuracy,
+} from '../package.js'
 import { compiled, data, small } from './models.js'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-saving-'))
@@ -27,7 +41,11 @@ describe('saving', () => {
           setTimeout(() => child.kill('SIGKILL'), 50 + 300 * next())
         })
       }
-      const ended = await runChild('behaviour/children/save-forever.mjs', { args: [file], started, timeout: 30_000 })
+      const ended = await runChild('behaviour/children/save-forever.mjs', {
+        args: [file],
+        started,
+        timeout: 30_000,
+      })
       clearInterval(watch)
       expect(ended.signal, ended.stderr).toBe('SIGKILL')
       expect(ended.stdout).toContain('saved')
@@ -48,7 +66,9 @@ describe('saving', () => {
   it('overwrite: false keeps an existing file', async () => {
     const file = at('kept.h5')
     writeFileSync(file, 'mine')
-    await expect(compiled().save(file, { overwrite: false })).rejects.toBeInstanceOf(HiddenstateError)
+    await expect(compiled().save(file, { overwrite: false })).rejects.toBeInstanceOf(
+      HiddenstateError,
+    )
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
 
@@ -57,9 +77,15 @@ describe('saving', () => {
     const file = at('boolean.h5')
     writeFileSync(file, 'mine')
     for (const bad of [0, 1, null, 'false'] as never[]) {
-      await expect(model.save(file, { overwrite: bad })).rejects.toThrow(/save: overwrite must be true or false, got/)
-      await expect(model.saveWeights(file, { overwrite: bad })).rejects.toThrow(/overwrite must be true or false/)
-      await expect(model.loadWeights(file, { byName: bad })).rejects.toThrow(/byName must be true or false/)
+      await expect(model.save(file, { overwrite: bad })).rejects.toThrow(
+        /save: overwrite must be true or false, got/,
+      )
+      await expect(model.saveWeights(file, { overwrite: bad })).rejects.toThrow(
+        /overwrite must be true or false/,
+      )
+      await expect(model.loadWeights(file, { byName: bad })).rejects.toThrow(
+        /byName must be true or false/,
+      )
     }
     expect(readFileSync(file, 'utf8')).toBe('mine')
   })
@@ -122,13 +148,19 @@ describe('loading', () => {
     await small().save(at('uncompiled.h5'))
     const model = await loadModel(at('uncompiled.h5'))
     expect((await model.predict(x)).shape).toEqual([20, 2])
-    await expect(async () => model.trainOnBatch(x, y)).rejects.toMatchObject({ code: 'ERR_NOT_COMPILED' })
+    await expect(async () => model.trainOnBatch(x, y)).rejects.toMatchObject({
+      code: 'ERR_NOT_COMPILED',
+    })
   })
 
   it('metrics keep their arguments and names', async () => {
     const { x, y } = data()
     const model = small()
-    const metrics = ['mae', topKCategoricalAccuracy({ k: 1, name: 'top1' }), fbetaScore({ beta: 2 })] as const
+    const metrics = [
+      'mae',
+      topKCategoricalAccuracy({ k: 1, name: 'top1' }),
+      fbetaScore({ beta: 2 }),
+    ] as const
     model.compile({ optimizer: 'sgd', loss: 'mse', metrics })
     await model.save(at('metrics.h5'))
     const again = await loadModel(at('metrics.h5'))

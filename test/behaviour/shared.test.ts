@@ -1,6 +1,6 @@
 /**
- * Layers and models in several places of a model: one set of weights, whose gradient is the sum over its places; listed, counted,
- * penalised and saved once.
+ * Layers and models in several places of a model: one set of weights, whose gradient is the sum
+ * over its places; listed, counted, penalised and saved once.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -27,9 +27,13 @@ const compiled = (model: Sequential): Sequential => {
   return model
 }
 const one = () => new Sequential([new Dense(1, { inputDim: 1, weights: [[[1]], [0]] })])
-const wrap = (...layers: ConstructorParameters<typeof Sequential>[0] & object) => new Sequential(layers)
+const wrap = (...layers: ConstructorParameters<typeof Sequential>[0] & object) =>
+  new Sequential(layers)
 
-/** After one batch of x = [1], [1] with targets 3 and 0: w = 1 - 0.1 · (sum of the gradients -2 and 1) = 1.1, and so is b. */
+/**
+ * After one batch of x = [1], [1] with targets 3 and 0: w = 1 - 0.1 · (sum of the gradients -2 and
+ * 1) = 1.1, and so is b.
+ */
 describe('a siamese model has one set of weights', () => {
   const concat = { mode: 'concat' } as const
   it.each<[string, () => Sequential]>([
@@ -90,14 +94,19 @@ function twoReaders(): Sequential {
     new Sequential([words, new GRU(2, { name: 'a' })]),
     new Sequential([words, new LSTM(2, { name: 'b' })]),
   ]
-  return compiled(new Sequential([new Merge(branches, { mode: 'concat' }), new Dense(1, { name: 'out' })]))
+  return compiled(
+    new Sequential([new Merge(branches, { mode: 'concat' }), new Dense(1, { name: 'out' })]),
+  )
 }
 const x = [integers(1, [6, 4], 0, 7), integers(2, [6, 4], 0, 7)]
 const y = uniform(3, [6, 1])
 
 it('an embedding under two recurrent layers trains, is penalised once, and is the same after save and load', async () => {
   const model = twoReaders()
-  const single = new Sequential([new Embedding(7, 3, { inputLength: 4, WRegularizer: l2({ l: 0.1 }) }), new GRU(2)])
+  const single = new Sequential([
+    new Embedding(7, 3, { inputLength: 4, WRegularizer: l2({ l: 0.1 }) }),
+    new GRU(2),
+  ])
   expect(model.flattenedLayers.map(({ name }) => name)).toEqual(['words', 'a', 'b', 'out'])
   const [words] = model.getWeights()
   const squares = Array.from(words!.data).reduce((sum, v) => sum + v * v, 0)
@@ -115,7 +124,9 @@ it('an embedding under two recurrent layers trains, is penalised once, and is th
     await model.save(file)
     const loaded = await loadModel(file)
     expectAllSameBits(loaded.getWeights(), model.getWeights(), 'weights')
-    await Promise.all([model, loaded].map((each) => each.fit(x, y, { nbEpoch: 2, verbose: 0, shuffle: false })))
+    await Promise.all(
+      [model, loaded].map((each) => each.fit(x, y, { nbEpoch: 2, verbose: 0, shuffle: false })),
+    )
     expectAllSameBits(loaded.getWeights(), model.getWeights(), 'weights after going on')
   } finally {
     fs.rmSync(folder, { recursive: true })
@@ -138,9 +149,13 @@ it('a layer inside TimeDistributed and beside it', async () => {
 it('refuses other inputs, a stateful layer in two places, and one branch twice', () => {
   const d = new Dense(2, { inputDim: 3 })
   new Sequential([d])
-  expect(() => new Sequential([new Dense(4, { inputDim: 3 }), d])).toThrow(/input must be .*3.* got .*4/)
+  expect(() => new Sequential([new Dense(4, { inputDim: 3 }), d])).toThrow(
+    /input must be .*3.* got .*4/,
+  )
   const state = new GRU(2, { stateful: true, batchInputShape: [2, 3, 1] })
-  const both = new Sequential([new Merge([new Sequential([state]), new Sequential([state])], { mode: 'sum' })])
+  const both = new Sequential([
+    new Merge([new Sequential([state]), new Sequential([state])], { mode: 'sum' }),
+  ])
   expect(() => compiled(both)).toThrow(/stateful layer must be in one place/)
   const branch = new Sequential([new Dense(2, { inputDim: 3 })])
   expect(() => new Merge([branch, branch], { mode: 'sum' })).toThrow(/another model, got .* again/)

@@ -27,7 +27,11 @@ import {
 const [B, T, D, H] = [2, 3, 4, 5]
 const sequence = { batchInputShape: [B, T, D], stateful: true } as const
 const image = (dimOrdering: 'tf' | 'th') =>
-  ({ batchInputShape: dimOrdering === 'tf' ? [B, T, 4, 5, 1] : [B, T, 1, 4, 5], stateful: true, dimOrdering }) as const
+  ({
+    batchInputShape: dimOrdering === 'tf' ? [B, T, 4, 5, 1] : [B, T, 1, 4, 5],
+    stateful: true,
+    dimOrdering,
+  }) as const
 
 /** The layers with states, the shapes of those, and data. */
 const kinds: [string, () => Layer, number[][], number[]][] = [
@@ -43,8 +47,18 @@ const kinds: [string, () => Layer, number[][], number[]][] = [
     ],
     [B, T, D],
   ],
-  ['ConvLSTM2D', () => new ConvLSTM2D(3, 2, 2, image('tf')), Array(2).fill([B, 3, 4, 3]), [B, T, 4, 5, 1]],
-  ["ConvLSTM2D, 'th'", () => new ConvLSTM2D(3, 2, 2, image('th')), Array(2).fill([B, 3, 3, 4]), [B, T, 1, 4, 5]],
+  [
+    'ConvLSTM2D',
+    () => new ConvLSTM2D(3, 2, 2, image('tf')),
+    Array(2).fill([B, 3, 4, 3]),
+    [B, T, 4, 5, 1],
+  ],
+  [
+    "ConvLSTM2D, 'th'",
+    () => new ConvLSTM2D(3, 2, 2, image('th')),
+    Array(2).fill([B, 3, 3, 4]),
+    [B, T, 1, 4, 5],
+  ],
   [
     'Bidirectional',
     () => new Bidirectional(new LSTM(H, { stateful: true }), { batchInputShape: [B, T, D] }),
@@ -54,7 +68,8 @@ const kinds: [string, () => Layer, number[][], number[]][] = [
 ]
 
 const shapes = (states: readonly NDArray[]) => states.map(({ shape }) => [...shape])
-const isZero = (states: readonly NDArray[]) => states.every(({ data }) => data.every((v) => v === 0))
+const isZero = (states: readonly NDArray[]) =>
+  states.every(({ data }) => data.every((v) => v === 0))
 
 describe.each(kinds)('%s', (name, make, expected, xShape) => {
   const x = uniform(1, xShape)
@@ -73,7 +88,8 @@ describe.each(kinds)('%s', (name, make, expected, xShape) => {
     const states = layer.getStates()
     expect(shapes(states)).toEqual(expected)
     expect(isZero(states)).toBe(false)
-    if (name === 'Bidirectional') expect([...y.data.slice(0, H)]).toEqual([...states[0]!.data.slice(0, H)])
+    if (name === 'Bidirectional')
+      expect([...y.data.slice(0, H)]).toEqual([...states[0]!.data.slice(0, H)])
     else expectSameBits(states[0]!, y)
     states[0]!.data.fill(0) // a copy
     expect(isZero(layer.getStates())).toBe(false)
@@ -189,7 +205,10 @@ describe('a model', () => {
     const other = nested()
     other.model.setWeights(model.getWeights())
     other.model.setStates(model.getStates())
-    expectSameBits(await other.model.predict(uniform(2, [B, T, D])), await model.predict(uniform(2, [B, T, D])))
+    expectSameBits(
+      await other.model.predict(uniform(2, [B, T, D])),
+      await model.predict(uniform(2, [B, T, D])),
+    )
   })
 
   it('without stateful layers has none', () => {
@@ -241,7 +260,12 @@ describe('errors', () => {
   const layer = () => new LSTM(H, { ...sequence, name: 'lstm' })
   const added = () => new Sequential([layer()]).layers[0]!
   it.each<[string, () => unknown, new (...args: never[]) => Error, string]>([
-    ['no list', () => added().setStates(5 as never), ShapeError, 'states must be a list of 2 arrays (h, c), got 5'],
+    [
+      'no list',
+      () => added().setStates(5 as never),
+      ShapeError,
+      'states must be a list of 2 arrays (h, c), got 5',
+    ],
     [
       'too few',
       () => added().setStates([filled(0, B, H)]),
@@ -254,18 +278,36 @@ describe('errors', () => {
       ShapeError,
       'lstm (LSTM): shape of state c must be [2, 5], got [2, 6]',
     ],
-    ['not stateful', () => new GRU(2, { name: 'g' }).getStates(), ConfigError, 'g (GRU): layer must be stateful'],
+    [
+      'not stateful',
+      () => new GRU(2, { name: 'g' }).getStates(),
+      ConfigError,
+      'g (GRU): layer must be stateful',
+    ],
     [
       'not stateful',
       () => new Flatten({ name: 'f' }).setStates([]),
       ConfigError,
       'f (Flatten): layer must be stateful',
     ],
-    ['no model', () => layer().getStates(), StateError, 'lstm (LSTM): layer must be part of a model'],
-    ['no model', () => layer().setStates([]), StateError, 'lstm (LSTM): layer must be part of a model'],
+    [
+      'no model',
+      () => layer().getStates(),
+      StateError,
+      'lstm (LSTM): layer must be part of a model',
+    ],
+    [
+      'no model',
+      () => layer().setStates([]),
+      StateError,
+      'lstm (LSTM): layer must be part of a model',
+    ],
     [
       'an image of unknown size',
-      () => new Sequential([new ConvLSTM2D(1, 2, 2, { batchInputShape: [1, 2, null, 3, 1], stateful: true })]),
+      () =>
+        new Sequential([
+          new ConvLSTM2D(1, 2, 2, { batchInputShape: [1, 2, null, 3, 1], stateful: true }),
+        ]),
       ShapeError,
       'image of a stateful layer must be known, got [1, 2, null, 3, 1]',
     ],
@@ -292,12 +334,21 @@ describe('errors', () => {
       shuffle: false,
       verbose: 0,
       callbacks: [
-        new LambdaCallback({ onEpochEnd: () => model.setStates([filled(0.5, B, H), filled(0.25, B, H)]) }),
-        new LambdaCallback({ onTrainEnd: () => expect(model.layers[0]!.getStates()[0]!.data[0]).toBe(0.5) }),
+        new LambdaCallback({
+          onEpochEnd: () => model.setStates([filled(0.5, B, H), filled(0.25, B, H)]),
+        }),
+        new LambdaCallback({
+          onTrainEnd: () => expect(model.layers[0]!.getStates()[0]!.data[0]).toBe(0.5),
+        }),
       ],
     })
-    for (const set of [() => model.setStates(model.getStates()), () => model.layers[0]!.setStates([x, x])])
-      expect(set).toThrow(expect.objectContaining({ code: expect.stringMatching(/ERR_BUSY|ERR_SHAPE/) }))
+    for (const set of [
+      () => model.setStates(model.getStates()),
+      () => model.layers[0]!.setStates([x, x]),
+    ])
+      expect(set).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/ERR_BUSY|ERR_SHAPE/) }),
+      )
     expect(() => model.setStates([filled(0, B, H), filled(0, B, H)])).toThrow(
       expect.objectContaining({ code: 'ERR_BUSY' }),
     )

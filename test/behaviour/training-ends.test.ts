@@ -1,4 +1,6 @@
-/** However a training ends, its callbacks are told, and EarlyStopping gives the best weights back. */
+/**
+ * However a training ends, its callbacks are told, and EarlyStopping gives the best weights back.
+ */
 import { describe, expect, it, vi } from 'vitest'
 import { expectAllSameBits } from '../arrays.js'
 import {
@@ -28,11 +30,13 @@ class Script extends Callback {
   }
   override onEpochEnd(epoch: number, logs: Logs): void {
     logs.score = this.scores[epoch]!
-    if (this.scores.slice(0, epoch).every((s) => s > this.scores[epoch]!)) this.best = this.model.getWeights()
+    if (this.scores.slice(0, epoch).every((s) => s > this.scores[epoch]!))
+      this.best = this.model.getWeights()
   }
 }
 
-const stopping = (patience = 100) => new EarlyStopping({ monitor: 'score', patience, restoreBestWeights: true })
+const stopping = (patience = 100) =>
+  new EarlyStopping({ monitor: 'score', patience, restoreBestWeights: true })
 const boom = (at: number) =>
   new LambdaCallback({
     onEpochEnd: (epoch) => {
@@ -41,24 +45,35 @@ const boom = (at: number) =>
   })
 
 /** How each training ends: what is asked of it, and what it rejects with. */
-const ends: [name: string, run: (model: Sequential, callbacks: Callback[]) => Promise<unknown>, rejects?: RegExp][] = [
+const ends: [
+  name: string,
+  run: (model: Sequential, callbacks: Callback[]) => Promise<unknown>,
+  rejects?: RegExp,
+][] = [
   ['by patience', (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 5, callbacks })],
-  ['after the last epoch', (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 4, callbacks })],
+  [
+    'after the last epoch',
+    (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 4, callbacks }),
+  ],
   [
     'by stopTraining of another callback',
     (model, callbacks) => {
-      const stop = new LambdaCallback({ onEpochEnd: (epoch) => void (model.stopTraining = epoch === 3) })
+      const stop = new LambdaCallback({
+        onEpochEnd: (epoch) => void (model.stopTraining = epoch === 3),
+      })
       return model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, stop] })
     },
   ],
   [
     'by an error of a callback',
-    (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, boom(3)] }),
+    (model, callbacks) =>
+      model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, boom(3)] }),
     /boom/,
   ],
   [
     'by an error of a callback that comes first',
-    (model, callbacks) => model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [boom(3), ...callbacks] }),
+    (model, callbacks) =>
+      model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [boom(3), ...callbacks] }),
     /boom/,
   ],
   [
@@ -67,7 +82,9 @@ const ends: [name: string, run: (model: Sequential, callbacks: Callback[]) => Pr
       const controller = new AbortController()
       const abort = new LambdaCallback({
         onBatchEnd: () =>
-          void (callbacks[0]!.model.history!.epoch.length === 3 && controller.abort(new Error('enough'))),
+          void (
+            callbacks[0]!.model.history!.epoch.length === 3 && controller.abort(new Error('enough'))
+          ),
       })
       const { signal } = controller
       return model.fit(x, y, { ...quiet, nbEpoch: 9, callbacks: [...callbacks, abort], signal })
@@ -81,7 +98,12 @@ const ends: [name: string, run: (model: Sequential, callbacks: Callback[]) => Pr
         for (let i = 0; i < 10; i++) yield [x, y] as const
         throw new Error('no more')
       }
-      return model.fitGenerator(source(), { samplesPerEpoch: 36, nbEpoch: 9, verbose: 0, callbacks })
+      return model.fitGenerator(source(), {
+        samplesPerEpoch: 36,
+        nbEpoch: 9,
+        verbose: 0,
+        callbacks,
+      })
     },
     /no more/,
   ],
@@ -119,7 +141,12 @@ describe('EarlyStopping with restoreBestWeights', () => {
 
   it('says so with verbose, and takes true and false alone', async () => {
     const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-    const early = new EarlyStopping({ monitor: 'score', patience: 9, verbose: 1, restoreBestWeights: true })
+    const early = new EarlyStopping({
+      monitor: 'score',
+      patience: 9,
+      verbose: 1,
+      restoreBestWeights: true,
+    })
     await compiled().fit(x, y, { ...quiet, nbEpoch: 3, callbacks: [new Script([2, 1, 3]), early] })
     expect(write.mock.calls.join('')).toBe('Restored the weights of epoch 00001\n')
     write.mockRestore()
@@ -145,8 +172,16 @@ describe('onTrainSettled', () => {
     const { lines, note } = journal()
     const model = compiled()
     await model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [note('a'), note('b')] })
-    await expect(model.fit(x, y, { ...quiet, callbacks: [note('c'), boom(0)] })).rejects.toThrow('boom')
-    expect(lines).toEqual(['a end', 'b end', 'a settled undefined', 'b settled undefined', 'c settled boom'])
+    await expect(model.fit(x, y, { ...quiet, callbacks: [note('c'), boom(0)] })).rejects.toThrow(
+      'boom',
+    )
+    expect(lines).toEqual([
+      'a end',
+      'b end',
+      'a settled undefined',
+      'b settled undefined',
+      'c settled boom',
+    ])
   })
 
   it('is not called for a fit that never began', async () => {
@@ -163,8 +198,12 @@ describe('onTrainSettled', () => {
       },
     })
     const model = compiled()
-    await expect(model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [broken, note('a')] })).rejects.toThrow('broken')
-    await expect(model.fit(x, y, { ...quiet, callbacks: [broken, note('b'), boom(0)] })).rejects.toThrow('boom')
+    await expect(
+      model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [broken, note('a')] }),
+    ).rejects.toThrow('broken')
+    await expect(
+      model.fit(x, y, { ...quiet, callbacks: [broken, note('b'), boom(0)] }),
+    ).rejects.toThrow('boom')
     expect(lines).toEqual(['a end', 'a settled undefined', 'b settled boom'])
     await model.fit(x, y, { ...quiet, nbEpoch: 1 })
   })
@@ -173,7 +212,11 @@ describe('onTrainSettled', () => {
     const { lines, note } = journal()
     const { model, x: many, y: targets } = slow()
     const scores = new Script(Array(50).fill(1))
-    const fit = model.fit(many, targets, { verbose: 0, nbEpoch: 50, callbacks: [note('a'), scores, stopping()] })
+    const fit = model.fit(many, targets, {
+      verbose: 0,
+      nbEpoch: 50,
+      callbacks: [note('a'), scores, stopping()],
+    })
     await sleep(20)
     model.dispose()
     await expect(fit).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
@@ -185,7 +228,8 @@ describe('a run that is rejected in a later batch', () => {
   const make = () => {
     setSeed(3)
     const model = new Sequential([
-      new Activation('linear', { inputShape: [2] }), // so that word indices are known batch by batch only
+      // so that word indices are known batch by batch only
+      new Activation('linear', { inputShape: [2] }),
       new Embedding(5, 3),
       new Flatten(),
       new Dropout(0.5),
@@ -194,8 +238,14 @@ describe('a run that is rejected in a later batch', () => {
     model.compile({ optimizer: 'adam', loss: 'mse' })
     return model
   }
-  const words = (n: number) => ({ data: Float32Array.from({ length: 2 * n }, (_, i) => i % 5), shape: [n, 2] })
-  const targets = (n: number) => ({ data: Float32Array.from({ length: n }, (_, i) => Math.sin(i)), shape: [n, 1] })
+  const words = (n: number) => ({
+    data: Float32Array.from({ length: 2 * n }, (_, i) => i % 5),
+    shape: [n, 2],
+  })
+  const targets = (n: number) => ({
+    data: Float32Array.from({ length: n }, (_, i) => Math.sin(i)),
+    shape: [n, 1],
+  })
   const options = { batchSize: 4, nbEpoch: 1, shuffle: false, verbose: 0 } as const
   const step = (model: Sequential) => model.session.plan().read('random/step').data[0]
 
@@ -232,6 +282,8 @@ describe('a run that is rejected in a later batch', () => {
       model.dispose()
       throw new Error('what is wrong')
     })
-    await expect(model.session.run('fit', { mode: 'train', data, batchSize: 4 })).rejects.toThrow('what is wrong')
+    await expect(model.session.run('fit', { mode: 'train', data, batchSize: 4 })).rejects.toThrow(
+      'what is wrong',
+    )
   })
 })

@@ -1,4 +1,7 @@
-/** Who may use a model when: fits that wait for a source or a callback, callbacks that use their model, calls from outside. */
+/**
+ * Who may use a model when: fits that wait for a source or a callback, callbacks that use their
+ * model, calls from outside.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,8 +49,13 @@ describe('a fit that is aborted while its source is silent', () => {
       const running = {
         fitGenerator: () => model.fitGenerator(silent() as never, fit),
         validationData: () =>
-          model.fitGenerator([[x, y]] as never, { ...fit, validationData: silent() as never, nbValSamples: 8 }),
-        evaluateGenerator: () => model.evaluateGenerator(silent() as never, { valSamples: 8, signal }),
+          model.fitGenerator([[x, y]] as never, {
+            ...fit,
+            validationData: silent() as never,
+            nbValSamples: 8,
+          }),
+        evaluateGenerator: () =>
+          model.evaluateGenerator(silent() as never, { valSamples: 8, signal }),
       }[kind]()
       setTimeout(() => controller.abort('enough'), 100)
       await expect(running).rejects.toBe('enough')
@@ -66,7 +74,8 @@ describe('a call that works on the model', () => {
     const again = () => model.compile({ optimizer: 'sgd', loss: 'mse' })
     expect(await failure(again)).toMatchObject({
       code: 'ERR_BUSY',
-      message: 'model.compile: the model must be idle, got one that another call works on. Await the call under way.',
+      message:
+        'model.compile: the model must be idle, got one that another call works on. Await the call under way.',
     })
     await running
     const { opened, open } = gate()
@@ -157,16 +166,20 @@ describe('a callback that is awaited', () => {
         late = Promise.all([model.predict(x, { batchSize: 1 }), model.predict(x)])
       },
     })
-    expect((await model.fit(x, y, { ...quiet, nbEpoch: 3, callbacks: [ask] })).epoch).toEqual([0, 1, 2])
+    expect((await model.fit(x, y, { ...quiet, nbEpoch: 3, callbacks: [ask] })).epoch).toEqual([
+      0, 1, 2,
+    ])
     await late
-    expect(await failure(() => model.compile({ optimizer: 'sgd', loss: 'mse' }))).toBeUndefined() // all turns are back
+    // all turns are back
+    expect(await failure(() => model.compile({ optimizer: 'sgd', loss: 'mse' }))).toBeUndefined()
   })
 
   it('may fit another model, whose callback asks the first', async () => {
     const [model, other] = [compiled(), compiled()]
     const inner = new LambdaCallback({ onEpochEnd: async () => void (await model.predict(x)) })
     const outer = new LambdaCallback({
-      onEpochEnd: async () => void (await other.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [inner] })),
+      onEpochEnd: async () =>
+        void (await other.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [inner] })),
     })
     expect((await model.fit(x, y, { ...quiet, nbEpoch: 1, callbacks: [outer] })).epoch).toEqual([0])
   })

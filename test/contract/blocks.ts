@@ -1,4 +1,7 @@
-/** The TypeScript blocks of the guides: they are run (examples.test.ts) and type-checked (block-types.test.ts). */
+/**
+ * The TypeScript blocks of the guides: they are run (examples.test.ts) and type-checked
+ * (block-types.test.ts).
+ */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -8,7 +11,10 @@ export interface Block {
   code: string
 }
 
-/** Every guide with how many blocks there must be, so that an empty list is no success. `data`: its first block, which the others use. */
+/**
+ * Every guide with how many blocks there must be, so that an empty list is no success. `data`: its
+ * first block, which the others use.
+ */
 export const GUIDES = {
   'README.md': { blocks: 1, data: false },
   'docs/keras-1-to-hiddenstate.md': { blocks: 11, data: true },

@@ -28,18 +28,24 @@ function exportsOf(file: string): ts.Symbol[] {
     .map((s) => (s.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(s) : s))
 }
 
-const text = (s: ts.Symbol): string => ts.displayPartsToString(s.getDocumentationComment(checker)).trim()
+const text = (s: ts.Symbol): string =>
+  ts.displayPartsToString(s.getDocumentationComment(checker)).trim()
 
 /** Own public methods and accessors of a class. */
 function members(s: ts.Symbol): ts.Symbol[] {
   const declared = [...(s.members?.values() ?? [])]
   return declared.filter((m) => {
     const declaration = m.declarations?.[0]
-    if (!declaration || !(ts.isMethodDeclaration(declaration) || ts.isGetAccessor(declaration))) return false
+    if (!declaration || !(ts.isMethodDeclaration(declaration) || ts.isGetAccessor(declaration)))
+      return false
     const flags = ts.getCombinedModifierFlags(declaration)
     const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected | ts.ModifierFlags.Override
     const internal = ts.getJSDocTags(declaration).some((tag) => tag.tagName.text === 'internal')
-    return !(flags & hidden) && !internal && !(declaration.name && ts.isPrivateIdentifier(declaration.name))
+    return (
+      !(flags & hidden) &&
+      !internal &&
+      !(declaration.name && ts.isPrivateIdentifier(declaration.name))
+    )
   })
 }
 

@@ -1,4 +1,7 @@
-/** The texts of errors, as users read them: where, what, expected, got, hint. A change of a text is a decision. */
+/**
+ * The texts of errors, as users read them: where, what, expected, got, hint. A change of a text is
+ * a decision.
+ */
 import { describe, expect, it } from 'vitest'
 import { filled } from '../arrays.js'
 import * as main from '../package.js'
@@ -53,7 +56,9 @@ describe('texts of errors', () => {
     `)
   })
   it("a later Keras' option", async () => {
-    expect(await textOf(() => new (Dense as Any)(4, { kernelInitializer: 'zero' }))).toMatchInlineSnapshot(`
+    expect(
+      await textOf(() => new (Dense as Any)(4, { kernelInitializer: 'zero' })),
+    ).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION
       Dense: unknown option \`kernelInitializer\`. Did you mean \`init\`?"
     `)
@@ -71,7 +76,9 @@ describe('texts of errors', () => {
     `)
   })
   it('an unknown activation', async () => {
-    expect(await textOf(() => new Dense(4, { activation: 'sigmod' as Any }))).toMatchInlineSnapshot(`
+    expect(
+      await textOf(() => new Dense(4, { activation: 'sigmod' as Any })),
+    ).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
       Dense: activation: activation must be one of softmax, elu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, linear, selu, exponential, swish, got the string 'sigmod'. Did you mean 'sigmoid'?"
     `)
@@ -97,7 +104,10 @@ describe('texts of errors', () => {
     `)
   })
   it('Flatten of an unknown length', async () => {
-    const layers = () => [new LSTM(4, { inputShape: [null, 3], returnSequences: true }), new Flatten()]
+    const layers = () => [
+      new LSTM(4, { inputShape: [null, 3], returnSequences: true }),
+      new Flatten(),
+    ]
     expect(await textOf(() => new Sequential(layers()))).toMatchInlineSnapshot(`
       "ShapeError ERR_SHAPE in flatten_N (Flatten)
       flatten_N (Flatten): every extent of the input must be known, got [B, null, 4]. Give the first layer its full inputShape."
@@ -117,13 +127,17 @@ describe('texts of errors', () => {
     `)
   })
   it('an unknown optimizer', async () => {
-    expect(await textOf(() => lstm().compile({ optimizer: 'adm', loss: 'mse' }))).toMatchInlineSnapshot(`
+    expect(
+      await textOf(() => lstm().compile({ optimizer: 'adm', loss: 'mse' })),
+    ).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
       compile: optimizer: optimizer must be one of sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam, or an instance, got the string 'adm'. Did you mean 'adam'?"
     `)
   })
   it('an unknown loss', async () => {
-    expect(await textOf(() => lstm().compile({ optimizer: 'sgd', loss: 'crossentropy' }))).toMatchInlineSnapshot(`
+    expect(
+      await textOf(() => lstm().compile({ optimizer: 'sgd', loss: 'crossentropy' })),
+    ).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
       compile: loss: loss must be one of mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, squared_hinge, hinge, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kullback_leibler_divergence, poisson, cosine_proximity, got the string 'crossentropy'. Did you mean 'binary_crossentropy'?"
     `)
@@ -199,10 +213,13 @@ describe('texts of errors', () => {
     `)
   })
   it('two layers of one name inside wrappers', async () => {
-    const inner = () => new TimeDistributed(new Dense(2, { name: 'd' }), { inputShape: [3, 2], name: 'w' })
+    const inner = () =>
+      new TimeDistributed(new Dense(2, { name: 'd' }), { inputShape: [3, 2], name: 'w' })
     const outer = (name: string) => new TimeDistributed(new Dense(2, { name: 'd' }), { name })
     expect(
-      await textOf(() => new Sequential([inner(), outer('v')]).compile({ optimizer: 'sgd', loss: 'mse' })),
+      await textOf(() =>
+        new Sequential([inner(), outer('v')]).compile({ optimizer: 'sgd', loss: 'mse' }),
+      ),
     ).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION in d (Dense)
       model: layer names must be unique, got 'd' twice: d (Dense) in w (TimeDistributed) and d (Dense) in v (TimeDistributed). Give one of the layers another \`name\`: set layer.name."
@@ -211,7 +228,9 @@ describe('texts of errors', () => {
     expect((await new Sequential([same]).predict([[[1, 2]]])).shape).toEqual([1, 1, 2])
   })
   it('targets of another length than the data', async () => {
-    const model = new Sequential([new LSTM(2, { inputShape: [null, 1], returnSequences: true, name: 'out' })])
+    const model = new Sequential([
+      new LSTM(2, { inputShape: [null, 1], returnSequences: true, name: 'out' }),
+    ])
     model.compile({ optimizer: 'sgd', loss: 'mse' })
     expect(await textOf(() => model.trainOnBatch([[[1], [2]]], [[[1, 1]]]))).toMatchInlineSnapshot(`
       "ShapeError ERR_SHAPE in out (LSTM)

@@ -1,4 +1,7 @@
-/** Every @example of the sources runs, and every TypeScript block of the guides. Names that they do not import are those of the package. */
+/**
+ * Every `@example` of the sources runs, and every TypeScript block of the guides. Names that they
+ * do not import are those of the package.
+ */
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -38,12 +41,18 @@ const examples = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .flatMap(examplesOf)
 
 /** Files of real Keras that the guides open, by the names they have there. */
-const FILES = { 'from-theano.h5': 'h5/sentiment_lstm.h5', 'from-tensorflow.h5': 'h5/conv_bn_gru.h5' } as const
+const FILES = {
+  'from-theano.h5': 'h5/sentiment_lstm.h5',
+  'from-tensorflow.h5': 'h5/conv_bn_gru.h5',
+} as const
 
 /** The blocks of a guide without their types, each with the guide's data before it. */
 function runnableBlocks(file: Guide): Block[] {
   const { data, blocks } = blocksOf(file)
-  return blocks.map(({ title, code }) => ({ title, code: `${withoutTypes(data)}{\n${withoutTypes(code)}}\n` }))
+  return blocks.map(({ title, code }) => ({
+    title,
+    code: `${withoutTypes(data)}{\n${withoutTypes(code)}}\n`,
+  }))
 }
 
 /** Imports of values stay where they are, used or not. */
@@ -65,12 +74,17 @@ const AsyncFunction = (async () => {}).constructor as new (...args: string[]) =>
 /** Imports become destructuring; what is not imported is handed in. */
 async function run(code: string): Promise<void> {
   const imported = new Set<string>()
-  const body = code.replace(/^import (\{[^}]+\}) from '([^']+)';?$/gm, (_, names: string, from: string) => {
-    for (const name of names.matchAll(/\w+/g)) imported.add(name[0])
-    if (!MODULES[from]) return `const ${names} = await load('${from}')`
-    return `const ${names.replaceAll(' as ', ': ')} = modules['${from}']`
-  })
-  const declared = new Set([...body.matchAll(/(?:const|let|class|function) (\w+)/g)].map((m) => m[1] as string))
+  const body = code.replace(
+    /^import (\{[^}]+\}) from '([^']+)';?$/gm,
+    (_, names: string, from: string) => {
+      for (const name of names.matchAll(/\w+/g)) imported.add(name[0])
+      if (!MODULES[from]) return `const ${names} = await load('${from}')`
+      return `const ${names.replaceAll(' as ', ': ')} = modules['${from}']`
+    },
+  )
+  const declared = new Set(
+    [...body.matchAll(/(?:const|let|class|function) (\w+)/g)].map((m) => m[1] as string),
+  )
   const free = Object.keys(NAMES).filter(
     (n) => !imported.has(n) && !declared.has(n) && new RegExp(`\\b${n}\\b`).test(body),
   )
@@ -118,7 +132,8 @@ describe('examples', () => {
       vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
       await run(code)
       const expected = printsOf(code)
-      if (expected.length > 0) expect(log.mock.calls.map((values) => format(...values))).toEqual(expected)
+      if (expected.length > 0)
+        expect(log.mock.calls.map((values) => format(...values))).toEqual(expected)
     })
   })
 })

@@ -1,10 +1,19 @@
 /**
- * Gradients of every layer against central differences, in double precision and through the public API: SGD with lr 1
- * moves a weight by its gradient. A Dense in front shows the gradient that the layer hands back.
+ * Gradients of every layer against central differences, in double precision and through the public
+ * API: SGD with lr 1 moves a weight by its gradient. A Dense in front shows the gradient that the
+ * layer hands back.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Plain, random, sizeOf, uniform } from '../arrays.js'
-import { Dense, Masking, Sequential, SGD, setFloatx, SimpleRNN, TimeDistributed } from '../package.js'
+import {
+  Dense,
+  Masking,
+  Sequential,
+  SGD,
+  setFloatx,
+  SimpleRNN,
+  TimeDistributed,
+} from '../package.js'
 import { dataFor, SAMPLES, type Sample } from './samples.js'
 
 /** Step of the central difference: error about STEP^2 + 1e-16 / STEP, both near 1e-11. */
@@ -15,7 +24,10 @@ const PER_ARRAY = 6
 beforeAll(() => setFloatx('float64'))
 afterAll(() => setFloatx('float32'))
 
-/** Functions with a kink: the difference across it is not a gradient. Inputs are kept away from it, or stay so by luck of the seed. */
+/**
+ * Functions with a kink: the difference across it is not a gradient. Inputs are kept away from it,
+ * or stay so by luck of the seed.
+ */
 function network(s: Sample): Sequential {
   const model = new Sequential()
   if (s.vocabulary || s.inputs) model.add(s.make({ inputShape: s.inputShape }))
@@ -41,7 +53,8 @@ async function maxError(model: Sequential, x: Plain | Plain[]): Promise<number> 
   const arrays = model.layers.flatMap((layer) => layer.kerasArrays())
   const next = random(3)
   let worst = 0
-  if (model.optimizer) Object.assign(model.optimizer, { lr: 0 }) // from here on a step only tells the loss, of the training phase
+  // from here on a step only tells the loss, of the training phase
+  if (model.optimizer) Object.assign(model.optimizer, { lr: 0 })
   for (const [i, w] of start.entries()) {
     if (!arrays[i]?.variable.trainable) continue // running statistics
     for (let k = 0; k < Math.min(PER_ARRAY, w.data.length); k++) {
@@ -71,7 +84,8 @@ describe('gradients', () => {
     // clipvalue is not in the loss, so with it the step is not the gradient.
     const model = new Sequential([new SimpleRNN(3, { inputShape: [4, 3] })])
     const compile = model.compile.bind(model)
-    model.compile = (() => compile({ optimizer: new SGD({ lr: 1, clipvalue: 1e-3 }), loss: 'mse' })) as never
+    model.compile = (() =>
+      compile({ optimizer: new SGD({ lr: 1, clipvalue: 1e-3 }), loss: 'mse' })) as never
     expect(await maxError(model, uniform(1, [2, 4, 3]))).toBeGreaterThan(BOUND)
   })
 })

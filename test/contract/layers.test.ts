@@ -1,4 +1,7 @@
-/** What every layer keeps: weights and configuration go round, shapes are what they said, options are checked. */
+/**
+ * What every layer keeps: weights and configuration go round, shapes are what they said, options
+ * are checked.
+ */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, expectSameBits, uniform } from '../arrays.js'
 import { ConfigError, HiddenstateError, Sequential } from '../package.js'
@@ -22,7 +25,9 @@ describe.each(SAMPLES.map((s) => [s.title, s] as const))('%s', (_, s) => {
     const first = weights[0]
     if (first) {
       expect(() => a.setWeights(weights.slice(1))).toThrow(HiddenstateError)
-      const wrong = [{ data: new Float32Array(first.data.length + 1), shape: [first.data.length + 1] }]
+      const wrong = [
+        { data: new Float32Array(first.data.length + 1), shape: [first.data.length + 1] },
+      ]
       expect(() => a.setWeights([...weights.slice(0, -1), ...wrong])).toThrow(HiddenstateError)
       expectAllSameBits(a.getWeights(), weights, 'after refused weights')
     }
@@ -33,7 +38,8 @@ describe.each(SAMPLES.map((s) => [s.title, s] as const))('%s', (_, s) => {
   it('the configuration makes the same layer', async () => {
     const a = modelFor(s)
     const config = a.getConfig()
-    for (const key of Object.keys(config.at(-1)?.config ?? {})) expect(key).not.toMatch(/[a-z][A-Z]/)
+    for (const key of Object.keys(config.at(-1)?.config ?? {}))
+      expect(key).not.toMatch(/[a-z][A-Z]/)
     const b = Sequential.fromConfig(JSON.parse(JSON.stringify(config)))
     expect(b.getConfig()).toEqual(config)
     b.setWeights(a.getWeights())
@@ -55,7 +61,8 @@ describe.each(SAMPLES.map((s) => [s.title, s] as const))('%s', (_, s) => {
   })
 
   it('as first layer it needs to know its input', () => {
-    if (s.vocabulary || s.inputs) return // inputDim is an Embedding's vocabulary, a Merge has its branches: they always know
+    // inputDim is an Embedding's vocabulary, a Merge has its branches: they always know
+    if (s.vocabulary || s.inputs) return
     expect(() => new Sequential([s.make()])).toThrow(ConfigError)
   })
 
@@ -75,11 +82,15 @@ describe.each(SAMPLES.map((s) => [s.title, s] as const))('%s', (_, s) => {
     const model = modelFor(s, { name: 'mine', trainable: false })
     expect(model.layers.at(-1)?.name).toBe('mine')
     const arrays = model.layers.flatMap((layer) => layer.kerasArrays())
-    const learned = () => model.getWeights().filter((_, i) => arrays[i]?.variable.trainable) // running statistics go on, as in Keras
+    // running statistics go on, as in Keras
+    const learned = () => model.getWeights().filter((_, i) => arrays[i]?.variable.trainable)
     const before = learned()
     model.compile({ optimizer: 'sgd', loss: 'mse' })
     const y = await model.predict(dataFor(s))
-    await model.trainOnBatch(dataFor(s), { data: new Float32Array(y.data.length), shape: [...y.shape] })
+    await model.trainOnBatch(dataFor(s), {
+      data: new Float32Array(y.data.length),
+      shape: [...y.shape],
+    })
     expectAllSameBits(learned(), before)
     model.dispose()
   })

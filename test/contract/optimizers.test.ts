@@ -1,4 +1,7 @@
-/** What every optimizer keeps: its configuration goes round, unknown options are refused, a step moves the weights. */
+/**
+ * What every optimizer keeps: its configuration goes round, unknown options are refused, a step
+ * moves the weights.
+ */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, uniform } from '../arrays.js'
 import * as main from '../package.js'

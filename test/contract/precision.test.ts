@@ -1,6 +1,18 @@
-/** The precision of a model: decided when its first layer is added, by the option dtype or by floatx; it keeps it. */
+/**
+ * The precision of a model: decided when its first layer is added, by the option dtype or by
+ * floatx; it keeps it.
+ */
 import { afterEach, describe, expect, it } from 'vitest'
-import { ConfigError, Dense, Embedding, LSTM, Sequential, setFloatx, SGD, TimeDistributed } from '../package.js'
+import {
+  ConfigError,
+  Dense,
+  Embedding,
+  LSTM,
+  Sequential,
+  setFloatx,
+  SGD,
+  TimeDistributed,
+} from '../package.js'
 
 afterEach(() => setFloatx('float32'))
 
@@ -65,11 +77,16 @@ describe('dtype', () => {
   })
 
   it('must be one of two', () => {
-    expect(() => one({ dtype: 'float16' })).toThrow(/dtype must be 'float32', 'float64' or null, got/)
+    expect(() => one({ dtype: 'float16' })).toThrow(
+      /dtype must be 'float32', 'float64' or null, got/,
+    )
   })
 
   it('is in no configuration', () => {
-    expect(one({ dtype: 'float64' }).getConfig()).toEqual({ ...one().getConfig(), name: expect.any(String) })
+    expect(one({ dtype: 'float64' }).getConfig()).toEqual({
+      ...one().getConfig(),
+      name: expect.any(String),
+    })
     expect(one({ dtype: 'float64' }).getConfig().input_dtype).toBe('float32')
   })
 })
@@ -81,7 +98,10 @@ describe('word indices', () => {
       /inputDim must be at most 16777216 in float32, got 16777218/,
     )
     const model = new Sequential([
-      new Embedding(words, 1, { dtype: 'float64', init: (shape) => new Float32Array(shape[0]! * shape[1]!) }),
+      new Embedding(words, 1, {
+        dtype: 'float64',
+        init: (shape) => new Float32Array(shape[0]! * shape[1]!),
+      }),
     ])
     expect((await model.predict([[words - 1]])).shape).toEqual([1, 1, 1])
   })

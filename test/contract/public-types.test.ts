@@ -1,4 +1,7 @@
-/** What an editor shows of the built package: the members behind the dot, and the documentation of what is under the cursor. */
+/**
+ * What an editor shows of the built package: the members behind the dot, and the documentation of
+ * what is under the cursor.
+ */
 import path from 'node:path'
 import ts from 'typescript'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -39,7 +42,8 @@ function publicMembers(): Map<string, string[]> {
   const module = checker.getSymbolAtLocation(program.getSourceFile(DECLARATIONS)!)!
   const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected
   const entries = checker.getExportsOfModule(module).flatMap((exported): [string, string[]][] => {
-    const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
+    const symbol =
+      exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
     if (!(symbol.flags & ts.SymbolFlags.Class)) return []
     const names = checker
       .getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol))
@@ -83,7 +87,10 @@ describe('members', () => {
 
 describe('documentation under the cursor', () => {
   it('is that of the class, at `new X` as at X', () => {
-    const names = [...members.keys()].filter((name) => !['Layer', 'Optimizer', 'Constraint'].includes(name)) // abstract
+    // abstract
+    const names = [...members.keys()].filter(
+      (name) => !['Layer', 'Optimizer', 'Constraint'].includes(name),
+    )
     const text = `import { ${names.join(', ')} } from 'hiddenstate'\n${names.map((n) => `${n}\nnew ${n}()\n`).join('')}`
     const service = editor(text)
     const documentation = (at: number): string =>

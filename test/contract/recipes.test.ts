@@ -1,6 +1,6 @@
 /**
- * CONTRIBUTING.md says which files one more thing of each kind takes. Something that is there stands
- * for the next one: the files of lib/ and native/ that name it must be those of its recipe.
+ * CONTRIBUTING.md says which files one more thing of each kind takes. Something that is there
+ * stands for the next one: the files of lib/ and native/ that name it must be those of its recipe.
  */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -8,7 +8,10 @@ import { describe, expect, it } from 'vitest'
 
 const EXAMPLES: Record<string, { file: string; names: RegExp }> = {
   'recurrent cell': { file: 'simple_rnn', names: /\bsimple_rnn\b|\bSimpleRNN\b|\bsimple-rnn\b/ },
-  layer: { file: 'maxout_dense', names: /\bmaxout_dense\b|\bMaxoutDense(Shape)?\b|\bmaxout-dense\b/ },
+  layer: {
+    file: 'maxout_dense',
+    names: /\bmaxout_dense\b|\bMaxoutDense(Shape)?\b|\bmaxout-dense\b/,
+  },
   optimizer: { file: 'adamax', names: /\badamax\b/i },
   objective: { file: '', names: /\bpoisson\b/ },
   metric: { file: '', names: /\bmatthews_correlation\b/ },
@@ -21,7 +24,9 @@ const EXAMPLES: Record<string, { file: string; names: RegExp }> = {
 function recipes(): Map<string, string[]> {
   const text = fs.readFileSync('CONTRIBUTING.md', 'utf8')
   const table = text.slice(text.indexOf('| new… |'), text.indexOf('`test/contract/recipes'))
-  const rows = table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| new…'))
+  const rows = table
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| new…'))
   return new Map(
     rows.map((row) => {
       const [, kind = '', files = ''] = row.split('|')
@@ -30,9 +35,13 @@ function recipes(): Map<string, string[]> {
   )
 }
 
-const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
+const withoutComments = (text: string) =>
+  text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
 
-/** Files of the sources whose code has one of these names. What Keras 2 has lies in a table of its own. */
+/**
+ * Files of the sources whose code has one of these names. What Keras 2 has lies in a table of its
+ * own.
+ */
 function naming(names: RegExp): string[] {
   return execFileSync('git', ['ls-files', 'lib', 'native'], { encoding: 'utf8' })
     .trim()
@@ -44,7 +53,9 @@ function naming(names: RegExp): string[] {
 
 describe.each(Object.entries(EXAMPLES))('%s', (kind, { file, names }) => {
   const files = (recipes().get(kind) ?? []).map((one) =>
-    one.replace(/\bx\.ts$/, `${file.replaceAll('_', '-')}.ts`).replace(/\bx\.(cc|h)$/, `${file}.$1`),
+    one
+      .replace(/\bx\.ts$/, `${file.replaceAll('_', '-')}.ts`)
+      .replace(/\bx\.(cc|h)$/, `${file}.$1`),
   )
 
   it('takes the files that CONTRIBUTING.md says', () => {

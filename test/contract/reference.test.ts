@@ -1,6 +1,13 @@
 /** `npm run docs` builds the reference of every entry without a warning. */
 import { fileURLToPath } from 'node:url'
-import { Application, LogLevel, type OptionsReader, TSConfigReader, type TypeDocOptions, TypeDocReader } from 'typedoc'
+import {
+  Application,
+  LogLevel,
+  type OptionsReader,
+  TSConfigReader,
+  type TypeDocOptions,
+  TypeDocReader,
+} from 'typedoc'
 import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -10,7 +17,10 @@ async function problems(
   options: TypeDocOptions,
   readers: OptionsReader[],
 ): Promise<{ said: string[]; names: string[] }> {
-  const app = await Application.bootstrapWithPlugins({ skipErrorChecking: true, ...options }, readers)
+  const app = await Application.bootstrapWithPlugins(
+    { skipErrorChecking: true, ...options },
+    readers,
+  )
   const said: string[] = []
   app.logger.log = (message, level) => void (level >= LogLevel.Warn && said.push(message))
   const project = await app.convert()
@@ -30,7 +40,9 @@ describe('the reference', () => {
 
   it('warnings are seen', async () => {
     const entryPoints = [`${root}test/contract/broken-link.ts`]
-    const { said } = await problems({ entryPoints, tsconfig: `${root}tsconfig.json` }, [new TSConfigReader()])
+    const { said } = await problems({ entryPoints, tsconfig: `${root}tsconfig.json` }, [
+      new TSConfigReader(),
+    ])
     expect(said.join('\n')).toMatch(/nowhere/)
   }, 300_000)
 })

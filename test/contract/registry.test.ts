@@ -41,7 +41,9 @@ describe('describe() and the exports', () => {
 
   it.each(native.metrics)('metric %s compiles', (metric) => {
     const model = new main.Sequential([new main.Dense(2, { inputDim: 2 })])
-    expect(() => model.compile({ optimizer: 'sgd', loss: 'mse', metrics: [metric as never] })).not.toThrow()
+    expect(() =>
+      model.compile({ optimizer: 'sgd', loss: 'mse', metrics: [metric as never] }),
+    ).not.toThrow()
   })
 
   it('constraints', () => {
@@ -55,7 +57,10 @@ describe('describe() and the exports', () => {
       main.Convolution2D,
       main.AtrousConvolution1D,
     ])
-    expect([main.WeightRegularizer, main.ActivityRegularizer]).toEqual([main.L1L2Regularizer, main.L1L2Regularizer])
+    expect([main.WeightRegularizer, main.ActivityRegularizer]).toEqual([
+      main.L1L2Regularizer,
+      main.L1L2Regularizer,
+    ])
     const model = new main.Sequential([new main.Conv1D(4, 3, { inputShape: [8, 2] })])
     expect(JSON.parse(model.toJson()).config[0].class_name).toBe('Convolution1D')
   })

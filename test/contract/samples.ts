@@ -1,6 +1,7 @@
 /**
- * One or more samples of every layer: how it is made and what it is fed. The registry is the package's own exports; a
- * layer without a sample fails `every layer has a sample`, so a new layer is in every contract from its first day.
+ * One or more samples of every layer: how it is made and what it is fed. The registry is the
+ * package's own exports; a layer without a sample fails `every layer has a sample`, so a new layer
+ * is in every contract from its first day.
  */
 import * as main from '../package.js'
 import { Dense, GRU, type Layer, LSTM, SimpleRNN } from '../package.js'
@@ -20,13 +21,19 @@ export interface Sample {
   readonly masked?: boolean
   /** Zeros in the data, as where `masked`, for a Masking inside. */
   readonly padded?: boolean
-  /** A layer of this many inputs, each of `inputShape`, which can only be the first and knows its input. */
+  /**
+   * A layer of this many inputs, each of `inputShape`, which can only be the first and knows its
+   * input.
+   */
   readonly inputs?: number
 }
 
 type Class = (new (...args: never[]) => Layer) & { className: string }
 
-/** Every layer class the package exports: subclasses of Layer with a class name of their own. A model has tests of its own. */
+/**
+ * Every layer class the package exports: subclasses of Layer with a class name of their own. A
+ * model has tests of its own.
+ */
 export const LAYERS: Class[] = (Object.values(main) as unknown[]).filter(
   (e): e is Class =>
     typeof e === 'function' &&
@@ -36,7 +43,12 @@ export const LAYERS: Class[] = (Object.values(main) as unknown[]).filter(
 )
 
 type Make = (options: Record<string, unknown>) => Layer
-const sample = (title: string, inputShape: number[], make: Make, more: Partial<Sample> = {}): Sample => ({
+const sample = (
+  title: string,
+  inputShape: number[],
+  make: Make,
+  more: Partial<Sample> = {},
+): Sample => ({
   title,
   className: title.split(' ')[0] as string,
   inputShape,
@@ -54,7 +66,8 @@ const recurrent = (
     ['LSTM', LSTM],
   ] as const
 ).flatMap(([name, Class]) => {
-  const make = (more: object) => (options: Record<string, unknown>) => new Class(H, { ...more, ...options } as never)
+  const make = (more: object) => (options: Record<string, unknown>) =>
+    new Class(H, { ...more, ...options } as never)
   return [
     sample(name, sequence, make({})),
     sample(`${name} sequences`, sequence, make({ returnSequences: true })),
@@ -64,7 +77,11 @@ const recurrent = (
     sample(`${name} without bias`, sequence, make({ bias: false, returnSequences: true })),
     sample(`${name} learned states`, sequence, make({ initialState: 'learned' }), { masked: true }),
     sample(`${name} fused`, sequence, make({ activation: 'sigmoid', consumeLess: 'gpu' })),
-    sample(`${name} regularized`, sequence, make({ WRegularizer: 'l2', URegularizer: 'l2', bRegularizer: 'l2' })),
+    sample(
+      `${name} regularized`,
+      sequence,
+      make({ WRegularizer: 'l2', URegularizer: 'l2', bRegularizer: 'l2' }),
+    ),
     ...(['concat', 'sum', 'mul', 'ave'] as const).map((mergeMode) =>
       sample(`Bidirectional ${name} ${mergeMode}`, sequence, (options) => {
         const inner = new Class(H, { returnSequences: mergeMode !== 'ave' } as never)
@@ -75,7 +92,12 @@ const recurrent = (
 })
 
 /** Branches whose outputs go together, from two or three inputs [T, D]. */
-const merge = (title: string, make: () => Layer[][], more: object, rest: Partial<Sample> = {}): Sample =>
+const merge = (
+  title: string,
+  make: () => Layer[][],
+  more: object,
+  rest: Partial<Sample> = {},
+): Sample =>
   sample(
     `Merge ${title}`,
     sequence,
@@ -87,15 +109,49 @@ const merge = (title: string, make: () => Layer[][], more: object, rest: Partial
   )
 const flat = () => [new LSTM(H, { inputShape: sequence }), new Dense(2)]
 const steps = () => [new GRU(H, { inputShape: sequence, returnSequences: true })]
-const padded = () => [new main.Masking({ inputShape: sequence }), new GRU(H, { returnSequences: true })]
+const padded = () => [
+  new main.Masking({ inputShape: sequence }),
+  new GRU(H, { returnSequences: true }),
+]
 
-const { Activation, ActivityRegularization, BatchNormalization, Bidirectional, Dropout, ELU, Embedding } = main
-const { GaussianDropout, GaussianNoise, Highway, LeakyReLU, MaxoutDense, ParametricSoftplus, PReLU } = main
+const {
+  Activation,
+  ActivityRegularization,
+  BatchNormalization,
+  Bidirectional,
+  Dropout,
+  ELU,
+  Embedding,
+} = main
+const {
+  GaussianDropout,
+  GaussianNoise,
+  Highway,
+  LeakyReLU,
+  MaxoutDense,
+  ParametricSoftplus,
+  PReLU,
+} = main
 const { ReLU, Softmax, SpatialDropout1D, SReLU, ThresholdedReLU } = main
-const { AtrousConvolution1D, AveragePooling1D, AveragePooling2D, Convolution1D, Convolution2D, ConvLSTM2D } = main
-const { Cropping1D, GlobalAveragePooling1D, GlobalMaxPooling1D, LocallyConnected1D, MaxPooling1D, MaxPooling2D } = main
+const {
+  AtrousConvolution1D,
+  AveragePooling1D,
+  AveragePooling2D,
+  Convolution1D,
+  Convolution2D,
+  ConvLSTM2D,
+} = main
+const {
+  Cropping1D,
+  GlobalAveragePooling1D,
+  GlobalMaxPooling1D,
+  LocallyConnected1D,
+  MaxPooling1D,
+  MaxPooling2D,
+} = main
 const { UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D } = main
-const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeDistributedDense } = main
+const { Flatten, Masking, Permute, RepeatVector, Reshape, TimeDistributed, TimeDistributedDense } =
+  main
 
 const image = [4, 3, 2]
 const images = [3, ...image]
@@ -106,17 +162,42 @@ const windows = [
     sequence,
     (o) => new Convolution1D(H, 3, { borderMode: 'same', subsampleLength: 2, ...o }),
   ),
-  sample('Convolution1D full', sequence, (o) => new Convolution1D(H, 3, { borderMode: 'full', bias: false, ...o })),
+  sample(
+    'Convolution1D full',
+    sequence,
+    (o) => new Convolution1D(H, 3, { borderMode: 'full', bias: false, ...o }),
+  ),
   sample(
     'Convolution1D regularized',
     sequence,
     (o) =>
-      new Convolution1D(H, 2, { WRegularizer: 'l2', bRegularizer: 'l1', activityRegularizer: 'activity_l2', ...o }),
+      new Convolution1D(H, 2, {
+        WRegularizer: 'l2',
+        bRegularizer: 'l1',
+        activityRegularizer: 'activity_l2',
+        ...o,
+      }),
   ),
-  sample('Convolution1D same_tf', sequence, (o) => new Convolution1D(H, 2, { borderMode: 'same_tf', ...o })),
-  sample('Convolution1D causal', sequence, (o) => new Convolution1D(H, 3, { borderMode: 'causal', ...o })),
-  sample('AtrousConvolution1D', sequence, (o) => new AtrousConvolution1D(H, 2, { atrousRate: 2, ...o })),
-  sample('LocallyConnected1D', sequence, (o) => new LocallyConnected1D(H, 2, { activation: 'tanh', ...o })),
+  sample(
+    'Convolution1D same_tf',
+    sequence,
+    (o) => new Convolution1D(H, 2, { borderMode: 'same_tf', ...o }),
+  ),
+  sample(
+    'Convolution1D causal',
+    sequence,
+    (o) => new Convolution1D(H, 3, { borderMode: 'causal', ...o }),
+  ),
+  sample(
+    'AtrousConvolution1D',
+    sequence,
+    (o) => new AtrousConvolution1D(H, 2, { atrousRate: 2, ...o }),
+  ),
+  sample(
+    'LocallyConnected1D',
+    sequence,
+    (o) => new LocallyConnected1D(H, 2, { activation: 'tanh', ...o }),
+  ),
   ...[MaxPooling1D, AveragePooling1D].flatMap((Class) => [
     sample(Class.className, sequence, (o) => new Class({ poolLength: 2, ...o })),
     sample(
@@ -129,22 +210,40 @@ const windows = [
   sample('GlobalAveragePooling1D', sequence, (o) => new GlobalAveragePooling1D(o)),
   sample('UpSampling1D', sequence, (o) => new UpSampling1D({ length: 3, ...o })),
   sample('ZeroPadding1D', sequence, (o) => new ZeroPadding1D({ padding: [1, 2], ...o })),
-  sample('ZeroPadding1D sides', sequence, (o) => new ZeroPadding1D({ padding: { rightPad: 2 }, ...o })),
+  sample(
+    'ZeroPadding1D sides',
+    sequence,
+    (o) => new ZeroPadding1D({ padding: { rightPad: 2 }, ...o }),
+  ),
   sample('Cropping1D', sequence, (o) => new Cropping1D({ cropping: [1, 0], ...o })),
   ...(['tf', 'th'] as const).flatMap((dimOrdering) => [
     sample(
       `Convolution2D ${dimOrdering}`,
       image,
       (o) =>
-        new Convolution2D(H, 3, 2, { borderMode: 'same', subsample: [2, 1], dimOrdering, activation: 'tanh', ...o }),
+        new Convolution2D(H, 3, 2, {
+          borderMode: 'same',
+          subsample: [2, 1],
+          dimOrdering,
+          activation: 'tanh',
+          ...o,
+        }),
     ),
-    sample(`MaxPooling2D ${dimOrdering}`, image, (o) => new MaxPooling2D({ dimOrdering, borderMode: 'same', ...o })),
+    sample(
+      `MaxPooling2D ${dimOrdering}`,
+      image,
+      (o) => new MaxPooling2D({ dimOrdering, borderMode: 'same', ...o }),
+    ),
     sample(
       `AveragePooling2D ${dimOrdering}`,
       image,
       (o) => new AveragePooling2D({ dimOrdering, poolSize: [2, 1], strides: [1, 2], ...o }),
     ),
-    sample(`UpSampling2D ${dimOrdering}`, image, (o) => new UpSampling2D({ size: [2, 3], dimOrdering, ...o })),
+    sample(
+      `UpSampling2D ${dimOrdering}`,
+      image,
+      (o) => new UpSampling2D({ size: [2, 3], dimOrdering, ...o }),
+    ),
     sample(
       `ZeroPadding2D ${dimOrdering}`,
       image,
@@ -153,15 +252,27 @@ const windows = [
     sample(
       `ConvLSTM2D ${dimOrdering}`,
       images,
-      (o) => new ConvLSTM2D(2, 2, 2, { dimOrdering, borderMode: 'same', returnSequences: true, ...o }),
+      (o) =>
+        new ConvLSTM2D(2, 2, 2, { dimOrdering, borderMode: 'same', returnSequences: true, ...o }),
     ),
     sample(
       `ConvLSTM2D backwards ${dimOrdering}`,
       images,
-      (o) => new ConvLSTM2D(2, 2, 1, { dimOrdering, goBackwards: true, subsample: [1, 2], WRegularizer: 'l2', ...o }),
+      (o) =>
+        new ConvLSTM2D(2, 2, 1, {
+          dimOrdering,
+          goBackwards: true,
+          subsample: [1, 2],
+          WRegularizer: 'l2',
+          ...o,
+        }),
     ),
   ]),
-  sample('TimeDistributed Convolution2D', images, (o) => new TimeDistributed(new Convolution2D(H, 2, 2), o as never)),
+  sample(
+    'TimeDistributed Convolution2D',
+    images,
+    (o) => new TimeDistributed(new Convolution2D(H, 2, 2), o as never),
+  ),
 ]
 
 export const SAMPLES: Sample[] = [
@@ -173,34 +284,69 @@ export const SAMPLES: Sample[] = [
   ]),
   merge('concat steps', () => [steps(), steps()], { mode: 'concat', concatAxis: 1 }),
   merge('concat masked', () => [padded(), steps()], { mode: 'concat' }, { padded: true }),
-  merge('concat masked steps', () => [padded(), steps()], { mode: 'concat', concatAxis: 1 }, { padded: true }),
+  merge(
+    'concat masked steps',
+    () => [padded(), steps()],
+    { mode: 'concat', concatAxis: 1 },
+    { padded: true },
+  ),
   merge('sum masked', () => [padded(), padded()], { mode: 'sum' }, { padded: true }),
   merge('dot', () => [flat(), flat()], { mode: 'dot' }),
   merge('dot sequences', () => [steps(), steps()], { mode: 'dot' }),
-  merge('dot of steps and one', () => [steps(), [new LSTM(H, { inputShape: sequence })]], { mode: 'dot' }),
+  merge('dot of steps and one', () => [steps(), [new LSTM(H, { inputShape: sequence })]], {
+    mode: 'dot',
+  }),
   merge('dot of other axes', () => [steps(), steps()], { mode: 'dot', dotAxes: [1, 1] }),
   merge('cos', () => [flat(), flat()], { mode: 'cos' }),
   sample('GRU resetAfter', sequence, (o) => new GRU(H, { resetAfter: true, ...o })),
-  sample('GRU resetAfter masked', sequence, (o) => new GRU(H, { resetAfter: true, ...o }), { masked: true }),
-  sample('Bidirectional masked', sequence, (o) => new Bidirectional(new LSTM(H), o as never), { masked: true }),
+  sample('GRU resetAfter masked', sequence, (o) => new GRU(H, { resetAfter: true, ...o }), {
+    masked: true,
+  }),
+  sample('Bidirectional masked', sequence, (o) => new Bidirectional(new LSTM(H), o as never), {
+    masked: true,
+  }),
   sample('Dense', [D], (o) => new Dense(H, { activation: 'tanh', ...o })),
   sample('Dense 3D', sequence, (o) => new Dense(H, o)),
-  sample('Dense without bias', [D], (o) => new Dense(H, { bias: false, activation: 'softmax', ...o })),
-  sample('Dense activity', [D], (o) => new Dense(H, { activityRegularizer: 'activity_l2', WRegularizer: 'l2', ...o })),
-  ...['tanh', 'sigmoid', 'softplus', 'softsign', 'softmax', 'linear', 'elu', 'relu', 'hard_sigmoid'].map((name) =>
-    sample(`Activation ${name}`, sequence, (o) => new Activation(name as never, o)),
+  sample(
+    'Dense without bias',
+    [D],
+    (o) => new Dense(H, { bias: false, activation: 'softmax', ...o }),
   ),
+  sample(
+    'Dense activity',
+    [D],
+    (o) => new Dense(H, { activityRegularizer: 'activity_l2', WRegularizer: 'l2', ...o }),
+  ),
+  ...[
+    'tanh',
+    'sigmoid',
+    'softplus',
+    'softsign',
+    'softmax',
+    'linear',
+    'elu',
+    'relu',
+    'hard_sigmoid',
+  ].map((name) => sample(`Activation ${name}`, sequence, (o) => new Activation(name as never, o))),
   sample('ActivityRegularization', [D], (o) => new ActivityRegularization({ l2: 0.1, ...o })),
   ...([0, 1, 2] as const).flatMap((mode) => [
     sample(`BatchNormalization mode ${mode}`, [D], (o) => new BatchNormalization({ mode, ...o })),
-    sample(`BatchNormalization mode ${mode} 3D`, sequence, (o) => new BatchNormalization({ mode, ...o })),
+    sample(
+      `BatchNormalization mode ${mode} 3D`,
+      sequence,
+      (o) => new BatchNormalization({ mode, ...o }),
+    ),
   ]),
   sample(
     'BatchNormalization axis 1',
     sequence,
     (o) => new BatchNormalization({ axis: 1, gammaRegularizer: 'l2', ...o }),
   ),
-  sample('BatchNormalization bare', sequence, (o) => new BatchNormalization({ center: false, scale: false, ...o })),
+  sample(
+    'BatchNormalization bare',
+    sequence,
+    (o) => new BatchNormalization({ center: false, scale: false, ...o }),
+  ),
   sample('BatchNormalization masked', sequence, (o) => new BatchNormalization(o), { masked: true }),
   sample('Dropout', [D], (o) => new Dropout(0, o)),
   sample('ELU', sequence, (o) => new ELU({ alpha: 0.5, ...o })),
@@ -208,12 +354,24 @@ export const SAMPLES: Sample[] = [
   sample('GaussianNoise', sequence, (o) => new GaussianNoise(0, o)),
   sample('Highway', [D], (o) => new Highway({ activation: 'tanh', bRegularizer: 'l2', ...o })),
   sample('LeakyReLU', sequence, (o) => new LeakyReLU(o)),
-  sample('ReLU', sequence, (o) => new ReLU({ maxValue: 0.9, negativeSlope: 0.2, threshold: 0.1, ...o })),
+  sample(
+    'ReLU',
+    sequence,
+    (o) => new ReLU({ maxValue: 0.9, negativeSlope: 0.2, threshold: 0.1, ...o }),
+  ),
   sample('Softmax', sequence, (o) => new Softmax(o)),
   sample('Softmax steps', sequence, (o) => new Softmax({ axis: 1, ...o })),
   sample('Dense swish', sequence, (o) => new Dense(H, { activation: 'swish', ...o })),
-  sample('LSTM swish', sequence, (o) => new LSTM(H, { activation: 'swish', innerActivation: 'swish', ...o })),
-  sample('MaxoutDense', [D], (o) => new MaxoutDense(H, { nbFeature: 3, activityRegularizer: 'activity_l2', ...o })),
+  sample(
+    'LSTM swish',
+    sequence,
+    (o) => new LSTM(H, { activation: 'swish', innerActivation: 'swish', ...o }),
+  ),
+  sample(
+    'MaxoutDense',
+    [D],
+    (o) => new MaxoutDense(H, { nbFeature: 3, activityRegularizer: 'activity_l2', ...o }),
+  ),
   sample('ParametricSoftplus', sequence, (o) => new ParametricSoftplus(o)),
   sample('PReLU', sequence, (o) => new PReLU({ init: 'uniform', ...o })),
   sample('PReLU shared', sequence, (o) => new PReLU({ sharedAxes: [1], ...o })),
@@ -228,24 +386,35 @@ export const SAMPLES: Sample[] = [
   sample('Reshape', sequence, (o) => new Reshape([D, -1], o)),
   sample('TimeDistributed Dense', sequence, (o) => new TimeDistributed(new Dense(H), o as never)),
   sample('TimeDistributed LSTM', [2, T, D], (o) => new TimeDistributed(new LSTM(H), o as never)),
-  sample('TimeDistributed Dense masked', sequence, (o) => new TimeDistributed(new Dense(H), o as never), {
-    masked: true,
-  }),
+  sample(
+    'TimeDistributed Dense masked',
+    sequence,
+    (o) => new TimeDistributed(new Dense(H), o as never),
+    {
+      masked: true,
+    },
+  ),
   sample(
     'TimeDistributed BatchNormalization',
     sequence,
     (o) => new TimeDistributed(new BatchNormalization(), o as never),
   ),
-  sample('TimeDistributed MaxoutDense', sequence, (o) => new TimeDistributed(new MaxoutDense(H), o as never)),
+  sample(
+    'TimeDistributed MaxoutDense',
+    sequence,
+    (o) => new TimeDistributed(new MaxoutDense(H), o as never),
+  ),
   sample('TimeDistributed PReLU', sequence, (o) => new TimeDistributed(new PReLU(), o as never)),
   sample('TimeDistributedDense', sequence, (o) => new TimeDistributedDense(H, o)),
   sample('Embedding', [T], (o) => new Embedding(7, D, o), { vocabulary: 7 }),
-  sample('Embedding masked', [T], (o) => new Embedding(7, D, { maskZero: true, ...o }), { vocabulary: 7 }),
+  sample('Embedding masked', [T], (o) => new Embedding(7, D, { maskZero: true, ...o }), {
+    vocabulary: 7,
+  }),
 ]
 
 /**
- * Data for a sample: `batch` of them; where it is masked, the last step of the first and all of the second are zeros. A list where
- * it has several inputs.
+ * Data for a sample: `batch` of them; where it is masked, the last step of the first and all of the
+ * second are zeros. A list where it has several inputs.
  */
 export function dataFor(s: Sample, batch = B, seed = 5): Plain | Plain[] {
   if (s.inputs) return Array.from({ length: s.inputs }, (_, i) => oneFor(s, batch, seed + i))
@@ -266,5 +435,8 @@ function oneFor(s: Sample, batch: number, seed: number): Plain {
 /** The sample as a model, in front of it a Masking where it is to be masked. */
 export function modelFor(s: Sample, options: Record<string, unknown> = {}): main.Sequential {
   if (!s.masked) return new main.Sequential([s.make({ inputShape: s.inputShape, ...options })])
-  return new main.Sequential([new Masking({ inputShape: s.inputShape as number[] }), s.make(options)])
+  return new main.Sequential([
+    new Masking({ inputShape: s.inputShape as number[] }),
+    s.make(options),
+  ])
 }

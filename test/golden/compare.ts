@@ -16,7 +16,8 @@ function flat(value: unknown): Numbers {
   if (typeof value === 'string') return [WORDS[value] ?? Number(value)]
   if (ArrayBuffer.isView(value)) return value as unknown as Numbers
   if (Array.isArray(value)) return value.flatMap((v) => Array.from(flat(v)))
-  if (value && typeof value === 'object' && 'data' in value) return (value as { data: Numbers }).data
+  if (value && typeof value === 'object' && 'data' in value)
+    return (value as { data: Numbers }).data
   throw new Error(`expected numbers, got ${String(value)}`)
 }
 
@@ -82,10 +83,17 @@ export class Check {
 }
 
 function shapeOf(value: unknown): readonly number[] | undefined {
-  return value && typeof value === 'object' && 'shape' in value ? [...(value as Golden).shape] : undefined
+  return value && typeof value === 'object' && 'shape' in value
+    ? [...(value as Golden).shape]
+    : undefined
 }
 
-function worstDifference(a: Numbers, e: Numbers, abs: number, rel: number): { share: number; at: number } {
+function worstDifference(
+  a: Numbers,
+  e: Numbers,
+  abs: number,
+  rel: number,
+): { share: number; at: number } {
   let squares = 0
   for (let i = 0; i < e.length; i++) if (Number.isFinite(e[i])) squares += (e[i] as number) ** 2
   const rms = Math.sqrt(squares / (e.length || 1))

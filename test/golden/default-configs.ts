@@ -1,4 +1,7 @@
-/** Makes the layers, optimizers, regularizers and constraints whose default configuration Keras recorded. */
+/**
+ * Makes the layers, optimizers, regularizers and constraints whose default configuration Keras
+ * recorded.
+ */
 import { find, has } from './driver.js'
 
 /** What became of one entry: its configuration, or the name of the export that it would need. */
@@ -29,13 +32,17 @@ const POSITIONAL: Record<string, unknown[]> = {
   GaussianDropout: [0.2],
 }
 
-const make = (name: string, ...args: unknown[]): { getConfig(): unknown } => new (find<Class>(name))(...args)
+const make = (name: string, ...args: unknown[]): { getConfig(): unknown } =>
+  new (find<Class>(name))(...args)
 const call = (name: string, options?: unknown): unknown => find<Maker>(name)(options)
 
 /** Entries of the recorded list that are more than `new Class(...)`. */
 const SPECIAL: Record<string, { needs: string; make(): unknown }> = {
   Adam_clip: { needs: 'Adam', make: () => make('Adam', { clipnorm: 1, clipvalue: 0.5 }) },
-  TimeDistributed: { needs: 'TimeDistributed', make: () => make('TimeDistributed', make('Dense', 3)) },
+  TimeDistributed: {
+    needs: 'TimeDistributed',
+    make: () => make('TimeDistributed', make('Dense', 3)),
+  },
   Bidirectional: { needs: 'Bidirectional', make: () => make('Bidirectional', make('LSTM', 3)) },
   Dense_full: {
     needs: 'Dense',
@@ -95,6 +102,8 @@ export function makeDefault(name: string): Made {
   const special = SPECIAL[name]
   const needs = special?.needs ?? name
   if (!has(needs)) return { absent: needs }
-  const made = special ? (special.make() as { getConfig(): unknown }) : make(name, ...(POSITIONAL[name] ?? []))
+  const made = special
+    ? (special.make() as { getConfig(): unknown })
+    : make(name, ...(POSITIONAL[name] ?? []))
   return { config: made.getConfig() }
 }

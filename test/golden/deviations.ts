@@ -1,4 +1,7 @@
-/** Cases in which this package differs from Keras 1.2.2 on purpose. Each is run, and must really differ. */
+/**
+ * Cases in which this package differs from Keras 1.2.2 on purpose. Each is run, and must really
+ * differ.
+ */
 export interface Deviation {
   /** Tried on `suite/case`. */
   readonly match: RegExp
@@ -16,7 +19,8 @@ export const DEVIATIONS: readonly Deviation[] = [
   },
   {
     match: /^e_h5\/char_lstm$/,
-    reason: 'Its second LSTM has a U_regularizer and consume_less cpu: see above. Keras leaves the penalty out.',
+    reason:
+      'Its second LSTM has a U_regularizer and consume_less cpu: see above. Keras leaves the penalty out.',
     only: /resumed step/,
   },
   {

@@ -16,7 +16,8 @@ export function find<T>(name: string): T {
 }
 
 /** `return_sequences` -> `returnSequences`, `beta_1` -> `beta1`. */
-export const camel = (key: string): string => key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+export const camel = (key: string): string =>
+  key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 /** Keyword arguments as options: camelCase, nulls left out. */
 export function options(keywords: Record<string, unknown>): Record<string, unknown> {
@@ -28,10 +29,17 @@ export function options(keywords: Record<string, unknown>): Record<string, unkno
 }
 
 /** An array for the package: `{ data, shape }`. */
-export const give = (a: Golden): { data: Golden['data']; shape: number[] } => ({ data: a.data, shape: a.shape })
+export const give = (a: Golden): { data: Golden['data']; shape: number[] } => ({
+  data: a.data,
+  shape: a.shape,
+})
 
-/** Inputs of a case: a list with one array for an ordinary model, with several for one that begins with Merge. */
-export const giveAll = (x: readonly Golden[]): never => (x.length === 1 ? give(x[0] as Golden) : x.map(give)) as never
+/**
+ * Inputs of a case: a list with one array for an ordinary model, with several for one that begins
+ * with Merge.
+ */
+export const giveAll = (x: readonly Golden[]): never =>
+  (x.length === 1 ? give(x[0] as Golden) : x.map(give)) as never
 
 export const fromConfig = (config: ModelConfig): Model => main.modelFromJson(JSON.stringify(config))
 
@@ -69,11 +77,16 @@ export function compile(model: Model, c: CompileCase): void {
   })
 }
 
-/** What `trainOnBatch` and its kin return, and Keras returned, as a list. JSON has NaN as a string. */
+/**
+ * What `trainOnBatch` and its kin return, and Keras returned, as a list. JSON has NaN as a string.
+ */
 export const list = (result: number | string | readonly number[]): number[] =>
   typeof result === 'object' ? Array.from(result) : [Number(result)]
 
-/** The classes a configuration names, nested layers included: what the package must export to run it. */
+/**
+ * The classes a configuration names, nested layers included: what the package must export to run
+ * it.
+ */
 export function classesIn(node: unknown): string[] {
   const found = new Set<string>()
   const walk = (n: unknown): void => {

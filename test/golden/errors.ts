@@ -1,6 +1,7 @@
 /**
- * The bad calls whose error Keras recorded (case `errors` of g_fit), made here in the same way. Where Keras raised, this
- * package must raise a HiddenstateError with a stable code; where Keras accepted, it must not crash (it may be stricter).
+ * The bad calls whose error Keras recorded (case `errors` of g_fit), made here in the same way.
+ * Where Keras raised, this package must raise a HiddenstateError with a stable code; where Keras
+ * accepted, it must not crash (it may be stricter).
  */
 import { HiddenstateError } from '../package.js'
 import * as main from '../package.js'
@@ -28,14 +29,27 @@ const quiet = { verbose: 0, nbEpoch: 1 } as const
 type Any = any
 const make = (name: string, ...args: unknown[]): Any => new (find<Any>(name))(...args)
 const seq = (...layers: unknown[]): Any => new (main.Sequential as Any)(layers)
-const { Dense, GRU, SimpleRNN, Masking, Embedding, Flatten, Reshape, Activation, Dropout, Bidirectional } = main as Any
+const {
+  Dense,
+  GRU,
+  SimpleRNN,
+  Masking,
+  Embedding,
+  Flatten,
+  Reshape,
+  Activation,
+  Dropout,
+  Bidirectional,
+} = main as Any
 
-const build = (): Any => seq(new GRU(4, { inputShape: [5, 3] }), new Dense(3, { activation: 'softmax' }))
+const build = (): Any =>
+  seq(new GRU(4, { inputShape: [5, 3] }), new Dense(3, { activation: 'softmax' }))
 const comp = (model: Any = build(), loss = 'categorical_crossentropy', more: object = {}): Any => {
   model.compile({ optimizer: 'sgd', loss, ...more })
   return model
 }
-const stateful = (): Any => comp(seq(new GRU(3, { batchInputShape: [3, 5, 3], stateful: true })), 'mse')
+const stateful = (): Any =>
+  comp(seq(new GRU(3, { batchInputShape: [3, 5, 3], stateful: true })), 'mse')
 
 const MODEL: Record<string, Call> = {
   'first layer without input shape': () => seq(new Dense(3)),
@@ -73,10 +87,15 @@ const DATA: Record<string, Call> = {
   'fit target wrong shape mse': () => comp(build(), 'mse').fit(x, zeros(4, 2), quiet),
   'x and y lengths differ': () => comp().fit(x, zeros(3, 3), quiet),
   'sample_weight length differs': () => comp().fit(x, y, { ...quiet, sampleWeight: ones(3) }),
-  'sample_weight 2D without temporal': () => comp().fit(x, y, { ...quiet, sampleWeight: ones(4, 2) }),
+  'sample_weight 2D without temporal': () =>
+    comp().fit(x, y, { ...quiet, sampleWeight: ones(4, 2) }),
   'temporal with 2D output': () =>
-    comp(build(), undefined, { sampleWeightMode: 'temporal' }).fit(x, y, { ...quiet, sampleWeight: ones(4, 2) }),
-  'sample_weight_mode bad': () => comp(build(), undefined, { sampleWeightMode: 'foo' }).fit(x, y, quiet),
+    comp(build(), undefined, { sampleWeightMode: 'temporal' }).fit(x, y, {
+      ...quiet,
+      sampleWeight: ones(4, 2),
+    }),
+  'sample_weight_mode bad': () =>
+    comp(build(), undefined, { sampleWeightMode: 'foo' }).fit(x, y, quiet),
   'class_weight 3D target': () => {
     const model = comp(seq(new GRU(3, { returnSequences: true, inputShape: [5, 3] })))
     return model.fit(x, zeros(4, 5, 3), { ...quiet, classWeight: { 0: 1 } })
@@ -104,12 +123,15 @@ const OPTIONS: Record<string, Call> = {
   'unknown constraint': () => new Dense(3, { WConstraint: 'nope' }),
   'optimizer bad kwarg': () => make('SGD', { foo: 1 }),
   'stateful without batch size': () => seq(new GRU(3, { inputShape: [4, 2], stateful: true })),
-  'stateful SimpleRNN without batch size': () => seq(new SimpleRNN(3, { inputShape: [4, 2], stateful: true })),
+  'stateful SimpleRNN without batch size': () =>
+    seq(new SimpleRNN(3, { inputShape: [4, 2], stateful: true })),
   'unroll without length': () => seq(new GRU(3, { inputDim: 2, unroll: true })),
   'bad consume_less': () => seq(new GRU(3, { inputShape: [4, 2], consumeLess: 'foo' })),
-  'bad consume_less SimpleRNN': () => seq(new SimpleRNN(3, { inputShape: [4, 2], consumeLess: 'foo' })),
+  'bad consume_less SimpleRNN': () =>
+    seq(new SimpleRNN(3, { inputShape: [4, 2], consumeLess: 'foo' })),
   'Bidirectional bad merge': () => new Bidirectional(new GRU(3), { mergeMode: 'foo' }),
-  'layer weights arg wrong shape': () => seq(new Dense(3, { inputDim: 2, weights: [zeros(3, 3), zeros(3)] })),
+  'layer weights arg wrong shape': () =>
+    seq(new Dense(3, { inputDim: 2, weights: [zeros(3, 3), zeros(3)] })),
   'identity init non square': () => seq(new Dense(3, { inputDim: 2, init: 'identity' })),
   'Dropout level 1': () => seq(new Dropout(1, { inputShape: [3] })),
   'BatchNormalization mode 3': () => seq(make('BatchNormalization', { mode: 3, inputShape: [3] })),
@@ -119,19 +141,28 @@ const OPTIONS: Record<string, Call> = {
 const SHAPES: Record<string, Call> = {
   'rnn on 2D input': () => seq(new Dense(3, { inputDim: 2 }), new GRU(3)),
   'rnn after non-sequence rnn': () => seq(new GRU(3, { inputShape: [4, 2] }), new GRU(3)),
-  'Bidirectional None in Sequential': () => seq(new Bidirectional(new GRU(3), { mergeMode: null, inputShape: [4, 2] })),
+  'Bidirectional None in Sequential': () =>
+    seq(new Bidirectional(new GRU(3), { mergeMode: null, inputShape: [4, 2] })),
   'mask into Flatten': () => seq(new Masking({ inputShape: [4, 2] }), new Flatten()),
-  'mask into Conv1D': () => seq(new Embedding(4, 2, { maskZero: true, inputLength: 5 }), make('Convolution1D', 3, 2)),
-  'mask into pooling': () => seq(new Embedding(4, 2, { maskZero: true, inputLength: 5 }), make('GlobalMaxPooling1D')),
-  'Flatten with unknown length': () => seq(new GRU(3, { inputDim: 2, returnSequences: true }), new Flatten()),
+  'mask into Conv1D': () =>
+    seq(new Embedding(4, 2, { maskZero: true, inputLength: 5 }), make('Convolution1D', 3, 2)),
+  'mask into pooling': () =>
+    seq(new Embedding(4, 2, { maskZero: true, inputLength: 5 }), make('GlobalMaxPooling1D')),
+  'Flatten with unknown length': () =>
+    seq(new GRU(3, { inputDim: 2, returnSequences: true }), new Flatten()),
   'Reshape wrong size': () => seq(new Reshape([3, 5], { inputShape: [4, 2] })),
   'Merge with one': () => make('Merge', [new Dense(2, { inputDim: 2 })], { mode: 'sum' }),
   'Merge bad mode': () =>
     make('Merge', [new Dense(2, { inputDim: 2 }), new Dense(2, { inputDim: 2 })], { mode: 'foo' }),
   'Merge shape mismatch': () =>
-    seq(make('Merge', [seq(new Dense(2, { inputDim: 2 })), seq(new Dense(3, { inputDim: 2 }))], { mode: 'sum' })),
+    seq(
+      make('Merge', [seq(new Dense(2, { inputDim: 2 })), seq(new Dense(3, { inputDim: 2 }))], {
+        mode: 'sum',
+      }),
+    ),
   'Merge concat mismatch': () => {
-    const branch = (steps: number): Any => seq(new GRU(2, { returnSequences: true, inputShape: [steps, 2] }))
+    const branch = (steps: number): Any =>
+      seq(new GRU(2, { returnSequences: true, inputShape: [steps, 2] }))
     return seq(make('Merge', [branch(3), branch(4)], { mode: 'concat' }))
   },
   'conv too long': () => seq(make('Convolution1D', 3, 9, { inputShape: [4, 2] })),
@@ -149,7 +180,8 @@ const PREPROCESSING: Record<string, Call> = {
     return t.textsToMatrix(['a'], { mode: 'foo' })
   },
   'Tokenizer unfitted': () => make('Tokenizer').textsToSequences(['a']),
-  'Tokenizer tfidf unfitted': () => make('Tokenizer', { nbWords: 3 }).sequencesToMatrix([[1]], { mode: 'tfidf' }),
+  'Tokenizer tfidf unfitted': () =>
+    make('Tokenizer', { nbWords: 3 }).sequencesToMatrix([[1]], { mode: 'tfidf' }),
   'to_categorical out of range': () => find<Any>('toCategorical')([3], { nbClasses: 2 }),
   'to_categorical negative': () => find<Any>('toCategorical')([-1, 0], { nbClasses: 2 }),
 }
@@ -167,7 +199,10 @@ const NEEDS: [RegExp, string][] = [
 /** Keras raised, this package does not: with the reason. */
 const LENIENT: Record<string, string> = {}
 
-export async function checkErrors(recorded: [string, string | null, string][], check: Check): Promise<void> {
+export async function checkErrors(
+  recorded: [string, string | null, string][],
+  check: Check,
+): Promise<void> {
   for (const [what, kind, text] of recorded) {
     const needs = NEEDS.find(([pattern]) => pattern.test(what))?.[1]
     if (needs && NOT_YET.has(needs) && !has(needs)) continue
@@ -188,7 +223,11 @@ export async function checkErrors(recorded: [string, string | null, string][], c
       continue
     }
     const code = (thrown as { code?: unknown }).code
-    const typed = thrown instanceof HiddenstateError && typeof code === 'string' && code !== 'ERR_INTERNAL'
-    check.ok(`${what}: threw ${String(thrown)} (${String(code)}), not a HiddenstateError of the user's fault`, typed)
+    const typed =
+      thrown instanceof HiddenstateError && typeof code === 'string' && code !== 'ERR_INTERNAL'
+    check.ok(
+      `${what}: threw ${String(thrown)} (${String(code)}), not a HiddenstateError of the user's fault`,
+      typed,
+    )
   }
 }

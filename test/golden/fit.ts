@@ -1,8 +1,20 @@
-/** g_fit: histories, the full log of callback events, evaluate and predict afterwards; default configurations; errors. */
+/**
+ * g_fit: histories, the full log of callback events, evaluate and predict afterwards; default
+ * configurations; errors.
+ */
 import { Callback } from '../package.js'
 import type { Check } from './compare.js'
 import { type Made, makeDefault } from './default-configs.js'
-import { type CompileCase, type ModelCase, compile, find, give, list, options, ready } from './driver.js'
+import {
+  type CompileCase,
+  type ModelCase,
+  compile,
+  find,
+  give,
+  list,
+  options,
+  ready,
+} from './driver.js'
 import { checkErrors } from './errors.js'
 import type { Case, Golden } from './loader.js'
 import { NOT_YET } from './not-yet.js'
@@ -41,7 +53,10 @@ const CALLBACKS: Record<string, [string, ...unknown[]]> = {
   ],
 }
 
-/** As the generator compiled; the `optimizer` of a case is what it had become by the end (`final_lr`). */
+/**
+ * As the generator compiled; the `optimizer` of a case is what it had become by the end
+ * (`final_lr`).
+ */
 const COMPILED = {
   optimizer: { class_name: 'SGD', config: { lr: 0.1 } },
   loss: 'categorical_crossentropy',
@@ -53,7 +68,8 @@ const BATCH = 8
 class Recorder extends Callback {
   readonly events: Event[] = []
   #note(hook: string, at?: number | Logs, logs?: object): void {
-    const event: Event = at === undefined ? [hook] : logs === undefined ? [hook, at] : [hook, at, { ...logs } as Logs]
+    const event: Event =
+      at === undefined ? [hook] : logs === undefined ? [hook, at] : [hook, at, { ...logs } as Logs]
     this.events.push(event)
   }
   override onTrainBegin(): void {
@@ -77,10 +93,12 @@ class Recorder extends Callback {
 }
 
 /** Losses follow Keras to 1e-3; an accuracy is a count, so it must agree almost exactly. */
-const tolerance = (key: string): [number, number] => (key.endsWith('acc') ? [1e-4, 1e-3] : [1e-5, 1e-3])
+const tolerance = (key: string): [number, number] =>
+  key.endsWith('acc') ? [1e-4, 1e-3] : [1e-5, 1e-3]
 
 function checkEvents(got: Event[], expected: Event[], check: Check): void {
-  const order = (events: Event[]): unknown => events.map(([hook, at]) => [hook, typeof at === 'number' ? at : null])
+  const order = (events: Event[]): unknown =>
+    events.map(([hook, at]) => [hook, typeof at === 'number' ? at : null])
   check.equal('order of callback calls', order(got), order(expected))
   for (const [i, [hook, at, logs]] of expected.entries()) {
     if (typeof at !== 'number' || !logs) continue
@@ -91,7 +109,8 @@ function checkEvents(got: Event[], expected: Event[], check: Check): void {
   }
   const params = expected[0]?.[1] as unknown as Record<string, unknown>
   const seen = got[0]?.[1] as unknown as Record<string, unknown>
-  for (const [key, value] of Object.entries(options(params))) check.equal(`params.${key}`, seen?.[key], value)
+  for (const [key, value] of Object.entries(options(params)))
+    check.equal(`params.${key}`, seen?.[key], value)
 }
 
 async function checkFit(c: FitCase, check: Check): Promise<void> {
@@ -120,15 +139,31 @@ async function checkFit(c: FitCase, check: Check): Promise<void> {
     check.close(`history.${key}`, history.history[key] ?? [], values, ...tolerance(key))
   checkEvents(recorder.events, c.events, check)
   for (const [i, w] of model.getWeights().entries())
-    check.close(`${c.weight_names?.[i] ?? i} after fit`, w, c.weights_after[i] as Golden, 1e-4, 1e-3)
+    check.close(
+      `${c.weight_names?.[i] ?? i} after fit`,
+      w,
+      c.weights_after[i] as Golden,
+      1e-4,
+      1e-3,
+    )
   check.close('final lr', (model.optimizer as unknown as { lr: number }).lr, c.final_lr, 1e-7, 1e-6)
 
   const plainScore = await model.evaluate(x, y, { batchSize: BATCH, verbose: 0 })
   check.close('evaluate', list(plainScore), c.evaluate, 1e-4, 1e-3)
-  const weighted = await model.evaluate(x, y, { batchSize: BATCH, verbose: 0, sampleWeight: give(c.sample_weight) })
+  const weighted = await model.evaluate(x, y, {
+    batchSize: BATCH,
+    verbose: 0,
+    sampleWeight: give(c.sample_weight),
+  })
   check.close('evaluate with weights', list(weighted), c.evaluate_weighted, 1e-4, 1e-3)
   check.close('predict', await model.predict(x, { batchSize: BATCH }), c.predict, 1e-4, 1e-3)
-  check.close('predictProba', await model.predictProba(x, { verbose: 0 }), c.predict_proba, 1e-4, 1e-3)
+  check.close(
+    'predictProba',
+    await model.predictProba(x, { verbose: 0 }),
+    c.predict_proba,
+    1e-4,
+    1e-3,
+  )
   const classes = await model.predictClasses(x, { verbose: 0 })
   check.equal('predictClasses', Array.from(classes.data), Array.from(c.predict_classes.data))
 }
@@ -137,9 +172,12 @@ async function checkFit(c: FitCase, check: Check): Promise<void> {
 function comparable(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(comparable)
   if (node && typeof node === 'object') {
-    const config = 'trainable' in node // a layer's: its name is automatic; a regularizer's name is its class
+    // a layer's: its name is automatic; a regularizer's name is its class
+    const config = 'trainable' in node
     const entries = Object.entries(node).filter(([key]) => !(config && key === 'name'))
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, comparable(v)]))
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, comparable(v)]),
+    )
   }
   return typeof node === 'number' ? Number(node.toPrecision(6)) : node
 }
@@ -155,7 +193,10 @@ function defaultConfigs(c: Case, check: Check): void {
     if (NO_DEFAULT[name]) continue
     const made: Made = makeDefault(name)
     if ('absent' in made) {
-      check.ok(`${name}: ${made.absent} is neither exported nor in not-yet.ts`, NOT_YET.has(made.absent))
+      check.ok(
+        `${name}: ${made.absent} is neither exported nor in not-yet.ts`,
+        NOT_YET.has(made.absent),
+      )
       continue
     }
     check.equal(name, comparable(made.config), comparable(expected))

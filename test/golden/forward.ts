@@ -33,7 +33,8 @@ const forward: Suite<ForwardCase> = {
     const model = ready(c)
     const weights = model.getWeights()
     check.equal('number of weights', weights.length, c.weights.length)
-    for (const [i, w] of weights.entries()) check.close(`${c.weight_names[i]} as set`, w, c.weights[i] as Golden, 0, 0)
+    for (const [i, w] of weights.entries())
+      check.close(`${c.weight_names[i]} as set`, w, c.weights[i] as Golden, 0, 0)
     check.equal('outputShape', model.outputShape, c.output_shape)
 
     for (const [i, x] of c.inputs.entries()) {
@@ -62,7 +63,11 @@ const forward: Suite<ForwardCase> = {
       model.compile({ optimizer: 'sgd', loss: 'mse' })
       const zeros = give({ ...e, data: new Float32Array(e.data.length) })
       const meanSquare = (e.data as Float32Array).reduce((sum, v) => sum + v * v, 0) / e.data.length
-      check.close('mean square of the training-phase output', await model.trainOnBatch(given, zeros), meanSquare)
+      check.close(
+        'mean square of the training-phase output',
+        await model.trainOnBatch(given, zeros),
+        meanSquare,
+      )
     }
   },
 }

@@ -37,5 +37,7 @@ describe('golden', () => {
 })
 
 afterAll(() => {
-  process.stdout.write(`${summary()}; largest share of a tolerance used: ${tally.worst.toFixed(3)}\n`)
+  process.stdout.write(
+    `${summary()}; largest share of a tolerance used: ${tally.worst.toFixed(3)}\n`,
+  )
 })

@@ -1,5 +1,17 @@
-/** b_grads: one step of SGD with lr 1, so that the change of a weight is its gradient; each gradient by name. */
-import { type CompileCase, type ModelCase, classesIn, compile, give, giveAll, list, ready } from './driver.js'
+/**
+ * b_grads: one step of SGD with lr 1, so that the change of a weight is its gradient; each gradient
+ * by name.
+ */
+import {
+  type CompileCase,
+  type ModelCase,
+  classesIn,
+  compile,
+  give,
+  giveAll,
+  list,
+  ready,
+} from './driver.js'
 import type { Golden } from './loader.js'
 import { type Suite, golden } from './suite.js'
 
@@ -30,7 +42,13 @@ const grads: Suite<GradCase> = {
     const [x, y] = [giveAll(c.inputs), giveAll(c.targets)]
     const weighting = c.sample_weight ? { sampleWeight: give(c.sample_weight) } : {}
     if (c.test_loss_before !== undefined) {
-      check.close('testOnBatch', list(await model.testOnBatch(x, y, weighting)), list(c.test_loss_before), 2e-6, 2e-5)
+      check.close(
+        'testOnBatch',
+        list(await model.testOnBatch(x, y, weighting)),
+        list(c.test_loss_before),
+        2e-6,
+        2e-5,
+      )
     }
     const classWeight = c.class_weight ? { classWeight: c.class_weight } : {}
     const logs = list(await model.trainOnBatch(x, y, { ...weighting, ...classWeight }))

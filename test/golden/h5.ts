@@ -1,4 +1,7 @@
-/** e_h5: files that Keras wrote are loaded, predict, train on as recorded; ours are written and read back. */
+/**
+ * e_h5: files that Keras wrote are loaded, predict, train on as recorded; ours are written and read
+ * back.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -28,7 +31,9 @@ function comparable(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(comparable)
   if (node && typeof node === 'object') {
     const entries = Object.entries(node).filter(([key]) => key !== 'keras_version')
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, comparable(v)]))
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, comparable(v)]),
+    )
   }
   return typeof node === 'number' ? Number(node.toPrecision(6)) : node
 }
@@ -52,7 +57,13 @@ const files: Suite<FileCase> = {
     const folder = mkdtempSync(path.join(tmpdir(), 'golden-'))
     const [x, batchSize] = [giveAll(c.inputs), c.inputs[0]?.shape[0] as number]
     const predicts = async (who: string, model: Model, abs = 1e-6): Promise<void> => {
-      check.close(`${who}: predictions`, await model.predict(x, { batchSize }), c.predictions, abs, 1e-6)
+      check.close(
+        `${who}: predictions`,
+        await model.predict(x, { batchSize }),
+        c.predictions,
+        abs,
+        1e-6,
+      )
     }
     try {
       const loaded = await loadModel(dataFile(c.h5))

@@ -55,11 +55,15 @@ function resolve(node: unknown, memory: ArrayBuffer): unknown {
     const [dtype, shape, offset] = place
     return { shape, dtype, data: new TYPES[dtype](memory, offset, size(shape)) }
   }
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value, memory)]))
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [key, resolve(value, memory)]),
+  )
 }
 
 function read(suite: string, floatx: FloatX): Case[] {
-  const file = JSON.parse(gunzip(`${suite}.${floatx}.json.gz`).toString('utf8')) as { cases: unknown[] }
+  const file = JSON.parse(gunzip(`${suite}.${floatx}.json.gz`).toString('utf8')) as {
+    cases: unknown[]
+  }
   const raw = gunzip(`${suite}.${floatx}.bin.gz`)
   const memory = new ArrayBuffer(raw.length)
   new Uint8Array(memory).set(raw)
@@ -67,8 +71,9 @@ function read(suite: string, floatx: FloatX): Case[] {
 }
 
 /**
- * The cases of a suite. The float64 files hold results only: inputs and weights are those of the float32 twin, and a
- * case without a twin (there is one, `a_forward/RepeatVector`) has no inputs and is left out.
+ * The cases of a suite. The float64 files hold results only: inputs and weights are those of the
+ * float32 twin, and a case without a twin (there is one, `a_forward/RepeatVector`) has no inputs
+ * and is left out.
  */
 export function load<C extends Case>(suite: string, floatx: FloatX): C[] {
   const single = read(suite, 'float32')

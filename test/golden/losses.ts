@@ -1,4 +1,7 @@
-/** d_losses: objectives and metrics through models that hand their input on; weights, classes and masks of the loss. */
+/**
+ * d_losses: objectives and metrics through models that hand their input on; weights, classes and
+ * masks of the loss.
+ */
 import { type CompileCase, type Model, compile, fromConfig, give, list } from './driver.js'
 import { fbetaScore, topKCategoricalAccuracy } from '../package.js'
 import type { Check } from './compare.js'
@@ -33,7 +36,12 @@ const FROZEN = { class_name: 'SGD', config: { lr: 0 } }
 
 /** A model whose output is its input. */
 function identity(shape: readonly number[]): Model {
-  const config = { name: 'a', trainable: true, batch_input_shape: [null, ...shape.slice(1)], activation: 'linear' }
+  const config = {
+    name: 'a',
+    trainable: true,
+    batch_input_shape: [null, ...shape.slice(1)],
+    activation: 'linear',
+  }
   const layer = { class_name: 'Activation', config: { ...config, input_dtype: 'float32' } }
   return fromConfig({ class_name: 'Sequential', config: [layer], keras_version: '1.2.2' })
 }
@@ -57,7 +65,10 @@ function identityDense(width: number): Model {
     bias: false,
   }
   const input = { batch_input_shape: [null, width], input_dtype: 'float32', activation: 'linear' }
-  return fromConfig({ class_name: 'Sequential', config: [{ class_name: 'Dense', config: { ...config, ...input } }] })
+  return fromConfig({
+    class_name: 'Sequential',
+    config: [{ class_name: 'Dense', config: { ...config, ...input } }],
+  })
 }
 
 /** One sample at a time: the loss of a batch of one is the mean of that sample's scores. */
@@ -69,7 +80,10 @@ async function objective(c: FunctionCase, check: Check): Promise<void> {
   const each = scores.length / n
   for (let i = 0; i < n; i++) {
     const mean = scores.subarray(i * each, (i + 1) * each).reduce((sum, v) => sum + v / each, 0)
-    const loss = await model.testOnBatch(give(rows(c.y_pred, i, i + 1)), give(rows(c.y_true, i, i + 1)))
+    const loss = await model.testOnBatch(
+      give(rows(c.y_pred, i, i + 1)),
+      give(rows(c.y_true, i, i + 1)),
+    )
     check.close(`sample ${i}`, list(loss)[0], mean, 1e-6, 2e-5)
   }
 }
@@ -77,9 +91,14 @@ async function objective(c: FunctionCase, check: Check): Promise<void> {
 async function metric(c: FunctionCase, check: Check): Promise<void> {
   const model = identity(c.y_pred.shape)
   const loss = c.fn.startsWith('sparse') ? 'sparse_categorical_crossentropy' : 'mse'
-  const fn = c.k ? topKCategoricalAccuracy({ k: c.k }) : c.beta ? fbetaScore({ beta: c.beta }) : c.fn
+  const fn = c.k
+    ? topKCategoricalAccuracy({ k: c.k })
+    : c.beta
+      ? fbetaScore({ beta: c.beta })
+      : c.fn
   model.compile({ optimizer: 'sgd', loss, metrics: [fn] as never })
-  const scores = typeof c.result === 'object' ? Array.from(c.result.data as Float32Array) : [Number(c.result)]
+  const scores =
+    typeof c.result === 'object' ? Array.from(c.result.data as Float32Array) : [Number(c.result)]
   const mean = scores.reduce((sum, v) => sum + v / scores.length, 0)
   const got = list(await model.testOnBatch(give(c.y_pred), give(c.y_true)))
   check.close('metric', got[1], mean, 1e-6, 2e-5)
@@ -92,7 +111,13 @@ async function weighted(c: WeightedCase, check: Check): Promise<void> {
   const model = fromConfig(c.model)
   compile(model, settings)
   check.equal('metricsNames', model.metricsNames, c.metrics_names)
-  check.close('testOnBatch', list(await model.testOnBatch(x, y, weighting)), list(c.test_on_batch), 1e-6, 2e-5)
+  check.close(
+    'testOnBatch',
+    list(await model.testOnBatch(x, y, weighting)),
+    list(c.test_on_batch),
+    1e-6,
+    2e-5,
+  )
   const expected = c.loss_and_metrics_with_class_weight
   if (c.class_weight) {
     const trained = identityDense(c.y_pred.shape[1] as number)

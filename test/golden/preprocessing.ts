@@ -27,8 +27,15 @@ const tokenizer = (args: Record<string, unknown>): Fitted =>
 
 /** A dictionary in Keras, an object or a Map here: pairs sorted by key. */
 function dictionary(value: unknown): Pairs {
-  const pairs = value instanceof Map ? [...value] : Array.isArray(value) ? value : Object.entries(value as object)
-  return pairs.map(([k, v]) => [String(k), Number(v)] as [string, number]).sort(([a], [b]) => (a < b ? -1 : 1))
+  const pairs =
+    value instanceof Map
+      ? [...value]
+      : Array.isArray(value)
+        ? value
+        : Object.entries(value as object)
+  return pairs
+    .map(([k, v]) => [String(k), Number(v)] as [string, number])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** Nested plain arrays, whatever comes. */
@@ -57,7 +64,10 @@ const RUN: Record<string, Run> = {
   },
   text_to_word_sequence_default_filters: (c: Case & { filters: string }, check) => {
     const text = `a${[...c.filters].join('a')}a'a`
-    check.equal('words', find<Call>('textToWordSequence')(text), [...Array(c.filters.length).fill('a'), "a'a"])
+    check.equal('words', find<Call>('textToWordSequence')(text), [
+      ...Array(c.filters.length).fill('a'),
+      "a'a",
+    ])
   },
   one_hot: (c: Case & { text: string; n: number; length: number }, check) => {
     const ids = find<Call>('oneHot')(c.text, c.n) as number[]
@@ -67,7 +77,10 @@ const RUN: Record<string, Run> = {
       ids.every((v) => Number.isInteger(v) && v >= 1 && v < c.n),
     )
   },
-  Tokenizer: (c: Case & { args: Record<string, unknown>; texts: unknown; sequences: unknown }, check) => {
+  Tokenizer: (
+    c: Case & { args: Record<string, unknown>; texts: unknown; sequences: unknown },
+    check,
+  ) => {
     const t = tokenizer(c.args)
     t.fitOnTexts(c.texts)
     check.equal('wordIndex', dictionary(t.wordIndex), dictionary(c.word_index))
@@ -96,13 +109,29 @@ const RUN: Record<string, Run> = {
     check.close('padded', find<Call>('padSequences')(c.sequences, o), c.result, 1e-6, 1e-6)
   },
   to_categorical: (c: Case & { y: number[]; result: Golden }, check) => {
-    check.close('classes', find<Call>('toCategorical')(c.y, keywords(c, 'nb_classes')), c.result, 0, 0)
+    check.close(
+      'classes',
+      find<Call>('toCategorical')(c.y, keywords(c, 'nb_classes')),
+      c.result,
+      0,
+      0,
+    )
   },
   normalize: (c: Case & { a: Golden; result: Golden }, check) => {
-    check.close('rows', find<Call>('normalize')(give(c.a), keywords(c, 'axis', 'order')), c.result, 1e-6, 1e-6)
+    check.close(
+      'rows',
+      find<Call>('normalize')(give(c.a), keywords(c, 'axis', 'order')),
+      c.result,
+      1e-6,
+      1e-6,
+    )
   },
   probas_to_classes: (c: Case & { p: number[][]; result: Golden }, check) => {
-    check.equal('classes', plain(find<Call>('probasToClasses')(c.p)), Array.from(c.result.data as Int32Array))
+    check.equal(
+      'classes',
+      plain(find<Call>('probasToClasses')(c.p)),
+      Array.from(c.result.data as Int32Array),
+    )
   },
   make_sampling_table: (c: Case & { size: number; result: Golden }, check) => {
     const table = find<Call>('makeSamplingTable')(c.size, keywords(c, 'sampling_factor'))
@@ -110,13 +139,21 @@ const RUN: Record<string, Run> = {
   },
   skipgrams: (c: Case & { sequence: number[]; vocabulary_size: number }, check) => {
     const o = keywords(c, 'window_size', 'negative_samples', 'shuffle', 'categorical')
-    const [couples, labels] = find<Call>('skipgrams')(c.sequence, c.vocabulary_size, o) as [unknown, unknown]
+    const [couples, labels] = find<Call>('skipgrams')(c.sequence, c.vocabulary_size, o) as [
+      unknown,
+      unknown,
+    ]
     check.equal('couples', plain(couples), c.couples)
     check.equal('labels', plain(labels), c.labels)
   },
   // Negative samples are drawn: the positive half is exact, the other half must keep the rules.
   skipgrams_negative: (
-    c: Case & { sequence: number[]; vocabulary_size: number; couples: number[][]; labels: number[] },
+    c: Case & {
+      sequence: number[]
+      vocabulary_size: number
+      couples: number[][]
+      labels: number[]
+    },
     check,
   ) => {
     const o = { ...keywords(c, 'window_size', 'negative_samples'), shuffle: false }

@@ -49,7 +49,10 @@ function register<C extends Case>(suite: Suite<C>, c: C, title: string): void {
     const check = new Check()
     await suite.run(c, check)
     if (deviation) {
-      expect(check.problems, `agrees with Keras although deviations.ts says: ${deviation.reason}`).not.toEqual([])
+      expect(
+        check.problems,
+        `agrees with Keras although deviations.ts says: ${deviation.reason}`,
+      ).not.toEqual([])
       expect(check.problems.filter((p) => deviation.only && !deviation.only.test(p))).toEqual([])
       tally.differ++
     } else {

@@ -1,5 +1,15 @@
-/** c_train: 20 steps of every optimizer on a GRU and an LSTM: losses on the way, weights at the end. */
-import { type CompileCase, type ModelCase, classesIn, compile, giveAll, list, ready } from './driver.js'
+/**
+ * c_train: 20 steps of every optimizer on a GRU and an LSTM: losses on the way, weights at the end.
+ */
+import {
+  type CompileCase,
+  type ModelCase,
+  classesIn,
+  compile,
+  giveAll,
+  list,
+  ready,
+} from './driver.js'
 import { type Golden, rows } from './loader.js'
 import { type Suite, golden } from './suite.js'
 
@@ -27,7 +37,9 @@ const train: Suite<TrainCase> = {
     for (let step = 0; step < c.steps; step++) {
       const from = (step % BATCHES) * n
       const part = (a: Golden): Golden => rows(a, from, from + n)
-      const got = list(await model.trainOnBatch(giveAll(c.inputs.map(part)), giveAll(c.targets.map(part))))
+      const got = list(
+        await model.trainOnBatch(giveAll(c.inputs.map(part)), giveAll(c.targets.map(part))),
+      )
       const want = c.logs[step] as number[]
       check.equal(`numbers of step ${step}`, got.length, want.length)
       check.close(`loss of step ${step}`, got[0], want[0] as number, 1e-6, step < 5 ? 5e-5 : 1e-3)
@@ -36,7 +48,13 @@ const train: Suite<TrainCase> = {
       check.close(`metrics of step ${step}`, got.slice(1), want.slice(1), abs, rel)
     }
     for (const [i, w] of model.getWeights().entries()) {
-      check.close(`${c.weight_names[i]} after ${c.steps} steps`, w, c.weights_after[i] as Golden, 1e-4, 1e-3)
+      check.close(
+        `${c.weight_names[i]} after ${c.steps} steps`,
+        w,
+        c.weights_after[i] as Golden,
+        1e-4,
+        1e-3,
+      )
     }
   },
 }

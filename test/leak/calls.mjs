@@ -1,4 +1,5 @@
-// By how many megabytes the process grows over six calls of each kind on 4 MB of data, which nothing collects meanwhile.
+// By how many megabytes the process grows over six calls of each kind on 4 MB of data, which
+// nothing collects meanwhile.
 import { SimpleRNN, Sequential } from 'hiddenstate'
 
 const [B, T, D] = [8, 1024, 128]

@@ -16,15 +16,19 @@ interface Curves {
 }
 
 /**
- * Megabytes by which the last value may lie above the first half. Long runs level off, but the allocator wanders by some
- * 10 MB on the way; one leaked plan a model would be 60 MB and more.
+ * Megabytes by which the last value may lie above the first half. Long runs level off, but the
+ * allocator wanders by some 10 MB on the way; one leaked plan a model would be 60 MB and more.
  */
 const BOUND = 20
 /**
- * One heap for all threads: freed memory is found again, and the curve is steadier. AddressSanitizer keeps freed memory
- * aside, 256 MB of it by default, to catch late uses: that would look like a leak.
+ * One heap for all threads: freed memory is found again, and the curve is steadier.
+ * AddressSanitizer keeps freed memory aside, 256 MB of it by default, to catch late uses: that
+ * would look like a leak.
  */
-const env = { MALLOC_ARENA_MAX: '1', ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1` }
+const env = {
+  MALLOC_ARENA_MAX: '1',
+  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1`,
+}
 
 const growth = (c: Curve): number => {
   const half = Math.floor(c.length / 2)
@@ -37,7 +41,12 @@ describe('memory', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'hs-leak-'))
   beforeAll(async () => {
     const file = path.join(folder, 'm.h5')
-    curves = await jsonOf<Curves>('leak/memory.mjs', { node: ['--expose-gc'], args: [file], env, timeout: 170_000 })
+    curves = await jsonOf<Curves>('leak/memory.mjs', {
+      node: ['--expose-gc'],
+      args: [file],
+      env,
+      timeout: 170_000,
+    })
   }, 180_000)
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -47,7 +56,9 @@ describe('memory', () => {
     ['180 models made, trained and disposed of', 'disposed'],
     ['30 files saved and loaded', 'loads'],
   ] as const)('%s', (_, name) => {
-    expect(growth(curves[name]), curves[name].map((v) => v.toFixed(0)).join(' ')).toBeLessThan(BOUND)
+    expect(growth(curves[name]), curves[name].map((v) => v.toFixed(0)).join(' ')).toBeLessThan(
+      BOUND,
+    )
   })
 
   it('models that are kept are seen to grow', () => {
@@ -71,10 +82,16 @@ it('training from a file takes less memory than the file', async () => {
     const data = new Float32Array(rows * columns)
     for (let i = 0; i < rows; i++) data[i * columns] = i % 2
     file.dataset('x', { shape: [rows, columns], data })
-    file.dataset('y', { shape: [rows, 1], data: Float32Array.from({ length: rows }, (_, i) => i % 2) })
+    file.dataset('y', {
+      shape: [rows, 1],
+      data: Float32Array.from({ length: rows }, (_, i) => i % 2),
+    })
     const large = path.join(folder, 'large.h5')
     await writeH5(large, file)
-    const told = await jsonOf<{ most: number; size: number; loss: number[] }>('leak/matrix.mjs', { args: [large], env })
+    const told = await jsonOf<{ most: number; size: number; loss: number[] }>('leak/matrix.mjs', {
+      args: [large],
+      env,
+    })
     expect(told.loss[1]).toBeLessThan(told.loss[0] as number)
     expect(told.most).toBeLessThan(told.size)
   } finally {

@@ -1,5 +1,6 @@
-// Trains from an HDF5 file (argv: path) and tells the most memory that is resident after a batch, and the file's size, in bytes.
-// The system's own maximum would not do: a new process begins with that of the one which started it.
+// Trains from an HDF5 file (argv: path) and tells the most memory that is resident after a batch,
+// and the file's size, in bytes. The system's own maximum would not do: a new process begins with
+// that of the one which started it.
 import { statSync } from 'node:fs'
 import { Dense, LambdaCallback, Sequential, setSeed } from 'hiddenstate'
 import { HDF5Matrix } from 'hiddenstate/utils'

@@ -1,4 +1,7 @@
-/** Files of real Keras, damaged: they load as before or are refused by name; nothing crashes, hangs or takes the memory. */
+/**
+ * Files of real Keras, damaged: they load as before or are refused by name; nothing crashes, hangs
+ * or takes the memory.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -24,7 +27,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const FILE = path.join(folder, 'damaged.h5')
 const golden = (name: string): string => dataFile(`h5/${name}.h5`)
 
-/** The golden models weigh some kilobytes; the library's worker needs 128 MB and more. What a bomb takes is beyond this. */
+/**
+ * The golden models weigh some kilobytes; the library's worker needs 128 MB and more. What a bomb
+ * takes is beyond this.
+ */
 const MEMORY = 768 * 2 ** 20
 /** A load takes milliseconds, a refusal a second; more where the machine is busy. */
 const TIME = 15_000
@@ -43,21 +49,33 @@ async function load(): Promise<Sequential | null> {
   return model
 }
 
-const shapes = (model: Sequential): unknown => [model.toJson(), model.getWeights().map((w) => w.shape)]
+const shapes = (model: Sequential): unknown => [
+  model.toJson(),
+  model.getWeights().map((w) => w.shape),
+]
 
 const anyModel = fc.constantFrom(...MODELS)
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('bytes', () => {
   const change = fc.oneof(
-    fc.record({ kind: fc.constant('flip' as const), at: share, bits: fc.integer({ min: 1, max: 255 }) }),
+    fc.record({
+      kind: fc.constant('flip' as const),
+      at: share,
+      bits: fc.integer({ min: 1, max: 255 }),
+    }),
     fc.record({
       kind: fc.constant('fill' as const),
       at: share,
       bits: fc.constantFrom(0, 255),
       length: fc.integer({ min: 1, max: 64 }),
     }), // prettier-ignore
-    fc.record({ kind: fc.constant('copy' as const), at: share, from: share, length: fc.integer({ min: 1, max: 512 }) }),
+    fc.record({
+      kind: fc.constant('copy' as const),
+      at: share,
+      from: share,
+      length: fc.integer({ min: 1, max: 512 }),
+    }),
     fc.record({ kind: fc.constant('cut' as const), at: share }),
   )
 
@@ -71,7 +89,11 @@ describe('bytes', () => {
         if (one.kind === 'flip') bytes[at]! ^= one.bits
         else if (one.kind === 'fill') bytes.fill(one.bits, at, at + one.length)
         else if (one.kind === 'copy')
-          bytes.copyWithin(at, Math.floor(one.from * bytes.length), Math.floor(one.from * bytes.length) + one.length)
+          bytes.copyWithin(
+            at,
+            Math.floor(one.from * bytes.length),
+            Math.floor(one.from * bytes.length) + one.length,
+          )
         else bytes = bytes.slice(0, at)
       }
       writeFileSync(FILE, bytes)
@@ -109,7 +131,13 @@ describe('content', () => {
     await readH5(golden(name), async (file) => {
       const visit = async (group: string): Promise<void> => {
         const attributes = new Map<string, H5Attribute>()
-        for (const key of ['layer_names', 'weight_names', 'keras_version', 'model_config', 'training_config']) {
+        for (const key of [
+          'layer_names',
+          'weight_names',
+          'keras_version',
+          'model_config',
+          'training_config',
+        ]) {
           const value = file.attribute(group, key)
           if (value !== undefined) attributes.set(key, value)
         }
@@ -128,7 +156,8 @@ describe('content', () => {
 
   async function write({ groups, datasets }: Content): Promise<void> {
     const file = new H5Builder()
-    for (const [group, attributes] of groups) for (const [key, value] of attributes) file.group(group).set(key, value)
+    for (const [group, attributes] of groups)
+      for (const [key, value] of attributes) file.group(group).set(key, value)
     for (const group of groups.keys()) file.group(group)
     for (const [at, { shape, data }] of datasets) file.dataset(at, { shape, data: data.slice() })
     await writeH5(FILE, file)
@@ -139,7 +168,9 @@ describe('content', () => {
     const [model, expected] = [await load(), await loadModel(golden(name))]
     expect(model).not.toBeNull()
     expect(shapes(model!)).toEqual(shapes(expected))
-    expect(model!.getWeights().map((w) => [...w.data])).toEqual(expected.getWeights().map((w) => [...w.data]))
+    expect(model!.getWeights().map((w) => [...w.data])).toEqual(
+      expected.getWeights().map((w) => [...w.data]),
+    )
     model!.dispose()
     expected.dispose()
   })
@@ -196,7 +227,10 @@ describe('content', () => {
       const config = root.get('model_config') as string
       const numbers = [...config.matchAll(/(?<=[ [])-?\d+(\.\d+)?(?=[,\]}])/g)]
       const one = numbers[Math.floor(at * numbers.length)]!
-      root.set('model_config', `${config.slice(0, one.index)}${value}${config.slice(one.index + one[0].length)}`)
+      root.set(
+        'model_config',
+        `${config.slice(0, one.index)}${value}${config.slice(one.index + one[0].length)}`,
+      )
       await write(content)
       ;(await load())?.dispose()
     },
@@ -216,7 +250,11 @@ describe('content', () => {
       const key = keys[Math.floor(at * keys.length)]!
       const same = JSON.stringify(content.datasets.get(key)!.shape) === JSON.stringify(shape)
       if (shape === null) content.datasets.delete(key)
-      else content.datasets.set(key, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) })
+      else
+        content.datasets.set(key, {
+          shape,
+          data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+        })
       await write(content)
       const model = await load()
       expect(model === null || same, key).toBe(true)

@@ -1,6 +1,18 @@
-/** Random recurrent layers, small enough to be quick and odd enough to reach the tails of every kernel. */
+/**
+ * Random recurrent layers, small enough to be quick and odd enough to reach the tails of every
+ * kernel.
+ */
 import fc from 'fast-check'
-import { Bidirectional, type Callback, Dense, GRU, LSTM, Masking, Sequential, SimpleRNN } from '../package.js'
+import {
+  Bidirectional,
+  type Callback,
+  Dense,
+  GRU,
+  LSTM,
+  Masking,
+  Sequential,
+  SimpleRNN,
+} from '../package.js'
 
 export const CELLS = { SimpleRNN, GRU, LSTM }
 export type CellName = keyof typeof CELLS
@@ -102,7 +114,11 @@ export function deepModel(d: Deep): Sequential {
   for (let i = 0; i < d.layers; i++) {
     const more = { returnSequences: i + 1 < d.layers, dropoutW: d.dropout, dropoutU: d.dropout }
     const where = i === 0 && !d.masked ? { inputShape } : {}
-    model.add(d.bidirectional ? new Bidirectional(layerOf(d, more), where as never) : layerOf(d, { ...more, ...where }))
+    model.add(
+      d.bidirectional
+        ? new Bidirectional(layerOf(d, more), where as never)
+        : layerOf(d, { ...more, ...where }),
+    )
   }
   model.add(new Dense(2))
   model.compile({ optimizer: d.optimizer, loss: 'mse' })

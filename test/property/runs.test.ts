@@ -1,4 +1,7 @@
-/** Laws of fit: how the work is cut into chunks, and layers into models, does not matter; a seed fixes all that is random. */
+/**
+ * Laws of fit: how the work is cut into chunks, and layers into models, does not matter; a seed
+ * fixes all that is random.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { expectAllClose, expectAllSameBits, expectSameBits, uniform } from '../arrays.js'
@@ -10,7 +13,10 @@ import { type Deep, deep, deepModel } from './models.js'
 
 const SMALL = { B: 9, D: 5, H: 9, T: 4 }
 
-const data = (d: Deep) => ({ x: uniform(d.seed, [3 * d.B + 1, d.T, d.D]), y: uniform(d.seed + 1, [3 * d.B + 1, 2]) })
+const data = (d: Deep) => ({
+  x: uniform(d.seed, [3 * d.B + 1, d.T, d.D]),
+  y: uniform(d.seed + 1, [3 * d.B + 1, 2]),
+})
 
 /** Two epochs; with a callback on each batch, fit asks native code for one batch at a time. */
 async function run(
@@ -22,7 +28,13 @@ async function run(
   const { x, y } = data(d)
   let batches = 0
   const callbacks = batchwise ? [new LambdaCallback({ onBatchEnd: () => void batches++ })] : []
-  const history = await model.fit(x, y, { batchSize: d.B, nbEpoch: 2, verbose: 0, shuffle, callbacks })
+  const history = await model.fit(x, y, {
+    batchSize: d.B,
+    nbEpoch: 2,
+    verbose: 0,
+    shuffle,
+    callbacks,
+  })
   const weights = model.getWeights()
   model.dispose()
   return { weights, losses: history.history.loss, batches }
@@ -54,7 +66,8 @@ describe('runs', () => {
       const { session } = model
       const run = session.run.bind(session)
       session.run = (call, request, signal) => run(call, { ...request, ...cut }, signal)
-      const options = { batchSize: 3, nbEpoch: 2, verbose: 0, validationSplit: 0.25 } as const // thirds: sums are rounded
+      // thirds: sums are rounded
+      const options = { batchSize: 3, nbEpoch: 2, verbose: 0, validationSplit: 0.25 } as const
       const { history } = await model.fit(x, y, options)
       all.push({ history, evaluated: await model.evaluate(x, y, { batchSize: 3, verbose: 0 }) })
       model.dispose()
@@ -83,12 +96,15 @@ describe('runs', () => {
       const [ya, yb] = [await a.predict(x), await b.predict(x)]
       const both = Float32Array.from(ya.data, (v, i) => Math.fround(v + (yb.data[i] as number)))
       expectSameBits(await sum.predict([x, x]), { data: both, shape: ya.shape })
-      // What is joined and cut apart again by weights that take one part alone learns as that part alone.
+      // What is joined and cut apart again by weights that take one part alone learns as that part
+      // alone.
       const model = new Sequential([
         new Merge([a, b], { mode: 'concat' }),
         new Dense(2, { bias: false, trainable: false }),
       ])
-      model.layers[1]?.setWeights([{ data: Float32Array.of(1, 0, 0, 1, 0, 0, 0, 0), shape: [4, 2] }])
+      model.layers[1]?.setWeights([
+        { data: Float32Array.of(1, 0, 0, 1, 0, 0, 0, 0), shape: [4, 2] },
+      ])
       model.compile({ optimizer: d.optimizer, loss: 'mse' })
       const kept = b.getWeights()
       const twin = Sequential.fromConfig(a.getConfig())
@@ -151,7 +167,10 @@ describe('runs', () => {
           const part = (a: typeof x) => {
             const width = a.data.length / n
             const to = Math.min(n, from + d.B)
-            return { data: a.data.slice(from * width, to * width), shape: [to - from, ...a.shape.slice(1)] }
+            return {
+              data: a.data.slice(from * width, to * width),
+              shape: [to - from, ...a.shape.slice(1)],
+            }
           }
           await model.trainOnBatch(part(x), part(y))
         }

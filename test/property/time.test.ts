@@ -1,7 +1,16 @@
 /** Laws of time: masks, direction, states, sequences. */
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { expectAllClose, expectClose, expectSameBits, filled, join, reversed, steps, uniform } from '../arrays.js'
+import {
+  expectAllClose,
+  expectClose,
+  expectSameBits,
+  filled,
+  join,
+  reversed,
+  steps,
+  uniform,
+} from '../arrays.js'
 import { Bidirectional, Sequential } from '../package.js'
 import { law } from './law.js'
 import { type Drawn, drawn, layerOf, modelOf } from './models.js'
@@ -63,7 +72,9 @@ describe('masks', () => {
 
 describe('direction', () => {
   law('goBackwards equals reversed input', drawn(), async (d) => {
-    const [forth, back] = [false, true].map((goBackwards) => modelOf(d, { goBackwards, returnSequences: true }))
+    const [forth, back] = [false, true].map((goBackwards) =>
+      modelOf(d, { goBackwards, returnSequences: true }),
+    )
     if (!forth || !back) throw new Error('unreachable')
     back.setWeights(forth.getWeights())
     expectSameBits(await back.predict(dataOf(d)), await forth.predict(reversed(dataOf(d))))
@@ -76,7 +87,9 @@ describe('direction', () => {
     drawn(),
     async (d) => {
       const options = { goBackwards: false, returnSequences: true }
-      const both = new Sequential([new Bidirectional(layerOf(d, options), { inputShape: [null, d.D] } as never)])
+      const both = new Sequential([
+        new Bidirectional(layerOf(d, options), { inputShape: [null, d.D] } as never),
+      ])
       const weights = both.getWeights()
       const half = weights.length / 2
       const [forth, back] = [modelOf(d, options), modelOf(d, { ...options, goBackwards: true })]
@@ -106,7 +119,9 @@ describe('states', () => {
   law('stateful halves equal the whole', halves, async ({ d, cut }) => {
     const forward = { goBackwards: false, returnSequences: true }
     const whole = modelOf(d, forward)
-    const parts = new Sequential([layerOf(d, { ...forward, stateful: true, batchInputShape: [d.B, null, d.D] })])
+    const parts = new Sequential([
+      layerOf(d, { ...forward, stateful: true, batchInputShape: [d.B, null, d.D] }),
+    ])
     parts.setWeights(whole.getWeights())
     const x = dataOf(d)
     const run = async () => {
@@ -131,7 +146,8 @@ describe('states', () => {
       const first = await model.predict(x, { batchSize: d.B })
       const second = await model.predict(x, { batchSize: d.B })
       // The negative control of the law above: were states lost, both would be equal.
-      const same = Buffer.compare(Buffer.from(first.data.buffer), Buffer.from(second.data.buffer)) === 0
+      const same =
+        Buffer.compare(Buffer.from(first.data.buffer), Buffer.from(second.data.buffer)) === 0
       if (d.H * d.B * d.T > 8) expect(same).toBe(false)
       model.dispose()
     },
@@ -157,7 +173,9 @@ describe('sequences', () => {
     drawn(),
     async (d) => {
       const model = modelOf(d, {}, false)
-      const unrolled = new Sequential([layerOf(d, { unroll: true, batchInputShape: [null, d.T, d.D] })])
+      const unrolled = new Sequential([
+        layerOf(d, { unroll: true, batchInputShape: [null, d.T, d.D] }),
+      ])
       unrolled.setWeights(model.getWeights())
       expectSameBits(await unrolled.predict(dataOf(d)), await model.predict(dataOf(d)))
       model.dispose()

@@ -1,4 +1,7 @@
-/** What must and must not compile, beside layers, compile and fit: every other public function. Checked by tsc. Never run. */
+/**
+ * What must and must not compile, beside layers, compile and fit: every other public function.
+ * Checked by tsc. Never run.
+ */
 import { expectTypeOf } from 'vitest'
 import {
   Adam,
@@ -32,7 +35,8 @@ import { datasets, preprocessing, utils } from '../package.js'
 
 const model = new Sequential()
 const { imdb, mnist, reuters } = datasets
-const { makeSamplingTable, oneHot, padSequences, skipgrams, textToWordSequence, Tokenizer } = preprocessing
+const { makeSamplingTable, oneHot, padSequences, skipgrams, textToWordSequence, Tokenizer } =
+  preprocessing
 const {
   categoricalProbasToClasses,
   formatNpy,
@@ -52,12 +56,21 @@ const {
 } = utils
 
 // ---- callbacks ----
-new EarlyStopping({ monitor: 'val_acc', mode: 'max', minDelta: 0.1, patience: 2, restoreBestWeights: true })
+new EarlyStopping({
+  monitor: 'val_acc',
+  mode: 'max',
+  minDelta: 0.1,
+  patience: 2,
+  restoreBestWeights: true,
+})
 new ModelCheckpoint('best.h5', { saveBestOnly: true, saveWeightsOnly: true, period: 2 })
 new ReduceLROnPlateau({ factor: 0.5, minLr: 1e-5 })
 new TensorBoard({ logDir: 'logs', histogramFreq: 1, writeGraph: false })
 new RemoteMonitor({ root: 'http://127.0.0.1:9000', headers: { a: 'b' } })
-new LambdaCallback({ onEpochEnd: async (epoch, logs) => void (epoch + logs.loss!), onTrainSettled: (reason) => reason })
+new LambdaCallback({
+  onEpochEnd: async (epoch, logs) => void (epoch + logs.loss!),
+  onTrainSettled: (reason) => reason,
+})
 // @ts-expect-error the Python spelling
 new EarlyStopping({ min_delta: 1 })
 // @ts-expect-error an unknown mode
@@ -154,7 +167,9 @@ model.evaluateGenerator([], {})
 model.predict([[1]], { signal: 'stop' })
 
 // ---- preprocessing ----
-expectTypeOf(padSequences([[1], [2, 3]], { maxlen: 2, padding: 'post', truncating: 'pre' })).toEqualTypeOf<NDArray>()
+expectTypeOf(
+  padSequences([[1], [2, 3]], { maxlen: 2, padding: 'post', truncating: 'pre' }),
+).toEqualTypeOf<NDArray>()
 // @ts-expect-error an unknown place
 padSequences([[1]], { padding: 'left' })
 // @ts-expect-error the Python spelling
@@ -221,7 +236,9 @@ parseNpy('a.npy')
 formatNpy('abc')
 
 // ---- data sets ----
-expectTypeOf(imdb.loadData({ nbWords: 20000, maxlen: 100 })).resolves.toEqualTypeOf<datasets.Split>()
+expectTypeOf(
+  imdb.loadData({ nbWords: 20000, maxlen: 100 }),
+).resolves.toEqualTypeOf<datasets.Split>()
 // @ts-expect-error the name of a later Keras
 imdb.loadData({ numWords: 20000 })
 // @ts-expect-error testSplit is of reuters

@@ -1,4 +1,7 @@
-/** What must and must not compile: checked by tsc through types.test.ts (and by `npm run typecheck`). Never run. */
+/**
+ * What must and must not compile: checked by tsc through types.test.ts (and by `npm run
+ * typecheck`). Never run.
+ */
 import {
   AtrousConvolution1D,
   BatchNormalization,
@@ -23,14 +26,26 @@ import {
 export const model = new Sequential([new LSTM(4, { inputShape: [5, 3] })])
 
 // ---- layers ----
-new LSTM(128, { returnSequences: true, dropoutW: 0.2, WRegularizer: 'l2', URegularizer: l2({ l: 0.1 }) })
+new LSTM(128, {
+  returnSequences: true,
+  dropoutW: 0.2,
+  WRegularizer: 'l2',
+  URegularizer: l2({ l: 0.1 }),
+})
 new GRU(8, { consumeLess: 'gpu', innerActivation: 'sigmoid', batchInputShape: [null, null, 3] })
 new Embedding(100, 8, { maskZero: true, inputLength: null })
 new Bidirectional(new LSTM(3), { mergeMode: 'sum' })
 new TimeDistributed(new Dense(3, { activation: 'softmax' }))
-new Sequential([new Conv1D(4, 3, { inputShape: [8, 2] }), new AtrousConvolution1D(4, 3, { atrousRate: 2 })])
+new Sequential([
+  new Conv1D(4, 3, { inputShape: [8, 2] }),
+  new AtrousConvolution1D(4, 3, { atrousRate: 2 }),
+])
 
-new Merge([model, new Sequential([new GRU(4, { inputShape: [5, 3] })])], { mode: 'dot', dotAxes: [1, 1], name: 'm' })
+new Merge([model, new Sequential([new GRU(4, { inputShape: [5, 3] })])], {
+  mode: 'dot',
+  dotAxes: [1, 1],
+  name: 'm',
+})
 new Sequential([new TimeDistributed(model, { inputShape: [2, 5, 3] }), model])
 model.add(new Sequential()).layers[0]?.trainable satisfies boolean | undefined
 model.getConfig() satisfies { class_name: string }[]
@@ -74,7 +89,11 @@ new Dense(3, { inputShape: ['a'] })
 
 // ---- compile ----
 model.compile({ optimizer: 'adam', loss: 'mse' })
-model.compile({ optimizer: new RMSprop({ lr: 0.01, clipnorm: 1 }), loss: 'kld', metrics: ['accuracy', 'mse'] })
+model.compile({
+  optimizer: new RMSprop({ lr: 0.01, clipnorm: 1 }),
+  loss: 'kld',
+  metrics: ['accuracy', 'mse'],
+})
 // @ts-expect-error an unknown loss
 model.compile({ optimizer: 'adam', loss: 'mean_sqared_error' })
 // @ts-expect-error an unknown optimizer

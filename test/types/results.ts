@@ -52,14 +52,22 @@ expectTypeOf(plain.trainOnBatch(x, y)).resolves.toEqualTypeOf<number>()
 expectTypeOf(plain.fit(x, y)).toEqualTypeOf<Promise<History>>()
 expectTypeOf(plain).toExtend<Sequential>()
 const measured = model.compile({ loss: 'mse', optimizer: 'sgd', metrics: ['acc', 'mae'] })
-expectTypeOf(measured.evaluate(x, y)).resolves.toEqualTypeOf<[loss: number, ...metrics: [number, number]]>()
+expectTypeOf(measured.evaluate(x, y)).resolves.toEqualTypeOf<
+  [loss: number, ...metrics: [number, number]]
+>()
 expectTypeOf(measured.testOnBatch(x, y)).resolves.toEqualTypeOf<[number, number, number]>()
 expectTypeOf(measured.trainOnBatch(x, y)).resolves.toEqualTypeOf<[number, number, number]>()
-expectTypeOf(measured.evaluateGenerator([], { valSamples: 1 })).resolves.toEqualTypeOf<[number, number, number]>()
+expectTypeOf(measured.evaluateGenerator([], { valSamples: 1 })).resolves.toEqualTypeOf<
+  [number, number, number]
+>()
 const metrics: Metrics = []
-expectTypeOf(model.compile({ loss: 'mse', optimizer: 'sgd', metrics }).evaluate(x, y)).resolves.toEqualTypeOf<Scores>()
+expectTypeOf(
+  model.compile({ loss: 'mse', optimizer: 'sgd', metrics }).evaluate(x, y),
+).resolves.toEqualTypeOf<Scores>()
 // @ts-expect-error there is one metric
-const [, , third] = await model.compile({ loss: 'mse', optimizer: 'sgd', metrics: ['acc'] }).evaluate(x, y)
+const [, , third] = await model
+  .compile({ loss: 'mse', optimizer: 'sgd', metrics: ['acc'] })
+  .evaluate(x, y)
 // @ts-expect-error a number is no list
 const [wrong] = await plain.evaluate(x, y)
 // @ts-expect-error neither a number nor a list has it

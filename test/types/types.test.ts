@@ -15,7 +15,8 @@ const { options } = ts.parseJsonConfigFileContent(
 
 const cases = readdirSync(here).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts'))
 const WRONG = path.join(here, 'negative-control.ts')
-const wrongText = "import { LSTM } from '../package.js'\n// @ts-expect-error nothing is wrong here\nnew LSTM(3)\n"
+const wrongText =
+  "import { LSTM } from '../package.js'\n// @ts-expect-error nothing is wrong here\nnew LSTM(3)\n"
 
 /** The files, and one that exists only here and must not compile. */
 const host = ts.createCompilerHost(options)
@@ -24,12 +25,19 @@ host.fileExists = (f) => f === WRONG || fileExists(f)
 host.readFile = (f) => (f === WRONG ? wrongText : readFile(f))
 host.getSourceFile = (f, version, ...rest) =>
   f === WRONG ? ts.createSourceFile(f, wrongText, version) : getSourceFile(f, version, ...rest)
-const program = ts.createProgram([...cases.map((f) => path.join(here, f)), WRONG], { ...options, noEmit: true }, host)
+const program = ts.createProgram(
+  [...cases.map((f) => path.join(here, f)), WRONG],
+  { ...options, noEmit: true },
+  host,
+)
 
 function problems(file: string): string[] {
   const source = program.getSourceFile(file)
   if (!source) throw new Error(`${file} was not read`)
-  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map((d) => {
+  return [
+    ...program.getSyntacticDiagnostics(source),
+    ...program.getSemanticDiagnostics(source),
+  ].map((d) => {
     const line = source.getLineAndCharacterOfPosition(d.start ?? 0).line + 1
     return `${path.basename(file)}:${line} ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`
   })

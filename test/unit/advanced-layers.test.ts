@@ -1,4 +1,7 @@
-/** What normalisation, noise, MaxoutDense, Highway and advanced activations accept and refuse. No native code but for files. */
+/**
+ * What normalisation, noise, MaxoutDense, Highway and advanced activations accept and refuse. No
+ * native code but for files.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -34,13 +37,29 @@ describe('bad options', () => {
   it.each<[string, () => unknown, RegExp]>([
     ['mode 3', () => new BatchNormalization({ mode: 3 as never }), /mode must be 0, 1 or 2, got 3/],
     ['axis 0.5', () => new BatchNormalization({ axis: 0.5 }), /axis must be an integer/],
-    ['epsilon', () => new BatchNormalization({ epsilon: 'small' as never }), /epsilon must be a finite number/],
+    [
+      'epsilon',
+      () => new BatchNormalization({ epsilon: 'small' as never }),
+      /epsilon must be a finite number/,
+    ],
     ['no sigma', () => new GaussianNoise(undefined as never), /sigma must be argument 1/],
     ['sigma', () => new GaussianNoise(-1), /sigma must be a finite number from 0, got -1/],
     ['p', () => new GaussianDropout(1.5), /p must be a number from 0 to 1/],
-    ['no noiseShape', () => new SpatialDropout1D(0.5, { noiseShape: [null, 1, 1] } as never), /unknown option/],
-    ['nbFeature', () => new MaxoutDense(3, { nbFeature: 0 }), /nbFeature must be a positive integer, got 0/],
-    ['activation of maxout', () => new MaxoutDense(3, { activation: 'relu' } as never), /unknown option `activation`/],
+    [
+      'no noiseShape',
+      () => new SpatialDropout1D(0.5, { noiseShape: [null, 1, 1] } as never),
+      /unknown option/,
+    ],
+    [
+      'nbFeature',
+      () => new MaxoutDense(3, { nbFeature: 0 }),
+      /nbFeature must be a positive integer, got 0/,
+    ],
+    [
+      'activation of maxout',
+      () => new MaxoutDense(3, { activation: 'relu' } as never),
+      /unknown option `activation`/,
+    ],
     ['alpha', () => new LeakyReLU({ alpha: Number.NaN }), /alpha must be a finite number/],
     ['theta', () => new ThresholdedReLU({ theta: null as never }), /theta must be a finite number/],
     ['axis 0', () => new PReLU({ sharedAxes: [0] }), /sharedAxes must be null or axes from 1 on/],
@@ -59,14 +78,34 @@ describe('bad options', () => {
 describe('bad inputs', () => {
   const named = { name: 'it' }
   it.each<[string, () => unknown, RegExp]>([
-    ['axis 3 of two', () => new BatchNormalization({ ...named, axis: 2 }).build([null, 4]), /axis must be one of/],
-    ['an unknown extent', () => new BatchNormalization({ ...named, axis: 1 }).build([null, null, 4]), /must be known/],
-    ['axis of mode 1', () => new BatchNormalization({ mode: 1, axis: 1 }).build([null, 3, 4]), /as long as the last/],
+    [
+      'axis 3 of two',
+      () => new BatchNormalization({ ...named, axis: 2 }).build([null, 4]),
+      /axis must be one of/,
+    ],
+    [
+      'an unknown extent',
+      () => new BatchNormalization({ ...named, axis: 1 }).build([null, null, 4]),
+      /must be known/,
+    ],
+    [
+      'axis of mode 1',
+      () => new BatchNormalization({ mode: 1, axis: 1 }).build([null, 3, 4]),
+      /as long as the last/,
+    ],
     ['MaxoutDense on [B, T, D]', () => new MaxoutDense(3).build([null, 5, 4]), /must be \[B, D\]/],
     ['Highway on [B, T, D]', () => new Highway().build([null, 5, 4]), /must be \[B, D\]/],
-    ['SpatialDropout1D on [B, D]', () => new SpatialDropout1D(0.1).build([null, 4]), /must be \[B, T, D\]/],
+    [
+      'SpatialDropout1D on [B, D]',
+      () => new SpatialDropout1D(0.1).build([null, 4]),
+      /must be \[B, T, D\]/,
+    ],
     ['PReLU of unknown T', () => new PReLU().build([null, null, 4]), /must be known/],
-    ['an axis too many', () => new PReLU({ sharedAxes: [2] }).build([null, 4]), /sharedAxes must be axes of/],
+    [
+      'an axis too many',
+      () => new PReLU({ sharedAxes: [2] }).build([null, 4]),
+      /sharedAxes must be axes of/,
+    ],
   ])('%s', (_, run, message) => {
     expect(run).toThrow(ShapeError)
     expect(run).toThrow(message)
@@ -74,8 +113,12 @@ describe('bad inputs', () => {
 
   it('an eigenvalue penalty is for matrices, and says so when the layer is added', () => {
     const bRegularizer = new EigenvalueRegularizer({ k: 0.1 })
-    expect(() => new Sequential([new Dense(2, { inputDim: 3, bRegularizer })])).toThrow(/must be a matrix, got \[2\]/)
-    expect(() => new Dense(2, { WRegularizer: 'EigenvalueRegularizer' as never })).toThrow(ConfigError)
+    expect(() => new Sequential([new Dense(2, { inputDim: 3, bRegularizer })])).toThrow(
+      /must be a matrix, got \[2\]/,
+    )
+    expect(() => new Dense(2, { WRegularizer: 'EigenvalueRegularizer' as never })).toThrow(
+      ConfigError,
+    )
   })
 })
 
@@ -88,11 +131,19 @@ describe('masks', () => {
       new GaussianDropout(0.5),
       new SpatialDropout1D(0.5),
     ]
-    const more = [new LeakyReLU(), new PReLU(), new SReLU(), new ParametricSoftplus(), new ThresholdedReLU()]
-    for (const layer of [...passing, ...more]) expect(() => masked(layer).add(new GRU(2))).not.toThrow()
+    const more = [
+      new LeakyReLU(),
+      new PReLU(),
+      new SReLU(),
+      new ParametricSoftplus(),
+      new ThresholdedReLU(),
+    ]
+    for (const layer of [...passing, ...more])
+      expect(() => masked(layer).add(new GRU(2))).not.toThrow()
   })
   it('do not pass the others', () => {
-    for (const layer of [new MaxoutDense(2), new Highway()]) expect(() => masked(layer)).toThrow(HiddenstateError)
+    for (const layer of [new MaxoutDense(2), new Highway()])
+      expect(() => masked(layer)).toThrow(HiddenstateError)
   })
 })
 
@@ -106,7 +157,10 @@ describe('shared axes', () => {
     shared.setWeights([alphas, ...told.getWeights().slice(1)])
     told.setWeights([alphas, ...told.getWeights().slice(1)])
     expect(shared.getWeights()[0]?.shape).toEqual([1, 3])
-    expect(shared.getConfig()[0]?.config).toEqual({ ...told.getConfig()[0]?.config, name: shared.layers[0]?.name })
+    expect(shared.getConfig()[0]?.config).toEqual({
+      ...told.getConfig()[0]?.config,
+      name: shared.layers[0]?.name,
+    })
     const x = { data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), shape: [2, 4, 3] }
     expect((await shared.predict(x)).data).toEqual((await told.predict(x)).data)
   })
@@ -114,7 +168,9 @@ describe('shared axes', () => {
   it('stay once the model has been compiled or used; a refused list changes nothing', () => {
     const compiled = model()
     compiled.compile({ optimizer: 'sgd', loss: 'mse' })
-    expect(() => compiled.setWeights([alphas, ...compiled.getWeights().slice(1)])).toThrow(ShapeError)
+    expect(() => compiled.setWeights([alphas, ...compiled.getWeights().slice(1)])).toThrow(
+      ShapeError,
+    )
     const fresh = model()
     const [before] = fresh.getWeights()
     expect(() => fresh.setWeights([alphas])).toThrow(ShapeError)

@@ -1,4 +1,7 @@
-/** A directory that cannot be synced: the file is in place, and the caller is told how much that is worth. */
+/**
+ * A directory that cannot be synced: the file is in place, and the caller is told how much that is
+ * worth.
+ */
 import type fs from 'node:fs'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +15,8 @@ vi.mock('node:fs', async (original) => {
   const real = await original<typeof fs>()
   const fsync = (fd: number, done: (error: Error | null) => void) => {
     const isBroken = broken.what === (real.fstatSync(fd).isDirectory() ? 'directory' : 'file')
-    if (isBroken) done(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', syscall: 'fsync' }))
+    if (isBroken)
+      done(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', syscall: 'fsync' }))
     else real.fsync(fd, done)
   }
   return { ...real, fsync, default: { ...real, fsync } }
@@ -38,14 +42,20 @@ test('the write succeeds, with a warning', async () => {
   await new Promise(setImmediate)
   expect(readFileSync(file, 'utf8')).toBe('new')
   expect(warnings).toMatchObject([
-    { code: 'HIDDENSTATE_DURABILITY', message: expect.stringMatching(/a\.txt: the file is written and in place.*EIO/) },
+    {
+      code: 'HIDDENSTATE_DURABILITY',
+      message: expect.stringMatching(/a\.txt: the file is written and in place.*EIO/),
+    },
   ])
 })
 
 test('a file that cannot be synced is not put in place', async () => {
   writeFileSync(file, 'old')
   broken.what = 'file'
-  await expect(writeFileAtomic(file, 'new')).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', cause: { code: 'EIO' } })
+  await expect(writeFileAtomic(file, 'new')).rejects.toMatchObject({
+    code: 'ERR_FILE_SYSTEM',
+    cause: { code: 'EIO' },
+  })
   expect(readFileSync(file, 'utf8')).toBe('old')
   expect(readdirSync(folder)).toEqual(['a.txt'])
 })

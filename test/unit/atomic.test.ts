@@ -48,7 +48,9 @@ test('overwrite: false keeps what is there and says how to replace it', async ()
   const again = writeFileAtomic(file, 'second', { overwrite: false })
   await expect(again).rejects.toBeInstanceOf(ConfigError)
   await expect(again).rejects.toMatchObject({ code: 'ERR_OPTION' })
-  await expect(again).rejects.toThrow(/a\.txt: overwrite must be true for an existing file, got false\./)
+  await expect(again).rejects.toThrow(
+    /a\.txt: overwrite must be true for an existing file, got false\./,
+  )
   expect(readFileSync(file, 'utf8')).toBe('first')
   expect(readdirSync(dir)).toEqual(['a.txt'])
 })
@@ -64,7 +66,8 @@ test('a failure while or after the content is written leaves the old and no trac
   const target = path.join(dir, 'taken')
   function* content(): Generator<string> {
     yield 'x'
-    mkdirSync(path.join(target, 'inner'), { recursive: true }) // rename cannot replace a folder that is not empty
+    // rename cannot replace a folder that is not empty
+    mkdirSync(path.join(target, 'inner'), { recursive: true })
   }
   await expect(writeFileAtomic(target, content() as never)).rejects.toBeInstanceOf(FormatError)
   expect(readdirSync(dir)).toEqual(['taken'])
@@ -108,7 +111,10 @@ test('with overwrite: false, of many writers exactly one succeeds', async () => 
 
 const isPosix = process.platform !== 'win32'
 
-/** Runs without the rights of root, whom no permission stops; the folders of the tests are open to all. */
+/**
+ * Runs without the rights of root, whom no permission stops; the folders of the tests are open to
+ * all.
+ */
 async function unprivileged(use: () => Promise<void>): Promise<void> {
   const isRoot = process.geteuid!() === 0
   if (isRoot) process.seteuid!(65534)
@@ -126,20 +132,30 @@ function openFolder(): string {
   return dir
 }
 
-test.runIf(isPosix)('what is no regular file is not replaced: pipe, link to one, folder', async () => {
-  const dir = folder()
-  const pipe = path.join(dir, 'pipe')
-  execFileSync('mkfifo', [pipe])
-  symlinkSync(pipe, path.join(dir, 'link'))
-  for (const name of ['pipe', 'link']) {
-    const wanted = writeFileAtomic(path.join(dir, name), 'x')
-    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', message: /no regular file/ as never })
-  }
-  expect(lstatSync(pipe).isFIFO() && lstatSync(path.join(dir, 'link')).isSymbolicLink()).toBe(true)
-  mkdirSync(path.join(dir, 'folder'))
-  await expect(writeFileAtomic(path.join(dir, 'folder'), 'x')).rejects.toThrow(/folder: .*got a directory/)
-  expect(readdirSync(dir).sort()).toEqual(['folder', 'link', 'pipe'])
-})
+test.runIf(isPosix)(
+  'what is no regular file is not replaced: pipe, link to one, folder',
+  async () => {
+    const dir = folder()
+    const pipe = path.join(dir, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    symlinkSync(pipe, path.join(dir, 'link'))
+    for (const name of ['pipe', 'link']) {
+      const wanted = writeFileAtomic(path.join(dir, name), 'x')
+      await expect(wanted).rejects.toMatchObject({
+        code: 'ERR_FILE_SYSTEM',
+        message: /no regular file/ as never,
+      })
+    }
+    expect(lstatSync(pipe).isFIFO() && lstatSync(path.join(dir, 'link')).isSymbolicLink()).toBe(
+      true,
+    )
+    mkdirSync(path.join(dir, 'folder'))
+    await expect(writeFileAtomic(path.join(dir, 'folder'), 'x')).rejects.toThrow(
+      /folder: .*got a directory/,
+    )
+    expect(readdirSync(dir).sort()).toEqual(['folder', 'link', 'pipe'])
+  },
+)
 
 test.runIf(isPosix)('a file that is replaced hands its permissions on', async () => {
   const file = path.join(folder(), 'a.txt')
@@ -152,17 +168,23 @@ test.runIf(isPosix)('a file that is replaced hands its permissions on', async ()
   expect(readFileSync(file, 'utf8')).toBe('new')
 })
 
-test.runIf(isPosix)('a file without permission to write is not replaced, as fs.writeFile has it', async () => {
-  const dir = openFolder()
-  const file = path.join(dir, 'a.txt')
-  writeFileSync(file, 'old', { mode: 0o444 })
-  await unprivileged(async () => {
-    const wanted = writeFileAtomic(file, 'new')
-    await expect(wanted).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', cause: { code: 'EACCES' } })
-  })
-  expect(readFileSync(file, 'utf8')).toBe('old')
-  expect(readdirSync(dir)).toEqual(['a.txt'])
-})
+test.runIf(isPosix)(
+  'a file without permission to write is not replaced, as fs.writeFile has it',
+  async () => {
+    const dir = openFolder()
+    const file = path.join(dir, 'a.txt')
+    writeFileSync(file, 'old', { mode: 0o444 })
+    await unprivileged(async () => {
+      const wanted = writeFileAtomic(file, 'new')
+      await expect(wanted).rejects.toMatchObject({
+        code: 'ERR_FILE_SYSTEM',
+        cause: { code: 'EACCES' },
+      })
+    })
+    expect(readFileSync(file, 'utf8')).toBe('old')
+    expect(readdirSync(dir)).toEqual(['a.txt'])
+  },
+)
 
 test.runIf(isPosix)('a folder that may be written and not read takes a file', async () => {
   const dir = openFolder()
@@ -188,7 +210,9 @@ test('what killed writers of a file have left goes with the next write; what oth
     mine = readdirSync(dir).find((name) => name.endsWith('.tmp'))!
   }
   await writeFileAtomic(file, content() as never)
-  const [prefix, scope, pid, random] = /^(\.a\.txt\.)([0-9a-f]{8})\.(\d+)\.([0-9a-f]{12})\.tmp$/.exec(mine)!.slice(1)
+  const [prefix, scope, pid, random] = /^(\.a\.txt\.)([0-9a-f]{8})\.(\d+)\.([0-9a-f]{12})\.tmp$/
+    .exec(mine)!
+    .slice(1)
   expect(Number(pid)).toBe(process.pid)
   const dead = spawnSync(process.execPath, ['-e', '']).pid
   const elsewhere = scope === '00000000' ? '11111111' : '00000000'
@@ -200,7 +224,8 @@ test('what killed writers of a file have left goes with the next write; what oth
     `.b.txt.${scope}.${dead}.${random}.tmp`,
     '.a.txt.mine.tmp',
   ] as const
-  for (const name of [gone, live, abroad, old, other, foreign]) writeFileSync(path.join(dir, name), 'half')
+  for (const name of [gone, live, abroad, old, other, foreign])
+    writeFileSync(path.join(dir, name), 'half')
   utimesSync(path.join(dir, old), 0, 0)
   await writeFileAtomic(file, 'new')
   expect(readdirSync(dir).sort()).toEqual(['a.txt', live, abroad, other, foreign].sort())

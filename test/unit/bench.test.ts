@@ -25,7 +25,9 @@ describe('agreement', () => {
   })
 
   it('says when the loss moves too little to judge', () => {
-    expect(agreement({ losses: [1, 1, 0.99999] }, { losses: [1, 1, 1] }).text).toContain('too little')
+    expect(agreement({ losses: [1, 1, 0.99999] }, { losses: [1, 1, 1] }).text).toContain(
+      'too little',
+    )
   })
 })
 
@@ -38,7 +40,8 @@ describe('statistics', () => {
 
   it('compares neighbours in time', () => {
     const rounds = (...least: number[]) => least.map((n) => summary([n, 2 * n]))
-    expect(ratio(rounds(2, 40, 2), rounds(1, 20, 4))).toBe(2) // the machine was slow in the second round
+    // the machine was slow in the second round
+    expect(ratio(rounds(2, 40, 2), rounds(1, 20, 4))).toBe(2)
     expect(overall(rounds(2, 40, 3))).toMatchObject({ least: 2, steps: 6, median: 6 })
   })
 
@@ -68,7 +71,8 @@ describe('workloads', () => {
   it('count operations as the table of the limit does', () => {
     expect(flops(workload('W1'), 'infer')).toBe(2 * 32 * 32 + 2 * 32 * 50 * 3 * 32 * 33)
     const w3 = workload('W3')
-    expect(flops(w3, 'train')).toBe(3 * flops(w3, 'infer') - 2 * 64 * 40 * 4 * 512 * 64) // no gradient of the input
+    // no gradient of the input
+    expect(flops(w3, 'train')).toBe(3 * flops(w3, 'infer') - 2 * 64 * 40 * 4 * 512 * 64)
   })
 
   it('lie in one file a tensor', () => {
@@ -81,7 +85,14 @@ describe('workloads', () => {
     )
     fs.rmSync(folder, { recursive: true })
     expect(sizes).toEqual({
-      ...{ 'x.bin': 32 * 50, 'y.bin': 32, 'W0.bin': 96, 'U0.bin': 32 * 96, 'b0.bin': 96, 'c0.bin': 96 },
+      ...{
+        'x.bin': 32 * 50,
+        'y.bin': 32,
+        'W0.bin': 96,
+        'U0.bin': 32 * 96,
+        'b0.bin': 96,
+        'c0.bin': 96,
+      },
       ...{ 'dense_W.bin': 32, 'dense_b.bin': 1 },
     })
   })
@@ -93,7 +104,13 @@ describe('arguments', () => {
     const error = console.error
     console.error = (line: string) => said.push(line)
     try {
-      const wrong = [['W9'], ['--peers', 'keras'], ['--threads', '0'], ['--limit', '1.03'], ['--colour']]
+      const wrong = [
+        ['W9'],
+        ['--peers', 'keras'],
+        ['--threads', '0'],
+        ['--limit', '1.03'],
+        ['--colour'],
+      ]
       for (const argv of wrong) expect(await bench(argv)).toBe(1)
     } finally {
       console.error = error

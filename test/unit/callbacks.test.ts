@@ -63,10 +63,14 @@ interface FitCase extends Case {
   history: Record<string, number[]>
   final_lr: number
 }
-const recorded = (name: string): FitCase => load<FitCase>('g_fit', 'float32').find((c) => c.name === name) as FitCase
+const recorded = (name: string): FitCase =>
+  load<FitCase>('g_fit', 'float32').find((c) => c.name === name) as FitCase
 
 /** Keras' epochs of a case, given to a callback; the logs after it. */
-function replay(name: string, callback: Callback): { case: FitCase; stops: boolean[]; logs: Logs[]; lr: number } {
+function replay(
+  name: string,
+  callback: Callback,
+): { case: FitCase; stops: boolean[]; logs: Logs[]; lr: number } {
   const c = recorded(name)
   const model = fakeModel(0.1)
   callback.setModel(asModel(model))
@@ -94,20 +98,34 @@ describe("Keras' own runs", () => {
   })
 
   it('EarlyStopping on val_acc', () => {
-    const { stops, case: c } = replay('fit/early_stopping_val', new EarlyStopping({ monitor: 'val_acc', mode: 'max' }))
+    const { stops, case: c } = replay(
+      'fit/early_stopping_val',
+      new EarlyStopping({ monitor: 'val_acc', mode: 'max' }),
+    )
     expect(stops).toEqual(c.epochs.map((_, i) => i === c.epochs.length - 1))
   })
 
   it('ReduceLROnPlateau', () => {
-    const options = { monitor: 'loss', factor: 0.5, patience: 0, epsilon: 0.2, cooldown: 1, minLr: 0.01 }
+    const options = {
+      monitor: 'loss',
+      factor: 0.5,
+      patience: 0,
+      epsilon: 0.2,
+      cooldown: 1,
+      minLr: 0.01,
+    }
     const { logs, lr, case: c } = replay('fit/reduce_lr', new ReduceLROnPlateau(options))
     expect(lr).toBeCloseTo(c.final_lr, 6)
     expect(c.history.lr?.length).toBe(8)
-    for (const [epoch, value] of (c.history.lr ?? []).entries()) expect(logs[epoch]?.lr).toBeCloseTo(value, 6)
+    for (const [epoch, value] of (c.history.lr ?? []).entries())
+      expect(logs[epoch]?.lr).toBeCloseTo(value, 6)
   })
 
   it('LearningRateScheduler', () => {
-    const { lr, case: c } = replay('fit/lr_scheduler', new LearningRateScheduler((epoch) => 0.1 / (epoch + 1)))
+    const { lr, case: c } = replay(
+      'fit/lr_scheduler',
+      new LearningRateScheduler((epoch) => 0.1 / (epoch + 1)),
+    )
     expect(lr).toBeCloseTo(c.final_lr, 6)
   })
 
@@ -126,7 +144,8 @@ describe("Keras' own runs", () => {
       callback.onTrainBegin({})
     }
     for (const [event, at, values] of c.events) {
-      const logs = event === 'epoch_end' ? {} : values // what the first adds to them reaches the second
+      // what the first adds to them reaches the second
+      const logs = event === 'epoch_end' ? {} : values
       for (const callback of [logger, history]) {
         if (event === 'epoch_begin') callback.onEpochBegin(at as number, {})
         if (event === 'batch_begin') callback.onBatchBegin(at as number, logs)
@@ -137,7 +156,8 @@ describe("Keras' own runs", () => {
     expect(history.epoch).toEqual(c.epochs)
     expect(Object.keys(history.history)).toEqual(['loss', 'acc'])
     for (const key of ['loss', 'acc']) {
-      for (const [i, value] of (c.history[key] ?? []).entries()) expect(history.history[key]?.[i]).toBeCloseTo(value, 6)
+      for (const [i, value] of (c.history[key] ?? []).entries())
+        expect(history.history[key]?.[i]).toBeCloseTo(value, 6)
     }
   })
 })
@@ -154,8 +174,12 @@ describe('EarlyStopping', () => {
 
   it('takes accuracies and fmeasure for better when more', () => {
     expect(feed(new EarlyStopping({ monitor: 'acc' }), 'acc', [0.1, 0.2, 0.1, 0.3]).ran).toBe(3)
-    expect(feed(new EarlyStopping({ monitor: 'fmeasure' }), 'fmeasure', [0.1, 0.2, 0.1]).ran).toBe(3)
-    expect(feed(new EarlyStopping({ monitor: 'acc', mode: 'min' }), 'acc', [0.1, 0.2, 0.1]).ran).toBe(2)
+    expect(feed(new EarlyStopping({ monitor: 'fmeasure' }), 'fmeasure', [0.1, 0.2, 0.1]).ran).toBe(
+      3,
+    )
+    expect(
+      feed(new EarlyStopping({ monitor: 'acc', mode: 'min' }), 'acc', [0.1, 0.2, 0.1]).ran,
+    ).toBe(2)
   })
 
   it('NaN is no improvement', () => {
@@ -163,7 +187,9 @@ describe('EarlyStopping', () => {
   })
 
   it('names the values there are when the monitored one is missing', () => {
-    expect(() => feed(new EarlyStopping(), 'loss', [1])).toThrow(/one of loss, got 'val_loss'. Is validationData/)
+    expect(() => feed(new EarlyStopping(), 'loss', [1])).toThrow(
+      /one of loss, got 'val_loss'. Is validationData/,
+    )
   })
 
   it('says so with verbose', () => {
@@ -177,7 +203,13 @@ describe('EarlyStopping', () => {
 describe('ReduceLROnPlateau', () => {
   it('waits, reduces, cools down, and stops at minLr', () => {
     const model = fakeModel(1)
-    const callback = new ReduceLROnPlateau({ monitor: 'loss', factor: 0.1, patience: 1, cooldown: 2, minLr: 0.05 })
+    const callback = new ReduceLROnPlateau({
+      monitor: 'loss',
+      factor: 0.1,
+      patience: 1,
+      cooldown: 2,
+      minLr: 0.05,
+    })
     const { logs } = feed(callback, 'loss', Array(12).fill(1), model)
     // Keras 1.2.2's counters: the reduction itself sets wait back to 1, the cooldown to 0
     expect(logs.map((l) => Number(l.lr?.toPrecision(6)))).toEqual([
@@ -218,7 +250,11 @@ describe('CSVLogger', () => {
         logger.onTrainBegin()
         expect.fail('began')
       } catch (error) {
-        expect(error).toMatchObject({ name: 'FormatError', code: 'ERR_FILE_SYSTEM', cause: { code } })
+        expect(error).toMatchObject({
+          name: 'FormatError',
+          code: 'ERR_FILE_SYSTEM',
+          cause: { code },
+        })
       }
     const later = new CSVLogger(path)
     later.onTrainBegin()
@@ -237,7 +273,10 @@ describe('CSVLogger', () => {
 })
 
 describe('ModelCheckpoint', () => {
-  async function run(options: ConstructorParameters<typeof ModelCheckpoint>[1], values: number[]): Promise<string[]> {
+  async function run(
+    options: ConstructorParameters<typeof ModelCheckpoint>[1],
+    values: number[],
+  ): Promise<string[]> {
     const saved: string[] = []
     const model = {
       save: async (path: string) => void saved.push(path),
@@ -245,7 +284,8 @@ describe('ModelCheckpoint', () => {
     }
     const callback = new ModelCheckpoint('m.{epoch:02d}-{val_loss:.2f}.h5', options)
     callback.setModel(asModel(model))
-    for (const [epoch, value] of values.entries()) await callback.onEpochEnd(epoch, { val_loss: value })
+    for (const [epoch, value] of values.entries())
+      await callback.onEpochEnd(epoch, { val_loss: value })
     return saved
   }
 
@@ -253,10 +293,15 @@ describe('ModelCheckpoint', () => {
     expect(await run({}, [0.5, 0.25])).toEqual(['m.00-0.50.h5', 'm.01-0.25.h5'])
   })
   it('saves what is strictly better', async () => {
-    expect(await run({ saveBestOnly: true }, [0.5, 0.5, 0.4, 0.6])).toEqual(['m.00-0.50.h5', 'm.02-0.40.h5'])
+    expect(await run({ saveBestOnly: true }, [0.5, 0.5, 0.4, 0.6])).toEqual([
+      'm.00-0.50.h5',
+      'm.02-0.40.h5',
+    ])
   })
   it('saves weights, every other epoch', async () => {
-    expect(await run({ saveWeightsOnly: true, period: 2 }, [3, 2, 1])).toEqual(['weights m.01-2.00.h5'])
+    expect(await run({ saveWeightsOnly: true, period: 2 }, [3, 2, 1])).toEqual([
+      'weights m.01-2.00.h5',
+    ])
   })
 })
 
@@ -284,7 +329,11 @@ describe('formatFields', () => {
 
 describe('Callback', () => {
   it('knows whether it wants batches', () => {
-    const without = [new History(), new EarlyStopping(), new LambdaCallback({ onEpochEnd: () => {} })]
+    const without = [
+      new History(),
+      new EarlyStopping(),
+      new LambdaCallback({ onEpochEnd: () => {} }),
+    ]
     expect(without.map((callback) => callback.wantsBatches)).toEqual([false, false, false])
     expect(new LambdaCallback({ onBatchBegin: () => {} }).wantsBatches).toBe(true)
     expect(new TerminateOnNaN().wantsBatches).toBe(true)
@@ -309,7 +358,9 @@ it('TerminateOnNaN', () => {
 })
 
 it('LearningRateScheduler refuses what is no number', () => {
-  expect(() => feed(new LearningRateScheduler(() => '0.1' as never), 'loss', [1])).toThrow(/epoch 0/)
+  expect(() => feed(new LearningRateScheduler(() => '0.1' as never), 'loss', [1])).toThrow(
+    /epoch 0/,
+  )
   expect(() => new LearningRateScheduler(0.1 as never)).toThrow(ConfigError)
 })
 

@@ -2,10 +2,20 @@
 import { expect, test } from 'vitest'
 import { ConfigError, ShapeError } from '../../lib/errors.js'
 import { NDArray } from '../../lib/ndarray.js'
-import { categoricalProbasToClasses, normalize, probasToClasses, toCategorical } from '../../lib/utils.js'
+import {
+  categoricalProbasToClasses,
+  normalize,
+  probasToClasses,
+  toCategorical,
+} from '../../lib/utils.js'
 
 test('toCategorical takes any shape and any numbers, and is float64', () => {
-  for (const y of [[[2], [0]], Int32Array.of(2, 0), NDArray.from([2, 0]), { data: [2, 0], shape: [2, 1] }]) {
+  for (const y of [
+    [[2], [0]],
+    Int32Array.of(2, 0),
+    NDArray.from([2, 0]),
+    { data: [2, 0], shape: [2, 1] },
+  ]) {
     const rows = toCategorical(y)
     expect(rows.toArray()).toEqual([
       [0, 0, 1],
@@ -22,10 +32,18 @@ test.each([
     () => toCategorical([0, 3], { nbClasses: 3 }),
     /toCategorical: y\[1\]: label must be an integer in 0 … 2, got 3\./,
   ],
-  ['a negative label', () => toCategorical([-1, 1], { nbClasses: 2 }), /label must be an integer in 0 … 1, got -1\./],
+  [
+    'a negative label',
+    () => toCategorical([-1, 1], { nbClasses: 2 }),
+    /label must be an integer in 0 … 1, got -1\./,
+  ],
   ['half a label', () => toCategorical([0.5]), /label must be an integer >= 0, got 0\.5\./],
   ['NaN', () => toCategorical([0, Number.NaN]), /label must be an integer >= 0, got NaN\./],
-  ['a wrong axis', () => normalize([[1, 2]], { axis: 2 }), /axis must be an integer in -2 … 1, got 2\./],
+  [
+    'a wrong axis',
+    () => normalize([[1, 2]], { axis: 2 }),
+    /axis must be an integer in -2 … 1, got 2\./,
+  ],
   ['a wrong option', () => normalize([[1, 2]], { axes: 1 } as never), /Did you mean `axis`\?/],
 ])('%s is refused', (_, call, message) => {
   expect(call).toThrow(ConfigError)
@@ -35,7 +53,11 @@ test.each([
 test.each([
   ['no labels', () => toCategorical([]), /y must be at least one label, or nbClasses, got none\./],
   ['a scalar', () => normalize(3), /a must be an array of one axis or more, got a scalar\./],
-  ['a row of probabilities', () => categoricalProbasToClasses([0.1, 0.9]), /p must be \[N, K\], got \[2\]\./],
+  [
+    'a row of probabilities',
+    () => categoricalProbasToClasses([0.1, 0.9]),
+    /p must be \[N, K\], got \[2\]\./,
+  ],
 ])('%s has no shape for it', (_, call, message) => {
   expect(call).toThrow(ShapeError)
   expect(call).toThrow(message)

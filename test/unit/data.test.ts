@@ -13,7 +13,10 @@ const slot: InputSlot = { where: 'lstm_1 (LSTM)', shape: [null, 2, 3], indexLimi
 const words: InputSlot = { where: 'embedding_1 (Embedding)', shape: [null, null], indexLimit: 5 }
 const dense: TargetSlot = { where: 'dense_1 (Dense)', shape: [null, 3], classes: null }
 const sparse: TargetSlot = { where: 'dense_1 (Dense)', shape: [null, 3], classes: 3 }
-const zeros = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape })
+const zeros = (...shape: number[]) => ({
+  data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  shape,
+})
 
 const thrown = (f: () => unknown): { code: string; message: string; layer?: string } => {
   try {
@@ -34,7 +37,10 @@ describe('toNative', () => {
 
   it('converts other arrays', () => {
     expect(toNative(Int16Array.of(1, 2) as never, 'x').data).toEqual(Float64Array.of(1, 2))
-    expect(toNative({ data: [1, 2], shape: [2, 1] }, 'x')).toEqual({ data: Float64Array.of(1, 2), shape: [2, 1] })
+    expect(toNative({ data: [1, 2], shape: [2, 1] }, 'x')).toEqual({
+      data: Float64Array.of(1, 2),
+      shape: [2, 1],
+    })
     expect(toNative([[1], [2]], 'x')).toEqual({ data: Float64Array.of(1, 2), shape: [2, 1] })
   })
 
@@ -59,7 +65,9 @@ describe('toNative', () => {
 describe('prepareInputs', () => {
   it('takes an array, or a list of one', () => {
     expect(prepareInputs(zeros(4, 2, 3), [slot])[0]!.shape).toEqual([4, 2, 3])
-    expect(prepareInputs([new NDArray(new Float32Array(6), [1, 2, 3])], [slot])[0]!.shape).toEqual([1, 2, 3])
+    expect(prepareInputs([new NDArray(new Float32Array(6), [1, 2, 3])], [slot])[0]!.shape).toEqual([
+      1, 2, 3,
+    ])
   })
 
   it('gives a flat array a last axis of 1', () => {
@@ -69,7 +77,9 @@ describe('prepareInputs', () => {
 
   it('names layer, expected and got', () => {
     const error = thrown(() => prepareInputs(zeros(4, 2, 4), [slot]))
-    expect(error.message).toMatchInlineSnapshot(`"lstm_1 (LSTM): x must be [B, 2, 3], got [4, 2, 4]."`)
+    expect(error.message).toMatchInlineSnapshot(
+      `"lstm_1 (LSTM): x must be [B, 2, 3], got [4, 2, 4]."`,
+    )
     expect(error.layer).toBe('lstm_1 (LSTM)')
   })
 
@@ -87,29 +97,36 @@ describe('prepareInputs', () => {
     expect(thrown(() => prepareInputs(x as never, [to])).code).toBe('ERR_SHAPE')
   })
 
-  it.each([[-1], [5], [0.5], [Number.NaN], [Number.POSITIVE_INFINITY]])('refuses word index %s', (index) => {
-    const error = thrown(() =>
-      prepareInputs(
-        [
-          [0, 1],
-          [4, index],
-        ],
-        [words],
-      ),
-    )
-    expect(error.code).toBe('ERR_OPTION')
-    expect(error.message).toContain('sample 1')
-    expect(error.message).toContain('from 0 to 4')
-  })
+  it.each([[-1], [5], [0.5], [Number.NaN], [Number.POSITIVE_INFINITY]])(
+    'refuses word index %s',
+    (index) => {
+      const error = thrown(() =>
+        prepareInputs(
+          [
+            [0, 1],
+            [4, index],
+          ],
+          [words],
+        ),
+      )
+      expect(error.code).toBe('ERR_OPTION')
+      expect(error.message).toContain('sample 1')
+      expect(error.message).toContain('from 0 to 4')
+    },
+  )
 
   it('lets NaN in data through: the loss tells', () => {
-    expect(prepareInputs({ data: new Float32Array(6).fill(Number.NaN), shape: [1, 2, 3] }, [slot])).toHaveLength(1)
+    expect(
+      prepareInputs({ data: new Float32Array(6).fill(Number.NaN), shape: [1, 2, 3] }, [slot]),
+    ).toHaveLength(1)
   })
 
   it('wants as many arrays, of as many samples, as there are inputs', () => {
     expect(prepareInputs([zeros(4, 2, 3), zeros(4, 2, 3)], [slot, slot])).toHaveLength(2)
     expect(thrown(() => prepareInputs(zeros(4, 2, 3), [slot, slot])).code).toBe('ERR_SHAPE')
-    expect(thrown(() => prepareInputs([zeros(4, 2, 3), zeros(3, 2, 3)], [slot, slot])).code).toBe('ERR_SHAPE')
+    expect(thrown(() => prepareInputs([zeros(4, 2, 3), zeros(3, 2, 3)], [slot, slot])).code).toBe(
+      'ERR_SHAPE',
+    )
   })
 })
 
@@ -145,13 +162,17 @@ describe('prepareWeights', () => {
   const steps = zeros(2, 4, 3)
 
   it('makes class weights sample weights', () => {
-    expect(prepareWeights({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(Float64Array.of(7, 5, 9))
+    expect(prepareWeights({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(
+      Float64Array.of(7, 5, 9),
+    )
     const map = new Map([
       [0, 1],
       [1, 0],
     ])
     const column = { data: Float32Array.of(1, 0, 1), shape: [3, 1] }
-    expect(prepareWeights({ classWeight: map }, column, false)!.data).toEqual(Float64Array.of(0, 1, 0))
+    expect(prepareWeights({ classWeight: map }, column, false)!.data).toEqual(
+      Float64Array.of(0, 1, 0),
+    )
   })
 
   it('lets sample weights win', () => {

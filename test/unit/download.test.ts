@@ -22,7 +22,8 @@ import { type FileServer, serve } from './file-server.js'
 
 const { getFile } = utils
 const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * i) % 251))
-const sum = (kind: string, bytes: Buffer = content): string => createHash(kind).update(bytes).digest('hex')
+const sum = (kind: string, bytes: Buffer = content): string =>
+  createHash(kind).update(bytes).digest('hex')
 
 let server: FileServer
 let cacheDir: string
@@ -35,7 +36,8 @@ afterEach(async () => {
   await server.close()
   rmSync(cacheDir, { recursive: true, force: true })
 })
-const get = (options: object = {}) => getFile('a.bin', `${server.root}/a.bin`, { cacheDir, verbose: 0, ...options })
+const get = (options: object = {}) =>
+  getFile('a.bin', `${server.root}/a.bin`, { cacheDir, verbose: 0, ...options })
 const files = () => readdirSync(path.join(cacheDir, 'datasets')).sort()
 
 describe('getFile', () => {
@@ -102,7 +104,9 @@ describe('getFile', () => {
   })
 
   it('does not take a file of another sum, and keeps nothing of it', async () => {
-    await expect(get({ fileHash: '0'.repeat(64) })).rejects.toThrow(/a\.bin.*SHA-256 must be 0{64}, got [0-9a-f]{64}/)
+    await expect(get({ fileHash: '0'.repeat(64) })).rejects.toThrow(
+      /a\.bin.*SHA-256 must be 0{64}, got [0-9a-f]{64}/,
+    )
     expect(files()).toEqual([])
   })
 
@@ -136,9 +140,21 @@ describe('getFile', () => {
   })
 
   it.each([
-    ['a missing file', () => getFile('x', `${server.root}/x`, { cacheDir }), /answer must be 200, got 404/],
-    ['no server', () => getFile('x', 'http://127.0.0.1:9/x', { cacheDir }), /x: download of .* must end, got/],
-    ['no address', () => getFile('x', 'file:///etc/passwd', { cacheDir }), /origin must be an http or https address/],
+    [
+      'a missing file',
+      () => getFile('x', `${server.root}/x`, { cacheDir }),
+      /answer must be 200, got 404/,
+    ],
+    [
+      'no server',
+      () => getFile('x', 'http://127.0.0.1:9/x', { cacheDir }),
+      /x: download of .* must end, got/,
+    ],
+    [
+      'no address',
+      () => getFile('x', 'file:///etc/passwd', { cacheDir }),
+      /origin must be an http or https address/,
+    ],
     ['no sum', () => get({ fileHash: 'abc' }), /fileHash must be 32 \(MD5\) or 64/],
   ])('refuses %s', async (_, call, message) => {
     await expect(call()).rejects.toThrow(message)
@@ -167,14 +183,20 @@ describe('getFile and a name', () => {
   ]
   it.each(names)('refuses %j', async (name) => {
     const call = getFile(name as string, `${server.root}/a.bin`, { cacheDir, verbose: 0 })
-    await expect(call).rejects.toMatchObject({ code: 'ERR_OPTION', message: expect.stringContaining('fname must be') })
+    await expect(call).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringContaining('fname must be'),
+    })
     expect(server.requests).toHaveLength(0)
   })
 
-  it.each(['a..b', '.hidden', 'größe.bin', 'console.txt', "it's (1).bin"])('takes %j', async (name) => {
-    const file = await getFile(name, `${server.root}/a.bin`, { cacheDir, verbose: 0 })
-    expect(file).toBe(path.join(cacheDir, 'datasets', name))
-  })
+  it.each(['a..b', '.hidden', 'größe.bin', 'console.txt', "it's (1).bin"])(
+    'takes %j',
+    async (name) => {
+      const file = await getFile(name, `${server.root}/a.bin`, { cacheDir, verbose: 0 })
+      expect(file).toBe(path.join(cacheDir, 'datasets', name))
+    },
+  )
 
   it.each(['tries', 'maxBytes', 'timeout', 'idleTimeout'])('refuses a bad %s', async (option) => {
     for (const value of [0, -1, 1.5, Number.NaN, '5', null])
@@ -211,7 +233,10 @@ describe('getFile and what lies in the cache', () => {
 
 describe('getFile and another call for the same file', () => {
   it('does not take it with a sum of its own unread', async () => {
-    const [right, wrong] = await Promise.allSettled([get({ fileHash: sum('md5') }), get({ fileHash: '0'.repeat(32) })])
+    const [right, wrong] = await Promise.allSettled([
+      get({ fileHash: sum('md5') }),
+      get({ fileHash: '0'.repeat(32) }),
+    ])
     expect(right.status).toBe('fulfilled')
     expect(wrong).toMatchObject({ status: 'rejected', reason: { code: 'ERR_FILE_FORMAT' } })
   })
@@ -265,7 +290,10 @@ describe('getFile and a hostile server', () => {
     mkdirSync(path.join(cacheDir, 'datasets'), { recursive: true })
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/x`
     writeFileSync(path.join(cacheDir, 'datasets/x.part'), 'some bytes')
-    writeFileSync(path.join(cacheDir, 'datasets/x.part.json'), JSON.stringify({ url, validator: '"tag"' }))
+    writeFileSync(
+      path.join(cacheDir, 'datasets/x.part.json'),
+      JSON.stringify({ url, validator: '"tag"' }),
+    )
     await expect(ask({})).rejects.toThrow(/answer must be 200, got 416/)
     expect(requests).toBe(3)
     expect(files()).toEqual([])
@@ -282,7 +310,9 @@ describe('getFile and a hostile server', () => {
 
   it('that announces too much is left before a byte is written', async () => {
     answer = (response) => response.writeHead(200, { 'Content-Length': 2 ** 50 }).flushHeaders()
-    await expect(ask({})).rejects.toThrow(/length must be at most 1073741824 bytes, got 1125899906842624 bytes/)
+    await expect(ask({})).rejects.toThrow(
+      /length must be at most 1073741824 bytes, got 1125899906842624 bytes/,
+    )
     expect(files()).toEqual([])
   })
 
@@ -314,7 +344,8 @@ describe('getFile and a hostile server', () => {
   })
 
   it('that breaks off is asked `tries` times', async () => {
-    answer = (response) => response.writeHead(200).write('x', () => setTimeout(() => response.destroy(), 20))
+    answer = (response) =>
+      response.writeHead(200).write('x', () => setTimeout(() => response.destroy(), 20))
     await expect(ask({ tries: 2 })).rejects.toThrow(FormatError)
     expect(requests).toBe(2)
   })

@@ -46,7 +46,9 @@ describe('fail', () => {
   })
 
   it('leaves out what is not given', () => {
-    const error = thrown(() => fail(ConfigError, 'ERR_OPTION', { where: 'a', what: 'b', expected: 'c', actual: 'd' }))
+    const error = thrown(() =>
+      fail(ConfigError, 'ERR_OPTION', { where: 'a', what: 'b', expected: 'c', actual: 'd' }),
+    )
     expect(error.message).toBe('a: b must be c, got d.')
     expect('layer' in error).toBe(false)
   })
@@ -56,7 +58,12 @@ describe('nativeError', () => {
   it('makes the class that belongs to the code', () => {
     const error = nativeError('ERR_SHAPE', 'dense_1/W: no', 'dense_1/W', '[2]', '[3]')
     expect(error).toBeInstanceOf(ShapeError)
-    expect(error).toMatchObject({ code: 'ERR_SHAPE', layer: 'dense_1/W', expected: '[2]', actual: '[3]' })
+    expect(error).toMatchObject({
+      code: 'ERR_SHAPE',
+      layer: 'dense_1/W',
+      expected: '[2]',
+      actual: '[3]',
+    })
   })
 
   it.each([
@@ -106,9 +113,9 @@ describe('resolveOptions', () => {
   })
 
   it('names the nearest option', () => {
-    expect(thrown(() => resolveOptions('fit', defaults, { batchsize: 3 })).message).toMatchInlineSnapshot(
-      `"fit: unknown option \`batchsize\`. Did you mean \`batchSize\`?"`,
-    )
+    expect(
+      thrown(() => resolveOptions('fit', defaults, { batchsize: 3 })).message,
+    ).toMatchInlineSnapshot(`"fit: unknown option \`batchsize\`. Did you mean \`batchSize\`?"`)
   })
 
   it('knows what later versions of Keras call it', () => {
@@ -117,20 +124,27 @@ describe('resolveOptions', () => {
   })
 
   it('lists the options when none is near', () => {
-    expect(thrown(() => resolveOptions('fit', defaults, { zzzzzzzzzzzzzzzzz: 3 })).message).toMatchInlineSnapshot(
+    expect(
+      thrown(() => resolveOptions('fit', defaults, { zzzzzzzzzzzzzzzzz: 3 })).message,
+    ).toMatchInlineSnapshot(
       `"fit: unknown option \`zzzzzzzzzzzzzzzzz\`. It has \`batchSize\`, \`nbEpoch\`."`,
     )
   })
 
   it.each([[3], [null], [[1]], ['x'], [new Float32Array(2)]])('refuses %j', (given) => {
-    expect(thrown(() => resolveOptions('fit', defaults, given))).toMatchObject({ code: 'ERR_OPTION' })
+    expect(thrown(() => resolveOptions('fit', defaults, given))).toMatchObject({
+      code: 'ERR_OPTION',
+    })
   })
 
   it('is not fooled by names of Object.prototype', () => {
-    expect(thrown(() => resolveOptions('fit', defaults, { constructor: 1 })).code).toBe('ERR_OPTION')
-    expect(thrown(() => resolveOptions('fit', defaults, JSON.parse('{"__proto__": {"nbEpoch": 1}}'))).code).toBe(
+    expect(thrown(() => resolveOptions('fit', defaults, { constructor: 1 })).code).toBe(
       'ERR_OPTION',
     )
+    expect(
+      thrown(() => resolveOptions('fit', defaults, JSON.parse('{"__proto__": {"nbEpoch": 1}}')))
+        .code,
+    ).toBe('ERR_OPTION')
   })
 })
 

@@ -1,11 +1,19 @@
-/** What the examples share: texts by path, windows of characters, sums; and that the list of them is whole. */
+/**
+ * What the examples share: texts by path, windows of characters, sums; and that the list of them is
+ * whole.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode, encode, makeAdditions } from '../../examples/keras/additions.mjs'
 import { readTexts, splitTexts } from '../../examples/keras/texts.mjs'
-import { alphabetOf, draw, encodeWindows, startsOf } from '../../examples/text-generation/characters.mjs'
+import {
+  alphabetOf,
+  draw,
+  encodeWindows,
+  startsOf,
+} from '../../examples/text-generation/characters.mjs'
 import { examples } from '../../scripts/examples.mjs'
 
 let folder = ''
@@ -34,7 +42,9 @@ describe('labelled texts', () => {
   it('are read from two files, from two folders and from lines with a label', () => {
     expect(readTexts(write('files', { 'rt.neg': 'dull\n\n', 'rt.pos': 'good\n' }))).toEqual(both)
     expect(readTexts(write('folders', { 'neg/1.txt': 'dull', 'pos/1.txt': 'good' }))).toEqual(both)
-    expect(readTexts(path.join(write('lines', { 'all.tsv': '0\tdull\n1\tgood\n' }), 'all.tsv'))).toEqual(both)
+    expect(
+      readTexts(path.join(write('lines', { 'all.tsv': '0\tdull\n1\tgood\n' }), 'all.tsv')),
+    ).toEqual(both)
   })
 
   it('keep the split they come with; of others every fifth is held out', () => {
@@ -53,7 +63,9 @@ describe('labelled texts', () => {
   it('say which line or folder is wrong', () => {
     const file = path.join(write('wrong', { 'all.tsv': '1\tgood\ngood\n' }), 'all.tsv')
     expect(() => readTexts(file)).toThrow('line 2: must be 0 or 1, a tab and the text, got "good"')
-    expect(() => readTexts(write('half', { 'rt.neg': 'dull\n' }))).toThrow('must hold a folder pos or a file *.pos')
+    expect(() => readTexts(write('half', { 'rt.neg': 'dull\n' }))).toThrow(
+      'must hold a folder pos or a file *.pos',
+    )
   })
 })
 
@@ -98,6 +110,8 @@ describe('sums', () => {
 it('every example is in the list', () => {
   const readme = readFileSync(new URL('../../examples/README.md', import.meta.url), 'utf8')
   expect(examples.size).toBeGreaterThan(12)
-  const commands = new Set(Array.from(readme.matchAll(/`npm start ?([\w/-]*)/g), ([, name]) => name || 'sentiment'))
+  const commands = new Set(
+    Array.from(readme.matchAll(/`npm start ?([\w/-]*)/g), ([, name]) => name || 'sentiment'),
+  )
   expect([...commands].sort()).toEqual([...examples.keys()].sort())
 })

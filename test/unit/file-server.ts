@@ -35,7 +35,9 @@ export async function serve(files: Record<string, Buffer>): Promise<FileServer> 
     if (from > 0) headers['Content-Range'] = `bytes ${from}-${file.length - 1}/${file.length}`
     response.writeHead(from > 0 ? 206 : 200, headers)
     if (rest.length <= server.breakAfter) return void response.end(rest)
-    response.write(rest.subarray(0, server.breakAfter), () => setTimeout(() => response.destroy(), 150))
+    response.write(rest.subarray(0, server.breakAfter), () =>
+      setTimeout(() => response.destroy(), 150),
+    )
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const server: FileServer = {

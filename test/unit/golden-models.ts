@@ -20,7 +20,10 @@ const isKnown = ({ class_name: name, config }: LayerConfig): boolean => {
 }
 
 /** Every case with a model all of whose layers exist here; how many others there are. */
-export function modelCases(suites: readonly string[]): { cases: [string, ModelCase][]; others: number } {
+export function modelCases(suites: readonly string[]): {
+  cases: [string, ModelCase][]
+  others: number
+} {
   const all = suites.flatMap((suite) =>
     load<ModelCase>(suite, 'float32').map((c) => [`${suite}/${c.name}`, c] as [string, ModelCase]),
   )
@@ -43,7 +46,9 @@ export const layersOf = (model: ModelConfig): Layer[] =>
   model.config.map((config) => layerFromConfig(config, { Model }))
 
 /** The ops of a chain, its parameters, and what comes out. */
-export function lower(...layers: Layer[]): Pick<Graph, 'ops' | 'params'> & Pick<Value, 'mask' | 'shape'> {
+export function lower(
+  ...layers: Layer[]
+): Pick<Graph, 'ops' | 'params'> & Pick<Value, 'mask' | 'shape'> {
   buildChain(layers)
   const graph = new Graph()
   let value = graph.input(layers[0]?.batchInputShape?.slice(1) ?? [])

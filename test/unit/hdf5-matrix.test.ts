@@ -5,7 +5,17 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { H5Builder, writeH5 } from '../../lib/hdf5/file.js'
 import { expectAllSameBits, expectSameBits } from '../arrays.js'
-import { Dense, FormatError, LambdaCallback, type Logs, LSTM, NDArray, Sequential, setSeed, utils } from '../package.js'
+import {
+  Dense,
+  FormatError,
+  LambdaCallback,
+  type Logs,
+  LSTM,
+  NDArray,
+  Sequential,
+  setSeed,
+  utils,
+} from '../package.js'
 
 const { HDF5Matrix } = utils
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-matrix-'))
@@ -27,7 +37,10 @@ const open = (name: string, options?: object) => HDF5Matrix.open(FILE, `train/${
 
 function model(): Sequential {
   setSeed(4)
-  const made = new Sequential([new LSTM(4, { inputShape: [T, D] }), new Dense(1, { activation: 'sigmoid' })])
+  const made = new Sequential([
+    new LSTM(4, { inputShape: [T, D] }),
+    new Dense(1, { activation: 'sigmoid' }),
+  ])
   made.compile({ loss: 'binary_crossentropy', optimizer: 'adam', metrics: ['accuracy'] })
   return made
 }
@@ -37,7 +50,11 @@ describe('HDF5Matrix', () => {
     const whole = await open('x')
     expect([whole.shape, whole.length]).toEqual([[N, T, D], N])
     expectSameBits(await whole.rows(7, 20), x.slice(7, 20))
-    const part = await open('x', { start: 10, end: 30, normalizer: (rows: NDArray) => rows.reshape([-1, T * D]) })
+    const part = await open('x', {
+      start: 10,
+      end: 30,
+      normalizer: (rows: NDArray) => rows.reshape([-1, T * D]),
+    })
     expect(part.shape).toEqual([20, T, D])
     expectSameBits(await part.rows(0, 5), x.slice(10, 15).reshape([5, T * D]))
     await Promise.all([whole.close(), part.close()])
@@ -47,7 +64,9 @@ describe('HDF5Matrix', () => {
 
   it('many calls at once, from two matrices of a file', async () => {
     const [a, b] = [await open('x'), await open('y')]
-    const found = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).rows(i, i + 3)))
+    const found = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).rows(i, i + 3)),
+    )
     for (const [i, rows] of found.entries()) expectSameBits(rows, (i % 2 ? x : y).slice(i, i + 3))
     await Promise.all([a.close(), b.close()])
   })
@@ -89,12 +108,24 @@ describe('HDF5Matrix', () => {
   it('evaluates, predicts, and is validation data too; x from a file and y from memory', async () => {
     const made = model()
     const [mx, my] = [await open('x'), await open('y')]
-    expectSameBits(await made.predict(mx, { batchSize: 8 }), await made.predict(x, { batchSize: 8 }))
-    expectSameBits(await made.predictClasses(mx, { batchSize: 8 }), await made.predictClasses(x, { batchSize: 8 }))
+    expectSameBits(
+      await made.predict(mx, { batchSize: 8 }),
+      await made.predict(x, { batchSize: 8 }),
+    )
+    expectSameBits(
+      await made.predictClasses(mx, { batchSize: 8 }),
+      await made.predictClasses(x, { batchSize: 8 }),
+    )
     const wanted = await made.evaluate(x, y, { batchSize: 8, verbose: 0 })
     expect(await made.evaluate(mx, my, { batchSize: 8, verbose: 0 })).toEqual(wanted)
     expect(await made.evaluate(mx, y, { batchSize: 8, verbose: 0 })).toEqual(wanted)
-    const options = { shuffle: false, batchSize: 8, nbEpoch: 1, verbose: 0, validationData: [mx, my] } as const
+    const options = {
+      shuffle: false,
+      batchSize: 8,
+      nbEpoch: 1,
+      verbose: 0,
+      validationData: [mx, my],
+    } as const
     const { history } = await made.fit(mx, y, options)
     expect(history.val_loss).toEqual([(await made.evaluate(x, y, { batchSize: 8, verbose: 0 }) as number[])[0]]) // biome-ignore format: one line
     await Promise.all([mx.close(), my.close()])
@@ -111,7 +142,13 @@ describe('HDF5Matrix', () => {
     made.compile({ loss: 'mse', optimizer: 'sgd' })
     setSeed(1)
     const callbacks = [new LambdaCallback({ onEpochEnd: (e) => void (epoch = e + 1) })]
-    await made.fit(rows, new Float32Array(20), { batchSize: 3, nbEpoch: 3, shuffle: 'batch', verbose: 0, callbacks })
+    await made.fit(rows, new Float32Array(20), {
+      batchSize: 3,
+      nbEpoch: 3,
+      shuffle: 'batch',
+      verbose: 0,
+      callbacks,
+    })
     for (const starts of seen) {
       expect([...starts].sort((a, b) => a - b)).toEqual([0, 3, 6, 9, 12, 15, 18])
       expect(starts.at(-1)).toBe(18) // what is left over stays at the end
@@ -135,11 +172,23 @@ describe('HDF5Matrix', () => {
       () => HDF5Matrix.open(FILE, 'x'),
       /data\.h5: x: dataset must be rows of numbers, got nothing/,
     ],
-    ['a scalar', () => HDF5Matrix.open(FILE, 'scalar'), /must be rows of numbers, got float32 \[\]/],
-    ['rows that are not there', () => open('x', { end: 60 }), /rows must be within the 53 there are, got 0 to 60/],
+    [
+      'a scalar',
+      () => HDF5Matrix.open(FILE, 'scalar'),
+      /must be rows of numbers, got float32 \[\]/,
+    ],
+    [
+      'rows that are not there',
+      () => open('x', { end: 60 }),
+      /rows must be within the 53 there are, got 0 to 60/,
+    ],
     ['no rows', () => open('x', { start: 5, end: 5 }), /rows must be within/],
     ['a negative start', () => open('x', { start: -1 }), /start must be an integer >= 0/],
-    ['no file', () => HDF5Matrix.open(path.join(folder, 'none.h5'), 'x'), /none\.h5: file must be readable/],
+    [
+      'no file',
+      () => HDF5Matrix.open(path.join(folder, 'none.h5'), 'x'),
+      /none\.h5: file must be readable/,
+    ],
     ['a folder', () => HDF5Matrix.open(folder, 'x'), /file must be readable/],
     [
       'a bad normalizer',

@@ -1,4 +1,7 @@
-/** What parameters begin with: initializations, functions of one's own, given weights; no native code. */
+/**
+ * What parameters begin with: initializations, functions of one's own, given weights; no native
+ * code.
+ */
 import { describe, expect, it, vi } from 'vitest'
 import { layerFromConfig } from '../../lib/saving/config.js'
 import { ShapeError } from '../../lib/errors.js'
@@ -12,7 +15,9 @@ describe('initial values', () => {
   const weights = (layer: Layer): Map<string, NDArray> => {
     layer.build([null, 5, 4])
     return new Map(
-      layer.kerasArrays().map((a, i) => [a.name.slice(layer.name.length + 1), layer.getWeights()[i] as NDArray]),
+      layer
+        .kerasArrays()
+        .map((a, i) => [a.name.slice(layer.name.length + 1), layer.getWeights()[i] as NDArray]),
     )
   }
   const range = (w: NDArray): number => Math.max(...Array.from(w.data, Math.abs))
@@ -26,20 +31,24 @@ describe('initial values', () => {
     expect([...(gpu.get('b')?.data ?? [])]).toEqual([0, 1, 0, 0].flatMap((v) => Array(H).fill(v)))
   })
 
-  it.each(['cpu', 'mem', 'gpu'] as const)('U of each gate is orthogonal with gain 1.1 (%s)', (consumeLess) => {
-    const layer = new GRU(H, { consumeLess })
-    layer.build([null, 5, 4])
-    const U = layer.variables[1]?.read() ?? new Float32Array()
-    for (let gate = 0; gate < 3; gate++) {
-      for (let i = 0; i < H; i++) {
-        for (let j = 0; j < H; j++) {
-          let dot = 0
-          for (let k = 0; k < H; k++) dot += (U[i * 3 * H + gate * H + k] ?? 0) * (U[j * 3 * H + gate * H + k] ?? 0)
-          expect(dot).toBeCloseTo(i === j ? 1.21 : 0, 5)
+  it.each(['cpu', 'mem', 'gpu'] as const)(
+    'U of each gate is orthogonal with gain 1.1 (%s)',
+    (consumeLess) => {
+      const layer = new GRU(H, { consumeLess })
+      layer.build([null, 5, 4])
+      const U = layer.variables[1]?.read() ?? new Float32Array()
+      for (let gate = 0; gate < 3; gate++) {
+        for (let i = 0; i < H; i++) {
+          for (let j = 0; j < H; j++) {
+            let dot = 0
+            for (let k = 0; k < H; k++)
+              dot += (U[i * 3 * H + gate * H + k] ?? 0) * (U[j * 3 * H + gate * H + k] ?? 0)
+            expect(dot).toBeCloseTo(i === j ? 1.21 : 0, 5)
+          }
         }
       }
-    }
-  })
+    },
+  )
 
   it('W is within the bounds of its own shape', () => {
     const perGate = Math.sqrt(6 / (4 + 40))
@@ -50,7 +59,9 @@ describe('initial values', () => {
       expect(widest).toBeLessThanOrEqual(perGate)
       expect(widest).toBeGreaterThan(fused)
     }
-    expect(range(weights(new LSTM(40, { consumeLess: 'gpu' })).get('W') as NDArray)).toBeLessThanOrEqual(fused)
+    expect(
+      range(weights(new LSTM(40, { consumeLess: 'gpu' })).get('W') as NDArray),
+    ).toBeLessThanOrEqual(fused)
   })
 
   it('a function of the shape', () => {
@@ -90,9 +101,17 @@ describe('initial values', () => {
       return [...uniform(2, 0, 1)]
     }
     const untouched = draw(() => {})
-    expect(draw(() => new SimpleRNN(1, { weights: [[[1], [2]], [[3]], [4]] }).build([null, 5, 2]))).toEqual(untouched)
-    expect(draw(() => new Embedding(3, 1, { weights: [[[1], [2], [3]]] }).build([null, 5]))).toEqual(untouched)
-    new SimpleRNN(1, { init, innerInit: init, weights: [[[1], [2]], [[3]], [4]] }).build([null, 5, 2])
+    expect(
+      draw(() => new SimpleRNN(1, { weights: [[[1], [2]], [[3]], [4]] }).build([null, 5, 2])),
+    ).toEqual(untouched)
+    expect(
+      draw(() => new Embedding(3, 1, { weights: [[[1], [2], [3]]] }).build([null, 5])),
+    ).toEqual(untouched)
+    new SimpleRNN(1, { init, innerInit: init, weights: [[[1], [2]], [[3]], [4]] }).build([
+      null,
+      5,
+      2,
+    ])
     // and only for the layer that has them
     expect(draw(() => new SimpleRNN(1).build([null, 5, 2]))).not.toEqual(untouched)
     expect(() => new SimpleRNN(1, { weights: [[1]] }).build([null, 5, 2])).toThrow(ShapeError)
@@ -105,7 +124,9 @@ describe('initial values', () => {
     layer.build([null, 5, 2])
     expect(layer.getWeights().map((w) => w.toArray())).toEqual(given)
     expect(layer.getConfig()).not.toHaveProperty('weights')
-    const both = new Bidirectional(new SimpleRNN(1), { weights: [...given, [[5], [6]], [[7]], [8]] })
+    const both = new Bidirectional(new SimpleRNN(1), {
+      weights: [...given, [[5], [6]], [[7]], [8]],
+    })
     both.build([null, 5, 2])
     expect(both.getWeights().map((w) => w.toArray())).toEqual([...given, [[5], [6]], [[7]], [8]])
   })

@@ -5,14 +5,18 @@ import { buildChain, layersOf, modelCases } from './golden-models.js'
 
 const { cases, others } = modelCases(['a_forward', 'b_grads', 'c_train', 'e_h5'])
 
-/** Numbers to six digits, lists and dictionaries through; EigenvalueRegularizer's k is an addition. */
+/**
+ * Numbers to six digits, lists and dictionaries through; EigenvalueRegularizer's k is an addition.
+ */
 function plain(value: unknown): unknown {
   if (typeof value === 'number') return Number(value.toPrecision(6))
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   const { name, ...rest } = value as { name?: unknown }
   const entries =
-    name === 'EigenvalueRegularizer' ? [['name', name]] : Object.entries(name === undefined ? rest : { name, ...rest })
+    name === 'EigenvalueRegularizer'
+      ? [['name', name]]
+      : Object.entries(name === undefined ? rest : { name, ...rest })
   return Object.fromEntries(entries.map(([key, v]) => [key as string, plain(v)]))
 }
 
@@ -26,7 +30,10 @@ describe.each(cases)('%s', (label, c) => {
   const outputShape = buildChain(chain)
 
   it('has the configuration it came from', () => {
-    const config = chain.map((layer) => ({ class_name: layer.layerClass.className, config: layer.getConfig() }))
+    const config = chain.map((layer) => ({
+      class_name: layer.layerClass.className,
+      config: layer.getConfig(),
+    }))
     expect(plain(config)).toEqual(plain(c.model.config))
   })
 
@@ -34,11 +41,18 @@ describe.each(cases)('%s', (label, c) => {
     const arrays = chain.flatMap((layer) => layer.kerasArrays())
     // The models in files list Keras' model.weights: what trains comes first
     const isStatistic = /_running_(mean|std)$/
-    const statistics = label.startsWith('e_h5/') ? arrays.filter((a) => isStatistic.test(a.name)) : []
-    const names = [...arrays.filter((a) => !statistics.includes(a)), ...statistics].map((a) => a.name)
+    const statistics = label.startsWith('e_h5/')
+      ? arrays.filter((a) => isStatistic.test(a.name))
+      : []
+    const names = [...arrays.filter((a) => !statistics.includes(a)), ...statistics].map(
+      (a) => a.name,
+    )
     if (c.weight_names) expect(names).toEqual(c.weight_names)
     const order = c.trainable_sorted ?? c.optimizer_weight_order
-    if (order) expect(optimizerOrder(chain.flatMap((layer) => layer.kerasArrays())).map((a) => a.name)).toEqual(order)
+    if (order)
+      expect(
+        optimizerOrder(chain.flatMap((layer) => layer.kerasArrays())).map((a) => a.name),
+      ).toEqual(order)
   })
 
   it('takes its weights and gives them back', () => {
@@ -52,9 +66,13 @@ describe.each(cases)('%s', (label, c) => {
       at += n
     }
     expect(at).toBe(weights.length)
-    // Afterwards: Keras leaves shared_axes of PReLU out of the configuration, so that only weights tell of them.
-    expect(chain.flatMap((layer) => layer.kerasArrays().map((a) => [...a.shape]))).toEqual(weights.map((w) => w.shape))
+    // Afterwards: Keras leaves shared_axes of PReLU out of the configuration, so that only weights
+    // tell of them.
+    expect(chain.flatMap((layer) => layer.kerasArrays().map((a) => [...a.shape]))).toEqual(
+      weights.map((w) => w.shape),
+    )
   })
 
-  if (c.output_shape) it('has the output shape', () => expect([...outputShape]).toEqual(c.output_shape))
+  if (c.output_shape)
+    it('has the output shape', () => expect([...outputShape]).toEqual(c.output_shape))
 })

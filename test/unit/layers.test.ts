@@ -32,9 +32,19 @@ const caught = (run: () => unknown): Error & { code?: string } => {
 
 describe('bad options', () => {
   const cases: [string, () => unknown, string, RegExp][] = [
-    ['unknown', () => new LSTM(3, { returnSequence: true } as never), 'ERR_OPTION', /`returnSequences`/],
+    [
+      'unknown',
+      () => new LSTM(3, { returnSequence: true } as never),
+      'ERR_OPTION',
+      /`returnSequences`/,
+    ],
     ['later Keras', () => new Dense(3, { units: 4 } as never), 'ERR_OPTION', /units/],
-    ['no argument', () => new Dense(undefined as never), 'ERR_OPTION', /outputDim must be argument 1/],
+    [
+      'no argument',
+      () => new Dense(undefined as never),
+      'ERR_OPTION',
+      /outputDim must be argument 1/,
+    ],
     ['positional twice', () => new Dense(3, { outputDim: 4 } as never), 'ERR_OPTION', /outputDim/],
     ['options no object', () => new Dense(3, 'relu' as never), 'ERR_OPTION', /one object/],
     ['units 0', () => new GRU(0), 'ERR_OPTION', /positive integer/],
@@ -42,19 +52,49 @@ describe('bad options', () => {
     ['flag', () => new GRU(2, { stateful: 1 as never }), 'ERR_OPTION', /true or false/],
     ['share', () => new GRU(2, { dropoutW: 1.5 }), 'ERR_OPTION', /0 to 1/],
     ['consumeLess', () => new GRU(2, { consumeLess: 'foo' as never }), 'ERR_OPTION', /'gpu'/],
-    ['activation', () => new Dense(2, { activation: 'sigmoide' as never }), 'ERR_UNKNOWN_NAME', /'sigmoid'/],
+    [
+      'activation',
+      () => new Dense(2, { activation: 'sigmoide' as never }),
+      'ERR_UNKNOWN_NAME',
+      /'sigmoid'/,
+    ],
     ['init', () => new Dense(2, { init: 'zeros' as never }), 'ERR_UNKNOWN_NAME', /'zero'/],
-    ['regularizer', () => new Dense(2, { WRegularizer: 'L2' as never }), 'ERR_UNKNOWN_NAME', /'l2'/],
-    ['constraint', () => new Dense(2, { WConstraint: 'nope' as never }), 'ERR_UNKNOWN_NAME', /constraint/],
-    ['merge mode', () => new Bidirectional(new GRU(2), { mergeMode: 'cat' as never }), 'ERR_UNKNOWN_NAME', /'concat'/],
+    [
+      'regularizer',
+      () => new Dense(2, { WRegularizer: 'L2' as never }),
+      'ERR_UNKNOWN_NAME',
+      /'l2'/,
+    ],
+    [
+      'constraint',
+      () => new Dense(2, { WConstraint: 'nope' as never }),
+      'ERR_UNKNOWN_NAME',
+      /constraint/,
+    ],
+    [
+      'merge mode',
+      () => new Bidirectional(new GRU(2), { mergeMode: 'cat' as never }),
+      'ERR_UNKNOWN_NAME',
+      /'concat'/,
+    ],
     ['not recurrent', () => new Bidirectional(new Dense(2) as never), 'ERR_OPTION', /recurrent/],
     ['not a layer', () => new TimeDistributed({} as never), 'ERR_OPTION', /layer/],
     ['two open extents', () => new Reshape([-1, -1]), 'ERR_OPTION', /-1/],
     ['no permutation', () => new Permute([1, 1]), 'ERR_OPTION', /permutation/],
     ['input shape', () => new Dense(2, { inputShape: [0] }), 'ERR_OPTION', /positive integers/],
     ['name', () => new Dense(2, { name: '' }), 'ERR_OPTION', /non-empty/],
-    ['unknown class', () => layerFromConfig({ class_name: 'Dens', config: {} }), 'ERR_UNKNOWN_NAME', /'Dense'/],
-    ['unknown key', () => layerFromConfig({ class_name: 'Dropout', config: { p: 0.1, foo: 1 } }), 'ERR_OPTION', /foo/],
+    [
+      'unknown class',
+      () => layerFromConfig({ class_name: 'Dens', config: {} }),
+      'ERR_UNKNOWN_NAME',
+      /'Dense'/,
+    ],
+    [
+      'unknown key',
+      () => layerFromConfig({ class_name: 'Dropout', config: { p: 0.1, foo: 1 } }),
+      'ERR_OPTION',
+      /foo/,
+    ],
     ['no config', () => layerFromConfig({ class_name: 'Dense' }), 'ERR_OPTION', /object/],
     [
       'wrapper without layer',
@@ -62,7 +102,12 @@ describe('bad options', () => {
       'ERR_OPTION',
       /layer/,
     ],
-    ['class __proto__', () => layerFromConfig({ class_name: '__proto__', config: {} }), 'ERR_UNKNOWN_NAME', /one of/],
+    [
+      'class __proto__',
+      () => layerFromConfig({ class_name: '__proto__', config: {} }),
+      'ERR_UNKNOWN_NAME',
+      /one of/,
+    ],
   ]
   it.each(cases)('%s', (_, run, code, message) => {
     const error = caught(run)
@@ -76,18 +121,39 @@ describe('bad inputs', () => {
   const cases: [string, () => unknown][] = [
     ['RNN on [B, D]', () => new GRU(3, { name: 'gru_1' }).build([null, 2])],
     ['RNN of unknown D', () => new GRU(3, { name: 'gru_1' }).build([null, 5, null])],
-    ['stateful without batch', () => new GRU(3, { name: 'gru_1', stateful: true }).build([null, 4, 2])],
-    ['unroll without length', () => new GRU(3, { name: 'gru_1', unroll: true }).build([null, null, 2])],
+    [
+      'stateful without batch',
+      () => new GRU(3, { name: 'gru_1', stateful: true }).build([null, 4, 2]),
+    ],
+    [
+      'unroll without length',
+      () => new GRU(3, { name: 'gru_1', unroll: true }).build([null, null, 2]),
+    ],
     ['Flatten of unknown T', () => new Flatten({ name: 'flatten_1' }).build([null, null, 2])],
-    ['Reshape to another size', () => new Reshape([3, 5], { name: 'reshape_1' }).build([null, 4, 2])],
+    [
+      'Reshape to another size',
+      () => new Reshape([3, 5], { name: 'reshape_1' }).build([null, 4, 2]),
+    ],
     ['Permute of another rank', () => new Permute([2, 1], { name: 'permute_1' }).build([null, 4])],
     ['RepeatVector of a sequence', () => new RepeatVector(2, { name: 'r' }).build([null, 4, 2])],
     ['softmax of 4 axes', () => new Activation('softmax', { name: 'a' }).build([null, 2, 3, 4])],
-    ['weights of another shape', () => new Dense(3, { name: 'd', weights: [[[1, 2, 3]], [0, 0, 0]] }).build([null, 2])],
+    [
+      'weights of another shape',
+      () => new Dense(3, { name: 'd', weights: [[[1, 2, 3]], [0, 0, 0]] }).build([null, 2]),
+    ],
     ['identity of [2, 3]', () => new Dense(3, { name: 'd', init: 'identity' }).build([null, 2])],
-    ['an init of other length', () => new Dense(3, { name: 'd', init: () => [1] }).build([null, 2])],
-    ['Embedding of other T', () => new Embedding(5, 2, { name: 'e', inputLength: 4 }).build([null, 3])],
-    ['noise of another shape', () => new Dropout(0.5, { name: 'd', noiseShape: [null, 3] }).build([null, 4])],
+    [
+      'an init of other length',
+      () => new Dense(3, { name: 'd', init: () => [1] }).build([null, 2]),
+    ],
+    [
+      'Embedding of other T',
+      () => new Embedding(5, 2, { name: 'e', inputLength: 4 }).build([null, 3]),
+    ],
+    [
+      'noise of another shape',
+      () => new Dropout(0.5, { name: 'd', noiseShape: [null, 3] }).build([null, 4]),
+    ],
   ]
   it.each(cases)('%s', (_, run) => {
     const error = caught(run)
@@ -166,7 +232,11 @@ describe('masks', () => {
     ['GRU', () => new GRU(3), false],
     ['GRU with sequences', () => new GRU(3, { returnSequences: true }), true],
     ['Bidirectional', () => new Bidirectional(new GRU(3)), false],
-    ['Bidirectional with sequences', () => new Bidirectional(new GRU(3, { returnSequences: true })), true],
+    [
+      'Bidirectional with sequences',
+      () => new Bidirectional(new GRU(3, { returnSequences: true })),
+      true,
+    ],
     ['TimeDistributed(Dense)', () => new TimeDistributed(new Dense(3)), true],
     ['TimeDistributed(RepeatVector)', () => new TimeDistributed(new RepeatVector(3)), true],
     ['Activation', () => new Activation('tanh'), true],
@@ -200,7 +270,8 @@ describe('names', () => {
         expect.stringMatching(/Dense: name must be/),
       ])
     }
-    for (const name of ['a/b', '..', '.a', 'a.', 'é😀', ' a', 'a:b']) expect(new Dense(2, { name }).name).toBe(name)
+    for (const name of ['a/b', '..', '.a', 'a.', 'é😀', ' a', 'a:b'])
+      expect(new Dense(2, { name }).name).toBe(name)
   })
 })
 
@@ -211,7 +282,10 @@ describe('a layer inside another', () => {
     const lstm = new LSTM(2, { inputShape: [3, 2] })
     built(lstm)
     const error = caught(() => new Bidirectional(lstm, { trainable: false }))
-    expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringMatching(/layer must be new/)])
+    expect([error.code, error.message]).toEqual([
+      'ERR_OPTION',
+      expect.stringMatching(/layer must be new/),
+    ])
     expect([lstm.wrapper, lstm.kerasArrays().every((a) => a.trainable)]).toEqual([null, true])
   })
 
@@ -222,7 +296,10 @@ describe('a layer inside another', () => {
     built(dense)
     built(wrapper)
     expect([dense.built, dense.wrapper, dense.kerasArrays().length]).toEqual([true, null, 2])
-    expect([dense, wrapper].map((layer) => layer.kerasArrays().every((a) => a.trainable))).toEqual([true, false])
+    expect([dense, wrapper].map((layer) => layer.kerasArrays().every((a) => a.trainable))).toEqual([
+      true,
+      false,
+    ])
     expect(caught(() => built(other)).message).toMatch(/input must be \[B, 2\]/)
   })
 

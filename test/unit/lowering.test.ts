@@ -102,7 +102,10 @@ describe('lowering', () => {
   })
 
   it('Bidirectional: two recurrences, one turned round, merged last', () => {
-    const layer = new Bidirectional(new GRU(2, { name: 'g', returnSequences: true }), { name: 'b', inputShape: [5, 3] })
+    const layer = new Bidirectional(new GRU(2, { name: 'g', returnSequences: true }), {
+      name: 'b',
+      inputShape: [5, 3],
+    })
     const { ops, shape } = lower(layer)
     expect(shape).toEqual([5, 4])
     expect(ops.map((o) => [o.op, o.layer, o.inputs, ...o.outputs])).toEqual([
@@ -115,14 +118,18 @@ describe('lowering', () => {
     expect(ops[3]?.options).toEqual({ mode: 'concat', axis: 1 })
     const last = lower(new Bidirectional(new GRU(2), { mergeMode: 'sum', inputShape: [5, 3] }))
     expect(last.ops.map((o) => o.op)).toEqual(['recurrence', 'recurrence', 'merge'])
-    expect(() => lower(new Bidirectional(new GRU(2), { mergeMode: null, inputShape: [5, 3] }))).toThrow(/mergeMode/)
+    expect(() =>
+      lower(new Bidirectional(new GRU(2), { mergeMode: null, inputShape: [5, 3] })),
+    ).toThrow(/mergeMode/)
   })
 
   it('TimeDistributed: the op alone where it is per step, else folded', () => {
     const dense = lower(new TimeDistributed(new Dense(4, { name: 'd' }), { inputShape: [5, 3] }))
     expect(dense.ops.map((o) => [o.op, o.layer])).toEqual([['dense', 'd']])
     expect(dense.shape).toEqual([5, 4])
-    const lstm = lower(new TimeDistributed(new LSTM(4, { name: 'l' }), { name: 't', inputShape: [2, 5, 3] }))
+    const lstm = lower(
+      new TimeDistributed(new LSTM(4, { name: 'l' }), { name: 't', inputShape: [2, 5, 3] }),
+    )
     expect(lstm.ops.map((o) => [o.op, o.layer])).toEqual([
       ['fold', 't/rows'],
       ['recurrence', 'l'],
@@ -145,25 +152,33 @@ describe('lowering', () => {
     expect(lower(new GRU(2, { ...penalty, consumeLess: 'gpu' })).params[0]?.penalty).toEqual({
       eigenvalue: Math.fround(0.1),
     })
-    expect(() => lower(new Dense(2, { activityRegularizer: penalty.WRegularizer, inputDim: 2 }))).toThrow(/activity/)
+    expect(() =>
+      lower(new Dense(2, { activityRegularizer: penalty.WRegularizer, inputDim: 2 })),
+    ).toThrow(/activity/)
   })
 })
 
 it('truncate goes to the op, and into a configuration only when it is given', () => {
   const layer = new LSTM(2, { truncate: 3 })
   expect(layer.getConfig().truncate).toBe(3)
-  expect((layerFromConfig({ class_name: 'LSTM', config: layer.getConfig() }) as LSTM).options.truncate).toBe(3)
+  expect(
+    (layerFromConfig({ class_name: 'LSTM', config: layer.getConfig() }) as LSTM).options.truncate,
+  ).toBe(3)
   expect(new LSTM(2).getConfig()).not.toHaveProperty('truncate')
-  expect(() => new LSTM(2, { truncate: 0 })).toThrow(/truncate must be a positive integer or null, got 0/)
+  expect(() => new LSTM(2, { truncate: 0 })).toThrow(
+    /truncate must be a positive integer or null, got 0/,
+  )
 })
 it('checkpoint goes to the op, and into a configuration only when it is given', () => {
   for (const checkpoint of ['auto', 5] as const) {
     const layer = new GRU(2, { checkpoint })
     expect(layer.getConfig().checkpoint).toBe(checkpoint)
-    expect((layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.checkpoint).toBe(
+    expect(
+      (layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.checkpoint,
+    ).toBe(checkpoint)
+    expect(lower(new GRU(2, { checkpoint, inputShape: [4, 3] })).ops[0]?.options.checkpoint).toBe(
       checkpoint,
     )
-    expect(lower(new GRU(2, { checkpoint, inputShape: [4, 3] })).ops[0]?.options.checkpoint).toBe(checkpoint)
   }
   expect(new GRU(2).getConfig()).not.toHaveProperty('checkpoint')
   for (const wrong of [0, 2.5, -1, 'all', true])
@@ -179,5 +194,7 @@ it('resetAfter has a recurrent bias and says so in its configuration', () => {
   )
   expect(layer.getConfig().reset_after).toBe(true)
   expect(new GRU(2).getConfig()).not.toHaveProperty('reset_after')
-  expect((layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.resetAfter).toBe(true)
+  expect(
+    (layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.resetAfter,
+  ).toBe(true)
 })

@@ -1,4 +1,7 @@
-/** setFloatx('mixed_bfloat16'): bfloat16 operands in products, float32 everywhere else. What products do is tested in native/test/mixed_test.cc. */
+/**
+ * setFloatx('mixed_bfloat16'): bfloat16 operands in products, float32 everywhere else. What
+ * products do is tested in native/test/mixed_test.cc.
+ */
 import { mkdtempSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -19,7 +22,8 @@ import {
 
 const [N, T, D] = [48, 9, 5]
 const x = Float32Array.from({ length: N * T * D }, (_, i) => Math.sin(i * 12.9898) * 1.3)
-const y = Float32Array.from({ length: N }, (_, n) => (x[(n * T + 2) * D]! > 0 ? 1 : 0)) // [N, 1]: the sign of one number
+// [N, 1]: the sign of one number
+const y = Float32Array.from({ length: N }, (_, n) => (x[(n * T + 2) * D]! > 0 ? 1 : 0))
 const data = { data: x, shape: [N, T, D] }
 const { threads } = info()
 const labels = { data: y, shape: [N, 1] }
@@ -62,9 +66,11 @@ describe('mixed_bfloat16', () => {
       losses.push(history.loss!.at(-1)!)
       for (const weight of model.getWeights()) expect(weight.data).toBeInstanceOf(Float32Array)
       // Steps far below a bfloat16's last bit arrive: weights are not rounded.
-      expect(model.getWeights()[0]!.data.some((v) => new Uint32Array(Float32Array.of(v).buffer)[0]! & 0xffff)).toBe(
-        true,
-      )
+      expect(
+        model
+          .getWeights()[0]!
+          .data.some((v) => new Uint32Array(Float32Array.of(v).buffer)[0]! & 0xffff),
+      ).toBe(true)
     }
     expect(losses[0]).toBeLessThan(0.2)
     expect(Math.abs(losses[1]! - losses[0]!)).toBeLessThan(0.05)
@@ -92,7 +98,10 @@ describe('mixed_bfloat16', () => {
     const again = await loadModel(file) // in the floatx in use
     setFloatx('float32')
     const exact = await loadModel(file)
-    const step = async (m: Sequential) => [await m.trainOnBatch(data, labels), ...(await m.predict(data)).data]
+    const step = async (m: Sequential) => [
+      await m.trainOnBatch(data, labels),
+      ...(await m.predict(data)).data,
+    ]
     const wanted = await step(model)
     expect(await step(again)).toEqual(wanted)
     expect(await step(exact)).not.toEqual(wanted)
@@ -101,12 +110,17 @@ describe('mixed_bfloat16', () => {
   it('is a precision of the whole model, which a layer may overrule', async () => {
     setFloatx('mixed_bfloat16')
     setSeed(1)
-    const overruled = new Sequential([new LSTM(8, { inputShape: [T, D], dtype: 'float32' }), new Dense(1)])
+    const overruled = new Sequential([
+      new LSTM(8, { inputShape: [T, D], dtype: 'float32' }),
+      new Dense(1),
+    ])
     setFloatx('float32')
     setSeed(1)
     const plain = new Sequential([new LSTM(8, { inputShape: [T, D] }), new Dense(1)])
     expect((await overruled.predict(data)).data).toEqual((await plain.predict(data)).data)
-    expect(() => setFloatx('mixed_bfloat' as 'mixed_bfloat16')).toThrow(/Did you mean 'mixed_bfloat16'/)
+    expect(() => setFloatx('mixed_bfloat' as 'mixed_bfloat16')).toThrow(
+      /Did you mean 'mixed_bfloat16'/,
+    )
     expect(['scalar', 'sse', 'avx2', 'avx512', 'avx512bf16', 'neon']).toContain(info().isa)
   })
 })

@@ -81,7 +81,12 @@ describe('NDArray.from', () => {
           for (let i = 0; i < size; i++) {
             const at = index.reduce((sum, n, axis) => sum + n * stride[axis]!, offset)
             if (got.get(...index) !== data[at]) return false
-            for (let axis = extents.length - 1; axis >= 0 && ++index[axis]! === extents[axis]; axis--) index[axis] = 0
+            for (
+              let axis = extents.length - 1;
+              axis >= 0 && ++index[axis]! === extents[axis];
+              axis--
+            )
+              index[axis] = 0
           }
           return true
         },
@@ -100,7 +105,11 @@ describe('NDArray.from', () => {
     ['a shape that does not fit', () => array([1, 2, 3], [2, 2]), 'ERR_SHAPE'],
     ['a negative extent', () => array([1, 2], [-2]), 'ERR_SHAPE'],
     ['too little data', () => array({ data: [1], shape: [2] }), 'ERR_SHAPE'],
-    ['a stride out of the data', () => array({ data: Float32Array.of(1, 2), shape: [2], stride: [2] }), 'ERR_SHAPE'],
+    [
+      'a stride out of the data',
+      () => array({ data: Float32Array.of(1, 2), shape: [2], stride: [2] }),
+      'ERR_SHAPE',
+    ],
     ['an unknown dtype', () => array([1], [1], 'float16' as never), 'ERR_UNKNOWN_NAME'],
     [
       'nesting without end',
@@ -189,7 +198,9 @@ describe('what cannot be', () => {
         code(() => array(source as never)),
         String(source),
       ).toBe('ERR_OPTION')
-    expect(() => array({ data: [1, 'x'], shape: [2] } as never)).toThrow(/array\[1\]: element must be a number.*'x'/)
+    expect(() => array({ data: [1, 'x'], shape: [2] } as never)).toThrow(
+      /array\[1\]: element must be a number.*'x'/,
+    )
     expect(array({ data: [true, 2], shape: [2] } as never).toArray()).toEqual([1, 2])
   })
 
@@ -203,7 +214,9 @@ describe('what cannot be', () => {
     const limit = vi.spyOn(process, 'constrainedMemory').mockReturnValue(2 ** 30)
     try {
       // as much as an address space takes, and no machine has
-      expect(code(() => array({ data: [1], shape: [2 ** 28], stride: [0] }))).toBe('ERR_OUT_OF_MEMORY')
+      expect(code(() => array({ data: [1], shape: [2 ** 28], stride: [0] }))).toBe(
+        'ERR_OUT_OF_MEMORY',
+      )
     } finally {
       limit.mockRestore()
     }

@@ -1,4 +1,7 @@
-/** NumPy's files against bytes that numpy 2.4.6 wrote (numpy.save; a header of 128 bytes, then the data). */
+/**
+ * NumPy's files against bytes that numpy 2.4.6 wrote (numpy.save; a header of 128 bytes, then the
+ * data).
+ */
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
 import { formatNpy, parseNpy } from '../../lib/files/npy.js'
@@ -27,7 +30,10 @@ const both: [name: string, array: NDArray, bytes: Uint8Array][] = [
   [
     'float64 [2]',
     new NDArray(new Float64Array([0.1, -1e300])),
-    saved("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }", '9a9999999999b93f9c7500883ce437fe'),
+    saved(
+      "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }",
+      '9a9999999999b93f9c7500883ce437fe',
+    ),
   ],
   [
     'int32 [2, 1]',
@@ -78,11 +84,17 @@ describe('.npy', () => {
         [3, 2 ** 40],
       ],
     ])
-    const narrow = parseNpy(saved("{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }", 'ffff2c01'), 'x')
+    const narrow = parseNpy(
+      saved("{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }", 'ffff2c01'),
+      'x',
+    )
     expect([narrow.dtype, narrow.toArray()]).toEqual(['int32', [-1, 300]])
   })
 
-  const good = saved("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", '0000803f00000040')
+  const good = saved(
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+    '0000803f00000040',
+  )
   it.each<[string, Uint8Array, RegExp]>([
     ['text', Buffer.from('1,2,3'), /file must be a \.npy file, got one without its signature/],
     ['nothing', new Uint8Array(0), /got an empty one/],
@@ -93,13 +105,21 @@ describe('.npy', () => {
       /header must be at most|file must be/,
     ],
     ['data that are cut off', good.subarray(0, 133), /data of shape \[2\] must be 8 bytes, got 5/],
-    ['data that go on', Buffer.concat([good, Buffer.alloc(4)]), /data of shape \[2\] must be 8 bytes, got 12/],
+    [
+      'data that go on',
+      Buffer.concat([good, Buffer.alloc(4)]),
+      /data of shape \[2\] must be 8 bytes, got 12/,
+    ],
     [
       'a shape beyond all memory',
       saved("{'descr': '<f4', 'fortran_order': False, 'shape': (9007199254740991, 9), }", ''),
       /data of shape .* must be .* got 0/,
     ],
-    ['a header without shape', saved("{'descr': '<f4', 'fortran_order': False, }", ''), /header must be/],
+    [
+      'a header without shape',
+      saved("{'descr': '<f4', 'fortran_order': False, }", ''),
+      /header must be/,
+    ],
   ])('%s is a FormatError', (_, bytes, message) => {
     expect(() => parseNpy(bytes, 'x.npy')).toThrow(FormatError)
     expect(() => parseNpy(bytes, 'x.npy')).toThrow(message)

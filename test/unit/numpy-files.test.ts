@@ -1,4 +1,6 @@
-/** NumPy's files: those that NumPy wrote, ours read by another reader, and files that are neither. */
+/**
+ * NumPy's files: those that NumPy wrote, ours read by another reader, and files that are neither.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -36,7 +38,9 @@ describe('files that NumPy wrote', () => {
     for (const [key, { shape, data }] of Object.entries(expected)) {
       const array = arrays.get(key) as NDArray
       expect(array.shape, key).toEqual(shape)
-      const wanted = data.map((v) => (v === null ? Number.NaN : v === 'inf' ? Number.POSITIVE_INFINITY : v))
+      const wanted = data.map((v) =>
+        v === null ? Number.NaN : v === 'inf' ? Number.POSITIVE_INFINITY : v,
+      )
       expect([...array.data], key).toEqual(wanted)
       expect(array.dtype, key).toBe(DTYPES[key] ?? 'int32')
     }
@@ -90,7 +94,9 @@ describe('files that we write', () => {
     for (const [name, array] of Object.entries(arrays)) expect(back.get(name)).toEqual(array)
     await writeNpz(file, new Map([['x/y', [1]]]))
     expect([...(await readNpz(file)).keys()]).toEqual(['x/y'])
-    await expect(writeNpz(file, arrays, { overwrite: false })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(writeNpz(file, arrays, { overwrite: false })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    })
   })
 
   it('.npy come back, whatever the shape', async () => {
@@ -124,20 +130,32 @@ describe('files that are damaged or lie', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(0), /file must be a \.npy file, got an empty one/],
     ['text', strToU8('hello hello hello'), /got one without its signature/],
-    ['half of it', good.subarray(0, good.length - 5), /data of shape \[4\] must be 16 bytes, got 11/],
+    [
+      'half of it',
+      good.subarray(0, good.length - 5),
+      /data of shape \[4\] must be 16 bytes, got 11/,
+    ],
     ['a header cut off', good.subarray(0, 40), /header must be at most 30 bytes/],
     [
       'a bomb',
       header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000), }"),
       /data of shape .* got 0/,
     ],
-    ['a negative extent', header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"), /header must be/],
+    [
+      'a negative extent',
+      header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"),
+      /header must be/,
+    ],
     [
       'too large an extent',
       header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,), }"),
       /extents/,
     ],
-    ['a version', Uint8Array.from(good, (b, i) => (i === 6 ? 9 : b)), /version must be 1, 2 or 3, got 9/],
+    [
+      'a version',
+      Uint8Array.from(good, (b, i) => (i === 6 ? 9 : b)),
+      /version must be 1, 2 or 3, got 9/,
+    ],
   ])('%s', (_, bytes, message) => {
     expect(() => parseNpy(bytes)).toThrow(FormatError)
     expect(() => parseNpy(bytes)).toThrow(message)
@@ -152,7 +170,9 @@ describe('files that are damaged or lie', () => {
     zip.writeUInt32LE(0xf0000000, at + 24) // original size
     writeFileSync(file, zip)
     await expect(readNpz(file)).rejects.toThrow(/a\.npy claims 4026531840 bytes/)
-    await expect(readNpz(path.join(folder, 'none.npz'))).rejects.toThrow(/none\.npz: file must be readable/)
+    await expect(readNpz(path.join(folder, 'none.npz'))).rejects.toThrow(
+      /none\.npz: file must be readable/,
+    )
   })
 
   it('mutations are read or refused', async () => {
@@ -163,7 +183,8 @@ describe('files that are damaged or lie', () => {
       Math.floor(((seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32) * n)
     for (let round = 0; round < 200; round++) {
       const bytes = Buffer.from(round % 5 ? whole : whole.subarray(0, draw(whole.length)))
-      for (let k = draw(6) + 1; k > 0 && bytes.length > 0; k--) bytes[draw(bytes.length)] = draw(256)
+      for (let k = draw(6) + 1; k > 0 && bytes.length > 0; k--)
+        bytes[draw(bytes.length)] = draw(256)
       writeFileSync(file, bytes)
       await readNpz(file).then(
         () => read++,

@@ -10,7 +10,10 @@ const { modelToDot, plotModel, Progbar } = utils
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-plot-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const model = () =>
-  new Sequential([new LSTM(4, { inputShape: [null, 3], name: 'a{b}"<c>|' }), new Dense(2, { name: 'out' })])
+  new Sequential([
+    new LSTM(4, { inputShape: [null, 3], name: 'a{b}"<c>|' }),
+    new Dense(2, { name: 'out' }),
+  ])
 
 describe('modelToDot', () => {
   it('names, classes, shapes', () => {
@@ -29,14 +32,18 @@ describe('modelToDot', () => {
 
   it('draws the branches of a Merge', () => {
     const branch = (name: string) => new Sequential([new Dense(2, { inputDim: 3, name })])
-    const dot = modelToDot(new Sequential([new Merge([branch('p'), branch('q')], { name: 'both' }), new Dense(1)]))
+    const dot = modelToDot(
+      new Sequential([new Merge([branch('p'), branch('q')], { name: 'both' }), new Dense(1)]),
+    )
     expect(dot).toContain('4 [label="both (Merge)"]')
     expect(dot.match(/\d+ -> \d+/g)).toEqual(['0 -> 1', '2 -> 3', '1 -> 4', '3 -> 4', '4 -> 5'])
   })
 
   it('refuses a model without layers, and unknown options', () => {
     expect(() => modelToDot(new Sequential())).toThrow(/model must be layers, got none/)
-    expect(() => modelToDot(model(), { show_shapes: true } as never)).toThrow(/Did you mean `showShapes`/)
+    expect(() => modelToDot(model(), { show_shapes: true } as never)).toThrow(
+      /Did you mean `showShapes`/,
+    )
   })
 })
 

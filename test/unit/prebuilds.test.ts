@@ -1,4 +1,7 @@
-/** What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each rule broken once. The packages of a release. */
+/**
+ * What scripts/check-prebuilds.mjs says about binaries, by dumps of readelf: one in order, and each
+ * rule broken once. The packages of a release.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -31,7 +34,11 @@ Symbol table '.dynsym' contains 6 entries:
      4: 0000000000012340    55 FUNC    GLOBAL DEFAULT   12 napi_register_module_v1
 `
 const problems = (text: string): string[] =>
-  elfProblems(text, { arch: 'x64', maxGlibc: '2.28', beside: ['hiddenstate.glibc.node', 'libgomp.so.1'] })
+  elfProblems(text, {
+    arch: 'x64',
+    maxGlibc: '2.28',
+    beside: ['hiddenstate.glibc.node', 'libgomp.so.1'],
+  })
 
 describe('check-prebuilds', () => {
   it('finds nothing in a binary that is in order', () => {
@@ -43,14 +50,34 @@ describe('check-prebuilds', () => {
     ['another processor', 'Advanced Micro Devices X86-64', 'AArch64', /machine must be/],
     ['a newer glibc', 'GLIBC_2.14', 'GLIBC_2.29', /must need glibc 2.28 at most, got 2.29/],
     ['a glibc of two digits', 'GLIBC_2.14', 'GLIBC_2.4', undefined],
-    ['libstdc++', '[libc.so.6]', '[libstdc++.so.6]', /only the C library and libgomp may be needed, got libstdc/],
+    [
+      'libstdc++',
+      '[libc.so.6]',
+      '[libstdc++.so.6]',
+      /only the C library and libgomp may be needed, got libstdc/,
+    ],
     ['symbols of libstdc++', 'GLIBC_2.14', 'GLIBCXX_3.4', /linked statically, got GLIBCXX_3.4/],
     ['no RUNPATH', '[$ORIGIN]', '[/usr/lib]', /RUNPATH must be \$ORIGIN, got \/usr\/lib/],
     ['unloading', 'NOW NODELETE', 'NOW', /must be marked NODELETE/],
     ['an executable stack', ' RW  0x10', ' RWE 0x10', /the stack must not be executable/],
-    ['text relocations', '(FLAGS_1) ', '(TEXTREL) 0x0\n(FLAGS_1) ', /must have no relocations in its text/],
-    ['another symbol', 'napi_register_module_v1', '_ZNSt6vectorIfE', /only the entry points .* got _ZNSt6vectorIfE/],
-    ['a newer Node-API', 'napi_create_object', 'node_api_create_syntax_error', /only functions of Node-API 8/],
+    [
+      'text relocations',
+      '(FLAGS_1) ',
+      '(TEXTREL) 0x0\n(FLAGS_1) ',
+      /must have no relocations in its text/,
+    ],
+    [
+      'another symbol',
+      'napi_register_module_v1',
+      '_ZNSt6vectorIfE',
+      /only the entry points .* got _ZNSt6vectorIfE/,
+    ],
+    [
+      'a newer Node-API',
+      'napi_create_object',
+      'node_api_create_syntax_error',
+      /only functions of Node-API 8/,
+    ],
     ['V8', 'napi_create_object', '_ZN2v87Isolate10GetCurrentEv', /only functions of Node-API 8/],
   ])('speaks of %s', (_, from, to, message) => {
     const changed = dump.replace(from, () => to)
@@ -66,15 +93,31 @@ describe('check-prebuilds', () => {
       'linux-x64/libgomp.so.1',
     ]
     expect(missingBinaries(musl)).toEqual([
-      ...['linux-x64/glibc', 'linux-arm64/glibc', 'darwin-arm64', 'darwin-x64', 'win32-x64', 'win32-arm64'],
+      ...[
+        'linux-x64/glibc',
+        'linux-arm64/glibc',
+        'darwin-arm64',
+        'darwin-x64',
+        'win32-x64',
+        'win32-arm64',
+      ],
     ])
-    const rest = ['darwin-arm64/a.node', 'darwin-x64/a.node', 'win32-x64/a.node', 'win32-arm64/a.node']
-    expect(missingBinaries([...musl, 'linux-x64/a.glibc.node', 'linux-arm64/a.glibc.node', ...rest])).toEqual([])
+    const rest = [
+      'darwin-arm64/a.node',
+      'darwin-x64/a.node',
+      'win32-x64/a.node',
+      'win32-arm64/a.node',
+    ]
+    expect(
+      missingBinaries([...musl, 'linux-x64/a.glibc.node', 'linux-arm64/a.glibc.node', ...rest]),
+    ).toEqual([])
   })
 
   it('speaks of a binary above 3 MB', () => {
     expect(sizeProblems('a.node', 3_000_000)).toEqual([])
-    expect(sizeProblems('a.node', 3_000_001)).toEqual(['a.node: must have at most 3000000 bytes, got 3000001'])
+    expect(sizeProblems('a.node', 3_000_001)).toEqual([
+      'a.node: must have at most 3000000 bytes, got 3000001',
+    ])
   })
 
   it('speaks of what a user installs above 15 MB: the main package and one other, not all of them', () => {
@@ -88,7 +131,9 @@ describe('check-prebuilds', () => {
   })
 
   it('speaks of a libgomp that is not beside', () => {
-    expect(elfProblems(dump, { arch: 'x64', beside: [] }).join()).toMatch(/libgomp.so.1 must lie beside the addon/)
+    expect(elfProblems(dump, { arch: 'x64', beside: [] }).join()).toMatch(
+      /libgomp.so.1 must lie beside the addon/,
+    )
   })
 })
 
@@ -110,21 +155,34 @@ describe('the packages of a release', () => {
       rmSync(folder, { recursive: true })
     }
   }
-  const packages: { manifest: Record<string, unknown> & { files: string[] }; files: object }[] = made({
-    'darwin-arm64/hiddenstate.node': '',
-    'linux-arm64/hiddenstate.armv8.musl.node': '',
-    'linux-x64/hiddenstate.glibc.node': 'needs libgomp.so.1\0',
-    'linux-x64/hiddenstate.musl.node': 'needs libc.musl',
-    'linux-x64/libgomp.so.1': '',
-  })
+  const packages: { manifest: Record<string, unknown> & { files: string[] }; files: object }[] =
+    made({
+      'darwin-arm64/hiddenstate.node': '',
+      'linux-arm64/hiddenstate.armv8.musl.node': '',
+      'linux-x64/hiddenstate.glibc.node': 'needs libgomp.so.1\0',
+      'linux-x64/hiddenstate.musl.node': 'needs libc.musl',
+      'linux-x64/libgomp.so.1': '',
+    })
 
   it('one for each binary, with what it is for; libgomp only where it is needed', () => {
     expect(
-      packages.map(({ manifest: { name, os, cpu, libc, files } }) => [name, os, cpu, libc, files.slice(0, -2)]),
+      packages.map(({ manifest: { name, os, cpu, libc, files } }) => [
+        name,
+        os,
+        cpu,
+        libc,
+        files.slice(0, -2),
+      ]),
     ).toEqual([
       ['hiddenstate-darwin-arm64', ['darwin'], ['arm64'], undefined, ['hiddenstate.node']],
       ['hiddenstate-linux-arm64-musl', ['linux'], ['arm64'], ['musl'], ['hiddenstate.node']],
-      ['hiddenstate-linux-x64-glibc', ['linux'], ['x64'], ['glibc'], ['hiddenstate.node', 'libgomp.so.1']],
+      [
+        'hiddenstate-linux-x64-glibc',
+        ['linux'],
+        ['x64'],
+        ['glibc'],
+        ['hiddenstate.node', 'libgomp.so.1'],
+      ],
       ['hiddenstate-linux-x64-musl', ['linux'], ['x64'], ['musl'], ['hiddenstate.node']],
     ])
     for (const { manifest, files } of packages) {

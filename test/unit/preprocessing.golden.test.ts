@@ -28,16 +28,23 @@ function same(actual: NDArray, expected: Golden, relative = 0): void {
   expect(actual.shape).toEqual(expected.shape)
   for (let i = 0; i < expected.data.length; i++) {
     const e = expected.data[i] as number
-    expect(Math.abs((actual.data[i] as number) - e), `[${i}]`).toBeLessThanOrEqual(relative * Math.abs(e))
+    expect(Math.abs((actual.data[i] as number) - e), `[${i}]`).toBeLessThanOrEqual(
+      relative * Math.abs(e),
+    )
   }
 }
 
 const RUN: Record<string, (c: Recorded) => void> = {
   text_to_word_sequence: (c) =>
-    expect(textToWordSequence(c.text, given({ filters: c.filters, lower: c.lower, split: c.split }))).toEqual(c.result),
+    expect(
+      textToWordSequence(c.text, given({ filters: c.filters, lower: c.lower, split: c.split })),
+    ).toEqual(c.result),
   text_to_word_sequence_default_filters: (c) => {
     expect(new Tokenizer().filters).toBe(c.filters)
-    expect(textToWordSequence(`a${[...c.filters].join('a')}a'a`)).toEqual([...Array(c.filters.length).fill('a'), "a'a"])
+    expect(textToWordSequence(`a${[...c.filters].join('a')}a'a`)).toEqual([
+      ...Array(c.filters.length).fill('a'),
+      "a'a",
+    ])
   },
   one_hot: (c) => {
     const indices = oneHot(c.text, c.n)
@@ -46,7 +53,9 @@ const RUN: Record<string, (c: Recorded) => void> = {
   },
   Tokenizer: (c) => {
     const { nb_words, char_level, lower, filters, split } = c.args
-    const tokenizer = new Tokenizer(given({ nbWords: nb_words, charLevel: char_level, lower, filters, split }))
+    const tokenizer = new Tokenizer(
+      given({ nbWords: nb_words, charLevel: char_level, lower, filters, split }),
+    )
     tokenizer.fitOnTexts(c.texts)
     expect([...tokenizer.wordIndex]).toEqual(c.word_index)
     expect(sorted(tokenizer.wordCounts)).toEqual(sorted(new Map(c.word_counts as Pairs)))
@@ -54,13 +63,16 @@ const RUN: Record<string, (c: Recorded) => void> = {
     expect(sorted(tokenizer.indexDocs)).toEqual(sorted(new Map(c.index_docs as Pairs)))
     expect(tokenizer.documentCount).toBe(c.document_count)
     expect(tokenizer.textsToSequences(c.texts)).toEqual(c.sequences)
-    for (const mode of MODES) same(tokenizer.textsToMatrix(c.texts, { mode }), c[`matrix_${mode}`], 1e-15)
+    for (const mode of MODES)
+      same(tokenizer.textsToMatrix(c.texts, { mode }), c[`matrix_${mode}`], 1e-15)
   },
   Tokenizer_sequences: (c) => {
     const tokenizer = new Tokenizer({ nbWords: c.nb_words })
     tokenizer.fitOnSequences(c.seqs)
     expect(sorted(tokenizer.indexDocs)).toEqual(c.index_docs)
-    for (const mode of MODES) same(tokenizer.sequencesToMatrix(c.seqs, { mode }), c[`matrix_${mode}`], 1e-6) // recorded in float32
+    // recorded in float32
+    for (const mode of MODES)
+      same(tokenizer.sequencesToMatrix(c.seqs, { mode }), c[`matrix_${mode}`], 1e-6)
   },
   Tokenizer_fit_twice: (c) => {
     const tokenizer = new Tokenizer()
@@ -76,10 +88,12 @@ const RUN: Record<string, (c: Recorded) => void> = {
     same(padded, c.result)
   },
   to_categorical: (c) => same(toCategorical(c.y, { nbClasses: c.nb_classes }), c.result),
-  normalize: (c) => same(normalize(c.a, { axis: c.axis, order: c.order }), c.result, 1e-6), // recorded in float32
+  // recorded in float32
+  normalize: (c) => same(normalize(c.a, { axis: c.axis, order: c.order }), c.result, 1e-6),
   probas_to_classes: (c) =>
     expect(Array.from(probasToClasses(c.p).data)).toEqual(Array.from((c.result as Golden).data)),
-  make_sampling_table: (c) => same(makeSamplingTable(c.size, { samplingFactor: c.sampling_factor }), c.result, 1e-6),
+  make_sampling_table: (c) =>
+    same(makeSamplingTable(c.size, { samplingFactor: c.sampling_factor }), c.result, 1e-6),
   skipgrams: (c) => {
     const { window_size: windowSize, negative_samples: negativeSamples, shuffle, categorical } = c
     const [couples, labels] = skipgrams(c.sequence, c.vocabulary_size, {
@@ -92,7 +106,11 @@ const RUN: Record<string, (c: Recorded) => void> = {
     expect(labels).toEqual(c.labels)
   },
   skipgrams_negative: (c) => {
-    const options = { windowSize: c.window_size, negativeSamples: c.negative_samples, shuffle: false }
+    const options = {
+      windowSize: c.window_size,
+      negativeSamples: c.negative_samples,
+      shuffle: false,
+    }
     const [couples, labels] = skipgrams(c.sequence, c.vocabulary_size, options)
     expect(labels).toEqual(c.labels)
     const positive = (c.labels as number[]).filter((v) => v === 1).length

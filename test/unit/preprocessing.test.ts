@@ -1,6 +1,12 @@
 /** hiddenstate/preprocessing, where the recorded cases of Keras do not reach. */
 import { describe, expect, test } from 'vitest'
-import { ConfigError, FormatError, type HiddenstateError, ShapeError, StateError } from '../../lib/errors.js'
+import {
+  ConfigError,
+  FormatError,
+  type HiddenstateError,
+  ShapeError,
+  StateError,
+} from '../../lib/errors.js'
 import { NDArray } from '../../lib/ndarray.js'
 import {
   makeSamplingTable,
@@ -34,11 +40,18 @@ describe('padSequences', () => {
   })
 
   test('bool counts every number but 0', () => {
-    expect(padSequences([[2, 0]], { maxlen: 3, dtype: 'bool' }).toArray()).toEqual([[false, true, false]])
+    expect(padSequences([[2, 0]], { maxlen: 3, dtype: 'bool' }).toArray()).toEqual([
+      [false, true, false],
+    ])
   })
 
   test.each<[string, () => unknown, typeof HiddenstateError, RegExp]>([
-    ['no sequences', () => padSequences([]), ShapeError, /sequences must be at least one, or a maxlen, got none\./],
+    [
+      'no sequences',
+      () => padSequences([]),
+      ShapeError,
+      /sequences must be at least one, or a maxlen, got none\./,
+    ],
     [
       'numbers',
       () => padSequences([1, 2] as never),
@@ -69,7 +82,12 @@ describe('padSequences', () => {
       ConfigError,
       /maxlen must be an integer >= 0, got 1\.5\./,
     ],
-    ['a later name', () => padSequences([[1]], { maxLen: 3 } as never), ConfigError, /Did you mean `maxlen`\?/],
+    [
+      'a later name',
+      () => padSequences([[1]], { maxLen: 3 } as never),
+      ConfigError,
+      /Did you mean `maxlen`\?/,
+    ],
   ])('%s: refused', (_, call, Class, message) => {
     expect(call).toThrow(Class)
     expect(call).toThrow(message)
@@ -101,7 +119,10 @@ describe('words', () => {
     ['numbers for texts', () => new Tokenizer().fitOnTexts([1] as never)],
     ['no words at all', () => new Tokenizer({ nbWords: 0 })],
     ['a later name', () => new Tokenizer({ numWords: 3 } as never)],
-    ['an unknown mode', () => new Tokenizer({ nbWords: 3 }).sequencesToMatrix([[1]], { mode: 'idf' as never })],
+    [
+      'an unknown mode',
+      () => new Tokenizer({ nbWords: 3 }).sequencesToMatrix([[1]], { mode: 'idf' as never }),
+    ],
     ['a word index that is none', () => new Tokenizer({ nbWords: 3 }).sequencesToMatrix([[-1]])],
   ])('%s: refused', (_, call) => expect(call).toThrow(ConfigError))
 })
@@ -197,7 +218,10 @@ describe('a Tokenizer as JSON', () => {
   test.each([
     ['toJson', (tokenizer: Tokenizer) => tokenizer.toJson()],
     ['JSON.stringify', (tokenizer: Tokenizer) => JSON.stringify(tokenizer)],
-    ['an object around it', (tokenizer: Tokenizer) => JSON.parse(JSON.stringify({ tokenizer })).tokenizer],
+    [
+      'an object around it',
+      (tokenizer: Tokenizer) => JSON.parse(JSON.stringify({ tokenizer })).tokenizer,
+    ],
   ])('%s: the restored one is the same in all it does', (_, write) => {
     const tokenizer = fitted()
     const again = Tokenizer.fromJson(write(tokenizer))
@@ -211,7 +235,9 @@ describe('a Tokenizer as JSON', () => {
   })
 
   test('one without a fit, and one fitted on sequences', () => {
-    expect(() => Tokenizer.fromJson(new Tokenizer().toJson()).textsToSequences(['a'])).toThrow(StateError)
+    expect(() => Tokenizer.fromJson(new Tokenizer().toJson()).textsToSequences(['a'])).toThrow(
+      StateError,
+    )
     const tokenizer = new Tokenizer({ nbWords: 4 })
     tokenizer.fitOnSequences([[1, 2], [2]])
     const again = Tokenizer.fromJson(tokenizer.toJson())

@@ -9,7 +9,12 @@ import { serve } from './file-server.js'
 function output(isTTY: boolean, columns?: number) {
   const written: string[] = []
   const text = () => written.join('')
-  return { isTTY, ...(columns === undefined ? {} : { columns }), write: (part: string) => written.push(part), text }
+  return {
+    isTTY,
+    ...(columns === undefined ? {} : { columns }),
+    write: (part: string) => written.push(part),
+    text,
+  }
 }
 
 /** The rows that a terminal of this width shows in the end. */
@@ -21,7 +26,8 @@ function screen(text: string, columns: number): string[] {
     if (character === '\n' || character === '\r') at = 0
     else {
       if (at === columns) at = rows.push('') && 0
-      rows[rows.length - 1] = rows.at(-1)!.slice(0, at).padEnd(at) + character + rows.at(-1)!.slice(++at)
+      rows[rows.length - 1] =
+        rows.at(-1)!.slice(0, at).padEnd(at) + character + rows.at(-1)!.slice(++at)
     }
   }
   return rows.map((row) => row.trimEnd())
@@ -119,7 +125,8 @@ describe('a terminal of any width', () => {
     expect(redraws.map((redraw) => redraw.trimEnd())).toContain(half)
     const rows = screen(text, columns)
     expect(rows.at(-1)).toBe('')
-    expect(rows.length).toBeLessThanOrEqual(columns < 60 ? 4 : 3) // the last line is whole; nothing else is left
+    // the last line is whole; nothing else is left
+    expect(rows.length).toBeLessThanOrEqual(columns < 60 ? 4 : 3)
     expect(rows.join('')).toMatch(
       /^2400\/2400.* - 7s - loss: 0\.5000 - acc: 0\.5000 - val_loss: 0\.5000 - val_acc: 0\.5000$/,
     )
@@ -213,7 +220,9 @@ it('a validation and a download have such lines, too', async () => {
   const { isTTY } = process.stdout
   let now = 0
   process.stdout.isTTY = false
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
+  const write = vi
+    .spyOn(process.stdout, 'write')
+    .mockImplementation((text) => written.push(String(text)) > 0)
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => (now += 31_000))
   const folder = mkdtempSync(path.join(tmpdir(), 'hs-progress-'))
   const server = await serve({ '/a.bin': Buffer.alloc(300_000) })
@@ -228,7 +237,9 @@ it('a validation and a download have such lines, too', async () => {
     expect(written.join('')).toMatch(/^Epoch 1\/1 - validating - \d+s - loss: /m)
     written.length = 0
     await utils.getFile('a.bin', `${server.root}/a.bin`, { cacheDir: folder })
-    expect(written.join('')).toMatch(/^Downloading http.*\n(\d+\/300000 - ETA: .*\n)+300000\/300000 \[=+\] - \d+s\n$/)
+    expect(written.join('')).toMatch(
+      /^Downloading http.*\n(\d+\/300000 - ETA: .*\n)+300000\/300000 \[=+\] - \d+s\n$/,
+    )
     written.length = 0
     await utils.getFile('b.bin', `${server.root}/a.bin`, { cacheDir: folder, verbose: 0 })
     expect(written).toEqual([])
@@ -257,7 +268,9 @@ describe('FitProgress', () => {
     const lines = out.text().split('\n')
     expect(lines[0]).toBe('Train on 4 samples, validate on 2 samples')
     expect(lines[1]).toBe('Epoch 1/2')
-    expect(lines[2]!.split('\r').at(-1)).toMatch(/^4\/4 \[={30}\] - \d+ms - loss: 1\.5000 - val_loss: 3\.0000$/)
+    expect(lines[2]!.split('\r').at(-1)).toMatch(
+      /^4\/4 \[={30}\] - \d+ms - loss: 1\.5000 - val_loss: 3\.0000$/,
+    )
     expect(lines[3]).toBe('Epoch 2/2')
     expect(lines).toHaveLength(6)
   })

@@ -59,7 +59,8 @@ describe('the numbers', () => {
       counts.set(key, (counts.get(key) ?? 0) + 1)
     }
     expect(counts.size).toBe(6)
-    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(150) // 5 sigma of 29
+    // 5 sigma of 29
+    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(150)
   })
 
   it('go on from a saved state', () => {

@@ -52,15 +52,22 @@ describe('RemoteMonitor', () => {
   it('posts the logs of each epoch as JSON in a form field, as Keras does', async () => {
     const { root, received } = await listen(200)
     const { history } = await train(new RemoteMonitor({ root }))
-    expect(received.map(({ method, url }) => `${method} ${url}`)).toEqual(Array(2).fill('POST /publish/epoch/end/'))
-    expect(received[0]?.headers).toMatchObject({ accept: 'application/json', 'content-type': 'application/json' })
+    expect(received.map(({ method, url }) => `${method} ${url}`)).toEqual(
+      Array(2).fill('POST /publish/epoch/end/'),
+    )
+    expect(received[0]?.headers).toMatchObject({
+      accept: 'application/json',
+      'content-type': 'application/json',
+    })
     const sent = received.map(({ body }) => JSON.parse(new URLSearchParams(body).get('data') ?? ''))
     expect(sent).toEqual([0, 1].map((epoch) => ({ epoch, loss: history.loss?.[epoch] })))
   })
 
   it('takes path, field and headers', async () => {
     const { root, received } = await listen(200)
-    await train(new RemoteMonitor({ root, path: '/x?y=1', field: 'log', headers: { 'X-Key': 'k' } }))
+    await train(
+      new RemoteMonitor({ root, path: '/x?y=1', field: 'log', headers: { 'X-Key': 'k' } }),
+    )
     expect(received[0]).toMatchObject({ url: '/x?y=1', headers: { 'x-key': 'k' } })
     expect([...new URLSearchParams(received[0]?.body).keys()]).toEqual(['log'])
   })
@@ -73,7 +80,10 @@ describe('RemoteMonitor', () => {
     const { root } = await listen(status)
     expect((await train(new RemoteMonitor({ root, timeout: 100 }))).epoch).toEqual([0, 1])
     expect(warn.mock.calls).toHaveLength(2)
-    expect(warn.mock.calls[0]).toEqual([expect.stringMatching(message), { code: 'HIDDENSTATE_REMOTE' }])
+    expect(warn.mock.calls[0]).toEqual([
+      expect.stringMatching(message),
+      { code: 'HIDDENSTATE_REMOTE' },
+    ])
   })
 
   it('goes on, with a warning, when there is no server', async () => {
@@ -82,7 +92,9 @@ describe('RemoteMonitor', () => {
     await new Promise((resolve) => server!.close(resolve))
     server = null
     expect((await train(new RemoteMonitor({ root }))).epoch).toEqual([0, 1])
-    expect(warn.mock.calls[0]?.[0]).toMatch(/^RemoteMonitor: could not reach http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+    expect(warn.mock.calls[0]?.[0]).toMatch(
+      /^RemoteMonitor: could not reach http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/,
+    )
   })
 
   it.each([

@@ -1,4 +1,7 @@
-/** The HDF5 files themselves: what is written comes back, what is hostile is refused, the worker ends and starts anew. */
+/**
+ * The HDF5 files themselves: what is written comes back, what is hostile is refused, the worker
+ * ends and starts anew.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -16,7 +19,11 @@ const GOLDEN = dataFile('h5/sentiment_lstm.h5')
 describe('what is written comes back', () => {
   test('attributes: one string, many, none, numbers, beyond ASCII', async () => {
     const file = new H5Builder()
-    file.group('').set('one', '{"a": 1}').set('empty', new Float64Array(0)).set('numbers', Float64Array.of(1, 2.5))
+    file
+      .group('')
+      .set('one', '{"a": 1}')
+      .set('empty', new Float64Array(0))
+      .set('numbers', Float64Array.of(1, 2.5))
     file.group('a/b').set('many', ['x', 'dénse_1', '', 'a longer one'])
     await writeH5(at('attributes.h5'), file)
     await readH5(at('attributes.h5'), async (h5) => {
@@ -26,8 +33,12 @@ describe('what is written comes back', () => {
       expect(h5.strings('a/b', 'many')).toEqual(['x', 'dénse_1', '', 'a longer one'])
       expect(h5.hasGroup('a')).toBe(true)
       expect(h5.children('')).toEqual(['a'])
-      expect(() => h5.strings('', 'one')).toThrow(/attribute one must be a list of strings, got one string\./)
-      expect(() => h5.strings('', 'two')).toThrow(/attribute two must be a list of strings, got nothing\./)
+      expect(() => h5.strings('', 'one')).toThrow(
+        /attribute one must be a list of strings, got one string\./,
+      )
+      expect(() => h5.strings('', 'two')).toThrow(
+        /attribute two must be a list of strings, got nothing\./,
+      )
     })
   })
 
@@ -37,9 +48,14 @@ describe('what is written comes back', () => {
       { path: 'scalar', shape: [], data: Float32Array.of(7) },
       { path: 'none', shape: [0, 3], data: new Float32Array(0) },
       { path: 'g/é', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
-      { path: 'g/double', shape: [3], data: Float64Array.of(Math.PI, Number.NaN, Number.NEGATIVE_INFINITY) },
+      {
+        path: 'g/double',
+        shape: [3],
+        data: Float64Array.of(Math.PI, Number.NaN, Number.NEGATIVE_INFINITY),
+      },
     ]
-    for (const { path: name, shape, data } of cases) file.dataset(name, { shape, data: data.slice() })
+    for (const { path: name, shape, data } of cases)
+      file.dataset(name, { shape, data: data.slice() })
     await writeH5(at('datasets.h5'), file)
     await readH5(at('datasets.h5'), async (h5) => {
       const read = await h5.read(cases)
@@ -79,7 +95,9 @@ describe('what is written comes back', () => {
         return writeH5(name, file)
       }),
     )
-    const read = await Promise.all(names.map((name) => readH5(name, (h5) => h5.read([{ path: 'a', shape: [1] }]))))
+    const read = await Promise.all(
+      names.map((name) => readH5(name, (h5) => h5.read([{ path: 'a', shape: [1] }]))),
+    )
     expect(read.map(([a]) => a?.data[0])).toEqual([0, 1, 2])
   })
 })
@@ -107,10 +125,14 @@ describe('what does not fit is refused before data are read', () => {
 
   test('no file, a folder, an empty file, another format', async () => {
     const use = async () => expect.fail('was opened')
-    await expect(readH5(at('missing.h5'), use)).rejects.toThrow(/missing\.h5: file must be readable, got ENOENT/)
+    await expect(readH5(at('missing.h5'), use)).rejects.toThrow(
+      /missing\.h5: file must be readable, got ENOENT/,
+    )
     await expect(readH5(root, use)).rejects.toThrow(/must be readable/)
     writeFileSync(at('empty.h5'), '')
-    await expect(readH5(at('empty.h5'), use)).rejects.toThrow(/file must be an HDF5 file, got an empty one\./)
+    await expect(readH5(at('empty.h5'), use)).rejects.toThrow(
+      /file must be an HDF5 file, got an empty one\./,
+    )
     writeFileSync(at('text.h5'), 'text '.repeat(1000))
     await expect(readH5(at('text.h5'), use)).rejects.toThrow(/got one without the HDF5 signature\./)
     await expect(readH5(at('text.h5'), use)).rejects.toBeInstanceOf(FormatError)
@@ -121,14 +143,19 @@ describe('what does not fit is refused before data are read', () => {
     const file = new H5Builder()
     const data = Float32Array.of(1)
     file.dataset('a', { shape: [1], data })
-    await expect(writeH5(at('there.h5'), file, { overwrite: false })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(writeH5(at('there.h5'), file, { overwrite: false })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    })
     expect(data.length).toBe(1)
     expect(readFileSync(at('there.h5'), 'utf8')).toBe('mine')
   })
 })
 
 describe('the worker', () => {
-  /** A file of Keras whose heap of texts has an object without a size: the library looks for the end of it for ever. */
+  /**
+   * A file of Keras whose heap of texts has an object without a size: the library looks for the end
+   * of it for ever.
+   */
   function endless(): Buffer {
     const bytes = Buffer.from(readFileSync(dataFile('h5/sine_gru.h5')))
     const text = bytes.indexOf('{"optimizer_config"')
@@ -138,7 +165,9 @@ describe('the worker', () => {
   test('a file that keeps the library busy for ever is refused, and the next one gets a worker that works', async () => {
     writeFileSync(at('endless.h5'), endless())
     const refused = readH5(at('endless.h5'), async () => expect.fail('was opened'))
-    await expect(refused).rejects.toThrow(/endless\.h5: .*no answer from the HDF5 library within \d+ ms of work/)
+    await expect(refused).rejects.toThrow(
+      /endless\.h5: .*no answer from the HDF5 library within \d+ ms of work/,
+    )
     await expect(refused).rejects.toBeInstanceOf(FormatError)
     await readH5(GOLDEN, async (h5) => expect(h5.hasGroup('model_weights')).toBe(true))
   })
@@ -146,9 +175,9 @@ describe('the worker', () => {
   test('neither saves nor other files wait for it', async () => {
     writeFileSync(at('endless.h5'), endless())
     const order: string[] = []
-    const refused = readH5(at('endless.h5'), async () => expect.fail('was opened'), { workMs: 3000 }).catch(() =>
-      order.push('refused'),
-    )
+    const refused = readH5(at('endless.h5'), async () => expect.fail('was opened'), {
+      workMs: 3000,
+    }).catch(() => order.push('refused'))
     const file = new H5Builder()
     file.dataset('a', { shape: [1], data: Float32Array.of(1) })
     await Promise.all([
@@ -172,9 +201,9 @@ describe('the worker', () => {
   })
 
   test('an error in the middle of a file does not reach the next one', async () => {
-    await expect(readH5(GOLDEN, async () => Promise.reject(new Error('of the caller')))).rejects.toThrow(
-      'of the caller',
-    )
+    await expect(
+      readH5(GOLDEN, async () => Promise.reject(new Error('of the caller'))),
+    ).rejects.toThrow('of the caller')
     await readH5(GOLDEN, async (h5) => expect(h5.hasGroup('model_weights')).toBe(true))
   })
 
@@ -182,11 +211,17 @@ describe('the worker', () => {
     [16, 'error'],
     [256, 'bytes'],
   ])('with %i MB of memory, 60 MB of data end as %s', async (megabytes, kind) => {
-    const worker = new Worker(new URL('../../lib/hdf5/hdf5-worker.mjs', import.meta.url), { execArgv: [] })
+    const worker = new Worker(new URL('../../lib/hdf5/hdf5-worker.mjs', import.meta.url), {
+      execArgv: [],
+    })
     const file = new H5Builder()
     file.dataset('a', { shape: [15e6], data: new Float32Array(15e6) })
     const { groups, datasets } = file
-    worker.postMessage({ kind: 'write', content: { groups, datasets }, memory: megabytes * 2 ** 20 })
+    worker.postMessage({
+      kind: 'write',
+      content: { groups, datasets },
+      memory: megabytes * 2 ** 20,
+    })
     const reply = await new Promise<{ kind: string; message?: string }>((resolve) =>
       worker.on('message', (message) => message.kind !== 'ready' && resolve(message)),
     )
@@ -211,7 +246,8 @@ describe('the worker', () => {
     for (let round = 0; round < 60; round++) {
       const bytes = Buffer.from(whole)
       // metadata lie in the first third; superblock, heaps and object headers are what hurts
-      for (let n = 1 + draw(8); n > 0; n--) bytes[8 + draw(round % 2 ? 4096 : bytes.length - 8)] = draw(256)
+      for (let n = 1 + draw(8); n > 0; n--)
+        bytes[8 + draw(round % 2 ? 4096 : bytes.length - 8)] = draw(256)
       writeFileSync(at('damaged.h5'), bytes)
       const tried = readH5(
         at('damaged.h5'),

@@ -1,4 +1,7 @@
-/** Files in the layout of Keras 2, and every encoding of strings. Made by test/golden/make/gen_keras2.py, predictions too. */
+/**
+ * Files in the layout of Keras 2, and every encoding of strings. Made by
+ * test/golden/make/gen_keras2.py, predictions too.
+ */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { sequentialConfig } from '../../lib/saving/document.js'
@@ -20,7 +23,10 @@ import {
 } from '../package.js'
 
 const at = (name: string): string => dataFile(`keras2/${name}`)
-const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record<string, { x: never; y: never }>
+const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record<
+  string,
+  { x: never; y: never }
+>
 afterEach(() => vi.restoreAllMocks())
 
 async function predicts(model: Sequential, name: string): Promise<void> {
@@ -51,7 +57,9 @@ describe('a model of Keras 2', () => {
       dropout_U: 0.5,
       W_regularizer: { name: 'L1L2Regularizer', l2: 0.009999999776482582 },
     })
-    expect(model.getLayer({ name: 'dense_1' })?.getConfig()).toMatchObject({ W_constraint: { name: 'MaxNorm', m: 2 } })
+    expect(model.getLayer({ name: 'dense_1' })?.getConfig()).toMatchObject({
+      W_constraint: { name: 'MaxNorm', m: 2 },
+    })
     expect(model.optimizer).toMatchObject({ lr: 0.0020000000949949026, epsilon: 1e-7 })
     expect(model.metricsNames).toEqual(['loss', 'acc'])
     const { x } = expected['lstm.h5'] as { x: never }
@@ -63,7 +71,11 @@ describe('a model of Keras 2', () => {
     await predicts(model, 'bidirectional_gru.h5')
     expect(model.inputShape).toEqual([null, null, 2])
     const [{ config }] = model.getConfig() as unknown as [{ config: { layer: { config: object } } }]
-    expect(config.layer.config).toMatchObject({ inner_activation: 'sigmoid', reset_after: true, consume_less: 'gpu' })
+    expect(config.layer.config).toMatchObject({
+      inner_activation: 'sigmoid',
+      reset_after: true,
+      consume_less: 'gpu',
+    })
     expect(model.optimizer).toMatchObject({ lr: 0.003000000026077032, rho: 0.8999999761581421 })
     expect(model.metricsNames).toEqual(['loss', 'acc'])
   })
@@ -84,7 +96,8 @@ describe('a model of Keras 2', () => {
 })
 
 describe('weights of Keras 2', () => {
-  const rnn = () => new Sequential([new SimpleRNN(3, { inputDim: 2, name: 'rnn' }), new Dense(1, { name: 'out' })])
+  const rnn = () =>
+    new Sequential([new SimpleRNN(3, { inputDim: 2, name: 'rnn' }), new Dense(1, { name: 'out' })])
 
   it('load by order and by name, from lists of names in pieces', async () => {
     for (const byName of [false, true]) {
@@ -92,17 +105,27 @@ describe('weights of Keras 2', () => {
       await model.loadWeights(at('pieces.weights.h5'), { byName })
       await predicts(model, 'pieces.weights.h5')
     }
-    const other = new Sequential([new Dense(2, { inputDim: 3, name: 'new' }), new Dense(1, { name: 'other' })])
+    const other = new Sequential([
+      new Dense(2, { inputDim: 3, name: 'new' }),
+      new Dense(1, { name: 'other' }),
+    ])
     const before = other.getWeights().map((w) => w.toArray())
     await other.loadWeights(at('pieces.weights.h5'), { byName: true }) // no name agrees
     expect(other.getWeights().map((w) => w.toArray())).toEqual(before)
   })
 
-  it.each(['cpu', 'mem', 'gpu'] as const)('load into a layer with consumeLess %s', async (consumeLess) => {
-    const model = new Sequential([new GRU(3, { inputShape: [5, 2], consumeLess }), new Dropout(0.5), new Dense(2)])
-    await model.loadWeights(at('gru.h5'))
-    await predicts(model, 'gru.h5')
-  })
+  it.each(['cpu', 'mem', 'gpu'] as const)(
+    'load into a layer with consumeLess %s',
+    async (consumeLess) => {
+      const model = new Sequential([
+        new GRU(3, { inputShape: [5, 2], consumeLess }),
+        new Dropout(0.5),
+        new Dense(2),
+      ])
+      await model.loadWeights(at('gru.h5'))
+      await predicts(model, 'gru.h5')
+    },
+  )
 
   it('of another form are refused, naming file, array, expected and found; nothing changes', async () => {
     const gates = new Sequential([new GRU(3, { inputDim: 2, resetAfter: true }), new Dense(2)])
@@ -112,21 +135,34 @@ describe('weights of Keras 2', () => {
     )
     expect(gates.getWeights().map((w) => w.toArray())).toEqual(before)
     const lstm = new Sequential([new LSTM(3, { inputDim: 2 }), new Dense(2)])
-    await expect(lstm.loadWeights(at('gru.h5'))).rejects.toThrow(/kernel:0: shape must be \[2, 12\], got \[2, 9\]/)
-    const two = new Sequential([new Bidirectional(new GRU(3), { inputShape: [5, 2] }), new Dense(2)])
-    await expect(two.loadWeights(at('gru.h5'))).rejects.toThrow(/expects 6 weights, but the saved weights have 3/)
+    await expect(lstm.loadWeights(at('gru.h5'))).rejects.toThrow(
+      /kernel:0: shape must be \[2, 12\], got \[2, 9\]/,
+    )
+    const two = new Sequential([
+      new Bidirectional(new GRU(3), { inputShape: [5, 2] }),
+      new Dense(2),
+    ])
+    await expect(two.loadWeights(at('gru.h5'))).rejects.toThrow(
+      /expects 6 weights, but the saved weights have 3/,
+    )
     await expect(two.loadWeights(at('gru.h5'))).rejects.toBeInstanceOf(FormatError)
   })
 })
 
 describe('configurations of Keras 2', () => {
-  const layer = (class_name: string, config: object) => ({ class_name, config: { name: 'a', ...config } })
+  const layer = (class_name: string, config: object) => ({
+    class_name,
+    config: { name: 'a', ...config },
+  })
   const one = (class_name: string, config: object) =>
-    layersFromKeras2([layer(class_name, config)], 'json') as unknown as [{ config: Record<string, unknown> }]
+    layersFromKeras2([layer(class_name, config)], 'json') as unknown as [
+      { config: Record<string, unknown> },
+    ]
 
   it('are known by their version, or by what only they have', () => {
     const generation = (document: object, version?: string) =>
-      sequentialConfig('json', { class_name: 'Sequential', config: [], ...document }, version).keras2
+      sequentialConfig('json', { class_name: 'Sequential', config: [], ...document }, version)
+        .keras2
     expect(generation({}, '2.11.0')).toBe(true)
     expect(generation({}, '1.2.2')).toBe(false)
     expect(generation({ config: { layers: [] } })).toBe(true)
@@ -134,24 +170,51 @@ describe('configurations of Keras 2', () => {
     expect(() => generation({}, '3.9.2')).toThrow(
       /json: model must be of Keras 1 or 2, got a Keras 3 file \(keras_version 3\.9/,
     )
-    expect(() => generation({ module: 'keras', registered_name: null })).toThrow(/got a Keras 3 file\./)
+    expect(() => generation({ module: 'keras', registered_name: null })).toThrow(
+      /got a Keras 3 file\./,
+    )
   })
 
   it('in JSON', () => {
-    const dense = layer('Dense', { units: 2, use_bias: false, activation: 'relu', batch_input_shape: [null, 3] })
-    const json = JSON.stringify({ class_name: 'Sequential', config: [dense], keras_version: '2.1.6' })
-    expect(modelFromJson(json).layers[0]?.getConfig()).toMatchObject({ output_dim: 2, bias: false, activation: 'relu' })
+    const dense = layer('Dense', {
+      units: 2,
+      use_bias: false,
+      activation: 'relu',
+      batch_input_shape: [null, 3],
+    })
+    const json = JSON.stringify({
+      class_name: 'Sequential',
+      config: [dense],
+      keras_version: '2.1.6',
+    })
+    expect(modelFromJson(json).layers[0]?.getConfig()).toMatchObject({
+      output_dim: 2,
+      bias: false,
+      activation: 'relu',
+    })
   })
 
   it.each([
     ['GlorotNormal', 'glorot_normal'],
     [
-      { class_name: 'VarianceScaling', config: { scale: 2, mode: 'fan_in', distribution: 'truncated_normal' } },
+      {
+        class_name: 'VarianceScaling',
+        config: { scale: 2, mode: 'fan_in', distribution: 'truncated_normal' },
+      },
       'he_normal',
     ],
-    [{ class_name: 'VarianceScaling', config: { scale: 1, mode: 'fan_in', distribution: 'uniform' } }, 'lecun_uniform'],
     [
-      { class_name: 'VarianceScaling', config: { scale: 1, mode: 'fan_avg', distribution: 'uniform' } },
+      {
+        class_name: 'VarianceScaling',
+        config: { scale: 1, mode: 'fan_in', distribution: 'uniform' },
+      },
+      'lecun_uniform',
+    ],
+    [
+      {
+        class_name: 'VarianceScaling',
+        config: { scale: 1, mode: 'fan_avg', distribution: 'uniform' },
+      },
       'glorot_uniform',
     ],
     [{ class_name: 'Constant', config: { value: 3 } }, 'uniform'],
@@ -169,7 +232,11 @@ describe('configurations of Keras 2', () => {
   })
 
   it.each([
-    ['ConvLSTM2D', { use_bias: false }, /a \(ConvLSTM2D\): use_bias of Keras 2 must be true, got false\./],
+    [
+      'ConvLSTM2D',
+      { use_bias: false },
+      /a \(ConvLSTM2D\): use_bias of Keras 2 must be true, got false\./,
+    ],
     ['LSTM', { return_state: true }, /return_state of Keras 2 must be false/],
     [
       'GRU',
@@ -186,21 +253,33 @@ describe('configurations of Keras 2', () => {
       { dtype: { class_name: 'Policy', config: { name: 'mixed_float16' } } },
       /dtype of Keras 2 must be 'float32'/,
     ],
-    ['Flatten', { data_format: 'channels_first' }, /data_format of Keras 2 must be "channels_last"/],
+    [
+      'Flatten',
+      { data_format: 'channels_first' },
+      /data_format of Keras 2 must be "channels_last"/,
+    ],
   ])('%s with %j is refused', (name, config, message) => {
     expect(() => one(name, config)).toThrow(FormatError)
     expect(() => one(name, config)).toThrow(message)
   })
 
   it('refuse optimizers that Keras 1 cannot be', () => {
-    const training = (class_name: string, config: object) => ({ optimizer_config: { class_name, config } })
+    const training = (class_name: string, config: object) => ({
+      optimizer_config: { class_name, config },
+    })
     expect(() => trainingFromKeras2(training('Adam', { amsgrad: true }))).toThrow(
       /amsgrad of Adam must be false, got true/,
     )
     const schedule = { learning_rate: { class_name: 'ExponentialDecay' } }
-    expect(() => trainingFromKeras2(training('SGD', schedule))).toThrow(/learning_rate of SGD must be a number/)
-    expect(() => trainingFromKeras2(training('RMSprop', { momentum: 0.5 }))).toThrow(/momentum of RMSprop must be 0/)
-    expect(trainingFromKeras2(training('SGD', { momentum: 0.5, learning_rate: 0.1 })).optimizer_config).toEqual({
+    expect(() => trainingFromKeras2(training('SGD', schedule))).toThrow(
+      /learning_rate of SGD must be a number/,
+    )
+    expect(() => trainingFromKeras2(training('RMSprop', { momentum: 0.5 }))).toThrow(
+      /momentum of RMSprop must be 0/,
+    )
+    expect(
+      trainingFromKeras2(training('SGD', { momentum: 0.5, learning_rate: 0.1 })).optimizer_config,
+    ).toEqual({
       class_name: 'SGD',
       config: { momentum: 0.5, lr: 0.1 },
     })
@@ -219,7 +298,10 @@ describe('lists of names', () => {
   ])('as %s strings', async (encoding) => {
     const name = /utf8/.test(encoding) ? 'dénse' : 'dense_1'
     for (const byName of [false, true]) {
-      const model = new Sequential([new Dense(2, { inputDim: 3, name }), new Dropout(0.5, { name: 'dropout_1' })])
+      const model = new Sequential([
+        new Dense(2, { inputDim: 3, name }),
+        new Dropout(0.5, { name: 'dropout_1' }),
+      ])
       await model.loadWeights(at(`strings-${encoding}.h5`), { byName })
       expect(model.getWeights().map((w) => w.toArray())).toEqual([
         [

@@ -1,11 +1,17 @@
-/** Files that a real Keras 2 wrote (test/golden/make/gen_tf_keras.py): what it predicts with them, to 1e-5. */
+/**
+ * Files that a real Keras 2 wrote (test/golden/make/gen_tf_keras.py): what it predicts with them,
+ * to 1e-5.
+ */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { dataFile } from '../golden/loader.js'
 import { loadModel, type NDArray } from '../package.js'
 
 const at = (name: string): string => dataFile(`tf-keras/${name}`)
-const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record<string, { x: never; y: unknown[] }>
+const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record<
+  string,
+  { x: never; y: unknown[] }
+>
 const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
 afterEach(() => warn.mockClear())
 
@@ -14,7 +20,8 @@ const flat = (values: unknown): number[] => (values as unknown[]).flat(4) as num
 function expectClose(got: NDArray, wanted: unknown[]): void {
   const numbers = flat(got.toArray())
   expect(numbers).toHaveLength(flat(wanted).length)
-  for (const [i, value] of flat(wanted).entries()) expect(Math.abs(numbers[i]! - value), `[${i}]`).toBeLessThan(1e-5)
+  for (const [i, value] of flat(wanted).entries())
+    expect(Math.abs(numbers[i]! - value), `[${i}]`).toBeLessThan(1e-5)
 }
 
 describe('a file of tf_keras 2.21 predicts what Keras does', () => {
@@ -32,12 +39,15 @@ describe('how it was compiled', () => {
     ['text_adam', { lr: 0.0010000000474974513, beta1: 0.9, epsilon: 1e-7 }, ['loss', 'acc']],
     ['text_objects', { lr: 0.003000000026077032, rho: 0.8 }, ['loss', 'binary_accuracy']],
     ['text_legacy', { momentum: 0.5, nesterov: true }, ['loss']],
-  ])('%s: optimizer, loss and metrics of objects and of registered names', async (name, optimizer, metrics) => {
-    const model = await loadModel(at(`${name}.h5`))
-    expect(model.optimizer).toMatchObject(optimizer)
-    expect(model.metricsNames).toEqual(metrics)
-    await model.fit(expected[name]!.x, [[0], [1], [1]], { nbEpoch: 1, verbose: 0 })
-  })
+  ])(
+    '%s: optimizer, loss and metrics of objects and of registered names',
+    async (name, optimizer, metrics) => {
+      const model = await loadModel(at(`${name}.h5`))
+      expect(model.optimizer).toMatchObject(optimizer)
+      expect(model.metricsNames).toEqual(metrics)
+      await model.fit(expected[name]!.x, [[0], [1], [1]], { nbEpoch: 1, verbose: 0 })
+    },
+  )
 
   it.each([
     ['text_logits', /from_logits of BinaryCrossentropy must be false, got true/],
@@ -49,13 +59,19 @@ describe('how it was compiled', () => {
     const model = await loadModel(at(`${name}.h5`))
     expect(warn.mock.calls).toEqual([[expect.stringMatching(why), expect.anything()]])
     const fit = model.fit(expected[name]!.x, [[0], [1], [1]])
-    await expect(fit).rejects.toMatchObject({ code: 'ERR_NOT_COMPILED', message: expect.stringMatching(why) })
+    await expect(fit).rejects.toMatchObject({
+      code: 'ERR_NOT_COMPILED',
+      message: expect.stringMatching(why),
+    })
   })
 })
 
 describe('what cannot be read is refused by its name', () => {
   it.each([
-    ['refused_functional', /class_name must be 'Sequential', got 'Functional', a functional model\./],
+    [
+      'refused_functional',
+      /class_name must be 'Sequential', got 'Functional', a functional model\./,
+    ],
     ['refused_cell', /'rnn'?.*RNN/],
     ['refused_class', /'layer_normalization': class_name must be one of .*LayerNormalization/],
   ])('%s', async (name, message) => {

@@ -22,11 +22,17 @@ test.each(files)('%s: what is written reads back', (file) => {
   expect(parseYaml(emitYaml(jsonOf(file)))).toEqual(jsonOf(file))
 })
 
-/** One of the seven holds a numpy number, which plain data cannot; whole floats lose their '.0' in JSON, and lines their length with it. */
-test.each(files.filter((f) => f !== 'adadelta_merge.yaml'))('%s: what is written is what PyYAML wrote', (file) => {
-  const words = (text: string) => text.replace(/: (-?\d+)\.0\b/g, ': $1').split(/\s+/)
-  expect(words(emitYaml(jsonOf(file)))).toEqual(words(textOf(file)))
-})
+/**
+ * One of the seven holds a numpy number, which plain data cannot; whole floats lose their '.0' in
+ * JSON, and lines their length with it.
+ */
+test.each(files.filter((f) => f !== 'adadelta_merge.yaml'))(
+  '%s: what is written is what PyYAML wrote',
+  (file) => {
+    const words = (text: string) => text.replace(/: (-?\d+)\.0\b/g, ': $1').split(/\s+/)
+    expect(words(emitYaml(jsonOf(file)))).toEqual(words(textOf(file)))
+  },
+)
 
 test('the layout of PyYAML: sorted keys, brackets for scalars, lines broken after column 80', () => {
   const config = {
@@ -34,7 +40,9 @@ test('the layout of PyYAML: sorted keys, brackets for scalars, lines broken afte
     name: 'masking_1',
     batch_input_shape: [null, 8, 4],
     trainable: true,
-    ...Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`long_option_${i}`, 'glorot_uniform'])),
+    ...Object.fromEntries(
+      Array.from({ length: 6 }, (_, i) => [`long_option_${i}`, 'glorot_uniform']),
+    ),
   }
   expect(
     emitYaml({
@@ -67,7 +75,9 @@ test('the layout of PyYAML: sorted keys, brackets for scalars, lines broken afte
   `)
   const flow = {
     class_name: 'Dense',
-    config: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`long_option_${i}`, 'glorot_uniform'])),
+    config: Object.fromEntries(
+      Array.from({ length: 8 }, (_, i) => [`long_option_${i}`, 'glorot_uniform']),
+    ),
   }
   expect(emitYaml([flow])).toMatchInlineSnapshot(`
     "- class_name: Dense
@@ -108,7 +118,11 @@ test('names of Python types are data', () => {
   expect(parseYaml(text)).toEqual([[1, 'a', 3], 'b', true, null])
 })
 
-const numpy = (dtype: string, order: string, bytes: number[]) => `!!python/object/apply:numpy.core.multiarray.scalar
+const numpy = (
+  dtype: string,
+  order: string,
+  bytes: number[],
+) => `!!python/object/apply:numpy.core.multiarray.scalar
 - !!python/object/apply:numpy.dtype
   args: [${dtype}, false, true]
   state: !!python/tuple [3, ${order}, null, null, null, -1, -1, 0]
@@ -160,19 +174,25 @@ test('anything but a string is refused', () => {
   expect(() => parseYaml(3 as unknown as string)).toThrow(FormatError)
 })
 
-test.each(['', '\n', '---\n', '...\n---\n'])('the same document again, after %j, is one document', (mark) => {
-  const text = textOf('sine_gru.yaml')
-  const json = modelFromYaml(text).toJson()
-  for (const twice of [
-    text + mark + text,
-    `---\n${text}${mark}${text}${mark}${text}`,
-    text.replaceAll('\n', '\r\n') + mark + text,
-  ])
-    expect(modelFromYaml(twice).toJson()).toBe(json)
-})
+test.each(['', '\n', '---\n', '...\n---\n'])(
+  'the same document again, after %j, is one document',
+  (mark) => {
+    const text = textOf('sine_gru.yaml')
+    const json = modelFromYaml(text).toJson()
+    for (const twice of [
+      text + mark + text,
+      `---\n${text}${mark}${text}${mark}${text}`,
+      text.replaceAll('\n', '\r\n') + mark + text,
+    ])
+      expect(modelFromYaml(twice).toJson()).toBe(json)
+  },
+)
 
 test('documents that differ are refused, and lists are left as they are', () => {
   const text = textOf('sine_gru.yaml')
-  expect(() => modelFromYaml(text + text.replace('sine', 'other').replace('1.2.2', '1.2.1'))).toThrow(FormatError)
-  for (const one of ['- x\n- x\n', 'a: 1\n', 'a: |\n  b: 1\n  b: 1\n', '']) expect(once(one)).toBe(one)
+  expect(() =>
+    modelFromYaml(text + text.replace('sine', 'other').replace('1.2.2', '1.2.1')),
+  ).toThrow(FormatError)
+  for (const one of ['- x\n- x\n', 'a: 1\n', 'a: |\n  b: 1\n  b: 1\n', ''])
+    expect(once(one)).toBe(one)
 })

@@ -1,4 +1,7 @@
-/** Keras' layout: what Keras 1.2.2 wrote goes in, what goes out has the same form. The native side is not needed here. */
+/**
+ * Keras' layout: what Keras 1.2.2 wrote goes in, what goes out has the same form. The native side
+ * is not needed here.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -26,7 +29,8 @@ type FileCase = Case & {
   weight_names: string[]
   model: unknown
 }
-const LATER = ['Merge', 'Convolution1D', 'BatchNormalization', 'MaxPooling1D'] // layers of later issues
+// layers of later issues
+const LATER = ['Merge', 'Convolution1D', 'BatchNormalization', 'MaxPooling1D']
 const cases = load<FileCase>('e_h5', 'float32').filter(
   (c) => !LATER.some((name) => JSON.stringify(c.model).includes(`"${name}"`)),
 )
@@ -46,8 +50,15 @@ async function content(file: H5File, group: string): Promise<Record<string, unkn
   for (const name of names) {
     const place = group === '' ? name : `${group}/${name}`
     const weights = file.strings(place, 'weight_names')
-    const expected = weights.map((w) => ({ path: `${place}/${w}`, shape: file.dataset(`${place}/${w}`)?.shape ?? [] }))
-    out[name] = { weights, dtypes: expected.map((e) => file.dataset(e.path)?.dtype), data: await file.read(expected) }
+    const expected = weights.map((w) => ({
+      path: `${place}/${w}`,
+      shape: file.dataset(`${place}/${w}`)?.shape ?? [],
+    }))
+    out[name] = {
+      weights,
+      dtypes: expected.map((e) => file.dataset(e.path)?.dtype),
+      data: await file.read(expected),
+    }
   }
   return out
 }
@@ -76,7 +87,9 @@ describe.each(cases.map((c) => [c.name, c] as const))('%s', (_, c) => {
     await model.loadWeights(dataFile(c.weights_h5))
     await model.saveWeights(at('ours.weights.h5'))
     const [ours, keras] = await Promise.all(
-      [at('ours.weights.h5'), dataFile(c.weights_h5)].map((f) => readH5(f, (h5) => content(h5, ''))),
+      [at('ours.weights.h5'), dataFile(c.weights_h5)].map((f) =>
+        readH5(f, (h5) => content(h5, '')),
+      ),
     )
     expect(ours).toEqual(keras)
   })
@@ -94,7 +107,8 @@ describe.each(cases.map((c) => [c.name, c] as const))('%s', (_, c) => {
       [at('ours.h5'), dataFile(c.h5)].map((f) => readH5(f, (h5) => content(h5, 'model_weights'))),
     )
     expect(ours).toEqual(keras)
-    const config = (f: string) => readH5(f, async (h5) => JSON.parse(h5.attribute('', 'model_config') as string))
+    const config = (f: string) =>
+      readH5(f, async (h5) => JSON.parse(h5.attribute('', 'model_config') as string))
     expect(await config(at('ours.h5'))).toEqual(await config(dataFile(c.h5)))
     const again = await loadModel(at('ours.h5'))
     expectWeights(again, c.weights)
@@ -104,13 +118,18 @@ describe.each(cases.map((c) => [c.name, c] as const))('%s', (_, c) => {
 
 const dense = (outputs: number, name: string) => new Dense(outputs, { name, inputDim: 3 })
 const filled = (model: Sequential, value: number) =>
-  model.setWeights(model.getWeights().map((w) => new NDArray(new Float32Array(w.size).fill(value), w.shape)))
-const sums = (model: Sequential) => model.getWeights().map((w) => Array.from(w.data).reduce((a, b) => a + b, 0))
+  model.setWeights(
+    model.getWeights().map((w) => new NDArray(new Float32Array(w.size).fill(value), w.shape)),
+  )
+const sums = (model: Sequential) =>
+  model.getWeights().map((w) => Array.from(w.data).reduce((a, b) => a + b, 0))
 
 describe('loadWeights', () => {
   test('by order, whatever the names; by name, whatever the order', async () => {
     const saved = new Sequential([dense(3, 'first'), new Dense(3, { name: 'second' })])
-    saved.setWeights(saved.getWeights().map((w, i) => new NDArray(new Float32Array(w.size).fill(i + 1), w.shape)))
+    saved.setWeights(
+      saved.getWeights().map((w, i) => new NDArray(new Float32Array(w.size).fill(i + 1), w.shape)),
+    )
     await saved.saveWeights(at('two.h5'))
 
     const other = new Sequential([dense(3, 'a'), new Dense(3, { name: 'b' })])
@@ -148,7 +167,10 @@ describe('loadWeights', () => {
   })
 
   test('names beyond ASCII', async () => {
-    const model = new Sequential([new Embedding(4, 2, { name: 'wörter', inputLength: 3 }), new LSTM(2, { name: '層' })])
+    const model = new Sequential([
+      new Embedding(4, 2, { name: 'wörter', inputLength: 3 }),
+      new LSTM(2, { name: '層' }),
+    ])
     await model.save(at('names.h5'))
     const again = await loadModel(at('names.h5'))
     expect(again.layers.map((l) => l.name)).toEqual(['wörter', '層'])
@@ -192,17 +214,23 @@ describe('loadModel', () => {
     setSeed(3)
     const again = await loadModel(at('seeded.h5'))
     expect(uniform(2)).toEqual(untouched)
-    for (const [i, w] of again.getWeights().entries()) expect(w.data).toEqual(model.getWeights()[i]?.data)
+    for (const [i, w] of again.getWeights().entries())
+      expect(w.data).toEqual(model.getWeights()[i]?.data)
     setSeed(3)
     modelFromJson(model.toJson())
     expect(uniform(2)).not.toEqual(untouched)
   })
 
   /** A whole file with some attributes of the root changed. */
-  async function altered(name: string, change: (root: Map<string, unknown>) => void): Promise<string> {
+  async function altered(
+    name: string,
+    change: (root: Map<string, unknown>) => void,
+  ): Promise<string> {
     const model = new Sequential([dense(2, 'a')])
     const file = new H5Builder()
-    file.group('').set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
+    file
+      .group('')
+      .set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
     file.group('model_weights').set('layer_names', ['a'])
     file.group('model_weights/a').set('weight_names', ['a_W', 'a_b'])
     file.dataset('model_weights/a/a_W', { shape: [3, 2], data: new Float32Array(6) })

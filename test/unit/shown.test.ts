@@ -2,7 +2,16 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import * as main from '../package.js'
-import { array, Bidirectional, Dense, EarlyStopping, type History, LSTM, Merge, Sequential } from '../package.js'
+import {
+  array,
+  Bidirectional,
+  Dense,
+  EarlyStopping,
+  type History,
+  LSTM,
+  Merge,
+  Sequential,
+} from '../package.js'
 
 const x = [
   [
@@ -10,13 +19,18 @@ const x = [
     [3, 4],
   ],
 ] // [1, 2, 2]
-const model = new Sequential([new LSTM(3, { inputShape: [2, 2], name: 'reads' }), new Dense(1, { name: 'says' })], {
-  name: 'm',
-})
+const model = new Sequential(
+  [new LSTM(3, { inputShape: [2, 2], name: 'reads' }), new Dense(1, { name: 'says' })],
+  {
+    name: 'm',
+  },
+)
 
 describe('console.log', () => {
   it('of a model and of layers is a line', () => {
-    expect(inspect(model)).toBe('Sequential(m: 2 layers, [B, 2, 2] → [B, 1], 76 parameters, not compiled)')
+    expect(inspect(model)).toBe(
+      'Sequential(m: 2 layers, [B, 2, 2] → [B, 1], 76 parameters, not compiled)',
+    )
     expect(inspect(new Sequential([], { name: 'e' }))).toBe('Sequential(e: no layers)')
     expect(inspect(model.layers)).toBe(
       '[\n  LSTM(reads: [B, 2, 2] → [B, 3], 72 parameters),\n  Dense(says: [B, 3] → [B, 1], 4 parameters)\n]',
@@ -28,10 +42,15 @@ describe('console.log', () => {
 
   it('of a wrapper, of a Merge and of a model of several inputs too', () => {
     const branch = (name: string) => new Sequential([new Dense(2, { inputDim: 3, name })])
-    const both = new Sequential([new Merge([branch('a'), branch('b')], { mode: 'concat', name: 'joins' })], {
-      name: 'both',
-    })
-    expect(inspect(both)).toBe('Sequential(both: 1 layer, [B, 3], [B, 3] → [B, 4], 16 parameters, not compiled)')
+    const both = new Sequential(
+      [new Merge([branch('a'), branch('b')], { mode: 'concat', name: 'joins' })],
+      {
+        name: 'both',
+      },
+    )
+    expect(inspect(both)).toBe(
+      'Sequential(both: 1 layer, [B, 3], [B, 3] → [B, 4], 16 parameters, not compiled)',
+    )
     expect(inspect(both.layers[0])).toBe('Merge(joins: [B, 4], 16 parameters)')
     const wrapped = new Bidirectional(new LSTM(2), { inputShape: [2, 2], name: 'two' })
     new Sequential([wrapped])
@@ -41,11 +60,18 @@ describe('console.log', () => {
   it('of a history is what happened, and it can be written as JSON', async () => {
     model.compile({ loss: 'mse', optimizer: 'sgd' })
     const stopping = new EarlyStopping({ monitor: 'loss' })
-    const history: History = await model.fit(x, [1], { nbEpoch: 2, verbose: 0, callbacks: [stopping] })
+    const history: History = await model.fit(x, [1], {
+      nbEpoch: 2,
+      verbose: 0,
+      callbacks: [stopping],
+    })
     expect(inspect(history)).toMatch(
       /^History \{\s+epoch: \[ 0, 1 \],\s+history: \{ loss: \[ [\d.]+, [\d.]+ \] \}\s+\}$/,
     )
-    expect(JSON.parse(JSON.stringify(history))).toEqual({ epoch: [0, 1], history: { loss: history.history.loss } })
+    expect(JSON.parse(JSON.stringify(history))).toEqual({
+      epoch: [0, 1],
+      history: { loss: history.history.loss },
+    })
     expect(inspect(stopping)).not.toContain('Sequential')
     expect(history.model).toBe(model)
     expect(inspect(model)).toContain(', compiled)')

@@ -1,4 +1,7 @@
-/** Everything named by strings: optimizers, objectives, metrics, initializations, regularizers, constraints. */
+/**
+ * Everything named by strings: optimizers, objectives, metrics, initializations, regularizers,
+ * constraints.
+ */
 import { afterEach, describe, expect, it } from 'vitest'
 import { activationName } from '../../lib/activations.js'
 import { setFloatx } from '../../lib/backend.js'
@@ -14,7 +17,12 @@ import {
   toInit,
   uniform,
 } from '../../lib/initializations.js'
-import { fbetaScore, metricFromConfig, metricName, topKCategoricalAccuracy } from '../../lib/metrics.js'
+import {
+  fbetaScore,
+  metricFromConfig,
+  metricName,
+  topKCategoricalAccuracy,
+} from '../../lib/metrics.js'
 import { objectiveName, objectiveNames } from '../../lib/objectives.js'
 import * as optimizers from '../../lib/optimizers/classes.js'
 import { Adam, Nadam, RMSprop, SGD } from '../../lib/optimizers/classes.js'
@@ -47,7 +55,13 @@ describe('optimizers', () => {
       clipnorm: 2,
       clipvalue: null,
     })
-    expect(sgd.getConfig()).toEqual({ lr: 0.5, momentum: Math.fround(0.9), decay: 0, nesterov: true, clipnorm: 2 })
+    expect(sgd.getConfig()).toEqual({
+      lr: 0.5,
+      momentum: Math.fround(0.9),
+      decay: 0,
+      nesterov: true,
+      clipnorm: 2,
+    })
   })
 
   it('configurations round what Keras keeps in variables, after floatx', () => {
@@ -75,7 +89,10 @@ describe('optimizers', () => {
     ['NaN', () => new SGD({ lr: Number.NaN })],
     ['no flag', () => new SGD({ nesterov: 1 as never })],
     ['negative clip', () => new SGD({ clipnorm: -1 })],
-    ['unknown key of a file', () => optimizerFromConfig({ class_name: 'Nadam', config: { decay: 0 } })],
+    [
+      'unknown key of a file',
+      () => optimizerFromConfig({ class_name: 'Nadam', config: { decay: 0 } }),
+    ],
     ['unknown class', () => optimizerFromConfig({ class_name: 'TFOptimizer', config: {} })],
     ['nothing', () => optimizerFromConfig(null)],
   ])('%s is a ConfigError', (_, run) => expect(run).toThrow(ConfigError))
@@ -108,16 +125,22 @@ describe('names', () => {
   })
 
   it('metrics with an argument', () => {
-    expect(topKCategoricalAccuracy({ k: 3 }).spec()).toEqual({ name: 'top_k_categorical_accuracy', k: 3 })
+    expect(topKCategoricalAccuracy({ k: 3 }).spec()).toEqual({
+      name: 'top_k_categorical_accuracy',
+      k: 3,
+    })
     expect(fbetaScore({ beta: 0, name: 'exact' }).spec()).toEqual({ name: 'fbeta_score', beta: 0 })
     expect(fbetaScore({ name: 'f1' }).name).toBe('f1')
     for (const k of [0, -1, 1.5, '3'])
       expect(() => topKCategoricalAccuracy({ k: k as never })).toThrow(/positive integer/)
-    for (const beta of [-1, Number.NaN, '1']) expect(() => fbetaScore({ beta: beta as never })).toThrow(/from 0/)
+    for (const beta of [-1, Number.NaN, '1'])
+      expect(() => fbetaScore({ beta: beta as never })).toThrow(/from 0/)
     expect(() => fbetaScore({ betta: 1 } as never)).toThrow(/`beta`/)
     expect(() => topKCategoricalAccuracy({ name: '' })).toThrow(ConfigError)
     expect(metricFromConfig('mse', null)).toBe('mse')
-    expect(metricFromConfig('fbeta_score', { beta: 2, name: 'f2' })).toEqual(fbetaScore({ beta: 2, name: 'f2' }))
+    expect(metricFromConfig('fbeta_score', { beta: 2, name: 'f2' })).toEqual(
+      fbetaScore({ beta: 2, name: 'f2' }),
+    )
     expect(() => metricFromConfig('mse', { k: 1 })).toThrow(ConfigError)
     expect(() => metricFromConfig('fbeta_score', { beta: -1 })).toThrow(ConfigError)
   })
@@ -137,7 +160,8 @@ describe('initializations', () => {
   ])('orthogonal: the rows or columns of [%i, %i] are orthonormal, times 1.1', (rows, columns) => {
     const q = initialize('orthogonal', [rows, columns])
     const [n, m] = rows <= columns ? [rows, columns] : [columns, rows]
-    const at = (i: number, k: number) => (rows <= columns ? q[i * columns + k] : q[k * columns + i]) as number
+    const at = (i: number, k: number) =>
+      (rows <= columns ? q[i * columns + k] : q[k * columns + i]) as number
     let worst = 0
     for (let i = 0; i < n; i++)
       for (let j = 0; j <= i; j++) {
@@ -197,7 +221,9 @@ describe('initializations', () => {
   })
 
   it('the rest', () => {
-    expect(['zero' as const, 'one' as const].flatMap((name) => Array.from(initialize(name, [2])))).toEqual([0, 0, 1, 1])
+    expect(
+      ['zero' as const, 'one' as const].flatMap((name) => Array.from(initialize(name, [2]))),
+    ).toEqual([0, 0, 1, 1])
     expect(Array.from(initialize('identity', [2, 2]))).toEqual([1, 0, 0, 1])
     expect(() => initialize('identity', [2, 3])).toThrow(ShapeError)
     expect(initNames.length).toBe(11)
@@ -242,16 +268,29 @@ describe('regularizers and constraints', () => {
 
   it('by name, by object, by dictionary', () => {
     expect(toRegularizer('l2', '')?.penalty).toEqual({ l1: 0, l2: Math.fround(0.01) })
-    expect(toRegularizer({ name: 'WeightRegularizer', l1: 0.5, l2: 0 }, '')?.penalty).toEqual({ l1: 0.5, l2: 0 })
+    expect(toRegularizer({ name: 'WeightRegularizer', l1: 0.5, l2: 0 }, '')?.penalty).toEqual({
+      l1: 0.5,
+      l2: 0,
+    })
     expect(toRegularizer(null, '')).toBeNull()
     expect(l1().getConfig()).toEqual({ name: 'L1L2Regularizer', l1: Math.fround(0.01), l2: 0 })
     expect(activityL1l2({ l1: 0.5, l2: 0.25 }).penalty).toEqual({ l1: 0.5, l2: 0.25 })
     const eigen = new EigenvalueRegularizer({ k: 0.5 })
     expect(toRegularizer(eigen.getConfig(), '')).toEqual(eigen)
     expect(toConstraint('nonneg', '')?.spec()).toEqual({ name: 'nonneg' })
-    expect(toConstraint({ name: 'MaxNorm', m: 3, axis: 1 }, '')?.spec()).toEqual({ name: 'maxnorm', m: 3, axis: 1 })
+    expect(toConstraint({ name: 'MaxNorm', m: 3, axis: 1 }, '')?.spec()).toEqual({
+      name: 'maxnorm',
+      m: 3,
+      axis: 1,
+    })
     expect(maxnorm({ m: 3 })).toEqual(new MaxNorm({ m: 3 }))
-    expect(minMaxNorm({ low: 0.5 }).spec()).toEqual({ name: 'minmaxnorm', low: 0.5, high: 1, rate: 1, axis: 0 })
+    expect(minMaxNorm({ low: 0.5 }).spec()).toEqual({
+      name: 'minmaxnorm',
+      low: 0.5,
+      high: 1,
+      rate: 1,
+      axis: 0,
+    })
   })
 
   it.each([

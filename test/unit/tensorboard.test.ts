@@ -1,6 +1,7 @@
 /**
- * Event files read back by others: the framing and its CRC by the few lines below, the messages by protobufjs from TensorFlow's
- * published schema. (The package writes with another library, without a schema.)
+ * Event files read back by others: the framing and its CRC by the few lines below, the messages by
+ * protobufjs from TensorFlow's published schema. (The package writes with another library, without
+ * a schema.)
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -70,9 +71,11 @@ function readEvents(bytes: Buffer): Read[] {
   const events: Read[] = []
   for (let at = 0; at < bytes.length; ) {
     const length = Number(bytes.readBigUInt64LE(at))
-    if (masked(crc32c(bytes.subarray(at, at + 8))) !== bytes.readUInt32LE(at + 8)) throw new Error('CRC of a length')
+    if (masked(crc32c(bytes.subarray(at, at + 8))) !== bytes.readUInt32LE(at + 8))
+      throw new Error('CRC of a length')
     const data = bytes.subarray(at + 12, at + 12 + length)
-    if (masked(crc32c(data)) !== bytes.readUInt32LE(at + 12 + length)) throw new Error('CRC of data')
+    if (masked(crc32c(data)) !== bytes.readUInt32LE(at + 12 + length))
+      throw new Error('CRC of data')
     events.push(Event.toObject(Event.decode(data), { longs: Number }) as Read)
     at += 16 + length
   }
@@ -104,7 +107,9 @@ describe('TensorBoard', () => {
     const before = Date.now() / 1000
     const options = { nbEpoch: 3, verbose: 0, callbacks: [board], validationData: [x, y] } as const
     const { history } = await model().fit(x, y, options)
-    expect(readdirSync(logDir)).toEqual([expect.stringMatching(/^events\.out\.tfevents\.\d{10}\..+/)])
+    expect(readdirSync(logDir)).toEqual([
+      expect.stringMatching(/^events\.out\.tfevents\.\d{10}\..+/),
+    ])
     expect(board.path).toBe(onlyFile(logDir))
     const [version, graph, ...epochs] = readEvents(readFileSync(onlyFile(logDir)))
     expect(version?.fileVersion).toBe('brain.Event:2')
@@ -119,8 +124,13 @@ describe('TensorBoard', () => {
     })
     expect(epochs.map((event) => event.step ?? 0)).toEqual([0, 1, 2])
     for (const [epoch, event] of epochs.entries()) {
-      const values = Object.fromEntries((event.summary?.value ?? []).map((v) => [v.tag, v.simpleValue]))
-      const expected = Object.entries(history).map(([key, numbers]) => [key, Math.fround(numbers[epoch]!)])
+      const values = Object.fromEntries(
+        (event.summary?.value ?? []).map((v) => [v.tag, v.simpleValue]),
+      )
+      const expected = Object.entries(history).map(([key, numbers]) => [
+        key,
+        Math.fround(numbers[epoch]!),
+      ])
       expect(values).toEqual(Object.fromEntries(expected))
     }
     expect(Object.keys(history)).toHaveLength(4)
@@ -130,18 +140,32 @@ describe('TensorBoard', () => {
     const logDir = path.join(folder, 'histograms')
     const made = model()
     const weights: number[][][] = []
-    const keep = new LambdaCallback({ onEpochEnd: () => void weights.push(made.getWeights().map((w) => [...w.data])) })
+    const keep = new LambdaCallback({
+      onEpochEnd: () => void weights.push(made.getWeights().map((w) => [...w.data])),
+    })
     const callbacks = [keep, new TensorBoard({ logDir, histogramFreq: 2, writeGraph: false })]
     await made.fit(x, y, { nbEpoch: 4, verbose: 0, callbacks })
-    const found = readEvents(readFileSync(onlyFile(logDir))).filter((e) => e.summary?.value[0]?.histo)
+    const found = readEvents(readFileSync(onlyFile(logDir))).filter(
+      (e) => e.summary?.value[0]?.histo,
+    )
     expect(found.map((e) => e.step ?? 0)).toEqual([0, 2])
     for (const event of found) {
       const values = event.summary?.value ?? []
-      expect(values.map((v) => v.tag)).toEqual(['memory_W', 'memory_U', 'memory_b', 'out_W', 'out_b'])
+      expect(values.map((v) => v.tag)).toEqual([
+        'memory_W',
+        'memory_U',
+        'memory_b',
+        'out_W',
+        'out_b',
+      ])
       for (const [i, { histo }] of values.entries()) {
         const numbers = weights[event.step ?? 0]![i]!
         const { min, max, num, sum, sumSquares, bucketLimit, bucket } = histo!
-        expect([min, max, num]).toEqual([Math.min(...numbers), Math.max(...numbers), numbers.length])
+        expect([min, max, num]).toEqual([
+          Math.min(...numbers),
+          Math.max(...numbers),
+          numbers.length,
+        ])
         expect(sum).toBeCloseTo(
           numbers.reduce((a, b) => a + b, 0),
           9,
@@ -153,7 +177,9 @@ describe('TensorBoard', () => {
         // each bucket counts the values between its neighbours
         for (const [k, limit] of bucketLimit.entries()) {
           const low = k === 0 ? -Infinity : bucketLimit[k - 1]!
-          expect(bucket[k], `bucket up to ${limit}`).toBe(numbers.filter((v) => v >= low && v < limit).length)
+          expect(bucket[k], `bucket up to ${limit}`).toBe(
+            numbers.filter((v) => v >= low && v < limit).length,
+          )
         }
       }
     }
@@ -168,7 +194,10 @@ describe('TensorBoard', () => {
         if (epoch === 1) throw new Error('boom')
       },
     })
-    const fit = model().fit(x, y, { verbose: 0, callbacks: [new TensorBoard({ logDir, writeGraph: false }), look] })
+    const fit = model().fit(x, y, {
+      verbose: 0,
+      callbacks: [new TensorBoard({ logDir, writeGraph: false }), look],
+    })
     await expect(fit).rejects.toThrow('boom')
     expect(counts).toEqual([2, 3])
     expect(readEvents(readFileSync(onlyFile(logDir)))).toHaveLength(3)
@@ -177,7 +206,8 @@ describe('TensorBoard', () => {
   it('a second training gets a file of its own', async () => {
     const logDir = path.join(folder, 'twice')
     const board = new TensorBoard({ logDir })
-    for (let i = 0; i < 2; i++) await model().fit(x, y, { nbEpoch: 1, verbose: 0, callbacks: [board] })
+    for (let i = 0; i < 2; i++)
+      await model().fit(x, y, { nbEpoch: 1, verbose: 0, callbacks: [board] })
     expect(readdirSync(logDir)).toHaveLength(2)
   })
 
@@ -188,19 +218,29 @@ describe('TensorBoard', () => {
   })
 
   it('refuses bad options, and a folder that cannot be', async () => {
-    expect(() => new TensorBoard({ histogramFreq: -1 })).toThrow(/histogramFreq must be an integer >= 0, got -1/)
-    expect(() => new TensorBoard({ writeImages: true as never })).toThrow(/writeImages must be false/)
+    expect(() => new TensorBoard({ histogramFreq: -1 })).toThrow(
+      /histogramFreq must be an integer >= 0, got -1/,
+    )
+    expect(() => new TensorBoard({ writeImages: true as never })).toThrow(
+      /writeImages must be false/,
+    )
     expect(() => new TensorBoard({ logdir: 'x' } as never)).toThrow(/Did you mean `logDir`/)
     writeFileSync(path.join(folder, 'file'), '')
     const callbacks = [new TensorBoard({ logDir: path.join(folder, 'file/x') })]
-    await expect(model().fit(x, y, { verbose: 0, callbacks })).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM' })
+    await expect(model().fit(x, y, { verbose: 0, callbacks })).rejects.toMatchObject({
+      code: 'ERR_FILE_SYSTEM',
+    })
   })
 })
 
 describe('histogramOf', () => {
   it.each([
     ['nothing', [], { num: 0, counts: [0] }],
-    ['what is not finite', [Number.NaN, Number.POSITIVE_INFINITY, 1], { num: 1, min: 1, max: 1, sum: 1 }],
+    [
+      'what is not finite',
+      [Number.NaN, Number.POSITIVE_INFINITY, 1],
+      { num: 1, min: 1, max: 1, sum: 1 },
+    ],
     ['zero', [0, 0], { num: 2, min: 0, max: 0 }],
     ['beyond the largest bucket', [1e300, -1e300], { num: 2, min: -1e300, max: 1e300 }],
   ])('%s', (_, values, expected) => {

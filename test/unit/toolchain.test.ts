@@ -1,9 +1,17 @@
-/** What a build from source asks of the machine, on machines that this one is not: scripts/toolchain.mjs. */
+/**
+ * What a build from source asks of the machine, on machines that this one is not:
+ * scripts/toolchain.mjs.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compilerOptions, missingCmakeJs, missingTools, notWritable } from '../../scripts/toolchain.mjs'
+import {
+  compilerOptions,
+  missingCmakeJs,
+  missingTools,
+  notWritable,
+} from '../../scripts/toolchain.mjs'
 
 const machine = (tools: string[], env: Record<string, string> = {}, platform = 'linux') => ({
   platform,
@@ -24,7 +32,11 @@ describe('missingTools', () => {
     [['cmake', 'make'], {}, 'needs a C++ compiler:'],
     [['cmake', 'g++', 'make'], { CXX: 'g++-99' }, 'needs a C++ compiler:'],
     [['cmake', 'g++'], {}, 'needs make:'],
-    [[], {}, 'needs cmake, a C++ compiler and make: install with `apt-get install -y cmake g++ make`'],
+    [
+      [],
+      {},
+      'needs cmake, a C++ compiler and make: install with `apt-get install -y cmake g++ make`',
+    ],
   ])('%j %j: names what is missing', (tools, env, sentence) =>
     expect(missingTools(machine(tools, env))).toContain(sentence),
   )
@@ -45,13 +57,20 @@ describe('compilerOptions', () => {
 
   it('names the compiler that cmake-js does not know', () => {
     expect(compilerOptions(machine(['c++']))).toEqual(['--cc', 'c++', '--cxx', 'c++'])
-    expect(compilerOptions(machine(['g++-12'], { CXX: 'g++-12' }))).toEqual(['--cc', 'g++-12', '--cxx', 'g++-12'])
+    expect(compilerOptions(machine(['g++-12'], { CXX: 'g++-12' }))).toEqual([
+      '--cc',
+      'g++-12',
+      '--cxx',
+      'g++-12',
+    ])
     expect(compilerOptions(machine([]))).toEqual([])
   })
 })
 
 it('missingCmakeJs: names the command that installs the version that package.json takes', () => {
-  const { peerDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const { peerDependencies } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
   const [major] = peerDependencies['cmake-js'].match(/\d+/)
   const absent = () => {
     throw new Error('Cannot find module')

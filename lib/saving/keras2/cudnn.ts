@@ -1,7 +1,8 @@
 /**
- * Weights of CuDNNLSTM and CuDNNGRU of Keras 2, as an LSTM and a GRU with `resetAfter` have them. Two biases lie one after the other,
- * each gate's kernel lies [H, D] under the shape [D, H], and its recurrent kernel the other way round. Nothing but the length of
- * the bias tells. Keras 2.1.5 keras/engine/topology.py, preprocess_weights_for_loading.
+ * Weights of CuDNNLSTM and CuDNNGRU of Keras 2, as an LSTM and a GRU with `resetAfter` have them.
+ * Two biases lie one after the other, each gate's kernel lies [H, D] under the shape [D, H], and
+ * its recurrent kernel the other way round. Nothing but the length of the bias tells. Keras 2.1.5
+ * keras/engine/topology.py, preprocess_weights_for_loading.
  */
 import type { Floats } from '../../native.js'
 
@@ -10,11 +11,25 @@ export function isCudnn(shapes: readonly (readonly number[] | undefined)[]): boo
   const [kernel, recurrent, bias] = shapes
   const [units = 0, width = 0] = recurrent ?? []
   const hasGates = width === 3 * units || width === 4 * units // GRU or LSTM
-  return hasGates && kernel?.length === 2 && kernel[1] === width && bias?.length === 1 && bias[0] === 2 * width
+  return (
+    hasGates &&
+    kernel?.length === 2 &&
+    kernel[1] === width &&
+    bias?.length === 1 &&
+    bias[0] === 2 * width
+  )
 }
 
-/** Gate by gate, the numbers of [rows, G*H] in a row as [columns, rows]; `at` says which of a gate's is at (row, column). */
-function byGate(from: Floats, rows: number, units: number, at: (row: number, column: number) => number): Floats {
+/**
+ * Gate by gate, the numbers of [rows, G*H] in a row as [columns, rows]; `at` says which of a gate's
+ * is at (row, column).
+ */
+function byGate(
+  from: Floats,
+  rows: number,
+  units: number,
+  at: (row: number, column: number) => number,
+): Floats {
   const out = from.slice() // [rows, G*H]
   const width = from.length / rows
   for (let row = 0; row < rows; row++) {

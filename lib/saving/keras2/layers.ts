@@ -1,8 +1,9 @@
 /**
- * Configurations that Keras 2 wrote, as those of Keras 1.2.2 for the same layers. Plain data in, plain data out.
+ * Configurations that Keras 2 wrote, as those of Keras 1.2.2 for the same layers. Plain data in,
+ * plain data out.
  *
- * The differences of a class are its entry in table.ts. What Keras 1.2.2 cannot say must have a value at which it changes nothing;
- * everything else is an error that names layer and key.
+ * The differences of a class are its entry in table.ts. What Keras 1.2.2 cannot say must have a
+ * value at which it changes nothing; everything else is an error that names layer and key.
  */
 import { layerClasses } from '../config.js'
 import { fail, FormatError } from '../../errors.js'
@@ -11,27 +12,41 @@ import { describe } from '../../ndarray.js'
 import { bare, type Config, isObject, type Rule, translated } from './rule.js'
 import { EVERY, TABLE } from './table.js'
 
-/** The class without the package that it was registered in, where it is one of ours: 'Custom>LSTM' is taken for LSTM. */
+/**
+ * The class without the package that it was registered in, where it is one of ours: 'Custom>LSTM'
+ * is taken for LSTM.
+ */
 function classOf(name: string, called: string): string {
   const own = bare(name)
   if (own === name || !(Object.hasOwn(TABLE, own) || layerClasses.has(own))) return name
-  process.emitWarning(`${called}: a class that was registered as '${name}' is taken for Keras' own ${own}.`, {
-    code: 'HIDDENSTATE_KERAS2',
-  })
+  process.emitWarning(
+    `${called}: a class that was registered as '${name}' is taken for Keras' own ${own}.`,
+    {
+      code: 'HIDDENSTATE_KERAS2',
+    },
+  )
   return own
 }
 
 function layerFromKeras2(layer: unknown, where: string): LayerConfig {
   const { class_name: registered, config } = isObject(layer) ? layer : {}
-  if (registered === 'Sequential') return { class_name: registered, config: layersFromKeras2(config, where) }
+  if (registered === 'Sequential')
+    return { class_name: registered, config: layersFromKeras2(config, where) }
   if (typeof registered !== 'string' || !isObject(config)) {
     const actual = describe(layer)
-    return fail(FormatError, 'ERR_FILE_FORMAT', { where, what: 'layer', expected: '{ class_name, config }', actual })
+    return fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'layer',
+      expected: '{ class_name, config }',
+      actual,
+    })
   }
   const called = `${typeof config.name === 'string' ? config.name : where} (${registered.slice(0, 80)})`
   const name = classOf(registered, called)
   const rule: Rule = Object.hasOwn(TABLE, name) ? (TABLE[name] as Rule) : {}
-  const implied = [EVERY, rule].map(({ implied: own }) => (typeof own === 'function' ? own(config) : own))
+  const implied = [EVERY, rule].map(({ implied: own }) =>
+    typeof own === 'function' ? own(config) : own,
+  )
   const out: Record<string, unknown> = Object.assign({}, ...implied)
   const as = typeof rule.as === 'function' ? rule.as(config) : rule.as
   const keys: Record<string, string> = {}
@@ -43,10 +58,17 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
       keys[own[0]] = key
     }
   }
-  return { class_name: as ?? name, config: withPrecision(out), origin: { className: registered, keys } }
+  return {
+    class_name: as ?? name,
+    config: withPrecision(out),
+    origin: { className: registered, keys },
+  }
 }
 
-/** Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told where they are float64. */
+/**
+ * Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told
+ * where they are float64.
+ */
 function withPrecision({ dtype, ...config }: Record<string, unknown>): Config {
   return {
     ...config,
@@ -62,8 +84,8 @@ function anyBatch(shape: unknown, layers: readonly unknown[]): unknown {
 }
 
 /**
- * The layers of Keras 2's Sequential as Keras 1.2.2 lists them. A model that was given its input later (`build_input_shape`) begins
- * with an InputLayer, as those that Keras 2 made with one.
+ * The layers of Keras 2's Sequential as Keras 1.2.2 lists them. A model that was given its input
+ * later (`build_input_shape`) begins with an InputLayer, as those that Keras 2 made with one.
  *
  * @param config a list of layers, or `{ name, layers }`
  * @throws FormatError ERR_FILE_FORMAT naming layer and key
@@ -72,7 +94,12 @@ export function layersFromKeras2(config: unknown, where: string): LayerConfig[] 
   const { layers: list, build_input_shape: built } = isObject(config) ? config : { layers: config }
   if (!Array.isArray(list)) {
     const actual = describe(list)
-    return fail(FormatError, 'ERR_FILE_FORMAT', { where, what: 'config', expected: 'a list of layers', actual })
+    return fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'config',
+      expected: 'a list of layers',
+      actual,
+    })
   }
   const layers = list.map((layer, i) => layerFromKeras2(layer, `config[${i}]`))
   const [first] = layers
@@ -81,5 +108,8 @@ export function layersFromKeras2(config: unknown, where: string): LayerConfig[] 
     return [{ ...first, config: { ...first.config, batch_input_shape: shape } }, ...layers.slice(1)]
   }
   if (!Array.isArray(built)) return layers
-  return [{ class_name: 'InputLayer', config: { batch_input_shape: anyBatch(built, list) } }, ...layers]
+  return [
+    { class_name: 'InputLayer', config: { batch_input_shape: anyBatch(built, list) } },
+    ...layers,
+  ]
 }

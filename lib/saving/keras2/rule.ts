@@ -1,4 +1,6 @@
-/** What a rule says: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2. */
+/**
+ * What a rule says: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2.
+ */
 
 import { fail, FormatError } from '../../errors.js'
 
@@ -11,19 +13,28 @@ export type Refuse = (expected: string) => never
 /** Makes Keras 1.2.2's value of Keras 2's. @param config all of the configuration */
 export type Translate = (value: unknown, refuse: Refuse, config: Config) => unknown
 
-/** How the configuration of one class differs. A key that no part of the rule names keeps its name and its value. */
+/**
+ * How the configuration of one class differs. A key that no part of the rule names keeps its name
+ * and its value.
+ */
 export interface Rule {
   /** Keras 1.2.2's class, by the configuration. Default: it has the same name. */
   readonly as?: string | ((config: Config) => string)
   /** Keras 2's key → Keras 1.2.2's, or that with what makes its value. */
   readonly keys?: Readonly<Record<string, string | readonly [key: string, value: Translate]>>
-  /** The values at which a key changes nothing; `ANY`: none changes a result. Others are refused, unless `keys` has the key, too. */
+  /**
+   * The values at which a key changes nothing; `ANY`: none changes a result. Others are refused,
+   * unless `keys` has the key, too.
+   */
   readonly ignored?: Readonly<Record<string, readonly unknown[]>>
   /** What every layer of this class has in Keras 1.2.2's words, without a key in Keras 2. */
   readonly implied?: Config | ((config: Config) => Config)
 }
 
-/** Of {@link Rule.ignored}: whatever the value, no result changes, since the weights come from the file. */
+/**
+ * Of {@link Rule.ignored}: whatever the value, no result changes, since the weights come from the
+ * file.
+ */
 export const ANY: readonly unknown[] = []
 
 export const isObject = (value: unknown): value is Config =>
@@ -39,7 +50,8 @@ export function named(value: unknown): [name: string, config: Config] {
 /** A name without the package that it was registered in: 'Custom>Adam' is Adam. */
 export const bare = (name: string): string => name.slice(name.lastIndexOf('>') + 1)
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+const same = (a: unknown, b: unknown): boolean =>
+  JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 
 /**
  * One entry of a configuration in Keras 1.2.2's words; null for one that changes nothing.

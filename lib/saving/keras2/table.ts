@@ -1,6 +1,7 @@
 /**
- * The table of Keras 2's layers: one entry a class. A class without an entry is written as Keras 1.2.2 writes it, but for the keys of
- * every layer (`EVERY`). Where Keras 2 computes something that an option of Keras 1.2.2 cannot say, the entry refuses it.
+ * The table of Keras 2's layers: one entry a class. A class without an entry is written as Keras
+ * 1.2.2 writes it, but for the keys of every layer (`EVERY`). Where Keras 2 computes something that
+ * an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
 import {
@@ -21,7 +22,10 @@ import {
 /** Of every layer. Keras 2 lets masks into all of them. */
 export const EVERY: Rule = {
   implied: { accept_mask: true },
-  keys: { activity_regularizer: ['activity_regularizer', regularizer], dtype: ['dtype', precision] },
+  keys: {
+    activity_regularizer: ['activity_regularizer', regularizer],
+    dtype: ['dtype', precision],
+  },
   ignored: {
     activity_regularizer: [null],
     ragged: [false],
@@ -68,7 +72,10 @@ const recurrent: Rule = {
     zero_output_for_mask: [false],
   },
 }
-const gated: Rule = { ...recurrent, keys: { ...recurrent.keys, recurrent_activation: 'inner_activation' } }
+const gated: Rule = {
+  ...recurrent,
+  keys: { ...recurrent.keys, recurrent_activation: 'inner_activation' },
+}
 
 const lstm: Rule = {
   ...gated,
@@ -77,7 +84,10 @@ const lstm: Rule = {
 
 const { use_bias: _bias, ...withoutBias } = lstm.keys ?? {}
 
-/** Layers of the cuDNN library: what they compute has no options; cudnn.ts knows how their weights lie. */
+/**
+ * Layers of the cuDNN library: what they compute has no options; cudnn.ts knows how their weights
+ * lie.
+ */
 const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
   ...rule,
   as,
@@ -85,7 +95,10 @@ const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
 })
 
 /** Noise is of training alone, and random: a seed of Keras 2 gives no numbers of ours. */
-const noise = (keys: NonNullable<Rule['keys']>): Rule => ({ keys, ignored: { noise_shape: [null], seed: ANY } })
+const noise = (keys: NonNullable<Rule['keys']>): Rule => ({
+  keys,
+  ignored: { noise_shape: [null], seed: ANY },
+})
 
 /** Layers of filters: the same as `dense`, with windows. */
 const filters: Rule = {
@@ -142,7 +155,8 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   Bidirectional: { keys: { backward_layer: ['backward_layer', mirrored] } },
   Conv1D: {
     ...filters,
-    as: ({ dilation_rate: rate }) => ([rate ?? 1].flat()[0] === 1 ? 'Convolution1D' : 'AtrousConvolution1D'),
+    as: ({ dilation_rate: rate }) =>
+      [rate ?? 1].flat()[0] === 1 ? 'Convolution1D' : 'AtrousConvolution1D',
   },
   Conv2D: {
     keys: {
@@ -152,7 +166,8 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       strides: ['subsample', pairOf],
       padding: [
         'border_mode',
-        (value, refuse, config) => (value === 'causal' ? refuse("'valid' or 'same'") : border(value, refuse, config)),
+        (value, refuse, config) =>
+          value === 'causal' ? refuse("'valid' or 'same'") : border(value, refuse, config),
       ],
     },
     ignored: { ...dense.ignored, groups: [1], dilation_rate: [[1, 1], 1] },
@@ -174,7 +189,10 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       dilation_rate: [[1, 1], 1],
       implementation: ANY,
     },
-    implied: ({ kernel_size: size }) => ({ nb_col: [size].flat().at(-1), inner_border_mode: 'same_tf' }),
+    implied: ({ kernel_size: size }) => ({
+      nb_col: [size].flat().at(-1),
+      inner_border_mode: 'same_tf',
+    }),
   },
   CuDNNGRU: cudnn('GRU', gated, { reset_after: true }),
   CuDNNLSTM: cudnn('LSTM', lstm),

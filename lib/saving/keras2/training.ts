@@ -1,6 +1,6 @@
 /**
- * How Keras 2 says that a model was compiled, in the words of Keras 1.2.2. What those cannot say is an error; a name that is unknown
- * there stays as it is, and whoever compiles the model tells.
+ * How Keras 2 says that a model was compiled, in the words of Keras 1.2.2. What those cannot say is
+ * an error; a name that is unknown there stays as it is, and whoever compiles the model tells.
  */
 import { fail, FormatError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
@@ -9,7 +9,10 @@ import { ANY, bare, type Config, isObject, named, type Rule, translated } from '
 /** Of every optimizer. */
 const OPTIMIZERS: Rule = {
   keys: {
-    learning_rate: ['lr', (value, refuse) => (typeof value === 'number' ? value : refuse('a number'))],
+    learning_rate: [
+      'lr',
+      (value, refuse) => (typeof value === 'number' ? value : refuse('a number')),
+    ],
     lr: ['lr', (value, refuse) => (typeof value === 'number' ? value : refuse('a number'))],
   },
   ignored: {
@@ -54,7 +57,10 @@ const place = (what: string) => ({ where: 'training_config', what })
 function optimizerFromKeras2(optimizer: unknown): Config {
   const [registered, config] = named(optimizer)
   const name = bare(registered)
-  const rules = [...(Object.hasOwn(OPTIMIZER_TABLE, name) ? [OPTIMIZER_TABLE[name] as Rule] : []), OPTIMIZERS]
+  const rules = [
+    ...(Object.hasOwn(OPTIMIZER_TABLE, name) ? [OPTIMIZER_TABLE[name] as Rule] : []),
+    OPTIMIZERS,
+  ]
   const entries = Object.entries(config).map(([key, value]) =>
     translated(key, value, rules, place(`${key} of ${name}`)),
   )
@@ -72,14 +78,22 @@ const FUNCTION_NAMES: Readonly<Record<string, string>> = {
 
 const WRAPPER = /^(MeanMetricWrapper|LossFunctionWrapper|function)$/
 
-/** A loss or a metric as a name: a class of Keras 2 is the function that it wraps, when its settings are at their defaults. */
+/**
+ * A loss or a metric as a name: a class of Keras 2 is the function that it wraps, when its settings
+ * are at their defaults.
+ */
 function functionName(value: unknown): unknown {
   const [registered, config] = named(value)
   if (registered === '') return value
   const name = bare(registered)
   for (const [key, setting] of Object.entries(config)) {
     const other = translated(key, setting, [FUNCTIONS], place(`${key} of ${name}`))
-    if (other) fail(FormatError, 'ERR_FILE_FORMAT', { ...place(key), expected: 'absent', actual: describe(setting) })
+    if (other)
+      fail(FormatError, 'ERR_FILE_FORMAT', {
+        ...place(key),
+        expected: 'absent',
+        actual: describe(setting),
+      })
   }
   const { name: title, fn } = config
   if (title === 'accuracy' || title === 'acc') return title // of the kind that fits loss and output
@@ -95,7 +109,10 @@ function functionName(value: unknown): unknown {
   return typeof own === 'string' && Object.hasOwn(FUNCTION_NAMES, own) ? FUNCTION_NAMES[own] : own
 }
 
-/** What is told for each output, in lists, or in objects with the outputs' names: for all there are, in a row. */
+/**
+ * What is told for each output, in lists, or in objects with the outputs' names: for all there are,
+ * in a row.
+ */
 function flat(value: unknown): unknown[] {
   if (Array.isArray(value)) return value.flatMap(flat)
   return isObject(value) && !('class_name' in value) ? Object.values(value).flatMap(flat) : [value]
@@ -114,7 +131,9 @@ export function trainingFromKeras2(training: Config): Config {
     optimizer_config: optimizerFromKeras2(training.optimizer_config),
     loss: losses.length === 1 ? functionName(losses[0]) : training.loss,
     metrics: flat(training.metrics ?? []).map(functionName),
-    loss_weights: weights.every((weight) => weight === 1 || weight === null) ? null : training.loss_weights,
+    loss_weights: weights.every((weight) => weight === 1 || weight === null)
+      ? null
+      : training.loss_weights,
     sample_weight_mode: training.sample_weight_mode ?? null,
   }
 }

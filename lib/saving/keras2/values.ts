@@ -16,12 +16,18 @@ const INITIALIZATIONS: Readonly<Record<string, string>> = {
   LecunUniform: 'lecun_uniform',
 }
 
-/** Counts for little, since the weights come from the file: an initializer without a counterpart becomes 'uniform'. */
+/**
+ * Counts for little, since the weights come from the file: an initializer without a counterpart
+ * becomes 'uniform'.
+ */
 export function initialization(value: unknown): string {
   const [name, { scale, mode, distribution }] = named(value)
   if (name !== 'VarianceScaling') {
     const known = Object.values(INITIALIZATIONS).find((own) => own === name)
-    return known ?? (Object.hasOwn(INITIALIZATIONS, name) ? (INITIALIZATIONS[name] as string) : 'uniform')
+    return (
+      known ??
+      (Object.hasOwn(INITIALIZATIONS, name) ? (INITIALIZATIONS[name] as string) : 'uniform')
+    )
   }
   const spread = distribution === 'uniform' ? 'uniform' : 'normal'
   if (mode === 'fan_avg' && scale === 1) return `glorot_${spread}`
@@ -37,7 +43,12 @@ export function regularizer(value: unknown, refuse: Refuse): Config | null {
 }
 
 const CONSTRAINT_KEYS: Readonly<Record<string, string>> = { max_value: 'm', axis: 'axis' }
-const RANGE_KEYS: Readonly<Record<string, string>> = { min_value: 'low', max_value: 'high', rate: 'rate', axis: 'axis' }
+const RANGE_KEYS: Readonly<Record<string, string>> = {
+  min_value: 'low',
+  max_value: 'high',
+  rate: 'rate',
+  axis: 'axis',
+}
 
 export function constraint(value: unknown, refuse: Refuse): Config | null {
   if (value === null || value === undefined) return null
@@ -45,11 +56,17 @@ export function constraint(value: unknown, refuse: Refuse): Config | null {
   if (!/^(MaxNorm|NonNeg|UnitNorm|MinMaxNorm)$/.test(name))
     return refuse('null, MaxNorm, NonNeg, UnitNorm or MinMaxNorm')
   const keys = name === 'MinMaxNorm' ? RANGE_KEYS : CONSTRAINT_KEYS
-  const entries = Object.entries(config).map(([key, v]) => [Object.hasOwn(keys, key) ? keys[key] : key, v])
+  const entries = Object.entries(config).map(([key, v]) => [
+    Object.hasOwn(keys, key) ? keys[key] : key,
+    v,
+  ])
   return { name, ...Object.fromEntries(entries) }
 }
 
-/** The layer that Keras 2 runs from the end: the same as the other, but for its name and direction, or it cannot be said. */
+/**
+ * The layer that Keras 2 runs from the end: the same as the other, but for its name and direction,
+ * or it cannot be said.
+ */
 export function mirrored(value: unknown, refuse: Refuse, config: Config): undefined {
   const comparable = (layer: unknown) => {
     const [name, { name: _name, go_backwards: _backwards, ...settings }] = named(layer)
@@ -91,18 +108,28 @@ export function pairOf(value: unknown, refuse: Refuse): unknown {
   return pair.length === 2 ? pair : refuse('a number or a list of two')
 }
 
-/** Of four sides: [top, bottom, left, right] of a pair of pairs, of rows and columns, or of one number. */
+/**
+ * Of four sides: [top, bottom, left, right] of a pair of pairs, of rows and columns, or of one
+ * number.
+ */
 export function sidesOf(value: unknown, refuse: Refuse): unknown {
   const [rows, columns] = pairOf(value, refuse) as unknown[]
   return [rows, columns].flatMap((ends) => pairOf(ends, refuse))
 }
 
-/** Padding of a convolution: 'same' of Theano and of TensorFlow agree for an odd window that moves step by step. */
+/**
+ * Padding of a convolution: 'same' of Theano and of TensorFlow agree for an odd window that moves
+ * step by step.
+ */
 export function border(value: unknown, refuse: Refuse, config: Config): unknown {
   if (value === 'valid' || value === 'causal') return value
   if (value !== 'same') return refuse("'valid', 'same' or 'causal'")
   const agree = [0, 1].every((axis) => {
-    const [size, stride, rate] = [config.kernel_size, config.strides ?? 1, config.dilation_rate ?? 1].map((one) => {
+    const [size, stride, rate] = [
+      config.kernel_size,
+      config.strides ?? 1,
+      config.dilation_rate ?? 1,
+    ].map((one) => {
       const each = [one].flat() // an extent for each axis, or one for all
       return Number(each[axis] ?? each[0])
     }) as [number, number, number]

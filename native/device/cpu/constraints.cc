@@ -13,8 +13,8 @@ namespace {
 
 constexpr double kEpsilon = 1e-7;
 
-// Calls fn(row, group, step) for every row along the last axis: elements row .. row + n of w belong to the norms
-// group, group + step, ...
+// Calls fn(row, group, step) for every row along the last axis: elements row .. row + n of w belong
+// to the norms group, group + step, ...
 template <typename Fn>
 void each_row(const Dims& dims, const Dims& stride, const Fn& fn) {
   const size_t rank = dims.size();

@@ -51,7 +51,8 @@ void Cpu<real>::batch(int kind, double work, FunctionRef<void()> run) {
   using Ms = std::chrono::duration<double, std::milli>;
   Pace& pace = pace_[kind];
   const Clock::time_point now = Clock::now();
-  // A short wait for the next batch counts: threads that wait for it, too, may be what slows its caller.
+  // A short wait for the next batch counts: threads that wait for it, too, may be what slows its
+  // caller.
   const Clock::time_point start = Ms(now - batch_end_).count() < 1 ? batch_end_ : now;
   {
     std::optional<Inline> alone;

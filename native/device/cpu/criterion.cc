@@ -6,11 +6,12 @@
 //   loss = mean(score)
 // All of that is linear in the scores, so with n the number of scores
 //   loss = sum_r coef_r * score_r      coef_r = m_r / mean(m) * w_r / mean(w != 0) / n
-// and the gradient is the objective's own with those coefficients. A row whose coefficient is 0 is left out rather than
-// multiplied by it: whatever target and prediction are there, it adds nothing, and its gradient is 0. (Keras multiplies, and
-// NaN * 0 is NaN.) A mask of zeros, or weights that are all 0, leave nothing to take a mean of: NaN, as in Keras.
-// Metrics see neither weights nor masks (training.py:862-887); where that gives no finite number, they are taken over the rows
-// that count (decision 0027).
+// and the gradient is the objective's own with those coefficients. A row whose coefficient is 0 is
+// left out rather than multiplied by it: whatever target and prediction are there, it adds nothing,
+// and its gradient is 0. (Keras multiplies, and NaN * 0 is NaN.) A mask of zeros, or weights that
+// are all 0, leave nothing to take a mean of: NaN, as in Keras. Metrics see neither weights nor
+// masks (training.py:862-887); where that gives no finite number, they are taken over the rows that
+// count (decision 0027).
 #include "device/cpu/criterion.h"
 
 #include <algorithm>
@@ -115,7 +116,8 @@ void CpuCriterion<real>::gradient(const Scored<real>& s, real* dp) {
            [&](int64_t r, int64_t end) { std::fill(dp + r * s.K, dp + end * s.K, real(0)); });
 }
 
-// fn(r, end) for each run of rows that count in the loss, or of those that do not; over the threads.
+// fn(r, end) for each run of rows that count in the loss, or of those that do not; over the
+// threads.
 template <typename real>
 template <typename Fn>
 void CpuCriterion<real>::each_run(const Scored<real>& s, bool wanted, const Fn& fn) {

@@ -1,11 +1,11 @@
-// Gram-Schmidt by blocks of rows: what a block V has in common with the rows Q above it is taken out
-// by two matrix products,
+// Gram-Schmidt by blocks of rows: what a block V has in common with the rows Q above it is taken
+// out by two matrix products,
 //   V -= (V Q^T) Q
-// a few columns of the result at a time. The same is done for each strip of the block and the strips
-// above it, then for its rows, one after another. Where little of a row is left, most of that is
-// rounding: it is done once more, against all rows ("twice is enough", Kahan in Parlett, The
-// Symmetric Eigenvalue Problem, 1980, section 6-9). The bits do not depend on how many columns a step
-// takes (table.h).
+// a few columns of the result at a time. The same is done for each strip of the block and the
+// strips above it, then for its rows, one after another. Where little of a row is left, most of
+// that is rounding: it is done once more, against all rows ("twice is enough", Kahan in Parlett,
+// The Symmetric Eigenvalue Problem, 1980, section 6-9). The bits do not depend on how many columns
+// a step takes (table.h).
 #include "device/cpu/orthonormal.h"
 
 #include <algorithm>

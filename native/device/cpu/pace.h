@@ -1,7 +1,9 @@
-// How many threads the batches of a plan get: all, or one. A small step may be slower on several threads, and any step where
-// other programs keep the processors busy; neither can be known beforehand. Bits do not depend on threads, so the clock decides: now
-// and then some batches run either way, and the quicker one is kept for a while: fifty times what the trial lost, so trials cost
-// about 2 %. A batch longer than a trial's block is not tried before it could be paid for, were one thread as slow as it can be.
+// How many threads the batches of a plan get: all, or one. A small step may be slower on several
+// threads, and any step where other programs keep the processors busy; neither can be known
+// beforehand. Bits do not depend on threads, so the clock decides: now and then some batches run
+// either way, and the quicker one is kept for a while: fifty times what the trial lost, so trials
+// cost about 2 %. A batch longer than a trial's block is not tried before it could be paid for,
+// were one thread as slow as it can be.
 #pragma once
 #include <limits>
 
@@ -13,7 +15,8 @@ class Pace {
   // Whether the next batch runs on the calling thread alone.
   bool alone() const { return block_ < kBlocks ? block_ % 2 == 1 : alone_; }
 
-  // The batch took `ms`, of up to `threads` threads, for an amount of work in a unit of the caller's (batches of a plan differ).
+  // The batch took `ms`, of up to `threads` threads, for an amount of work in a unit of the
+  // caller's (batches of a plan differ).
   void took(double ms, double work, int threads) {
     if (threads != threads_) *this = Pace(threads);
     if (block_ == kBlocks) {

@@ -1,10 +1,15 @@
 // Regularizers, Keras 1.2.2 regularizers.py.
-//   l1, l2       value l1 * sum|w| + l2 * sum(w^2)     dw += l1 * sign(w) + 2 * l2 * w      (no half, sign(0) = 0)
-//   eigenvalue   C = w^T w   v_0 = 1, v_i = C v_{i-1}, i = 1..9   lambda = v_9^T C v_9 / v_9^T v_9   value = k * sqrt(lambda)
-// C is never made: v_i = w^T u_i with u_i = w v_{i-1}. Backward through those steps, from g = d value / d lambda:
-//   u = w v_9:   du = 2 g u / (v_9^T v_9)   dw += du v_9^T   dv_9 = w^T du - 2 g lambda v_9 / (v_9^T v_9)
+//   l1, l2       value l1 * sum|w| + l2 * sum(w^2)     dw += l1 * sign(w) + 2 * l2 * w
+//     (no half, sign(0) = 0)
+//   eigenvalue   C = w^T w   v_0 = 1, v_i = C v_{i-1}, i = 1..9   lambda = v_9^T C v_9 / v_9^T v_9
+//     value = k * sqrt(lambda)
+// C is never made: v_i = w^T u_i with u_i = w v_{i-1}. Backward through those steps, from g = d
+// value / d lambda:
+//   u = w v_9:   du = 2 g u / (v_9^T v_9)   dw += du v_9^T
+//     dv_9 = w^T du - 2 g lambda v_9 / (v_9^T v_9)
 //   v_i = w^T u_i:   dw += u_i dv_i^T   du_i = w dv_i   dw += du_i v_{i-1}^T   dv_{i-1} = w^T du_i
-// lambda does not depend on the length of v_9, so each v_i is scaled to length 1 and the scale counts as a constant.
+// lambda does not depend on the length of v_9, so each v_i is scaled to length 1 and the scale
+// counts as a constant.
 #include "device/cpu/penalties.h"
 
 #include <cmath>

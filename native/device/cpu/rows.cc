@@ -22,8 +22,8 @@ void gather(real* x_tb, const real* x_bt, const Extent& to, const int32_t* order
   const int64_t sample = count(to.dims), T = to.steps(), B = to.rows;
   const int64_t step = T > 0 ? sample / T : 0;
   each_sample(to, [&](int64_t b) {
-    const real* from =
-        x_bt + (order ? static_cast<int64_t>(order[b]) : first + b) * sample;  // [T, ...]
+    // [T, ...]
+    const real* from = x_bt + (order ? static_cast<int64_t>(order[b]) : first + b) * sample;
     for (int64_t t = 0; t < T; t++) std::copy_n(from + t * step, step, x_tb + (t * B + b) * step);
   });
 }

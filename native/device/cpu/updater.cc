@@ -1,13 +1,17 @@
 // Keras 1.2.2 optimizers.py, what all of them share.
-//   clipnorm c > 0:  n = sqrt(sum of squares of all gradients);  g *= c / n where n >= c     (one global norm)
+//   clipnorm c > 0:  n = sqrt(sum of squares of all gradients);  g *= c / n where n >= c
+//     (one global norm)
 //   clipvalue v > 0: g = min(max(g, -v), v), after that
-// Gradients come in with the regularizers' already added; constraints are applied to the new parameter.
+// Gradients come in with the regularizers' already added; constraints are applied to the new
+// parameter.
 //
-// The norm is summed chunk by chunk; of a parameter by rows (an embedding), over the rows that have a gradient: zeros change no bit of it.
+// The norm is summed chunk by chunk; of a parameter by rows (an embedding), over the rows that have
+// a gradient: zeros change no bit of it.
 //
-// Of such a parameter an update leaves out those it would not change, to the same bits: rows without a gradient that
-// never had one; and with SGD without momentum, RMSprop, Adagrad and Adadelta all rows without a gradient. What those updates would
-// have made of the moments is made up for before the row's next gradient, or when somebody looks.
+// Of such a parameter an update leaves out those it would not change, to the same bits: rows
+// without a gradient that never had one; and with SGD without momentum, RMSprop, Adagrad and
+// Adadelta all rows without a gradient. What those updates would have made of the moments is made
+// up for before the row's next gradient, or when somebody looks.
 #include "device/cpu/updater.h"
 
 #include <algorithm>
@@ -92,7 +96,8 @@ void CpuUpdater<real>::clip(const std::vector<Param>& params, const Weights<real
   }
 }
 
-// fn(begin, n) for the parts of a chunk that have a gradient: of a parameter by rows, other rows are zero.
+// fn(begin, n) for the parts of a chunk that have a gradient: of a parameter by rows, other rows
+// are zero.
 template <typename real>
 template <typename Fn>
 void CpuUpdater<real>::each_gradient(const Param& p, const Chunk& c, const Fn& fn) const {

@@ -1,5 +1,5 @@
-// The update on the CPU: chunk by chunk over the threads; rows of an embedding that have no gradient
-// wait (updater.cc).
+// The update on the CPU: chunk by chunk over the threads; rows of an embedding that have no
+// gradient wait (updater.cc).
 #pragma once
 #include <array>
 #include <vector>
@@ -28,8 +28,8 @@ class CpuUpdater final : public Updater<real> {
     int64_t begin, n;
   };
   // Of a parameter by rows: those without a gradient wait, if they can. last [rows]: the step (of
-  // steps_) up to which a row's moments have come; kUntouched: they are zero, and a gradient of zero
-  // changes neither them nor the parameter.
+  // steps_) up to which a row's moments have come; kUntouched: they are zero, and a gradient of
+  // zero changes neither them nor the parameter.
   struct Rows {
     int param;
     int64_t offset, width;

@@ -46,7 +46,8 @@ void Recurrence<real>::pack_backward(Pass<real>& p) {
          D);
 }
 
-// The steps of the segment, from the last. dh and dc come in and go out as the gradients of the states after it and before it.
+// The steps of the segment, from the last. dh and dc come in and go out as the gradients of the
+// states after it and before it.
 template <typename real>
 void Recurrence<real>::steps_backward(Pass<real>& p) {
   const int64_t B = B_, H = H_, BH = B * H;
@@ -101,8 +102,8 @@ void Recurrence<real>::steps_backward(Pass<real>& p) {
   }
 }
 
-// d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev), dc (c_prev)
-// or daux.
+// d operand += d gates U^T, through the operand's dropout mask; into dh (operand h_prev), dc
+// (c_prev) or daux.
 template <typename real>
 void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
                                         int64_t n0, int64_t n1) {
@@ -140,8 +141,8 @@ void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int
   }
 }
 
-// Every element is one chain over t from the last step to the first, and over the rows of a step from the last: segments follow each
-// other in that order, so that their borders do not show.
+// Every element is one chain over t from the last step to the first, and over the rows of a step
+// from the last: segments follow each other in that order, so that their borders do not show.
 template <typename real>
 void Recurrence<real>::weights_backward(Pass<real>& p) {
   const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H;
@@ -188,8 +189,9 @@ void Recurrence<real>::weights_backward(Pass<real>& p) {
                  p.at(vector_sums_) + i * vector_sums_.size / cell_->vectors);
 }
 
-// c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a product takes two rows together, a segment
-// of an odd number would pair all that follow otherwise than the whole: its last row waits for the first of the next segment.
+// c[M, N in G*H] (+)= a^T b over the rows of steps [t0, end of the segment), falling. Where a
+// product takes two rows together, a segment of an odd number would pair all that follow otherwise
+// than the whole: its last row waits for the first of the next segment.
 template <typename real>
 void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, const real* a,
                                 int64_t M, const real* b, int64_t N, int64_t t0) {
@@ -227,8 +229,9 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
   }
 }
 
-// sum[width] of d [T, B, width], of which a segment [n, B, width] is here: blocks of steps, each one
-// chain over falling rows, then the blocks in order. `sums` holds the blocks from segment to segment.
+// sum[width] of d [T, B, width], of which a segment [n, B, width] is here: blocks of steps, each
+// one chain over falling rows, then the blocks in order. `sums` holds the blocks from segment to
+// segment.
 template <typename real>
 void Recurrence<real>::sum_backward(real* sum, const real* d, int64_t width, real* sums) {
   const int64_t B = B_, each = sum_steps(B), end = from_ + steps();

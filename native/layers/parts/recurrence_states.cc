@@ -1,4 +1,5 @@
-// States of the recurrence at the ends of a batch and of a segment; what they are stands in recurrence.cc.
+// States of the recurrence at the ends of a batch and of a segment; what they are stands in
+// recurrence.cc.
 #include <algorithm>
 
 #include "layers/recurrence.h"

@@ -1,4 +1,5 @@
-// Arguments whose getters call back into the plan. argv: the addon, the case. Prints the code of the error, or "done".
+// Arguments whose getters call back into the plan. argv: the addon, the case. Prints the code of
+// the error, or "done".
 import { createRequire } from 'node:module'
 
 const [, , addon, what] = process.argv

@@ -1,6 +1,7 @@
 /**
- * Trainings that write checkpoints, for signals: `two` at once in this thread, or one in a `worker`. Each prints, after a batch,
- * how many listen for SIGTERM. Arguments: which, and a folder for the checkpoints.
+ * Trainings that write checkpoints, for signals: `two` at once in this thread, or one in a
+ * `worker`. Each prints, after a batch, how many listen for SIGTERM. Arguments: which, and a folder
+ * for the checkpoints.
  */
 import path from 'node:path'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'

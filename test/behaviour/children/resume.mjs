@@ -1,13 +1,16 @@
 /**
- * Trains a small model from the start, or from the newest checkpoint of `<folder>/checkpoints`, and writes what came of it to
- * `<folder>/result.json`. Prints `fit` when the training begins. A case (JSON, first argument; the folder is the second):
+ * Trains a small model from the start, or from the newest checkpoint of `<folder>/checkpoints`, and
+ * writes what came of it to `<folder>/result.json`. Prints `fit` when the training begins. A case
+ * (JSON, first argument; the folder is the second):
  *
  *   optimizer, shuffle, dropout, stateful, validation, callbacks    what is trained, and how
- *   source       'arrays', 'generator', 'resumable' (with state() and restore()), 'rows' (of a file)
+ *   source
+ *     'arrays', 'generator', 'resumable' (with state() and restore()), 'rows' (of a file)
  *   checkpoint   options of `checkpoint` beside `dir`; null: neither checkpoints nor resume
  *   threads, nbEpoch
  *   slow         milliseconds that a callback waits after each batch; it has prints `batch`
- *   slowValidation  milliseconds that each batch of a validation takes, of fitGenerator; each prints `validates`
+ *   slowValidation
+ *     milliseconds that each batch of a validation takes, of fitGenerator; each prints `validates`
  *   waits        whether it waits for a line on stdin before the training
  */
 import fs from 'node:fs'
@@ -94,7 +97,10 @@ const callbacks = [
   ...(c.slow ? [new Slow()] : []),
 ]
 
-/** Scalars and histograms of all event files of a folder, without the time of day: the graph may be there twice. */
+/**
+ * Scalars and histograms of all event files of a folder, without the time of day: the graph may be
+ * there twice.
+ */
 function events(dir) {
   if (!fs.existsSync(dir)) return []
   const found = []

@@ -1,4 +1,5 @@
-// How many threads the process has after one model, several at once, and a model in each of two workers; and what they use when idle.
+// How many threads the process has after one model, several at once, and a model in each of two
+// workers; and what they use when idle.
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +18,8 @@ const inWorker = () =>
   })
 
 if (isMainThread) {
-  await Promise.all(Array.from({ length: 8 }, () => readFile(fileURLToPath(import.meta.url)))) // libuv's own threads
+  // libuv's own threads
+  await Promise.all(Array.from({ length: 8 }, () => readFile(fileURLToPath(import.meta.url))))
   const count = () => readdirSync('/proc/self/task').length
   const before = count()
   await fit()

@@ -1,4 +1,5 @@
-// JavaScript that a time limit ends while a native call reads a getter, or makes its error. Argument: the addon's file.
+// JavaScript that a time limit ends while a native call reads a getter, or makes its error.
+// Argument: the addon's file.
 import { createRequire } from 'node:module'
 import vm from 'node:vm'
 import { print } from './task.mjs'

@@ -1,4 +1,5 @@
-// Regression: an addon that is unloaded when the worker that loaded it ends takes the process with it (-z nodelete).
+// Regression: an addon that is unloaded when the worker that loaded it ends takes the process with
+// it (-z nodelete).
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker } from 'node:worker_threads'
 import { print } from './task.mjs'

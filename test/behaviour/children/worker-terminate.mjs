@@ -1,5 +1,6 @@
-// Workers that are ended in the middle of one kind of work, several at a time. Arguments: the kind, how many, how many at a time.
-// Prints how many have ended. Longer campaigns: `node test/behaviour/children/worker-terminate.mjs fit 1000 8`.
+// Workers that are ended in the middle of one kind of work, several at a time. Arguments: the kind,
+// how many, how many at a time. Prints how many have ended. Longer campaigns: `node
+// test/behaviour/children/worker-terminate.mjs fit 1000 8`.
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -83,7 +84,8 @@ if (isMainThread) {
       })
     })
   const row = async () => {
-    while (begun < Number(count)) await one((begun++ * 7) % 30) // ms: another moment of the work each time
+    // ms: another moment of the work each time
+    while (begun < Number(count)) await one((begun++ * 7) % 30)
   }
   await Promise.all(Array.from({ length: Number(atOnce) }, row))
   process.stdout.write(`${JSON.stringify({ ended, megabytes: Math.round(process.memoryUsage.rss() / 1e6) })}\n`)
