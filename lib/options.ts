@@ -122,7 +122,7 @@ export function camelToSnake(camel: string): string {
   return words
     .map((word, i) => {
       const isLetter = word.length === 1 && (i === 0 || i === words.length - 1) // W_, dropout_W
-      return isLetter ? word : word[0]!.toLowerCase() + word.slice(1)
+      return isLetter ? word : word.slice(0, 1).toLowerCase() + word.slice(1)
     })
     .join('_')
     .replace(/([a-z]{2})([0-9]+)$/, '$1_$2')

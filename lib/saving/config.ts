@@ -4,7 +4,7 @@ import * as namespace from '../layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/layer.js'
 import { from } from '../layers/origin.js'
 import { describe } from '../ndarray.js'
-import { camelToSnake } from '../options.js'
+import { camelToSnake, snakeToCamel } from '../options.js'
 
 /** Layers in layers; more is no network but a trap for the stack. */
 const MAX_DEPTH = 32
@@ -115,7 +115,11 @@ export function layerFromConfig(
     return layerFromConfig(inner, decoding, `${where}.${place}`)
   }
   const keys = origin?.keys ?? {}
-  const spelled = (option: string): string => keys[camelToSnake(option)] ?? camelToSnake(option)
+  const spelled = (option: string): string => {
+    const snake =
+      Object.keys(config).find((each) => snakeToCamel(each) === option) ?? camelToSnake(option)
+    return keys[snake] ?? snake
+  }
   const made = from({ where: called, spelled }, () => Class.fromConfig(config, decode))
   if (key !== null) shared?.set(key, made)
   return made

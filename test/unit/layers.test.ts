@@ -117,6 +117,14 @@ describe('bad options', () => {
   })
 })
 
+it.each(['', '_', '__', 'a__b', '_dropout'])(
+  'an unknown key %j is refused as it is spelt',
+  (key) => {
+    const config = { output_dim: 1, input_dim: 1, [key]: 1 }
+    expect(() => layerFromConfig({ class_name: 'Dense', config })).toThrow(`key ${key} must be`)
+  },
+)
+
 describe('bad inputs', () => {
   const cases: [string, () => unknown][] = [
     ['RNN on [B, D]', () => new GRU(3, { name: 'gru_1' }).build([null, 2])],
