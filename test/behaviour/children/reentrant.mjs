@@ -14,7 +14,7 @@ const plan = native.compile({
   floatx: 'float32',
   inputs: [{ name: 'input', dims: [2] }],
   params,
-  ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], output: 'd', options, params: uses }],
+  ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], outputs: ['d'], options, params: uses }],
   output: 'd',
   loss: 'mean_squared_error',
   optimizer: { name: 'sgd', lr: 0.1 },
