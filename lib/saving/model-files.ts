@@ -152,16 +152,10 @@ export function modelContent(model: SavableModel): H5Builder {
  */
 export async function readTrained(model: SavableModel, path: string): Promise<() => void> {
   return readH5(path, async (file) => {
-    const setWeights = await readLayers(
-      file,
-      'model_weights',
-      model.flattenedLayers,
-      false,
-      'theano',
-    )
+    const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, 'theano')
     const state = await readState(file, () => model.optimizerShapes())
     return () => {
-      atOnce(setWeights())
+      atOnce(set())
       if (state) atOnce(model.setOptimizerWeights(state))
     }
   })
@@ -199,7 +193,7 @@ export async function loadWeights(
   model: SavableModel,
   path: string,
   options?: LoadWeightsOptions,
-): Promise<void> {
+): Promise<string[]> {
   const given = resolveOptions(
     'loadWeights',
     { byName: false, backend: undefined as Backend | undefined },
@@ -208,10 +202,10 @@ export async function loadWeights(
   const byName = checkBoolean('loadWeights', 'byName', given.byName)
   const backend = checkBackend('loadWeights', given.backend)
   checkedPath('loadWeights', path)
-  await readH5(path, async (file) => {
+  return readH5(path, async (file) => {
     const isWhole =
       file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const set = await readLayers(
+    const { set, names } = await readLayers(
       file,
       isWhole ? 'model_weights' : '',
       model.flattenedLayers,
@@ -219,6 +213,7 @@ export async function loadWeights(
       backend,
     )
     await model.whenIdle('loadWeights', () => atOnce(set()), true)
+    return names
   })
 }
 
@@ -324,7 +319,7 @@ async function restore(
   { keras2, backend, compile, limits }: Reading,
 ): Promise<void> {
   const { path } = file
-  const set = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
+  const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
   await inSlices(stepsInFile(path, 'model_weights', set))
   if (!compile) return
   const training = jsonAttribute(file, 'training_config', limits)

@@ -357,7 +357,7 @@ function withoutCudnn(
  * @param byName only layers whose names are in the file, instead of all in order
  * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano
  *   otherwise
- * @returns sets the weights, all or none, in steps
+ * @returns what sets the weights, all or none, in steps, and the names of their layers
  * @throws FormatError ERR_FILE_FORMAT
  */
 export async function readLayers(
@@ -366,7 +366,7 @@ export async function readLayers(
   layers: readonly Layer[],
   byName: boolean,
   backend: Backend | undefined,
-): Promise<() => Steps<void>> {
+): Promise<{ set: () => Steps<void>; names: string[] }> {
   const isLegacy = file.attribute(group, 'nb_layers') !== undefined
   if (isLegacy && byName) {
     throw new FormatError(
@@ -390,10 +390,9 @@ export async function readLayers(
       return asHere(new NDArray(own, parts.length === 1 ? whole : part.shape), part, trainedOn)
     })
   })
-  return () =>
-    writingKerasArrays(
-      file.path,
-      arrays.flatMap((a) => a.parts),
-      values,
-    )
+  const parts = arrays.flatMap((a) => a.parts)
+  return {
+    set: () => writingKerasArrays(file.path, parts, values),
+    names: [...new Set(matches.map(({ layer }) => layer.name))],
+  }
 }

@@ -133,12 +133,13 @@ describe('loadWeights', () => {
     await saved.saveWeights(at('two.h5'))
 
     const other = new Sequential([dense(3, 'a'), new Dense(3, { name: 'b' })])
-    await other.loadWeights(at('two.h5'))
+    expect(await other.loadWeights(at('two.h5'))).toEqual(['a', 'b'])
     expect(sums(other)).toEqual([9, 6, 27, 12])
 
     const swapped = new Sequential([dense(3, 'second'), new Dense(3, { name: 'new' })])
     filled(swapped, 0)
-    await swapped.loadWeights(at('two.h5'), { byName: true })
+    const loaded = await swapped.loadWeights(at('two.h5'), { byName: true })
+    expect(loaded).toEqual(['second'])
     expect(sums(swapped)).toEqual([27, 12, 0, 0])
   })
 
