@@ -409,7 +409,7 @@ export abstract class Model extends Container {
    * Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x. All or
    * none.
    *
-   * @returns the names of the layers that have got theirs: with `byName`, those that are in the file
+   * @returns the names of the layers that have got theirs: with `byName`, those in the file
    */
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<string[]> {
     this.session.checkIdle('loadWeights', true)
