@@ -16,7 +16,7 @@ import {
   imageShape,
   type Places,
   placesOf,
-  windowLength,
+  windowPlaces,
 } from './windows.js'
 
 /** Options of {@link ConvLSTM2D}. */
@@ -157,23 +157,8 @@ export class ConvLSTM2D extends Layer<
 
   #places(inputShape: Shape): Places {
     const { nbFilter, nbRow, nbCol, subsample, borderMode: border, dimOrdering } = this.options
-    const { rows, columns } = placesOf(inputShape, dimOrdering)
-    const [tall, wide] = subsample
-    return {
-      rows: windowLength(this, rows, {
-        size: nbRow,
-        stride: tall,
-        border,
-        what: 'the number of rows',
-      }),
-      columns: windowLength(this, columns, {
-        size: nbCol,
-        stride: wide,
-        border,
-        what: 'the number of columns',
-      }),
-      channels: nbFilter,
-    }
+    const window = { size: [nbRow, nbCol] as const, strides: subsample, border }
+    return windowPlaces(this, placesOf(inputShape, dimOrdering), window, nbFilter)
   }
 
   /** @internal */

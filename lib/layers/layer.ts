@@ -12,7 +12,7 @@ import type { LayerConfig, LayerOptions } from './layer-options.js'
 import { Named } from './named.js'
 import { layerText, showShape } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
-import { from, origin } from './origin.js'
+import { from, origin, spelling } from './origin.js'
 import { withoutInitialization } from './weights.js'
 
 export type { LayerConfig, LayerOptions }
@@ -486,7 +486,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     const given = Object.fromEntries(
       Object.entries(config).map(([key, value]) => [snakeToCamel(key), value]),
     )
-    const there = origin() ?? { where: Class.className, spelled: camelToSnake }
+    const there = origin() ?? { where: Class.className, spelled: spelling(config) }
     checkKeys(Class, given, there)
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]

@@ -2,12 +2,19 @@
  * What errors about a layer that a configuration describes call it and its settings: as the file
  * spells them.
  */
+import { camelToSnake, snakeToCamel } from '../options.js'
 
 export interface Origin {
   /** The layer: 'lstm_1 (LSTM)'. */
   readonly where: string
   /** How the file spells an option: 'returnSequences' is 'return_sequences'. */
   readonly spelled: (option: string) => string
+}
+
+/** How a configuration spells an option; one that it does not have: as Keras would. */
+export function spelling(config: object): (option: string) => string {
+  const keys = new Map(Object.keys(config).map((key) => [snakeToCamel(key), key]))
+  return (option) => keys.get(option) ?? camelToSnake(option)
 }
 
 /** Of the layer that is being made from a configuration; null: the options are a program's. */

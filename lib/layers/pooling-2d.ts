@@ -9,7 +9,7 @@ import {
   type Places,
   placesOf,
   WINDOW_MASK_HINT,
-  windowLength,
+  windowPlaces,
 } from './windows.js'
 
 /** Options of {@link MaxPooling2D} and {@link AveragePooling2D}. */
@@ -53,24 +53,9 @@ abstract class Pooling2D extends Layer<Pooling2DOptions> {
   }
 
   #places(inputShape: Shape): Places {
-    const { poolSize, borderMode: border, dimOrdering } = this.options
-    const [tall, wide] = this.#strides
-    const { rows, columns, channels } = placesOf(inputShape, dimOrdering)
-    return {
-      rows: windowLength(this, rows, {
-        size: poolSize[0],
-        stride: tall,
-        border,
-        what: 'the number of rows',
-      }),
-      columns: windowLength(this, columns, {
-        size: poolSize[1],
-        stride: wide,
-        border,
-        what: 'the number of columns',
-      }),
-      channels,
-    }
+    const { poolSize: size, borderMode: border, dimOrdering } = this.options
+    const places = placesOf(inputShape, dimOrdering)
+    return windowPlaces(this, places, { size, strides: this.#strides, border }, places.channels)
   }
 
   /** @internal */

@@ -91,6 +91,32 @@ export function imageShape({ rows, columns, channels }: Places, ordering: DimOrd
 }
 
 /**
+ * Positions of a window over the rows and columns of an image.
+ * @param window.size [rows, columns], as are the strides
+ * @param channels of the result
+ * @throws ShapeError `ERR_SHAPE` when the window does not fit
+ */
+export function windowPlaces(
+  layer: Layer,
+  { rows, columns }: Places,
+  window: {
+    size: readonly [number, number]
+    strides: readonly [number, number]
+    border: BorderMode
+  },
+  channels: number | null,
+): Places {
+  const { size, strides, border } = window
+  const along = (axis: 0 | 1, length: number | null, what: string) =>
+    windowLength(layer, length, { size: size[axis], stride: strides[axis], border, what })
+  return {
+    rows: along(0, rows, 'the number of rows'),
+    columns: along(1, columns, 'the number of columns'),
+    channels,
+  }
+}
+
+/**
  * Runs `make` on a value whose channels come last, whatever the order of the layer is; steps before
  * them stay.
  */

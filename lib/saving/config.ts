@@ -2,9 +2,8 @@
 import { ConfigError, fail, nearest } from '../errors.js'
 import * as namespace from '../layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/layer.js'
-import { from } from '../layers/origin.js'
+import { from, spelling } from '../layers/origin.js'
 import { describe } from '../ndarray.js'
-import { camelToSnake, snakeToCamel } from '../options.js'
 
 /** Layers in layers; more is no network but a trap for the stack. */
 const MAX_DEPTH = 32
@@ -115,11 +114,8 @@ export function layerFromConfig(
     return layerFromConfig(inner, decoding, `${where}.${place}`)
   }
   const keys = origin?.keys ?? {}
-  const spelled = (option: string): string => {
-    const snake =
-      Object.keys(config).find((each) => snakeToCamel(each) === option) ?? camelToSnake(option)
-    return keys[snake] ?? snake
-  }
+  const own = spelling(config)
+  const spelled = (option: string): string => keys[own(option)] ?? own(option)
   const made = from({ where: called, spelled }, () => Class.fromConfig(config, decode))
   if (key !== null) shared?.set(key, made)
   return made

@@ -122,6 +122,7 @@ it.each(['', '_', '__', 'a__b', '_dropout'])(
   (key) => {
     const config = { output_dim: 1, input_dim: 1, [key]: 1 }
     expect(() => layerFromConfig({ class_name: 'Dense', config })).toThrow(`key ${key} must be`)
+    expect(() => Dense.fromConfig(config, () => new Dense(1))).toThrow(`key ${key} must be`)
   },
 )
 
