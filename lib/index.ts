@@ -48,9 +48,9 @@ export {
   orthogonal,
   uniform,
 } from './initializations.js'
-export type { Container } from './layers/container.js'
+export type { Container } from './layers/base/container.js'
 export * from './layers/index.js'
-export { Layer, type LayerConfig, type LayerOptions } from './layers/layer.js'
+export { Layer, type LayerConfig, type LayerOptions } from './layers/base/layer.js'
 export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
 export type { Limits } from './limits.js'
 export { loadModel, modelFromJson, modelFromYaml, type ModelTextOptions } from './model/models.js'

@@ -4,7 +4,7 @@ import { type Floats, loadNative } from './native.js'
 import { allocate, describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import { type RandomStream, takeStream } from './random.js'
-import { atOnce, type Steps } from './steps.js'
+import { runAtOnce, type SlicedWork } from './sliced-work.js'
 
 /**
  * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no
@@ -42,14 +42,14 @@ type Kept = 'float32' | 'float64'
 
 /** How numbers are made: as often as asked, each time the same, the caller's to keep. */
 export interface Recipe {
-  make(precision: Kept): Steps<Floats>
+  make(precision: Kept): SlicedWork<Floats>
 }
 
 /** The same for any random numbers. */
 interface Formula {
   /** How many words of 32 bits it draws. */
   words: number
-  make(stream: RandomStream, precision: Kept): Steps<Floats>
+  make(stream: RandomStream, precision: Kept): SlicedWork<Floats>
 }
 
 /** Numbers of a step, which takes some tenths of a millisecond. Even: normal ones come in pairs. */
@@ -295,5 +295,5 @@ export function initialize(
   shape: readonly number[],
   ordering: Ordering = 'th',
 ): Floats {
-  return atOnce(recipe(init, shape, ordering).make('float64'))
+  return runAtOnce(recipe(init, shape, ordering).make('float64'))
 }

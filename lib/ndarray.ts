@@ -17,7 +17,7 @@ import {
   toNumber,
   type TypedArray,
 } from './numbers.js'
-import { named, shown } from './shown.js'
+import { setClassName, setConsoleText } from './console-text.js'
 
 export * from './numbers.js'
 
@@ -43,10 +43,10 @@ const SHOWN_NESTED = 100
  */
 export class NDArray {
   static {
-    named(NDArray, 'NDArray')
+    setClassName(NDArray, 'NDArray')
     const text = ({ dtype, shape }: NDArray) => `NDArray(${dtype} ${shapeText(shape)})`
     const numbers = (array: NDArray) => (array.size <= SHOWN_NESTED ? array.toArray() : array.data)
-    shown(NDArray, text, (array, inspect) => `${text(array)} ${inspect(numbers(array))}`)
+    setConsoleText(NDArray, text, (array, inspect) => `${text(array)} ${inspect(numbers(array))}`)
   }
   readonly data: TypedArray
   /** Frozen. */

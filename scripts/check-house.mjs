@@ -57,10 +57,10 @@ const check = (base) => {
 
 function selfTest() {
   const failures = []
-  for (const rule of rules) {
+  for (const [rule, bad] of rules.flatMap((r) => [r.bad].flat().map((tree) => [r, tree]))) {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'check-house-'))
     try {
-      for (const [file, text] of Object.entries(rule.bad)) {
+      for (const [file, text] of Object.entries(bad)) {
         fs.mkdirSync(path.join(dir, path.dirname(file)), { recursive: true })
         fs.writeFileSync(path.join(dir, file), text)
       }

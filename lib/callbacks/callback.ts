@@ -1,7 +1,7 @@
 /** The base of callbacks. */
 import type { FitParams } from '../training/hooks.js'
 import type { Model } from '../model/model.js'
-import { named, setHidden } from '../shown.js'
+import { setClassName, setHidden } from '../console-text.js'
 import type { Plain } from '../training/plain.js'
 
 /**
@@ -35,7 +35,7 @@ type Hook = void | Promise<void>
  */
 export class Callback {
   static {
-    named(Callback, 'Callback')
+    setClassName(Callback, 'Callback')
   }
   /** Set by `fit` before `onTrainBegin`. */
   declare model: Model

@@ -1,5 +1,5 @@
 import { ConfigError, fail } from '../errors.js'
-import { readKerasArrays } from '../layers/variable.js'
+import { readKerasArrays } from '../layers/base/variable.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { EventFile } from '../tensorboard/event-file.js'

@@ -1,8 +1,8 @@
 /** Layers and what `compile` was told → Spec. */
 import { ConfigError, fail } from '../errors.js'
-import { Container, withChildren } from '../layers/container.js'
-import type { Layer } from '../layers/layer.js'
-import { tellReversedSteps } from '../layers/mask-warnings.js'
+import { Container, withChildren } from '../layers/base/container.js'
+import type { Layer } from '../layers/base/layer.js'
+import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
 import { Graph, type MetricSpec, type Option, type Spec } from '../spec.js'

@@ -7,11 +7,11 @@ import {
   readKerasArrays,
   type Variable,
   writingKerasArrays,
-} from '../layers/variable.js'
+} from '../layers/base/variable.js'
 import { type Floats, loadNative, type NativePlan } from '../native.js'
 import { NDArray, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
-import type { Steps } from '../steps.js'
+import type { SlicedWork } from '../sliced-work.js'
 
 /** What the state belongs to. */
 export interface Trained {
@@ -113,7 +113,7 @@ const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath
 export function* setOptimizerWeights(
   { arrays, optimizer, plan }: Trained,
   values: readonly TensorLike[],
-): Steps<void> {
+): SlicedWork<void> {
   const { moments, savesIterations } = described(optimizer)
   const first = savesIterations ? 1 : 0
   const given = values.map((value) => NDArray.from(value))
@@ -148,7 +148,7 @@ export function* setOptimizerWeights(
   }
 }
 
-function* writeParts(plan: NativePlan, name: string, whole: Floats): Steps<void> {
+function* writeParts(plan: NativePlan, name: string, whole: Floats): SlicedWork<void> {
   for (const [data, from] of partsOf(whole)) {
     plan.write(name, { data, shape: [data.length] }, from)
     yield

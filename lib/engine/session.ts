@@ -10,8 +10,8 @@ import { type Carry, readCarries, writeCarries } from './carry.js'
 import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
-import type { Layer } from '../layers/layer.js'
-import type { LayerNames } from '../layers/weights.js'
+import type { Layer } from '../layers/base/layer.js'
+import type { LayerNames } from '../layers/base/weights.js'
 import { LoadedData, onlyArrays } from './loaded-data.js'
 import {
   loadNative,
@@ -22,7 +22,7 @@ import {
 } from '../native.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import type { Spec } from '../spec.js'
-import { SLICE_MS } from '../steps.js'
+import { SLICE_MS } from '../sliced-work.js'
 import { type Turn, Turns } from './turns.js'
 import { abortable } from '../waiting.js'
 

@@ -1,23 +1,7 @@
 import type { ActivationName } from '../activations.js'
-import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
-
-/**
- * Softmax is defined for [B, K] and [B, T, K], as in Keras.
- * @throws ShapeError `ERR_SHAPE`
- */
-export function checkSoftmax(layer: Layer, activation: ActivationName, inputShape: Shape): void {
-  if (activation !== 'softmax' || inputShape.length === 2 || inputShape.length === 3) return
-  fail(ShapeError, 'ERR_SHAPE', {
-    where: layer.where,
-    layer: layer.where,
-    what: 'input of softmax',
-    expected: '[B, K] or [B, T, K]',
-    actual: showShape(inputShape),
-  })
-}
+import { Layer, type LayerOptions } from './base/layer.js'
+import { checkSoftmaxInput } from './base/softmax-input.js'
 
 /**
  * Applies an activation function: any shape → the same. Passes masks on. Softmax works on the last
@@ -39,7 +23,7 @@ export class Activation extends Layer<LayerOptions & { activation: ActivationNam
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    checkSoftmax(this, this.options.activation, inputShape)
+    checkSoftmaxInput(this, this.options.activation, inputShape)
   }
 
   /** @internal */

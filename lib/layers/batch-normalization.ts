@@ -3,8 +3,8 @@ import type { Init } from '../initializations.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { showShape } from './base/names.js'
 
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationOptions extends LayerOptions {

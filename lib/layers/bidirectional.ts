@@ -1,9 +1,9 @@
 import { ConfigError, fail, nearest } from '../errors.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { type Decode, Layer, type LayerConfig, type LayerOptions } from './layer.js'
-import type { Recurrent } from './recurrent.js'
-import { wrappedConfig } from './wrapped.js'
+import { type Decode, Layer, type LayerConfig, type LayerOptions } from './base/layer.js'
+import type { Recurrent } from './base/recurrent.js'
+import { wrapperFromConfig } from './base/wrapper.js'
 
 const mergeModes = ['sum', 'mul', 'concat', 'ave'] as const
 /** How Bidirectional makes one output of two. */
@@ -144,5 +144,5 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
     return config
   }
 
-  static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer
+  static override fromConfig = wrapperFromConfig as (config: object, decode: Decode) => Layer
 }

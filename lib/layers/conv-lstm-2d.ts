@@ -4,10 +4,10 @@ import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
-import type { LayerState } from './states.js'
-import type { KerasArray, Variable } from './variable.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { showShape } from './base/names.js'
+import type { LayerState } from './base/states.js'
+import type { KerasArray, Variable } from './base/variable.js'
 import {
   type BorderMode,
   channelsLast,
@@ -17,7 +17,7 @@ import {
   type Places,
   placesOf,
   windowPlaces,
-} from './windows.js'
+} from './base/windows.js'
 
 /** Options of {@link ConvLSTM2D}. */
 export interface ConvLSTM2DOptions extends LayerOptions {

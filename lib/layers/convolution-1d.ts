@@ -1,8 +1,8 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
-import { type FilterOptions, Filters } from './filters.js'
-import type { Resolved } from './option-rules.js'
-import type { KerasArray, Variable } from './variable.js'
-import { windowLength } from './windows.js'
+import { type FilterOptions, Filters } from './base/filters.js'
+import type { Resolved } from './base/option-rules.js'
+import type { KerasArray, Variable } from './base/variable.js'
+import { windowLength } from './base/windows.js'
 
 /** Options of {@link Convolution1D}. */
 export interface Convolution1DOptions extends FilterOptions {

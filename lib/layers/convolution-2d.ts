@@ -1,5 +1,5 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
-import { type FilterOptions, Filters } from './filters.js'
+import { type FilterOptions, Filters } from './base/filters.js'
 import {
   channelsLast,
   type DimOrdering,
@@ -7,7 +7,7 @@ import {
   type Places,
   placesOf,
   windowPlaces,
-} from './windows.js'
+} from './base/windows.js'
 
 /** Options of {@link Convolution2D}. */
 export interface Convolution2DOptions extends FilterOptions {

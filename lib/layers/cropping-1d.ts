@@ -1,5 +1,5 @@
-import { Layer, type LayerOptions } from './layer.js'
-import { AS_IT_IS, Resized, type Resizing } from './resized.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { AS_IT_IS, Resized, type Resizing } from './base/resized.js'
 
 /** Options of {@link Cropping1D}. */
 export interface Cropping1DOptions extends LayerOptions {

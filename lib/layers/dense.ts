@@ -4,8 +4,8 @@ import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import { activityOf, type RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { checkSoftmax } from './activation.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { checkSoftmaxInput } from './base/softmax-input.js'
 
 /** Options of {@link Dense}. */
 export interface DenseOptions extends LayerOptions {
@@ -93,7 +93,7 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    checkSoftmax(this, this.options.activation, inputShape)
+    checkSoftmaxInput(this, this.options.activation, inputShape)
   }
 
   protected override createVariables(inputShape: Shape): void {

@@ -1,5 +1,5 @@
-import { AdvancedActivation } from './advanced-activation.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { AdvancedActivation } from './base/advanced-activation.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /** Options of {@link ELU}. */
 export interface ELUOptions extends LayerOptions {

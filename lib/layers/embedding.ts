@@ -4,7 +4,7 @@ import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import { activityOf, type RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends LayerOptions {

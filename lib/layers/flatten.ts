@@ -1,6 +1,6 @@
 import { sizeOf } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * Flattens all axes but the batch: [B, …] → [B, product]. Takes no mask.

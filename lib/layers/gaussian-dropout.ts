@@ -1,5 +1,5 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * In training, multiplies by normal noise of mean 1 and standard deviation √(p / (1 - p)); else

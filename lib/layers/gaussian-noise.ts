@@ -1,7 +1,7 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * In training, adds normal noise of mean 0; else hands its input on. Any shape → the same. Passes

@@ -1,6 +1,6 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { WINDOW_MASK_HINT } from './windows.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { WINDOW_MASK_HINT } from './base/windows.js'
 
 /** Base of the layers that pool all steps. */
 abstract class GlobalPooling1D extends Layer {

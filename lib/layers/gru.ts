@@ -1,5 +1,5 @@
-import { type GatedOptions, Recurrent } from './recurrent.js'
-import type { KerasArray } from './variable.js'
+import { type GatedOptions, Recurrent } from './base/recurrent.js'
+import type { KerasArray } from './base/variable.js'
 
 /** Options of {@link GRU}. */
 export interface GRUOptions extends GatedOptions {

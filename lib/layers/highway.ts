@@ -1,7 +1,7 @@
 import { activityOf } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import type { DenseOptions } from './dense.js'
-import { Layer } from './layer.js'
+import { Layer } from './base/layer.js'
 
 /**
  * Options of {@link Highway}: those of {@link Dense}. Regularizers and constraints act on W and b,

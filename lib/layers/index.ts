@@ -60,7 +60,7 @@ export {
   UpSampling2D,
   type UpSampling2DOptions,
 } from './up-sampling.js'
-export type { BorderMode, DimOrdering } from './windows.js'
+export type { BorderMode, DimOrdering } from './base/windows.js'
 export {
   type FourSidePadding,
   type SidePadding,

@@ -1,6 +1,6 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
-import { type FilterOptions, Filters } from './filters.js'
-import { checkBorder, windowLength } from './windows.js'
+import { type FilterOptions, Filters } from './base/filters.js'
+import { checkBorder, windowLength } from './base/windows.js'
 
 /** Options of {@link LocallyConnected1D}; `borderMode` can only be `'valid'`. */
 export interface LocallyConnected1DOptions extends Omit<FilterOptions, 'borderMode'> {

@@ -1,5 +1,5 @@
 import type { Init } from '../initializations.js'
-import { type GatedOptions, Recurrent } from './recurrent.js'
+import { type GatedOptions, Recurrent } from './base/recurrent.js'
 
 /** Options of {@link LSTM}. */
 export interface LSTMOptions extends GatedOptions {

@@ -1,5 +1,5 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /** Options of {@link Masking}. */
 export interface MaskingOptions extends LayerOptions {

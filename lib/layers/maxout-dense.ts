@@ -3,7 +3,7 @@ import { describe } from '../ndarray.js'
 import { activityOf } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import type { DenseOptions } from './dense.js'
-import { Layer } from './layer.js'
+import { Layer } from './base/layer.js'
 
 /** Options of {@link MaxoutDense}. */
 export interface MaxoutDenseOptions extends Omit<DenseOptions, 'activation'> {

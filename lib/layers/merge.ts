@@ -1,10 +1,10 @@
 import { ConfigError, fail, nearest, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
-import { named } from '../shown.js'
+import { setClassName } from '../console-text.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Container } from './container.js'
-import { type Decode, Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
+import { Container } from './base/container.js'
+import { type Decode, Layer, type LayerOptions } from './base/layer.js'
+import { showShape } from './base/names.js'
 
 const modes = ['sum', 'mul', 'concat', 'ave', 'cos', 'dot', 'max'] as const
 /** How {@link Merge} makes one output of several. */
@@ -70,7 +70,7 @@ const OF_FUNCTIONS = {
 export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonly Container[] }> {
   static override readonly className = 'Merge'
   static {
-    named(Merge, 'Merge')
+    setClassName(Merge, 'Merge')
   }
   static override readonly positional = ['layers']
   static override readonly defaults: Readonly<Record<string, unknown>> = {

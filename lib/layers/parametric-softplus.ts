@@ -1,6 +1,6 @@
 import type { Initializer } from '../initializations.js'
 import { sizeOf, type TensorLike } from '../ndarray.js'
-import { LearnedActivation, type LearnedActivationOptions } from './advanced-activation.js'
+import { LearnedActivation, type LearnedActivationOptions } from './base/advanced-activation.js'
 
 /** Options of {@link ParametricSoftplus}. */
 export interface ParametricSoftplusOptions extends LearnedActivationOptions {

@@ -1,8 +1,8 @@
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { showShape } from './base/names.js'
 
 /**
  * Permutes the axes behind the batch: `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no

@@ -1,6 +1,6 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { type BorderMode, checkBorder, WINDOW_MASK_HINT, windowLength } from './windows.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { type BorderMode, checkBorder, WINDOW_MASK_HINT, windowLength } from './base/windows.js'
 
 /** Options of {@link MaxPooling1D} and {@link AveragePooling1D}. */
 export interface Pooling1DOptions extends LayerOptions {

@@ -1,5 +1,5 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 import {
   type BorderMode,
   channelsLast,
@@ -10,7 +10,7 @@ import {
   placesOf,
   WINDOW_MASK_HINT,
   windowPlaces,
-} from './windows.js'
+} from './base/windows.js'
 
 /** Options of {@link MaxPooling2D} and {@link AveragePooling2D}. */
 export interface Pooling2DOptions extends LayerOptions {

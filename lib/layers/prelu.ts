@@ -1,6 +1,6 @@
 import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
-import { LearnedActivation, type LearnedActivationOptions } from './advanced-activation.js'
+import { LearnedActivation, type LearnedActivationOptions } from './base/advanced-activation.js'
 
 /** Options of {@link PReLU}. */
 export interface PReLUOptions extends LearnedActivationOptions {

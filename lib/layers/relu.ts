@@ -1,8 +1,8 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Option } from '../spec.js'
-import { AdvancedActivation } from './advanced-activation.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { AdvancedActivation } from './base/advanced-activation.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /** Options of {@link ReLU}. */
 export interface ReLUOptions extends LayerOptions {

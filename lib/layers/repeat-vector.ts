@@ -1,5 +1,5 @@
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * Repeats a vector: [B, D] → [B, n, D]. Takes no mask.

@@ -1,7 +1,7 @@
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { describe, shapeText, sizeOf } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * The same numbers in another shape: [B, …] → [B, …targetShape]. One extent may be -1: what is

@@ -1,4 +1,4 @@
-import { Recurrent, type RecurrentOptions } from './recurrent.js'
+import { Recurrent, type RecurrentOptions } from './base/recurrent.js'
 
 /** Options of {@link SimpleRNN}. */
 export type SimpleRNNOptions = RecurrentOptions

@@ -1,7 +1,7 @@
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { showShape } from './names.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { showShape } from './base/names.js'
 
 /** Options of {@link Softmax}. */
 export interface SoftmaxOptions extends LayerOptions {

@@ -1,5 +1,5 @@
 import type { Init } from '../initializations.js'
-import { LearnedActivation, type LearnedActivationOptions } from './advanced-activation.js'
+import { LearnedActivation, type LearnedActivationOptions } from './base/advanced-activation.js'
 
 /** Options of {@link SReLU}. */
 export interface SReLUOptions extends LearnedActivationOptions {

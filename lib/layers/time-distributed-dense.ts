@@ -1,6 +1,6 @@
 import { Dense, type DenseOptions } from './dense.js'
 import type { Shape } from '../spec.js'
-import type { Resolved } from './option-rules.js'
+import type { Resolved } from './base/option-rules.js'
 
 /** Options of {@link TimeDistributedDense}. */
 export interface TimeDistributedDenseOptions extends DenseOptions {

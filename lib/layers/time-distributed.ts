@@ -1,9 +1,9 @@
 import { fail, ShapeError } from '../errors.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { type Decode, Layer, type LayerOptions } from './layer.js'
-import { tellLostMask } from './mask-warnings.js'
-import { showShape } from './names.js'
-import { wrappedConfig } from './wrapped.js'
+import { type Decode, Layer, type LayerOptions } from './base/layer.js'
+import { tellLostMask } from './base/mask-warnings.js'
+import { showShape } from './base/names.js'
+import { wrapperFromConfig } from './base/wrapper.js'
 
 /**
  * Applies a layer to every step: [B, T, …] → [B, T, what the layer makes of …]. Passes masks on.
@@ -76,5 +76,5 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     })
   }
 
-  static override fromConfig = wrappedConfig as (config: object, decode: Decode) => Layer
+  static override fromConfig = wrapperFromConfig as (config: object, decode: Decode) => Layer
 }

@@ -1,7 +1,7 @@
-import type { LayerOptions } from './layer.js'
-import { Layer } from './layer.js'
-import { AS_IT_IS, Resized, type Resizing } from './resized.js'
-import type { DimOrdering } from './windows.js'
+import type { LayerOptions } from './base/layer.js'
+import { Layer } from './base/layer.js'
+import { AS_IT_IS, Resized, type Resizing } from './base/resized.js'
+import type { DimOrdering } from './base/windows.js'
 
 /** Options of {@link UpSampling1D}. */
 export interface UpSampling1DOptions extends LayerOptions {

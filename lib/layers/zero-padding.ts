@@ -1,8 +1,8 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
-import { Layer, type LayerOptions } from './layer.js'
-import { AS_IT_IS, Resized, type Resizing } from './resized.js'
-import type { DimOrdering } from './windows.js'
+import { Layer, type LayerOptions } from './base/layer.js'
+import { AS_IT_IS, Resized, type Resizing } from './base/resized.js'
+import type { DimOrdering } from './base/windows.js'
 
 /** Zeros at one side each; what is left out is 0. */
 export interface SidePadding {

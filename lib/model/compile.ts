@@ -3,7 +3,7 @@
  */
 import type { Floatx } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
-import type { Layer } from '../layers/layer.js'
+import type { Layer } from '../layers/base/layer.js'
 import type { Training } from '../engine/lowering.js'
 import { Metric, type MetricName, metricName } from '../metrics.js'
 import { describe } from '../ndarray.js'

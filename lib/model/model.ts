@@ -26,11 +26,11 @@ import * as generators from '../training/fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from '../training/fit-generator.js'
 import * as byRows from '../training/fit-rows.js'
 import type { FitOptions } from '../training/fit.js'
-import { Container, withChildren } from '../layers/container.js'
-import type { Layer } from '../layers/layer.js'
-import { renames } from '../layers/names.js'
-import { type KerasArray, type Variable, writeKerasArrays } from '../layers/variable.js'
-import type { LayerNames } from '../layers/weights.js'
+import { Container, withChildren } from '../layers/base/container.js'
+import type { Layer } from '../layers/base/layer.js'
+import { renames } from '../layers/base/names.js'
+import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
+import type { LayerNames } from '../layers/base/weights.js'
 import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
 import type { NativeArray } from '../native.js'
 import type { NDArray, TensorLike } from '../ndarray.js'
@@ -48,7 +48,7 @@ import { KERAS_VERSION } from '../saving/layout.js'
 import type { Rows } from '../training/row-source.js'
 import { Session } from '../engine/session.js'
 import type { Spec } from '../spec.js'
-import { shown } from '../shown.js'
+import { setConsoleText } from '../console-text.js'
 import { modelText, printSummary } from './summary.js'
 import { emitYaml } from '../yaml/emit.js'
 
@@ -58,7 +58,7 @@ import { emitYaml } from '../yaml/emit.js'
  */
 export abstract class Model extends Container {
   static {
-    shown(Model, modelText)
+    setConsoleText(Model, modelText)
     chosenByCompile(Model)
   }
   /** Set to true (by a callback) to end a fit after the epoch. */

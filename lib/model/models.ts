@@ -1,6 +1,6 @@
 /** Models from files and texts. Keras 1.2.2 `keras.models`. */
 import { FormatError } from '../errors.js'
-import { withParameterBytes } from '../layers/weights.js'
+import { withParameterBytes } from '../layers/base/weights.js'
 import {
   checkDocument,
   checkJson,

@@ -6,7 +6,7 @@ import { checkedPath, writeFileAtomic } from '../files/atomic.js'
 import { ConfigError, fail, StateError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import type { Layer } from '../layers/layer.js'
+import type { Layer } from '../layers/base/layer.js'
 import type { Model } from './model.js'
 import type { Shape } from '../spec.js'
 

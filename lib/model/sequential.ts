@@ -1,11 +1,11 @@
 /** Layers in a row. */
 import { ConfigError, fail } from '../errors.js'
 import { withoutInputLayer } from '../layers/input-layer.js'
-import type { Decode, Layer, LayerClass } from '../layers/layer.js'
+import type { Decode, Layer, LayerClass } from '../layers/base/layer.js'
 import { describe } from '../ndarray.js'
 import { layerFromConfig } from '../saving/config.js'
-import { named } from '../shown.js'
-import { giveHome, homesOf, takeHome } from './homes.js'
+import { setClassName } from '../console-text.js'
+import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
 import { Model } from './model.js'
 
 /**
@@ -36,7 +36,7 @@ import { Model } from './model.js'
 export class Sequential extends Model {
   static override readonly className = 'Sequential'
   static {
-    named(Sequential, 'Sequential')
+    setClassName(Sequential, 'Sequential')
   }
 
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
@@ -62,11 +62,11 @@ export class Sequential extends Model {
    */
   add(layer: Layer): this {
     this.session.checkUnused('add')
-    const others = homesOf(layer)
+    const others = sessionsOf(layer)
     for (const other of others) other.checkUnused('add')
     this.push(layer)
     for (const other of others) if (other !== this.session) this.session.join(other)
-    giveHome(layer, this.session)
+    recordSession(layer, this.session)
     this.changed()
     return this
   }
@@ -80,7 +80,7 @@ export class Sequential extends Model {
     this.session.checkUnused('pop')
     const last = this.drop()
     this.session.release([last])
-    if (!this.session.isShared) takeHome(last)
+    if (!this.session.isShared) forgetSession(last)
     this.changed()
   }
 

@@ -2,8 +2,8 @@
  * The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`).
  */
 import { ConfigError, fail } from '../errors.js'
-import type { Container } from '../layers/container.js'
-import { showShape } from '../layers/names.js'
+import type { Container } from '../layers/base/container.js'
+import { showShape } from '../layers/base/names.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { Model } from './model.js'

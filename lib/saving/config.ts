@@ -1,8 +1,8 @@
 /** Layers from configurations; the registry is the namespace of lib/layers/index.ts. */
 import { ConfigError, fail, nearest } from '../errors.js'
 import * as namespace from '../layers/index.js'
-import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/layer.js'
-import { from, spelling } from '../layers/origin.js'
+import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/base/layer.js'
+import { from, spelling } from '../layers/base/origin.js'
 import { describe } from '../ndarray.js'
 
 /** Layers in layers; more is no network but a trap for the stack. */

@@ -1,6 +1,6 @@
 /** Kernels of convolutions as another backend or an older Keras wrote them. */
 import { ConfigError, fail } from '../errors.js'
-import type { KerasArray } from '../layers/variable.js'
+import type { KerasArray } from '../layers/base/variable.js'
 import { describe, NDArray } from '../ndarray.js'
 
 /** Which backend a file's model was trained on: convolution runs the other way on TensorFlow. */

@@ -17,9 +17,9 @@ import {
   readH5,
   writeH5,
 } from '../hdf5/file.js'
-import type { Layer } from '../layers/layer.js'
-import type { KerasArray } from '../layers/variable.js'
-import { withoutInitialization, withParameterBytes } from '../layers/weights.js'
+import type { Layer } from '../layers/base/layer.js'
+import type { KerasArray } from '../layers/base/variable.js'
+import { withoutInitialization, withParameterBytes } from '../layers/base/weights.js'
 import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
 import type { NDArray } from '../ndarray.js'
 import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
@@ -29,7 +29,7 @@ import { sequentialConfig } from './document.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
 import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './training.js'
 import { readLayers, writeLayers } from './weights.js'
-import { atOnce, inSlices, type Steps } from '../steps.js'
+import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 
 /** Options of `model.save` and `model.saveWeights`. */
 export interface SaveOptions {
@@ -94,7 +94,7 @@ export interface SavableModel {
   /** Their shapes, also before. In `whenIdle` only. */
   optimizerShapes(): (readonly number[])[]
   /** All or none, in steps. In `whenIdle` only. */
-  setOptimizerWeights(state: readonly NDArray[]): Steps<void>
+  setOptimizerWeights(state: readonly NDArray[]): SlicedWork<void>
   /**
    * Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle`
    * only.
@@ -155,8 +155,8 @@ export async function readTrained(model: SavableModel, path: string): Promise<()
     const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, 'theano')
     const state = await readState(file, () => model.optimizerShapes())
     return () => {
-      atOnce(set())
-      if (state) atOnce(model.setOptimizerWeights(state))
+      runAtOnce(set())
+      if (state) runAtOnce(model.setOptimizerWeights(state))
     }
   })
 }
@@ -212,14 +212,14 @@ export async function loadWeights(
       byName,
       backend,
     )
-    await model.whenIdle('loadWeights', () => atOnce(set()), true)
+    await model.whenIdle('loadWeights', () => runAtOnce(set()), true)
     return names
   })
 }
 
 /** Errors about what a file says, as errors about the file. */
 const inFile = <T>(path: string, where: string, use: () => T): T =>
-  atOnce(
+  runAtOnce(
     // biome-ignore lint/correctness/useYield: one step
     stepsInFile(path, where, function* () {
       return use()
@@ -227,7 +227,7 @@ const inFile = <T>(path: string, where: string, use: () => T): T =>
   )
 
 /** The same for steps. */
-function* stepsInFile<T>(path: string, where: string, use: () => Steps<T>): Steps<T> {
+function* stepsInFile<T>(path: string, where: string, use: () => SlicedWork<T>): SlicedWork<T> {
   try {
     return yield* use()
   } catch (error) {
@@ -320,7 +320,7 @@ async function restore(
 ): Promise<void> {
   const { path } = file
   const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
-  await inSlices(stepsInFile(path, 'model_weights', set))
+  await runInSlices(stepsInFile(path, 'model_weights', set))
   if (!compile) return
   const training = jsonAttribute(file, 'training_config', limits)
   if (training === null || !compileAs(path, model, training, keras2)) return
@@ -346,7 +346,7 @@ async function restore(
       ? value
       : asHere(value, arrays[(i - first) % arrays.length] as KerasArray, backend ?? 'theano'),
   )
-  await inSlices(stepsInFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here)))
+  await runInSlices(stepsInFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here)))
   const counts = countsOf(path, training)
   if (counts) model.session.counts = counts
   else if (model.compiled && needsCounts(model.compiled.optimizer)) {

@@ -2,16 +2,16 @@
 import { FormatError } from '../errors.js'
 import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import type { H5Data } from '../hdf5/protocol.js'
-import type { Layer } from '../layers/layer.js'
+import type { Layer } from '../layers/base/layer.js'
 import {
   type KerasArray,
   readKerasArrays,
   sliceColumns,
   writingKerasArrays,
-} from '../layers/variable.js'
+} from '../layers/base/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
-import type { Steps } from '../steps.js'
+import type { SlicedWork } from '../sliced-work.js'
 import { fromCudnn, isCudnn } from './keras2/cudnn.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
@@ -366,7 +366,7 @@ export async function readLayers(
   layers: readonly Layer[],
   byName: boolean,
   backend: Backend | undefined,
-): Promise<{ set: () => Steps<void>; names: string[] }> {
+): Promise<{ set: () => SlicedWork<void>; names: string[] }> {
   const isLegacy = file.attribute(group, 'nb_layers') !== undefined
   if (isLegacy && byName) {
     throw new FormatError(

@@ -1,6 +1,6 @@
 /** The models of the golden data, built from their configurations without native code. */
 import { layerClasses, layerFromConfig } from '../../lib/saving/config.js'
-import type { Layer, LayerClass } from '../../lib/layers/layer.js'
+import type { Layer, LayerClass } from '../../lib/layers/base/layer.js'
 import { Sequential } from '../../lib/model/sequential.js'
 import { Graph, type Shape, type Value } from '../../lib/spec.js'
 import { type Case, type LayerConfig, load, type ModelConfig } from '../golden/loader.js'

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { layerFromConfig } from '../../lib/saving/config.js'
 import { ShapeError } from '../../lib/errors.js'
 import { Bidirectional, Embedding, GRU, LSTM, SimpleRNN } from '../../lib/layers/index.js'
-import type { Layer } from '../../lib/layers/layer.js'
+import type { Layer } from '../../lib/layers/base/layer.js'
 import type { NDArray } from '../../lib/ndarray.js'
 import { setSeed, uniform } from '../../lib/random.js'
 

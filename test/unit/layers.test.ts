@@ -18,7 +18,7 @@ import {
   Reshape,
   TimeDistributed,
 } from '../../lib/layers/index.js'
-import type { Layer } from '../../lib/layers/layer.js'
+import type { Layer } from '../../lib/layers/base/layer.js'
 import { buildChain, lower } from './golden-models.js'
 
 const caught = (run: () => unknown): Error & { code?: string } => {

@@ -7,7 +7,7 @@
  */
 import { layerClasses } from '../config.js'
 import { fail, FormatError } from '../../errors.js'
-import type { LayerConfig } from '../../layers/layer.js'
+import type { LayerConfig } from '../../layers/base/layer.js'
 import { describe } from '../../ndarray.js'
 import { bare, type Config, isObject, type Rule, translated } from './rule.js'
 import { EVERY, TABLE } from './table.js'

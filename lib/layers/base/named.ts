@@ -1,6 +1,6 @@
 /** What a layer is called: by whoever made it, by a count, or after the layer it is a copy of. */
-import { ConfigError, fail } from '../errors.js'
-import { describe } from '../ndarray.js'
+import { ConfigError, fail } from '../../errors.js'
+import { describe } from '../../ndarray.js'
 import { noteRename, uniqueName } from './names.js'
 import { normalizeOption } from './option-rules.js'
 import { ParameterOwner } from './weights.js'

@@ -1,13 +1,13 @@
 /** What layers of filters share: their options, and a kernel with a bias. */
-import type { ActivationName } from '../activations.js'
-import type { ConstraintLike } from '../constraints.js'
-import type { Init } from '../initializations.js'
-import type { TensorLike } from '../ndarray.js'
-import { activityOf, type RegularizerLike } from '../regularizers.js'
-import type { Graph, Option, Shape, Value } from '../spec.js'
-import { checkSoftmax } from './activation.js'
+import type { ActivationName } from '../../activations.js'
+import type { ConstraintLike } from '../../constraints.js'
+import type { Init } from '../../initializations.js'
+import type { TensorLike } from '../../ndarray.js'
+import { activityOf, type RegularizerLike } from '../../regularizers.js'
+import type { Graph, Option, Shape, Value } from '../../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
+import { checkSoftmaxInput } from './softmax-input.js'
 import type { KerasArray, Variable } from './variable.js'
 import { type BorderMode, WINDOW_MASK_HINT } from './windows.js'
 
@@ -75,7 +75,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
-    checkSoftmax(this, this.given.activation, inputShape)
+    checkSoftmaxInput(this, this.given.activation, inputShape)
   }
 
   /** Of b. */

@@ -2,12 +2,12 @@
  * What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of
  * them, lowering.
  */
-import type { ActivationName } from '../activations.js'
-import { ConfigError, fail, ShapeError } from '../errors.js'
-import { floats, type Init, type Recipe, rowsAtOnce } from '../initializations.js'
-import type { TensorLike } from '../ndarray.js'
-import type { RegularizerLike } from '../regularizers.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import type { ActivationName } from '../../activations.js'
+import { ConfigError, fail, ShapeError } from '../../errors.js'
+import { floats, type Init, type Recipe, rowsAtOnce } from '../../initializations.js'
+import type { TensorLike } from '../../ndarray.js'
+import type { RegularizerLike } from '../../regularizers.js'
+import type { Graph, Shape, Value } from '../../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
 import type { LayerState } from './states.js'

@@ -2,16 +2,16 @@
  * What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states;
  * its own and those inside.
  */
-import type { Floatx } from '../backend.js'
-import type { Constraint } from '../constraints.js'
-import { ConfigError, fail, StateError } from '../errors.js'
-import { type Init, type Ordering, type Recipe, recipe } from '../initializations.js'
-import { exceeds } from '../limits.js'
-import { checkMemory } from '../memory.js'
-import type { Floats, NativePlan } from '../native.js'
-import { type NDArray, sizeOf, type TensorLike } from '../ndarray.js'
-import type { Regularizer } from '../regularizers.js'
-import type { ParamUse } from '../spec.js'
+import type { Floatx } from '../../backend.js'
+import type { Constraint } from '../../constraints.js'
+import { ConfigError, fail, StateError } from '../../errors.js'
+import { type Init, type Ordering, type Recipe, recipe } from '../../initializations.js'
+import { exceeds } from '../../limits.js'
+import { checkMemory } from '../../memory.js'
+import type { Floats, NativePlan } from '../../native.js'
+import { type NDArray, sizeOf, type TensorLike } from '../../ndarray.js'
+import type { Regularizer } from '../../regularizers.js'
+import type { ParamUse } from '../../spec.js'
 import { type LayerState, nativeShape, nativeStates, shownState } from './states.js'
 import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
 

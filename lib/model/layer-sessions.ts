@@ -1,13 +1,13 @@
 /** Which models have a layer: they take turns, and one's weights may be with another. */
-import { Layer } from '../layers/layer.js'
-import { withChildren } from '../layers/container.js'
+import { Layer } from '../layers/base/layer.js'
+import { withChildren } from '../layers/base/container.js'
 import type { Session } from '../engine/session.js'
 
 /** Of the model that a layer was added to first. */
 const homes = new WeakMap<Layer, Session>()
 
 /** The sessions of models that have some of what is added, and of models that are added. */
-export function homesOf(layer: Layer): Set<Session> {
+export function sessionsOf(layer: Layer): Set<Session> {
   const all: (Layer & { session?: Session })[] = layer instanceof Layer ? withChildren([layer]) : []
   return new Set([
     ...all.flatMap(({ session }) => session ?? []),
@@ -16,11 +16,11 @@ export function homesOf(layer: Layer): Set<Session> {
 }
 
 /** The layer, and those inside it, are a model's, unless they are another's. */
-export function giveHome(layer: Layer, session: Session): void {
+export function recordSession(layer: Layer, session: Session): void {
   for (const each of withChildren([layer])) if (!homes.has(each)) homes.set(each, session)
 }
 
 /** They are no model's any more. */
-export function takeHome(layer: Layer): void {
+export function forgetSession(layer: Layer): void {
   for (const each of withChildren([layer])) homes.delete(each)
 }

@@ -1,11 +1,11 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
-import { type Floatx, floatx, keptIn } from '../backend.js'
-import { ConfigError, fail, InternalError, ShapeError } from '../errors.js'
-import type { InputSlot } from '../training/data.js'
-import type { TensorLike } from '../ndarray.js'
-import { camelToSnake, snakeToCamel } from '../options.js'
-import { shown } from '../shown.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import { type Floatx, floatx, keptIn } from '../../backend.js'
+import { ConfigError, fail, InternalError, ShapeError } from '../../errors.js'
+import type { InputSlot } from '../../training/data.js'
+import type { TensorLike } from '../../ndarray.js'
+import { camelToSnake, snakeToCamel } from '../../options.js'
+import { setConsoleText } from '../../console-text.js'
+import type { Graph, Shape, Value } from '../../spec.js'
 import { checkKeys, resolveArguments } from './arguments.js'
 import { tellReversedSteps } from './mask-warnings.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
@@ -91,7 +91,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   #tells: readonly string[] = []
 
   static {
-    shown(Layer, layerText)
+    setConsoleText(Layer, layerText)
   }
   protected constructor(args: readonly unknown[], options: object | null | undefined) {
     super()

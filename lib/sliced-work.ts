@@ -2,13 +2,13 @@
 import { setImmediate } from 'node:timers/promises'
 
 /** Work that yields after each step of a few milliseconds at most, and ends with a result. */
-export type Steps<T> = Generator<void, T>
+export type SlicedWork<T> = Generator<void, T>
 
 /** How long steps follow each other without a pause; the one under way adds to it. */
 export const SLICE_MS = 8
 
 /** All steps, one after the other. */
-export function atOnce<T>(steps: Steps<T>): T {
+export function runAtOnce<T>(steps: SlicedWork<T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
@@ -16,7 +16,7 @@ export function atOnce<T>(steps: Steps<T>): T {
 }
 
 /** The same, with pauses in which the event loop goes on. */
-export async function inSlices<T>(steps: Steps<T>): Promise<T> {
+export async function runInSlices<T>(steps: SlicedWork<T>): Promise<T> {
   for (let end = performance.now() + SLICE_MS; ; ) {
     const step = steps.next()
     if (step.done) return step.value

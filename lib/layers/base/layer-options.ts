@@ -1,5 +1,5 @@
 /** What layers are told, and how Keras writes one. */
-import type { Shape } from '../spec.js'
+import type { Shape } from '../../spec.js'
 
 /** What every layer accepts. */
 export interface LayerOptions {

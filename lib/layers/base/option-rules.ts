@@ -2,13 +2,13 @@
  * Options are data: what an option may hold, how it is kept and how a configuration writes it
  * follow from its name and its default, for every layer alike.
  */
-import { activationName, type ActivationName } from '../activations.js'
-import { type Constraint, toConstraint } from '../constraints.js'
-import { ConfigError, fail } from '../errors.js'
-import { type Initializer, initNames, toInit } from '../initializations.js'
-import { describe } from '../ndarray.js'
-import { camelToSnake, snakeToCamel } from '../options.js'
-import { type Regularizer, toRegularizer } from '../regularizers.js'
+import { activationName, type ActivationName } from '../../activations.js'
+import { type Constraint, toConstraint } from '../../constraints.js'
+import { ConfigError, fail } from '../../errors.js'
+import { type Initializer, initNames, toInit } from '../../initializations.js'
+import { describe } from '../../ndarray.js'
+import { camelToSnake, snakeToCamel } from '../../options.js'
+import { type Regularizer, toRegularizer } from '../../regularizers.js'
 
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
 export type Resolved<O> = {

@@ -2,9 +2,9 @@
  * What layers that move a window over steps, or over rows and columns, share: lengths, axis orders,
  * options.
  */
-import { ConfigError, fail, ShapeError } from '../errors.js'
-import { describe } from '../ndarray.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import { ConfigError, fail, ShapeError } from '../../errors.js'
+import { describe } from '../../ndarray.js'
+import type { Graph, Shape, Value } from '../../spec.js'
 import type { Layer } from './layer.js'
 
 /**

@@ -1,7 +1,7 @@
 /** What a constructor was given, merged with the defaults and checked. */
-import { ConfigError, fail } from '../errors.js'
-import { describe } from '../ndarray.js'
-import { meant, resolveOptions } from '../options.js'
+import { ConfigError, fail } from '../../errors.js'
+import { describe } from '../../ndarray.js'
+import { meant, resolveOptions } from '../../options.js'
 import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
 import { type Origin, origin } from './origin.js'

@@ -1,8 +1,8 @@
 /** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
-import { type Floatx, keptIn } from '../backend.js'
-import { fail, InternalError, ShapeError } from '../errors.js'
-import { floats, type Recipe } from '../initializations.js'
-import type { Floats, NativePlan } from '../native.js'
+import { type Floatx, keptIn } from '../../backend.js'
+import { fail, InternalError, ShapeError } from '../../errors.js'
+import { floats, type Recipe } from '../../initializations.js'
+import type { Floats, NativePlan } from '../../native.js'
 import {
   describe,
   dtypeOf,
@@ -12,8 +12,8 @@ import {
   sizeOf,
   type TensorLike,
   type TypedArray,
-} from '../ndarray.js'
-import { atOnce, type Steps } from '../steps.js'
+} from '../../ndarray.js'
+import { runAtOnce, type SlicedWork } from '../../sliced-work.js'
 
 /** What a variable must know of its layer. */
 interface VariableOwner {
@@ -24,7 +24,7 @@ interface VariableOwner {
 /** An initial value that is being made, or is made and not in a plan yet. */
 interface Initial {
   readonly precision: 'float32' | 'float64'
-  readonly making: Steps<Floats>
+  readonly making: SlicedWork<Floats>
   data: Floats | null // [dims]
 }
 
@@ -305,7 +305,7 @@ function* merging(
   dims: readonly number[],
   columns: KerasArray['columns'],
   part: TypedArray,
-): Steps<void> {
+): SlicedWork<void> {
   const width = dims.at(-1) ?? 1
   const [from, to] = columns ?? [0, width]
   const own = to - from
@@ -365,7 +365,7 @@ function wholeVariables(arrays: readonly KerasArray[]): Set<Variable> {
  * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs.
  */
 export function writeKerasArrays(...given: Parameters<typeof writingKerasArrays>): void {
-  atOnce(writingKerasArrays(...given))
+  runAtOnce(writingKerasArrays(...given))
 }
 
 /** {@link writeKerasArrays} in steps; those of `store` are the last. */
@@ -375,7 +375,7 @@ export function* writingKerasArrays(
   values: readonly TensorLike[],
   fetch: (variable: Variable) => Floats = (v) => v.read(),
   store: (variable: Variable, data: Floats) => Iterable<void> = (v, data) => [v.take(data)],
-): Steps<void> {
+): SlicedWork<void> {
   if (!Array.isArray(values)) {
     fail(ShapeError, 'ERR_SHAPE', {
       where,

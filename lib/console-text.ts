@@ -3,7 +3,7 @@
 type Inspect = (value: unknown, options: object) => string
 
 /** What a class is called; bundlers call one that names itself `_Sequential`. */
-export function named(Class: abstract new (...args: never[]) => object, name: string): void {
+export function setClassName(Class: abstract new (...args: never[]) => object, name: string): void {
   Object.defineProperty(Class, 'name', { value: name, configurable: true })
 }
 
@@ -13,7 +13,7 @@ export function named(Class: abstract new (...args: never[]) => object, name: st
  * @param text for `String`, and for `console.log` without `log`
  * @param log for `console.log`, where that shows more; `inspect` is that of the console
  */
-export function shown<T extends object>(
+export function setConsoleText<T extends object>(
   Class: { readonly prototype: T },
   text: (object: T) => string,
   log: (object: T, inspect: (value: unknown) => string) => string = text,

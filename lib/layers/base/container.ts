@@ -2,12 +2,12 @@
  * Layers one after the other, as one layer: what a model is, whether it runs or is a part of
  * another.
  */
-import { type Floatx, floatx as globalFloatx } from '../backend.js'
-import type { InputSlot } from '../training/data.js'
-import { ConfigError, fail, ShapeError, StateError } from '../errors.js'
-import { describe } from '../ndarray.js'
-import { refusesAssignment, resolveOptions } from '../options.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import { type Floatx, floatx as globalFloatx } from '../../backend.js'
+import type { InputSlot } from '../../training/data.js'
+import { ConfigError, fail, ShapeError, StateError } from '../../errors.js'
+import { describe } from '../../ndarray.js'
+import { refusesAssignment, resolveOptions } from '../../options.js'
+import type { Graph, Shape, Value } from '../../spec.js'
 import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
 import { renames, showShape, uniqueName } from './names.js'
 

@@ -1,8 +1,8 @@
 /** States of stateful layers: as a caller has them, and as native code lays them. */
-import type { Floatx } from '../backend.js'
-import { fail, ShapeError } from '../errors.js'
-import type { Floats } from '../native.js'
-import { describe, NDArray, shapeText, sizeOf, type TensorLike } from '../ndarray.js'
+import type { Floatx } from '../../backend.js'
+import { fail, ShapeError } from '../../errors.js'
+import type { Floats } from '../../native.js'
+import { describe, NDArray, shapeText, sizeOf, type TensorLike } from '../../ndarray.js'
 
 /** One state of a layer. */
 export interface LayerState {

@@ -2,7 +2,7 @@
  * What errors about a layer that a configuration describes call it and its settings: as the file
  * spells them.
  */
-import { camelToSnake, snakeToCamel } from '../options.js'
+import { camelToSnake, snakeToCamel } from '../../options.js'
 
 export interface Origin {
   /** The layer: 'lstm_1 (LSTM)'. */

@@ -2,10 +2,10 @@
  * What activations with numbers of their own share: they are kinds of one op. Keras 1.2.2
  * `keras.layers.advanced_activations`.
  */
-import { ConfigError, fail, ShapeError } from '../errors.js'
-import type { Init } from '../initializations.js'
-import { describe } from '../ndarray.js'
-import type { Graph, Option, Shape, Value } from '../spec.js'
+import { ConfigError, fail, ShapeError } from '../../errors.js'
+import type { Init } from '../../initializations.js'
+import { describe } from '../../ndarray.js'
+import type { Graph, Option, Shape, Value } from '../../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 

@@ -1,5 +1,5 @@
 /** What layers and their shapes are called. */
-import type { Shape } from '../spec.js'
+import type { Shape } from '../../spec.js'
 
 const counts = new Map<string, number>()
 

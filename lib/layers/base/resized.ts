@@ -1,8 +1,8 @@
 /**
  * What UpSampling, ZeroPadding and Cropping share: the ends and the repeats of rows and columns.
  */
-import { fail, ShapeError } from '../errors.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import { fail, ShapeError } from '../../errors.js'
+import type { Graph, Shape, Value } from '../../spec.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { showShape } from './names.js'
 import {

@@ -1,12 +1,12 @@
 /** Reading the configuration of a layer around a layer. */
-import { ConfigError, fail } from '../errors.js'
-import { describe } from '../ndarray.js'
+import { ConfigError, fail } from '../../errors.js'
+import { describe } from '../../ndarray.js'
 import { type Decode, Layer, type LayerClass } from './layer.js'
 
 /**
  * {@link Layer.fromConfig} for layers with `layer: { class_name, config }` in their configuration.
  */
-export function wrappedConfig(this: LayerClass, config: object, decode: Decode): Layer {
+export function wrapperFromConfig(this: LayerClass, config: object, decode: Decode): Layer {
   const { layer } = config as { layer?: unknown }
   if (typeof layer !== 'object' || layer === null) {
     fail(ConfigError, 'ERR_OPTION', {
