@@ -2,8 +2,8 @@
  * `npm run bench:busy [-- W1 W8 --rounds 3 --seconds 2 --limit 1.05]`: training steps on one thread
  * and on two while another program keeps the second processor busy (decision 0016). Each trial in a
  * process of its own, by turns; the mean step, since a plan tries both ways now and then. With
- * --limit, exit status 1 when two threads take more than that many times as long as one. Linux:
- * taskset.
+ * --limit, exit status 1 when two threads take more than
+ * that many times as long as one. Linux: taskset.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

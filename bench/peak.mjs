@@ -4,8 +4,8 @@ import path from 'node:path'
 import { packageDir } from './competitors.mjs'
 
 /**
- * `threadCounts → { threads: GFLOP/s }`, ready to measure; null where the sources are not there (an
- * installed package).
+ * `threadCounts → { threads: GFLOP/s }`, ready to measure;
+ * null where the sources are not there (an installed package).
  */
 export async function peakMeter() {
   if (!fs.existsSync(path.join(packageDir, 'native', 'test', 'bench_peak.cc'))) return null

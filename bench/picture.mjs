@@ -7,8 +7,8 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /**
- * SVG text; null where the plotting library is not installed (it is a development dependency of the
- * package).
+ * SVG text; null where the plotting library is not installed (it is a development dependency
+ * of the package).
  */
 export async function picture(rows, dirs) {
   const from = (name) => {

@@ -20,8 +20,8 @@ function must(what, command, args, options = {}) {
 }
 
 /**
- * `{ name, dir, remove() }` of the build. It uses the node_modules that are here, for nothing is
- * downloaded.
+ * `{ name, dir, remove() }` of the build.
+ * It uses the node_modules that are here, for nothing is downloaded.
  */
 export function buildRevision(rev) {
   const name = must(`looking up ${rev}`, 'git', ['rev-parse', '--short', `${rev}^{commit}`]).trim()

@@ -11,8 +11,8 @@ const trial = path.join(path.dirname(fileURLToPath(import.meta.url)), 'startup-t
 const parts = ['import', 'build', 'compile', 'first', 'step']
 
 /**
- * Rows `{ workload, competitor, least: { import, … }, median: { … } }` of builds `{ name, dir }`,
- * by turns.
+ * Rows `{ workload, competitor, least: { import, … }, median:
+ * { … } }` of builds `{ name, dir }`, by turns.
  */
 export function startups(workloads, builds, rounds) {
   const rows = []

@@ -33,7 +33,7 @@ export function overall(rounds) {
 }
 
 /**
- * How many times as long as ours: the middle of the ratios that neighbours in time give, round by
- * round.
+ * How many times as long as ours: the middle of the ratios
+ * that neighbours in time give, round by round.
  */
 export const ratio = (theirs, ours) => median(theirs.map((round, i) => round.least / ours[i].least))

@@ -1,7 +1,7 @@
 /**
  * The eight workloads, and the numbers every competitor starts from. Letters: B batch, T time
- * steps, D features, H units, L layers, V words of the embedding below (0: none), K outputs (0: the
- * states themselves).
+ * steps, D features, H units, L layers, V words of the embedding below (0:
+ * none), K outputs (0: the states themselves).
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -65,8 +65,8 @@ export function flops({ B, T, D, H, L, V, K, G }, mode) {
 }
 
 /**
- * 32 random bits a call (Marsaglia 2003, xorshift32), as a number in [0, 1): the same on every
- * machine.
+ * 32 random bits a call (Marsaglia 2003, xorshift32), as a number in [0, 1):
+ * the same on every machine.
  */
 function generator(state) {
   return () => {

@@ -5,8 +5,8 @@ const Plot = await import('@observablehq/plot')
 const { parseHTML } = await import('linkedom')
 
 /**
- * SVG text of `points`, `{ t, value, series }`, one line per series; `from` marks where predictions
- * begin.
+ * SVG text of `points`, `{ t, value, series }`, one line per series;
+ * `from` marks where predictions begin.
  */
 export function drawLines(points, { title, x, y, from }) {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')

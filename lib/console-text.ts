@@ -8,8 +8,8 @@ export function setClassName(Class: abstract new (...args: never[]) => object, n
 }
 
 /**
- * Gives the objects of a class, and of those derived from it, a short text instead of all they
- * hold.
+ * Gives the objects of a class, and of those derived from it,
+ * a short text instead of all they hold.
  * @param text for `String`, and for `console.log` without `log`
  * @param log for `console.log`, where that shows more; `inspect` is that of the console
  */

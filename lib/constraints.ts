@@ -1,6 +1,6 @@
 /**
- * Constraints that hold after every update. Keras 1.2.2 `keras.constraints`; the mathematics is
- * native.
+ * Constraints that hold after every update.
+ * Keras 1.2.2 `keras.constraints`; the mathematics is native.
  */
 import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
@@ -59,8 +59,8 @@ export abstract class Constraint {
 }
 
 /**
- * Norms along `axis` at most `m`: `w * clip(n, 0, m) / (1e-7 + n)`. Defaults m 2, axis 0 (a column
- * per unit).
+ * Norms along `axis` at most `m`: `w * clip(n, 0, m) / (1e-7 + n)`.
+ * Defaults m 2, axis 0 (a column per unit).
  */
 export class MaxNorm extends Constraint {
   readonly name = 'MaxNorm'

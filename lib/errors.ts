@@ -1,6 +1,6 @@
 /**
- * The error classes: one base, stable codes, data on the object. Native errors become instances of
- * them too.
+ * The error classes: one base, stable codes, data on the object.
+ * Native errors become instances of them too.
  */
 
 /** Every `code` an error of this package can carry. */
@@ -119,8 +119,8 @@ export interface Failure {
 }
 
 /**
- * Throws an error whose message follows the grammar "where: what must be expected, got actual.
- * hint".
+ * Throws an error whose message follows the grammar "where:
+ * what must be expected, got actual. hint".
  *
  * @throws always
  */
@@ -165,8 +165,8 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
 }
 
 /**
- * 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan', 'targets', 'optimizer/iterations',
- * 'random/seed'.
+ * 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan',
+ * 'targets', 'optimizer/iterations', 'random/seed'.
  */
 const isLayer = (where: string): boolean =>
   /^.+ \(\w+\)$|^(?!optimizer\/|random\/)[^/]+\/./.test(where)

@@ -152,8 +152,8 @@ export const normal = (options: { scale?: number } = {}): Initializer =>
 export const orthogonal = (options: { scale?: number } = {}): Initializer =>
   scaled('orthogonal', options, 1.1, orthogonalMatrix)
 /**
- * `scale` times the unit matrix; only for square matrices. Default 1, as the string `'identity'`
- * has it.
+ * `scale` times the unit matrix; only for square matrices.
+ * Default 1, as the string `'identity'` has it.
  * @throws ConfigError `ERR_OPTION`; ShapeError `ERR_SHAPE` when a layer needs another shape
  * @example
  * import { identity, SimpleRNN } from 'hiddenstate'

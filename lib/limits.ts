@@ -23,8 +23,8 @@ export interface Limits {
   /** Layers of a model, those inside layers included. Default 5,000. */
   layers?: number
   /**
-   * Bytes of all parameters of a model; training needs two to four times as many. Default
-   * 2,147,483,648.
+   * Bytes of all parameters of a model;
+   * training needs two to four times as many. Default 2,147,483,648.
    */
   parameterBytes?: number
   /**
@@ -105,8 +105,8 @@ export function checkText(where: string, text: string, limits: ResolvedLimits): 
 /**
  * Counts what a JSON text holds by its marks, a twentieth of the work of parsing it.
  *
- * @throws FormatError ERR_LIMIT for a text that is too long or too deep, or has too many keys and
- *   values
+ * @throws FormatError ERR_LIMIT for a text that is too long or too deep,
+ *   or has too many keys and values
  */
 export function checkJson(where: string, text: string, limits: ResolvedLimits): void {
   checkText(where, text, limits)

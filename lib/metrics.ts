@@ -42,8 +42,8 @@ export type CanonicalMetric = (typeof metricNames)[number] | Objective
 export type MetricName = CanonicalMetric | keyof typeof aliases | 'acc' | 'accuracy'
 
 /**
- * A metric with an argument of its own; made by {@link topKCategoricalAccuracy} and {@link
- * fbetaScore}.
+ * A metric with an argument of its own;
+ * made by {@link topKCategoricalAccuracy} and {@link fbetaScore}.
  */
 export class Metric {
   /** How logs call it. */

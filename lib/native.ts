@@ -59,8 +59,8 @@ export interface RunResult {
   /** predict only. */
   outputs?: { data: Floats; shape: number[] }
   /**
-   * First batch of this run, from 0, whose loss or gradient was not finite; -1: none. Such batches
-   * change nothing.
+   * First batch of this run, from 0, whose loss or gradient was not finite;
+   * -1: none. Such batches change nothing.
    */
   badBatch: number
   badLayer: string
@@ -260,8 +260,8 @@ function newestGlibc(file: string): string | undefined {
 const AGAIN = `Install the package again, or build anew. ${HOW_TO_BUILD}`
 
 /**
- * Why the system's loader did not take the file, in words, with what to do; and what it would have
- * needed.
+ * Why the system's loader did not take the file, in words, with what to do;
+ * and what it would have needed.
  */
 function whyNotLoaded(file: string, message: string): { expected: string; hint: string } {
   if (message.startsWith('EACCES'))
@@ -353,8 +353,8 @@ let loaded: Native | undefined
  */
 export function loadNative(): Native {
   if (loaded) return loaded
-  // libgomp reads its environment once, when it is loaded: without a bound, waiting threads spin
-  // for milliseconds.
+  // libgomp reads its environment once, when it is loaded:
+  // without a bound, waiting threads spin for milliseconds.
   if (process.env.GOMP_SPINCOUNT === undefined && process.env.OMP_WAIT_POLICY === undefined)
     process.env.GOMP_SPINCOUNT = '2000'
   const native = loadAddon(addonFile().file)

@@ -272,8 +272,8 @@ export function isArrayObject(value: unknown): value is NDArray | ArrayObject {
 }
 
 /**
- * Elements of an array object in C order; copies only where stride, offset or surplus make it
- * needed.
+ * Elements of an array object in C order;
+ * copies only where stride, offset or surplus make it needed.
  *
  * @throws ShapeError ERR_SHAPE when data, shape, stride and offset do not fit each other
  */

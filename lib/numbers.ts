@@ -65,8 +65,8 @@ export function checkedShape(shape: unknown, where: string): readonly number[] {
 /**
  * An empty typed array of `length` elements of `dtype`.
  *
- * @throws InternalError ERR_OUT_OF_MEMORY for more than there is; ConfigError ERR_UNKNOWN_NAME for
- *   another dtype
+ * @throws InternalError ERR_OUT_OF_MEMORY for more than there is;
+ *   ConfigError ERR_UNKNOWN_NAME for another dtype
  */
 export function allocate(dtype: DType, length: number): TypedArray {
   const Storage = STORAGE[dtype]

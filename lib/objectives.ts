@@ -1,6 +1,6 @@
 /**
- * Objectives (losses) by name; the mathematics is native (objectives/objectives.cc). Keras 1.2.2
- * `keras.objectives`.
+ * Objectives (losses) by name; the mathematics is native (objectives/objectives.cc).
+ * Keras 1.2.2 `keras.objectives`.
  */
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'

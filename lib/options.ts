@@ -76,8 +76,8 @@ export function resolveOptions<D extends object>(
 }
 
 /**
- * Makes an assignment to a property of models an error that says how it is changed; reading it is
- * as before.
+ * Makes an assignment to a property of models an error that says how it is changed;
+ * reading it is as before.
  *
  * @param expected what the property must be
  */

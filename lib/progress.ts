@@ -83,11 +83,11 @@ export interface ProgbarOptions {
 }
 
 /**
- * Keras' progress bar, in its text: ` 32/100 [=========>....................] - ETA: 3s - loss:
- * 0.1000`. It takes no more than a line of the terminal, also when that is resized: first the bar
- * shrinks, then it goes, then the last values do; the line that stays at the end has all values.
- * Without a terminal, with `TERM=dumb` and with `CI` set it writes a line each 30 s, and one at the
- * end.
+ * Keras' progress bar, in its text:
+ * ` 32/100 [=========>....................] - ETA: 3s - loss: 0.1000`. It takes no more than a line
+ * of the terminal, also when that is resized: first the bar shrinks, then it goes, then the last
+ * values do; the line that stays at the end has all values. Without a terminal, with `TERM=dumb`
+ * and with `CI` set it writes a line each 30 s, and one at the end.
  *
  * @param target units (samples) at the end
  * @throws ConfigError ERR_OPTION
@@ -95,8 +95,8 @@ export interface ProgbarOptions {
  * import { Progbar } from 'hiddenstate/utils'
  * const bar = new Progbar(100)
  * for (let done = 0; done < 100; done += 10) bar.add(10, [['loss', 1 / (done + 1)]])
- * @see keras.utils.generic_utils.Progbar. The interval is in milliseconds here, and times below a
- *   second are.
+ * @see keras.utils.generic_utils.Progbar.
+ *   The interval is in milliseconds here, and times below a second are.
  */
 export class Progbar {
   /** Running sums: name → [sum of value times units, units]. */
@@ -106,8 +106,8 @@ export class Progbar {
   #lastUpdate = Number.NEGATIVE_INFINITY
   #lastWidth = 0
   /**
-   * Of the bar in the last line that was not the end; the end, which may take several lines, keeps
-   * it.
+   * Of the bar in the last line that was not the end;
+   * the end, which may take several lines, keeps it.
    */
   #width = 0
   readonly target: number

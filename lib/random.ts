@@ -2,8 +2,8 @@
  * The one stream of random numbers of this thread: initial weights, shuffles, and the seed that
  * native dropout counts from.
  *
- * xoshiro128** (Blackman and Vigna 2018, arXiv:1805.01407), its state filled by splitmix32 from the
- * seed.
+ * xoshiro128** (Blackman and Vigna 2018, arXiv:1805.01407),
+ * its state filled by splitmix32 from the seed.
  *   result = rotl(s1 * 5, 7) * 9
  *   t = s1 << 9;  s2 ^= s0;  s3 ^= s1;  s1 ^= s2;  s0 ^= s3;  s2 ^= t;  s3 = rotl(s3, 11)
  */
@@ -141,8 +141,8 @@ export class RandomStream {
   }
 
   /**
-   * Uniform integer in [0, n), n <= 2^32, without bias: draws above the largest multiple of n are
-   * thrown away.
+   * Uniform integer in [0, n), n <= 2^32, without bias:
+   * draws above the largest multiple of n are thrown away.
    */
   integer(n: number): number {
     const limit = 2 ** 32 - (2 ** 32 % n)
@@ -187,8 +187,8 @@ export class RandomStream {
 }
 
 /**
- * The stream of this thread: initial weights, and the seeds of everything that needs a stream of
- * its own.
+ * The stream of this thread: initial weights,
+ * and the seeds of everything that needs a stream of its own.
  */
 const main = new RandomStream(randomInt(2 ** 47))
 let seedings = 0
@@ -269,8 +269,8 @@ export const randomState = (): number[] => main.state
 /**
  * Puts back what {@link randomState} gave.
  *
- * @throws ConfigError ERR_OPTION for anything but four unsigned 32-bit integers that are not all
- *   zero
+ * @throws ConfigError ERR_OPTION for anything
+ *   but four unsigned 32-bit integers that are not all zero
  */
 export function setRandomState(saved: readonly number[]): void {
   main.state = saved

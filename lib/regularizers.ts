@@ -10,8 +10,8 @@ import { resolveOptions } from './options.js'
 export type Penalty = { l1: number; l2: number } | { eigenvalue: number }
 
 /**
- * A regularizer; made by {@link l1}, {@link l2}, {@link l1l2}, the activity forms, or {@link
- * EigenvalueRegularizer}.
+ * A regularizer; made by {@link l1}, {@link l2}, {@link l1l2},
+ * the activity forms, or {@link EigenvalueRegularizer}.
  */
 export interface Regularizer {
   readonly penalty: Penalty

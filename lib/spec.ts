@@ -82,8 +82,8 @@ export interface Value {
 }
 
 /**
- * Name of a model's first input as a value, ':input:2' of the second …; no layer's name begins with
- * a colon.
+ * Name of a model's first input as a value, ':input:2' of the second …;
+ * no layer's name begins with a colon.
  */
 const INPUT = ':input'
 
@@ -94,8 +94,8 @@ export function inputNumber(value: string): number {
 }
 
 /**
- * A parameter as a layer gives it to an op. Two ops share one when their `variable` is the same
- * object.
+ * A parameter as a layer gives it to an op.
+ * Two ops share one when their `variable` is the same object.
  */
 export interface ParamUse extends Omit<ParamSpec, 'path'> {
   variable: object

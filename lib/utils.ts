@@ -25,8 +25,8 @@ import { resolveOptions } from './options.js'
 /**
  * Class numbers as rows of zeros with one 1.
  *
- * Unlike Keras, which wraps negative labels around and cuts fractions off, labels must be integers
- * from 0.
+ * Unlike Keras, which wraps negative labels around and cuts fractions off,
+ * labels must be integers from 0.
  *
  * @param y labels of any shape; they are taken flat, so [N, 1] does as well as [N]
  * @param options `nbClasses`: default the largest label + 1
@@ -163,8 +163,8 @@ function around(
 }
 
 /**
- * As numpy.linalg.norm: order 0 counts what is not zero, ±Infinity the largest and the smallest
- * magnitude.
+ * As numpy.linalg.norm: order 0 counts what is not zero,
+ * ±Infinity the largest and the smallest magnitude.
  */
 function vectorNorm(n: number, x: (k: number) => number, order: number): number {
   if (Math.abs(order) === Number.POSITIVE_INFINITY) {
@@ -179,8 +179,8 @@ function vectorNorm(n: number, x: (k: number) => number, order: number): number 
 }
 
 /**
- * The class of each row of probabilities: of several columns the largest; of one, 1 above 0.5 and 0
- * else.
+ * The class of each row of probabilities: of several columns the largest;
+ * of one, 1 above 0.5 and 0 else.
  *
  * @param p shape [N, K], [N, 1] or [N]
  * @returns shape [N], int32
@@ -214,8 +214,8 @@ export function probasToClasses(p: TensorLike): NDArray {
 }
 
 /**
- * The column with the largest probability, the first of equal ones; NaN counts as the largest, as
- * in numpy.
+ * The column with the largest probability, the first of equal ones;
+ * NaN counts as the largest, as in numpy.
  *
  * @param p shape [N, K], or [N, K, …]
  * @returns shape [N], or [N, …]; int32

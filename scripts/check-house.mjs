@@ -36,8 +36,8 @@ const walk = (base) =>
     .filter((file) => !/^(node_modules|build.*|dist|prebuilds|coverage)\//.test(file))
 
 /**
- * Sentences about the objects in the build folders there are; null: none built, or a system without
- * nm (Windows).
+ * Sentences about the objects in the build folders there are; null:
+ * none built, or a system without nm (Windows).
  */
 function isaProblems() {
   const folders = ['build', 'build-native', 'build-asan', 'build-prebuild']

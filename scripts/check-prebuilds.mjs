@@ -19,8 +19,8 @@ const RELEASE = [
   ...['darwin-arm64', 'darwin-x64', 'win32-x64', 'win32-arm64'],
 ]
 /**
- * Version of Node-API that package.json promises; its functions are the only ones that may be taken
- * from Node.
+ * Version of Node-API that package.json promises;
+ * its functions are the only ones that may be taken from Node.
  */
 const NAPI = 8
 

@@ -1,7 +1,7 @@
 /**
  * `node scripts/check-release.mjs v1.2.3`: the tag, package.json and CHANGELOG.md must speak of the
- * same version. In a workflow of GitHub package.json must name its repository too: npm takes no
- * provenance without.
+ * same version. In a workflow of GitHub package.json must name its repository too:
+ * npm takes no provenance without.
  */
 import fs from 'node:fs'
 import path from 'node:path'

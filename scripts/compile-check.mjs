@@ -61,8 +61,8 @@ function check(target) {
     HS_TESTS: 'ON',
     ...(system === 'Darwin' ? { CMAKE_PROJECT_INCLUDE: macosModules(folder) } : {}),
   }
-  // zig takes 512-bit registers out of the processors that it names by default; clang itself does
-  // not.
+  // zig takes 512-bit registers out of the processors that it names by default;
+  // clang itself does not.
   const wide = target.startsWith('x86_64') ? '-mevex512' : ''
   const env = { ...process.env, CXX: `${zig} c++ -target ${target} ${wide}` }
   const configured = [

@@ -1,6 +1,6 @@
 /**
- * What users of the package write, for consumer-test.mjs: the same training in both module systems,
- * and TypeScript.
+ * What users of the package write, for consumer-test.mjs:
+ * the same training in both module systems, and TypeScript.
  */
 const training = `
   hs.setSeed(1)

@@ -1,6 +1,6 @@
 /**
- * `npm run format`: rewrites C++ (clang-format) and TypeScript (biome). `--check`: only says what
- * would change.
+ * `npm run format`: rewrites C++ (clang-format) and TypeScript (biome).
+ * `--check`: only says what would change.
  */
 import fs from 'node:fs'
 import path from 'node:path'

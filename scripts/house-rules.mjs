@@ -1,7 +1,7 @@
 /**
  * The rules of the house as data. A rule looks at `files` (path → text) and returns sentences;
- * `bad` is a file set that must make it speak, or a list of them, used by the self-test of
- * check-house.mjs.
+ * `bad` is a file set that must make it speak, or a list of them,
+ * used by the self-test of check-house.mjs.
  */
 import path from 'node:path'
 
@@ -52,8 +52,8 @@ const mayInclude = {
     'base/',
     'registry.inc',
   ],
-  // No thread count, no kernel table, no host memory but its own: it reaches numbers through the
-  // device.
+  // No thread count, no kernel table, no host memory but its own:
+  // it reaches numbers through the device.
   plan: ['plan/', 'device/device.h', 'layers/layer.h', 'base/', ...cpuOnly],
   'plan/engine.cc': ['plan/', 'base/'],
   addon: [
@@ -288,8 +288,8 @@ export const rules = [
     bad: { 'native/layers/x.cc': '#pragma omp parallel\n' },
   },
   {
-    // float_mode sets the control register and wait.cc pauses a spinning core: neither touches
-    // vectors.
+    // float_mode sets the control register and wait.cc pauses a spinning core:
+    // neither touches vectors.
     name: 'intrinsics only in vec_*.h',
     find: banned(
       nativeCode,

@@ -16,8 +16,8 @@ export const counts = (output) => {
 }
 
 /**
- * Path of a built executable: CMake generators differ in whether they make a folder for the
- * configuration.
+ * Path of a built executable: CMake generators differ
+ * in whether they make a folder for the configuration.
  */
 export function executable(buildDir, name) {
   const suffix = process.platform === 'win32' ? '.exe' : ''

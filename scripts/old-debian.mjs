@@ -16,8 +16,8 @@ const MIRROR = 'http://deb.debian.org/debian'
 const PACKAGES = ['g++', 'g++-aarch64-linux-gnu', 'cmake', 'make', 'ccache']
 
 /**
- * Per architecture: prefix of the tools, further CMake options, where its C library lies inside the
- * folder.
+ * Per architecture: prefix of the tools, further CMake options,
+ * where its C library lies inside the folder.
  */
 export const TARGETS = {
   x64: { prefix: '', options: {}, sysroot: '/' },

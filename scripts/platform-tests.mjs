@@ -74,8 +74,8 @@ const { arch, launch, node, isas } = (
   (() => fail(`knows ${Object.keys(PLATFORMS).join(', ')}, got ${platform || 'nothing'}`))
 )()
 
-// A program that stands for that Node: vitest starts its workers with it and itself stays on this
-// machine's.
+// A program that stands for that Node:
+// vitest starts its workers with it and itself stays on this machine's.
 const stand = path.join(work, 'node')
 fs.writeFileSync(stand, `#!/bin/sh\nexec ${[...launch, node].join(' ')} "$@"\n`, { mode: 0o755 })
 const env = { ...process.env, PREBUILDS_ONLY: '1', HS_TEST_NODE: stand, HS_TEST_TIMEOUT: '1800000' }

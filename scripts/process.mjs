@@ -67,8 +67,8 @@ export const runBin = (packageName, args, options = {}) =>
 export const jobs = () => String(os.availableParallelism())
 
 /**
- * All files below `folder` (relative to the root) whose name matches, as paths relative to the
- * root.
+ * All files below `folder` (relative to the root) whose name matches,
+ * as paths relative to the root.
  */
 export function filesBelow(folder, pattern, base = root) {
   const start = path.join(base, folder)

@@ -89,8 +89,8 @@ function thread() {
     TSAN_OPTIONS: 'halt_on_error=1',
   }
   let tests = runNativeTests(dir, env)
-  // Kernels with more bits of address randomisation than gcc 12 expects: the same run without
-  // randomisation.
+  // Kernels with more bits of address randomisation than gcc 12 expects:
+  // the same run without randomisation.
   if (tests.output.includes('unexpected memory mapping'))
     tests = runNativeTests(dir, env, ['setarch', '-R'])
   must(tests.failed, 'the native tests')

@@ -1,6 +1,6 @@
 /**
- * `npm start`: builds what is out of date, then runs an example: the one named, else the sentiment
- * example.
+ * `npm start`: builds what is out of date, then runs an example:
+ * the one named, else the sentiment example.
  */
 import { buildAll } from './build.mjs'
 import { examples } from './examples.mjs'

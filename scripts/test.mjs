@@ -1,7 +1,7 @@
 /**
- * `npm test`: everything CI runs, in the order of what fails fastest. Closes with one line, `N
- * passed, N failed`: the native tests and the vitest suite, plus one failure for every other step
- * that failed.
+ * `npm test`: everything CI runs, in the order of what fails fastest. Closes with one line,
+ * `N passed, N failed`: the native tests and the vitest suite, plus one failure for every other
+ * step that failed.
  */
 import fs from 'node:fs'
 import path from 'node:path'

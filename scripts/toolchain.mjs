@@ -46,14 +46,14 @@ export function compilerOptions({
 }
 
 /**
- * What `npx hiddenstate build` drives cmake with. An optional peer: 37 packages that few need
- * (docs/decisions/0031).
+ * What `npx hiddenstate build` drives cmake with. An optional peer:
+ * 37 packages that few need (docs/decisions/0031).
  */
 const CMAKE_JS = 'cmake-js@8'
 
 /**
- * The sentence that says that cmake-js is not installed and how to install it; null when it is
- * there.
+ * The sentence that says that cmake-js is not installed and how to install it;
+ * null when it is there.
  */
 export function missingCmakeJs(resolve) {
   try {

@@ -1,6 +1,6 @@
 /**
- * This package, or another build of it, through its public API: `node hiddenstate.mjs THREADS
- * PACKAGE_DIR`.
+ * This package, or another build of it, through its public API:
+ * `node hiddenstate.mjs THREADS PACKAGE_DIR`.
  */
 import fs from 'node:fs'
 import path from 'node:path'

@@ -93,8 +93,8 @@ export function vowels(folder) {
 
 /**
  * JSB chorales from a JSON file `{ train, valid, test }`: lists of sequences of frames of sounding
- * keys 0-87. Input frames 0..L-2, target frames 1..L-1; padded at the end, input with -1, target
- * with 0.
+ * keys 0-87. Input frames 0..L-2, target frames 1..L-1;
+ * padded at the end, input with -1, target with 0.
  */
 export function jsb(file) {
   const parts = JSON.parse(fs.readFileSync(file, 'utf8'))

@@ -1,6 +1,6 @@
 /**
- * The curves of a task as one SVG: a row for each measure, a column for each layer, a line for each
- * seed.
+ * The curves of a task as one SVG: a row for each measure,
+ * a column for each layer, a line for each seed.
  */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'

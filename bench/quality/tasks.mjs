@@ -334,8 +334,8 @@ export const tasks = {
 }
 
 /**
- * Negative log-likelihood a frame: summed over the 88 keys, averaged over all real frames of the
- * part.
+ * Negative log-likelihood a frame: summed over the 88 keys,
+ * averaged over all real frames of the part.
  */
 async function nll(model, { x, y, lengths }) {
   const p = (await model.predict(x, { batchSize: 77 })).data // [N, T, 88]

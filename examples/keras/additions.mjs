@@ -4,9 +4,9 @@ import { mulberry32 } from '../sine/waves.mjs'
 const CHARACTERS = ' +0123456789'
 
 /**
- * `count` different questions of numbers with up to `digits` digits, shuffled: `[question,
- * answer]`, filled up with spaces. Questions are written backwards, so that the digits which decide
- * come last.
+ * `count` different questions of numbers with up to `digits` digits, shuffled:
+ * `[question, answer]`, filled up with spaces. Questions are written backwards, so that the digits
+ * which decide come last.
  */
 export function makeAdditions(count, digits, seed) {
   const random = mulberry32(seed)

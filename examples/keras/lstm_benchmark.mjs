@@ -1,7 +1,7 @@
 /**
  * The same LSTM in the three modes of `consumeLess`: what they cost and what they learn. In Keras
- * they are three ways to compute; 'gpu' shares a dropout mask among the gates, so it learns a
- * little differently.
+ * they are three ways to compute; 'gpu' shares a dropout mask among the gates,
+ * so it learns a little differently.
  *
  *   npm start keras/lstm_benchmark [-- PATH --epochs 10]
  */

@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 /**
- * Texts as `{ text, label }`, 1 for those that praise and 0 for those that complain. `place` is one
- * of
+ * Texts as `{ text, label }`, 1 for those that praise and 0 for those that complain.
+ * `place` is one of
  * - a folder with one file `*.pos` and one `*.neg`, a text a line;
  * - a folder with the folders `pos` and `neg`, a text a file;
  * - a file of lines `label<TAB>text` with the labels 0 and 1.

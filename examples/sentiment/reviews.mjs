@@ -1,6 +1,6 @@
 /**
- * The 3,000 labelled review sentences of the npm package `sentiment`, and what counting words makes
- * of them.
+ * The 3,000 labelled review sentences of the npm package `sentiment`,
+ * and what counting words makes of them.
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -27,8 +27,8 @@ export function readReviews() {
 
 /**
  * Sentences as rows of word numbers, padded in front to `maxlen`. The dictionary comes from the
- * training sentences alone; words it does not know are left out, as are all but the `nbWords - 1`
- * most frequent.
+ * training sentences alone; words it does not know are left out,
+ * as are all but the `nbWords - 1` most frequent.
  */
 export function prepareReviews(
   { train, test } = readReviews(),
@@ -55,8 +55,8 @@ export function prepareReviews(
 }
 
 /**
- * Share of the test sentences that multinomial naive Bayes on word counts (add-one smoothing) gets
- * right.
+ * Share of the test sentences that multinomial naive Bayes on
+ * word counts (add-one smoothing) gets right.
  */
 export function naiveBayesAccuracy({ sequences, words, yTrain, yTest }) {
   const counts = [0, 1].map(() => new Float64Array(words + 1).fill(1))

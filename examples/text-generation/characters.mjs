@@ -12,8 +12,8 @@ export function alphabetOf(text) {
 }
 
 /**
- * `{ x: [N, length, K], y: [N, K] }`, one-hot: the characters from each of `starts` on, and the one
- * that follows.
+ * `{ x: [N, length, K], y: [N, K] }`, one-hot:
+ * the characters from each of `starts` on, and the one that follows.
  */
 export function encodeWindows(text, { characters, number }, starts, length) {
   const [N, K] = [starts.length, characters.length]
@@ -27,15 +27,15 @@ export function encodeWindows(text, { characters, number }, starts, length) {
 }
 
 /**
- * Where windows of `length` characters begin, every `step` characters, as long as another character
- * follows.
+ * Where windows of `length` characters begin, every `step` characters,
+ * as long as another character follows.
  */
 export const startsOf = (text, length, step) =>
   Array.from({ length: Math.ceil((text.length - length) / step) }, (_, i) => i * step)
 
 /**
- * A place drawn from p^(1/temperature): below 1 the likely ones become likelier, above 1 all become
- * alike.
+ * A place drawn from p^(1/temperature):
+ * below 1 the likely ones become likelier, above 1 all become alike.
  */
 export function draw(probabilities, temperature, random) {
   const weights = Array.from(probabilities, (p) =>

@@ -1,7 +1,7 @@
 /**
  * An LSTM learns to write like a text, character by character, as Keras' lstm_text_generation. The
- * default text is Lewis Carroll's (Through the Looking-Glass, 1871); any other is given by its
- * path.
+ * default text is Lewis Carroll's (Through the Looking-Glass, 1871);
+ * any other is given by its path.
  *
  *   npm run example:text-generation [-- FILE --epochs 60 --units 128 --temperature 0.2
  *   --temperature 0.8 --length 400 --seed 1]

@@ -44,8 +44,8 @@ const mean = past.reduce((a, b) => a + b, 0) / past.length
 const sd = Math.sqrt(past.reduce((a, b) => a + (b - mean) ** 2, 0) / past.length)
 
 /**
- * Windows before each month of [from, to), and that month's change, standardised with the training
- * months.
+ * Windows before each month of [from, to), and that month's change,
+ * standardised with the training months.
  */
 function windows(from, to) {
   const months = Array.from({ length: to - from }, (_, i) => from + i)

@@ -10,8 +10,8 @@ export interface LambdaCallbackOptions {
   /** After the last epoch. */
   onTrainEnd?: (logs: Logs) => unknown
   /**
-   * Once the training is over, however it ended; with what the fit rejects with, if it does. Not in
-   * Keras.
+   * Once the training is over, however it ended;
+   * with what the fit rejects with, if it does. Not in Keras.
    */
   onTrainSettled?: (reason: unknown) => unknown
   /** Before an epoch; epochs count from 0. */

@@ -33,8 +33,8 @@ const defaults = {
 
 /**
  * Saves the model after epochs.
- * @param filepath may hold fields of `epoch` (from 0) and the logs, as Python formats them:
- *   `weights.{epoch:02d}-{val_loss:.2f}.h5`
+ * @param filepath may hold fields of `epoch` (from 0) and the logs,
+ *   as Python formats them: `weights.{epoch:02d}-{val_loss:.2f}.h5`
  * @throws ConfigError `ERR_OPTION`, also for a path that names another format (`.json`); in `fit`
  *   also for a field that is not in the logs, and what `save` throws
  * @example

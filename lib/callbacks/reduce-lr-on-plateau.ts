@@ -37,8 +37,8 @@ const defaults = {
 }
 
 /**
- * Lowers the learning rate when a value no longer improves. Adds `lr` to the logs, hence to the
- * history.
+ * Lowers the learning rate when a value no longer improves.
+ * Adds `lr` to the logs, hence to the history.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Dense, ReduceLROnPlateau, Sequential } from 'hiddenstate'

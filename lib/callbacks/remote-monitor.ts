@@ -12,8 +12,8 @@ export interface RemoteMonitorOptions {
   /** Form field that holds the JSON. Default `'data'`. */
   field?: string
   /**
-   * Default: `Accept` and `Content-Type` `application/json`, as Keras has them (though the body is
-   * a form).
+   * Default: `Accept` and `Content-Type` `application/json`,
+   * as Keras has them (though the body is a form).
    */
   headers?: Readonly<Record<string, string>>
   /**

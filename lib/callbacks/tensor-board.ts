@@ -23,8 +23,8 @@ const defaults = { logDir: './logs', histogramFreq: 0, writeGraph: true, writeIm
 
 /**
  * Writes an event file for TensorBoard: the logs of each epoch as scalars, the layers as a graph,
- * and, every `histogramFreq` epochs, histograms of the weights. Needs no validation data for them,
- * unlike Keras.
+ * and, every `histogramFreq` epochs, histograms of the weights.
+ * Needs no validation data for them, unlike Keras.
  *
  * To see it: `pip install tensorboard`, `tensorboard --logdir ./logs`.
  * @throws ConfigError `ERR_OPTION`; in `fit` FormatError `ERR_FILE_SYSTEM` when the folder or file
@@ -93,8 +93,8 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * Goes on in the same file; events that were written after the checkpoint go, since they come
-   * again.
+   * Goes on in the same file; events that were written after the checkpoint go,
+   * since they come again.
    */
   override async setState({ path, size }: { path: string; size: number }): Promise<void> {
     this.#file = await EventFile.reopen(path, size)

@@ -1,8 +1,8 @@
 import { Callback, type Logs } from './callback.js'
 
 /**
- * Stops training at the first batch whose loss is not finite. Not in Keras 1.2.2 (it came with
- * Keras 2).
+ * Stops training at the first batch whose loss is not finite.
+ * Not in Keras 1.2.2 (it came with Keras 2).
  * @example
  * import { Dense, Sequential, TerminateOnNaN } from 'hiddenstate'
  * const model = new Sequential([new Dense(1, { inputDim: 2 })])

@@ -20,8 +20,8 @@ export type Pickled =
   | Map<Pickled, Pickled>
 
 /**
- * The names that a pickle may use: how NumPy's arrays, types and numbers, and Python's bytes are
- * put together.
+ * The names that a pickle may use: how NumPy's arrays,
+ * types and numbers, and Python's bytes are put together.
  */
 const KNOWN: ReadonlySet<string> = new Set(
   ['numpy.core.multiarray', 'numpy._core.multiarray']
@@ -445,8 +445,8 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
  * What a pickle holds; the first of several.
  *
  * @param where how errors call it
- * @throws FormatError ERR_FILE_FORMAT for a damaged pickle, and for one that is a program and not
- *   data
+ * @throws FormatError ERR_FILE_FORMAT for a damaged pickle,
+ *   and for one that is a program and not data
  */
 export function unpickle(bytes: Uint8Array, where: string): Pickled {
   return new Unpickler(bytes, where).read()

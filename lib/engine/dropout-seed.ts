@@ -51,8 +51,8 @@ export class DropoutSeed {
   /**
    * Takes over the count of a plan: a run that fails in one batch has trained on those before it.
    *
-   * @returns whether it has trained since. Nothing where the plan was disposed or seeded anew
-   *   meanwhile
+   * @returns whether it has trained since.
+   *   Nothing where the plan was disposed or seeded anew meanwhile
    */
   recount(plan: NativePlan): boolean {
     if (this.isIn !== plan) return false

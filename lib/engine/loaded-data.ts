@@ -1,8 +1,8 @@
 import type { NativeArray, NativeData } from '../native.js'
 
 /**
- * A call's data set in native memory, from its loading to `dispose()`: it need not wait for the
- * garbage collector.
+ * A call's data set in native memory, from its loading to `dispose()`:
+ * it need not wait for the garbage collector.
  */
 export class LoadedData {
   #data: NativeData | (() => NativeData)

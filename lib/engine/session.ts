@@ -1,6 +1,6 @@
 /**
- * The native side of one model: its plan, whose turn it is, and what must be told before a chunk
- * runs.
+ * The native side of one model: its plan, whose turn it is,
+ * and what must be told before a chunk runs.
  *
  * Everything that runs takes a turn first (turns.ts); a fit passes it between chunks, so that a
  * predict runs between two of its batches.
@@ -141,8 +141,8 @@ export class Session {
   }
 
   /**
-   * @throws StateError ERR_BUSY while a fit runs, except for its callbacks when `inCallbacks`;
-   *   ERR_DISPOSED
+   * @throws StateError ERR_BUSY while a fit runs,
+   *   except for its callbacks when `inCallbacks`; ERR_DISPOSED
    */
   checkIdle(call: string, inCallbacks = false): void {
     this.checkAlive(call)
@@ -203,8 +203,8 @@ export class Session {
   // ---- the plan ----
 
   /**
-   * What the optimizer has counted since it was compiled, or what was set; null when no training
-   * has begun.
+   * What the optimizer has counted since it was compiled, or what was set;
+   * null when no training has begun.
    *
    * @throws StateError ERR_BUSY
    */
@@ -298,8 +298,8 @@ export class Session {
    * Makes the initial values that are due and moves the weights into the plan, in slices with
    * pauses between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
    *
-   * @throws the signal's reason when aborted; StateError ERR_DISPOSED; InternalError
-   *   ERR_OUT_OF_MEMORY
+   * @throws the signal's reason when aborted;
+   *   StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
    */
   async fill(call: string, signal?: AbortSignal | null): Promise<void> {
     this.checkAlive(call)

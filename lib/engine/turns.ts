@@ -3,8 +3,8 @@
  *
  * A fit keeps its turn while a callback is called or awaited, so that the callback may read and
  * write weights at any time; what the callback itself asks of the model (found out with
- * AsyncLocalStorage) runs within that turn, one call at a time again. All others wait for the next
- * batch.
+ * AsyncLocalStorage) runs within that turn, one call at a time again.
+ * All others wait for the next batch.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { abortable, isThenable } from '../waiting.js'

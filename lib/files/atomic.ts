@@ -83,15 +83,15 @@ async function modeFor(target: string, overwrite: boolean): Promise<number | nul
 }
 
 /**
- * How temporary names for this path begin; the rest fits in the 255 bytes of a name, whatever the
- * script.
+ * How temporary names for this path begin;
+ * the rest fits in the 255 bytes of a name, whatever the script.
  */
 const temporaryPrefix = (target: string): string => `.${basename(target).slice(0, 60)}.`
 
 let scope: string | undefined
 /**
- * Names where process ids mean the same: this machine since it started, and in a container this
- * container.
+ * Names where process ids mean the same:
+ * this machine since it started, and in a container this container.
  */
 function processScope(): string {
   if (scope === undefined) {
@@ -108,8 +108,8 @@ function processScope(): string {
 }
 
 /**
- * When the process of a temporary file cannot be asked for: a save that lives writes to it all the
- * time.
+ * When the process of a temporary file cannot be asked for:
+ * a save that lives writes to it all the time.
  */
 const STALE_MS = 24 * 3600 * 1000
 
@@ -202,8 +202,8 @@ export const isExistsError = (error: unknown): boolean =>
   error instanceof ConfigError && error.expected === EXPECTED_NEW
 
 /**
- * An error of the file system as one of ours: `ERR_FILE_SYSTEM`; its `cause` has the system's code,
- * 'ENOSPC'.
+ * An error of the file system as one of ours: `ERR_FILE_SYSTEM`;
+ * its `cause` has the system's code, 'ENOSPC'.
  */
 export function fileError(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Files from the network, kept: resumed where they were left, checked, shown while they come. Keras
- * 1.2.2 `keras.utils.data_utils`.
+ * Files from the network, kept: resumed where they were left, checked, shown while they come.
+ * Keras 1.2.2 `keras.utils.data_utils`.
  */
 import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
@@ -41,8 +41,8 @@ export interface GetFileOptions {
   /** Milliseconds for all requests together. Default 3,600,000 (an hour). */
   timeout?: number
   /**
-   * Milliseconds without a byte after which a connection counts as broken. Default 60,000 (a
-   * minute).
+   * Milliseconds without a byte after which a connection counts as broken.
+   * Default 60,000 (a minute).
    */
   idleTimeout?: number
   /** Stops; what has come is kept and gone on with the next time. */
@@ -74,8 +74,8 @@ const NOTE_BYTES = 2 ** 16
 const underWay = new Map<string, Download>()
 
 /**
- * What Windows takes for a device, a stream of a file or another name, too: a name means the same
- * file everywhere.
+ * What Windows takes for a device, a stream of a file or another name, too:
+ * a name means the same file everywhere.
  */
 const UNUSABLE = /^$|[/\\\\:\p{Cc}]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu
 
@@ -84,8 +84,8 @@ const UNUSABLE = /^$|[/\\\\:\p{Cc}]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
  * download is gone on with (HTTP ranges); the file appears under its name whole and with the right
  * sum, or not at all. Links where the parts of a download should be are replaced, not followed.
  *
- * @param fname its name in the cache: one part of a path, without slash, backslash, colon or dot at
- *   the end
+ * @param fname its name in the cache:
+ *   one part of a path, without slash, backslash, colon or dot at the end
  * @param origin where it comes from: an http or https address
  * @returns the path
  * @throws FormatError `ERR_FILE_FORMAT` when it cannot be fetched or written, has another sum, or
@@ -156,8 +156,8 @@ async function sumOf(path: string, like: string): Promise<string> {
 }
 
 /**
- * Where a download stands, beside its `.part` file: what a server must still have for the rest to
- * fit.
+ * Where a download stands, beside its `.part` file:
+ * what a server must still have for the rest to fit.
  */
 interface Origin {
   url: string
@@ -179,8 +179,8 @@ async function openNew(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens a part to go on with it; null where there is another thing, or a file that has a second
- * name.
+ * Opens a part to go on with it; null where there is another thing,
+ * or a file that has a second name.
  */
 async function openPart(path: string): Promise<FileHandle | null> {
   if ((await sizeOfFile(path)) === 0) return null

@@ -90,8 +90,8 @@ class Hdf5Worker {
   constructor() {
     occupyStandardDescriptors()
     try {
-      // Its output, the library's chatter, is left unread: a stream that is read would keep the
-      // process alive.
+      // Its output, the library's chatter, is left unread:
+      // a stream that is read would keep the process alive.
       this.#worker = new Worker(workerFile(), {
         name: 'hiddenstate-hdf5',
         ...threadSettings(),
@@ -105,8 +105,8 @@ class Hdf5Worker {
     this.#worker.on('message', (reply: H5Reply) => this.#settle?.resolve(reply))
     this.#worker.on('error', (error) => this.end(new Hdf5Failure(error.message, { cause: error })))
     this.#worker.on('exit', () => this.end(new Hdf5Failure('the HDF5 library ended by itself')))
-    // It says when it listens: a message that comes earlier is lost in Deno, which does not keep
-    // it.
+    // It says when it listens: a message that comes earlier is lost in Deno,
+    // which does not keep it.
     this.#started = this.#reply('ready', this.#startWork).then(
       () => {},
       (error) => {
@@ -186,8 +186,8 @@ function notStarted(cause: unknown): InternalError {
 }
 
 /**
- * Rows pass through the heap in slices: what a file read where it lies needs does not grow with its
- * size.
+ * Rows pass through the heap in slices:
+ * what a file read where it lies needs does not grow with its size.
  */
 const ROWS_MEMORY = 256 * 2 ** 20
 

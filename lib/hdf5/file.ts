@@ -274,8 +274,8 @@ export class H5Builder implements H5Content {
 }
 
 /**
- * Writes a file in one go, or not at all. The arrays of `content` are moved to the worker: they are
- * empty afterwards.
+ * Writes a file in one go, or not at all. The arrays of `content` are moved to the worker:
+ * they are empty afterwards.
  *
  * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`; FormatError
  *   ERR_FILE_SYSTEM when it cannot be written, ERR_FILE_FORMAT when HDF5 cannot hold it

@@ -1,6 +1,6 @@
 /**
- * Rows of an HDF5 dataset that stay in the file until they are asked for. Keras 1.2.2
- * `keras.utils.io_utils.HDF5Matrix`.
+ * Rows of an HDF5 dataset that stay in the file until they are asked for.
+ * Keras 1.2.2 `keras.utils.io_utils.HDF5Matrix`.
  */
 import { stat } from 'node:fs/promises'
 import { checkedPath, fileError } from '../files/atomic.js'
@@ -31,8 +31,8 @@ export interface HDF5MatrixOptions {
   /** Row after the last one. Default `null`: all. */
   end?: number | null
   /**
-   * Makes of the rows of a batch what the model gets, with as many rows: `(rows) => rows` by
-   * default.
+   * Makes of the rows of a batch what the model gets, with as many rows:
+   * `(rows) => rows` by default.
    */
   normalizer?: ((rows: NDArray) => TensorLike) | null
 }
@@ -50,8 +50,8 @@ const openFiles = new Map<
 >()
 
 /**
- * A dataset of an HDF5 file, read batch by batch: for training from a file that is larger than
- * memory.
+ * A dataset of an HDF5 file, read batch by batch:
+ * for training from a file that is larger than memory.
  *
  * `fit`, `evaluate` and `predict` take it as x or y (with `shuffle: 'batch'` or `false`, as in
  * Keras); memory then holds a batch or two, never the file. {@link HDF5Matrix.rows} gives any rows,
@@ -180,8 +180,8 @@ export class HDF5Matrix implements RowSource {
    *
    * @returns [to - from, …]
    * @throws ShapeError `ERR_SHAPE` for rows that it has not, or a normalizer that changes their
-   *   number; FormatError `ERR_FILE_FORMAT` for a damaged file; StateError `ERR_DISPOSED` after
-   *   `close`
+   *   number; FormatError `ERR_FILE_FORMAT` for a damaged file;
+   *   StateError `ERR_DISPOSED` after `close`
    */
   async rows(from: number, to: number): Promise<NDArray> {
     const where = `${this.path}: ${this.dataset}`

@@ -5,8 +5,8 @@
 const PATIENCE_MS = 100
 
 /**
- * Jobs run one after the other, in the order of the calls; where those ahead take long, a few run
- * at once.
+ * Jobs run one after the other, in the order of the calls;
+ * where those ahead take long, a few run at once.
  */
 export class Lane {
   readonly #most: number

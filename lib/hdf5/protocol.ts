@@ -37,8 +37,8 @@ export interface H5Content {
 export type H5Request =
   | { kind: 'open'; bytes: Uint8Array; memory: number }
   /**
-   * The file stays on the disk: the library sees this one file of the machine, for reading, and no
-   * other.
+   * The file stays on the disk: the library sees this one file of the machine,
+   * for reading, and no other.
    */
   | { kind: 'openPath'; path: string; memory: number }
   /** Rows `from` to `to` of the first axis. */

@@ -8,8 +8,8 @@
 /** How often it is looked at. */
 const TICK_MS = 25
 /**
- * A tick that came late, because JavaScript was busy, counts as no more: the answer may be waiting
- * behind it.
+ * A tick that came late, because JavaScript was busy, counts as no more:
+ * the answer may be waiting behind it.
  */
 const MOST_OF_A_TICK = 2 * TICK_MS
 /** Waiting counts a little: for a worker that is gone without a word. */

@@ -4,10 +4,10 @@ import { Layer, type LayerOptions } from './base/layer.js'
 import { checkSoftmaxInput } from './base/softmax-input.js'
 
 /**
- * Applies an activation function: any shape → the same. Passes masks on. Softmax works on the last
- * axis.
- * @throws ConfigError `ERR_UNKNOWN_NAME`; ShapeError `ERR_SHAPE` for softmax of other than two or
- *   three axes
+ * Applies an activation function: any shape → the same.
+ * Passes masks on. Softmax works on the last axis.
+ * @throws ConfigError `ERR_UNKNOWN_NAME`;
+ *   ShapeError `ERR_SHAPE` for softmax of other than two or three axes
  * @example
  * const model = new Sequential([new Dense(1, { inputDim: 4 }), new Activation('sigmoid')])
  * @see keras.layers.Activation

@@ -10,8 +10,8 @@ export interface ActivityRegularizationOptions extends LayerOptions {
 }
 
 /**
- * Hands its input on and adds `l1·Σ|x| + l2·Σx²`, summed over the whole batch, to the loss. Passes
- * masks on.
+ * Hands its input on and adds `l1·Σ|x| + l2·Σx²`, summed over the whole batch, to the loss.
+ * Passes masks on.
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example
  * const model = new Sequential([

@@ -12,13 +12,13 @@ export interface BatchNormalizationOptions extends LayerOptions {
   epsilon?: number
   /**
    * 0: each feature by the statistics of the batch in training, by running ones elsewhere. 1: each
-   * sample by its own, along the last axis. 2: each feature by those of the batch, always. Default
-   * 0.
+   * sample by its own, along the last axis. 2:
+   * each feature by those of the batch, always. Default 0.
    */
   mode?: 0 | 1 | 2
   /**
-   * The axis that features count along, with the batch as axis 0; negative counts from the end.
-   * Default -1.
+   * The axis that features count along, with the batch as axis 0;
+   * negative counts from the end. Default -1.
    */
   axis?: number
   /** Share of the running statistics that a batch leaves as it is. Default 0.99. */
@@ -34,8 +34,8 @@ export interface BatchNormalizationOptions extends LayerOptions {
   /** Penalty on beta. Default none. */
   betaRegularizer?: RegularizerLike
   /**
-   * Whether there is a beta. Not in Keras 1.2.2: a file with `false` cannot be read there. Default
-   * `true`.
+   * Whether there is a beta. Not in Keras 1.2.2:
+   * a file with `false` cannot be read there. Default `true`.
    */
   center?: boolean
   /** Whether there is a gamma. Not in Keras 1.2.2, as `center`. Default `true`. */

@@ -25,10 +25,10 @@ export interface BidirectionalOptions extends LayerOptions {
  * with `'concat'`. With `returnSequences` step t of both outputs belongs to step t of the input;
  * otherwise the last outputs are merged. Hands masks to both; passes them on with
  * `returnSequences`. Weights: forward, then backward.
- * @param layer a recurrent layer, new; the two in use are copies, `forward_<name>` and
- *   `backward_<name>`
- * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options or a layer that is not
- *   recurrent
+ * @param layer a recurrent layer, new;
+ *   the two in use are copies, `forward_<name>` and `backward_<name>`
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME`
+ *   for bad options or a layer that is not recurrent
  * @example
  * const model = new Sequential([new Bidirectional(new LSTM(16), { inputShape: [20, 8] })])
  * model.outputShape // [null, 32]

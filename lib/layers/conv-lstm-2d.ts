@@ -51,8 +51,8 @@ export interface ConvLSTM2DOptions extends LayerOptions {
   /** Share of the inputs dropped in training, a mask a gate for all steps. 0 to 1, default 0. */
   dropoutW?: number
   /**
-   * Share of the state dropped on its way into the gates, a mask a gate for all steps. 0 to 1,
-   * default 0.
+   * Share of the state dropped on its way into the gates, a mask a gate for all steps.
+   * 0 to 1, default 0.
    */
   dropoutU?: number
   /** Output of every step instead of the last alone. Default `false`. */
@@ -77,8 +77,8 @@ const GATES = [
 ] as const
 
 /**
- * An LSTM whose products are convolutions: the gates are `W ∗ x + U ∗ h + b`, the states images of
- * nbFilter channels.
+ * An LSTM whose products are convolutions:
+ * the gates are `W ∗ x + U ∗ h + b`, the states images of nbFilter channels.
  *
  * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows',
  * columns', nbFilter]; with `dimOrdering: 'th'` the channels stand before the rows. Supports masks
@@ -95,8 +95,8 @@ const GATES = [
  *   new ConvLSTM2D(4, 3, 3, { inputShape: [6, 12, 12, 1], borderMode: 'same' }),
  * ])
  * model.outputShape // [null, 12, 12, 4]
- * @see keras.layers.ConvLSTM2D. Unlike there, the regularizers act, and the configuration holds
- *   every option.
+ * @see keras.layers.ConvLSTM2D. Unlike there, the regularizers act,
+ *   and the configuration holds every option.
  */
 export class ConvLSTM2D extends Layer<
   ConvLSTM2DOptions & { nbFilter: number; nbRow: number; nbCol: number }

@@ -19,8 +19,8 @@ type Args = { nbFilter: number; filterLength: number }
 /**
  * A window of filters moved over the steps: [B, T, D] → [B, T', nbFilter]. A true convolution, as
  * on Theano: the kernel is flipped, `y[t] = activation(Σ_k x[t + k]·W[L − 1 − k] + b)`. `'same'`
- * pads ⌊L/2⌋ steps on the left. Takes no mask. Weights: W [filterLength, 1, D, nbFilter], b
- * [nbFilter].
+ * pads ⌊L/2⌋ steps on the left. Takes no mask. Weights:
+ * W [filterLength, 1, D, nbFilter], b [nbFilter].
  * @param nbFilter how many filters
  * @param filterLength L, steps under the window
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
@@ -126,8 +126,8 @@ export interface AtrousConvolution1DOptions extends Convolution1DOptions {
  * A convolution with holes: like {@link Convolution1D}, with `atrousRate` steps between the
  * elements of the kernel.
  * @param nbFilter how many filters
- * @param filterLength elements of the kernel; the window is `(filterLength − 1)·atrousRate + 1`
- *   steps long
+ * @param filterLength elements of the kernel;
+ *   the window is `(filterLength − 1)·atrousRate + 1` steps long
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
  *   other than [B, T, D], or T shorter than the window
  * @example

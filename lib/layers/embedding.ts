@@ -19,15 +19,15 @@ export interface EmbeddingOptions extends LayerOptions {
   /** Default none. */
   WConstraint?: ConstraintLike
   /**
-   * Index 0 is padding: those steps are masked. Row 0 exists all the same, so V = words + 1.
-   * Default `false`.
+   * Index 0 is padding: those steps are masked.
+   * Row 0 exists all the same, so V = words + 1. Default `false`.
    */
   maskZero?: boolean
   /** Initial value `[W]`. */
   weights?: readonly TensorLike[] | null
   /**
-   * Share of the words (rows of W) dropped in training, everywhere in the batch alike. 0 to 1,
-   * default 0.
+   * Share of the words (rows of W) dropped in training, everywhere in the batch alike.
+   * 0 to 1, default 0.
    */
   dropout?: number
 }

@@ -3,8 +3,8 @@ import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
  * In training, multiplies by normal noise of mean 1 and standard deviation √(p / (1 - p)); else
- * hands its input on. Any shape → the same. Passes masks on. Only 0 < p < 1 does anything, as in
- * Keras.
+ * hands its input on. Any shape → the same. Passes masks on.
+ * Only 0 < p < 1 does anything, as in Keras.
  * @param p from 0 to 1
  * @throws ConfigError `ERR_OPTION` for bad options
  * @example

@@ -22,8 +22,8 @@ function withInput(layer: unknown, input: Config): unknown {
 }
 
 /**
- * The layers of a configuration without an InputLayer in front: the layer after it gets its shape
- * and type.
+ * The layers of a configuration without an InputLayer in front:
+ * the layer after it gets its shape and type.
  *
  * @throws ConfigError ERR_OPTION for one without a shape, one for sparse input, and one with
  *   nothing after it

@@ -15,13 +15,13 @@ export interface MergeOptions extends Pick<LayerOptions, 'name' | 'trainable'> {
   /** Default `'sum'`. */
   mode?: MergeLayerMode
   /**
-   * Axis that `'concat'` joins, the batch counted: 1 is the steps of [B, T, D]. Default -1, the
-   * last.
+   * Axis that `'concat'` joins, the batch counted:
+   * 1 is the steps of [B, T, D]. Default -1, the last.
    */
   concatAxis?: number
   /**
-   * Axis, or one for each input, that `'dot'` and `'cos'` sum over, the batch counted. Default -1,
-   * the last.
+   * Axis, or one for each input, that `'dot'` and `'cos'` sum over, the batch counted.
+   * Default -1, the last.
    */
   dotAxes?: number | readonly [number, number]
 }
@@ -48,8 +48,8 @@ const OF_FUNCTIONS = {
  * its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
  * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the
  * branches, in order; `trainable: false` freezes them and is in no configuration. A layer or model
- * that is in several branches has one set of weights, whose gradient is the sum over its places
- * (siamese nets).
+ * that is in several branches has one set of weights,
+ * whose gradient is the sum over its places (siamese nets).
  * @param layers two models or more, each with layers; no two the same, which would be one input
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
  *   outputs that do not go together

@@ -5,8 +5,8 @@ import { Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
 
 /**
- * Permutes the axes behind the batch: `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no
- * mask.
+ * Permutes the axes behind the batch:
+ * `new Permute([2, 1])` makes [B, D, T] of [B, T, D]. Takes no mask.
  * @param dims the axes of the input in their new order, counted from 1
  * @throws ConfigError `ERR_OPTION` when `dims` is no permutation; ShapeError `ERR_SHAPE` when the
  *   input has another number of axes

@@ -6,8 +6,8 @@ import { showShape } from './base/names.js'
 /** Options of {@link Softmax}. */
 export interface SoftmaxOptions extends LayerOptions {
   /**
-   * The axis whose numbers become shares of 1: counted with the batch, or from the end. Default −1,
-   * the last.
+   * The axis whose numbers become shares of 1:
+   * counted with the batch, or from the end. Default −1, the last.
    */
   axis?: number
 }
@@ -19,8 +19,8 @@ export interface SoftmaxOptions extends LayerOptions {
  * @example
  * const model = new Sequential([new Dense(4, { inputShape: [7, 3] }), new Softmax({ axis: 1 })])
  * model.outputShape // [null, 7, 4]
- * @see Keras 2, keras.layers.Softmax; Keras 1.2.2 has `Activation('softmax')` alone, on the last
- *   axis.
+ * @see Keras 2, keras.layers.Softmax;
+ *   Keras 1.2.2 has `Activation('softmax')` alone, on the last axis.
  */
 export class Softmax extends Layer<SoftmaxOptions> {
   static override readonly className = 'Softmax'

@@ -17,8 +17,8 @@ export interface SReLUOptions extends LearnedActivationOptions {
  * S-shaped: `t_left + a_left·(x - t_left)` left of `t_left`, `r + a_right·(x - r)` right of `r =
  * t_left + |t_right|`, `x` between, with learned numbers for every element of a sample.
  *
- * Any shape → the same. Passes masks on. Weights: t_left, a_left, t_right, a_right, as those of
- * {@link PReLU}.
+ * Any shape → the same. Passes masks on. Weights:
+ * t_left, a_left, t_right, a_right, as those of {@link PReLU}.
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
  *   an unknown extent that is not shared
  * @example

@@ -14,8 +14,8 @@ import { refusesAssignment, resolveOptions } from '../options.js'
 import type { MetricSpec, Option } from '../spec.js'
 
 /**
- * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
- * fbetaScore}).
+ * Names of metrics, or metrics with an argument
+ * ({@link topKCategoricalAccuracy}, {@link fbetaScore}).
  */
 export type Metrics = readonly (MetricName | Metric)[]
 
@@ -26,9 +26,9 @@ export interface CompileOptions<M extends Metrics = Metrics> {
   /** Name of the objective: `'binary_crossentropy'`, `'mse'`, … */
   loss: ObjectiveName
   /**
-   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
-   * fbetaScore}); `'accuracy'` (or `'acc'`) picks the kind that fits loss and output. Default:
-   * none.
+   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy},
+   * {@link fbetaScore}); `'accuracy'` (or `'acc'`) picks the kind
+   * that fits loss and output. Default: none.
    */
   metrics?: M
   /** `'temporal'`: sample weights per time step, `[N, T]`. Default null: per sample. */
@@ -129,8 +129,8 @@ export function resolveCompile(layers: readonly Layer[], given: CompileOptions):
 }
 
 /**
- * Keras' choice of the accuracy (training.py, compile): by the width of the output, then by the
- * loss.
+ * Keras' choice of the accuracy (training.py, compile):
+ * by the width of the output, then by the loss.
  */
 function accuracyFor(loss: string, width: number | null): string {
   if (width === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'

@@ -132,8 +132,8 @@ export abstract class Model extends Container {
 
   /**
    * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for
-   * a model without them. In a model that is part of another, the states that the layers have there
-   * as well.
+   * a model without them. In a model that is part of another,
+   * the states that the layers have there as well.
    * @throws StateError ERR_BUSY during a fit (callbacks may call it)
    */
   override resetStates(): void {
@@ -145,8 +145,8 @@ export abstract class Model extends Container {
   // ---- compile ----
 
   /**
-   * Says how to train. The optimizer starts anew; the weights stay, and so do the states of
-   * stateful layers.
+   * Says how to train. The optimizer starts anew;
+   * the weights stay, and so do the states of stateful layers.
    *
    * @returns the model, as a type that knows what `evaluate` and `trainOnBatch` give: `number`, or
    *   a tuple with the metrics
@@ -172,8 +172,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * The optimizer of `compile`; its properties may be changed at any time and count from the next
-   * batch.
+   * The optimizer of `compile`; its properties may be changed at any time
+   * and count from the next batch.
    *
    * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned:
    *   `compile` chooses it
@@ -183,8 +183,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * Names of what `evaluate` and `trainOnBatch` return: 'loss', then the metrics. Empty before
-   * compile.
+   * Names of what `evaluate` and `trainOnBatch` return:
+   * 'loss', then the metrics. Empty before compile.
    */
   get metricsNames(): readonly string[] {
     return this.#compiled?.metricsNames ?? []
@@ -239,14 +239,14 @@ export abstract class Model extends Container {
   /**
    * Trains for a number of epochs.
    *
-   * @param x `[N, …]`, as the first layer takes it; copied at once (an `HDF5Matrix` is read batch
-   *   by batch)
+   * @param x `[N, …]`, as the first layer takes it;
+   *   copied at once (an `HDF5Matrix` is read batch by batch)
    * @param y `[N, …]`, as the output; `[N]` counts as `[N, 1]`
-   * @returns the history: `history.loss`, `history.acc`, `history.val_loss`, … with one value per
-   *   epoch
+   * @returns the history: `history.loss`, `history.acc`,
+   *   `history.val_loss`, … with one value per epoch
    * @throws StateError ERR_NOT_COMPILED, ERR_BUSY, ERR_NAN (with `onNaN: 'throw'`); ShapeError
-   *   ERR_SHAPE; ConfigError ERR_OPTION; the reason of the signal when aborted. Always as a
-   *   rejection.
+   *   ERR_SHAPE; ConfigError ERR_OPTION; the reason of the signal when aborted.
+   *   Always as a rejection.
    * @example
    * import { Dense, Sequential, setSeed } from 'hiddenstate'
    * setSeed(1)
@@ -260,10 +260,10 @@ export abstract class Model extends Container {
   }
 
   /**
-   * Trains on batches that an iterable or async iterable yields: `[x, y]` or `[x, y,
-   * sampleWeight]`. The next batch is fetched while native code works on the present one. A source
-   * that ends and can be iterated again (a list) starts anew; in the end it is closed, as a for-of
-   * loop does.
+   * Trains on batches that an iterable or async iterable yields: `[x, y]` or
+   * `[x, y, sampleWeight]`. The next batch is fetched while native code works on the present one. A
+   * source that ends and can be iterated again (a list) starts anew; in the end it is closed, as a
+   * for-of loop does.
    *
    * @throws as {@link Model.fit}; ConfigError ERR_OPTION when the source ends too early
    */
@@ -344,8 +344,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * The classes for x: the index of the largest output, or, for one output, 1 where it is above
-   * 0.5. int32.
+   * The classes for x: the index of the largest output, or,
+   * for one output, 1 where it is above 0.5. int32.
    *
    * @throws as {@link Model.predict}
    */
@@ -361,8 +361,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * The outputs for `valSamples` samples of a source; it may yield x, or `[x, y]` whose y is
-   * ignored.
+   * The outputs for `valSamples` samples of a source;
+   * it may yield x, or `[x, y]` whose y is ignored.
    *
    * @throws as {@link Model.predict}
    */
@@ -389,8 +389,8 @@ export abstract class Model extends Container {
   // ---- files ----
 
   /**
-   * Writes architecture, weights, training configuration and optimizer state to a Keras 1.2.2 `.h5`
-   * file.
+   * Writes architecture, weights, training configuration
+   * and optimizer state to a Keras 1.2.2 `.h5` file.
    *
    * @see saveModel
    */
@@ -406,8 +406,8 @@ export abstract class Model extends Container {
   }
 
   /**
-   * Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x. All or
-   * none.
+   * Sets the weights from a file of `saveWeights` or `save`, of this package or Keras 1.x.
+   * All or none.
    *
    * @returns the names of the layers that have got theirs: with `byName`, those in the file
    */

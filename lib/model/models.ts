@@ -71,8 +71,8 @@ export function modelFromJson(json: string, options?: ModelTextOptions): Sequent
  * A model, with new weights, from the YAML of `toYaml` or of Keras 1.x.
  *
  * @param options `limits`: what the text may ask for at most
- * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ConfigError ERR_OPTION, ERR_UNKNOWN_NAME;
- *   ShapeError ERR_SHAPE
+ * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT;
+ *   ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
  * @example
  * import { Dense, modelFromYaml, Sequential } from 'hiddenstate'
  * const yaml = new Sequential([new Dense(2, { inputDim: 3 })]).toYaml()

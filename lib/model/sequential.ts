@@ -53,8 +53,8 @@ export class Sequential extends Model {
   /**
    * Adds a layer, or a model as a layer, at the end. A compiled model must be compiled again.
    *
-   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`); a model needs
-   *   its layers
+   * @param layer the first one needs `inputShape`, `batchInputShape` (or `inputDim`);
+   *   a model needs its layers
    * @returns the model
    * @throws ConfigError ERR_OPTION for anything but a new layer, a first layer without input shape,
    *   a mask it does not support, and on a model that is part of another; ShapeError ERR_SHAPE when

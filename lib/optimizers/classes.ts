@@ -18,8 +18,8 @@ export interface SGDOptions extends OptimizerOptions {
 }
 
 /**
- * Stochastic gradient descent: `v = momentum*v - lr*g`, `p += v`; nesterov `p += momentum*v -
- * lr*g`.
+ * Stochastic gradient descent: `v = momentum*v - lr*g`, `p += v`; nesterov
+ * `p += momentum*v - lr*g`.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Dense, Sequential, SGD } from 'hiddenstate'
@@ -180,8 +180,8 @@ export class Adam extends Optimizer {
 }
 
 /**
- * Adam with the largest gradient instead of v: `u = max(β2·u, |g|)`, `p -= lr/(1-β1^t) · m / (u +
- * epsilon)`.
+ * Adam with the largest gradient instead of v: `u = max(β2·u, |g|)`,
+ * `p -= lr/(1-β1^t) · m / (u + epsilon)`.
  * @throws ConfigError `ERR_OPTION`
  * @example
  * import { Adamax, Dense, Sequential } from 'hiddenstate'

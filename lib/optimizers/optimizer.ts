@@ -19,8 +19,8 @@ export interface Counter {
 }
 
 /**
- * Base class; Keras 1.2.2 `keras.optimizers.Optimizer`. A subclass has its defaults and nothing
- * else.
+ * Base class; Keras 1.2.2 `keras.optimizers.Optimizer`.
+ * A subclass has its defaults and nothing else.
  */
 export abstract class Optimizer {
   /** Keras' class name; in lower case the native one. */
@@ -115,8 +115,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * @internal The hyper-parameters as they are now, for a model of this precision; `name` is the
-   *   native optimizer.
+   * @internal The hyper-parameters as they are now, for a model of this precision;
+   *   `name` is the native optimizer.
    */
   hyper(precision: Floatx = floatx()): {
     name: string

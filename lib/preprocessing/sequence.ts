@@ -76,8 +76,8 @@ function rows(
  * @param options see {@link PadSequencesOptions}
  * @returns shape [N, maxlen], or [N, maxlen, …] for sequences of features
  * @throws ShapeError ERR_SHAPE for no sequences without a `maxlen`, and for features of different
- *   shapes; ConfigError ERR_OPTION for bad options and for numbers that an integer dtype cannot
- *   hold (NaN)
+ *   shapes; ConfigError ERR_OPTION for bad options and for numbers
+ *   that an integer dtype cannot hold (NaN)
  * @example
  * import { padSequences } from 'hiddenstate/preprocessing'
  * console.log(padSequences([[1, 2, 3], [4]], { maxlen: 2 }).toArray()) // [ [ 2, 3 ], [ 0, 4 ] ]
@@ -174,8 +174,8 @@ export interface SamplingTableOptions {
  *
  * @param size number of words, with word 0
  * @returns shape [size], float64
- * @throws ConfigError ERR_OPTION for a size that is no positive integer or a factor that is no
- *   positive number
+ * @throws ConfigError ERR_OPTION for a size that is no positive integer
+ *   or a factor that is no positive number
  * @example
  * import { makeSamplingTable } from 'hiddenstate/preprocessing'
  * console.log(
@@ -223,8 +223,8 @@ export interface SkipgramsOptions {
   /** Labels [0, 1] and [1, 0] instead of 1 and 0. Default false. */
   categorical?: boolean | undefined
   /**
-   * Probability to keep each word, by its index: {@link makeSamplingTable}. Default: every word is
-   * kept.
+   * Probability to keep each word, by its index:
+   * {@link makeSamplingTable}. Default: every word is kept.
    */
   samplingTable?: ArrayLike<number> | NDArray | null | undefined
 }
@@ -242,15 +242,15 @@ const SKIPGRAM_DEFAULTS: Filled<SkipgramsOptions> = {
  * word and is left out.
  *
  * The random pairs take their words from the true ones and their contexts uniformly from 1 …
- * vocabularySize - 1, so that one may be a true neighbour by chance, as in Keras. Random numbers
- * follow `setSeed`.
+ * vocabularySize - 1, so that one may be a true neighbour by chance, as in Keras.
+ * Random numbers follow `setSeed`.
  *
  * @param sequence word indices
  * @param vocabularySize largest word index + 1
  * @param options see {@link SkipgramsOptions}
  * @returns `[couples, labels]`, lists of equal length
- * @throws ConfigError ERR_OPTION for bad options or a word index that is no integer from 0, or not
- *   in `samplingTable`
+ * @throws ConfigError ERR_OPTION for bad options or a word index that is no integer from 0,
+ *   or not in `samplingTable`
  * @example
  * import { skipgrams } from 'hiddenstate/preprocessing'
  * const [couples, labels] = skipgrams([1, 2, 3], 4, {

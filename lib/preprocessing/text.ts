@@ -8,8 +8,8 @@ import { readTokenizer, type TokenizerConfig, type TokenizerWord } from './token
 /** Options for splitting a text into words. */
 export interface TextOptions {
   /**
-   * Characters that separate words; the apostrophe is none of them. Default: ASCII punctuation, tab
-   * and newline.
+   * Characters that separate words; the apostrophe is none of them.
+   * Default: ASCII punctuation, tab and newline.
    */
   filters?: string | undefined
   /** Whether letters become small first. Default true. */
@@ -64,8 +64,8 @@ function splitWords(text: string, { filters, lower, split }: Filled<TextOptions>
  * The words of a text: every character of `filters` becomes `split`, then the text is cut there.
  *
  * @param text any string
- * @param options see {@link TextOptions}; unlike in Keras on Python 3, `split` may have several
- *   characters
+ * @param options see {@link TextOptions};
+ *   unlike in Keras on Python 3, `split` may have several characters
  * @throws ConfigError ERR_OPTION
  * @example
  * import { textToWordSequence } from 'hiddenstate/preprocessing'
@@ -88,8 +88,8 @@ function fnv1a(word: string): number {
 }
 
 /**
- * Word indices by hashing: 1 … n - 1, where different words may share one ("hashing trick"). Needs
- * no vocabulary.
+ * Word indices by hashing: 1 … n - 1, where different words may share one ("hashing trick").
+ * Needs no vocabulary.
  *
  * Keras takes Python's `hash`, which differs from process to process; here it is FNV-1a of the
  * word's UTF-8 bytes: `fnv1a(word) % (n - 1) + 1`. So an index is the same in every process, on
@@ -135,8 +135,8 @@ const MODES: readonly MatrixMode[] = ['binary', 'count', 'freq', 'tfidf']
  *
  * As in Keras: `documentCount` is that of the last fit alone while all else adds up; `nbWords: n`
  * keeps n - 1 words, since index 0 counts; a character-level Tokenizer keeps capitals; in mode
- * `'freq'` a text's words that are not among the `nbWords` do not count as its length, but a
- * sequence's do.
+ * `'freq'` a text's words that are not among the `nbWords` do not count as its length,
+ * but a sequence's do.
  *
  * @throws ConfigError ERR_OPTION
  * @example
@@ -292,8 +292,8 @@ export class Tokenizer {
    * A row per text.
    *
    * @param options `mode`: default `'binary'`
-   * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`; float64; column 0
-   *   is empty
+   * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`;
+   *   float64; column 0 is empty
    * @throws as {@link sequencesToMatrix}
    */
   textsToMatrix(texts: Iterable<string>, options?: { mode?: MatrixMode | undefined }): NDArray {
@@ -302,8 +302,8 @@ export class Tokenizer {
 
   /**
    * A row per sequence of word indices. With c the number of times a word comes in it: `'binary'`
-   * 1, `'count'` c, `'freq'` c / length, `'tfidf'` `(1 + ln c) * ln(1 + documentCount / (1 +
-   * indexDocs(word)))`.
+   * 1, `'count'` c, `'freq'` c / length, `'tfidf'`
+   * `(1 + ln c) * ln(1 + documentCount / (1 + indexDocs(word)))`.
    *
    * @param options `mode`: default `'binary'`
    * @returns shape [N, nbWords], or [N, number of words + 1] without `nbWords`; float64

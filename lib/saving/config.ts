@@ -42,18 +42,18 @@ export interface Decoding {
   /** How many layers the layer is inside; default 0. */
   readonly depth?: number
   /**
-   * Layers made so far: one that is written twice, in two places of a model, is made once. Default:
-   * none.
+   * Layers made so far: one that is written twice,
+   * in two places of a model, is made once. Default: none.
    */
   readonly shared?: Map<string, Layer>
 }
 
 /**
- * The layer that `{ class_name, config }` describes, with Keras' snake_case keys; layers inside it
- * too.
+ * The layer that `{ class_name, config }` describes, with Keras' snake_case keys;
+ * layers inside it too.
  * @param where how errors call the place: 'config[2]'
- * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class, `ERR_OPTION` for unknown keys and
- *   bad values
+ * @throws ConfigError `ERR_UNKNOWN_NAME` for an unknown class,
+ *   `ERR_OPTION` for unknown keys and bad values
  */
 export function layerFromConfig(
   layer: unknown,

@@ -18,8 +18,8 @@ export function checkBackend(where: string, backend: unknown): Backend | undefin
 }
 
 /**
- * Element `at` of the result is element `from(at)` of `value`; places are counted along the axes of
- * `shape`.
+ * Element `at` of the result is element `from(at)` of `value`;
+ * places are counted along the axes of `shape`.
  */
 function moved(
   value: NDArray,

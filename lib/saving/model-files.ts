@@ -2,8 +2,8 @@
  * Models and weights as files of Keras 1.2.2: HDF5 in its layout (saving/layout.ts), so that a file
  * goes both ways.
  *
- * Reading takes the configuration first, then the shapes that follow from it, then data of exactly
- * those shapes.
+ * Reading takes the configuration first, then the shapes that follow from it,
+ * then data of exactly those shapes.
  */
 import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
@@ -87,8 +87,8 @@ export interface SavableModel {
    */
   whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
   /**
-   * The optimizer's state in the order of Keras; null when no training has begun. In `whenIdle`
-   * only.
+   * The optimizer's state in the order of Keras;
+   * null when no training has begun. In `whenIdle` only.
    */
   optimizerWeights(): NDArray[] | null
   /** Their shapes, also before. In `whenIdle` only. */
@@ -96,8 +96,8 @@ export interface SavableModel {
   /** All or none, in steps. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): SlicedWork<void>
   /**
-   * Its `counts`: what the optimizer has counted; null when no training has begun. In `whenIdle`
-   * only.
+   * Its `counts`: what the optimizer has counted;
+   * null when no training has begun. In `whenIdle` only.
    */
   readonly session: { counts: Counts | null }
   dispose(): void
@@ -310,8 +310,8 @@ interface Reading {
 }
 
 /**
- * Weights, training configuration and optimizer state of the file, into a new model that nobody
- * else knows.
+ * Weights, training configuration and optimizer state of the file,
+ * into a new model that nobody else knows.
  */
 async function restore(
   file: H5File,
@@ -337,8 +337,8 @@ async function restore(
   }
   const state = await readState(file, () => model.optimizerShapes())
   if (!state) return
-  // What belongs to a kernel lies as the kernel does; the number of iterations, which has no axes,
-  // comes first.
+  // What belongs to a kernel lies as the kernel does;
+  // the number of iterations, which has no axes, comes first.
   const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
   const first = state[0]?.shape.length === 0 ? 1 : 0
   const here = state.map((value, i) =>

@@ -19,8 +19,8 @@ import { nameList } from './layout.js'
 const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
 
 /**
- * An array that may be moved to another thread: `value` is a copy already, but may share its memory
- * with others.
+ * An array that may be moved to another thread:
+ * `value` is a copy already, but may share its memory with others.
  */
 function movable(value: NDArray): H5Data {
   const data = value.data as Floats // [...shape]
@@ -73,8 +73,8 @@ export function writeArrays(
 }
 
 /**
- * Writes the weights of all layers below `group`, which becomes what `save_weights` has at its
- * root.
+ * Writes the weights of all layers below `group`,
+ * which becomes what `save_weights` has at its root.
  *
  * @param layers also those without weights
  */
@@ -158,8 +158,8 @@ interface Match {
 }
 
 /**
- * A list of names; Keras 2 breaks one that has no room in an attribute into `layer_names0`,
- * `layer_names1`, ….
+ * A list of names; Keras 2 breaks one that has no room
+ * in an attribute into `layer_names0`, `layer_names1`, ….
  */
 function nameListOf(file: H5File, group: string, attribute: string): string[] {
   if (
@@ -174,8 +174,8 @@ function nameListOf(file: H5File, group: string, attribute: string): string[] {
 }
 
 /**
- * Whether Keras 2 wrote the weights below `group`: by its version, else by names like
- * `lstm_1/kernel:0`.
+ * Whether Keras 2 wrote the weights below `group`:
+ * by its version, else by names like `lstm_1/kernel:0`.
  */
 function isKeras2Group(file: H5File, group: string): boolean {
   const version = file.attribute(group, 'keras_version') ?? file.attribute('', 'keras_version')
@@ -355,8 +355,8 @@ function withoutCudnn(
  *
  * @param group where `layer_names` is: '' or 'model_weights'
  * @param byName only layers whose names are in the file, instead of all in order
- * @param backend where they were trained; undefined: where a file of Keras 2 says, on Theano
- *   otherwise
+ * @param backend where they were trained; undefined:
+ *   where a file of Keras 2 says, on Theano otherwise
  * @returns what sets the weights, all or none, in steps, and the names of their layers
  * @throws FormatError ERR_FILE_FORMAT
  */

@@ -61,8 +61,8 @@ export class EventFile {
   }
 
   /**
-   * A file of its own name in `folder`, which is made when it is not there. The libraries are
-   * loaded now.
+   * A file of its own name in `folder`, which is made when it is not there.
+   * The libraries are loaded now.
    *
    * @throws FormatError ERR_FILE_SYSTEM when the file system refuses
    */

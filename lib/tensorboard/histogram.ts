@@ -1,11 +1,11 @@
 /**
- * Histograms as TensorFlow makes them: buckets that grow by a tenth, from 1e-12 to 1e20, and their
- * mirror image.
+ * Histograms as TensorFlow makes them: buckets that grow by a tenth,
+ * from 1e-12 to 1e20, and their mirror image.
  */
 
 /**
- * As HistogramProto has it: `counts[i]` values lie from `limits[i - 1]` up to, not including,
- * `limits[i]`.
+ * As HistogramProto has it: `counts[i]` values lie from `limits[i - 1]` up to,
+ * not including, `limits[i]`.
  */
 export interface Histogram {
   min: number

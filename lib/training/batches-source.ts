@@ -1,6 +1,6 @@
 /**
- * Batches that an iterable yields, one after the other. Keras 1.2.2 engine/training.py,
- * `fit_generator`.
+ * Batches that an iterable yields, one after the other.
+ * Keras 1.2.2 engine/training.py, `fit_generator`.
  */
 import type { Batches } from './batches.js'
 import type { ClassWeight } from './data.js'

@@ -1,6 +1,6 @@
 /**
- * Batches from an iterable: fetched one ahead, begun anew where that is possible, closed in the
- * end.
+ * Batches from an iterable: fetched one ahead,
+ * begun anew where that is possible, closed in the end.
  */
 import { ConfigError, fail } from '../errors.js'
 import type { Inputs } from './evaluate.js'
@@ -34,8 +34,8 @@ const isSource = (value: unknown): value is Source<unknown> =>
   !ArrayBuffer.isView(value)
 
 /**
- * Batches of a source. A list, and anything else that can be iterated again, starts anew when it
- * ends.
+ * Batches of a source. A list, and anything else that can be iterated again,
+ * starts anew when it ends.
  */
 export class Batches {
   #iterator: Iterator<unknown> | AsyncIterator<unknown>
@@ -45,8 +45,8 @@ export class Batches {
   /** Taken so far. */
   #taken = 0
   /**
-   * What the source told of itself before the batch that is fetched ahead; null: none is, or nobody
-   * asks.
+   * What the source told of itself before the batch that is fetched ahead;
+   * null: none is, or nobody asks.
    */
   #before: Promise<Plain> | null = null
   /** Whether {@link state} will be asked for. */

@@ -6,8 +6,8 @@
  *   training.state   everything else: the {@link TrainingState}, as plain.ts writes it
  *   sha256           the SHA-256 of both, as `sha256sum` writes them
  *
- * A folder is written under another name, to the disk, and then renamed: it is there whole or not
- * at all.
+ * A folder is written under another name, to the disk, and then renamed:
+ * it is there whole or not at all.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'

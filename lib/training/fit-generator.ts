@@ -38,8 +38,8 @@ export interface FitGeneratorOptions extends ResumeOptions {
   /** Number of the last epoch. */
   nbEpoch: number
   /**
-   * 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0:
-   * silent.
+   * 1 (default): a progress bar on a terminal, else one line per epoch;
+   * 2: one line per epoch; 0: silent.
    */
   verbose?: Verbose
   /** Called in order; each may return a promise. */
@@ -203,8 +203,8 @@ export function batchesValidation(
 }
 
 /**
- * Whether a list is a list of batches (a source) and not `[x, y]`: told by the x of a model with
- * these inputs.
+ * Whether a list is a list of batches (a source) and not `[x, y]`:
+ * told by the x of a model with these inputs.
  */
 function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boolean {
   if (

@@ -1,6 +1,6 @@
 /**
- * `fit` on arrays: what it is given, checked and in native memory. Keras 1.2.2 engine/training.py,
- * `fit`.
+ * `fit` on arrays: what it is given, checked and in native memory.
+ * Keras 1.2.2 engine/training.py, `fit`.
  */
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
@@ -40,8 +40,8 @@ export interface FitOptions extends ResumeOptions {
   /** Number of the last epoch; default 10. */
   nbEpoch?: number
   /**
-   * 1 (default): a progress bar on a terminal, else one line per epoch; 2: one line per epoch; 0:
-   * silent.
+   * 1 (default): a progress bar on a terminal, else one line per epoch;
+   * 2: one line per epoch; 0: silent.
    */
   verbose?: Verbose
   /** Called in order; each may return a promise. */

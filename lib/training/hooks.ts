@@ -18,8 +18,8 @@ export interface FitParams {
   /** Keys of the epoch's logs. */
   metrics: readonly string[]
   /**
-   * Whether the training goes on from a checkpoint: `setState` follows after `onTrainBegin`. Not in
-   * Keras.
+   * Whether the training goes on from a checkpoint:
+   * `setState` follows after `onTrainBegin`. Not in Keras.
    */
   resumes?: boolean
 }
@@ -89,8 +89,8 @@ export class Hooks {
   }
 
   /**
-   * Every callback is told, also after an error of another; without the signal, which may be the
-   * reason.
+   * Every callback is told, also after an error of another;
+   * without the signal, which may be the reason.
    */
   async #settled(reason: unknown): Promise<unknown[]> {
     const errors: unknown[] = []

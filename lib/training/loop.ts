@@ -1,6 +1,6 @@
 /**
- * The loop over epochs of `fit` and `fitGenerator`. Keras 1.2.2 engine/training.py, `_fit_loop` and
- * `fit_generator`.
+ * The loop over epochs of `fit` and `fitGenerator`.
+ * Keras 1.2.2 engine/training.py, `_fit_loop` and `fit_generator`.
  */
 import type { Callback, Logs } from '../callbacks/index.js'
 import { History } from '../callbacks/index.js'
@@ -107,8 +107,8 @@ class Loop {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)
       } else {
-        // what a training that is killed early has written to files of logs is cut off by the first
-        // checkpoint
+        // what a training that is killed early has written to files
+        // of logs is cut off by the first checkpoint
         await this.#keep(true)
         await resumption.settle()
       }

@@ -281,8 +281,8 @@ export class Resumption {
   }
 
   /**
-   * Waits for the last checkpoint. Ends the process where a signal has come, and no other training
-   * waits.
+   * Waits for the last checkpoint. Ends the process where a signal has come,
+   * and no other training waits.
    */
   async close(): Promise<void> {
     this.#unlisten()

@@ -1,6 +1,6 @@
 /**
- * Where the batches of a training come from: arrays in native memory, or an iterable that yields
- * them.
+ * Where the batches of a training come from:
+ * arrays in native memory, or an iterable that yields them.
  */
 import type { RunResult } from '../native.js'
 import type { Turn } from '../engine/turns.js'

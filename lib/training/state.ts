@@ -1,6 +1,6 @@
 /**
- * All that a training needs to go on exactly where it stopped, beside weights and moments: plain
- * data.
+ * All that a training needs to go on exactly where it stopped,
+ * beside weights and moments: plain data.
  */
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
@@ -9,8 +9,8 @@ import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain.js'
 
 /**
- * What the state of a training is. The weights and the optimizer's moments lie beside it, in a file
- * of Keras.
+ * What the state of a training is. The weights and the optimizer's moments lie beside it,
+ * in a file of Keras.
  */
 export interface TrainingState {
   /** What must be the same when it goes on. */
@@ -49,8 +49,8 @@ export interface Position {
 }
 
 /**
- * What a training is, in words by topic: two of one topic must be the same for one to go on from
- * the other.
+ * What a training is, in words by topic:
+ * two of one topic must be the same for one to go on from the other.
  */
 export type Identity = Readonly<Record<string, string>>
 

@@ -5,8 +5,8 @@ const TUPLES: ReadonlySet<string> = new Set(['batch_input_shape', 'target_shape'
 /** A flow collection breaks its line before the first item that would start beyond this column. */
 const BEST_WIDTH = 80
 /**
- * Strings that need no quotes, also inside brackets; those that start with a digit may be numbers
- * or dates.
+ * Strings that need no quotes, also inside brackets;
+ * those that start with a digit may be numbers or dates.
  */
 const PLAIN = /^(?:[A-Za-z_/](?:[\w./ -]*[\w./-])?|\d+\.\d+\.\d+)$/
 /** What YAML 1.1 takes for null or a truth value. */

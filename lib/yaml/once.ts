@@ -5,8 +5,8 @@ const BETWEEN = /^(---|\.\.\.)?\s*$/
 
 /**
  * A program that appends to a file leaves the same document in it twice or more often: this is the
- * document once. Any other text stays as it is, also one whose documents differ: the parser refuses
- * those.
+ * document once. Any other text stays as it is, also one whose documents differ:
+ * the parser refuses those.
  */
 export function once(text: string): string {
   const lines = text.split(/\r?\n/).filter((line) => !BETWEEN.test(line))

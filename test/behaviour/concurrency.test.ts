@@ -79,8 +79,8 @@ describe('a fit under way', () => {
     await model.fit(x, y, { ...quiet, nbEpoch: 4 })
     const lasted = performance.now() - start
     clearInterval(timer)
-    // A blocked loop would see none. The machine may be busy: one in ten of those that were due is
-    // enough.
+    // A blocked loop would see none. The machine may be busy:
+    // one in ten of those that were due is enough.
     expect(ticks).toBeGreaterThan(lasted / 5 / 10)
     model.dispose()
   })

@@ -1,6 +1,6 @@
 /**
- * It learns: small tasks that need memory, with a bound on the loss that no model without memory
- * reaches.
+ * It learns: small tasks that need memory,
+ * with a bound on the loss that no model without memory reaches.
  */
 import { describe, expect, it } from 'vitest'
 import { oneHot, type Plain, random } from '../arrays.js'

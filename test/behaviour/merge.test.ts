@@ -1,6 +1,6 @@
 /**
- * A model that begins with a Merge: a list of arrays for x, everywhere; what Merge refuses; what
- * files keep.
+ * A model that begins with a Merge: a list of arrays for x, everywhere;
+ * what Merge refuses; what files keep.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

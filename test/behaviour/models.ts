@@ -25,8 +25,8 @@ export function data(n = 20): { x: Plain; y: Plain } {
 }
 
 /**
- * A model and data with which one epoch takes tens of milliseconds at least: there is time to
- * interfere.
+ * A model and data with which one epoch takes tens of milliseconds at least:
+ * there is time to interfere.
  */
 export function slow(): { model: Sequential; x: Plain; y: Plain } {
   setSeed(9)

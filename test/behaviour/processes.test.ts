@@ -1,6 +1,6 @@
 /**
- * What happens to the process: workers, exits, instruction sets, threads. Each in a child of its
- * own.
+ * What happens to the process: workers, exits, instruction sets, threads.
+ * Each in a child of its own.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * State that training changes beside the gradient: the running statistics of BatchNormalization
- * (decision 0014).
+ * State that training changes beside the gradient:
+ * the running statistics of BatchNormalization (decision 0014).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * The TypeScript blocks of the guides: they are run (examples.test.ts) and type-checked
- * (block-types.test.ts).
+ * The TypeScript blocks of the guides:
+ * they are run (examples.test.ts) and type-checked (block-types.test.ts).
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

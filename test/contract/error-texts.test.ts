@@ -1,6 +1,6 @@
 /**
- * The texts of errors, as users read them: where, what, expected, got, hint. A change of a text is
- * a decision.
+ * The texts of errors, as users read them: where, what, expected, got, hint.
+ * A change of a text is a decision.
  */
 import { describe, expect, it } from 'vitest'
 import { filled } from '../arrays.js'

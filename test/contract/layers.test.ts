@@ -1,6 +1,6 @@
 /**
- * What every layer keeps: weights and configuration go round, shapes are what they said, options
- * are checked.
+ * What every layer keeps: weights and configuration go round,
+ * shapes are what they said, options are checked.
  */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, expectSameBits, uniform } from '../arrays.js'

@@ -39,8 +39,8 @@ const withoutComments = (text: string) =>
   text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
 
 /**
- * Files of the sources whose code has one of these names. What Keras 2 has lies in a table of its
- * own.
+ * Files of the sources whose code has one of these names.
+ * What Keras 2 has lies in a table of its own.
  */
 function naming(names: RegExp): string[] {
   return execFileSync('git', ['ls-files', 'lib', 'native'], { encoding: 'utf8' })

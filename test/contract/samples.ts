@@ -22,8 +22,8 @@ export interface Sample {
   /** Zeros in the data, as where `masked`, for a Masking inside. */
   readonly padded?: boolean
   /**
-   * A layer of this many inputs, each of `inputShape`, which can only be the first and knows its
-   * input.
+   * A layer of this many inputs, each of `inputShape`,
+   * which can only be the first and knows its input.
    */
   readonly inputs?: number
 }

@@ -1,6 +1,6 @@
 /**
- * Makes the layers, optimizers, regularizers and constraints whose default configuration Keras
- * recorded.
+ * Makes the layers, optimizers, regularizers
+ * and constraints whose default configuration Keras recorded.
  */
 import { find, has } from './driver.js'
 

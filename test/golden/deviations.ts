@@ -1,6 +1,6 @@
 /**
- * Cases in which this package differs from Keras 1.2.2 on purpose. Each is run, and must really
- * differ.
+ * Cases in which this package differs from Keras 1.2.2 on purpose.
+ * Each is run, and must really differ.
  */
 export interface Deviation {
   /** Tried on `suite/case`. */

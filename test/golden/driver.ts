@@ -35,8 +35,8 @@ export const give = (a: Golden): { data: Golden['data']; shape: number[] } => ({
 })
 
 /**
- * Inputs of a case: a list with one array for an ordinary model, with several for one that begins
- * with Merge.
+ * Inputs of a case: a list with one array for an ordinary model,
+ * with several for one that begins with Merge.
  */
 export const giveAll = (x: readonly Golden[]): never =>
   (x.length === 1 ? give(x[0] as Golden) : x.map(give)) as never
@@ -84,8 +84,8 @@ export const list = (result: number | string | readonly number[]): number[] =>
   typeof result === 'object' ? Array.from(result) : [Number(result)]
 
 /**
- * The classes a configuration names, nested layers included: what the package must export to run
- * it.
+ * The classes a configuration names, nested layers included:
+ * what the package must export to run it.
  */
 export function classesIn(node: unknown): string[] {
   const found = new Set<string>()

@@ -1,6 +1,6 @@
 /**
- * g_fit: histories, the full log of callback events, evaluate and predict afterwards; default
- * configurations; errors.
+ * g_fit: histories, the full log of callback events, evaluate and predict afterwards;
+ * default configurations; errors.
  */
 import { Callback } from '../package.js'
 import type { Check } from './compare.js'
@@ -54,8 +54,8 @@ const CALLBACKS: Record<string, [string, ...unknown[]]> = {
 }
 
 /**
- * As the generator compiled; the `optimizer` of a case is what it had become by the end
- * (`final_lr`).
+ * As the generator compiled; the `optimizer`
+ * of a case is what it had become by the end (`final_lr`).
  */
 const COMPILED = {
   optimizer: { class_name: 'SGD', config: { lr: 0.1 } },

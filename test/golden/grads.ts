@@ -1,6 +1,6 @@
 /**
- * b_grads: one step of SGD with lr 1, so that the change of a weight is its gradient; each gradient
- * by name.
+ * b_grads: one step of SGD with lr 1, so that the change of a weight is its gradient;
+ * each gradient by name.
  */
 import {
   type CompileCase,

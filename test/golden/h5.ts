@@ -1,6 +1,6 @@
 /**
- * e_h5: files that Keras wrote are loaded, predict, train on as recorded; ours are written and read
- * back.
+ * e_h5: files that Keras wrote are loaded, predict, train on as recorded;
+ * ours are written and read back.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

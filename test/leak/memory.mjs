@@ -1,5 +1,5 @@
-// Resident memory in the course of many fits of one model, of many models, and of many loads. Run
-// with --expose-gc.
+// Resident memory in the course of many fits of one model, of many models, and of many loads.
+// Run with --expose-gc.
 import { Dense, GRU, LSTM, loadModel, Sequential } from 'hiddenstate'
 import { data, print } from '../behaviour/children/task.mjs'
 

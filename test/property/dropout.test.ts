@@ -19,8 +19,8 @@ import {
 
 const DRAWS = 300
 /**
- * Standard deviations allowed: of 300 fair draws the share lies within 4.5 sigma of p but once in
- * 150,000.
+ * Standard deviations allowed:
+ * of 300 fair draws the share lies within 4.5 sigma of p but once in 150,000.
  */
 const SIGMAS = 4.5
 
@@ -88,8 +88,8 @@ describe('dropout', () => {
   it.each(['cpu', 'mem', 'gpu'] as const)(
     'SimpleRNN with consumeLess %s honours dropoutW',
     async (consumeLess) => {
-      // Keras 1.2.2 ignores it silently for mem and gpu: a difference on purpose
-      // (docs/keras-parity.md).
+      // Keras 1.2.2 ignores it silently for mem and gpu:
+      // a difference on purpose (docs/keras-parity.md).
       const model = unit(1, 0, { dropoutW: 0.5, consumeLess })
       const seen = await losses(model, filled(1, 1, 3, 1), filled(0, 1, 3, 1))
       expect([...seen.keys()].sort()).toEqual([0, 4])

@@ -54,8 +54,8 @@ describe('files', () => {
     'a saved model goes on as if it had not been saved',
     deep(SMALL),
     async (drawn) => {
-      // Dropout draws other numbers in a new model, and Keras does not save Nadam's momentum
-      // schedule.
+      // Dropout draws other numbers in a new model,
+      // and Keras does not save Nadam's momentum schedule.
       const d: Deep = {
         ...drawn,
         dropout: 0,

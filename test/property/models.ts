@@ -1,6 +1,6 @@
 /**
- * Random recurrent layers, small enough to be quick and odd enough to reach the tails of every
- * kernel.
+ * Random recurrent layers, small enough to be quick
+ * and odd enough to reach the tails of every kernel.
  */
 import fc from 'fast-check'
 import {

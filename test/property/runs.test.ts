@@ -96,8 +96,8 @@ describe('runs', () => {
       const [ya, yb] = [await a.predict(x), await b.predict(x)]
       const both = Float32Array.from(ya.data, (v, i) => Math.fround(v + (yb.data[i] as number)))
       expectSameBits(await sum.predict([x, x]), { data: both, shape: ya.shape })
-      // What is joined and cut apart again by weights that take one part alone learns as that part
-      // alone.
+      // What is joined and cut apart again by weights
+      // that take one part alone learns as that part alone.
       const model = new Sequential([
         new Merge([a, b], { mode: 'concat' }),
         new Dense(2, { bias: false, trainable: false }),

@@ -1,6 +1,6 @@
 /**
- * A directory that cannot be synced: the file is in place, and the caller is told how much that is
- * worth.
+ * A directory that cannot be synced:
+ * the file is in place, and the caller is told how much that is worth.
  */
 import type fs from 'node:fs'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -112,8 +112,8 @@ test('with overwrite: false, of many writers exactly one succeeds', async () => 
 const isPosix = process.platform !== 'win32'
 
 /**
- * Runs without the rights of root, whom no permission stops; the folders of the tests are open to
- * all.
+ * Runs without the rights of root, whom no permission stops;
+ * the folders of the tests are open to all.
  */
 async function unprivileged(use: () => Promise<void>): Promise<void> {
   const isRoot = process.geteuid!() === 0

@@ -1,6 +1,6 @@
 /**
- * Data sets from files in Keras' formats, from an address, and from pickles that would do more than
- * hold data.
+ * Data sets from files in Keras' formats, from an address,
+ * and from pickles that would do more than hold data.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

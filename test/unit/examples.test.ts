@@ -1,6 +1,6 @@
 /**
- * What the examples share: texts by path, windows of characters, sums; and that the list of them is
- * whole.
+ * What the examples share: texts by path, windows of characters, sums;
+ * and that the list of them is whole.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

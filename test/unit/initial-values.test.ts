@@ -1,6 +1,6 @@
 /**
- * What parameters begin with: initializations, functions of one's own, given weights; no native
- * code.
+ * What parameters begin with: initializations, functions of one's own, given weights;
+ * no native code.
  */
 import { describe, expect, it, vi } from 'vitest'
 import { layerFromConfig } from '../../lib/saving/config.js'

@@ -21,8 +21,8 @@ type Pair = readonly [number, number]
 type Pixel = number | null // null: beyond the border
 
 /**
- * [rows, columns, channels], each made of the pixels under its window, [size₀·size₁] of each
- * channel.
+ * [rows, columns, channels], each made of the pixels under its window,
+ * [size₀·size₁] of each channel.
  */
 function windows(
   [tall, wide]: Pair,

@@ -27,8 +27,8 @@ const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record
 >
 
 /**
- * Within 1e-5 of `size`, the largest number there is: float32 on both sides, summed in other
- * orders.
+ * Within 1e-5 of `size`, the largest number there is:
+ * float32 on both sides, summed in other orders.
  */
 function expectClose(got: readonly number[], wanted: readonly number[]): void {
   expect(got).toHaveLength(wanted.length)

@@ -1,6 +1,6 @@
 /**
- * What a text or a file may ask for: budgets checked before the work, each named and raised by its
- * option.
+ * What a text or a file may ask for: budgets checked before the work,
+ * each named and raised by its option.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

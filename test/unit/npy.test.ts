@@ -1,6 +1,6 @@
 /**
- * NumPy's files against bytes that numpy 2.4.6 wrote (numpy.save; a header of 128 bytes, then the
- * data).
+ * NumPy's files against bytes that numpy 2.4.6 wrote (numpy.save;
+ * a header of 128 bytes, then the data).
  */
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../lib/errors.js'

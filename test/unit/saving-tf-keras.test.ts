@@ -1,6 +1,6 @@
 /**
- * Files that a real Keras 2 wrote (test/golden/make/gen_tf_keras.py): what it predicts with them,
- * to 1e-5.
+ * Files that a real Keras 2 wrote (test/golden/make/gen_tf_keras.py):
+ * what it predicts with them, to 1e-5.
  */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * Everything named by strings: optimizers, objectives, metrics, initializations, regularizers,
- * constraints.
+ * Everything named by strings: optimizers, objectives, metrics,
+ * initializations, regularizers, constraints.
  */
 import { afterEach, describe, expect, it } from 'vitest'
 import { activationName } from '../../lib/activations.js'

@@ -1,6 +1,6 @@
 /**
- * What `npm pack` takes beside the code: the guides and examples that a user reads, and words to be
- * found by.
+ * What `npm pack` takes beside the code:
+ * the guides and examples that a user reads, and words to be found by.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
  * Event files read back by others: the framing and its CRC by the few lines below, the messages by
- * protobufjs from TensorFlow's published schema. (The package writes with another library, without
- * a schema.)
+ * protobufjs from TensorFlow's published schema.
+ * (The package writes with another library, without a schema.)
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
- * What a build from source asks of the machine, on machines that this one is not:
- * scripts/toolchain.mjs.
+ * What a build from source asks of the machine,
+ * on machines that this one is not: scripts/toolchain.mjs.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * What activations with numbers of their own share: they are kinds of one op. Keras 1.2.2
- * `keras.layers.advanced_activations`.
+ * What activations with numbers of their own share: they are kinds of one op.
+ * Keras 1.2.2 `keras.layers.advanced_activations`.
  */
 import { ConfigError, fail, ShapeError } from '../../errors.js'
 import type { Init } from '../../initializations.js'
@@ -112,8 +112,8 @@ export abstract class LearnedActivation<
   }
 
   /**
-   * Keras leaves `shared_axes` out, and then cannot read the weights; it takes the key where it is
-   * written.
+   * Keras leaves `shared_axes` out, and then cannot read the weights;
+   * it takes the key where it is written.
    */
   protected override savedOptions(): Record<string, unknown> {
     const { sharedAxes, ...options } = super.savedOptions()

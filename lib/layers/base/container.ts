@@ -1,6 +1,6 @@
 /**
- * Layers one after the other, as one layer: what a model is, whether it runs or is a part of
- * another.
+ * Layers one after the other, as one layer:
+ * what a model is, whether it runs or is a part of another.
  */
 import { type Floatx, floatx as globalFloatx } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
@@ -16,8 +16,8 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
 
 /**
- * The same without what is inside models, whose names are their own affair; and without those
- * models.
+ * The same without what is inside models, whose names are their own affair;
+ * and without those models.
  */
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) =>
@@ -187,8 +187,8 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * @internal Also what a layer insists on: a model that has layers cannot change what it computes
-   *   in.
+   * @internal Also what a layer insists on:
+   *   a model that has layers cannot change what it computes in.
    */
   override get precision(): Floatx | null {
     return this.#list.length > 0 ? this.floatx : null
@@ -219,8 +219,8 @@ export abstract class Container extends Layer<LayerOptions> {
   /**
    * Takes the last layer away.
    *
-   * @throws StateError ERR_NOT_BUILT when there is none; ConfigError ERR_OPTION for a part of
-   *   another model
+   * @throws StateError ERR_NOT_BUILT when there is none;
+   *   ConfigError ERR_OPTION for a part of another model
    */
   protected drop(): Layer {
     this.#checkWhole('pop')
@@ -277,8 +277,8 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * @internal How errors call what native code calls `name`: a layer of this model, or of one
-   *   inside it.
+   * @internal How errors call what native code calls `name`:
+   *   a layer of this model, or of one inside it.
    */
   whereOf(name: string): string | undefined {
     const find = (layers: readonly Layer[]): string | undefined => {
@@ -300,8 +300,8 @@ export abstract class Container extends Layer<LayerOptions> {
   // ---- shapes ----
 
   /**
-   * With the batch: `[null, 28, 64]`. Undefined without layers, and with several inputs: see {@link
-   * inputShapes}.
+   * With the batch: `[null, 28, 64]`. Undefined without layers, and with several inputs:
+   * see {@link inputShapes}.
    */
   override get inputShape(): Shape | undefined {
     const shapes = this.inputShapes
@@ -349,8 +349,8 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * @internal Checks that inputs of this shape are what the model was made for: its layers are
-   *   built already.
+   * @internal Checks that inputs of this shape are what the model was made for:
+   *   its layers are built already.
    * @throws ShapeError ERR_SHAPE
    */
   override build(inputShape: Shape): void {

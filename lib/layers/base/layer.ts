@@ -39,8 +39,8 @@ export interface LayerClass {
  * Base class of all layers; Keras 1.2.2 `keras.engine.topology.Layer`.
  *
  * A subclass says `className`, `positional`, `defaults`, how its output shape follows from its
- * input shape (`computeOutputShape`), which parameters it has (`createVariables`) and which ops it
- * is (`emit`).
+ * input shape (`computeOutputShape`), which parameters it has (`createVariables`)
+ * and which ops it is (`emit`).
  */
 export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named {
   /** Keras' class name, also in files. */
@@ -82,8 +82,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   #outputShape: Shape | undefined
 
   /**
-   * What inputs look like, for checks and errors: letters of the axes; '…' stands for any number of
-   * them.
+   * What inputs look like, for checks and errors: letters of the axes;
+   * '…' stands for any number of them.
    */
   protected readonly inputLetters: readonly string[] = ['B', '…']
 
@@ -321,8 +321,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
 
   /**
    * @internal Whether the output carries a mask when the input does.
-   * @throws ConfigError `ERR_OPTION` when a mask meets a layer that does not support it (Keras:
-   *   ValueError).
+   * @throws ConfigError `ERR_OPTION` when a mask meets a layer
+   *   that does not support it (Keras: ValueError).
    */
   computeMask(masked: boolean): boolean {
     this.#acceptedMask = masked && !this.supportsMasking && this.options.acceptMask === true
@@ -410,8 +410,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   }
 
   /**
-   * @internal Shape of the array that comes out for arrays of these shapes, one for each of {@link
-   *   inputSlots}.
+   * @internal Shape of the array that comes out for arrays of these shapes,
+   *   one for each of {@link inputSlots}.
    */
   computeFirstOutputShape(inputs: readonly Shape[]): Shape {
     return this.computeOutputShape(inputs[0]!)

@@ -13,8 +13,8 @@ export function uniqueName(prefix: string): string {
 let count = 0
 
 /**
- * How often layers of this thread were given another name: names that were read before may have
- * changed since.
+ * How often layers of this thread were given another name:
+ * names that were read before may have changed since.
  */
 export const renames = (): number => count
 

@@ -71,8 +71,8 @@ const shape = (value: unknown, where: string, key: string): unknown => {
 }
 
 /**
- * Names are paths in files: what would not be found again under the same name. ':' begins names of
- * our own.
+ * Names are paths in files: what would not be found again under the same name.
+ * ':' begins names of our own.
  */
 const UNUSABLE_NAME = /^[:\uFEFF]|\0|\p{Cs}|(^|\/)\.?(\/|$)/u
 const NAME =
@@ -99,8 +99,8 @@ function instead(init: Initializer, key: string, byDefault: unknown): unknown {
 const BORDERS: readonly unknown[] = ['valid', 'same', 'full', 'same_tf', 'causal']
 
 /**
- * The first rule whose pattern matches holds; an option without a rule is checked by the type of
- * its default.
+ * The first rule whose pattern matches holds;
+ * an option without a rule is checked by the type of its default.
  */
 const rules: readonly Rule[] = [
   {

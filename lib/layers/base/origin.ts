@@ -1,6 +1,6 @@
 /**
- * What errors about a layer that a configuration describes call it and its settings: as the file
- * spells them.
+ * What errors about a layer that a configuration describes call it and its settings:
+ * as the file spells them.
  */
 import { camelToSnake, snakeToCamel } from '../../options.js'
 

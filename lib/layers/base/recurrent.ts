@@ -1,6 +1,6 @@
 /**
- * What all recurrent layers share: options, parameters of fused gates, Keras' arrays as slices of
- * them, lowering.
+ * What all recurrent layers share: options, parameters of fused gates,
+ * Keras' arrays as slices of them, lowering.
  */
 import type { ActivationName } from '../../activations.js'
 import { ConfigError, fail, ShapeError } from '../../errors.js'
@@ -30,8 +30,8 @@ export interface RecurrentOptions extends LayerOptions {
   /** Share of the inputs dropped in training, one mask for all steps. 0 to 1, default 0. */
   dropoutW?: number
   /**
-   * Share of the recurrent connections dropped in training, one mask for all steps. 0 to 1, default
-   * 0.
+   * Share of the recurrent connections dropped in training, one mask for all steps.
+   * 0 to 1, default 0.
    */
   dropoutU?: number
   /** Output of every step instead of the last alone. Default `false`. */
@@ -46,8 +46,8 @@ export interface RecurrentOptions extends LayerOptions {
   /** Kept for files; needs a known length and changes no result. Default `false`. */
   unroll?: boolean
   /**
-   * `'gpu'`: one array for all gates in `getWeights()`, one dropout mask for all gates. Default
-   * `'cpu'`.
+   * `'gpu'`: one array for all gates in `getWeights()`,
+   * one dropout mask for all gates. Default `'cpu'`.
    */
   consumeLess?: 'cpu' | 'mem' | 'gpu'
   /**
@@ -66,8 +66,8 @@ export interface RecurrentOptions extends LayerOptions {
    */
   checkpoint?: 'auto' | number | null
   /**
-   * Whether there are biases. Not in Keras 1.2.2: a file with `false` cannot be read there. Default
-   * `true`.
+   * Whether there are biases. Not in Keras 1.2.2:
+   * a file with `false` cannot be read there. Default `true`.
    */
   bias?: boolean
   /**
@@ -298,8 +298,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   /**
    * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them
-   *   fused.
-   * Then learned states.
+   *   fused. Then learned states.
    */
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()

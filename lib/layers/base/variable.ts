@@ -122,8 +122,8 @@ export class Variable {
   }
 
   /**
-   * Makes the initial value, if it is not made yet, and moves the value into the plan, if there is
-   * one.
+   * Makes the initial value, if it is not made yet,
+   * and moves the value into the plan, if there is one.
    * @param deadline in the time of `performance.now()`; the step under way then is the last
    * @returns whether nothing is left to do
    * @throws InternalError `ERR_OUT_OF_MEMORY`
@@ -265,15 +265,15 @@ export interface KerasArray {
   /** As Keras has it. */
   readonly shape: readonly number[]
   /**
-   * Whether an optimizer changes it: the variable is trainable and so are its layer and what wraps
-   * that.
+   * Whether an optimizer changes it: the variable is trainable
+   * and so are its layer and what wraps that.
    */
   readonly trainable: boolean
   /** Axes along which a kernel that was trained on TensorFlow runs the other way. */
   readonly flips?: readonly number[]
   /**
-   * Whether Keras 2 has it beside others along the last axis, instead of stacked along a new first
-   * one.
+   * Whether Keras 2 has it beside others along the last axis,
+   * instead of stacked along a new first one.
    */
   readonly besideOthers?: boolean
   /** How older files hold it: the shape there, and which of its axes each axis of `shape` is. */
@@ -323,8 +323,8 @@ function* merging(
 
 /**
  * Reads many Keras arrays; each variable is fetched once.
- * @param fetch where to get a variable's numbers: its value by default, a moment for the
- *   optimizer's state
+ * @param fetch where to get a variable's numbers:
+ *   its value by default, a moment for the optimizer's state
  */
 export function readKerasArrays(
   arrays: readonly KerasArray[],

@@ -137,8 +137,8 @@ export abstract class ParameterOwner {
 
   /**
    * Adds one native parameter, `dims` as native code wants them.
-   * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer on anything but a matrix (Keras:
-   *   ValueError)
+   * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer on anything
+   *   but a matrix (Keras: ValueError)
    */
   protected addVariable(
     param: string,
@@ -173,8 +173,8 @@ export abstract class ParameterOwner {
   }
 
   /**
-   * Adds a native parameter that keeps its value, for what the layer goes without: it is none of
-   * the weights.
+   * Adds a native parameter that keeps its value, for what the layer goes without:
+   * it is none of the weights.
    */
   protected addConstant(param: string, dims: readonly number[], value: 'zero' | 'one'): void {
     this.#afford(dims)
@@ -233,8 +233,8 @@ export abstract class ParameterOwner {
 
   /**
    * @internal The parameters as Keras 2 divides them: each entry is one array, made of one
-   *   variable, or of several stacked
-   * along a new first axis. In the order of its files: of the layers inside, first what trains.
+   *   variable, or of several stacked along a new first axis. In the order of its files: of the
+   *   layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
     const whole = this.ownWeights.map((variable) => this.slice(variable, variable.param))
@@ -299,8 +299,8 @@ export abstract class ParameterOwner {
 
   /**
    * Sets the parameters, all or none.
-   * @throws ShapeError `ERR_SHAPE` when the number of arrays or a shape differs from
-   *   `getWeights()`.
+   * @throws ShapeError `ERR_SHAPE` when the number of arrays
+   *   or a shape differs from `getWeights()`.
    */
   setWeights(weights: readonly TensorLike[]): void {
     writeKerasArrays(this.where, this.kerasArrays(), weights)

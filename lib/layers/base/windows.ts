@@ -1,6 +1,6 @@
 /**
- * What layers that move a window over steps, or over rows and columns, share: lengths, axis orders,
- * options.
+ * What layers that move a window over steps, or over rows and columns, share:
+ * lengths, axis orders, options.
  */
 import { ConfigError, fail, ShapeError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
@@ -117,8 +117,8 @@ export function windowPlaces(
 }
 
 /**
- * Runs `make` on a value whose channels come last, whatever the order of the layer is; steps before
- * them stay.
+ * Runs `make` on a value whose channels come last, whatever the order of the layer is;
+ * steps before them stay.
  */
 export function channelsLast(
   graph: Graph,

@@ -32,8 +32,8 @@ export interface Rule {
 }
 
 /**
- * Of {@link Rule.ignored}: whatever the value, no result changes, since the weights come from the
- * file.
+ * Of {@link Rule.ignored}: whatever the value, no result changes,
+ * since the weights come from the file.
  */
 export const ANY: readonly unknown[] = []
 

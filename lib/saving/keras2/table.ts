@@ -85,8 +85,8 @@ const lstm: Rule = {
 const { use_bias: _bias, ...withoutBias } = lstm.keys ?? {}
 
 /**
- * Layers of the cuDNN library: what they compute has no options; cudnn.ts knows how their weights
- * lie.
+ * Layers of the cuDNN library: what they compute has no options;
+ * cudnn.ts knows how their weights lie.
  */
 const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
   ...rule,

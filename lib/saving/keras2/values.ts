@@ -17,8 +17,8 @@ const INITIALIZATIONS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Counts for little, since the weights come from the file: an initializer without a counterpart
- * becomes 'uniform'.
+ * Counts for little, since the weights come from the file:
+ * an initializer without a counterpart becomes 'uniform'.
  */
 export function initialization(value: unknown): string {
   const [name, { scale, mode, distribution }] = named(value)
@@ -109,8 +109,8 @@ export function pairOf(value: unknown, refuse: Refuse): unknown {
 }
 
 /**
- * Of four sides: [top, bottom, left, right] of a pair of pairs, of rows and columns, or of one
- * number.
+ * Of four sides: [top, bottom, left, right] of a pair of pairs,
+ * of rows and columns, or of one number.
  */
 export function sidesOf(value: unknown, refuse: Refuse): unknown {
   const [rows, columns] = pairOf(value, refuse) as unknown[]

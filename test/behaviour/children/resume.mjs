@@ -98,8 +98,8 @@ const callbacks = [
 ]
 
 /**
- * Scalars and histograms of all event files of a folder, without the time of day: the graph may be
- * there twice.
+ * Scalars and histograms of all event files of a folder, without the time of day:
+ * the graph may be there twice.
  */
 function events(dir) {
   if (!fs.existsSync(dir)) return []
