@@ -2,7 +2,7 @@
 
 type Inspect = (value: unknown, options: object) => string
 
-/** What a class is called; bundlers call one that names itself `_Sequential`. */
+/** Sets the name of a class: bundlers rename a class that refers to itself (`_Sequential`). */
 export function setClassName(Class: abstract new (...args: never[]) => object, name: string): void {
   Object.defineProperty(Class, 'name', { value: name, configurable: true })
 }
@@ -18,7 +18,7 @@ export function setConsoleText<T extends object>(
   text: (object: T) => string,
   log: (object: T, inspect: (value: unknown) => string) => string = text,
 ): void {
-  // of which no field can be read
+  // a prototype has no fields that a text could be made of
   const isPrototype = (object: object) => Object.hasOwn(object, 'constructor')
   const define = (key: PropertyKey, value: unknown) =>
     Object.defineProperty(Class.prototype, key, { value, writable: true, configurable: true })
@@ -28,7 +28,7 @@ export function setConsoleText<T extends object>(
   define(
     Symbol.for('nodejs.util.inspect.custom'),
     function (this: T, _depth: number, options: object, inspect: Inspect) {
-      return log(this, (value) => inspect(value, options)) // never asked of a prototype
+      return log(this, (value) => inspect(value, options)) // not called for a prototype
     },
   )
 }

@@ -6,7 +6,7 @@ import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 
-/** Along which norms are taken: one axis or several. Negative ones count from the end. */
+/** The axis, or the axes, along which norms are taken. Negative ones count from the end. */
 export type NormAxis = number | readonly number[]
 type Values = Readonly<Record<string, NormAxis>>
 

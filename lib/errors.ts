@@ -119,8 +119,7 @@ export interface Failure {
 }
 
 /**
- * Throws an error whose message follows the grammar "where:
- * what must be expected, got actual. hint".
+ * Throws an error with the message "where: what must be expected, got actual. hint".
  *
  * @throws always
  */
@@ -165,7 +164,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
 }
 
 /**
- * 'lstm_1 (LSTM)', or 'lstm_1/W'; but not the places 'plan',
+ * Whether a place is a layer or its parameter ('lstm_1 (LSTM)', 'lstm_1/W') and not one of 'plan',
  * 'targets', 'optimizer/iterations', 'random/seed'.
  */
 const isLayer = (where: string): boolean =>

@@ -7,9 +7,9 @@ import { type RandomStream, takeStream } from './random.js'
 import { runAtOnce, type SlicedWork } from './sliced-work.js'
 
 /**
- * Made by a name, or by a function of one's own: shape in, numbers in C order out. Files hold no
- * code: a configuration says the layer's default instead of a function, and a warning
- * `HIDDENSTATE_CONFIG` tells so once a process.
+ * A function that makes initial values: shape in, numbers in C order out. Files hold no code: a
+ * configuration says the layer's default instead of a function, and a warning `HIDDENSTATE_CONFIG`
+ * tells so once a process.
  */
 export type Initializer = (shape: readonly number[]) => ArrayLike<number>
 /** What an option for an initialization takes. */
@@ -40,19 +40,25 @@ export function fans(
 /** Precision of numbers that are kept. */
 type Kept = 'float32' | 'float64'
 
-/** How numbers are made: as often as asked, each time the same, the caller's to keep. */
+/**
+ * Makes the initial values of a parameter:
+ * the same ones each time, in an array that the caller may keep.
+ */
 export interface Recipe {
   make(precision: Kept): SlicedWork<Floats>
 }
 
-/** The same for any random numbers. */
+/** Makes initial values from the random numbers of a stream. */
 interface Formula {
   /** How many words of 32 bits it draws. */
   words: number
   make(stream: RandomStream, precision: Kept): SlicedWork<Floats>
 }
 
-/** Numbers of a step, which takes some tenths of a millisecond. Even: normal ones come in pairs. */
+/**
+ * How many numbers one step makes, in some tenths of a millisecond.
+ * Even, since normal ones come in pairs.
+ */
 const STEP = 2 ** 14
 
 /** `n` zeros of this precision. */
@@ -87,7 +93,7 @@ const within = (shape: readonly number[], s: number): Formula =>
 const around = (shape: readonly number[], s: number): Formula =>
   drawn(size(shape), true, (stream, part) => stream.fillNormal(part, 0, s))
 
-/** Numbers that nothing random is in. */
+/** Initial values without random numbers. */
 const fixed = (n: number, write: (out: Floats) => unknown): Formula => ({
   words: 0,
   // biome-ignore lint/correctness/useYield: one step
@@ -100,7 +106,7 @@ const fixed = (n: number, write: (out: Floats) => unknown): Formula => ({
 
 const both = ({ fanIn, fanOut }: { fanIn: number; fanOut: number }) => fanIn + fanOut
 
-/** The rules behind the initializers with a scale: their numbers are made later, too. */
+/** The rules of initializers with a scale, whose numbers are made later, as those of names are. */
 const scaledRules = new WeakMap<Initializer, Rule>()
 
 /** An initializer with a scale; configurations write its name alone, as Keras does. */
@@ -257,7 +263,7 @@ export function toInit(value: unknown, where: string): Init {
   })
 }
 
-/** Sets the random numbers aside that the formula will draw. */
+/** The recipe of a formula. It reserves the random numbers that the formula will draw. */
 function waiting(formula: Formula): Recipe {
   const stream = takeStream(formula.words)
   return { make: (precision) => formula.make(stream.copy(), precision) }

@@ -1,6 +1,6 @@
 /**
- * Budgets for what texts and files of others may ask for: checked before the work, each raised by
- * an option of its own name.
+ * Limits on what texts and files of others may ask for: checked before the work, each raised by an
+ * option of its own name.
  */
 import { ConfigError, fail, FormatError } from './errors.js'
 import { describe } from './ndarray.js'

@@ -1,8 +1,9 @@
-/** What memory there is. */
+/** A check against the memory of the machine. */
 import { totalmem } from 'node:os'
 
 /**
- * The system may promise more than it has, and end the process when that is used.
+ * Refuses what the machine cannot hold: the system may promise more than that, and end the process
+ * when it is used.
  *
  * @throws RangeError, as JavaScript does for an array that cannot be allocated
  */

@@ -123,7 +123,7 @@ export function fbetaScore(options: { beta?: number; name?: string | null } = {}
 }
 
 /**
- * A metric as a file tells of it.
+ * A metric from the training configuration of a file.
  * @param given its arguments and `name`, if the file has any
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME`
  */

@@ -1,4 +1,4 @@
-/** The whole surface of the native addon. Nothing else in lib/ may load or name it. */
+/** Everything that the native addon offers, and how it is found. No other file of lib/ loads it. */
 import fs from 'node:fs'
 import nodeModule from 'node:module'
 import path from 'node:path'
@@ -36,8 +36,8 @@ export interface RunRequest {
   /** Stop after the batch in which this many milliseconds have passed. */
   maxMs?: number
   /**
-   * Sums of the samples before this run, which its own go on from: cutting an epoch into runs
-   * changes no bit. Default: zeros.
+   * Sums over the samples before this run, which it goes on from, so that cutting an epoch into
+   * runs changes no bit. Default: zeros.
    */
   sums?: readonly number[]
 }
@@ -50,8 +50,8 @@ export interface RunResult {
    */
   sums: number[]
   /**
-   * Per log: the samples of the batches that this run has added to `sums`. A batch of whose loss
-   * nothing is left (`badNothing`) adds no log that is not finite.
+   * Per log: the samples of the batches that this run has added to `sums`. A batch whose loss is a
+   * mean over nothing (`badNothing`) adds only the logs that are finite.
    */
   counted: number[]
   /** Values of the last batch. */
@@ -65,7 +65,8 @@ export interface RunResult {
   badBatch: number
   badLayer: string
   /**
-   * Why nothing was left of that batch's loss: the mask of the output, or the weights, are all 0.
+   * Why that batch's loss is a mean over nothing: the mask of the output, or the weights, are all
+   * 0. '': it is none.
    */
   badNothing: '' | 'mask' | 'weights'
   /**
@@ -159,7 +160,7 @@ const FROM_SOURCE =
   'or `npm run build:native` in a checkout of the package.'
 const HOW_TO_BUILD = `Build ${FROM_SOURCE}`
 
-/** Which binaries lie in a folder, in words. */
+/** The binaries in a folder, in words for errors. */
 function found(folder: string): string {
   try {
     const files = fs.readdirSync(folder).filter((file) => file.endsWith('.node'))
@@ -170,7 +171,7 @@ function found(folder: string): string {
   }
 }
 
-/** A binary, and the package that it is from where that is not this one. */
+/** A binary; and the package that it is from, where that is another one. */
 interface Addon {
   file: string
   package?: string
@@ -259,10 +260,7 @@ function newestGlibc(file: string): string | undefined {
 
 const AGAIN = `Install the package again, or build anew. ${HOW_TO_BUILD}`
 
-/**
- * Why the system's loader did not take the file, in words, with what to do;
- * and what it would have needed.
- */
+/** What the system's loader would have needed to take the file, and what the user can do. */
 function whyNotLoaded(file: string, message: string): { expected: string; hint: string } {
   if (message.startsWith('EACCES'))
     return { expected: 'a file that may be read', hint: 'Give this user the right to read it.' }

@@ -1,4 +1,4 @@
-/** Concrete arrays: what goes in and what comes out. */
+/** Arrays of numbers: what callers give and what they get. */
 import { ConfigError, fail, ShapeError } from './errors.js'
 import {
   allocate,
@@ -187,7 +187,8 @@ export class NDArray {
   }
 
   /**
-   * The same elements in another shape; the memory is shared. One extent may be -1: what is left.
+   * The same elements in another shape; the memory is shared.
+   * One extent may be -1 and follows from the others.
    *
    * @throws ShapeError ERR_SHAPE when the number of elements would change
    */

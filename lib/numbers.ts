@@ -20,7 +20,7 @@ export interface ArrayObject {
   readonly offset?: number
   readonly dtype?: string
 }
-/** Everything that is taken where data are asked for. */
+/** Everything that is accepted as data. */
 export type TensorLike = NDArray | ArrayObject | Nested
 
 const STORAGE = {

@@ -2,7 +2,7 @@
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 
-/** What later versions of Keras call an option, in camelCase: only used to say what was meant. */
+/** Names of options in later versions of Keras, in camelCase: used only to say what was meant. */
 const LATER_NAMES: ReadonlyMap<string, string> = new Map([
   ['epochs', 'nbEpoch'],
   ['initialepoch', 'initialEpoch'],
@@ -114,8 +114,8 @@ export function snakeToCamel(snake: string): string {
 }
 
 /**
- * The way back: `returnSequences` → `return_sequences`, `WRegularizer` → `W_regularizer`,
- * `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay.
+ * The inverse of {@link snakeToCamel}: `returnSequences` → `return_sequences`, `WRegularizer` →
+ * `W_regularizer`, `dropoutW` → `dropout_W`, `beta1` → `beta_1`; `l1`, `l2` stay.
  */
 export function camelToSnake(camel: string): string {
   const words = camel.replace(/([a-zA-Z0-9])(?=[A-Z])/g, '$1_').split('_')

@@ -1,6 +1,4 @@
-/**
- * Where this package lies, and what lies in it: also when a bundler has taken this file elsewhere.
- */
+/** The folder of this package and files in it, also when a bundler has put this file elsewhere. */
 import fs from 'node:fs'
 // Not by its name: webpack resolves what `createRequire` loads while it bundles, and leaves
 // `undefined(…)` of a name it cannot know.

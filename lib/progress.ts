@@ -54,15 +54,15 @@ export function isLive({ isTTY }: Output): boolean {
 }
 
 /**
- * Characters of a line that does not wrap; the last column stays free. A terminal that does not
- * know its width says 0.
+ * How many characters a line may have without wrapping: the last column stays free. A terminal that
+ * does not know its width says 0.
  */
 const roomOf = ({ columns }: Output): number =>
   columns === undefined ? Number.POSITIVE_INFINITY : (columns || 80) - 1
 
 /** Milliseconds between two lines where nothing can be redrawn: rare enough for a log of days. */
 const HEARTBEAT_MS = 30_000
-/** A bar below this says less than the numbers beside it. */
+/** Narrowest bar that is drawn: a narrower one says less than the numbers beside it. */
 const LEAST_BAR = 8
 
 /** Options of {@link Progbar}. */
@@ -106,7 +106,7 @@ export class Progbar {
   #lastUpdate = Number.NEGATIVE_INFINITY
   #lastWidth = 0
   /**
-   * Of the bar in the last line that was not the end;
+   * Width of the bar in the last line before the end;
    * the end, which may take several lines, keeps it.
    */
   #width = 0
@@ -152,7 +152,7 @@ export class Progbar {
   }
 
   /**
-   * Counts, and redraws or writes a line where it is time.
+   * Counts, and redraws or writes a line when it is time for one.
    *
    * @param current units done by now
    * @param values means over the units since the last call
@@ -182,7 +182,7 @@ export class Progbar {
   }
 
   /**
-   * Tells how far it is in a line of its own when the last is 30 s old.
+   * Writes how far it is, in a line of its own, when the last line is 30 s old.
    *
    * @internal
    * @param title in front of it
@@ -317,7 +317,7 @@ export class FitProgress {
     }
   }
 
-  /** While the epoch is validated, which may take as long as training did. */
+  /** Writes a line while the epoch is validated, which may take as long as training did. */
   validating(): void {
     const bar = this.#bar
     if (bar && this.#verbose === 1 && !this.#hasBar)

@@ -16,8 +16,8 @@ const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k))
 /** A stream of random numbers of its own. */
 export class RandomStream {
   /**
-   * A step is linear over GF(2). Element i: what 2^i steps make of each of the 128 states with one
-   * bit set, [128, 4]. They are made as they are needed.
+   * Element i: the states that 2^i steps make of the 128 states with one bit set, [128, 4], since a
+   * step is linear over GF(2). Made when needed.
    */
   static readonly #jumps: Uint32Array[] = []
   readonly #state = new Uint32Array(4)
@@ -80,7 +80,7 @@ export class RandomStream {
     return images
   }
 
-  /** What the steps make of a state: the sum of the images of its bits. */
+  /** The state that steps make of a state: the sum of the images of its bits. */
   static #image(images: Uint32Array, state: Uint32Array): Uint32Array {
     const sum = new Uint32Array(4)
     for (let bit = 0; bit < 128; bit++) {
@@ -103,8 +103,8 @@ export class RandomStream {
   }
 
   /**
-   * As many calls of {@link random}, each times `scale` plus `low`. One loop with the state in
-   * registers: 12 times as fast.
+   * Fills `out` as calls of {@link random} would, each times `scale` plus `low`, in one loop with
+   * the state in registers: 12 times as fast.
    */
   fill(out: Float64Array, low: number, scale: number): Float64Array {
     let [s0, s1, s2, s3] = this.#state as unknown as [number, number, number, number]
@@ -127,7 +127,8 @@ export class RandomStream {
   }
 
   /**
-   * Numbers of the normal distribution (Box-Muller), two of `out` at a time: its length is even.
+   * Fills `out`, of even length, with numbers of the normal distribution (Box-Muller),
+   * two at a time.
    */
   fillNormal(out: Float64Array, mean: number, sd: number): Float64Array {
     this.fill(out, 0, 1)

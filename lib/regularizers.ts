@@ -38,8 +38,8 @@ export class L1L2Regularizer implements Regularizer {
 
 /**
  * `k` times the square root of the dominant eigenvalue of WᵀW, by 9 power steps; matrices only.
- * Keras: `EigenvalueRegularizer`, whose configuration leaves k out; here it is written along, and
- * Keras reads that.
+ * Keras: `EigenvalueRegularizer`, whose configuration leaves k out;
+ * here it has k, which Keras reads.
  */
 export class EigenvalueRegularizer implements Regularizer {
   readonly penalty: { eigenvalue: number }

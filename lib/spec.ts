@@ -14,7 +14,7 @@ export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Opti
  * may use it.
  */
 export interface ParamSpec {
-  /** 'lstm_1/W': the layer of the op that uses it first, and what that calls it. */
+  /** 'lstm_1/W': the layer of the op that uses it first, and its name there. */
   path: string
   dims: readonly number[]
   trainable: boolean
@@ -41,7 +41,7 @@ export interface OpSpec {
   /** Value that holds the mask this op makes. */
   maskOut: string | null
   options: { [key: string]: Option }
-  /** What the op calls each of its parameters ('W'), and which parameter of the model that is. */
+  /** The op's name for each of its parameters ('W'), and the path of that parameter. */
   params: { name: string; param: string }[]
   /** Activity regularizer on the output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
   activity: { l1: number; l2: number } | null
@@ -77,7 +77,7 @@ export interface Value {
   name: string
   shape: Shape // without batch
   mask: string | null
-  /** Its steps lie from the last to the first; the mask's, if it has one, do not. */
+  /** Whether its steps lie from the last to the first; those of its mask, if it has one, do not. */
   isReversed?: boolean | undefined
 }
 
@@ -115,8 +115,8 @@ export class Graph {
   #trains = true
 
   /**
-   * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside
-   * learns unless `trains`.
+   * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside is
+   * trained unless `trains`.
    *
    * @param part.scope '' for the names as they are
    */
@@ -145,7 +145,10 @@ export class Graph {
     return name
   }
 
-  /** The parameter of the model that `use` is; it learns if it does so in any of its places. */
+  /**
+   * The parameter of the model that `use` refers to;
+   * it is trained if it is so in any of its places.
+   */
   #param(layer: string, { variable, name, ...rest }: ParamUse): ParamSpec {
     const trainable = rest.trainable && this.#trains
     let param = this.#paramOf.get(variable)

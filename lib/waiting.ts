@@ -1,4 +1,4 @@
-/** Waiting for what others promise. */
+/** Waiting for promises of others. */
 
 export const isThenable = (value: unknown): value is Promise<unknown> =>
   typeof value === 'object' &&

@@ -1,6 +1,6 @@
 /**
  * Hashes of the weights after a few training steps, of outputs and of logs, for many
- * configurations: what a change of the structure must leave as it is, to the bit.
+ * configurations: a change of the structure alone must not change a bit of them.
  *
  *   node scripts/bits.mjs --package DIR --record FILE
  *     what the built checkout DIR (default: this one) computes
@@ -52,14 +52,14 @@ function oneHot(seed, rows, K) {
   })
   return { data, shape: [rows, K] }
 }
-/** With steps of zeros at the end of every other sample. */
+/** The sequences with steps of zeros at the end of every other sample. */
 function padded(x) {
   const [N, T, D] = x.shape
   for (let n = 0; n < N; n += 2) x.data.fill(0, (n * T + T - 2 - (n % 3)) * D, (n + 1) * T * D)
   return x
 }
 
-/** Every case: `{ name, layers, x, y, compile, fit }`, made when it is its turn. */
+/** The cases, `{ name, layers, x, y, compile, fit }`, each made in its turn. */
 function* cases(hs) {
   const { Sequential: _, ...L } = hs
   const [N, T, D, H] = [21, 7, 5, 9]
@@ -315,7 +315,7 @@ function* cases(hs) {
   }
 }
 
-/** name → hash, in this process. */
+/** The hashes by name, computed in this process. */
 async function computeAll() {
   const hs = await import(
     pathToFileURL(path.join(path.resolve(options.package), 'dist/index.js')).href

@@ -26,8 +26,8 @@ export function buildNative({ force = false } = {}) {
     binOf('cmake-js'),
     ...cmakeJsArguments('compile', '--target', 'hiddenstate'),
   ])
-  // A line for each file says nothing to who only wants to run an example: what is left are
-  // warnings and errors.
+  // Only warnings and errors are printed: a line for each file means nothing to those who want to
+  // run an example.
   const told = output.replace(/^(\[ *\d+[/%].*|--.*|Not searching for unused.*)\n/gm, '')
   if (status !== 0 || /\bwarning\b/i.test(told)) process.stderr.write(told)
   return status

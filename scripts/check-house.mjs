@@ -1,7 +1,8 @@
 /**
- * Holds the tree against the rules of the house (house-rules.mjs) and the built objects against the
- * one-definition trap of per-ISA code. `--self-test`: every rule is first seen to speak on a tree
- * made wrong for it, and to be silent on an empty one.
+ * Checks the tree against the rules of the house (house-rules.mjs), and the built objects for
+ * symbols that one instruction set would lend to the whole program (isa-objects.mjs).
+ * `--self-test`: every rule must first complain about a tree made wrong for it,
+ * and not about an empty one.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -36,8 +37,8 @@ const walk = (base) =>
     .filter((file) => !/^(node_modules|build.*|dist|prebuilds|coverage)\//.test(file))
 
 /**
- * Sentences about the objects in the build folders there are; null:
- * none built, or a system without nm (Windows).
+ * Complaints about the objects in the build folders; null:
+ * none are built, or the system has no nm (Windows).
  */
 function isaProblems() {
   const folders = ['build', 'build-native', 'build-asan', 'build-prebuild']
@@ -49,7 +50,7 @@ function isaProblems() {
   return checked.flatMap(({ problems }) => problems)
 }
 
-/** Sentences of a tree. */
+/** The complaints of each rule about a tree. */
 const check = (base) => {
   const files = readTree(base)
   return rules.map((rule) => [rule.name, rule.find(files)])

@@ -1,7 +1,8 @@
 /**
- * Holds the binaries in prebuilds/ against what the package promises: size, and for Linux what they
- * need, show and mark. `--max-glibc 2.28`: the newest symbol version of the C library that may be
- * needed (release builds). `--all`: those of all platforms must be there (the merge of a release).
+ * Checks the binaries in prebuilds/ for what the package promises: their size, and on Linux the
+ * libraries they need, the symbols they export and their flags. `--max-glibc 2.28`: the newest
+ * symbol version of the C library that may be needed (release builds). `--all`: those of all
+ * platforms must be there (the merge of a release).
  */
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -48,7 +49,7 @@ export const newestGlibc = (dump) =>
     .sort(numeric.compare)
     .at(-1)
 
-/** Sentences about one ELF file; `dump`: what `readelf -W -h -d -l --dyn-syms` says of it. */
+/** Complaints about one ELF file; `dump`: what `readelf -W -h -d -l --dyn-syms` says of it. */
 export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunctions(NAPI) }) {
   const problems = []
   const need = (ok, what, actual) => ok || problems.push(`${what}, got ${actual}`)
@@ -109,7 +110,7 @@ export function elfProblems(dump, { arch, maxGlibc, beside = [], napi = napiFunc
   return problems
 }
 
-/** Those of a release that are not among `files` (paths below prebuilds/). */
+/** The binaries of a release that are not among `files` (paths below prebuilds/). */
 export function missingBinaries(files) {
   const addons = files.filter((file) => file.endsWith('.node'))
   const there = ([folder, libc]) =>
@@ -124,8 +125,8 @@ export const sizeProblems = (file, bytes) =>
   bytes > MAX_ADDON ? [`${file}: must have at most ${MAX_ADDON} bytes, got ${bytes}`] : []
 
 /**
- * Sentences about what a user installs, the main package and that of one platform: bytes of the
- * one, `[name, bytes]` of the others.
+ * Complaints about the size of what a user installs, the main package and that of one platform:
+ * bytes of the one, `[name, bytes]` of the others.
  */
 export const installProblems = (main, platforms) =>
   platforms
@@ -136,7 +137,7 @@ export const installProblems = (main, platforms) =>
         `hiddenstate and ${name}: must unpack to at most ${MAX_UNPACKED} bytes, got ${bytes}`,
     )
 
-/** One line a file, sentences about what is wrong; true when all is well. */
+/** Prints a line for each file and for each complaint; true when there is none. */
 export function checkPrebuilds({ targets = [], maxGlibc, all = false } = {}) {
   const base = path.join(root, 'prebuilds')
   const problems = []

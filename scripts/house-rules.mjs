@@ -1,7 +1,7 @@
 /**
- * The rules of the house as data. A rule looks at `files` (path → text) and returns sentences;
- * `bad` is a file set that must make it speak, or a list of them,
- * used by the self-test of check-house.mjs.
+ * The rules of the house as data. A rule looks at `files` (path → text) and returns complaints.
+ * `bad` is a tree that it must complain about, or a list of them,
+ * for the self-test of check-house.mjs.
  */
 import path from 'node:path'
 
@@ -18,8 +18,8 @@ const includes = (text) =>
   })
 
 /**
- * What each folder of native/ may include, the folder named most exactly counting; a file stands
- * for itself alone, "!" takes one out. An arrow of the map in docs/design.md.
+ * What each folder of native/ may include: the arrows of the map in docs/design.md. For a file the
+ * longest key counts that is its path or a folder of it; "!" takes a header out.
  */
 const cpuOnly = ['!base/parallel.h', '!base/chunks.h', '!base/team.h', '!base/pages.h']
 const mayInclude = {
@@ -52,8 +52,8 @@ const mayInclude = {
     'base/',
     'registry.inc',
   ],
-  // No thread count, no kernel table, no host memory but its own:
-  // it reaches numbers through the device.
+  // Reaches numbers through the device alone:
+  // no thread count, no kernel table, no host memory but its own.
   plan: ['plan/', 'device/device.h', 'layers/layer.h', 'base/', ...cpuOnly],
   'plan/engine.cc': ['plan/', 'base/'],
   addon: [
@@ -339,7 +339,8 @@ export const rules = [
     },
   },
   {
-    // Code is kept there by the formatters; they leave comments, and what cannot be broken, alone.
+    // The formatters keep code within 100 columns, but leave comments,
+    // and what cannot be broken, alone.
     name: 'comments within 100 columns',
     find: (files) =>
       entries(files, code).flatMap(([file, text]) =>

@@ -1,7 +1,7 @@
 /**
- * The one-definition trap of code that is compiled once per instruction set: of a weak symbol (an
- * inline function, a template) the linker keeps one copy for the whole program, perhaps the AVX-512
- * one. So every weak symbol of such an object must be its set's own.
+ * Checks code that is compiled once per instruction set. Of a weak symbol (an inline function, a
+ * template) the linker keeps one copy for the whole program, perhaps the AVX-512 one; so every weak
+ * symbol of such an object must be in the namespace of its set.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -11,8 +11,8 @@ import { capture, root } from './process.mjs'
 const marks = /^(__odr_asan|DW\.ref\.)/
 
 /**
- * Sentences about the symbols that `nm --defined-only` lists of an object: weak, and not of a
- * namespace of its instruction set.
+ * Complaints about the symbols that `nm --defined-only` lists of an object: those that are weak and
+ * not in a namespace of its instruction set.
  */
 export const leakedSymbols = (isa, listing) =>
   listing
@@ -24,7 +24,7 @@ export const leakedSymbols = (isa, listing) =>
         `weak symbol ${name} must be of namespace hs::${isa}: the linker may give this copy to the whole program`,
     )
 
-/** Sentences about all such objects below a folder, with their number. */
+/** Complaints about all such objects below a folder, with their number. */
 export function checkIsaObjects(folder) {
   const objects = fs
     .readdirSync(folder, { recursive: true })

@@ -1,6 +1,6 @@
 /**
- * Kills trainings and lets them go on, until they end by themselves: they must end as one that was
- * never killed, to the bit.
+ * Kills trainings and lets them go on until they end by themselves. They must end with the bits of
+ * one that was never killed.
  *
  *   node scripts/kill-resume.mjs [--instants 300] [--seed 1] [--only optimizer=Adam,source=rows]
  *   [--jobs 2] [--calls N] [--seconds S]
@@ -19,7 +19,7 @@ import { capture, root } from './process.mjs'
 const CHILD = path.join(root, 'test/behaviour/children/resume.mjs')
 const TOO_LONG = 120_000
 
-/** What a case is drawn from. */
+/** The values that a case is drawn from. */
 const CHOICES = {
   optimizer: ['SGD', 'momentum', 'RMSprop', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'Nadam'],
   source: ['arrays', 'arrays', 'rows', 'generator', 'resumable'],

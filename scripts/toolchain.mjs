@@ -46,8 +46,8 @@ export function compilerOptions({
 }
 
 /**
- * What `npx hiddenstate build` drives cmake with. An optional peer:
- * 37 packages that few need (docs/decisions/0031).
+ * The package by which `npx hiddenstate build` runs cmake. An optional peer, since few need it and
+ * it brings 37 packages (docs/decisions/0031).
  */
 const CMAKE_JS = 'cmake-js@8'
 

@@ -61,7 +61,7 @@ export class CSVLogger extends Callback {
     return { size, keys: this.#keys, hasHeader: this.#hasHeader }
   }
 
-  /** Lines that were written after the checkpoint go, since they come again. */
+  /** Removes the lines that were written after the checkpoint: the training writes them again. */
   override setState({
     size,
     keys,

@@ -12,8 +12,8 @@ export interface EarlyStoppingOptions {
   /** The least change that counts as better. Default 0. */
   minDelta?: number
   /**
-   * Epochs without improvement that are let pass:
-   * 0 and 1 stop at the first and the second. Default 0.
+   * Epochs without improvement that do not stop the training yet: with 0 the first one stops it,
+   * with 1 the second. Default 0.
    */
   patience?: number
   /** 1 prints when it stops. Default 0. */

@@ -15,7 +15,7 @@ export interface TensorBoardOptions {
   histogramFreq?: number
   /** Also writes the layers as a graph. Default `true`. */
   writeGraph?: boolean
-  /** Weights as pictures: not there; `true` is an error. Default `false`. */
+  /** Pictures of the weights are not supported: `true` is an error. Default `false`. */
   writeImages?: false
 }
 
@@ -93,8 +93,8 @@ export class TensorBoard extends Callback {
   }
 
   /**
-   * Goes on in the same file; events that were written after the checkpoint go,
-   * since they come again.
+   * Goes on in the same file and removes the events that were written after the checkpoint: the
+   * training writes them again.
    */
   override async setState({ path, size }: { path: string; size: number }): Promise<void> {
     this.#file = await EventFile.reopen(path, size)

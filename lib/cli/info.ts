@@ -5,7 +5,7 @@ import { info } from '../backend.js'
 import { addonFile, libc } from '../native.js'
 import { packageRoot, readManifest } from '../package-root.js'
 
-/** Why this file: the first of the places where a binary is looked for. */
+/** Why this binary is the one in use: it is in the first of the places that are searched. */
 function reason({ file, package: name }: ReturnType<typeof addonFile>): string {
   if (name !== undefined) return `from the package ${name}: hiddenstate itself holds none`
   if (process.env.HIDDENSTATE_PREBUILD) return 'HIDDENSTATE_PREBUILD names its folder'
@@ -15,7 +15,7 @@ function reason({ file, package: name }: ReturnType<typeof addonFile>): string {
 
 const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDDENSTATE_${name}`)
 
-/** Which binary is used and what it can; without one, why there is none. */
+/** The binary in use and what it can do; without one, why there is none. */
 function binary(): Record<string, unknown> {
   const addon = addonFile()
   const { isa, isas, threads, threading, gpu, version } = info()
@@ -27,7 +27,7 @@ function binary(): Record<string, unknown> {
   }
 }
 
-/** What is known without it, which a report about a binary that is not there needs most. */
+/** Facts about the system, known without a binary: a report about a missing one needs them most. */
 function system(): Record<string, unknown> {
   const root = packageRoot()
   const { version } = readManifest(path.join(root, 'package.json'))
@@ -53,7 +53,7 @@ function print(table: Record<string, unknown>, json: boolean): void {
 }
 
 /**
- * Prints them, as a table or as JSON.
+ * Prints all of this, as a table or as JSON.
  *
  * @throws what keeps the binary from being used, after the rest is printed
  */

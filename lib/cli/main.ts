@@ -88,7 +88,8 @@ program
   .action(predict)
 
 /**
- * An error that somebody can do something about is a sentence; any other is ours, and comes whole.
+ * Prints an error of this package, which the user can do something about, as one sentence; any
+ * other is a bug of ours and is printed with its stack.
  */
 function end(error: unknown): void {
   // The loader's errors name the package themselves.
@@ -99,7 +100,7 @@ function end(error: unknown): void {
   )
   process.exitCode = 1
 }
-// `hiddenstate predict … | head`: who reads has enough.
+// `hiddenstate predict … | head`: the reader has closed the pipe, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   console.error(`hiddenstate: standard output must be writable, got ${error.message}.`)

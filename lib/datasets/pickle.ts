@@ -37,7 +37,7 @@ class Dtype {
   order = '<'
   constructor(readonly code: string) {}
 }
-/** An array that its state has still to fill. */
+/** An array before its state, which comes later in the pickle, fills it. */
 class Shell {
   value: NDArray | Pickled[] | null = null
 }
@@ -407,7 +407,7 @@ class Unpickler {
   }
 }
 
-/** Shells become what they hold; things that are in several places stay one thing. */
+/** Replaces shells by what they hold; an object that is in several places stays one object. */
 function finished(item: Item, done: Map<object, Item>, depth: number): Item {
   if (item === null || typeof item !== 'object') return item
   const known = done.get(item)
@@ -442,7 +442,7 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
 }
 
 /**
- * What a pickle holds; the first of several.
+ * The value that a pickle holds; of several in a row, that of the first.
  *
  * @param where how errors call it
  * @throws FormatError ERR_FILE_FORMAT for a damaged pickle,

@@ -33,7 +33,7 @@ export interface DatasetOptions {
   cacheDir?: string
   /** 1: a progress bar on a terminal while it is fetched. Default 1. */
   verbose?: 0 | 1 | boolean
-  /** Stops a download; what has come is gone on with the next time. */
+  /** Stops a download; the next call goes on from what has come. */
   signal?: AbortSignal | null
   /** What the file may unpack to at most (`limits.inflatedBytes`). Default: see {@link Limits}. */
   limits?: Limits | undefined

@@ -26,7 +26,7 @@ export interface TextOptions extends DatasetOptions {
   skipTop?: number
   /** Texts of this length and longer are left out. Default `null`: none. */
   maxlen?: number | null
-  /** Of the order of the texts. Default 113. */
+  /** Seed of the order of the texts. Default 113. */
   seed?: number
   /** Put before every text. Default 1; `null`: nothing. */
   startChar?: number | null

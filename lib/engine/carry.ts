@@ -8,15 +8,15 @@ export interface Carry {
   readonly shape: readonly number[]
 }
 
-/** Copies of all; none before the first batch, but for those that were written. */
+/** Copies of all states; before the first batch, of those alone that were written. */
 export function readCarries(plan: NativePlan): Carry[] {
   const names = plan.names().filter((name) => name.endsWith(':carry'))
   return names.map((name) => ({ name, ...plan.read(name) }))
 }
 
 /**
- * Puts states back, those that the plan has with the same shape; before its first batch it takes
- * all of them, to see then.
+ * Puts back the states that the plan has with the same shape. A plan that has run no batch takes
+ * all of them, and checks them then.
  */
 export function writeCarries(plan: NativePlan, carries: readonly Carry[]): void {
   const own = new Map(readCarries(plan).map(({ name, shape }) => [name, shape.join()]))

@@ -1,4 +1,7 @@
-/** The seed of dropout and noise, and the count of training batches that they draw by. */
+/**
+ * The seed of dropout and noise, and the count of training batches:
+ * together they say what is drawn.
+ */
 import type { NativePlan } from '../native.js'
 import { nextSeed, seedingCount } from '../random.js'
 
@@ -8,13 +11,13 @@ export interface DropoutState {
   readonly step: number
 }
 
-/** Those of one model; kept when it is compiled again. */
+/** Seed and count of one model; `compile` keeps them. */
 export class DropoutSeed {
   #seed: number | null = null
   #step = 0
   /** The count of `setSeed` at which the seed was drawn; -1: never. */
   #seedings = -1
-  /** The plan that has been told them; null: none. */
+  /** The plan that has them; null: none. */
   isIn: NativePlan | null = null
 
   get state(): DropoutState {
@@ -28,7 +31,7 @@ export class DropoutSeed {
     this.isIn = null
   }
 
-  /** A new seed, unless there is one since the last `setSeed`. */
+  /** Draws a new seed, unless one was drawn since the last `setSeed`. */
   draw(): void {
     if (this.#seedings === seedingCount()) return
     if (this.#seed === null || this.#seedings >= 0) {
@@ -39,7 +42,7 @@ export class DropoutSeed {
     this.isIn = null
   }
 
-  /** Tells a plan, if it has not been told. */
+  /** Gives seed and count to a plan that does not have them. */
   push(plan: NativePlan): void {
     if (this.isIn === plan) return
     const { seed, step } = this.state

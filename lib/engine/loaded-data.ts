@@ -1,8 +1,8 @@
 import type { NativeArray, NativeData } from '../native.js'
 
 /**
- * A call's data set in native memory, from its loading to `dispose()`:
- * it need not wait for the garbage collector.
+ * The data set of a call in native memory.
+ * `dispose()` frees it, without waiting for the garbage collector.
  */
 export class LoadedData {
   #data: NativeData | (() => NativeData)
@@ -12,7 +12,7 @@ export class LoadedData {
     this.#data = data
   }
 
-  /** To be asked for while holding a turn, and not after `dispose()`. */
+  /** The data set, loaded at the first use. For callers that hold a turn; not after `dispose()`. */
   get set(): NativeData {
     if (typeof this.#data === 'function') this.#data = this.#data()
     return this.#data
@@ -24,7 +24,7 @@ export class LoadedData {
   }
 }
 
-/** Only what `NativePlan.load` knows. */
+/** The arrays alone, without the other properties that an object with them has. */
 export function onlyArrays(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): {
   x: NativeArray[]
   y?: NativeArray

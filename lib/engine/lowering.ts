@@ -16,11 +16,11 @@ export interface Training {
   optimizer: { name: string; [hyper: string]: Option }
 }
 
-/** A layer and what its name is in a Spec: the names of the models it is inside in front. */
+/** A layer and its name in a Spec, which begins with the names of the models that it is inside. */
 interface Named {
   layer: Layer
   name: string
-  /** Whether it only holds others: a wrapper may be called as what it wraps. */
+  /** Whether it is a wrapper or a model, which may have the name of a layer inside it. */
   holds: boolean
   /** The branch it is in, for errors. */
   branch?: Layer | undefined
@@ -111,11 +111,11 @@ function checkNativeNames({ ops }: Graph): void {
   }
 }
 
-/** Also for a layer that has its place already. */
+/** The hint for a name that two layers have; it helps for a layer that is part of a model, too. */
 const RENAME = 'Give one of the layers another `name`: set layer.name.'
 
 /**
- * Names may change at any time: what looks things up by them asks first.
+ * Checks the names again, before something is looked up by them: they may change at any time.
  *
  * @throws ConfigError ERR_OPTION for layer names used twice
  */

@@ -13,7 +13,7 @@ import { NDArray, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import type { SlicedWork } from '../sliced-work.js'
 
-/** What the state belongs to. */
+/** The trained model that the state belongs to. */
 export interface Trained {
   /** As {@link optimizerOrder} gives them. */
   readonly arrays: readonly KerasArray[]
@@ -26,7 +26,7 @@ export interface Trained {
 export const optimizerOrder = (arrays: readonly KerasArray[]): KerasArray[] =>
   inNameOrder(arrays.filter((a) => a.trainable))
 
-/** By name, in plain string order. */
+/** The arrays by name, in plain string order. */
 export const inNameOrder = (arrays: readonly KerasArray[]): KerasArray[] =>
   [...arrays].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 
@@ -78,9 +78,7 @@ export function optimizerShapes({
   return savesIterations ? [[], ...ofMoments] : ofMoments
 }
 
-/**
- * What an optimizer goes by beside its moments; Keras keeps it in files for some optimizers only.
- */
+/** What an optimizer counts, beside its moments; Keras' files hold it for some optimizers only. */
 export interface Counts {
   iterations: number
   /** Nadam's: the product of its momenta. */
@@ -97,13 +95,13 @@ export function writeCounts(plan: NativePlan, { iterations, m_schedule }: Counts
   plan.write('optimizer/m_schedule', { data: Float64Array.of(m_schedule), shape: [] })
 }
 
-/** Whether training goes on otherwise without {@link Counts}. */
+/** Whether a training that goes on without its {@link Counts} takes other steps. */
 export function needsCounts(optimizer: Optimizer): boolean {
   const { decay = 0, scheduleDecay } = optimizer.hyper()
   return scheduleDecay !== undefined || (decay !== 0 && !described(optimizer).savesIterations)
 }
 
-/** How the plan, which has the variable, calls one of its moments. */
+/** The name of a moment of a variable in the plan that has the variable. */
 const momentOf = ({ planPath }: Variable, moment: number): string => `${planPath}:${moment}`
 
 /**

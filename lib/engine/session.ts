@@ -22,11 +22,11 @@ import {
 } from '../native.js'
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import type { Spec } from '../spec.js'
-import { SLICE_MS } from '../sliced-work.js'
+import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 import { type Turn, Turns } from './turns.js'
 import { abortable } from '../waiting.js'
 
-/** What a model tells its session: read anew before each chunk. */
+/** What a session asks its model before each chunk. */
 export interface Owner {
   layers(): readonly Layer[]
   /** The Spec that the next run needs. */
@@ -48,27 +48,34 @@ export interface NativeState {
   readonly carries: readonly Carry[]
 }
 
-/** Where the sessions of models that share layers meet: one queue, one training at a time. */
-class Meeting {
+/** What the sessions of models that share layers have in common: one queue, one training. */
+class SharedTurns {
   readonly turns = new Turns()
   /** The call that trains now ('fit'), or null. */
   training: string | null = null
-  /** The meeting it has become a part of. */
-  joined: Meeting | null = null
+  /** Those of another session, which these have become a part of; null: none. */
+  joined: SharedTurns | null = null
   isShared = false
 }
 
 export class Session {
   readonly #owner: Owner
   #plan: NativePlan | null = null
-  #shown: NativePlan | null = null // #plan as layers see it
-  #isMoving = false // weights are on their way into a plan
-  #isFilled = false // all weights are in #plan
-  #spec: Spec | null = null // what #plan was made from
-  #names: LayerNames = new Map() // what layers are called there
+  /** #plan as layers get it, see {@link Session.#guarded}. */
+  #layerPlan: NativePlan | null = null
+  /** Whether weights are on their way into a plan. */
+  #isMoving = false
+  /** Whether all weights are in #plan. */
+  #isFilled = false
+  /** What #plan was made from. */
+  #spec: Spec | null = null
+  /** The names of layers in #plan. */
+  #names: LayerNames = new Map()
+  /** The hyper-parameters that #plan has got. */
   #pushed = new Map<string, unknown>()
-  #meeting = new Meeting()
-  #holding = 0 // turns that this session has
+  #shared = new SharedTurns()
+  /** How many turns this session has. */
+  #holding = 0
   readonly #dropout = new DropoutSeed()
   #disposed = false
   /** Whether the optimizer of the present plan has state worth keeping. */
@@ -78,29 +85,29 @@ export class Session {
     this.#owner = owner
   }
 
-  get #met(): Meeting {
-    while (this.#meeting.joined) this.#meeting = this.#meeting.joined
-    return this.#meeting
+  get #common(): SharedTurns {
+    while (this.#shared.joined) this.#shared = this.#shared.joined
+    return this.#shared
   }
 
   get #turns(): Turns {
-    return this.#met.turns
+    return this.#common.turns
   }
 
   /** The call that trains now ('fit'), this model or one that shares layers with it; or null. */
   get training(): string | null {
-    return this.#met.training
+    return this.#common.training
   }
 
   set training(call: string | null) {
-    this.#met.training = call
+    this.#common.training = call
   }
 
   /**
    * Whether other models have some of the layers, so that the weights may be in a plan of theirs.
    */
   get isShared(): boolean {
-    return this.#met.isShared
+    return this.#common.isShared
   }
 
   /**
@@ -108,7 +115,7 @@ export class Session {
    * may work on either.
    */
   join(other: Session): void {
-    const [own, theirs] = [this.#met, other.#met]
+    const [own, theirs] = [this.#common, other.#common]
     own.isShared = true
     if (own !== theirs) theirs.joined = own
   }
@@ -150,13 +157,19 @@ export class Session {
     this.#busy(`model.${call}`)
   }
 
-  /** For what changes the layers. @throws StateError ERR_BUSY while any call works on the model */
+  /**
+   * Checks before the layers change.
+   * @throws StateError ERR_BUSY while any call works on the model
+   */
   checkUnused(call: string): void {
     this.checkIdle(call)
     if (this.#turns.isUsed) this.#busy(`model.${call}`)
   }
 
-  /** For what reads or writes the plan at once. @throws StateError ERR_BUSY while a batch runs */
+  /**
+   * Checks before the plan is read or written at once.
+   * @throws StateError ERR_BUSY while a batch runs
+   */
   checkStill(where: string): void {
     if (this.#cancel) this.#busy(where)
   }
@@ -221,7 +234,7 @@ export class Session {
     this.hasTrained = true
   }
 
-  /** The caller holds a turn, and the model trains. */
+  /** What the plan of a model that trains keeps; the caller holds a turn. */
   get nativeState(): NativeState {
     const plan = this.plan()
     return { counts: readCounts(plan), dropout: this.dropoutState, carries: readCarries(plan) }
@@ -254,21 +267,21 @@ export class Session {
   plan(): NativePlan {
     const spec = this.#owner.spec()
     if (this.#plan && this.#spec === spec) {
-      if (this.isShared) this.#fetch(this.#shown!)
+      if (this.isShared) this.#fetch(this.#layerPlan!)
       return this.#plan
     }
     const names = this.#owner.names()
     const plan = loadNative().compile(spec)
-    const shown = this.#guarded(plan)
+    const layerPlan = this.#guarded(plan)
     const old = this.#plan
     this.#isMoving = true
     try {
       if (old) writeCarries(plan, readCarries(old))
-      for (const layer of this.#owner.layers()) layer.attach(shown, '', names)
+      for (const layer of this.#owner.layers()) layer.attach(layerPlan, '', names)
     } catch (error) {
-      for (const layer of this.#owner.layers()) layer.detach(shown)
-      if (this.#shown && !this.isShared)
-        for (const layer of this.#owner.layers()) layer.attach(this.#shown, '', this.#names)
+      for (const layer of this.#owner.layers()) layer.detach(layerPlan)
+      if (this.#layerPlan && !this.isShared)
+        for (const layer of this.#owner.layers()) layer.attach(this.#layerPlan, '', this.#names)
       this.#isFilled = false
       plan.dispose()
       throw error
@@ -277,7 +290,7 @@ export class Session {
     }
     old?.dispose()
     this.#plan = plan
-    this.#shown = shown
+    this.#layerPlan = layerPlan
     this.#spec = spec
     this.#names = names
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
@@ -290,7 +303,7 @@ export class Session {
   /** The plan with all weights, for those who cannot wait. @throws as {@link plan} */
   filledPlan(): NativePlan {
     const plan = this.plan()
-    this.#fillUntil(Number.POSITIVE_INFINITY)
+    runAtOnce(this.#filling())
     return plan
   }
 
@@ -303,7 +316,7 @@ export class Session {
    */
   async fill(call: string, signal?: AbortSignal | null): Promise<void> {
     this.checkAlive(call)
-    while (!this.#fillUntil(performance.now() + SLICE_MS)) {
+    await runInSlices(this.#filling(), async () => {
       this.#cancel = () => {}
       try {
         await setImmediate()
@@ -312,30 +325,31 @@ export class Session {
       }
       signal?.throwIfAborted()
       this.checkAlive(call)
-    }
+    })
   }
 
-  /** Whether all are made. */
-  #fillUntil(deadline: number): boolean {
-    if (this.#isFilled) return true
-    this.#isMoving = true
-    try {
-      const variables = this.#owner.layers().flatMap((layer) => layer.variables)
-      const areMade = variables.every((variable) => variable.fill(deadline))
-      this.#isFilled = areMade && this.#plan !== null
-      return areMade
-    } finally {
-      this.#isMoving = false
+  *#filling(): SlicedWork<void> {
+    if (this.#isFilled) return
+    const variables = this.#owner.layers().flatMap((layer) => layer.variables)
+    const fillStep = () => {
+      this.#isMoving = true
+      try {
+        return variables.every((variable) => variable.fillStep())
+      } finally {
+        this.#isMoving = false
+      }
     }
+    while (!fillStep()) yield
+    this.#isFilled = this.#plan !== null
   }
 
-  /** Brings weights back that another model has used meanwhile. */
-  #fetch(shown: NativePlan): void {
+  /** Fetches the weights that another model with the same layers has taken meanwhile. */
+  #fetch(layerPlan: NativePlan): void {
     this.#isMoving = true
     try {
       for (const layer of this.#owner.layers()) {
-        if (layer.isIn(shown)) continue
-        layer.attach(shown, '', this.#names)
+        if (layer.isIn(layerPlan)) continue
+        layer.attach(layerPlan, '', this.#names)
         this.#isFilled = false
       }
     } finally {
@@ -343,9 +357,9 @@ export class Session {
     }
   }
 
-  /** Takes the weights of layers back that this model has no more. */
+  /** Takes back the weights of layers that are leaving this model. */
   release(layers: readonly Layer[]): void {
-    if (this.#shown) for (const layer of layers) layer.detach(this.#shown)
+    if (this.#layerPlan) for (const layer of layers) layer.detach(this.#layerPlan)
   }
 
   /**
@@ -382,7 +396,7 @@ export class Session {
       const plan = isCurrent ? this.#plan! : this.plan()
       return new LoadedData(plan.load(onlyArrays(arrays)))
     }
-    // another call runs on a plan that must be replaced first
+    // loaded later: another call runs on a plan that must be replaced first
     const copy = (array: NativeArray): NativeArray => ({
       data: array.data.slice(),
       shape: array.shape,
@@ -424,7 +438,7 @@ export class Session {
     try {
       result = await running
     } catch (error) {
-      // native code knows none: that of the caller
+      // a native error has no JavaScript stack: this gives it the caller's
       if (error instanceof HiddenstateError) Error.captureStackTrace?.(error)
       throw error
     } finally {
@@ -470,7 +484,7 @@ export class Session {
     this.release(this.#owner.layers())
     this.#plan?.dispose()
     this.#plan = null
-    this.#shown = null
+    this.#layerPlan = null
     this.#spec = null
     this.#dropout.isIn = null
   }

@@ -18,7 +18,7 @@ export interface Turn {
   release(): void
 }
 
-/** A queue for one place. */
+/** A queue: one holds the turn, the others wait in the order of their calls. */
 class Line {
   isTaken = false
   #waiting: (() => void)[] = []
@@ -35,7 +35,7 @@ class Line {
   give(): void {
     const next = this.#waiting.shift()
     if (next)
-      next() // stays taken: handed on
+      next() // isTaken stays true: the next one has the turn
     else this.isTaken = false
   }
 }
@@ -43,10 +43,10 @@ class Line {
 /** A callback that is called or awaited. */
 interface Scope {
   readonly turns: Turns
-  /** Those who run within the turn of the fit. */
+  /** The queue of the calls that run within the fit's turn. */
   readonly line: Line
   isOpen: boolean
-  /** That of a fit of another model, whose callback fits this one. */
+  /** The scope of the fit of another model, whose callback fits this one. */
   readonly outer: Scope | undefined
 }
 
@@ -100,7 +100,7 @@ export class Turns {
       pass: async () => {
         if (!line.isWanted && line === lineNow()) return
         const left = line
-        const back = enter() // in the queue first: whoever waits behind others is passed to in turn
+        const back = enter() // queued before the turn is given: those who come later wait behind
         left.give()
         await back
       },
@@ -113,7 +113,7 @@ export class Turns {
           if (isHeld) {
             await enter()
             isLent = false
-            if (!isHeld) line.give() // released on the way
+            if (!isHeld) line.give() // released while it waited
           }
         }
       },

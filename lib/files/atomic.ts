@@ -78,7 +78,8 @@ async function modeFor(target: string, overwrite: boolean): Promise<number | nul
   if (!overwrite) throw existsError(target)
   if (!before.isFile())
     throw new Error(before.isDirectory() ? 'a directory' : 'something that is no regular file')
-  await (await open(target, constants.O_WRONLY)).close() // rename would not ask
+  // fails where the file may not be written; rename alone would replace it
+  await (await open(target, constants.O_WRONLY)).close()
   return before.mode & 0o777
 }
 
@@ -90,8 +91,8 @@ const temporaryPrefix = (target: string): string => `.${basename(target).slice(0
 
 let scope: string | undefined
 /**
- * Names where process ids mean the same:
- * this machine since it started, and in a container this container.
+ * Names the space in which process ids are unique:
+ * one start of this machine, and in a container that container.
  */
 function processScope(): string {
   if (scope === undefined) {
@@ -108,8 +109,8 @@ function processScope(): string {
 }
 
 /**
- * When the process of a temporary file cannot be asked for:
- * a save that lives writes to it all the time.
+ * Age from which a temporary file counts as left behind where its process cannot be looked up: a
+ * save under way writes to it all the time.
  */
 const STALE_MS = 24 * 3600 * 1000
 
@@ -135,7 +136,7 @@ export async function removeStale(directory: string, prefix: string): Promise<vo
   }
 }
 
-/** A process that belongs to someone else is one too. */
+/** Whether a process runs, be it another user's. */
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
@@ -177,8 +178,8 @@ async function writeNew(
 }
 
 /**
- * Gives what the umask took; where a file system knows no permissions, or will not change them,
- * there are never more than `mode`.
+ * Adds the permissions of `mode` that the umask took away. Where a file system knows no
+ * permissions, or will not change them, the file has at most those of `mode`.
  */
 async function allow(file: FileHandle, mode: number): Promise<void> {
   await file.chmod(mode).catch((error) => {
@@ -186,7 +187,7 @@ async function allow(file: FileHandle, mode: number): Promise<void> {
   })
 }
 
-/** What file systems answer that cannot do a thing. */
+/** Error codes of file systems that do not support an operation. */
 const REFUSALS = ['EACCES', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EPERM']
 
 /** The error for an existing file with `overwrite: false`. */
@@ -197,7 +198,7 @@ export function existsError(path: string): ConfigError {
 
 const EXPECTED_NEW = 'true for an existing file'
 
-/** Whether it is that of {@link existsError}. */
+/** Whether {@link existsError} made the error. */
 export const isExistsError = (error: unknown): boolean =>
   error instanceof ConfigError && error.expected === EXPECTED_NEW
 
@@ -245,7 +246,9 @@ export function cutFile(path: string, size: number): void {
   truncateSync(path, size)
 }
 
-/** To the disk, by the file's number: the handles of Yarn's Plug'n'Play have no `sync`. */
+/**
+ * Flushes a file to the disk, by its descriptor: the handles of Yarn's Plug'n'Play have no `sync`.
+ */
 export const syncFile = (file: FileHandle): Promise<void> => promisify(fsync)(file.fd)
 
 /** Makes the new name itself durable. Windows cannot open a directory and needs no such thing. */

@@ -45,7 +45,7 @@ export interface GetFileOptions {
    * Default 60,000 (a minute).
    */
   idleTimeout?: number
-  /** Stops; what has come is kept and gone on with the next time. */
+  /** Stops the download; what has come is kept, and the next call goes on from there. */
   signal?: AbortSignal | null
 }
 
@@ -67,22 +67,22 @@ type Limits = Pick<typeof defaults, 'tries' | 'maxBytes' | 'timeout' | 'idleTime
 /** The most that a timer of Node can wait, in milliseconds. */
 const LONGEST = 2 ** 31 - 1
 
-/** The most that is believed to be a note beside a `.part` file, in bytes. */
+/** Largest note beside a `.part` file that is read, in bytes. */
 const NOTE_BYTES = 2 ** 16
 
 /** Downloads under way, by path: two calls for one file wait for the same one. */
 const underWay = new Map<string, Download>()
 
 /**
- * What Windows takes for a device, a stream of a file or another name, too:
- * a name means the same file everywhere.
+ * Names that are refused: what Windows takes for a device, a stream of a file or another name, so
+ * that a name means the same file everywhere.
  */
 const UNUSABLE = /^$|[/\\\\:\p{Cc}]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu
 
 /**
- * The path of a file of the cache, downloaded when it is not there. What is left of a broken
- * download is gone on with (HTTP ranges); the file appears under its name whole and with the right
- * sum, or not at all. Links where the parts of a download should be are replaced, not followed.
+ * The path of a file of the cache, downloaded when it is not there. A download that broke off is
+ * continued (HTTP ranges); the file appears under its name whole and with the right sum, or not at
+ * all. Links where the parts of a download should be are replaced, not followed.
  *
  * @param fname its name in the cache:
  *   one part of a path, without slash, backslash, colon or dot at the end
@@ -125,7 +125,7 @@ export async function getFile(
     signal?.throwIfAborted()
     const other = underWay.get(path)
     if (other) {
-      // it may have been told another sum, and end by a signal that is not ours
+      // the other call may check another sum, and its own signal may end it
       await abortable(other.done, signal).catch((error) => {
         if (signal?.aborted || !other.signal?.aborted) throw error
       })
@@ -251,7 +251,7 @@ class Download {
     }
   }
 
-  /** What is known of the part that is there; null: begin anew. */
+  /** The note about the part that is there; null: the download begins anew. */
   async #known(): Promise<Origin | null> {
     const size = await sizeOfFile(this.#note)
     if (size === 0 || size > NOTE_BYTES) return null

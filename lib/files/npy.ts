@@ -21,8 +21,8 @@ import { resolveOptions } from '../options.js'
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] // \x93NUMPY
 const MAX_HEADER = 2 ** 16
 /**
- * So much of an archive is unpacked at a time: each large array takes a thread meanwhile, and small
- * ones keep this one busy.
+ * Bytes of an archive that are unpacked at a time: a large array takes a thread of its own
+ * meanwhile, and small ones keep this thread busy.
  */
 const ROUND_BYTES = 2 ** 23
 /** Bytes that one byte can be unpacked to, by the format of zip. */
@@ -90,10 +90,7 @@ const half: Read = (view, at, little) => {
 }
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-/**
- * Types that lie in files as they lie in memory; wider ones the other way round on machines of the
- * other byte order.
- */
+/** Types that files hold as memory does, but perhaps in the other byte order. */
 const PLAIN = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array } as const
 
 /**
@@ -310,7 +307,7 @@ async function rounds(
   let [total, room] = [0, 0]
   await unzipped(bytes, ({ name, size, originalSize }) => {
     if (!name.endsWith('.npy')) return false
-    // what a file claims is allocated before it is unpacked, and it cannot unpack to more
+    // the claimed size is allocated before unpacking: one that no zip can unpack to is refused
     if (originalSize > MOST_INFLATED * (size + 64))
       throw new RangeError(`${name} claims ${originalSize} bytes made of ${size}`)
     total += originalSize

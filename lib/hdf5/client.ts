@@ -17,7 +17,7 @@ import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
 import { occupyStandardDescriptors } from './standard-descriptors.js'
 import { Work } from './work.js'
 
-/** Why the library could not do what was asked; callers put the file's name to it. */
+/** An error of the HDF5 library; callers add the name of the file. */
 export class Hdf5Failure extends Error {
   override readonly name = 'Hdf5Failure'
 }
@@ -29,13 +29,13 @@ export interface Hdf5Limits {
 }
 
 /**
- * What a small file may take at least, and on a slow or busy machine: as much as the library's
- * start took there. A legal one takes a quarter of that, the first file in a new worker included.
+ * Work that any file may take at least; on a slow or busy machine, as much as the start of the
+ * library took. A legal small file takes a quarter of that, also as the first in a new worker.
  */
 const READ_MS = 400
-/** Writing meets nothing hostile: the limit is for a library that has lost its way. */
+/** Limit for writing a file, where nothing is hostile: it ends a library that hangs. */
 const WRITE_MS = 20_000
-/** 150 ms where nothing else runs. */
+/** Limit for the start of the library, which takes 150 ms where nothing else runs. */
 const START_MS = 20_000
 /**
  * Work that the description of a file of that many bytes allows: 1 MB a second. Groups of small
@@ -49,9 +49,9 @@ export const dataMs = (bytes: number): number => bytes / 5_000
 const READERS = 4
 /** How long an idle worker is kept, for the next epoch's checkpoint. */
 const IDLE_MS = 10_000
-/** What the library itself needs, and room to work in. */
+/** Memory for the library itself, with room to work in. */
 const BASE_MEMORY = 128 * 2 ** 20
-/** WebAssembly with 32-bit addresses has no more. */
+/** The library's WebAssembly heap can grow no larger. */
 const MAX_MEMORY = 2 ** 31
 
 /** Heap that a file of that many bytes may take: whole datasets pass through it, at most. */
@@ -113,7 +113,7 @@ class Hdf5Worker {
         throw notStarted(error)
       },
     )
-    this.#started.catch(() => {}) // every request tells
+    this.#started.catch(() => {}) // every request rejects with it
   }
 
   /** Work that a small file may take on this machine. */
@@ -152,7 +152,7 @@ class Hdf5Worker {
         throw new Hdf5Failure(`the HDF5 worker answered ${reply.kind}, not ${expected}`)
       return reply as Answer<K>
     } catch (error) {
-      this.end(error as Error) // what state HDF5 is in after an error, nobody knows
+      this.end(error as Error) // after an error the state of HDF5 is unknown
       throw error
     } finally {
       stop()
@@ -161,7 +161,7 @@ class Hdf5Worker {
     }
   }
 
-  /** Nobody uses it: ends in a while. */
+  /** Ends the worker in a while, unless a file needs it before. */
   rest(): void {
     this.#idle = setTimeout(() => this.end(new Hdf5Failure('idle')), IDLE_MS)
     this.#idle.unref()
@@ -228,7 +228,7 @@ export class RowFile {
   }
 }
 
-/** Workers that serve nobody. */
+/** Idle workers. */
 const free: Hdf5Worker[] = []
 
 function take(): Hdf5Worker {

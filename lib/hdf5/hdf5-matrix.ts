@@ -100,8 +100,8 @@ export class HDF5Matrix implements RowSource {
    * @param path of the file
    * @param dataset path inside the file: `'features'`, `'train/x'`
    * @throws FormatError `ERR_FILE_SYSTEM` for a file that is not there, `ERR_FILE_FORMAT` for a
-   *   dataset that is not or holds no numbers; ConfigError `ERR_OPTION`; ShapeError `ERR_SHAPE` for
-   *   rows that it has not
+   *   dataset that is not there or holds no numbers; ConfigError `ERR_OPTION`; ShapeError
+   *   `ERR_SHAPE` for rows that it does not have
    */
   static async open(
     path: string,
@@ -179,8 +179,8 @@ export class HDF5Matrix implements RowSource {
    * Rows `from` to `to` (exclusive), through the normalizer.
    *
    * @returns [to - from, …]
-   * @throws ShapeError `ERR_SHAPE` for rows that it has not, or a normalizer that changes their
-   *   number; FormatError `ERR_FILE_FORMAT` for a damaged file;
+   * @throws ShapeError `ERR_SHAPE` for rows that it does not have, or a normalizer that changes
+   *   their number; FormatError `ERR_FILE_FORMAT` for a damaged file;
    *   StateError `ERR_DISPOSED` after `close`
    */
   async rows(from: number, to: number): Promise<NDArray> {

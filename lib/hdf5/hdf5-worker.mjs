@@ -14,7 +14,7 @@ import { parentPort } from 'node:worker_threads'
 /** Lids on what a file may hold; a model of Keras stays far below. */
 const MAX_OBJECTS = 100_000
 const MAX_DEPTH = 16
-/** Of all attributes together: one object can stand in a file under many names. */
+/** Bytes of all attributes together: one object can stand in a file under many names. */
 const MAX_ATTRIBUTE_BYTES = 256 * 2 ** 20
 /** Data pass through the WebAssembly heap in pieces of this size. */
 const SLICE_BYTES = 16 * 2 ** 20
@@ -143,7 +143,7 @@ function numbers(dtype, bytes) {
   return raw instanceof Float32Array || raw instanceof Float64Array ? raw : Float64Array.from(raw, Number)
 }
 
-/** Read of this file so far. */
+/** Bytes of attributes that were read from this file so far. */
 let attributeBytes = 0
 
 /** @param {bigint} id @param {string} path @param {string} name @returns {H5Attribute | null} */

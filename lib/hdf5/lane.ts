@@ -1,6 +1,6 @@
 /**
- * How long the first that waits does so before another runs beside those ahead; a file of the usual
- * size takes some 10 ms.
+ * How long a job waits before it may run beside those ahead of it; a file of the usual size takes
+ * some 10 ms.
  */
 const PATIENCE_MS = 100
 

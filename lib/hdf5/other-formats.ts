@@ -59,7 +59,7 @@ export function otherFormat(head: Uint8Array, tail: Uint8Array, size: number): s
   )
 }
 
-/** How to go on with it, where there is a way. */
+/** What the user can do with such a file, where there is a way. */
 export const HINTS: Readonly<Record<string, string>> = {
   'a .keras zip, which Keras 3 and late Keras 2 write':
     "In Keras 2, model.save('model.h5', save_format='h5') writes what can be read here.",

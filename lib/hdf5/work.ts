@@ -1,18 +1,21 @@
 /**
- * What a worker has worked, against what it may. Threads cannot be asked in every Node, so the
+ * Measures the work of a worker against its limit. Threads cannot be asked in every Node, so the
  * smaller of two bounds counts: the time that passed, and the processor time of the whole process.
  * A machine that is busy with other programs, a disk that is slow and a laptop that sleeps use up
  * no budget then; a loop without end does, at the speed of the clock.
  */
 
-/** How often it is looked at. */
+/** How often the work is measured. */
 const TICK_MS = 25
 /**
  * A tick that came late, because JavaScript was busy, counts as no more:
  * the answer may be waiting behind it.
  */
 const MOST_OF_A_TICK = 2 * TICK_MS
-/** Waiting counts a little: for a worker that is gone without a word. */
+/**
+ * Share of waiting time that counts as work:
+ * a worker that has died silently reaches its limit, too.
+ */
 const WAITING = 1 / 30
 
 const processorMs = (): number => {
@@ -23,7 +26,7 @@ const processorMs = (): number => {
 /** A budget of work in milliseconds. */
 export class Work {
   limit: number
-  /** So far. */
+  /** Milliseconds of work so far. */
   spent = 0
 
   constructor(limit: number) {

@@ -12,8 +12,8 @@ export interface DropoutOptions extends LayerOptions {
    */
   noiseShape?: Shape | null
   /**
-   * Draws of this layer's own, for repeatable runs without `setSeed`. An integer from 0. Default
-   * `null`: the model's.
+   * Seed of this layer's own draws, for repeatable runs without `setSeed`. An integer from 0.
+   * Default `null`: the model's.
    */
   seed?: number | null
 }

@@ -33,8 +33,8 @@ export interface EmbeddingOptions extends LayerOptions {
 }
 
 /**
- * Turns word indices into vectors: integers [B, T] below V → [B, T, D]. First layer only makes
- * sense. Weights: W [V, D].
+ * Turns word indices into vectors: integers [B, T] below V → [B, T, D]. Makes sense as the first
+ * layer only. Weights: W [V, D].
  * @param inputDim V, the size of the vocabulary
  * @param outputDim D, the length of the vectors
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options

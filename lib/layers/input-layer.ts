@@ -7,7 +7,9 @@ type Config = Readonly<Record<string, unknown>>
 const partsOf = (layer: unknown): { class_name?: unknown; config?: unknown } =>
   typeof layer === 'object' && layer !== null ? layer : {}
 
-/** The layer with that input, unless it says one itself; of a model inside, its first layer. */
+/**
+ * The layer with that input shape, unless it has one itself; in a model, its first layer gets it.
+ */
 function withInput(layer: unknown, input: Config): unknown {
   const { class_name: name, config } = partsOf(layer)
   if (Array.isArray(config)) {

@@ -26,7 +26,7 @@ export interface MergeOptions extends Pick<LayerOptions, 'name' | 'trainable'> {
   dotAxes?: number | readonly [number, number]
 }
 
-/** What a configuration may say besides, about modes that are functions: there are none here. */
+/** Keys of configurations for modes that are functions, which this package does not have. */
 const OF_FUNCTIONS = {
   mode_type: 'raw',
   output_shape: null,
@@ -81,7 +81,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     dotAxes: -1,
   }
   override readonly supportsMasking = true
-  /** Counted with the batch; null where the mode has none. */
+  /** The axes of the mode, counted with the batch; null where it has none. */
   readonly #axes: { concat: number | null; dot: readonly [number, number] | null }
 
   constructor(layers: readonly Container[], options?: MergeOptions) {
@@ -226,7 +226,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return inputShape
   }
 
-  /** As Keras infers it: without the axis that its 'cos' adds. */
+  /** The output shape as Keras infers it: without the axis that its 'cos' adds. */
   override get outputShape(): Shape {
     return this.#outputShape(this.branches.map((branch) => branch.outputShape!))
   }
@@ -249,7 +249,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return a.map((extent, axis) => (axis === concat ? total : extent))
   }
 
-  /** As arrays are. */
+  /** The shape of the output array. */
   #arrayShape(shapes: readonly Shape[]): Shape {
     const [batch = null, ...rest] = this.#outputShape(shapes)
     return this.options.mode === 'cos' ? [batch, 1, ...rest] : [batch, ...rest]

@@ -4,8 +4,8 @@ import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './base/layer.js'
 
 /**
- * The same numbers in another shape: [B, …] → [B, …targetShape]. One extent may be -1: what is
- * left. Takes no mask.
+ * The same numbers in another shape: [B, …] → [B, …targetShape]. One extent may be -1 and follows
+ * from the others. Takes no mask.
  * @param targetShape without the batch
  * @throws ConfigError `ERR_OPTION` for a bad target; ShapeError `ERR_SHAPE` when the number of
  *   elements would change

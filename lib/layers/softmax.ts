@@ -15,7 +15,7 @@ export interface SoftmaxOptions extends LayerOptions {
 /**
  * Softmax along one axis: any shape → the same. Passes masks on; masked steps count all the same.
  * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` for an axis that the
- *   input has not, or the batch
+ *   input does not have, or the batch
  * @example
  * const model = new Sequential([new Dense(4, { inputShape: [7, 3] }), new Softmax({ axis: 1 })])
  * model.outputShape // [null, 7, 4]

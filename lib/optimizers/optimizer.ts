@@ -13,7 +13,7 @@ export interface OptimizerOptions {
   clipvalue?: number | null
 }
 
-/** Where a model counts the batches it was trained on. */
+/** A model, as far as it counts the batches it was trained on. */
 export interface Counter {
   iterations: number
 }
@@ -43,7 +43,7 @@ export abstract class Optimizer {
     const given = { ...defaults, clipnorm: null, clipvalue: null } as Record<string, unknown>
     for (const [key, value] of Object.entries(resolveOptions(className, given, options)))
       this.#define(key, value)
-    Object.preventExtensions(this) // what is misspelt is not ignored
+    Object.preventExtensions(this) // a misspelt property is an error, not a new one
   }
 
   /** A hyper-parameter, checked whenever it is set. */
@@ -57,7 +57,7 @@ export abstract class Optimizer {
     Object.defineProperty(this, key, { enumerable: true, get: () => value, set })
   }
 
-  /** What later versions of Keras call `lr`. @internal */
+  /** `lr` by the name of later versions of Keras. @internal */
   set learningRate(value: unknown) {
     const hint = 'It is called `lr` here, as in Keras 1.2.2.'
     const where = this.#class.className
@@ -129,8 +129,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * What is a variable in Keras is rounded to the precision of the model, here as in files: so a
-   * loaded model goes on with the same bits.
+   * Hyper-parameters that are variables in Keras are rounded to the precision of the model, here as
+   * in files, so that a loaded model goes on with the same bits.
    */
   #value(key: string, precision: Floatx): number | boolean {
     const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
@@ -142,8 +142,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Keras' snake_case dictionary; what is a variable there comes rounded to `precision`, by default
-   * the floatx in use.
+   * Keras' snake_case dictionary, with variables rounded to `precision`,
+   * by default the floatx in use.
    */
   getConfig(precision: Floatx = floatx()): Record<string, unknown> {
     const config: Record<string, unknown> = {}

@@ -5,13 +5,16 @@ import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers
 import { from, spelling } from '../layers/base/origin.js'
 import { describe } from '../ndarray.js'
 
-/** Layers in layers; more is no network but a trap for the stack. */
+/** Most levels of layers inside layers: deeper ones are no network, but a trap for the stack. */
 const MAX_DEPTH = 32
 
-/** Letters by which a class may be mistyped: those of files are other classes that look alike. */
+/**
+ * Letters that may differ for a hint at another class:
+ * in files, names that differ by more are other classes.
+ */
 const MISTYPED = 2
 
-/** What keeps a model from being a chain of layers, by how Keras calls it. */
+/** Kinds of models that are no chain of layers, by their Keras class. */
 const OTHER_MODELS: Readonly<Record<string, string>> = {
   Model: 'a functional model',
   Functional: 'a functional model',
@@ -35,15 +38,15 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
     .map((value) => [value.className, value]),
 )
 
-/** What a layer's configuration is read with. */
+/** What the reading of a layer's configuration may use. */
 export interface Decoding {
   /** The class of models inside models; default: none, there are none. */
   readonly Model?: LayerClass
   /** How many layers the layer is inside; default 0. */
   readonly depth?: number
   /**
-   * Layers made so far: one that is written twice,
-   * in two places of a model, is made once. Default: none.
+   * Layers made so far: a layer that is in two places
+   * of a model is written twice and made once. Default: none.
    */
   readonly shared?: Map<string, Layer>
 }

@@ -1,4 +1,4 @@
-/** What a document says that it is: which Keras wrote it, and whether it is a chain of layers. */
+/** Reads what a document is: which Keras wrote it, and whether it is a chain of layers. */
 import { otherModel } from './config.js'
 import { fail, FormatError } from '../errors.js'
 import { HINTS } from '../hdf5/other-formats.js'
@@ -6,7 +6,7 @@ import { describe } from '../ndarray.js'
 import { layersFromKeras2 } from './keras2/layers.js'
 import { isObject } from './keras2/rule.js'
 
-/** Keras 1, 2 or 3 wrote it: by its version, or by what only the later ones write. */
+/** Which Keras wrote the document: by its version, or by keys that only later ones write. */
 function generation(version: unknown, document: Record<string, unknown>): 1 | 2 | 3 {
   if (typeof version === 'string')
     return version.startsWith('2.') ? 2 : /^[3-9]\./.test(version) ? 3 : 1

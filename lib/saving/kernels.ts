@@ -18,8 +18,8 @@ export function checkBackend(where: string, backend: unknown): Backend | undefin
 }
 
 /**
- * Element `at` of the result is element `from(at)` of `value`;
- * places are counted along the axes of `shape`.
+ * An array of `shape` whose element `at` is element `from(at)` of `value`;
+ * places are counted along the axes.
  */
 function moved(
   value: NDArray,
@@ -45,7 +45,7 @@ function moved(
 const stridesOf = (shape: readonly number[]): number[] =>
   shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1))
 
-/** The same array with each of `axes` run through from its end. */
+/** The array with each of `axes` reversed. */
 export function reversed(value: NDArray, axes: readonly number[]): NDArray {
   const strides = stridesOf(value.shape)
   const start = axes.reduce(
@@ -67,7 +67,9 @@ export function transposed(value: NDArray, axes: readonly number[]): NDArray {
   )
 }
 
-/** The shape in which a file holds an array: as here, or as older versions wrote it. */
+/**
+ * The shape that an array has in a file: that of this package, or that of older versions of Keras.
+ */
 export function storedShape(
   { older, shape }: { older?: KerasArray['older']; shape: readonly number[] },
   found: readonly number[] | undefined,
@@ -79,7 +81,7 @@ export function storedShape(
     : shape
 }
 
-/** An array of a file as this package has it. */
+/** An array of a file in the layout of this package. */
 export function asHere(value: NDArray, array: KerasArray, backend: Backend): NDArray {
   const { older, flips = [] } = array
   const same = value.shape.every((d, i) => d === array.shape[i])

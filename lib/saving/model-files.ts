@@ -54,10 +54,10 @@ export interface LoadWeightsOptions {
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions {
   /**
-   * False: architecture and weights alone; what the file says of optimizer, loss and metrics is not
-   * looked at. Default `true`: compiled as it was saved. What the file names and this package does
-   * not know leaves the model uncompiled, with a process warning `HIDDENSTATE_NOT_COMPILED`; `fit`
-   * says then what is missing.
+   * False: architecture and weights alone; the file's optimizer, loss and metrics are ignored.
+   * Default `true`: compiled as it was saved. A name in the file that this package does not know
+   * leaves the model uncompiled, with a process warning `HIDDENSTATE_NOT_COMPILED`; `fit` says then
+   * what is missing.
    */
   compile?: boolean | undefined
   /**
@@ -91,14 +91,11 @@ export interface SavableModel {
    * null when no training has begun. In `whenIdle` only.
    */
   optimizerWeights(): NDArray[] | null
-  /** Their shapes, also before. In `whenIdle` only. */
+  /** The shapes of {@link optimizerWeights}, also before training has begun. In `whenIdle` only. */
   optimizerShapes(): (readonly number[])[]
-  /** All or none, in steps. In `whenIdle` only. */
+  /** Sets the optimizer's state, all or none, in steps. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): SlicedWork<void>
-  /**
-   * Its `counts`: what the optimizer has counted;
-   * null when no training has begun. In `whenIdle` only.
-   */
+  /** What the optimizer has counted; null when no training has begun. In `whenIdle` only. */
   readonly session: { counts: Counts | null }
   dispose(): void
 }
@@ -217,7 +214,7 @@ export async function loadWeights(
   })
 }
 
-/** Errors about what a file says, as errors about the file. */
+/** Runs `use`; its errors about what a file says become errors about the file. */
 const inFile = <T>(path: string, where: string, use: () => T): T =>
   runAtOnce(
     // biome-ignore lint/correctness/useYield: one step
@@ -226,7 +223,7 @@ const inFile = <T>(path: string, where: string, use: () => T): T =>
     }),
   )
 
-/** The same for steps. */
+/** {@link inFile} for work in steps. */
 function* stepsInFile<T>(path: string, where: string, use: () => SlicedWork<T>): SlicedWork<T> {
   try {
     return yield* use()
@@ -310,8 +307,7 @@ interface Reading {
 }
 
 /**
- * Weights, training configuration and optimizer state of the file,
- * into a new model that nobody else knows.
+ * Reads weights, training configuration and optimizer state into a new model that nobody else has.
  */
 async function restore(
   file: H5File,
@@ -325,7 +321,7 @@ async function restore(
   const training = jsonAttribute(file, 'training_config', limits)
   if (training === null || !compileAs(path, model, training, keras2)) return
   if (keras2) {
-    // its order of parameters and its slots are others
+    // the state of another optimizer has another order and other slots
     if (file.hasGroup('optimizer_weights'))
       process.emitWarning(
         `${path}: the optimizer's state is of Keras 2; the optimizer starts anew.`,
@@ -337,8 +333,8 @@ async function restore(
   }
   const state = await readState(file, () => model.optimizerShapes())
   if (!state) return
-  // What belongs to a kernel lies as the kernel does;
-  // the number of iterations, which has no axes, comes first.
+  // The state of a kernel has the layout of the kernel;
+  // the number of iterations, without axes, is first.
   const arrays = optimizerOrder(model.flattenedLayers.flatMap((layer) => layer.kerasArrays()))
   const first = state[0]?.shape.length === 0 ? 1 : 0
   const here = state.map((value, i) =>

@@ -15,7 +15,8 @@ import { writeArrays } from './weights.js'
 const GROUP = 'optimizer_weights'
 
 /**
- * What Keras has no place for and does not look at: the arguments of metrics, where there are any.
+ * The arguments of metrics, if any, under a key of our own:
+ * Keras has none for them, and ignores it.
  */
 function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unknown } {
   if (!metrics.some((metric) => metric instanceof Metric)) return {}
@@ -67,7 +68,7 @@ export function jsonAttribute(
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>
   } catch {
-    // told below, in words about the file
+    // refused below, in words about the file
   }
   throw formatError(
     file.path,
@@ -79,7 +80,7 @@ export function jsonAttribute(
 }
 
 /**
- * What `compile` must be told for a model to be as it was when it was saved.
+ * The options of `compile` for a model to be as it was when it was saved.
  *
  * @param found the file's training configuration
  * @param keras2 whether Keras 2 wrote the file

@@ -19,8 +19,8 @@ import { nameList } from './layout.js'
 const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
 
 /**
- * An array that may be moved to another thread:
- * `value` is a copy already, but may share its memory with others.
+ * The array in memory of its own, which can be moved to another thread: `value` is a copy, but may
+ * share its memory with others.
  */
 function movable(value: NDArray): H5Data {
   const data = value.data as Floats // [...shape]
@@ -96,9 +96,9 @@ export function writeLayers(file: H5Builder, group: string, layers: readonly Lay
   }
 }
 
-/** Where in the file a layer's arrays lie. */
+/** The place of a layer's arrays in the file. */
 interface Stored {
-  /** How the file calls the layer. */
+  /** The layer's name in the file. */
   name: string
   group: string
   weights: string[]
@@ -119,7 +119,7 @@ type Divide = (layer: Layer) => FileArray[]
 
 const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...part, parts: [part] }))
 
-/** Of an array of Keras 2 that holds `parts` of one shape. */
+/** The shape of an array of Keras 2 that holds `parts` of one shape. */
 function fusedShape(shape: readonly number[], parts: readonly KerasArray[]): readonly number[] {
   if (parts.length === 1) return shape
   if (parts[0]?.besideOthers)

@@ -100,7 +100,7 @@ export class EventFile {
     }
   }
 
-  /** Bytes so far. */
+  /** Bytes that were written so far. */
   get size(): number {
     return this.#size
   }

@@ -52,7 +52,7 @@ export function histogramOf(values: ArrayLike<number>): Histogram {
   }
   if (num === 0)
     return { min: 0, max: 0, num, sum, sumSquares, limits: [Number.MAX_VALUE], counts: [0] }
-  // of a run of empty buckets the last stands for all, as TensorFlow writes them
+  // of several empty buckets in a row only the last is written, as TensorFlow does
   const isKept = (i: number): boolean =>
     counts[i]! > 0 || (i + 1 < counts.length && counts[i + 1]! > 0)
   const kept = LIMITS.map((_, i) => i).filter(isKept)

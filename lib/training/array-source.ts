@@ -13,7 +13,7 @@ export class ArraySource implements BatchSource {
   readonly #stream: RandomStream
 
   /**
-   * @param own what a training of its own has: no other may draw from its stream of random numbers
+   * @param own what belongs to this training alone, its stream of random numbers among it
    * @param own.samples the first ones of the data
    */
   constructor(

@@ -45,8 +45,7 @@ export class Batches {
   /** Taken so far. */
   #taken = 0
   /**
-   * What the source told of itself before the batch that is fetched ahead;
-   * null: none is, or nobody asks.
+   * The source's state before the batch that is fetched ahead; null: none is, or no state is kept.
    */
   #before: Promise<Plain> | null = null
   /** Whether {@link state} will be asked for. */
@@ -81,7 +80,7 @@ export class Batches {
     } catch (error) {
       this.#ahead = Promise.reject(error)
     }
-    if (isThenable(this.#ahead)) this.#ahead.then(null, () => {}) // told by next()
+    if (isThenable(this.#ahead)) this.#ahead.then(null, () => {}) // next() rejects with it
   }
 
   async #tell(): Promise<Plain> {
@@ -89,7 +88,7 @@ export class Batches {
     return isResumable(source) ? { own: await source.state() } : { taken: this.#taken }
   }
 
-  /** Where the source stands, without the batch that is fetched ahead. */
+  /** The state of the source, without the batch that is fetched ahead. */
   state(): Promise<Plain> {
     return this.#before ?? this.#tell()
   }
@@ -113,7 +112,7 @@ export class Batches {
     while (this.#taken < taken) await this.next(1)
   }
 
-  /** Lets the source tidy up, once; what it answers is not waited for. */
+  /** Lets the source tidy up, once, without waiting for its answer. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

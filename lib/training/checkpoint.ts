@@ -129,7 +129,11 @@ async function hashes(folder: string): Promise<string> {
   return lines
 }
 
-/** A whole checkpoint: both files have the hashes that it tells. */
+/**
+ * Reads a checkpoint.
+ * @throws FormatError ERR_FILE_FORMAT unless it is whole:
+ *   both files have the hashes that are noted in it
+ */
 async function readOne(path: string): Promise<TrainingState> {
   const reading = Promise.all([
     readFile(join(path, HASHES), 'latin1'),
@@ -140,9 +144,9 @@ async function readOne(path: string): Promise<TrainingState> {
     throw fileError(path, 'readable', error)
   })
   if (found !== told) {
-    const message = `${path}: the files of a checkpoint must have the hashes that it tells, got others.`
+    const message = `${path}: the files of the checkpoint must have the hashes in sha256, got others.`
     throw new FormatError('ERR_FILE_FORMAT', message, {
-      expected: 'the hashes it tells',
+      expected: 'the hashes in sha256',
       actual: 'others',
     })
   }
@@ -173,8 +177,8 @@ export async function newest(dir: string): Promise<{ path: string; state: Traini
 }
 
 /**
- * A training that starts at its beginning has a directory for itself: else a later resume could
- * take the end of another for its own.
+ * Refuses a directory with checkpoints for a training that starts at its beginning: a later resume
+ * could take the end of another training for its own.
  *
  * @throws ConfigError ERR_OPTION
  */
@@ -198,7 +202,7 @@ export class Checkpointer {
   #error: unknown = null
   #lastTime = performance.now()
   #lastBatches = 0
-  /** That of the newest checkpoint which this training knows; null before it writes one. */
+  /** The number of the newest checkpoint of this training; null before it has one. */
   #number: number | null = null
 
   constructor(options: Required<CheckpointOptions>, batches: number) {
@@ -223,8 +227,8 @@ export class Checkpointer {
   }
 
   /**
-   * Begins to write; waits for the one before.
-   * @throws what the one before has met
+   * Begins to write a checkpoint, after waiting for the one before.
+   * @throws the error of the one before
    */
   async write(snapshot: Snapshot): Promise<void> {
     await this.settle()
@@ -241,7 +245,7 @@ export class Checkpointer {
   }
 
   /**
-   * Waits for what is being written.
+   * Waits for the checkpoint that is being written.
    *
    * @throws FormatError ERR_FILE_SYSTEM when it could not be written
    */
@@ -281,7 +285,10 @@ export class Checkpointer {
   }
 }
 
-/** Two trainings in one directory would go on from each other's checkpoints, and remove them. */
+/**
+ * Refuses a second training in a directory:
+ * each would go on from the other's checkpoints, and remove them.
+ */
 function notAlone(path: string): never {
   fail(StateError, 'ERR_BUSY', {
     where: path,
@@ -292,6 +299,6 @@ function notAlone(path: string): never {
   })
 }
 
-/** Removes what processes that are no more have left unfinished. */
-// the training needs it not
+/** Removes unfinished checkpoints of processes that no longer run. */
+// an error is no reason to stop: the training does not need it
 export const tidy = (dir: string): Promise<void> => removeStale(dir, TEMPORARY).catch(() => {})

@@ -1,4 +1,7 @@
-/** What callers pass, checked and made contiguous: the only way from user data to native memory. */
+/**
+ * Checks the data of callers and makes them contiguous:
+ * the only way from user data to native memory.
+ */
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { NativeArray } from '../native.js'
 import {
@@ -214,7 +217,7 @@ export function prepareInputs(
   return arrays
 }
 
-/** For a shape that would fit with or without a last axis of 1. */
+/** A hint for a shape that would fit with or without a last axis of 1. */
 function lastAxisHint(shape: readonly number[], wanted: Shape): string | undefined {
   if (fits([...shape, 1], wanted))
     return `The last axis, of 1, is missing: ${shapeText([...shape, 1])}.`

@@ -53,7 +53,7 @@ export interface TrainOnBatchOptions {
 }
 
 /**
- * What `evaluate`, `trainOnBatch` and their kin give where TypeScript does not see how the model
+ * The result of `evaluate`, `trainOnBatch` and the like where TypeScript does not see how the model
  * was compiled: the loss, or, for a model with metrics, `[loss, …metrics]` in the order of
  * `model.metricsNames`. You know which; the type lets you write either. For a type that is exact,
  * go on with what `compile` returns.
@@ -61,8 +61,8 @@ export interface TrainOnBatchOptions {
 export type Scores = number & [loss: number, ...metrics: number[]]
 
 /**
- * What the same calls give for a model compiled with the metrics M: a number for none, else a tuple
- * with the loss in front.
+ * The result of the same calls for a model compiled with the metrics M: a number without metrics,
+ * else a tuple with the loss in front.
  */
 export type ScoresOf<M extends readonly unknown[]> = number extends M['length']
   ? Scores
@@ -82,7 +82,7 @@ export interface Scored<S> {
   testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<S>
 }
 
-/** The number, or all of them in a list. */
+/** The number, if there is one, or the list of them. */
 export const asScores = (values: readonly number[]): Scores =>
   (values.length === 1 ? values[0]! : [...values]) as Scores
 
@@ -188,7 +188,7 @@ export async function testLoop(
   rest: {
     /** The public call, for errors. */
     call: string
-    /** What of it tests, for warnings: 'fit: validation'; default `call`. */
+    /** What runs the test, for warnings: 'fit: validation'. Default `call`. */
     where?: string
     batchSize: number
     samples: number
@@ -254,7 +254,9 @@ class Outputs {
   }
 }
 
-/** What shows how many of the samples are done; beside a bar, only what takes long is shown. */
+/**
+ * Shows how many of the samples are done: by a bar, or where none can be drawn by a line each 30 s.
+ */
 function barFor(verbose: Verbosity, samples: number): ((seen: number) => void) | null {
   if (verbose !== 1) return null
   const bar = new Progbar(samples)

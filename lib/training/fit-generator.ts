@@ -113,7 +113,7 @@ function inputOf(model: Model, value: unknown): Inputs {
     : (value as Inputs)
 }
 
-/** How many lists lie in one another; an array in them counts with its axes. */
+/** The depth of lists in each other; an array in them counts with its axes. */
 function depthOf(value: unknown): number {
   if (isArrayObject(value)) return value.shape.length
   return Array.isArray(value) ? 1 + depthOf(value[0]) : ArrayBuffer.isView(value) ? 1 : 0
@@ -161,7 +161,7 @@ export async function fitGenerator(
   return train(model, job)
 }
 
-/** How to validate, or null. */
+/** The validation that the options ask for, or null. */
 function prepareValidationOf(
   model: Model,
   options: Readonly<Record<string, unknown>>,

@@ -202,7 +202,7 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   return train(model, { ...call, batchSize, source, validation, resumption })
 }
 
-/** Of rows `[from, to)` of a table. */
+/** Validation on rows `[from, to)` of a table. */
 function rowValidation(
   model: Model,
   data: Table,

@@ -153,7 +153,9 @@ export async function fit(
   const kept = hasValidation ? prepareValidation(model, 'fit', options.validationData) : null
   const split = kept ? samples : splitAt(samples, options.validationSplit)
   const part =
-    split < samples ? `fit: what validationSplit ${options.validationSplit} leaves` : 'fit'
+    split < samples
+      ? `fit: the samples that validationSplit ${options.validationSplit} leaves`
+      : 'fit'
   const batchSize = batchSizeFor(model, part, options.batchSize, split)
   if (kept) checkStatefulBatches(model, 'fit: validationData', kept.samples, batchSize)
   if (split < samples)
@@ -192,7 +194,7 @@ export async function fit(
 }
 
 /**
- * What all ways of training take.
+ * The options that all ways of training have, checked.
  *
  * @throws ConfigError ERR_OPTION; the reason of a signal that is aborted
  */

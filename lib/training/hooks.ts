@@ -57,7 +57,7 @@ export function checkCallbacks(where: string, value: unknown): readonly Callback
 }
 
 export class Hooks {
-  /** Whether someone wants to hear of single batches. */
+  /** Whether a callback has hooks for batches. */
   readonly wantsBatches: boolean
   readonly #callbacks: readonly Callback[]
   readonly #session: Session
@@ -89,8 +89,9 @@ export class Hooks {
   }
 
   /**
-   * Every callback is told, also after an error of another;
+   * Calls every callback, also after an error of another;
    * without the signal, which may be the reason.
+   * @returns the errors
    */
   async #settled(reason: unknown): Promise<unknown[]> {
     const errors: unknown[] = []
@@ -102,7 +103,7 @@ export class Hooks {
     return errors
   }
 
-  /** Tells the callbacks what they belong to. */
+  /** Gives the callbacks their model and its training. */
   introduce(model: Model, params: FitParams): void {
     for (const callback of this.#callbacks) {
       callback.setModel(model)

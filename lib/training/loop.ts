@@ -29,7 +29,7 @@ export interface Job {
   verbose: Verbosity
   watch: NanWatch
   signal: AbortSignal | null
-  /** What checkpoints are written, and from which the training goes on. */
+  /** The checkpoints that are written, and the one that the training goes on from. */
   resumption: Resumption
 }
 
@@ -107,8 +107,8 @@ class Loop {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)
       } else {
-        // what a training that is killed early has written to files
-        // of logs is cut off by the first checkpoint
+        // a first checkpoint: a training that goes on
+        // from it cuts off the logs that were written after it
         await this.#keep(true)
         await resumption.settle()
       }

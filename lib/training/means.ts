@@ -2,8 +2,8 @@
 import type { RunResult } from '../native.js'
 
 /**
- * Goes on from run to run. A batch of whose loss nothing is left (all steps masked, all weights 0)
- * has no mean: it is left out of that of the loss.
+ * Means over several runs. The loss leaves out a batch whose loss is a mean over nothing (all steps
+ * masked, all weights 0).
  */
 export class Means {
   #sums: readonly number[]
@@ -11,7 +11,7 @@ export class Means {
 
   /**
    * @param logs how many there are: the loss and the metrics
-   * @param from what they go on from; default: nothing seen
+   * @param from the sums to go on from; default: nothing seen
    */
   constructor(
     logs: number,
@@ -33,7 +33,7 @@ export class Means {
   }
 
   /**
-   * Takes in a run that went on from {@link sums}.
+   * Adds a run that went on from {@link sums}.
    *
    * @returns the means over this run alone; undefined: no sample of it counts
    */
@@ -49,13 +49,13 @@ export class Means {
     })
   }
 
-  /** One for each log; NaN where nothing has counted. */
+  /** The mean of each log; NaN where no sample has counted. */
   values(): number[] {
     return this.#sums.map((sum, i) => sum / this.#counted[i]!)
   }
 }
 
-/** Names and means as a progress bar takes them: those there are. */
+/** Names and means as a progress bar takes them, without those that are undefined. */
 export function pairsOf(
   names: readonly string[],
   means: readonly (number | undefined)[],

@@ -1,4 +1,7 @@
-/** Non-finite losses: recorded as Keras does, told once, with the cause where it can be found. */
+/**
+ * Non-finite losses: recorded as Keras does, and reported once,
+ * with the cause where it can be found.
+ */
 import { StateError } from '../errors.js'
 import type { RunResult } from '../native.js'
 import type { Model } from '../model/model.js'
@@ -16,7 +19,7 @@ export interface BatchPlace {
   isAlone: boolean
 }
 
-/** Tells of batches whose loss or gradient was not finite; such batches changed nothing. */
+/** Reports batches whose loss or gradient was not finite; such batches changed nothing. */
 export class NanWatch {
   #hasWarned = false
 
@@ -34,7 +37,7 @@ export class NanWatch {
   }
 
   /**
-   * Looks at what a chunk has met.
+   * Reports the first such batch of a chunk.
    *
    * @param mode whether the batches were to change weights
    * @throws StateError ERR_NAN with onNaN 'throw'
@@ -83,7 +86,7 @@ export class NanWatch {
     return { cause: `the first such values are those of ${layer}`, hint }
   }
 
-  /** What has the first values that are not finite. */
+  /** The name of what has the first values that are not finite. */
   #nameOf(badLayer: string): string {
     if (badLayer === '') return 'the loss'
     const slot = this.model.inputSlots()[inputNumber(badLayer)]

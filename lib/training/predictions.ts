@@ -1,4 +1,4 @@
-/** What is made of a model's outputs: classes, and a look at whether they are probabilities. */
+/** Classes from a model's outputs, and a check that these are probabilities. */
 import { NDArray } from '../ndarray.js'
 
 /**

@@ -21,7 +21,7 @@ import { encode, type Plain } from './plain.js'
 import type { BatchSource, Validation } from './source.js'
 import { type Identity, type Position, requireSame, type TrainingState } from './state.js'
 
-/** What `fit` and `fitGenerator` take for it. */
+/** The options of `fit` and `fitGenerator` for checkpoints. */
 export interface ResumeOptions {
   /** Writes checkpoints from which `resume` goes on to the same bits. Default `null`: none. */
   checkpoint?: CheckpointOptions | null
@@ -35,7 +35,7 @@ export interface ResumeOptions {
 
 export const RESUME_DEFAULTS = { checkpoint: null, resume: null }
 
-/** Where the numbers of a training come from. */
+/** The data of a training. */
 interface Sources {
   source: BatchSource
   validation: Validation | null
@@ -66,7 +66,7 @@ const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity =
 const listening = new Set<Resumption>()
 
 export class Resumption {
-  /** Trained so far, over all epochs. */
+  /** Batches trained so far, over all epochs. */
   batches = 0
   readonly #where: string
   readonly #model: Model
@@ -87,7 +87,7 @@ export class Resumption {
   /**
    * @param where the public call
    * @param options those of `fit`
-   * @param identity what its data are; only called where it matters
+   * @param identity describes its data; called only where there are checkpoints
    * @throws ConfigError ERR_OPTION
    */
   constructor(
@@ -221,7 +221,7 @@ export class Resumption {
    * Takes a snapshot, and begins to write it.
    *
    * @param changed default: as it is now
-   * @throws what the checkpoint before has met; StateError when a signal has come
+   * @throws the error of the checkpoint before; StateError when a signal has come
    */
   async write(
     sources: Sources,
@@ -262,7 +262,7 @@ export class Resumption {
       callbacks: await hooks.states(),
       stopTraining: model.stopTraining,
     }
-    // now: what it refers to changes
+    // encoded at once: what the state refers to changes
     const bytes = encode(state as unknown as Plain, 'training state')
     await this.#checkpointer!.write({
       model: modelContent(model),

@@ -7,11 +7,11 @@ import type { Turn } from '../engine/turns.js'
 import type { Plain } from './plain.js'
 
 export interface BatchSource {
-  /** Of an epoch; one whose last batch goes beyond it has more. */
+  /** Samples of an epoch; an epoch whose last batch goes beyond them has more. */
   readonly samples: number
   /** Whether one run takes one batch, whatever is allowed. */
   readonly isSingle: boolean
-  /** Before the first batch of an epoch: a new order. */
+  /** Makes a new order; called before the first batch of an epoch. */
   beginEpoch(): void
   /**
    * Makes the next batch ready.
@@ -24,7 +24,7 @@ export interface BatchSource {
    * Trains on the batch that is ready, and on those after it as far as it may.
    *
    * @param request.maxBatches default: as many as a chunk has time for
-   * @param request.sums what the epoch's sums are so far
+   * @param request.sums the epoch's sums so far
    */
   train(seen: number, request: { maxBatches?: number; sums: readonly number[] }): Promise<RunResult>
   /** All that {@link restore} needs, where no batch is ready. */

@@ -9,19 +9,19 @@ import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain.js'
 
 /**
- * What the state of a training is. The weights and the optimizer's moments lie beside it,
+ * The state of a training. The weights and the optimizer's moments lie beside it,
  * in a file of Keras.
  */
 export interface TrainingState {
-  /** What must be the same when it goes on. */
+  /** What must be the same for a training to go on from it. */
   readonly identity: Identity
-  /** Trained so far, over all epochs. */
+  /** Batches trained so far, over all epochs. */
   readonly batches: number
   readonly position: Position
   /** Hyper-parameters as they are: callbacks may have changed them. */
   readonly hyper: Readonly<Record<string, number | boolean | null>>
   readonly native: NativeState
-  /** Of the stream that initial weights and seeds are drawn from. */
+  /** State of the stream that initial weights and seeds are drawn from. */
   readonly random: readonly number[]
   /** What {@link BatchSource.state} gave: order, shuffling, place in a generator. */
   readonly source: Plain
@@ -49,8 +49,8 @@ export interface Position {
 }
 
 /**
- * What a training is, in words by topic:
- * two of one topic must be the same for one to go on from the other.
+ * Describes a training, topic by topic:
+ * one training can go on from another only if all topics are the same.
  */
 export type Identity = Readonly<Record<string, string>>
 
@@ -70,7 +70,7 @@ export function requireSame(where: string, path: string, kept: Identity, now: Id
   }
 }
 
-/** Where long texts part, with a little of what is before. */
+/** Two texts from just before the place where they begin to differ. */
 function difference(a: string, b: string): [string, string] {
   if (a.length < 100 && b.length < 100) return [a, b]
   let at = 0
@@ -79,13 +79,11 @@ function difference(a: string, b: string): [string, string] {
   return [part(a), part(b)]
 }
 
-/**
- * Bytes of data that are looked at: all of them, or, of more, blocks from the first to the last.
- */
+/** Most bytes of data that are hashed: of more, only blocks from the first to the last. */
 const MOST_BYTES = 64 << 20
 const BLOCK = 1 << 16
 
-/** What data are, for {@link Identity}: shapes, and a hash of the numbers. */
+/** Describes data for {@link Identity}: shapes, and a hash of the numbers. */
 export function identityOf(
   arrays: readonly { data: ArrayBufferView; shape: readonly number[] }[],
 ): string {

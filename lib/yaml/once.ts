@@ -1,12 +1,11 @@
-/** Texts that hold their document more than once. */
+/** Texts that hold one document several times. */
 
 /** Marks between documents, and empty lines. */
 const BETWEEN = /^(---|\.\.\.)?\s*$/
 
 /**
- * A program that appends to a file leaves the same document in it twice or more often: this is the
- * document once. Any other text stays as it is, also one whose documents differ:
- * the parser refuses those.
+ * Drops the repetitions of a document in a text, as a program leaves them that appends to a file.
+ * Any other text stays as it is, also one whose documents differ: the parser refuses those.
  */
 export function once(text: string): string {
   const lines = text.split(/\r?\n/).filter((line) => !BETWEEN.test(line))

@@ -146,7 +146,7 @@ function checkTokens(yaml: Yaml, text: string, limits: ResolvedLimits): void {
   }
 }
 
-/** That no map has a key twice: the parser's own check takes the square of their number. */
+/** Checks that no map has a key twice: the parser's own check takes the square of their number. */
 function checkKeys(yaml: Yaml, document: Document): void {
   yaml.visit(document, {
     Map(_, { items }) {
@@ -161,7 +161,8 @@ function checkKeys(yaml: Yaml, document: Document): void {
 }
 
 /**
- * Errors of the parser, one for each fault of the text; their stacks would take most of its time.
+ * Parses without stacks in the errors: there is one for each fault of the text, and their stacks
+ * would take most of the time.
  */
 function withoutStacks<T>(parse: () => T): T {
   const before = Error.stackTraceLimit

@@ -216,7 +216,7 @@ it('the split is named where it does not fit the batches of a stateful model', a
     verbose: 0,
   })
   await expect(fitting).rejects.toThrow(
-    /^fit: what validationSplit 0\.2 leaves: batches of a stateful model/,
+    /^fit: the samples that validationSplit 0\.2 leaves: batches of a stateful model/,
   )
 })
 

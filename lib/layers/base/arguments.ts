@@ -71,7 +71,7 @@ export function resolveArguments(
 /**
  * Every key of a configuration must be an option of the layer.
  *
- * @param given by the names here
+ * @param given the options by the names that this package has for them
  * @throws ConfigError `ERR_OPTION` naming the key as the file spells it
  */
 export function checkKeys(
@@ -89,7 +89,7 @@ export function checkKeys(
     where,
     layer: where,
     what: `key ${spelled(unknown)}`,
-    expected: `one that a ${className} has here`,
+    expected: `an option of ${className}`,
     actual: describe(given[unknown]),
     hint: near && `Did you mean '${spelled(near)}'?`,
   })

@@ -1,4 +1,4 @@
-/** What layers are told, and how Keras writes one. */
+/** The options that every layer has, and the form in which Keras writes a layer. */
 import type { Shape } from '../../spec.js'
 
 /** What every layer accepts. */
@@ -15,13 +15,13 @@ export interface LayerOptions {
   inputDtype?: string | null
   /**
    * Precision of the whole model, in which all layers that say must agree; `'float64'` computes in
-   * double. In no configuration. Default: {@link floatx} when the first layer is added.
+   * double. Configurations leave it out. Default: {@link floatx} when the first layer is added.
    */
   dtype?: 'float32' | 'float64' | null
   /**
    * Whether a mask may reach a layer that Keras 1.2.2 lets none reach. Then, as in Keras 2, Dense
-   * hands it on, GlobalAveragePooling1D averages the real steps alone, and elsewhere it ends. In a
-   * configuration where a mask does reach it. Default `false`.
+   * hands it on, GlobalAveragePooling1D averages the real steps alone, and elsewhere it ends. A
+   * configuration has it where a mask does reach the layer. Default `false`.
    */
   acceptMask?: boolean
 }
@@ -31,7 +31,10 @@ export interface LayerConfig {
   class_name: string
   // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
   config: Record<string, any>
-  /** Where another format was translated: its class, and its keys by those here, for errors. */
+  /**
+   * Of a layer that was translated from another format: the class there, and its keys by those of
+   * Keras 1.2.2, for errors.
+   */
   origin?:
     | { readonly className: string; readonly keys: Readonly<Record<string, string>> }
     | undefined

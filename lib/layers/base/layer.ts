@@ -70,7 +70,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   readonly options: Resolved<O>
   #trainable = true
   readonly inputDtype: string
-  /** The configuration that the layer is made from; null: a program's options. */
+  /** The configuration that the layer is made from; null: it is made by a program. */
   readonly #origin = origin()
   /** Whether a mask may reach this layer. */
   readonly supportsMasking: boolean = false
@@ -233,7 +233,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     })
   }
 
-  /** In another place, with the weights it has. */
+  /** Checks the input of a built layer that gets another place in a model. */
   #requireSame(inputShape: Shape): void {
     const own = this.#inputShape ?? []
     if (
@@ -257,7 +257,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     layer.build(inputShape)
   }
 
-  /** Takes back what `build` has done, also in the layers inside. */
+  /** Undoes `build`, in the layers inside, too. */
   #unbuild(): void {
     for (const child of this.children.filter((each) => each.wrapper === this)) {
       child.#unbuild()
@@ -340,7 +340,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return masked
   }
 
-  /** What comes of a mask that only `acceptMask` lets in. */
+  /** What happens to a mask that reaches this layer by `acceptMask` alone. */
   protected get acceptedMask(): 'end' | 'pass' | 'use' {
     return 'end'
   }

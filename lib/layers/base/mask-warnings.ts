@@ -1,15 +1,15 @@
-/** What Keras 1.2.2 does to masks without a word is done here too, and told: once a layer. */
+/** Warnings about masks, once a layer, where Keras 1.2.2 does the same without a word. */
 
 const told = new WeakSet<object>()
 
-/** @param teller by which "once" is counted */
+/** @param teller the object that is warned about once */
 function tell(teller: object, message: string): void {
   if (told.has(teller)) return
   told.add(teller)
   process.emitWarning(message, { code: 'HIDDENSTATE_MASK' })
 }
 
-/** A layer inside a TimeDistributed has made a mask, and nothing inside reads it. */
+/** Warns that a layer inside a TimeDistributed has made a mask, and nothing inside reads it. */
 export function tellLostMask(wrapper: object, where: string, inner: string): void {
   tell(
     wrapper,
@@ -18,7 +18,7 @@ export function tellLostMask(wrapper: object, where: string, inner: string): voi
   )
 }
 
-/** Steps in processing order meet a mask in the order of the data. */
+/** Warns that steps in processing order meet a mask in the order of the data. */
 export function tellReversedSteps(reader: object, where: string): void {
   tell(
     reader,

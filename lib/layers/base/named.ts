@@ -1,4 +1,6 @@
-/** What a layer is called: by whoever made it, by a count, or after the layer it is a copy of. */
+/**
+ * The name of a layer: given by the user, counted, or made from that of the layer it is a copy of.
+ */
 import { ConfigError, fail } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { noteRename, uniqueName } from './names.js'
@@ -11,9 +13,9 @@ export abstract class Named extends ParameterOwner {
   #name = ''
   /** Whether nobody has chosen the name, so that a model may choose another. */
   #isCounted = false
-  /** Layers that are called as this one with something in front. */
+  /** Layers whose name is this one's with a prefix. */
   readonly #namesakes: { layer: Named; prefix: string }[] = []
-  /** The layer that this one is a namesake of. */
+  /** The layer whose name this one has, with a prefix. */
   #leader: Named | null = null
 
   /** @param name null: one that nobody has yet in this process */

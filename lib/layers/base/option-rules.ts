@@ -71,8 +71,8 @@ const shape = (value: unknown, where: string, key: string): unknown => {
 }
 
 /**
- * Names are paths in files: what would not be found again under the same name.
- * ':' begins names of our own.
+ * Names that a file would not find again, where they are paths; and those with ':' in front, which
+ * are for values of a graph.
  */
 const UNUSABLE_NAME = /^[:\uFEFF]|\0|\p{Cs}|(^|\/)\.?(\/|$)/u
 const NAME =

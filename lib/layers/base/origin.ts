@@ -1,5 +1,5 @@
 /**
- * What errors about a layer that a configuration describes call it and its settings:
+ * Where a layer comes from: errors about one that a configuration describes name it and its options
  * as the file spells them.
  */
 import { camelToSnake, snakeToCamel } from '../../options.js'
@@ -17,12 +17,12 @@ export function spelling(config: object): (option: string) => string {
   return (option) => keys.get(option) ?? camelToSnake(option)
 }
 
-/** Of the layer that is being made from a configuration; null: the options are a program's. */
+/** The origin of the layer that is being made; null: it is made by a program. */
 let current: Origin | null = null
 
 export const origin = (): Origin | null => current
 
-/** Runs `make`, which makes a layer that comes from there. */
+/** Runs `make`, which makes a layer of that origin. */
 export function from<T>(there: Origin, make: () => T): T {
   const before = current
   current = there

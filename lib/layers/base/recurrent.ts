@@ -248,7 +248,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     for (const state of this.#learnedStates) this.addVariable(state, [H], 'zero')
   }
 
-  /** Parameters that are states before the first step: 'h0'. */
+  /** Names of the learned initial states: 'h0'. */
   get #learnedStates(): string[] {
     return this.given.initialState === 'learned' ? this.stateNames.map((name) => `${name}0`) : []
   }
@@ -279,7 +279,10 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return this.gates.length === 1 || this.given.consumeLess === 'gpu'
   }
 
-  /** The eigenvalue of a fused matrix is not the sum of those of its gates. */
+  /**
+   * Refuses an EigenvalueRegularizer of fused gates: the eigenvalue of their matrix is not the sum
+   * of those of the gates.
+   */
   #checkEigenvalue(): void {
     if (this.#fused) return
     for (const key of ['WRegularizer', 'URegularizer'] as const) {
@@ -297,8 +300,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   /**
-   * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, … — or W, U, b when it has them
-   *   fused. Then learned states.
+   * @internal Keras' arrays, gate by gate: W_i, U_i, b_i, W_c, …, or W, U, b when it has them
+   *   fused; then learned states.
    */
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()

@@ -28,7 +28,7 @@ interface Initial {
   data: Floats | null // [dims]
 }
 
-/** Numbers that go into a plan in a step. */
+/** How many numbers one step writes into a plan. */
 const PART = 2 ** 20
 
 /** The parts of an array that go into a plan one after the other, each with its first position. */
@@ -48,11 +48,15 @@ export class Variable {
   readonly trainable: boolean
   #dims: readonly number[]
   /**
-   * Whether weights with extents of 1 may still make axes shared: until an op has been made of it.
+   * Whether weights with extents of 1 may still make axes shared:
+   * true until an op uses the variable.
    */
   #sharable: boolean
   readonly #owner: VariableOwner
-  /** Kept until its value is in a plan or replaced: until then the precision may change. */
+  /**
+   * Makes the initial value; null once that is in a plan or replaced.
+   * Until then the precision may change.
+   */
   #recipe: Recipe | null
   #initial: Initial | null = null
   // [dims], rounded when read; null while there is a recipe, or the value is in the plan
@@ -122,23 +126,20 @@ export class Variable {
   }
 
   /**
-   * Makes the initial value, if it is not made yet,
-   * and moves the value into the plan, if there is one.
-   * @param deadline in the time of `performance.now()`; the step under way then is the last
+   * Does one step of making the initial value, if it is not made yet,
+   * and of moving the value into the plan, if there is one.
    * @returns whether nothing is left to do
    * @throws InternalError `ERR_OUT_OF_MEMORY`
    */
-  fill(deadline = Number.POSITIVE_INFINITY): boolean {
+  fillStep(): boolean {
     if (!this.#isOutside) return true
-    const data = this.#data ?? this.#made(deadline)
+    const data = this.#data ?? this.#makeStep()
     if (!data) return false
     if (!this.#plan) return true
-    for (const [part, from] of partsOf(data)) {
-      if (from < this.#written) continue
-      this.#plan.write(this.#planPath, { data: part, shape: [part.length] }, from)
-      this.#written = from + part.length
-      if (this.#written < data.length && performance.now() >= deadline) return false
-    }
+    const part = data.subarray(this.#written, this.#written + PART) as Floats
+    this.#plan.write(this.#planPath, { data: part, shape: [part.length] }, this.#written)
+    this.#written += part.length
+    if (this.#written < data.length) return false
     this.#data = null
     this.#forget()
     return true
@@ -149,22 +150,29 @@ export class Variable {
     return this.#recipe !== null || this.#data !== null
   }
 
-  #made(deadline: number): Floats | null {
+  /** The initial value; null while steps of making it are left. */
+  #makeStep(): Floats | null {
     const precision = this.#precision
     if (this.#initial?.precision !== precision)
       this.#initial = { precision, making: this.#recipe!.make(precision), data: null }
     const initial = this.#initial
+    if (initial.data) return initial.data
     try {
-      while (!initial.data) {
-        const step = initial.making.next()
-        if (step.done) initial.data = step.value
-        else if (performance.now() >= deadline) break
-      }
+      const step = initial.making.next()
+      if (step.done) initial.data = step.value
     } catch (error) {
       this.#initial = null // a generator that has thrown is at its end
       throw error
     }
     return initial.data
+  }
+
+  /** The initial value, made now. */
+  #made(): Floats {
+    for (;;) {
+      const data = this.#makeStep()
+      if (data) return data
+    }
   }
 
   /** From now on the shape stays. */
@@ -187,7 +195,7 @@ export class Variable {
 
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
-    if (this.#recipe) return this.#made(Number.POSITIVE_INFINITY)!.slice()
+    if (this.#recipe) return this.#made().slice()
     if (this.#data)
       return this.#owner.floatx === 'float64'
         ? new Float64Array(this.#data)
@@ -217,7 +225,7 @@ export class Variable {
   }
 
   /**
-   * Says which plan the value belongs to, wherever it is now; {@link fill} moves it there.
+   * Says which plan the value belongs to, wherever it is now; {@link fillStep} moves it there.
    * @param layer what the plan calls the layer
    */
   attach(plan: NativePlan, layer: string): void {
@@ -394,7 +402,7 @@ export function* writingKerasArrays(
   }
   const given = values.map((value) => {
     const numbers = (isArrayObject(value) ? value.data : value) as ArrayLike<number>
-    // the variable rounds
+    // the variable rounds them to its precision
     return NDArray.from(value, undefined, dtypeOf(numbers) ? undefined : 'float64')
   })
   for (const [i, array] of arrays.entries()) {

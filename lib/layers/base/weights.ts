@@ -19,7 +19,10 @@ interface ParamEntry {
   variable: Variable
   regularizer: Regularizer | null
   constraint: Constraint | null
-  /** Whether it stands for what the layer goes without: no weight, and never changed. */
+  /**
+   * Whether it stands in for a parameter that the layer goes without, such as a bias: it never
+   * changes and is none of the weights.
+   */
   isConstant: boolean
 }
 
@@ -43,7 +46,7 @@ export function withoutInitialization<T>(build: () => T): T {
 /** Names that layers had at one time. */
 export type LayerNames = ReadonlyMap<ParameterOwner, string>
 
-/** Bytes of parameters that may still be made, and of how many. */
+/** How many bytes parameters may still take, and the limit in all; null: no limit. */
 let budget: { left: number; readonly limit: number } | null = null
 
 /**
@@ -62,8 +65,8 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
 }
 
 /**
- * Arrays of several places, those of a variable where it is met first; it trains if it does so in
- * any of them.
+ * The arrays of several places of a model. Those of a variable are listed in its first place, and
+ * train if they do so in any place.
  */
 function once(places: readonly (readonly KerasArray[])[]): KerasArray[] {
   const first = new Map<Variable, number>()
@@ -80,7 +83,7 @@ function once(places: readonly (readonly KerasArray[])[]): KerasArray[] {
   )
 }
 
-/** The side of a layer that holds numbers. */
+/** The part of a layer that owns its parameters and states. */
 export abstract class ParameterOwner {
   /** Unique within a model; the stem of its parameters' names. */
   abstract name: string
@@ -188,11 +191,11 @@ export abstract class ParameterOwner {
     if (budget) budget.left -= bytes
     if (budget && budget.left < 0)
       exceeds(this.where, 'parameterBytes', budget.limit, budget.limit - budget.left)
-    checkMemory(bytes) // nothing else would tell before the value is made
+    checkMemory(bytes) // the value is made later: nothing else would notice before
   }
 
   /**
-   * How the numbers for `dims` to begin with are made; zeros where values follow.
+   * The recipe for the initial values of a parameter; zeros where a file is about to set it.
    * @param ordering of a kernel's axes
    */
   protected initial(init: Init, dims: readonly number[], ordering: Ordering = 'th'): Recipe {
@@ -211,7 +214,7 @@ export abstract class ParameterOwner {
       variable,
       name: variable.param,
       dims: variable.dims,
-      // and so must be what it is inside: Graph sees to that
+      // what the layer is inside must be trainable, too: Graph sees to that
       trainable: this.trainable && variable.trainable,
       penalty: regularizer?.penalty ?? null,
       constraint: constraint?.spec() ?? null,
@@ -233,8 +236,8 @@ export abstract class ParameterOwner {
 
   /**
    * @internal The parameters as Keras 2 divides them: each entry is one array, made of one
-   *   variable, or of several stacked along a new first axis. In the order of its files: of the
-   *   layers inside, first what trains.
+   *   variable, or of several that are stacked along a new first axis. In the order of its files:
+   *   of the layers inside, first what trains.
    */
   fusedArrays(): (readonly KerasArray[])[] {
     const whole = this.ownWeights.map((variable) => this.slice(variable, variable.param))
@@ -313,7 +316,7 @@ export abstract class ParameterOwner {
 
   /**
    * @internal Hands the parameters to a plan.
-   * @param scope what the plan's names for them have in front of the layer's
+   * @param scope the prefix of the layer's name in the plan
    * @param names what the layers were called when the plan was made
    */
   attach(plan: NativePlan, scope: string, names: LayerNames): void {
@@ -343,7 +346,7 @@ export abstract class ParameterOwner {
     )
   }
 
-  /** Whether plans' names for the layers inside have this one's in front. */
+  /** Whether the names that plans have for the layers inside begin with this one's. */
   protected get isScope(): boolean {
     return false
   }

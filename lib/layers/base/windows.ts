@@ -85,7 +85,7 @@ export function placesOf(shape: Shape, ordering: DimOrdering): Places {
     : { rows: a, columns: b, channels: c }
 }
 
-/** The way back. */
+/** The shape of an image without the batch: the inverse of {@link placesOf}. */
 export function imageShape({ rows, columns, channels }: Places, ordering: DimOrdering): Shape {
   return ordering === 'th' ? [channels, rows, columns] : [rows, columns, channels]
 }

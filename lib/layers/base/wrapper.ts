@@ -1,4 +1,4 @@
-/** Reading the configuration of a layer around a layer. */
+/** Reads the configurations of wrappers: layers around a layer. */
 import { ConfigError, fail } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { type Decode, Layer, type LayerClass } from './layer.js'

@@ -1,8 +1,8 @@
 /**
  * Weights of CuDNNLSTM and CuDNNGRU of Keras 2, as an LSTM and a GRU with `resetAfter` have them.
  * Two biases lie one after the other, each gate's kernel lies [H, D] under the shape [D, H], and
- * its recurrent kernel the other way round. Nothing but the length of the bias tells. Keras 2.1.5
- * keras/engine/topology.py, preprocess_weights_for_loading.
+ * its recurrent kernel the other way round. Only the length of the bias shows that an array is of
+ * cuDNN. Keras 2.1.5 keras/engine/topology.py, preprocess_weights_for_loading.
  */
 import type { Floats } from '../../native.js'
 

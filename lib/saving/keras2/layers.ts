@@ -2,8 +2,8 @@
  * Configurations that Keras 2 wrote, as those of Keras 1.2.2 for the same layers. Plain data in,
  * plain data out.
  *
- * The differences of a class are its entry in table.ts. What Keras 1.2.2 cannot say must have a
- * value at which it changes nothing; everything else is an error that names layer and key.
+ * The differences of a class are its entry in table.ts. A setting that Keras 1.2.2 does not have
+ * must have a value at which it changes nothing; any other is an error that names layer and key.
  */
 import { layerClasses } from '../config.js'
 import { fail, FormatError } from '../../errors.js'
@@ -66,8 +66,8 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
 }
 
 /**
- * Keras 2's dtype is the input's where there is one; of the weights, Keras 1.2.2 has to be told
- * where they are float64.
+ * Keras 2's dtype becomes the input's where there is one;
+ * float64 is also kept as that of the weights.
  */
 function withPrecision({ dtype, ...config }: Record<string, unknown>): Config {
   return {
@@ -77,7 +77,10 @@ function withPrecision({ dtype, ...config }: Record<string, unknown>): Config {
   }
 }
 
-/** Keras 2 writes the batch size that it happened to see; only a stateful model depends on it. */
+/**
+ * Drops the batch size that Keras 2 happened to see,
+ * unless the model is stateful and depends on it.
+ */
 function anyBatch(shape: unknown, layers: readonly unknown[]): unknown {
   const isStateful = JSON.stringify(layers).includes('"stateful":true')
   return Array.isArray(shape) && !isStateful ? [null, ...shape.slice(1)] : shape

@@ -1,6 +1,4 @@
-/**
- * What a rule says: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2.
- */
+/** Rules: how the configuration of one class of Keras 2 differs from that of Keras 1.2.2. */
 
 import { fail, FormatError } from '../../errors.js'
 
@@ -10,7 +8,7 @@ export type Config = Readonly<Record<string, unknown>>
 /** Refuses the value at hand. @param expected what it must be */
 export type Refuse = (expected: string) => never
 
-/** Makes Keras 1.2.2's value of Keras 2's. @param config all of the configuration */
+/** Translates a value of Keras 2 into one of Keras 1.2.2. @param config all of the configuration */
 export type Translate = (value: unknown, refuse: Refuse, config: Config) => unknown
 
 /**
@@ -27,14 +25,13 @@ export interface Rule {
    * unless `keys` has the key, too.
    */
   readonly ignored?: Readonly<Record<string, readonly unknown[]>>
-  /** What every layer of this class has in Keras 1.2.2's words, without a key in Keras 2. */
+  /**
+   * Settings in Keras 1.2.2's words that every layer of this class has, without a key in Keras 2.
+   */
   readonly implied?: Config | ((config: Config) => Config)
 }
 
-/**
- * Of {@link Rule.ignored}: whatever the value, no result changes,
- * since the weights come from the file.
- */
+/** For {@link Rule.ignored}: no value changes a result, since the weights come from the file. */
 export const ANY: readonly unknown[] = []
 
 export const isObject = (value: unknown): value is Config =>

@@ -19,7 +19,7 @@ import {
   single,
 } from './values.js'
 
-/** Of every layer. Keras 2 lets masks into all of them. */
+/** The rule of every layer. Keras 2 lets masks into all of them. */
 export const EVERY: Rule = {
   implied: { accept_mask: true },
   keys: {
@@ -85,8 +85,8 @@ const lstm: Rule = {
 const { use_bias: _bias, ...withoutBias } = lstm.keys ?? {}
 
 /**
- * Layers of the cuDNN library: what they compute has no options;
- * cudnn.ts knows how their weights lie.
+ * Layers of the cuDNN library, which have no options for what they compute;
+ * cudnn.ts reads their weights.
  */
 const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
   ...rule,
@@ -94,7 +94,7 @@ const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
   implied: { activation: 'tanh', inner_activation: 'sigmoid', ...own },
 })
 
-/** Noise is of training alone, and random: a seed of Keras 2 gives no numbers of ours. */
+/** Layers of noise: a seed of Keras 2 is ignored, since it would not draw the same numbers here. */
 const noise = (keys: NonNullable<Rule['keys']>): Rule => ({
   keys,
   ignored: { noise_shape: [null], seed: ANY },

@@ -1,12 +1,12 @@
 /**
- * How Keras 2 says that a model was compiled, in the words of Keras 1.2.2. What those cannot say is
- * an error; a name that is unknown there stays as it is, and whoever compiles the model tells.
+ * Translates Keras 2's training configuration into that of Keras 1.2.2. A setting that Keras 1.2.2
+ * does not have is an error; an unknown name stays as it is, and `compile` refuses it.
  */
 import { fail, FormatError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { ANY, bare, type Config, isObject, named, type Rule, translated } from './rule.js'
 
-/** Of every optimizer. */
+/** The rule of every optimizer. */
 const OPTIMIZERS: Rule = {
   keys: {
     learning_rate: [
@@ -35,7 +35,7 @@ const OPTIMIZER_TABLE: Readonly<Record<string, Rule>> = {
   RMSprop: { ignored: { momentum: [0] } },
 }
 
-/** Settings of losses and metrics. */
+/** The rule of losses and metrics. */
 const FUNCTIONS: Rule = {
   ignored: {
     name: ANY,
@@ -70,7 +70,7 @@ function optimizerFromKeras2(optimizer: unknown): Config {
   }
 }
 
-/** What Keras 1.2.2 calls differently. */
+/** Functions that have another name in Keras 1.2.2. */
 const FUNCTION_NAMES: Readonly<Record<string, string>> = {
   kl_divergence: 'kullback_leibler_divergence',
   kldivergence: 'kullback_leibler_divergence',
@@ -109,10 +109,7 @@ function functionName(value: unknown): unknown {
   return typeof own === 'string' && Object.hasOwn(FUNCTION_NAMES, own) ? FUNCTION_NAMES[own] : own
 }
 
-/**
- * What is told for each output, in lists, or in objects with the outputs' names: for all there are,
- * in a row.
- */
+/** Settings for each output, in lists or in objects with the outputs' names, as one list. */
 function flat(value: unknown): unknown[] {
   if (Array.isArray(value)) return value.flatMap(flat)
   return isObject(value) && !('class_name' in value) ? Object.values(value).flatMap(flat) : [value]

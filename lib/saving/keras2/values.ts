@@ -17,8 +17,8 @@ const INITIALIZATIONS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Counts for little, since the weights come from the file:
- * an initializer without a counterpart becomes 'uniform'.
+ * The name of an initialization. One without a counterpart becomes 'uniform', which does no harm:
+ * the weights come from the file.
  */
 export function initialization(value: unknown): string {
   const [name, { scale, mode, distribution }] = named(value)
@@ -64,8 +64,8 @@ export function constraint(value: unknown, refuse: Refuse): Config | null {
 }
 
 /**
- * The layer that Keras 2 runs from the end: the same as the other, but for its name and direction,
- * or it cannot be said.
+ * Checks the backward layer of a Bidirectional of Keras 2: it must be the same as the forward one
+ * but for name and direction, since Keras 1.2.2 has one configuration for both.
  */
 export function mirrored(value: unknown, refuse: Refuse, config: Config): undefined {
   const comparable = (layer: unknown) => {
@@ -77,31 +77,31 @@ export function mirrored(value: unknown, refuse: Refuse, config: Config): undefi
     : refuse('the same as layer, but for its name and go_backwards')
 }
 
-/** Of `implementation`: 2 has one dropout mask for all gates. */
+/** The value of `consume_less`, from `implementation`: 2 has one dropout mask for all gates. */
 export function consumeLess(value: unknown, refuse: Refuse): string {
   if (value === 2) return 'gpu'
   return value === 0 || value === 1 ? 'cpu' : refuse('0, 1 or 2')
 }
 
-/** Of `unit_forget_bias`. */
+/** The value of `forget_bias_init`, from `unit_forget_bias`. */
 export function forgetBias(value: unknown, refuse: Refuse): string {
   if (typeof value !== 'boolean') return refuse('true or false')
   return value ? 'one' : 'zero'
 }
 
-/** A list of one number, as Keras 2 writes extents of 1-D layers, or that number. */
+/** A number, also as a list of one: Keras 2 writes extents of 1-D layers so. */
 export function single(value: unknown, refuse: Refuse): unknown {
   if (!Array.isArray(value)) return value
   return value.length === 1 ? value[0] : refuse('a number or a list of one')
 }
 
-/** Of a window of rows and columns: a list of two, or one number for both. */
+/** The rows of a window, given as a list of two or as one number for both. */
 export function rowsOf(value: unknown, refuse: Refuse): unknown {
   if (!Array.isArray(value)) return value
   return value.length === 2 ? value[0] : refuse('a number or a list of two')
 }
 
-/** Of rows and columns: a list of two, or one number for both; null stays. */
+/** A value for rows and columns, given as a list of two or as one number for both; null stays. */
 export function pairOf(value: unknown, refuse: Refuse): unknown {
   if (value === null) return null
   const pair = Array.isArray(value) ? value : [value, value]
@@ -109,8 +109,8 @@ export function pairOf(value: unknown, refuse: Refuse): unknown {
 }
 
 /**
- * Of four sides: [top, bottom, left, right] of a pair of pairs,
- * of rows and columns, or of one number.
+ * The four sides [top, bottom, left, right], given as a pair of pairs,
+ * as rows and columns, or as one number.
  */
 export function sidesOf(value: unknown, refuse: Refuse): unknown {
   const [rows, columns] = pairOf(value, refuse) as unknown[]
