@@ -1,5 +1,5 @@
 /**
- * Activation functions by name; the mathematics is native (kernels/activation.h).
+ * Activation functions by name; the mathematics is native (formulas/activation.h).
  * `keras.activations` of Keras 1.2.2, and of Keras 2.
  */
 import { ConfigError, fail, nearest } from './errors.js'

@@ -1,5 +1,6 @@
 /**
- * Metrics by name; the mathematics is native (objectives/metrics.cc). Keras 1.2.2 `keras.metrics`.
+ * Metrics by name; the mathematics is native (objectives/metrics.cc of the CPU). Keras 1.2.2
+ * `keras.metrics`.
  */
 import { ConfigError, fail, nearest } from './errors.js'
 import { describe } from './ndarray.js'

@@ -1,5 +1,5 @@
 /**
- * Objectives (losses) by name; the mathematics is native (objectives/objectives.cc).
+ * Objectives (losses) by name; the mathematics is native (objectives/objectives.cc of the CPU).
  * Keras 1.2.2 `keras.objectives`.
  */
 import { ConfigError, fail, nearest } from './errors.js'

@@ -24,7 +24,7 @@ export interface ParamSpec {
   constraint: { name: string; [key: string]: Option } | null
 }
 
-/** One op. `op` is the name of a file in native/layers/. Values are named by strings. */
+/** One op. `op` is the name of a file in native/ops/. Values are named by strings. */
 export interface OpSpec {
   op: string
   /**

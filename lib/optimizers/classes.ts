@@ -1,7 +1,7 @@
 /**
  * The optimizers: hyper-parameters with the defaults of Keras 1.2.2, as plain properties that may
  * change at any time. What is exported here is public. The mathematics is native
- * (native/optimizers/*.cc, called by the class name in lower case).
+ * (native/formulas/optimizers/*.cc, called by the class name in lower case).
  */
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
 

@@ -10,10 +10,10 @@
 #include "addon/js_values.h"
 #include "addon/pin.h"
 #include "addon/plan_object.h"
-#include "base/parallel.h"
+#include "device/cpu/kernels/table.h"
 #include "device/cpu/orthonormal.h"
 #include "device/cpu/registry.h"
-#include "kernels/table.h"
+#include "device/cpu/threads/parallel.h"
 
 #ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #error "without NODE_ADDON_API_CPP_EXCEPTIONS_ALL a std::bad_alloc in a callback ends the process"

@@ -1,7 +1,7 @@
 #include "addon/environment.h"
 
 #include "addon/js_errors.h"
-#include "plan/engine.h"
+#include "engine/engine.h"
 
 namespace hs {
 namespace {

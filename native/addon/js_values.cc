@@ -6,7 +6,7 @@
 #include "addon/js_errors.h"
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/pages.h"
+#include "device/cpu/pages.h"
 
 namespace hs {
 namespace {

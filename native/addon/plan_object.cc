@@ -5,7 +5,7 @@
 #include "addon/js_errors.h"
 #include "addon/js_values.h"
 #include "base/float_mode.h"
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 
 namespace hs {
 namespace {

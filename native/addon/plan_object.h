@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "addon/environment.h"
-#include "plan/engine.h"
+#include "engine/engine.h"
 #include "plan/plan.h"
 
 namespace hs {

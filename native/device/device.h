@@ -10,8 +10,8 @@
 #include "base/function_ref.h"
 #include "base/memory.h"
 #include "device/param.h"
-#include "layers/layer.h"
-#include "optimizers/optimizer.h"
+#include "formulas/optimizers/hyper.h"
+#include "ops/op.h"
 
 namespace hs {
 

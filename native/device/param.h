@@ -6,7 +6,7 @@
 
 #include "base/config.h"
 #include "base/shape.h"
-#include "layers/grad_rows.h"
+#include "ops/grad_rows.h"
 
 namespace hs {
 

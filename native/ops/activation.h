@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/activation.cc.
+// The shape of `activation`; its formulas stand in device/cpu/ops/activation.cc.
 #pragma once
-#include "layers/layer.h"
 #include "ops/activation_name.h"
+#include "ops/op.h"
 
 namespace hs {
 

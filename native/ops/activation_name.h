@@ -3,7 +3,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "kernels/activation.h"
+#include "formulas/activation.h"
 
 namespace hs {
 

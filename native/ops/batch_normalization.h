@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/batch_normalization.cc.
+// The shape of `batch_normalization`; its formulas stand in device/cpu/ops/batch_normalization.cc.
 #pragma once
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,9 +1,9 @@
-// Options, extents and tensors of the op whose formulas are in layers/convolution.cc.
+// The shape of `convolution`; its formulas stand in device/cpu/ops/convolution.cc.
 #pragma once
 #include <string>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 #include "ops/row_activation.h"
 #include "ops/window.h"
 

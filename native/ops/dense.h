@@ -1,9 +1,9 @@
-// Options, extents and tensors of the op whose formulas are in layers/dense.cc.
+// The shape of `dense`; its formulas stand in device/cpu/ops/dense.cc.
 #pragma once
 #include <algorithm>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 #include "ops/row_activation.h"
 
 namespace hs {

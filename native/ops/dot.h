@@ -1,11 +1,11 @@
-// Options, extents and tensors of the op whose formulas are in layers/dot.cc.
+// The shape of `dot`; its formulas stand in device/cpu/ops/dot.cc.
 #pragma once
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

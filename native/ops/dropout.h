@@ -1,11 +1,11 @@
-// Options, extents and tensors of the op whose formulas are in layers/dropout.cc.
+// The shape of `dropout`; its formulas stand in device/cpu/ops/dropout.cc.
 #pragma once
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/fold.cc.
+// The shape of `fold`; its formulas stand in device/cpu/ops/fold.cc.
 #pragma once
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

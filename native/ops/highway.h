@@ -1,10 +1,10 @@
-// Options, extents and tensors of the op whose formulas are in layers/highway.cc.
+// The shape of `highway`; its formulas stand in device/cpu/ops/highway.cc.
 #pragma once
 #include <algorithm>
 #include <string>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 #include "ops/row_activation.h"
 
 namespace hs {

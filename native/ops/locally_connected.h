@@ -1,10 +1,10 @@
-// Options, extents and tensors of the op whose formulas are in layers/locally_connected.cc.
+// The shape of `locally_connected`; its formulas stand in device/cpu/ops/locally_connected.cc.
 #pragma once
 #include <string>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 #include "ops/row_activation.h"
 #include "ops/window.h"
 

@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/masking.cc.
+// The shape of `masking`; its formulas stand in device/cpu/ops/masking.cc.
 #pragma once
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,9 +1,9 @@
-// Options, extents and tensors of the op whose formulas are in layers/maxout_dense.cc.
+// The shape of `maxout_dense`; its formulas stand in device/cpu/ops/maxout_dense.cc.
 #pragma once
 #include <algorithm>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,9 +1,9 @@
-// Options, extents and tensors of the op whose formulas are in layers/merge.cc.
+// The shape of `merge`; its formulas stand in device/cpu/ops/merge.cc.
 #pragma once
 #include <string>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,6 +1,6 @@
-// Options, extents and tensors of the op whose formulas are in layers/noise.cc.
+// The shape of `noise`; its formulas stand in device/cpu/ops/noise.cc.
 #pragma once
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

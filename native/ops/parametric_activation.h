@@ -1,10 +1,10 @@
-// Options, extents and tensors of the op whose formulas are in layers/parametric_activation.cc.
+// The shape of `parametric_activation`; formulas: device/cpu/ops/parametric_activation.cc.
 #pragma once
 #include <cmath>
 #include <string>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

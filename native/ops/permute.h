@@ -1,9 +1,9 @@
-// Options, extents and tensors of the op whose formulas are in layers/permute.cc.
+// The shape of `permute`; its formulas stand in device/cpu/ops/permute.cc.
 #pragma once
 #include <algorithm>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

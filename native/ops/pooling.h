@@ -1,11 +1,11 @@
-// Options, extents and tensors of the op whose formulas are in layers/pooling.cc.
+// The shape of `pooling`; its formulas stand in device/cpu/ops/pooling.cc.
 #pragma once
 #include <algorithm>
 #include <initializer_list>
 #include <string>
 
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 #include "ops/window.h"
 
 namespace hs {

@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/repeat_vector.cc.
+// The shape of `repeat_vector`; its formulas stand in device/cpu/ops/repeat_vector.cc.
 #pragma once
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

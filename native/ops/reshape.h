@@ -1,10 +1,10 @@
-// Options, extents and tensors of the op whose formulas are in layers/reshape.cc.
+// The shape of `reshape`; its formulas stand in device/cpu/ops/reshape.cc.
 #pragma once
 #include <algorithm>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

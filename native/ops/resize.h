@@ -1,10 +1,10 @@
-// Options, extents and tensors of the op whose formulas are in layers/resize.cc.
+// The shape of `resize`; its formulas stand in device/cpu/ops/resize.cc.
 #pragma once
 #include <algorithm>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,7 +1,7 @@
-// Options, extents and tensors of the op whose formulas are in layers/reverse.cc.
+// The shape of `reverse`; its formulas stand in device/cpu/ops/reverse.cc.
 #pragma once
 #include "base/error.h"
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

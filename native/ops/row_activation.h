@@ -2,8 +2,8 @@
 #pragma once
 #include <string>
 
-#include "layers/layer.h"
 #include "ops/activation_name.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,6 +1,6 @@
-// Options, extents and tensors of the op whose formulas are in layers/sample_normalization.cc.
+// The shape of `sample_normalization`; formulas: device/cpu/ops/sample_normalization.cc.
 #pragma once
-#include "layers/layer.h"
+#include "ops/op.h"
 
 namespace hs {
 

@@ -1,4 +1,4 @@
-// Options, extents and tensors of the op whose formulas are in layers/unfold.cc.
+// The shape of `unfold`; its formulas stand in device/cpu/ops/unfold.cc.
 #pragma once
 #include "base/error.h"
 #include "ops/fold.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "plan/graph.h"
+#include "graph/graph.h"
 #include "plan/plan.h"
 
 namespace hs {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "plan/graph.h"
+#include "graph/graph.h"
+#include "graph/params.h"
 #include "plan/loss.h"
-#include "plan/params.h"
 #include "plan/plan.h"
 #include "plan/update.h"
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "plan/params.h"
+#include "graph/params.h"
 
 namespace hs {
 

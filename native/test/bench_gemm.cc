@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/table.h"
+#include "device/cpu/kernels/table.h"
 #include "test/compare.h"
 
 namespace hs {

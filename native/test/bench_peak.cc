@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

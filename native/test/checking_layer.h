@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "layers/cpu_layer.h"
+#include "device/cpu/ops/parts/cpu_layer.h"
 
 namespace hs {
 namespace test {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/table.h"
+#include "device/cpu/kernels/table.h"
 
 namespace hs {
 namespace test {

@@ -1,6 +1,6 @@
 // The engine: order, fairness, cancelling, dropping what belongs to someone who leaves, and the
 // thread's floating-point mode.
-#include "plan/engine.h"
+#include "engine/engine.h"
 
 #include <chrono>
 #include <future>

@@ -9,8 +9,8 @@
 #include <cmath>
 #include <set>
 
-#include "layers/recurrence.h"
-#include "objectives/objective.h"
+#include "device/cpu/objectives/objective.h"
+#include "device/cpu/ops/parts/recurrence.h"
 #include "test/layer_cases.h"
 #include "test/peephole_cell.h"
 #include "test/test.h"

@@ -8,14 +8,14 @@ namespace hs {
 #define HS_DECLARE(name)   \
   template <typename real> \
   std::unique_ptr<Layer<real>> make_##name(const Config&, const OpContext&, const Table<real>&);
-HS_LAYERS(HS_DECLARE)
+HS_OPS(HS_DECLARE)
 #undef HS_DECLARE
 
 namespace test {
 
 std::vector<std::string> layer_names() {
 #define HS_NAME(name) #name,
-  return {HS_LAYERS(HS_NAME)};
+  return {HS_OPS(HS_NAME)};
 }
 
 std::vector<std::string> cell_names() { return {HS_CELLS(HS_NAME)}; }
@@ -26,7 +26,7 @@ std::unique_ptr<Layer<real>> make_layer(const std::string& name, const Config& o
                                         const OpContext& context, const Table<real>* k) {
 #define HS_MAKE(known) \
   if (name == #known) return make_##known<real>(options, context, k ? *k : kernels<real>());
-  HS_LAYERS(HS_MAKE)
+  HS_OPS(HS_MAKE)
 #undef HS_MAKE
   throw std::runtime_error("there is no layer named " + name);
 }

@@ -1,4 +1,4 @@
-// A layer outside any plan: its own arenas, filled with NaN wherever the seam (layers/layer.h)
+// A layer outside any plan: its own arenas, filled with NaN wherever the seam (ops/op.h)
 // promises nothing, and with gaps of a guard value between the tensors. A layer that relies on old
 // scratch, adds where it must write, or reads or writes beyond a tensor is caught by that alone.
 #pragma once
@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "layers/cpu_layer.h"
+#include "device/cpu/ops/parts/cpu_layer.h"
 
 namespace hs {
 namespace test {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 #include "test/layer_cases.h"
 #include "test/test.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "objectives/objective.h"
+#include "device/cpu/objectives/objective.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 

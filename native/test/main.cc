@@ -2,7 +2,7 @@
 #include <exception>
 #include <string>
 
-#include "kernels/table.h"
+#include "device/cpu/kernels/table.h"
 #include "test/test.h"
 
 namespace hs {

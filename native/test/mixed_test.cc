@@ -2,7 +2,7 @@
 // long sums in double over numbers rounded here, by another method; and what that makes of layers.
 #include <algorithm>
 
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 #include "test/compare.h"
 #include "test/layer_cases.h"
 #include "test/test.h"

@@ -1,6 +1,6 @@
 // Values that show where Keras 1.2.2 is peculiar; the recorded values of real Keras are compared in
 // test/golden.
-#include "objectives/objective.h"
+#include "device/cpu/objectives/objective.h"
 
 #include <cmath>
 #include <cstring>

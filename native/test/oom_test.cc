@@ -5,8 +5,8 @@
 #include <new>
 #include <thread>
 
-#include "base/parallel.h"
-#include "plan/engine.h"
+#include "device/cpu/threads/parallel.h"
+#include "engine/engine.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 

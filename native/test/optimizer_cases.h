@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "optimizers/optimizer.h"
+#include "device/cpu/kernels/optimizer.h"
 #include "test/plan_spec.h"
 
 namespace hs {

@@ -1,12 +1,12 @@
 // Every optimizer of every instruction set against its formula written out for one number in double
 // (Keras 1.2.2 optimizers.py).
-#include "optimizers/optimizer.h"
+#include "device/cpu/kernels/optimizer.h"
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 
-#include "kernels/table.h"
+#include "device/cpu/kernels/table.h"
 #include "registry.inc"
 #include "test/optimizer_cases.h"
 #include "test/test.h"

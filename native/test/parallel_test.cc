@@ -1,6 +1,6 @@
 // Threads: every tile once, nested calls inline, exceptions out, barriers. HIDDENSTATE_THREADING
 // chooses the back end.
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -9,11 +9,11 @@
 #include <string>
 #include <thread>
 
-#include "base/chunks.h"
 #include "base/error.h"
 #include "base/float_mode.h"
 #include "base/limits.h"
-#include "base/team.h"
+#include "device/cpu/threads/chunks.h"
+#include "device/cpu/threads/team.h"
 #include "test/test.h"
 
 #if defined(__linux__)

@@ -22,7 +22,7 @@
 #endif
 #include "test/peephole_cell.h"
 
-#include "cells/kernel.h"
+#include "device/cpu/kernels/cell_kernels.h"
 
 namespace hs {
 namespace HS_ISA {

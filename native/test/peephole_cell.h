@@ -1,6 +1,6 @@
-// A cell that is not shipped, for the tests of the seam of cells (cells/cell.h).
+// A cell that is not shipped, for the tests of the seam of cells (kernels/cell.h).
 #pragma once
-#include "cells/cell.h"
+#include "device/cpu/kernels/cell.h"
 
 namespace hs {
 namespace test {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/parallel.h"
+#include "device/cpu/threads/parallel.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 

@@ -1,6 +1,6 @@
 // Philox against the known answers of Random123 (examples/kat_vectors), and what is made of its
 // numbers.
-#include "base/rng.h"
+#include "device/cpu/rng.h"
 
 #include "test/compare.h"
 #include "test/test.h"

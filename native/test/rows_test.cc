@@ -5,11 +5,11 @@
 #include <cstring>
 #include <random>
 
-#include "base/chunks.h"
 #include "base/error.h"
 #include "base/float_mode.h"
 #include "device/cpu/cpu.h"
-#include "optimizers/optimizer.h"
+#include "device/cpu/kernels/optimizer.h"
+#include "device/cpu/threads/chunks.h"
 #include "plan/update.h"
 #include "registry.inc"
 #include "test/optimizer_cases.h"

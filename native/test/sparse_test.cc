@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "layers/sparse_rows.h"
+#include "device/cpu/ops/parts/sparse_rows.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 

@@ -1,5 +1,5 @@
 // Cases of the layers that move a window over steps or over rows and columns.
-#include "cells/cell.h"
+#include "device/cpu/kernels/cell.h"
 #include "test/layer_cases.h"
 
 namespace hs {

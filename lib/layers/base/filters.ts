@@ -53,7 +53,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     bias: true,
   }
 
-  /** File in native/layers/. */
+  /** File in native/ops/. */
   protected abstract readonly op: string
   /** Of W, as Keras has it. */
   protected abstract kernelShape(inputShape: Shape): readonly number[]

@@ -93,7 +93,7 @@ export interface GatedOptions extends RecurrentOptions {
 
 /**
  * Base of SimpleRNN, GRU and LSTM: [B, T, D] → [B, T, H] with `returnSequences`, else [B, H].
- * A subclass names its native cell and its gates; one cell is one file in native/cells/.
+ * A subclass names its native cell and its gates; one cell is one file in native/formulas/cells/.
  */
 export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> extends Layer<
   O & { outputDim: number }
@@ -139,7 +139,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     })
   }
 
-  /** File in native/cells/. */
+  /** File in native/formulas/cells/. */
   protected abstract readonly cell: string
   /** Gates in the order in which native code lays them side by side. */
   protected abstract readonly gates: readonly string[]

@@ -5,13 +5,13 @@
 #include <optional>
 #include <unordered_map>
 
-#include "base/chunks.h"
 #include "device/cpu/criterion.h"
+#include "device/cpu/ops/parts/cpu_layer.h"
 #include "device/cpu/penalties.h"
 #include "device/cpu/rows.h"
+#include "device/cpu/threads/chunks.h"
 #include "device/cpu/updater.h"
-#include "layers/cpu_layer.h"
-#include "layers/written_rows.h"
+#include "device/cpu/written_rows.h"
 #include "registry.inc"
 
 namespace hs {
@@ -19,7 +19,7 @@ namespace hs {
 #define HS_DECLARE(name)   \
   template <typename real> \
   std::unique_ptr<Layer<real>> make_##name(const Config&, const OpContext&, const Table<real>&);
-HS_LAYERS(HS_DECLARE)
+HS_OPS(HS_DECLARE)
 #undef HS_DECLARE
 
 template <typename real>
@@ -27,7 +27,7 @@ std::unique_ptr<Layer<real>> Cpu<real>::op(const std::string& name, const Config
                                            const OpContext& context) {
 #define HS_ENTRY(name) {#name, &make_##name<real>},
   static const auto* const table =
-      new std::unordered_map<std::string, LayerFactory<real>>{HS_LAYERS(HS_ENTRY)};
+      new std::unordered_map<std::string, LayerFactory<real>>{HS_OPS(HS_ENTRY)};
 #undef HS_ENTRY
   const auto it = table->find(name);
   return it == table->end() ? nullptr : it->second(options, context, *k_);

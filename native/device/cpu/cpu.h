@@ -1,12 +1,12 @@
 // The first device: its memory is the heap, its verbs have run when they return, on the threads of
-// base/parallel.h and with the kernels of one instruction set.
+// threads/parallel.h and with the kernels of one instruction set.
 #pragma once
 #include <chrono>
 
 #include "device/cpu/host_memory.h"
+#include "device/cpu/kernels/table.h"
 #include "device/cpu/pace.h"
 #include "device/device.h"
-#include "kernels/table.h"
 
 namespace hs {
 

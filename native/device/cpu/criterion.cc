@@ -18,8 +18,8 @@
 #include <cmath>
 #include <string>
 
-#include "base/chunks.h"
 #include "base/error.h"
+#include "device/cpu/threads/chunks.h"
 
 namespace hs {
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <vector>
 
+#include "device/cpu/objectives/objective.h"
 #include "device/device.h"
-#include "objectives/objective.h"
 
 namespace hs {
 

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "base/arena.h"
-#include "base/pages.h"
+#include "device/cpu/pages.h"
 
 namespace hs {
 namespace {

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/table.h"
+#include "device/cpu/kernels/table.h"
 
 namespace hs {
 namespace {

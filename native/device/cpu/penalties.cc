@@ -14,7 +14,7 @@
 
 #include <cmath>
 
-#include "base/chunks.h"
+#include "device/cpu/threads/chunks.h"
 
 namespace hs {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
+#include "device/cpu/kernels/table.h"
 #include "device/param.h"
-#include "kernels/table.h"
 
 namespace hs {
 

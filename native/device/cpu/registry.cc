@@ -3,18 +3,18 @@
 #include <iterator>
 
 #include "base/error.h"
-#include "cells/cell.h"
+#include "device/cpu/kernels/cell.h"
+#include "device/cpu/kernels/optimizer.h"
+#include "device/cpu/objectives/objective.h"
 #include "device/param.h"
-#include "objectives/objective.h"
 #include "ops/activation_name.h"
-#include "optimizers/optimizer.h"
 #include "registry.inc"
 
 namespace hs {
 namespace {
 
 #define HS_NAME(name) #name,
-const char* const kLayers[] = {HS_LAYERS(HS_NAME)};
+const char* const kLayers[] = {HS_OPS(HS_NAME)};
 const char* const kCells[] = {HS_CELLS(HS_NAME)};
 const char* const kOptimizers[] = {HS_OPTIMIZERS(HS_NAME)};
 #undef HS_NAME

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/chunks.h"
+#include "device/cpu/threads/chunks.h"
 
 namespace hs {
 namespace {

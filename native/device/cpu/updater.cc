@@ -17,10 +17,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/chunks.h"
 #include "base/float_mode.h"
 #include "device/cpu/constraints.h"
-#include "layers/written_rows.h"
+#include "device/cpu/threads/chunks.h"
+#include "device/cpu/written_rows.h"
 
 namespace hs {
 

@@ -4,8 +4,9 @@
 #include <array>
 #include <vector>
 
+#include "device/cpu/kernels/optimizer.h"
+#include "device/cpu/kernels/table.h"
 #include "device/device.h"
-#include "kernels/table.h"
 
 namespace hs {
 

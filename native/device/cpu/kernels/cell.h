@@ -1,0 +1,116 @@
+// The cell seam. A cell is data plus two pointwise functions per phase; the recurrence
+// (ops/recurrence.cc) does everything else: the time loop, the input projection, masks, dropout,
+// direction, carried states, deferred weight gradients.
+//
+// A file of formulas/cells/ is a cell of its name. It holds the formulas as functions over a Step
+// (step.h), which is either one vector of units held in registers (the fused path, cell_kernels.h)
+// or a whole row (the plain path, for activations that look at a whole row, softmax, or whose slope
+// is made from their input). The formulas are written once.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "device/cpu/kernels/table.h"
+
+namespace hs {
+
+// What a phase multiplies U with: a state before the step, or what an earlier phase has written.
+enum class Operand : int { kH, kC, kAux };
+
+// A phase: the gates whose recurrent product is made together, and the operand of that product.
+struct Phase {
+  int first, count;  // gates [first, first + count), adjacent columns of W, U, b
+  Operand operand = Operand::kH;
+  int aux = 0;  // which one, of kAux
+  // The operand is zero where the states before the step are: then its product is left out.
+  bool zero_of_zeros = true;
+
+  bool on_state() const { return operand != Operand::kAux; }
+};
+
+// One time step, all tensors at row 0. H units, G gates. Leading dimension of [B, X] is X.
+template <typename real>
+struct CellArgs {
+  int64_t r0 = 0, r1 = 0;  // rows to do
+  int64_t u0 = 0, u1 = 0;  // units to do: multiples of FusedCell::panel_units(phase), or H
+  int64_t H = 0;
+  Activation inner = Activation::kSigmoid, outer = Activation::kTanh;
+  const real* mask = nullptr;  // [B] of this step, 1 = real; nullptr: all real
+  // forward: the real rows among r0..r1, rising; nullptr: all of them are
+  const int32_t* real_rows = nullptr;
+  int64_t real_count = 0;
+  const real* h_prev = nullptr;  // [B, H]
+  const real* c_prev = nullptr;  // [B, H], cells with two states
+  // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out
+  // their gradients
+  real* gates = nullptr;
+  // [B, H] what the cell keeps for a later phase or for backward; others `aux_stride` elements on
+  real* aux = nullptr;
+  int64_t aux_stride = 0;
+  const real* const* vectors = nullptr;  // [CellKernels::vectors] parameters [H]
+  // forward
+  const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
+  const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
+  int64_t D = 0;                 // rows of W in `packed`: 0 without x
+  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to
+  // x_columns[x_from[b + 1]]; no x_from: all count.
+  const int64_t* x_from = nullptr;  // [B + 1]
+  const int32_t* x_columns = nullptr;
+  // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
+  const real* operand = nullptr;
+  int64_t operand_gate = 0;  // 0: one operand for all gates of the phase
+  int64_t K = 0;             // H, or 0 where the operand is known to be zero
+  // [B, count*H] plain path: operand U + bias, made by the recurrence
+  const real* product = nullptr;
+  real* h = nullptr;  // [B, H]
+  real* c = nullptr;  // [B, H]
+  // backward
+  const real* dy = nullptr;  // [B, H] gradient of this step's output; nullptr: none
+  real* dh = nullptr;  // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
+  real* dc = nullptr;  // [B, H] in: of c, out: of c_prev
+  // [B, H] gradient of an aux that a later phase has used; others `daux_stride` elements on
+  const real* daux = nullptr;
+  int64_t daux_stride = 0;
+  // [B, H] what this step adds to the gradient of vector 0, row by row; others `dvector_stride` on
+  real* dvectors = nullptr;
+  int64_t dvector_stride = 0;
+  real* drec = nullptr;  // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
+  real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
+};
+
+// What a cell is, whatever the operands of its products are. Every function is given `self`.
+template <typename real>
+struct CellKernels {
+  const void* self;    // the functions' own; nullptr where a type says all
+  const char* name;    // "lstm"
+  const char* gates;   // "ifgo": order of the columns of W, U, b; `g` is the candidate
+  const char* states;  // "hc" or "h"
+  int phases;
+  const Phase* phase;               // [phases]
+  int auxes;                        // tensors aux [T, B, H] that live from forward to backward
+  int vectors;                      // parameters [H], a number for each unit (peepholes)
+  const char* const* vector_names;  // [vectors]
+  bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
+  int row_scratch;      // rows of H elements that the plain path needs
+  void (*backward)(const void* self, int phase, const CellArgs<real>&);  // pointwise
+  // Plain: whole rows; where needs_rows(an activation), and where the cell is not fused.
+  void (*forward_rows)(const void* self, int phase, const CellArgs<real>&);
+  void (*backward_rows)(const void* self, int phase, const CellArgs<real>&);
+};
+
+// Its fused forward: part of Products (table.h).
+template <typename real>
+struct FusedCell {
+  const void* self;                                 // as in CellKernels
+  int (*panel_units)(const void* self, int phase);  // units in one packed panel
+  size_t (*packed_size)(const void* self, int phase, int64_t D, int64_t H);  // elements
+  // packed [panels][1 + D + H][count][panel units] (D and H in elements, operands.h): the bias row,
+  // the rows of W, the rows of U. bias [G*H], W [D, G*H], U [H, G*H]. D = 0 where x W is
+  // made elsewhere. Units u0..u1 only, multiples of panel_units or H: the panels may be shared out.
+  void (*pack)(const void* self, int phase, real* packed, const real* bias, const real* W,
+               int64_t D, const real* U, int64_t H, int64_t u0, int64_t u1);
+  // Product, activations and states in one pass over the panels; gate math on the accumulators.
+  void (*forward)(const void* self, int phase, const CellArgs<real>&);
+};
+
+}  // namespace hs

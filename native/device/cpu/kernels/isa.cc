@@ -1,0 +1,231 @@
+// Which instruction sets this processor and this operating system have, and which one is used.
+// Baseline code.
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "base/error.h"
+#include "device/cpu/kernels/table.h"
+
+#if HS_WITH_X86
+#if defined(_MSC_VER)
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+
+#if !defined(HS_WITH_AVX512BF16)
+#define HS_WITH_AVX512BF16 0
+#endif
+
+namespace hs {
+
+#define HS_DECLARE_ISA(isa)             \
+  namespace isa {                       \
+  extern const Table<float> table_f32;  \
+  extern const Table<double> table_f64; \
+  }
+#define HS_DECLARE_BF16(isa)                  \
+  namespace isa {                             \
+  extern const Products<float> products_bf16; \
+  }
+HS_DECLARE_ISA(scalar)
+HS_DECLARE_BF16(scalar)
+#if HS_WITH_X86
+HS_DECLARE_ISA(sse)
+HS_DECLARE_ISA(avx2)
+HS_DECLARE_ISA(avx512)
+HS_DECLARE_BF16(avx2)
+#if HS_WITH_AVX512BF16
+HS_DECLARE_BF16(avx512bf16)  // everything else is that of avx512
+#endif
+#endif
+#if HS_WITH_NEON
+HS_DECLARE_ISA(neon)
+HS_DECLARE_BF16(neon)
+#endif
+
+namespace {
+
+#if HS_WITH_X86
+struct Registers {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+};
+
+Registers cpuid(uint32_t leaf, uint32_t part = 0) {
+  Registers r;
+#if defined(_MSC_VER)
+  int out[4], highest[4];
+  __cpuid(highest, 0);
+  if (leaf > static_cast<uint32_t>(highest[0])) return r;
+  __cpuidex(out, static_cast<int>(leaf), static_cast<int>(part));
+  r = {uint32_t(out[0]), uint32_t(out[1]), uint32_t(out[2]), uint32_t(out[3])};
+#else
+  __get_cpuid_count(leaf, part, &r.a, &r.b, &r.c, &r.d);
+#endif
+  return r;
+}
+
+// The register state that the operating system saves when it switches threads.
+uint64_t saved_state() {
+#if defined(_MSC_VER)
+  return _xgetbv(0);
+#else
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+#endif
+}
+
+bool has(uint32_t word, int bit) { return (word >> bit) & 1; }
+
+// Returns 0 for the baseline, 1 with AVX2 and FMA, 2 with AVX-512 F, BW, DQ, VL as well, 3 with
+// AVX512_BF16 too.
+int x86_level() {
+  const Registers one = cpuid(1), seven = cpuid(7);
+  const bool osxsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12),
+             avx2 = has(seven.b, 5);
+  if (!osxsave || !avx || !fma || !avx2) return 0;
+  const uint64_t state = saved_state();
+  if ((state & 0x6) != 0x6) return 0;  // xmm, ymm
+  const bool avx512 = has(seven.b, 16) && has(seven.b, 17) && has(seven.b, 30) && has(seven.b, 31);
+  if (!avx512 || (state & 0xe0) != 0xe0) return 1;  // opmask, zmm 0-15, zmm 16-31
+  return HS_WITH_AVX512BF16 && seven.a >= 1 && has(cpuid(7, 1).a, 5) ? 3 : 2;
+}
+#endif
+
+template <typename real>
+const Table<real>* pick(const Table<float>* f32, const Table<double>* f64) {
+  if constexpr (sizeof(real) == 4) {
+    (void)f64;
+    return f32;
+  } else {
+    (void)f32;
+    return f64;
+  }
+}
+
+#if HS_WITH_X86
+constexpr const char kPairs[] = "avx512bf16";  // has products of its own for mixed_bfloat16 only
+#endif
+
+// The table of a name that is available here, else nullptr.
+template <typename real>
+const Table<real>* find(const char* isa) {
+  const char* const* names = available_isas();
+  while (*names && std::strcmp(*names, isa) != 0) names++;
+  if (!*names) return nullptr;
+#define HS_FIND_ISA(x) \
+  if (std::strcmp(isa, #x) == 0) return pick<real>(&x::table_f32, &x::table_f64);
+  HS_FIND_ISA(scalar)
+#if HS_WITH_X86
+  HS_FIND_ISA(sse)
+  HS_FIND_ISA(avx2)
+  HS_FIND_ISA(avx512)
+  if (std::strcmp(isa, kPairs) == 0) {  // avx512 by another name
+    static const Table<real> table = [] {
+      Table<real> t = *pick<real>(&avx512::table_f32, &avx512::table_f64);
+      t.isa = kPairs;
+      return t;
+    }();
+    return &table;
+  }
+#endif
+#if HS_WITH_NEON
+  HS_FIND_ISA(neon)
+#endif
+#undef HS_FIND_ISA
+  return nullptr;
+}
+
+template <typename real>
+const Table<real>& find_or_fail(const char* isa, const char* where) {
+  if (const Table<real>* table = find<real>(isa)) return *table;
+  std::string names;
+  for (const char* const* name = available_isas(); *name; name++)
+    names += (names.empty() ? "" : ", ") + std::string(*name);
+  fail(Code::kOption, where, "instruction set", "one of " + names + " on this processor",
+       "'" + std::string(isa) + "'");
+}
+
+template <typename real>
+const Table<real>& choose() {
+  const char* wanted = std::getenv("HIDDENSTATE_ISA");
+  if (wanted && *wanted) return find_or_fail<real>(wanted, "HIDDENSTATE_ISA");
+  const char* const* best = available_isas();
+  while (best[1]) best++;
+  return *find<real>(*best);
+}
+
+Table<float> with_products(const Table<float>& exact, const Products<float>& products) {
+  Table<float> table = exact;
+  static_cast<Products<float>&>(table) = products;
+  return table;
+}
+
+// exact: a table that find() has given. Sets without pairs share the products of a lesser one:
+// there they are no faster than float32's, and only have to be right.
+const Table<float>& mixed(const Table<float>& exact) {
+#define HS_FIND_MIXED(x, products)                                                   \
+  if (std::strcmp(exact.isa, #x) == 0) {                                             \
+    static const Table<float> table = with_products(exact, products::products_bf16); \
+    return table;                                                                    \
+  }
+  HS_FIND_MIXED(scalar, scalar)
+#if HS_WITH_X86
+  HS_FIND_MIXED(sse, scalar)
+  HS_FIND_MIXED(avx2, avx2)
+  HS_FIND_MIXED(avx512, avx2)
+#if HS_WITH_AVX512BF16
+  HS_FIND_MIXED(avx512bf16, avx512bf16)
+#endif
+#endif
+#if HS_WITH_NEON
+  HS_FIND_MIXED(neon, neon)
+#endif
+#undef HS_FIND_MIXED
+  fail(Code::kInternal, "mixed_kernels", "instruction set", "one with products for bfloat16",
+       "'" + std::string(exact.isa) + "'");
+}
+
+}  // namespace
+
+const char* const* available_isas() {
+#if HS_WITH_X86
+  static const char* const all[] = {"scalar", "sse", "avx2", "avx512", kPairs, nullptr};
+  static const char* const without_pairs[] = {"scalar", "sse", "avx2", "avx512", nullptr};
+  static const char* const without_512[] = {"scalar", "sse", "avx2", nullptr};
+  static const char* const baseline[] = {"scalar", "sse", nullptr};
+  static const int level = x86_level();
+  return level == 3 ? all : level == 2 ? without_pairs : level == 1 ? without_512 : baseline;
+#elif HS_WITH_NEON
+  static const char* const all[] = {"scalar", "neon", nullptr};
+  return all;
+#else
+  static const char* const all[] = {"scalar", nullptr};
+  return all;
+#endif
+}
+
+template <typename real>
+const Table<real>& kernels() {
+  // if choose() throws, the next call asks again
+  static const Table<real>& chosen = choose<real>();
+  return chosen;
+}
+
+template <typename real>
+const Table<real>& kernels_for(const char* isa) {
+  return find_or_fail<real>(isa, "kernels_for");
+}
+
+const Table<float>& mixed_kernels() { return mixed(kernels<float>()); }
+const Table<float>& mixed_kernels_for(const char* isa) { return mixed(kernels_for<float>(isa)); }
+
+template const Table<float>& kernels<float>();
+template const Table<double>& kernels<double>();
+template const Table<float>& kernels_for<float>(const char*);
+template const Table<double>& kernels_for<double>(const char*);
+
+}  // namespace hs

@@ -1,0 +1,23 @@
+// What the CPU makes of an optimizer: one file of formulas/optimizers/ is one, compiled once per
+// instruction set; the file name is the registered name.
+#pragma once
+#include <cstdint>
+
+#include "formulas/optimizers/hyper.h"
+
+namespace hs {
+
+template <typename real>
+struct OptimizerKernels {
+  const char* name;
+  int moments;            // arrays of the parameter's size kept between steps
+  bool saves_iterations;  // whether Keras' optimizer_weights begin with `iterations`
+  // p, g, moments[i]: n elements each, all updated in place except g
+  void (*update)(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper);
+  // What `steps` updates with gradients of zero make of the moments, n elements each, where such
+  // leave p as it is. False, with nothing done: here they do not. nullptr: they never do. For all
+  // of them zero moments and a zero gradient change nothing.
+  bool (*rest)(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) = nullptr;
+};
+
+}  // namespace hs

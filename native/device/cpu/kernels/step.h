@@ -1,0 +1,212 @@
+// What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in
+// registers. RowStep: one whole row. Both offer: pre(q) = x W + h U + b of gate q, or, where the
+// recurrent product has a bias of its own, its parts projection(q) = x W + b and product(q) = h U +
+// c; inner(v), outer(v) activations and inner_back(y, d) = d * f'(y); the tensors h_prev c_prev
+// gate aux dh dc daux by name, and setters of the same names. A gate (or aux) that was set to an
+// activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what
+// the slope is made from, which need not be the value. vector(k) is a parameter [H]; dvector(k, v)
+// what this row adds to its gradient. A cell has the members of PlainCell, and name, gates, states,
+// kGates, kPhases, phase, row_scratch.
+#pragma once
+#include <cassert>
+
+#include "device/cpu/kernels/cell.h"
+#include "device/cpu/kernels/entries.h"
+#include "device/cpu/kernels/vec.h"
+#include "formulas/activation.h"
+
+namespace hs {
+namespace HS_ISA {
+
+// What a cell has unless it says otherwise.
+struct PlainCell {
+  static constexpr int auxes = 0;
+  static constexpr bool recurrent_bias = false;
+  static constexpr int vectors = 0;
+  static constexpr const char* const* vector_names = nullptr;  // [vectors]
+};
+
+// kTail: fewer than `lanes` units are left.
+template <class Cell, class real, bool kTail>
+struct PanelStep {
+  using V = Vec<real>;
+  const CellArgs<real>& a;
+  int64_t at;     // row * H + unit, in [B, H]
+  int64_t gate0;  // row * G*H + unit, in [B, G*H]
+  int64_t unit;
+  int n;  // units here, if kTail
+  // [count][products_step] of this phase, bias included, at this unit; forward only
+  const real* products;
+  int products_step, first;
+
+  V load(const real* p) const {
+    assert(kTail ? n > 0 && n < V::lanes : n == V::lanes);
+    if constexpr (kTail) return V::load_n(p, n);
+    return V::load(p);
+  }
+  void store(real* p, V v) const {
+    if constexpr (kTail) {
+      v.store_n(p, n);
+    } else {
+      v.store(p);
+    }
+  }
+  V zero() const { return V::zero(); }
+  V inner(V v) const { return activate(a.inner, v); }
+  V outer(V v) const { return activate(a.outer, v); }
+  V inner_back(V y, V d) const { return d * activate_slope(a.inner, y); }
+  V outer_back(V y, V d) const { return d * activate_slope(a.outer, y); }
+
+  V projection(int q) const { return load(a.gates + gate0 + q * a.H); }
+  V product(int q) const { return V::load(products + (q - first) * products_step); }
+  V pre(int q) const {
+    if constexpr (Cell::recurrent_bias) return projection(q) + product(q);
+    return product(q);  // the product has gone on from x W + b
+  }
+  V inner_gate(int q) const { return load(a.gates + gate0 + q * a.H); }
+  V outer_gate(int q) const { return inner_gate(q); }
+  void gate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
+  V h_prev() const { return load(a.h_prev + at); }
+  V c_prev() const { return load(a.c_prev + at); }
+  V vector(int k) const { return load(a.vectors[k] + unit); }
+  V aux(int i = 0) const { return load(a.aux + i * a.aux_stride + at); }
+  V outer_aux(int i = 0) const { return aux(i); }
+  void aux(V v, int i = 0) { store(a.aux + i * a.aux_stride + at, v); }
+  void h(V v) { store(a.h + at, v); }
+  void c(V v) { store(a.c + at, v); }
+
+  V dh() const { return a.dy ? load(a.dh + at) + load(a.dy + at) : load(a.dh + at); }
+  V dh_prev() const { return load(a.dh + at); }  // what a later phase has left there
+  void dh_prev(V v) { store(a.dh + at, v); }
+  V dc() const { return load(a.dc + at); }
+  void dc(V v) { store(a.dc + at, v); }  // for the phases before
+  void dc_prev(V v) { store(a.dc + at, v); }
+  V daux(int i = 0) const { return load(a.daux + i * a.daux_stride + at); }
+  void dvector(int k, V v) { store(a.dvectors + k * a.dvector_stride + at, v); }
+  void dgate(int q, V v) { store(a.gates + gate0 + q * a.H, v); }
+  void dproduct(int q, V v) { store(a.drec + gate0 + q * a.H, v); }
+};
+
+// A row of H numbers that lives in a bump allocator reset for every row.
+template <class real>
+struct Row {
+  real* p = nullptr;  // [H]
+  int64_t n = 0;
+  real** top = nullptr;
+  const real* end = nullptr;  // of the allocator's memory
+  Row fresh() const {
+    assert(*top + n <= end);
+    Row r{*top, n, top, end};
+    *top += n;
+    return r;
+  }
+};
+
+template <class real, class F>
+static inline Row<real> map_row(const Row<real>& x, F f) {
+  Row<real> y = x.fresh();
+  for (int64_t i = 0; i < x.n; i++) y.p[i] = f(i);
+  return y;
+}
+template <class real>
+HS_SELDOM Row<real> operator+(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] + y.p[i]; });
+}
+template <class real>
+HS_SELDOM Row<real> operator-(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] - y.p[i]; });
+}
+template <class real>
+HS_SELDOM Row<real> operator*(Row<real> x, Row<real> y) {
+  return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i]; });
+}
+template <class real>
+HS_SELDOM Row<real> fma(Row<real> x, Row<real> y, Row<real> z) {
+  return map_row(x, [&](int64_t i) { return x.p[i] * y.p[i] + z.p[i]; });
+}
+
+// An activation's value over a row, and what its slope is made from: the value too, or the input.
+template <class real>
+struct ActivatedRow : Row<real> {
+  Row<real> kept;
+};
+
+// What rows of every cell have in common.
+template <class real>
+struct Rows {
+  using R = Row<real>;
+  const CellArgs<real>& a;
+  real* top;  // of the temporaries
+  const real* end;
+
+  R none() { return {top, a.H, &top, end}; }
+  HS_SELDOM R load(const real* p) {
+    return map_row(none(), [&](int64_t i) { return p[i]; });
+  }
+  HS_SELDOM void store(real* p, R v) {
+    for (int64_t i = 0; i < a.H; i++) p[i] = v.p[i];
+  }
+  HS_SELDOM R zero() {
+    return map_row(none(), [](int64_t) { return real(0); });
+  }
+  HS_SELDOM ActivatedRow<real> act(Activation kind, R v) {
+    R y = v.fresh();
+    activate_array(kind, y.p, v.p, v.n);
+    return {y, slope_from_input(kind) ? v : y};
+  }
+  // What act made, from what was kept of it.
+  HS_SELDOM ActivatedRow<real> again(Activation kind, R kept) {
+    return slope_from_input(kind) ? act(kind, kept) : ActivatedRow<real>{kept, kept};
+  }
+  HS_SELDOM R back(Activation kind, const ActivatedRow<real>& y, R d) {
+    R x = y.fresh();
+    activate_backward(kind, x.p, y.kept.p, d.p, y.n);
+    return x;
+  }
+};
+
+template <class Cell, class real>
+struct RowStep : Rows<real> {
+  using R = Row<real>;
+  using A = ActivatedRow<real>;
+  using Rows<real>::a, Rows<real>::load, Rows<real>::store;
+  using Rows<real>::act, Rows<real>::again, Rows<real>::back;
+  int64_t row;
+  int first, count;
+
+  A inner(R v) { return act(a.inner, v); }
+  A outer(R v) { return act(a.outer, v); }
+  R inner_back(const A& y, R d) { return back(a.inner, y, d); }
+  R outer_back(const A& y, R d) { return back(a.outer, y, d); }
+
+  real* gate_at(real* g, int q) const { return g + (row * Cell::kGates + q) * a.H; }
+  int64_t at() const { return row * a.H; }
+  R projection(int q) { return load(gate_at(a.gates, q)); }
+  R product(int q) { return load(a.product + (row * count + q - first) * a.H); }
+  R pre(int q) { return projection(q) + product(q); }
+  A inner_gate(int q) { return again(a.inner, load(gate_at(a.gates, q))); }
+  A outer_gate(int q) { return again(a.outer, load(gate_at(a.gates, q))); }
+  void gate(int q, const A& v) { store(gate_at(a.gates, q), v.kept); }
+  R h_prev() { return load(a.h_prev + at()); }
+  R c_prev() { return load(a.c_prev + at()); }
+  R vector(int k) { return load(a.vectors[k]); }
+  R aux(int i = 0) { return load(a.aux + i * a.aux_stride + at()); }
+  A outer_aux(int i = 0) { return again(a.outer, aux(i)); }
+  void aux(R v, int i = 0) { store(a.aux + i * a.aux_stride + at(), v); }
+  void aux(const A& v, int i = 0) { store(a.aux + i * a.aux_stride + at(), v.kept); }
+  void h(R v) { store(a.h + at(), v); }
+  void c(R v) { store(a.c + at(), v); }
+  R dh() { return a.dy ? load(a.dh + at()) + load(a.dy + at()) : load(a.dh + at()); }
+  R dh_prev() { return load(a.dh + at()); }
+  void dh_prev(R v) { store(a.dh + at(), v); }
+  R dc() { return load(a.dc + at()); }
+  void dc(R v) { store(a.dc + at(), v); }
+  void dc_prev(R v) { store(a.dc + at(), v); }
+  R daux(int i = 0) { return load(a.daux + i * a.daux_stride + at()); }
+  void dvector(int k, R v) { store(a.dvectors + k * a.dvector_stride + at(), v); }
+  void dgate(int q, R v) { store(gate_at(a.gates, q), v); }
+  void dproduct(int q, R v) { store(gate_at(a.drec, q), v); }
+};
+
+}  // namespace HS_ISA
+}  // namespace hs

@@ -1,0 +1,196 @@
+// State of the recurrence between declare, forward and backward; see recurrence.cc.
+#pragma once
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "device/cpu/kernels/cell.h"
+#include "device/cpu/ops/parts/cpu_layer.h"
+#include "device/cpu/ops/parts/sparse_rows.h"
+#include "ops/activation_name.h"
+
+namespace hs {
+
+// Steps of a block of the bias gradient's sum: about 256 rows.
+inline int64_t sum_steps(int64_t B) { return std::max<int64_t>(1, 256 / B); }
+
+template <typename real>
+class Recurrence final : public OpShape, public CpuLayer<real> {
+ public:
+  OpShape& shape() override { return *this; }
+  // cell: instead of the registered one that the options name; fused: with it, or nullptr for whole
+  // rows alone.
+  Recurrence(const Config& options, const OpContext&, const Table<real>&,
+             const CellKernels<real>* cell = nullptr, const FusedCell<real>* fused = nullptr);
+  Extent output(const std::vector<Extent>& x) const override;
+  std::vector<Extent> more_outputs(const std::vector<Extent>& x) const override;
+  void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
+  void forward(Pass<real>&) override;
+  void backward(Pass<real>&) override;
+  void commit(Pass<real>&) override;
+
+ private:
+  struct Split {
+    int workers;
+    bool by_rows;  // else by hidden panels
+  };
+  Split split() const;
+  // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked;
+  // all, where panels are shared.
+  std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
+  int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
+
+  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What
+  // is kept of steps beyond the states between segments has room for one segment.
+  int64_t steps() const { return std::min(segment_, T_ - from_); }
+  int64_t segments() const { return (T_ + segment_ - 1) / segment_; }
+  bool last_segment() const { return from_ + segment_ >= T_; }
+  // States before step t: [B, H]; those of the steps after it follow.
+  real* h_at(const Pass<real>& p, int64_t t) const {
+    return p.at(h_) + (all_h_ ? t : t - from_) * B_ * H_;
+  }
+  real* c_at(const Pass<real>& p, int64_t t) const { return p.at(c_) + (t - from_) * B_ * H_; }
+  real* gates_at(const Pass<real>& p, int64_t t) const {  // [B, G*H]
+    return p.at(gates_) + (t - from_) * B_ * G_ * H_;
+  }
+  real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
+  int64_t aux_stride() const { return segment_ * B_ * H_; }  // from an aux to the next
+  // Operand of a phase at step t: [B, H]; those of the steps after it follow.
+  const real* operand_at(const Pass<real>& p, const Phase& ph, int64_t t) const {
+    return ph.operand == Operand::kH   ? h_at(p, t)
+           : ph.operand == Operand::kC ? c_at(p, t)
+                                       : aux_at(p, t) + ph.aux * aux_stride();
+  }
+  // Nothing comes of the product of step 0, of its gradient neither.
+  bool left_out(const Phase& ph, int64_t t) const {
+    return t == 0 && starts_at_zero() && ph.zero_of_zeros;
+  }
+  bool starts_at_zero() const { return !stateful_ && !learned_; }
+  void first_states(Pass<real>&) const;
+  void first_states_backward(Pass<real>&) const;
+  // After step T, forward and backward: [B, H].
+  const real* last_h(const Pass<real>&) const;
+  const real* last_c(const Pass<real>&) const;
+  // To the outputs after the first, and their gradients from there.
+  void last_states(Pass<real>&) const;
+  void last_states_backward(Pass<real>&) const;
+  // From and to the states between segments; s: those before segment s, segments(): the last of
+  // all.
+  void load_states(Pass<real>&, int64_t s) const;
+  void keep_states(Pass<real>&, int64_t s) const;
+  void run_segment(Pass<real>&);
+
+  const real* running_input(Pass<real>&) const;  // x of the segment in processing order; [n, B, D]
+  // Rows of step t that lie in [r0, r1) and are real.
+  struct RealRows {
+    const int32_t* rows;
+    int64_t count;
+  };
+  void find_real_rows(const Pass<real>&);
+  RealRows real_rows(int64_t t, int64_t r0, int64_t r1) const;
+  const real* running_mask(const Pass<real>& p) const {
+    return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
+  }
+  // Those of steps [t0, end of the segment), from the last to the first, as rows of the segment.
+  RealRows real_rows_back(int64_t t0) const {
+    return {real_tb_.data() + real_from_[size_t(from_)],
+            real_from_[size_t(from_ + steps())] - real_from_[size_t(t0)]};
+  }
+  void draw_dropout(Pass<real>&) const;
+  CellArgs<real> step(const Pass<real>&, int64_t t, int64_t r0, int64_t r1) const;
+  void project(Pass<real>&, const real* x);
+  void pack_projection(Pass<real>&);
+  void pack_forward(Pass<real>&);
+  void step_forward(Pass<real>&, const real* x, int64_t t, int phase, int64_t r0, int64_t r1,
+                    const Split&, int worker);
+  void late_output(Pass<real>&) const;
+
+  const real* seen_dy(Pass<real>&) const;
+  // Whether the state before step t counts as given, so that no gradient goes there.
+  bool detached(int64_t t) const {
+    return t == 0 ? !learned_ : truncate_ > 0 && t % truncate_ == 0;
+  }
+  void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
+                        int64_t n1);
+  void pack_backward(Pass<real>&);
+  void steps_backward(Pass<real>&);
+  void weights_backward(Pass<real>&);
+  struct WeightChain {  // of one product for weight gradients, from segment to segment
+    bool begun = false, waits = false;
+    Tensor a,
+        // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one that is added
+        // with it
+        b;
+  };
+  void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
+                int64_t N, int64_t t0);
+  void sum_backward(real* sum, const real* d, int64_t width, real* sums);
+  void input_backward(Pass<real>&);
+  // z[t, :] = x[t, :] * mask for all T steps; x and z [T, n], mask [n]
+  static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T,
+                         int64_t n);
+
+  const CellKernels<real>* cell_;
+  const FusedCell<real>* fused_;
+  int64_t H_;
+  int G_;
+  Activation inner_, outer_;
+  bool sequences_, backwards_, stateful_, learned_, gives_states_, shared_dropout_;
+  double p_W_, p_U_;
+  int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
+  int64_t checkpoint_;       // steps of a segment; 0: all, -1: about sqrt(T)
+  bool two_states_, plain_;  // plain: an activation that needs_rows
+
+  // of the extent declared last
+  int64_t T_ = 0, B_ = 0, D_ = 0;
+  int64_t segment_ = 0, from_ = 0;  // most steps of a segment; the first step of the one at hand
+  bool all_h_ = true;               // h has room for all steps: it is the output
+  bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
+  bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
+  // Real steps: as rows b of their step, rising; as rows of their segment, falling; where those of
+  // step t begin in the former, and those of a segment in both.
+  std::vector<int32_t> real_b_, real_tb_;  // [T * B] at most
+  std::vector<int64_t> real_from_;         // [T + 1]
+  std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each
+  std::vector<int64_t> first_real_;  // [B] step, or T; where the output differs from h before it
+  bool may_be_sparse_ = false,
+       sparse_ = false;  // products with x leave out its zeros; of the segment at hand
+  SparseRows x_rows_;
+  bool skips_ = false;  // some step of this batch is masked, and the products leave it out
+  Tensor W_, U_;        // [D, G*H] [H, G*H]
+  Tensor b_, c_bias_;   // [G*H]
+  Tensor h0_, c0_;      // [H] states before step 0, if learned_
+  // n: steps of a segment
+  Tensor h_, c_;              // [n+1, B, H], slot 0 the state before it; h [T+1, B, H] if all_h_
+  Tensor kept_h_, kept_c_;    // [segments+1, B, H] with checkpoints, what h_ and c_ do not hold
+  Tensor gates_;              // [n, B, G*H]
+  Tensor aux_;                // [auxes, n, B, H]
+  Tensor x_run_;              // [n, B, D] and
+  Tensor mask_run_;           // [T, B], in processing order when that is backwards
+  Tensor drop_W_mask_;        // [masks, B, D]
+  Tensor drop_U_mask_;        // [masks, B, H]
+  Tensor carry_h_, carry_c_;  // [B, H]
+  // As Table::pack or FusedCell::pack lays them; of each phase.
+  Tensor packed_W_, packed_WT_;
+  std::vector<Tensor> packed_U_, packed_UT_;
+  Tensor x_drop_;                    // [n, B, D] input under its mask
+  Tensor operand_drop_;              // [G, B, H] operand of one step under its masks
+  Tensor product_;                   // [B, G*H] plain path
+  Tensor rows_;                      // [threads, row_scratch, H] plain path
+  Tensor dh_, dc_;                   // [B, H]
+  Tensor daux_;                      // [auxes, B, H]
+  std::vector<Tensor> vectors_;      // [H]
+  std::vector<const real*> vector_;  // those of this batch
+  Tensor dvectors_;                  // [vectors, n, B, H]
+  Tensor drec_;                      // [n, B, G*H]
+  Tensor dy_seen_;                   // [n, B, H] or [1, B, H]
+  Tensor product_drop_;              // [B, H]
+  Tensor sequence_drop_;             // [n, B, H]
+  Tensor dx_run_, dx_gate_;          // [n, B, D]
+  Tensor gemm_scratch_;              // as matmul.h asks
+  std::vector<WeightChain> chains_;  // products of dU, then of dW
+  Tensor sums_, recurrent_sums_;     // [T / sum_steps, G*H]
+  Tensor vector_sums_;               // [vectors, T / sum_steps, H]
+};
+
+}  // namespace hs

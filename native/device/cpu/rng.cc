@@ -1,0 +1,61 @@
+// Philox4x32-10 as in Random123 (https://github.com/DEShawResearch/random123); known answers in
+// native/test/rng_test.cc.
+#include "device/cpu/rng.h"
+
+#include <cmath>
+
+namespace hs {
+
+void philox(uint32_t out[4], DropoutKey key, uint32_t stream, uint64_t index) {
+  constexpr uint64_t kMultiply0 = 0xD2511F53, kMultiply1 = 0xCD9E8D57;
+  constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+  uint32_t c0 = static_cast<uint32_t>(index), c1 = static_cast<uint32_t>(index >> 32), c2 = stream,
+           c3 = static_cast<uint32_t>(key.step);
+  uint32_t k0 = static_cast<uint32_t>(key.seed);
+  // The counter has room for 32 bits of `step`; the rest of it goes where the seed is.
+  uint32_t k1 = static_cast<uint32_t>(key.seed >> 32) ^ static_cast<uint32_t>(key.step >> 32);
+  for (int round = 0; round < 10; round++) {
+    const uint64_t p0 = kMultiply0 * c0, p1 = kMultiply1 * c2;
+    c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
+    c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    c1 = static_cast<uint32_t>(p1);
+    c3 = static_cast<uint32_t>(p0);
+    k0 += kWeyl0;
+    k1 += kWeyl1;
+  }
+  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+template <typename real>
+void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stream) {
+  // of 2^32: words below it drop
+  const uint64_t threshold = static_cast<uint64_t>(p * 4294967296.0);
+  const real keep = p < 1 ? static_cast<real>(1 / (1 - p)) : real(0);
+  for (int64_t i = 0; i < n; i += 4) {
+    uint32_t word[4];
+    philox(word, key, stream, static_cast<uint64_t>(i / 4));
+    for (int j = 0; j < 4 && i + j < n; j++) mask[i + j] = word[j] < threshold ? real(0) : keep;
+  }
+}
+
+template <typename real>
+void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream, int64_t first) {
+  constexpr double kTurn = 6.283185307179586476925 / 4294967296.0;
+  for (int64_t i = 0; i < n; i += 4) {
+    uint32_t word[4];
+    philox(word, key, stream, static_cast<uint64_t>((first + i) / 4));
+    for (int j = 0; j < 4 && i + j < n; j += 2) {
+      const double radius = std::sqrt(-2 * std::log((word[j] + 0.5) / 4294967296.0)),
+                   angle = kTurn * word[j + 1];
+      noise[i + j] = static_cast<real>(radius * std::cos(angle));
+      if (i + j + 1 < n) noise[i + j + 1] = static_cast<real>(radius * std::sin(angle));
+    }
+  }
+}
+
+template void dropout_mask<float>(float*, int64_t, double, DropoutKey, uint32_t);
+template void dropout_mask<double>(double*, int64_t, double, DropoutKey, uint32_t);
+template void normal_noise<float>(float*, int64_t, DropoutKey, uint32_t, int64_t);
+template void normal_noise<double>(double*, int64_t, DropoutKey, uint32_t, int64_t);
+
+}  // namespace hs

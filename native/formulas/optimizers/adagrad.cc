@@ -1,0 +1,32 @@
+// Adagrad, Duchi, Hazan & Singer 2011, fig. 1 (diagonal). Keras 1.2.2 optimizers.py:288-309:
+// epsilon outside the root, no iterations saved.
+//   a = a + g^2
+//   p = p - lr_t * g / (sqrt(a) + epsilon)
+#include "device/cpu/kernels/optimizer_loop.h"
+
+namespace hs {
+namespace HS_ISA {
+
+template <class real>
+struct Adagrad {
+  using V = Vec<real>;
+  V lr, epsilon;
+  explicit Adagrad(const Hyper& h) : lr(V::set1(real(h.lr_t))), epsilon(V::set1(real(h.epsilon))) {}
+  HS_INLINE void step(V& p, V g, V* m) const {
+    m[0] = fma(g, g, m[0]);
+    p = p - lr * g / (root(m[0]) + epsilon);
+  }
+};
+
+template <class real>
+static bool rest_adagrad(real* const*, int64_t, int64_t, const Hyper&) {
+  return true;  // a + 0
+}
+
+extern constexpr OptimizerKernels<float> adagrad_f32 = {
+    "adagrad", 1, false, update<Adagrad, float, 1>, rest_adagrad<float>};
+extern constexpr OptimizerKernels<double> adagrad_f64 = {
+    "adagrad", 1, false, update<Adagrad, double, 1>, rest_adagrad<double>};
+
+}  // namespace HS_ISA
+}  // namespace hs

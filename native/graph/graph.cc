@@ -1,0 +1,328 @@
+// Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is
+// bind.cc's business.
+#include "graph/graph.h"
+
+#include <algorithm>
+
+namespace hs {
+
+template <typename real>
+int Graph<real>::value_named(const std::string& name, const std::string& where) const {
+  for (size_t i = 0; i < values_.size(); i++) {
+    if (values_[i].name == name) return static_cast<int>(i);
+  }
+  fail(Code::kInternal, where, "a value it reads", "made before", "'" + name + "'");
+}
+
+template <typename real>
+int Graph<real>::mask_named(const std::string& name, const std::string& where) const {
+  for (size_t i = 0; i < masks_.size(); i++) {
+    if (masks_[i].name == name) return static_cast<int>(i);
+  }
+  fail(Code::kInternal, where, "a mask it reads", "made before", "'" + name + "'");
+}
+
+template <typename real>
+Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& device)
+    : device_(&device), params_(&params) {
+  for (const Config& input : spec.at("inputs").list) {
+    Value<real> value;
+    value.name = input.str("name");
+    value.declared = input.dims("dims");
+    values_.push_back(std::move(value));
+  }
+  inputs_ = static_cast<int>(values_.size());
+  if (inputs_ == 0) fail(Code::kInternal, "spec", "inputs", "at least one", "none");
+  for (const Config& param : spec.at("params").list) params.add(param);
+  for (const Config& op : spec.at("ops").list) add_op(op);
+  output_ = value_named(spec.str("output"), "spec");
+  if (spec.has("outputMask")) output_mask_ = mask_named(spec.str("outputMask"), "spec");
+  allocate_params();
+  penalties_.reserve(static_cast<int64_t>(ops_.size()));
+  has_loss_ = spec.has("loss");
+  scored_ = has_loss_ && spec.at("loss").kind == Config::Kind::kTree
+                ? value_named(spec.at("loss").str("value"), "loss")
+                : output_;
+  plan_backward();
+}
+
+template <typename real>
+void Graph<real>::add_op(const Config& spec) {
+  const std::string& kind = spec.str("op");
+  const std::string& name = spec.str("layer");
+  Op<real> op;
+  OpContext context;
+  context.name = name;
+  context.class_name = spec.str("className", kind);
+  context.stream = static_cast<uint32_t>(ops_.size());
+  const std::string where = context.where();
+  for (const std::string& input : spec.strings("inputs"))
+    op.inputs.push_back(value_named(input, where));
+  if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
+  if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
+  if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
+
+  context.trainable = false;
+  if (spec.has("params")) {
+    for (const Config& entry : spec.at("params").list) {
+      ParamUse<real> use;
+      use.role = entry.str("name");
+      use.param = params_->find(entry.str("param"));
+      if (use.param < 0)
+        fail(Code::kInternal, where, use.role, "a parameter of the model",
+             "'" + entry.str("param") + "'");
+      context.trainable = context.trainable || (*params_)[use.param].trainable;
+      op.params.push_back(std::move(use));
+    }
+  }
+  static const Config* const none = new Config;
+  op.layer = device_->op(kind, spec.has("options") ? spec.at("options") : *none, context);
+  if (!op.layer) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
+
+  const int index = static_cast<int>(ops_.size());
+  for (const std::string& output : spec.strings("outputs"))
+    op.more.push_back(add_output(output, where));
+  if (op.more.empty()) fail(Code::kInternal, where, "outputs", "at least one", "none");
+  op.output = op.more.front();
+  op.more.erase(op.more.begin());
+  if (spec.has("maskOut")) {
+    MaskValue<real> mask;
+    mask.name = spec.str("maskOut");
+    mask.producer = index;
+    op.mask_out = static_cast<int>(masks_.size());
+    masks_.push_back(std::move(mask));
+  }
+  ops_.push_back(std::move(op));
+}
+
+template <typename real>
+int Graph<real>::add_output(const std::string& name, const std::string& where) {
+  for (const Value<real>& other : values_) {
+    if (other.name == name)
+      fail(Code::kInternal, where, "the name of its output", "unique", "'" + name + "' again");
+  }
+  Value<real> output;
+  output.name = name;
+  output.producer = static_cast<int>(ops_.size());
+  values_.push_back(std::move(output));
+  return static_cast<int>(values_.size()) - 1;
+}
+
+template <typename real>
+void Graph<real>::allocate_params() {
+  std::vector<char> learns(params_->list().size(), 0);
+  for (const Op<real>& op : ops_) {
+    for (const ParamUse<real>& use : op.params)
+      learns[size_t(use.param)] = learns[size_t(use.param)] || op.shape().trainable();
+  }
+  params_->allocate(learns);
+}
+
+// An op goes backward if a gradient reaches one of its outputs (from the loss, or from an activity
+// penalty on the way) and if something trainable lies in it or below it.
+template <typename real>
+void Graph<real>::plan_backward() {
+  wants_.assign(values_.size(), 0);
+  for (Op<real>& op : ops_) {
+    bool wants = op.shape().trainable();
+    for (int input : op.inputs) wants = wants || wants_[size_t(input)];
+    wants_[size_t(op.output)] = wants;
+    for (int output : op.more) wants_[size_t(output)] = wants;
+  }
+  std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
+  reached[size_t(scored_)] = written[size_t(scored_)] = has_loss_;
+  std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
+  for (size_t i = ops_.size(); i-- > 0;) {
+    Op<real>& op = ops_[i];
+    const size_t out = size_t(op.output);
+    bool reaches = reached[out] || op.activity.any();
+    for (int output : op.more) reaches = reaches || reached[size_t(output)];
+    op.backward = wants_[out] && reaches;
+    op.seeds = op.backward && !written[out];
+    if (op.backward) {
+      for (int input : op.inputs) {
+        if (wants_[size_t(input)]) reached[size_t(input)] = written[size_t(input)] = 1;
+      }
+      if (!op.shape().trainable()) continue;
+      for (ParamUse<real>& use : op.params) {
+        use.adds = found[size_t(use.param)];
+        found[size_t(use.param)] = 1;
+      }
+    }
+  }
+  for (size_t p = 0; p < found.size(); p++) {
+    if (!found[p] && params_->learns((*params_)[int(p)])) unreached_.push_back(int(p));
+  }
+  for (size_t v = 0; v < values_.size(); v++) {
+    const bool made = values_[v].producer >= 0 && ops_[size_t(values_[v].producer)].backward;
+    wants_[v] = wants_[v] && made;
+    values_wanting_ += wants_[v];
+  }
+}
+
+template <typename real>
+void Graph<real>::forward(bool training, DropoutKey key) {
+  shown_ = false;
+  for (Op<real>& op : ops_) {
+    op.pass.training = training;
+    op.pass.backward_follows = backward_;
+    op.pass.repack = op.fresh;
+    op.pass.dropout = key;
+    op.layer->forward(op.pass);
+  }
+  shown_ = true;
+}
+
+template <typename real>
+void Graph<real>::backward(double* activity) {
+  for (int p : unreached_) device_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
+  penalties_.zero();
+  for (size_t i = ops_.size(); i-- > 0;) {
+    Op<real>& op = ops_[i];
+    Value<real>& out = values_[size_t(op.output)];
+    if (op.seeds) device_->fill(out.grad, 0, out.extent.size());
+    penalize_output(op, op.backward ? out.grad : nullptr);
+    if (!op.backward) continue;
+    op.layer->backward(op.pass);
+    for (const ParamUse<real>& use : op.params) {
+      if (use.adds) add_gradient(use, op.pass);
+    }
+    for (size_t j = 0; j < op.inputs.size(); j++) {
+      if (op.add_to[j])
+        device_->add(op.add_to[j], op.pass.dx[j], values_[size_t(op.inputs[j])].extent.size());
+    }
+  }
+  device_->add_up(activity, penalties_.data(), static_cast<int64_t>(ops_.size()));
+}
+
+template <typename real>
+void Graph<real>::add_gradient(const ParamUse<real>& use, const Pass<real>& pass) {
+  const Param& p = (*params_)[use.param];
+  device_->add_gradient(params_->grad(p), p.rows.get(),
+                        pass.grad({Arena::kParams, p.offset, p.size}), use.rows, p.size);
+}
+
+template <typename real>
+void Graph<real>::activity_penalty(double* activity) const {
+  device_->zero(penalties_.data(), penalties_.bytes());
+  for (const Op<real>& op : ops_) penalize_output(op, nullptr);
+  device_->add_up(activity, penalties_.data(), static_cast<int64_t>(ops_.size()));
+}
+
+template <typename real>
+void Graph<real>::penalize_output(const Op<real>& op, real* grad) const {
+  const Value<real>& out = values_[size_t(op.output)];
+  if (op.activity.any()) {
+    device_->penalize(penalties_.data() + (&op - ops_.data()), op.activity, out.data, grad, nullptr,
+                      {out.extent.size()});
+  }
+}
+
+template <typename real>
+std::string Graph<real>::first_not_finite() const {
+  for (const Value<real>& value : values_) {
+    if (device_->finite(value.data, nullptr, value.extent.size())) continue;
+    return value.producer < 0 ? value.name : ops_[size_t(value.producer)].shape().name();
+  }
+  return "";
+}
+
+template <typename real>
+const std::string& Graph<real>::layer_of(int param) const {
+  for (const Op<real>& op : ops_) {
+    for (const ParamUse<real>& use : op.params) {
+      if (use.param == param) return op.shape().name();
+    }
+  }
+  return (*params_)[param].path;
+}
+
+template <typename real>
+void Graph<real>::check_next(double* finite) const {
+  for (const Op<real>& op : ops_) {
+    for (const Next& next : op.next)
+      device_->check(finite, op.pass.at(next.value), nullptr, next.value.size);
+  }
+}
+
+template <typename real>
+std::string Graph<real>::next_not_finite() const {
+  for (const Op<real>& op : ops_) {
+    for (const Next& next : op.next) {
+      if (!device_->finite(op.pass.at(next.value), nullptr, next.value.size))
+        return op.shape().name();
+    }
+  }
+  return "";
+}
+
+template <typename real>
+void Graph<real>::commit(const double* finite) {
+  for (Op<real>& op : ops_) {
+    op.pass.finite = finite;
+    op.layer->commit(op.pass);
+    if (!op.pass.training) continue;
+    for (const Next& next : op.next) {
+      device_->commit(params_->value((*params_)[next.param]), op.pass.at(next.value),
+                      next.value.size, finite);
+    }
+  }
+}
+
+template <typename real>
+void Graph<real>::packed_are_current() {
+  for (Op<real>& op : ops_) op.fresh = false;
+}
+
+template <typename real>
+void Graph<real>::params_changed() {
+  for (Op<real>& op : ops_) op.fresh = true;
+}
+
+template <typename real>
+void Graph<real>::trained() {
+  for (Op<real>& op : ops_) op.fresh = op.shape().trainable() || !op.next.empty();
+}
+
+template <typename real>
+void Graph<real>::reset_states() {
+  carry_block_.zero();
+  carry_live_ = false;
+  early_carries_.clear();
+}
+
+template <typename real>
+EarlyCarry<real>* Graph<real>::early_carry(const std::string& path) {
+  for (EarlyCarry<real>& early : early_carries_) {
+    if (early.path == path) return &early;
+  }
+  return nullptr;
+}
+
+template <typename real>
+bool Graph<real>::expect_carry(const std::string& path, const Dims& dims) {
+  if (!bound_inputs_.empty() || carry_.total() > 0) return false;
+  EarlyCarry<real>* early = early_carry(path);
+  if (!early) {
+    early_carries_.push_back({path, {}, std::make_unique<Block<real>>(*device_)});
+    early = &early_carries_.back();
+  }
+  early->dims = dims;
+  early->data->reserve(checked_count(dims, path));
+  return true;
+}
+
+template <typename real>
+int64_t Graph<real>::bytes() const {
+  int64_t beside = 0;
+  for (const Op<real>& op : ops_) {
+    for (const ParamUse<real>& use : op.params) beside += use.own_grad ? use.own_grad->bytes() : 0;
+  }
+  return beside + saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() +
+         packed_block_.bytes() + scratch_block_.bytes() + grad_block_.bytes() + penalties_.bytes();
+}
+
+template class Graph<float>;
+template class Graph<double>;
+
+}  // namespace hs

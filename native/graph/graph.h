@@ -1,0 +1,199 @@
+// The ops of a model over named values: their memory at one extent, one pass forward, one pass
+// back.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "graph/params.h"
+
+namespace hs {
+
+// A slot: `rows` samples of some shape, made by one op (or coming from outside), read by any
+// number.
+template <typename real>
+struct Value {
+  std::string name;
+  Dims declared;      // inputs only: without the batch axis, -1 where unknown
+  int producer = -1;  // op, or -1: an input
+  // at the extent bound last
+  Extent extent;
+  real* data = nullptr;
+  real* grad = nullptr;  // nullptr: none needed
+};
+
+template <typename real>
+struct MaskValue {
+  std::string name;
+  int producer = -1;
+  int64_t steps = 0, rows = 0;
+  real* data = nullptr;  // [T, B]
+};
+
+struct Next {  // Declaration::next
+  int param;
+  Tensor value;
+};
+
+// One op's use of a parameter of the model.
+template <typename real>
+struct ParamUse {
+  std::string role;  // what the op calls it: "W"
+  int param;
+  // An op that comes later in the graph has written the gradient when this one runs back: its own
+  // is made beside it and added.
+  bool adds = false;
+  GradRows* rows = nullptr;  // what of `beside` is written; nullptr: all of it
+  std::unique_ptr<GradRows> own_rows;
+  std::unique_ptr<Block<real>> own_grad;  // [rows, width], of a parameter by rows: its zeros stay
+  int64_t offset = -1;  // of other gradients that are added, among those of values
+};
+
+template <typename real>
+struct Op {
+  std::unique_ptr<Layer<real>> layer;
+  const OpShape& shape() const { return layer->shape(); }
+  std::vector<int> inputs;
+  int output = -1;
+  std::vector<int> more;         // outputs after the first
+  int mask = -1, mask_out = -1;  // indices of masks
+  std::vector<ParamUse<real>> params;
+  std::vector<Next> next;  // at the extent bound last
+  Penalty activity;        // of the output
+  // something trainable lies here or below, and a gradient reaches the output
+  bool backward = false;
+  // Nothing writes the first output's gradient before the op goes backward, or the activity penalty
+  // adds to it: it begins as zeros.
+  bool seeds = false;
+  bool fresh = true;  // parameters have changed since the packed tensors were filled
+  Pass<real> pass;
+  std::vector<real*>
+      // per input: where dx is to be added when another consumer has written it already; else
+      // nullptr
+      add_to;
+};
+
+// A state that was written before there was room for it.
+template <typename real>
+struct EarlyCarry {
+  std::string path;  // "lstm_1/h"
+  Dims dims;
+  std::unique_ptr<Block<real>> data;  // [dims]
+};
+
+template <typename real>
+class Graph {
+ public:
+  // spec: lib/spec.ts. Adds the parameters of the model to params and allocates them.
+  Graph(const Config& spec, Params<real>& params, Device<real>& device);
+
+  int inputs() const { return inputs_; }
+  const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
+  Value<real>& output() { return values_[static_cast<size_t>(output_)]; }
+  const Value<real>& output() const { return values_[static_cast<size_t>(output_)]; }
+  // What the loss is taken of: the output, or another value.
+  const Value<real>& scored() const { return values_[static_cast<size_t>(scored_)]; }
+  const MaskValue<real>* scored_mask() const {
+    const bool masked = output_mask_ >= 0 && scored_ == output_;
+    return masked ? &masks_[static_cast<size_t>(output_mask_)] : nullptr;
+  }
+  bool learns() const {
+    return values_wanting_ > 0;
+  }  // there is something trainable below the output
+
+  // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at
+  // all where they are the ones bound last. Keeps carry; ERR_SHAPE when states are kept for another
+  // batch size.
+  void bind(const std::vector<Extent>& inputs, bool backward);
+  // The values, masks and saved tensors are those of one whole forward pass; before, and when one
+  // fails, there is nothing to show.
+  bool shown() const { return bound_ && shown_; }
+
+  void forward(bool training, DropoutKey key);
+  // The output's grad has been written. *activity: as activity_penalty().
+  void backward(double* activity);
+  void activity_penalty(double* activity) const;  // of the values of the last forward
+  std::string first_not_finite() const;           // input or layer whose values are not, or ""
+  const std::string& layer_of(int param) const;
+
+  // Next values (Declaration::next) of the last forward in training: *finite = 0 where one is not
+  // finite; the layer of the first that is not, or "".
+  void check_next(double* finite) const;
+  std::string next_not_finite() const;
+  // States of stateful layers, and running statistics in training, become those of this batch, but
+  // where *finite is 0; nullptr: always. committed(): they have.
+  void commit(const double* finite);
+  void committed() { carry_live_ = carry_live_ || carry_.total() > 0; }
+  void packed_are_current();  // a whole step has run: packed tensors are filled
+  void params_changed();      // all of them: weights were written
+  void trained();             // the trainable ones
+  void reset_states();
+  int64_t bytes() const;
+
+  // For Plan::read: places of saved tensors and carry, by "layer/name".
+  const Place* saved_place(const std::string& path) const {
+    return shown() ? saved_.find(path) : nullptr;
+  }
+  const Place* carry_place(const std::string& path) const { return carry_.find(path); }
+  real* saved_at(const Place& p) const { return saved_block_.data() + p.offset; }
+  real* carry_at(const Place& p) const { return carry_block_.data() + p.offset; }
+  const Layout& saved() const { return saved_; }
+  const Layout& carry() const { return carry_; }
+  const std::vector<Value<real>>& values() const { return values_; }
+  const std::vector<MaskValue<real>>& masks() const { return masks_; }
+  // Of "lstm_1/h" before the first batch, which makes room for states: nullptr where none was
+  // written. The first batch forgets those that it has no room of that shape for.
+  EarlyCarry<real>* early_carry(const std::string& path);
+  const std::vector<EarlyCarry<real>>& early_carries() const { return early_carries_; }
+  // Room for one to be written; false after the first batch.
+  bool expect_carry(const std::string& path, const Dims& dims);
+
+ private:
+  class Binder;
+  void add_op(const Config& spec);
+  int add_output(const std::string& name, const std::string& where);  // of the op to come
+  void allocate_params();
+  void add_gradient(const ParamUse<real>& use, const Pass<real>& pass);
+  void penalize_output(const Op<real>& op, real* grad) const;
+  int value_named(const std::string& name, const std::string& where) const;
+  int mask_named(const std::string& name, const std::string& where) const;
+  void plan_backward();
+  void lay_out(bool backward, Layout& carry, Layout& packed);
+  void lay_out_more(Op<real>& op);
+  int64_t place_gradients();  // returns what it needs beside the block of gradients
+  void keep_carry(const Layout& carry);
+  void take_early_carries();
+  void point();
+
+  Device<real>* const device_;
+  Params<real>* params_;
+  std::vector<Value<real>> values_;
+  std::vector<MaskValue<real>> masks_;
+  std::vector<Op<real>> ops_;
+  int inputs_ = 0, output_ = -1, output_mask_ = -1, scored_ = -1, values_wanting_ = 0;
+  bool has_loss_ = false;
+  std::vector<char> wants_;     // per value: a gradient is needed
+  std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
+
+  // at the extent bound last
+  bool bound_ = false, backward_ = false, shown_ = false;
+  int64_t version_ = 0;  // of the device's layouts
+  std::vector<Extent> bound_inputs_;
+  Layout saved_, slots_, carry_, packed_;
+  int64_t scratch_ = 0;
+  Overlay gradients_;
+  std::vector<int64_t> slot_offset_, mask_offset_,
+      grad_offset_;  // per value, mask, value; -1: none
+  std::vector<std::vector<int64_t>>
+      extra_offset_;  // per op and input: gradient to be added, -1: written directly
+  std::vector<int64_t> saved_offset_;  // per value: it lies in `saved`; -1: it does not
+  std::vector<char> is_input_;         // per value: it is its op's first input, seen differently
+  Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},
+      packed_block_{*device_}, scratch_block_{*device_}, grad_block_{*device_};
+  Block<double> penalties_{*device_};  // [ops] of their outputs
+  bool carry_live_ = false;            // states are worth keeping
+  std::vector<EarlyCarry<real>> early_carries_;
+};
+
+}  // namespace hs
