@@ -21,7 +21,7 @@ export interface NativeData {
   dispose(): void
 }
 
-export type Mode = 'train' | 'test' | 'predict' | 'gradient'
+export type Mode = 'train' | 'test' | 'predict' | 'gradient' | 'call'
 
 export interface RunRequest {
   mode: Mode
@@ -40,6 +40,22 @@ export interface RunRequest {
    * runs changes no bit. Default: zeros.
    */
   sums?: readonly number[]
+  /** call only: whether it is one of training, as dropout and the node `phase` know it. */
+  training?: boolean
+}
+
+/** One call of a function. */
+export interface CallRequest {
+  x: NativeArray[]
+  training: boolean
+}
+
+/** What one call of a function gives. */
+export interface CallResult {
+  /** One for each of the Spec's `outputs`, without a batch axis. */
+  values: { data: Floats; shape: number[] }[]
+  /** 0: a new value of a parameter was not finite, and no parameter was changed. Else -1. */
+  badBatch: number
 }
 
 export interface RunResult {
@@ -58,6 +74,8 @@ export interface RunResult {
   last: number[]
   /** predict only. */
   outputs?: { data: Floats; shape: number[] }
+  /** call only. */
+  values?: CallResult['values']
   /**
    * First batch of this run, from 0, whose loss or gradient was not finite;
    * -1: none. Such batches change nothing.
@@ -94,6 +112,8 @@ export interface NativePlan {
    * Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan.
    */
   predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }
+  /** One call of a function, in the same way. */
+  call(request: CallRequest): CallResult
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
   read(name: string): { data: Floats; shape: number[] }
   /** With `from`, a part: array, of shape [n], is for the numbers from there on, in C order. */

@@ -45,6 +45,11 @@ export interface OpSpec {
   params: { name: string; param: string }[]
   /** Activity regularizer on the output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
   activity: { l1: number; l2: number } | null
+  /**
+   * Runs when the gradients are known, and may read them: 'gradient:' and the path of a parameter,
+   * or an input of the plan.
+   */
+  after?: boolean
 }
 
 /** A metric by its canonical name, see lib/metrics.ts, with its argument if it has one. */
@@ -70,6 +75,10 @@ export interface Spec {
   metrics: MetricSpec[]
   temporal: boolean
   optimizer: { name: string; [hyper: string]: Option } | null
+  /** Of a function: the values that a run gives back. */
+  outputs?: string[]
+  /** Of a function: what parameters become, all together, or none where a number is not finite. */
+  updates?: { param: string; value: string }[]
 }
 
 /** A value inside a graph under construction: where it comes from and what shape it has. */

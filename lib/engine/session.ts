@@ -10,10 +10,12 @@ import { type Carry, readCarries, writeCarries } from './carry.js'
 import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
-import type { Layer } from '../layers/base/layer.js'
 import type { LayerNames } from '../layers/base/weights.js'
 import { LoadedData, onlyArrays } from './loaded-data.js'
+import { type Owner, ownerNames, type WeightHolder } from './owner.js'
 import {
+  type CallRequest,
+  type CallResult,
   loadNative,
   type NativeArray,
   type NativePlan,
@@ -25,17 +27,6 @@ import type { Spec } from '../spec.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 import { type Turn, Turns } from './turns.js'
 import { abortable } from '../waiting.js'
-
-/** What a session asks its model before each chunk. */
-export interface Owner {
-  layers(): readonly Layer[]
-  /** The Spec that the next run needs. */
-  spec(): Spec
-  /** What the layers were called when it was made. */
-  names(): LayerNames
-  /** Hyper-parameters as they are now; null when not compiled. */
-  hyper(): Readonly<Record<string, unknown>> | null
-}
 
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
@@ -139,9 +130,10 @@ export class Session {
   /** @throws StateError ERR_DISPOSED */
   checkAlive(call: string): void {
     if (!this.#disposed) return
+    const { owner, place } = ownerNames(this.#owner, call)
     fail(StateError, 'ERR_DISPOSED', {
-      where: `model.${call}`,
-      what: 'model',
+      where: place,
+      what: owner,
       expected: 'in use',
       actual: 'one that was disposed',
     })
@@ -154,7 +146,7 @@ export class Session {
   checkIdle(call: string, inCallbacks = false): void {
     this.checkAlive(call)
     if (this.training === null || (inCallbacks && this.#turns.isInCallback)) return
-    this.#busy(`model.${call}`)
+    this.#busy(ownerNames(this.#owner, call).place)
   }
 
   /**
@@ -163,7 +155,7 @@ export class Session {
    */
   checkUnused(call: string): void {
     this.checkIdle(call)
-    if (this.#turns.isUsed) this.#busy(`model.${call}`)
+    if (this.#turns.isUsed) this.#busy(ownerNames(this.#owner, call).place)
   }
 
   /**
@@ -177,7 +169,7 @@ export class Session {
   #busy(where: string): never {
     fail(StateError, 'ERR_BUSY', {
       where,
-      what: 'the model',
+      what: `the ${ownerNames(this.#owner, '').owner}`,
       expected: 'idle',
       actual:
         this.training === null ? 'one that another call works on' : 'one that is being fitted',
@@ -358,7 +350,7 @@ export class Session {
   }
 
   /** Takes back the weights of layers that are leaving this model. */
-  release(layers: readonly Layer[]): void {
+  release(layers: readonly WeightHolder[]): void {
     if (this.#layerPlan) for (const layer of layers) layer.detach(this.#layerPlan)
   }
 
@@ -425,7 +417,8 @@ export class Session {
       await this.fill(call, signal)
       plan = this.plan() // a model that shares layers may have taken them in a pause
     }
-    if (request.mode === 'train' || request.mode === 'gradient') this.#prepare(plan)
+    const { mode, training } = request
+    if (mode === 'train' || mode === 'gradient' || training) this.#prepare(plan)
     const cancel = () => plan.cancel()
     const running = plan.run(
       request.maxBatches === undefined && request.maxMs === undefined
@@ -444,11 +437,23 @@ export class Session {
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
-      if (request.mode === 'train' && this.#dropout.recount(plan)) this.hasTrained = true
+      const hasCounted = (mode === 'train' || training) && this.#dropout.recount(plan)
+      if (hasCounted) this.hasTrained = true
     }
     signal?.throwIfAborted()
     this.checkAlive(call)
     return result
+  }
+
+  /** One call of a function at once, on this thread; the caller has checked that it may. */
+  callAtOnce(request: CallRequest): CallResult {
+    const plan = this.filledPlan()
+    if (request.training) this.#prepare(plan)
+    try {
+      return plan.call(request)
+    } finally {
+      if (request.training) this.#dropout.recount(plan)
+    }
   }
 
   #cancel: (() => void) | null = null

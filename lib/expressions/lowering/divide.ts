@@ -1,0 +1,47 @@
+/** Expressions with every loop divided: what can be is before and after it. */
+import { Expr } from '../expr.js'
+import { ordered } from '../order.js'
+import { Scan, ScanOutput } from '../scan.js'
+import { Simplifier } from './simplify.js'
+import { type Split, split } from './split.js'
+
+/** The same values, simplified, and with nothing in loops that need not be there. */
+export function divided(roots: readonly Expr[]): Expr[] {
+  const made = new Map<Expr, Expr>()
+  const splits = new Map<Expr, Split>()
+  const simple = new Simplifier().all(roots)
+  for (const expr of ordered(simple)) {
+    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made)))
+    made.set(expr, standing(expr, made, splits))
+  }
+  return new Simplifier().all(simple.map((root) => made.get(root)!))
+}
+
+function standing(expr: Expr, made: ReadonlyMap<Expr, Expr>, splits: Map<Expr, Split>): Expr {
+  if (expr instanceof ScanOutput) return splits.get(expr.scan)!.output(expr.index, expr.isLast)
+  if (expr instanceof Scan) return expr
+  return copied(expr, made)
+}
+
+function copied(expr: Expr, made: ReadonlyMap<Expr, Expr>): Expr {
+  const args = expr.args.map((arg) => made.get(arg) ?? arg)
+  const isSame = args.every((arg, i) => arg === expr.args[i])
+  return isSame ? expr : new Expr(expr.op, args, expr.shape, expr.attributes, expr.name)
+}
+
+/** The loop that reads what stands for what it read. */
+function moved(loop: Scan, made: ReadonlyMap<Expr, Expr>): Scan {
+  const of = (expr: Expr) => made.get(expr)!
+  const inside = new Map(loop.outside.map((expr) => [expr, of(expr)]))
+  const roots = [...loop.outputs, ...loop.states.map(({ next }) => next)]
+  for (const expr of ordered(roots, (one) => inside.has(one)))
+    if (!inside.has(expr)) inside.set(expr, copied(expr, inside))
+  const states = loop.states.map(({ initial, before, next }) => ({
+    initial: of(initial),
+    before,
+    next: inside.get(next)!,
+  }))
+  const outputs = loop.outputs.map((output) => inside.get(output)!)
+  const sequences = loop.sequences.map(of)
+  return new Scan(loop.where, sequences, loop.steps, states, outputs, loop.length, loop.loop)
+}

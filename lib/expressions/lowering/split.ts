@@ -1,0 +1,179 @@
+/**
+ * What leaves a loop: what no state changes is computed for all steps before it, what no state
+ * needs after it.
+ */
+import { at } from '../arranging.js'
+import { Expr } from '../expr.js'
+import { dependents, ordered } from '../order.js'
+import { Scan, ScanOutput } from '../scan.js'
+import { type Lifted, liftOp } from './lift.js'
+
+/** A loop, divided. */
+export interface Split {
+  /** What is left of it; null: nothing, all is made for all steps at once. */
+  readonly loop: Scan | null
+  /** Ops of a step that are done for all steps before the loop, and after it. */
+  readonly before: readonly Expr[]
+  readonly after: readonly Expr[]
+  /** What stands for an output of the whole loop: all steps of it, [T, ...], or the last. */
+  output(index: number, isLast: boolean): Expr
+}
+
+/** A value of a step, as far as {@link split} has sorted it. */
+interface Sorted {
+  /** Values of a step that differ from step to step, in an order in which arguments come first. */
+  readonly list: readonly Expr[]
+  readonly changing: ReadonlySet<Expr>
+  /** Those that no state changes, for all steps. */
+  readonly before: ReadonlyMap<Expr, Lifted>
+  /** Those that no state needs. */
+  readonly after: ReadonlySet<Expr>
+}
+
+const outside = (expr: Expr): Lifted => ({ expr, isLifted: false })
+
+/** Takes out of a loop what can be done for all steps at once. */
+export function split(loop: Scan): Split {
+  const nexts = loop.states.map(({ next }) => next)
+  const all = ordered([...loop.outputs, ...nexts])
+  const states = new Set(loop.states.map(({ before }) => before))
+  const changing = dependents(all, new Set([...loop.steps, ...states]))
+  const ofStates = dependents(all, states)
+  const list = all.filter((expr) => changing.has(expr))
+  const before = hoisted(loop, list, changing, ofStates)
+  const after = pushed(loop, list, ofStates, before)
+  return rebuilt(loop, { list, changing, before, after })
+}
+
+function hoisted(
+  { sequences, steps }: Scan,
+  list: readonly Expr[],
+  changing: ReadonlySet<Expr>,
+  ofStates: ReadonlySet<Expr>,
+): Map<Expr, Lifted> {
+  const made = new Map<Expr, Lifted>()
+  for (const [i, step] of steps.entries()) made.set(step, { expr: sequences[i]!, isLifted: true })
+  for (const expr of list) {
+    if (ofStates.has(expr) || made.has(expr)) continue
+    const args = expr.args.map((arg) => (changing.has(arg) ? made.get(arg) : outside(arg)))
+    const value = args.every((arg) => arg !== undefined) ? liftOp(expr, args) : undefined
+    if (value) made.set(expr, value)
+  }
+  return made
+}
+
+function pushed(
+  loop: Scan,
+  list: readonly Expr[],
+  ofStates: ReadonlySet<Expr>,
+  before: ReadonlyMap<Expr, Lifted>,
+): Set<Expr> {
+  // Gradients that go through the last steps alone would go through all steps there.
+  if (loop.loop.lastSteps !== null) return new Set()
+  const needed = new Set(ordered(loop.states.map(({ next }) => next)))
+  const free = new Set(list.filter((expr) => ofStates.has(expr) && !needed.has(expr)))
+  for (const { before: leaf } of loop.states) free.delete(leaf)
+  const isChanging = new Set(list)
+  // Whether an op can be lifted follows from the shapes of its arguments alone.
+  const stand = (arg: Expr): Lifted => {
+    if (!isChanging.has(arg)) return outside(arg)
+    const known = before.get(arg)
+    return known ?? { expr: new Expr('step', [], [loop.length, ...arg.shape]), isLifted: true }
+  }
+  const isLiftable = (expr: Expr) => liftOp(expr, expr.args.map(stand))?.isLifted === true
+  const stays = new Set([...free].filter((expr) => !isLiftable(expr)))
+  for (const expr of [...free].reverse())
+    if (stays.has(expr)) for (const arg of expr.args) if (free.has(arg)) stays.add(arg)
+  return new Set([...free].filter((expr) => !stays.has(expr)))
+}
+
+function rebuilt(loop: Scan, sorted: Sorted): Split {
+  const { list, changing, before, after } = sorted
+  const nexts = loop.states.map(({ next }) => next)
+  // Outputs of a loop that goes backwards lie the other way round than its sequences.
+  const isThere = (expr: Expr) => !loop.loop.goBackwards && before.get(expr)?.isLifted === true
+  /** Made before the loop, and the same at every step. */
+  const isFixed = (expr: Expr) => before.get(expr)?.isLifted === false
+  const afterLoop = [...after]
+    .flatMap(({ args }) => args)
+    .filter((arg) => changing.has(arg) && !isFixed(arg))
+  const kept = [
+    ...new Set(
+      [...afterLoop, ...loop.outputs].filter((expr) => !after.has(expr) && !isThere(expr)),
+    ),
+  ]
+  const isInside = (expr: Expr) => changing.has(expr) && !before.has(expr) && !after.has(expr)
+  const read = [...list.filter(isInside).flatMap(({ args }) => args), ...nexts, ...kept]
+  const made = loopOf(loop, new Set(read), before, kept, changing)
+  const isMade = kept.length > 0 || afterLoop.some((arg) => !isThere(arg))
+  return {
+    loop: isMade ? made : null,
+    before: [...before.keys()].filter(({ op }) => op !== 'step'),
+    after: [...after],
+    output: (index, isLast) => {
+      const output = loop.outputs[index]!
+      const asKept = kept.indexOf(output)
+      if (asKept >= 0) return new ScanOutput(made, asKept, isLast)
+      const stands = new Map<Expr, Lifted>()
+      for (const [i, expr] of kept.entries())
+        stands.set(expr, { expr: new ScanOutput(made, i, isLast), isLifted: !isLast })
+      for (const expr of list) {
+        const value = before.get(expr)
+        if (value && isFixed(expr)) stands.set(expr, value)
+        else if (value && isThere(expr)) stands.set(expr, lastOf(value, isLast))
+        if (!after.has(expr)) continue
+        const args = expr.args.map((arg) => stands.get(arg) ?? outside(arg))
+        stands.set(expr, liftOp(expr, args)!)
+      }
+      return stands.get(output)!.expr
+    },
+  }
+}
+
+function lastOf(value: Lifted, isLast: boolean): Lifted {
+  return isLast ? outside(at(value.expr, -1)) : value
+}
+
+/** The loop of what is left in it; `kept` are its outputs. */
+function loopOf(
+  loop: Scan,
+  read: ReadonlySet<Expr>,
+  before: ReadonlyMap<Expr, Lifted>,
+  kept: readonly Expr[],
+  changing: ReadonlySet<Expr>,
+): Scan {
+  const sequences: Expr[] = []
+  const steps: Expr[] = []
+  const inside = new Map<Expr, Expr>()
+  for (const expr of read) {
+    const value = before.get(expr)
+    if (!value) continue
+    if (!value.isLifted) {
+      inside.set(expr, value.expr)
+      continue
+    }
+    const step =
+      expr.op === 'step' ? expr : new Expr('step', [], expr.shape, {}, expr.name ?? `${expr.op}[t]`)
+    inside.set(expr, step)
+    sequences.push(value.expr)
+    steps.push(step)
+  }
+  // A loop without sequences needs to be told its length, which the data may tell alone.
+  if (sequences.length === 0 && loop.sequences.length > 0) {
+    sequences.push(loop.sequences[0]!)
+    steps.push(loop.steps[0]!)
+  }
+  const roots = [...kept, ...loop.states.map(({ next }) => next)]
+  const isDone = (expr: Expr) => inside.has(expr) || !changing.has(expr)
+  for (const expr of ordered(roots, isDone))
+    if (!inside.has(expr)) inside.set(expr, copied(expr, inside))
+  const states = loop.states.map((state) => ({ ...state, next: inside.get(state.next)! }))
+  const outputs = kept.map((expr) => inside.get(expr)!)
+  return new Scan(loop.where, sequences, steps, states, outputs, loop.length, loop.loop)
+}
+
+function copied(expr: Expr, inside: ReadonlyMap<Expr, Expr>): Expr {
+  const args = expr.args.map((arg) => inside.get(arg) ?? arg)
+  const isSame = args.every((arg, i) => arg === expr.args[i])
+  return isSame ? expr : new Expr(expr.op, args, expr.shape, expr.attributes, expr.name)
+}
