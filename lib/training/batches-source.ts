@@ -14,19 +14,65 @@ import { abortable, isThenable } from '../waiting.js'
 import type { Plain } from './plain.js'
 import type { BatchSource } from './source.js'
 
+/** One batch of an iterable in native memory. */
+interface LoadedBatch {
+  samples: number
+  data: LoadedData
+}
+
+/** How batches of an iterable are taken. */
+interface Taking {
+  /** The public call, for errors. */
+  call: string
+  classWeight?: ClassWeight | null
+  signal: AbortSignal | null
+}
+
+/**
+ * Takes the next batch, checks it and loads it into native memory. The caller holds the turn, which
+ * is lent while the batch is waited for.
+ * @param missing samples still needed, for the message of a source that has ended
+ */
+export async function loadBatch(
+  model: Model,
+  batches: Batches,
+  missing: number,
+  turn: Turn,
+  { call, classWeight = null, signal }: Taking,
+): Promise<LoadedBatch> {
+  signal?.throwIfAborted()
+  const given = batches.next(missing)
+  const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
+  const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
+  const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight })
+  checkStatefulBatches(model, call, prepared.samples, prepared.samples)
+  return { samples: prepared.samples, data: model.session.load(prepared) }
+}
+
+/** Trains or tests on a batch and frees it. @param sums over the batches before it */
+export async function runBatch(
+  model: Model,
+  mode: 'train' | 'test',
+  { samples, data }: LoadedBatch,
+  sums: readonly number[],
+  { call, signal }: Taking,
+): Promise<RunResult> {
+  const request = { mode, data: data.set, batchSize: samples, maxBatches: 1, sums } as const
+  try {
+    return await model.session.run(call, request, signal)
+  } finally {
+    data.dispose()
+  }
+}
+
 export class BatchesSource implements BatchSource {
   readonly isSingle = true
-  #ready: { samples: number; data: LoadedData } | null = null
+  #ready: LoadedBatch | null = null
 
   constructor(
     readonly model: Model,
     readonly batches: Batches,
-    readonly own: {
-      call: string
-      samples: number
-      classWeight: ClassWeight | null
-      signal: AbortSignal | null
-    },
+    readonly own: Taking & { samples: number },
   ) {}
 
   get samples(): number {
@@ -36,38 +82,15 @@ export class BatchesSource implements BatchSource {
   beginEpoch(): void {}
 
   async ready(seen: number, turn: Turn): Promise<number> {
-    const { call, samples, classWeight, signal } = this.own
-    signal?.throwIfAborted()
-    const given = this.batches.next(samples - seen)
-    const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
-    const [x, y, sampleWeight = null] = checkTriple(`${call}: batch`, batch)
-    const prepared = prepareTraining(this.model, call, x, y, { sampleWeight, classWeight })
-    checkStatefulBatches(this.model, call, prepared.samples, prepared.samples)
-    this.#ready = { samples: prepared.samples, data: this.model.session.load(prepared) }
-    return prepared.samples
+    this.#ready = await loadBatch(this.model, this.batches, this.samples - seen, turn, this.own)
+    return this.#ready.samples
   }
 
   async train(seen: number, { sums }: { sums: readonly number[] }): Promise<RunResult> {
-    const { call, signal } = this.own
-    const { samples, data } = this.#ready!
-    const request = {
-      mode: 'train',
-      data: data.set,
-      batchSize: samples,
-      maxBatches: 1,
-      sums,
-    } as const
-    if (seen + samples < this.samples) this.batches.prefetch() // while native code computes
-    try {
-      return await this.model.session.run(call, request, signal)
-    } finally {
-      this.#free()
-    }
-  }
-
-  #free(): void {
-    this.#ready?.data.dispose()
+    const batch = this.#ready!
+    if (seen + batch.samples < this.samples) this.batches.prefetch() // while native code computes
     this.#ready = null
+    return runBatch(this.model, 'train', batch, sums, this.own)
   }
 
   state(): Promise<Plain> {
@@ -79,7 +102,8 @@ export class BatchesSource implements BatchSource {
   }
 
   close(): void {
-    this.#free()
+    this.#ready?.data.dispose()
+    this.#ready = null
     this.batches.close()
   }
 }

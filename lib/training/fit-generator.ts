@@ -7,24 +7,15 @@ import { checkInteger, checkSignal } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeight, InputSlot } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import {
-  asScores,
-  checkStatefulBatches,
-  type Inputs,
-  predictOnBatch,
-  prepareTraining,
-  type Scores,
-} from './evaluate.js'
-import { arrayValidation, callOptions, checkTriple, prepareValidation, type Triple } from './fit.js'
+import { asScores, type Inputs, predictOnBatch, type Scores } from './evaluate.js'
+import { arrayValidation, callOptions, prepareValidation, type Triple } from './fit.js'
 import { Means } from './means.js'
 import { NanWatch } from './nan-watch.js'
-import type { LoadedData } from '../engine/loaded-data.js'
-import type { RunRequest, RunResult } from '../native.js'
 import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
 import type { Model } from '../model/model.js'
-import { BatchesSource } from './batches-source.js'
+import { BatchesSource, loadBatch, runBatch } from './batches-source.js'
 import { type Job, train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
@@ -218,20 +209,6 @@ function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boo
   return depthOf(x) > slots[0]!.shape.length
 }
 
-async function runAndFree(
-  model: Model,
-  call: string,
-  request: RunRequest,
-  data: LoadedData,
-  signal: AbortSignal | null,
-): Promise<RunResult> {
-  try {
-    return await model.session.run(call, request, signal)
-  } finally {
-    data.dispose()
-  }
-}
-
 /** Means over batches until `samples` were seen; the caller holds the turn. */
 export async function evaluateBatches(
   model: Model,
@@ -242,29 +219,15 @@ export async function evaluateBatches(
   const means = new Means(model.metricsNames.length)
   let seen = 0
   for (let firstBatch = 0; seen < samples; firstBatch++) {
-    signal?.throwIfAborted()
-    const given = batches.next(samples - seen)
-    const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
-    const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
-    const prepared = prepareTraining(model, call, x, y, { sampleWeight })
-    checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-    const data = model.session.load(prepared)
-    const { sums } = means
-    const request = {
-      mode: 'test',
-      data: data.set,
-      batchSize: prepared.samples,
-      maxBatches: 1,
-      sums,
-    } as const
-    const result = await runAndFree(model, call, request, data, signal)
+    const batch = await loadBatch(model, batches, samples - seen, turn, { call, signal })
+    const result = await runBatch(model, 'test', batch, means.sums, { call, signal })
     NanWatch.ofModel(model).check(result, batches.where, 'test', {
       epoch: null,
       firstBatch,
       isAlone: true,
     })
     means.add(result)
-    seen += prepared.samples
+    seen += batch.samples
     await turn.pass()
   }
   return means.values()
