@@ -24,8 +24,10 @@ const LATER_NAMES: ReadonlyMap<string, string> = new Map([
   ['biasconstraint', 'bConstraint'],
 ])
 
-/** The name in `valid` that someone who wrote `key` most likely meant. */
-export function meant(key: string, valid: readonly string[]): string | undefined {
+/**
+ * The name in `valid` that someone who wrote `key` most probably meant; undefined: none is like it.
+ */
+export function probableName(key: string, valid: readonly string[]): string | undefined {
   const later = LATER_NAMES.get(key.toLowerCase().replaceAll('_', ''))
   return later !== undefined && valid.includes(later) ? later : nearest(key, valid)
 }
@@ -60,7 +62,7 @@ export function resolveOptions<D extends object>(
     const valid = Object.keys(defaults)
     for (const [key, value] of Object.entries(given)) {
       if (!Object.hasOwn(merged, key)) {
-        const guess = meant(key, valid)
+        const guess = probableName(key, valid)
         const hint = guess
           ? `Did you mean \`${guess}\`?`
           : `It has ${valid.map((k) => `\`${k}\``).join(', ') || 'none'}.`

@@ -176,10 +176,7 @@ export class Graph {
     return { name, shape, mask: null }
   }
 
-  /**
-   * Adds one op and returns its output. `maskOut: true` makes a mask; `mask: 'pass'` hands the
-   * input's mask on.
-   */
+  /** Adds one op and returns its output. */
   op(
     op: string,
     inputs: readonly Value[],

@@ -124,6 +124,22 @@ function roomsSayWhatTheyAreFor(files) {
     .map((room) => `${room}: README.md must say what the room is for`)
 }
 
+/** lib/README.md names the files beside it, and every README.md below names files that exist. */
+function readmesNameFiles(files) {
+  const problems = []
+  for (const [readme, text] of entries(files, /^lib\/(.+\/)?README\.md$/)) {
+    const folder = path.posix.dirname(readme)
+    const named = new Set([...text.matchAll(/`([\w-]+\.(?:ts|mjs))`/g)].map((match) => match[1]))
+    for (const file of named)
+      if (!files.has(`${folder}/${file}`)) problems.push(`${readme}: ${file} is not there`)
+    if (folder !== 'lib') continue
+    for (const [file] of entries(files, /^lib\/[^/]+\.ts$/))
+      if (!named.has(path.posix.basename(file)))
+        problems.push(`${readme}: must say what ${file} is for`)
+  }
+  return problems
+}
+
 function importCycles(files) {
   const graph = new Map(
     entries(files, /^lib\/.*\.ts$/).map(([file, text]) => [
@@ -190,6 +206,14 @@ export const rules = [
     name: 'rooms of lib/ and native/ say what they are for',
     find: roomsSayWhatTheyAreFor,
     bad: [{ 'lib/attic/x.ts': '' }, { 'native/device/attic/x.cc': '' }],
+  },
+  {
+    name: 'READMEs of lib/ name the files that there are',
+    find: readmesNameFiles,
+    bad: [
+      { 'lib/README.md': '`a.ts`\n', 'lib/a.ts': '', 'lib/b.ts': '' },
+      { 'lib/layers/README.md': '`gone.ts`\n' },
+    ],
   },
   {
     name: 'lib has no import cycles',

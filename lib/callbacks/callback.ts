@@ -2,7 +2,7 @@
 import type { FitParams } from '../training/hooks.js'
 import type { Model } from '../model/model.js'
 import { setClassName, setHidden } from '../console-text.js'
-import type { Plain } from '../training/plain.js'
+import type { Plain } from '../training/plain-data.js'
 
 /**
  * Values of a batch (`batch`, `size`, `loss`, …) or an epoch (`loss`, `acc`, `val_loss`, …), under

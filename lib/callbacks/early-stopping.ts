@@ -1,7 +1,7 @@
 import { ConfigError, fail } from '../errors.js'
 import { describe, type NDArray } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import type { Plain } from '../training/plain.js'
+import type { Plain } from '../training/plain-data.js'
 import { Callback, type Logs } from './callback.js'
 import { checkNumbers, type MonitorMode, moreIsBetter } from './monitor.js'
 

@@ -12,10 +12,10 @@ import { fileURLToPath } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { InternalError } from '../errors.js'
 import { packageRoot } from '../package-root.js'
-import { Lane } from './lane.js'
+import { JobQueue } from './job-queue.js'
 import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
 import { occupyStandardDescriptors } from './standard-descriptors.js'
-import { Work } from './work.js'
+import { WorkBudget } from './work-budget.js'
 
 /** An error of the HDF5 library; callers add the name of the file. */
 export class Hdf5Failure extends Error {
@@ -82,7 +82,7 @@ function threadSettings(): Pick<WorkerOptions, 'execArgv' | 'env'> {
 class Hdf5Worker {
   readonly #worker: Worker
   readonly #started: Promise<void>
-  readonly #startWork = new Work(START_MS)
+  readonly #startWork = new WorkBudget(START_MS)
   #settle: { resolve: (reply: H5Reply) => void; reject: (error: Error) => void } | null = null
   #idle: NodeJS.Timeout | undefined
   dead = false
@@ -126,7 +126,7 @@ class Hdf5Worker {
     expected: K,
     request: H5Request,
     transfer: ArrayBuffer[],
-    work: Work,
+    work: WorkBudget,
   ): Promise<Answer<K>> {
     await this.#started
     if (this.dead) throw new Hdf5Failure('the HDF5 library has ended')
@@ -134,7 +134,7 @@ class Hdf5Worker {
     return this.#reply(expected, work)
   }
 
-  async #reply<K extends H5Reply['kind']>(expected: K, work: Work): Promise<Answer<K>> {
+  async #reply<K extends H5Reply['kind']>(expected: K, work: WorkBudget): Promise<Answer<K>> {
     this.#worker.ref()
     const stop = work.watch(() =>
       this.end(
@@ -202,7 +202,7 @@ export class RowFile {
     ms: number,
   ): Promise<Answer<K>> {
     const turn = this.#queue.then(async () => {
-      const work = new Work((await this.#worker.readMs()) + ms)
+      const work = new WorkBudget((await this.#worker.readMs()) + ms)
       return this.#worker.request(expected, request, [], work)
     })
     this.#queue = turn.catch(() => {})
@@ -243,7 +243,7 @@ function take(): Hdf5Worker {
  * Saves do not wait for files that are read: those may come from anybody. They wait for each other,
  * so that the last one wins.
  */
-const LANES = { read: new Lane(READERS), write: new Lane(1) }
+const QUEUES = { read: new JobQueue(READERS), write: new JobQueue(1) }
 
 /** Sends requests to the worker; each adds `ms` to what it may work for this file. */
 export type Send = <K extends H5Reply['kind']>(
@@ -259,17 +259,19 @@ export type Send = <K extends H5Reply['kind']>(
  * @throws Hdf5Failure from `send`; InternalError ERR_INTERNAL from `send` where no worker starts
  */
 export function withHdf5<T>(
-  lane: keyof typeof LANES,
+  kind: keyof typeof QUEUES,
   use: (send: Send) => Promise<T>,
   limits?: Hdf5Limits,
 ): Promise<T> {
-  return LANES[lane].run(async () => {
+  return QUEUES[kind].run(async () => {
     let worker: Hdf5Worker | undefined
-    let work: Work | undefined
+    let work: WorkBudget | undefined
     try {
       return await use(async (expected, request, ms, transfer = []) => {
         worker ??= take()
-        work ??= new Work(limits?.workMs ?? (lane === 'write' ? WRITE_MS : await worker.readMs()))
+        work ??= new WorkBudget(
+          limits?.workMs ?? (kind === 'write' ? WRITE_MS : await worker.readMs()),
+        )
         work.limit += ms
         return worker.request(expected, request, transfer, work)
       })

@@ -3,7 +3,7 @@ import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
 import { RandomStream } from '../random.js'
 import type { Session } from '../engine/session.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
 
 export class ArraySource implements BatchSource {

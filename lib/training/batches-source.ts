@@ -11,7 +11,7 @@ import type { RunResult } from '../native.js'
 import type { Model } from '../model/model.js'
 import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
 
 /** One batch of an iterable in native memory. */

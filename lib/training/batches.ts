@@ -7,7 +7,7 @@ import type { Inputs } from './evaluate.js'
 import type { Triple } from './fit.js'
 import { describe } from '../ndarray.js'
 import { isThenable } from '../waiting.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 
 /**
  * Batches `[x, y]` or `[x, y, sampleWeight]`, one after the other. A list of inputs is what

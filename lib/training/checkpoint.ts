@@ -3,7 +3,7 @@
  * written. In each
  *
  *   model.h5         what `model.save` writes: weights, optimizer, how the model was compiled
- *   training.state   everything else: the {@link TrainingState}, as plain.ts writes it
+ *   training.state   everything else: the {@link TrainingState}, as plain-data.ts writes it
  *   sha256           the SHA-256 of both, as `sha256sum` writes them
  *
  * A folder is written under another name, to the disk, and then renamed:
@@ -26,7 +26,7 @@ import { ConfigError, fail, FormatError, HiddenstateError, StateError } from '..
 import { type H5Builder, writeH5 } from '../hdf5/file.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import { decode } from './plain.js'
+import { decode } from './plain-data.js'
 import type { TrainingState } from './state.js'
 
 /** Option `checkpoint` of `fit` and `fitGenerator`. */

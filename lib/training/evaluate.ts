@@ -155,7 +155,7 @@ export async function runChunks(
     batchSize: number
   },
   samples: number,
-  rest: {
+  options: {
     call: string
     signal?: AbortSignal | null
     onChunk?: (result: RunResult, seen: number) => void
@@ -164,7 +164,7 @@ export async function runChunks(
   let seen = 0
   let sums: number[] = []
   while (seen < samples) {
-    const result = await session.run(rest.call, { ...request, from: seen, sums }, rest.signal)
+    const result = await session.run(options.call, { ...request, from: seen, sums }, options.signal)
     if (result.samples <= 0) {
       fail(InternalError, 'ERR_INTERNAL', {
         where: request.mode,
@@ -175,7 +175,7 @@ export async function runChunks(
     }
     seen += result.samples
     sums = result.sums
-    rest.onChunk?.(result, seen)
+    options.onChunk?.(result, seen)
     if (seen < samples) await turn.pass()
   }
 }
@@ -185,7 +185,7 @@ export async function testLoop(
   model: Model,
   turn: Turn,
   data: NativeData,
-  rest: {
+  options: {
     /** The public call, for errors. */
     call: string
     /** What runs the test, for warnings: 'fit: validation'. Default `call`. */
@@ -199,7 +199,7 @@ export async function testLoop(
   },
 ): Promise<number[]> {
   const means = new Means(model.metricsNames.length)
-  const { call, order, batchSize, samples } = rest
+  const { call, order, batchSize, samples } = options
   let firstBatch = 0
   await runChunks(
     model.session,
@@ -208,16 +208,16 @@ export async function testLoop(
     samples,
     {
       call,
-      signal: rest.signal ?? null,
+      signal: options.signal ?? null,
       onChunk: (result, seen) => {
-        NanWatch.ofModel(model).check(result, rest.where ?? call, 'test', {
+        NanWatch.ofModel(model).check(result, options.where ?? call, 'test', {
           epoch: null,
           firstBatch,
           isAlone: false,
         })
         firstBatch += result.batches
         means.add(result)
-        rest.onSeen?.(seen)
+        options.onSeen?.(seen)
       },
     },
   )
@@ -289,8 +289,8 @@ export async function evaluate(
   try {
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.(seen)
-    const rest = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
-    return asScores(await testLoop(model, turn, data.set, rest))
+    const testing = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
+    return asScores(await testLoop(model, turn, data.set, testing))
   } finally {
     data.dispose()
     turn.release()
@@ -328,14 +328,14 @@ async function predictPrepared(
   call: string,
   session: Session,
   x: NativeArray[],
-  rest: {
+  options: {
     samples: number
     batchSize: number
     signal: AbortSignal | null
     bar: ReturnType<typeof barFor>
   },
 ): Promise<NDArray> {
-  const { samples, batchSize, signal, bar } = rest
+  const { samples, batchSize, signal, bar } = options
   const data = session.load({ x })
   const turn = await session.take(signal)
   try {

@@ -35,7 +35,7 @@ import { isRowSource, rowsOf, type Rows, type RowSource } from './row-source.js'
 import type { Model } from '../model/model.js'
 import { BatchesSource } from './batches-source.js'
 import { train } from './loop.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 import { Resumption } from './resume.js'
 import type { Validation } from './source.js'
 

@@ -4,7 +4,7 @@ import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Model } from '../model/model.js'
 import type { Session } from '../engine/session.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 
 /** What callbacks see as `this.params`. */
 export interface FitParams {

@@ -17,7 +17,7 @@ import {
   requireEmpty,
   tidy,
 } from './checkpoint.js'
-import { encode, type Plain } from './plain.js'
+import { encode, type Plain } from './plain-data.js'
 import type { BatchSource, Validation } from './source.js'
 import { type Identity, type Position, requireSame, type TrainingState } from './state.js'
 

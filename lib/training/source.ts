@@ -4,7 +4,7 @@
  */
 import type { RunResult } from '../native.js'
 import type { Turn } from '../engine/turns.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 
 export interface BatchSource {
   /** Samples of an epoch; an epoch whose last batch goes beyond them has more. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
 import type { NativeState } from '../engine/session.js'
 import { shapeText } from '../ndarray.js'
-import type { Plain } from './plain.js'
+import type { Plain } from './plain-data.js'
 
 /**
  * The state of a training. The weights and the optimizer's moments lie beside it,

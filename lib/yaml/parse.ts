@@ -6,7 +6,7 @@ import type { CollectionTag, Document, ScalarTag } from 'yaml'
 import { FormatError, fail } from '../errors.js'
 import { checkDocument, checkText, exceeds, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { requireDependency } from '../package-root.js'
-import { once } from './once.js'
+import { withoutRepetitions } from './repetitions.js'
 
 const WHERE = 'YAML'
 const PYTHON = 'tag:yaml.org,2002:python/'
@@ -184,7 +184,7 @@ function withoutStacks<T>(parse: () => T): T {
 export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unknown {
   if (typeof given !== 'string') refuse('text', 'a string', typeof given)
   checkText(WHERE, given, limits)
-  const text = once(given)
+  const text = withoutRepetitions(given)
   const yaml = load()
   try {
     checkTokens(yaml, text, limits)

@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newest } from '../../lib/training/checkpoint.js'
-import { encode, type Plain } from '../../lib/training/plain.js'
+import { encode, type Plain } from '../../lib/training/plain-data.js'
 import { createHash } from 'node:crypto'
 import { expectAllSameBits, type Plain as Data, uniform } from '../arrays.js'
 import {

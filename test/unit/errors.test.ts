@@ -8,7 +8,7 @@ import {
   nearest,
   ShapeError,
 } from '../../lib/errors.js'
-import { camelToSnake, meant, resolveOptions, snakeToCamel } from '../../lib/options.js'
+import { camelToSnake, probableName, resolveOptions, snakeToCamel } from '../../lib/options.js'
 
 const thrown = (f: () => unknown): HiddenstateError => {
   try {
@@ -119,8 +119,8 @@ describe('resolveOptions', () => {
   })
 
   it('knows what later versions of Keras call it', () => {
-    expect(meant('epochs', Object.keys(defaults))).toBe('nbEpoch')
-    expect(meant('units', Object.keys(defaults))).toBe(undefined) // no such option here
+    expect(probableName('epochs', Object.keys(defaults))).toBe('nbEpoch')
+    expect(probableName('units', Object.keys(defaults))).toBe(undefined) // no such option here
   })
 
   it('lists the options when none is near', () => {

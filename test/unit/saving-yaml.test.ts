@@ -5,7 +5,7 @@ import { FormatError } from '../../lib/errors.js'
 import { emitYaml } from '../../lib/yaml/emit.js'
 import { parseYaml } from '../../lib/yaml/parse.js'
 import { modelFromYaml } from '../../lib/model/models.js'
-import { once } from '../../lib/yaml/once.js'
+import { withoutRepetitions } from '../../lib/yaml/repetitions.js'
 import { dataFile } from '../golden/loader.js'
 
 const files = readdirSync(dataFile('h5')).filter((f) => f.endsWith('.yaml'))
@@ -194,5 +194,5 @@ test('documents that differ are refused, and lists are left as they are', () => 
     modelFromYaml(text + text.replace('sine', 'other').replace('1.2.2', '1.2.1')),
   ).toThrow(FormatError)
   for (const one of ['- x\n- x\n', 'a: 1\n', 'a: |\n  b: 1\n  b: 1\n', ''])
-    expect(once(one)).toBe(one)
+    expect(withoutRepetitions(one)).toBe(one)
 })

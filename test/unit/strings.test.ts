@@ -26,7 +26,7 @@ import {
 import { objectiveName, objectiveNames } from '../../lib/objectives.js'
 import * as optimizers from '../../lib/optimizers/classes.js'
 import { Adam, Nadam, RMSprop, SGD } from '../../lib/optimizers/classes.js'
-import { optimizerFromConfig, toOptimizer } from '../../lib/optimizers/named.js'
+import { optimizerFromConfig, toOptimizer } from '../../lib/optimizers/by-name.js'
 import { setSeed } from '../../lib/random.js'
 import { activityL1l2, EigenvalueRegularizer, l1, toRegularizer } from '../../lib/regularizers.js'
 

@@ -1,7 +1,7 @@
 /** What a constructor was given, merged with the defaults and checked. */
 import { ConfigError, fail } from '../../errors.js'
 import { describe } from '../../ndarray.js'
-import { meant, resolveOptions } from '../../options.js'
+import { probableName, resolveOptions } from '../../options.js'
 import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
 import { type Origin, origin } from './origin.js'
@@ -84,7 +84,7 @@ export function checkKeys(
     (key) => given[key] !== undefined && !options.includes(key),
   )
   if (unknown === undefined) return
-  const near = meant(unknown, options)
+  const near = probableName(unknown, options)
   fail(ConfigError, 'ERR_OPTION', {
     where,
     layer: where,

@@ -9,7 +9,7 @@ import type { Graph, Shape, Value } from '../../spec.js'
 import { checkKeys, resolveArguments } from './arguments.js'
 import { tellReversedSteps } from './mask-warnings.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
-import { Named } from './named.js'
+import { NamedLayer } from './layer-name.js'
 import { layerText, showShape } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin, spelling } from './origin.js'
@@ -42,7 +42,7 @@ export interface LayerClass {
  * input shape (`computeOutputShape`), which parameters it has (`createVariables`)
  * and which ops it is (`emit`).
  */
-export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named {
+export abstract class Layer<O extends LayerOptions = LayerOptions> extends NamedLayer {
   /** Keras' class name, also in files. */
   static readonly className: string = 'Layer'
   /** Constructor arguments without default, in order. */
@@ -87,8 +87,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
    */
   protected readonly inputLetters: readonly string[] = ['B', '…']
 
-  /** Which of the keys that describe the input the configuration shows. */
-  #tells: readonly string[] = []
+  /** The keys of `getConfig` that describe the input: those that it writes. */
+  #inputKeys: readonly string[] = []
 
   static {
     setConsoleText(Layer, layerText)
@@ -114,7 +114,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     this.#batchInputShape =
       batchInputShape ?? this.impliedInputShape() ?? (inputShape ? [null, ...inputShape] : null)
     this.inputDtype = inputDtype ?? this.defaultInputDtype()
-    if (this.#batchInputShape) this.#tells = ['batch_input_shape', 'input_dtype']
+    if (this.#batchInputShape) this.#inputKeys = ['batch_input_shape', 'input_dtype']
   }
 
   /** @internal What errors call an option: what the layer's configuration calls it. */
@@ -433,9 +433,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   // biome-ignore lint/suspicious/noExplicitAny: a model's is a list, which no record of unknowns takes
   getConfig(): Record<string, any> {
     const config: Record<string, unknown> = { name: this.name, trainable: this.trainable }
-    if (this.#tells.includes('batch_input_shape'))
+    if (this.#inputKeys.includes('batch_input_shape'))
       config.batch_input_shape = [...(this.batchInputShape ?? [])]
-    if (this.#tells.includes('input_dtype')) config.input_dtype = this.inputDtype
+    if (this.#inputKeys.includes('input_dtype')) config.input_dtype = this.inputDtype
     const { unsaved, defaults } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
       if (key === 'acceptMask' && !this.#acceptedMask) continue
@@ -491,7 +491,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     const args = Class.positional.map((key) => given[key])
     for (const key of Class.positional) delete given[key]
     const layer = from(there, () => new Class(...args, given))
-    layer.#tells = layer.#tells.filter((key) => key in config)
+    layer.#inputKeys = layer.#inputKeys.filter((key) => key in config)
     return layer
   }
 }

@@ -68,7 +68,7 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
  * The arrays of several places of a model. Those of a variable are listed in its first place, and
  * train if they do so in any place.
  */
-function once(places: readonly (readonly KerasArray[])[]): KerasArray[] {
+function inFirstPlace(places: readonly (readonly KerasArray[])[]): KerasArray[] {
   const first = new Map<Variable, number>()
   const trained = new Set<Variable>()
   for (const [i, arrays] of places.entries())
@@ -147,14 +147,14 @@ export abstract class ParameterOwner {
     param: string,
     dims: readonly number[],
     value: Init | Recipe,
-    rest: {
+    details: {
       trainable?: boolean
       regularizer?: Regularizer | null
       constraint?: Constraint | null
       sharable?: boolean
     } = {},
   ): Variable {
-    if (rest.regularizer && 'eigenvalue' in rest.regularizer.penalty && dims.length !== 2) {
+    if (details.regularizer && 'eigenvalue' in details.regularizer.penalty && dims.length !== 2) {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
@@ -165,11 +165,11 @@ export abstract class ParameterOwner {
     }
     this.#afford(dims)
     const initial = typeof value === 'object' ? value : this.initial(value, dims)
-    const variable = new Variable(param, dims, initial, this, rest)
+    const variable = new Variable(param, dims, initial, this, details)
     this.#params.push({
       variable,
-      regularizer: rest.regularizer ?? null,
-      constraint: rest.constraint ?? null,
+      regularizer: details.regularizer ?? null,
+      constraint: details.constraint ?? null,
       isConstant: false,
     })
     return variable
@@ -230,7 +230,7 @@ export abstract class ParameterOwner {
     return [
       ...own.filter((a) => a.variable.trainable),
       ...own.filter((a) => !a.variable.trainable),
-      ...this.fromInside(once(this.children.map((c) => c.kerasArrays()))),
+      ...this.fromInside(inFirstPlace(this.children.map((c) => c.kerasArrays()))),
     ]
   }
 
@@ -259,7 +259,7 @@ export abstract class ParameterOwner {
    */
   fileArrays(): KerasArray[] {
     if (this.children.length === 0) return this.kerasArrays()
-    const arrays = once(this.children.map((c) => c.fileArrays()))
+    const arrays = inFirstPlace(this.children.map((c) => c.fileArrays()))
     return this.fromInside([
       ...arrays.filter((a) => a.trainable),
       ...arrays.filter((a) => !a.trainable),

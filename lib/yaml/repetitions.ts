@@ -7,7 +7,7 @@ const BETWEEN = /^(---|\.\.\.)?\s*$/
  * Drops the repetitions of a document in a text, as a program leaves them that appends to a file.
  * Any other text stays as it is, also one whose documents differ: the parser refuses those.
  */
-export function once(text: string): string {
+export function withoutRepetitions(text: string): string {
   const lines = text.split(/\r?\n/).filter((line) => !BETWEEN.test(line))
   const [first = ''] = lines
   if (!/^["'\w]+:/.test(first)) return text // only a key at the margin cannot stand twice in one document

@@ -24,7 +24,7 @@ const processorMs = (): number => {
 }
 
 /** A budget of work in milliseconds. */
-export class Work {
+export class WorkBudget {
   limit: number
   /** Milliseconds of work so far. */
   spent = 0

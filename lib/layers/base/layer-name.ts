@@ -7,16 +7,16 @@ import { noteRename, uniqueName } from './names.js'
 import { normalizeOption } from './option-rules.js'
 import { ParameterOwner } from './weights.js'
 
-/** A layer as far as its name goes. */
-export abstract class Named extends ParameterOwner {
+/** The part of a layer that has its name. */
+export abstract class NamedLayer extends ParameterOwner {
   abstract readonly layerClass: { readonly className: string }
   #name = ''
   /** Whether nobody has chosen the name, so that a model may choose another. */
   #isCounted = false
   /** Layers whose name is this one's with a prefix. */
-  readonly #namesakes: { layer: Named; prefix: string }[] = []
+  readonly #namesakes: { layer: NamedLayer; prefix: string }[] = []
   /** The layer whose name this one has, with a prefix. */
-  #leader: Named | null = null
+  #leader: NamedLayer | null = null
 
   /** @param name null: one that nobody has yet in this process */
   protected begin(name: string | null): void {
@@ -63,7 +63,7 @@ export abstract class Named extends ParameterOwner {
   }
 
   /** @internal From now on the other layer is called as this one, with `prefix` in front. */
-  leads(layer: Named, prefix: string): void {
+  leads(layer: NamedLayer, prefix: string): void {
     this.#namesakes.push({ layer, prefix })
     layer.#leader = this
     layer.#call(prefix + this.name)

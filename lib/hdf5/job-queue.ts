@@ -5,10 +5,10 @@
 const PATIENCE_MS = 100
 
 /**
- * Jobs run one after the other, in the order of the calls;
- * where those ahead take long, a few run at once.
+ * Runs jobs one after the other, in the order of the calls;
+ * where those ahead take long, a few at once.
  */
-export class Lane {
+export class JobQueue {
   readonly #most: number
   /** How many may run now. */
   #width = 1
