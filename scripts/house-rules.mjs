@@ -24,9 +24,10 @@ const includes = (text) =>
 const mayInclude = {
   base: ['base/'],
   formulas: ['formulas/', 'device/cpu/kernels/'],
-  ops: ['ops/', 'formulas/activation.h', 'base/'],
+  program: ['program/', 'base/'],
+  ops: ['ops/', 'program/', 'formulas/activation.h', 'base/'],
   device: ['device/device.h', 'device/param.h', 'device/cpu/cpu.h', 'ops/', 'formulas/', 'base/'],
-  'device/cpu': ['device/', 'ops/', 'formulas/', 'base/', 'registry.inc'],
+  'device/cpu': ['device/', 'ops/', 'program/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/kernels': ['device/cpu/kernels/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/threads': ['device/cpu/threads/', 'base/'],
   graph: ['graph/', 'device/device.h', 'ops/op.h', 'base/'],

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ops/activation_name.h"
+#include "test/program_cases.h"
 
 namespace hs {
 namespace test {
@@ -204,6 +205,8 @@ std::vector<LayerCase> layer_cases() {
   list.push_back(
       {"unfold", "unfold/three axes", {}, {{12, {2, 5}}, {3, {4, 2}}}, false, false, true});
   append(list, window_cases());
+  append(list, expression_cases());
+  append(list, scan_cases());
   append(list, conv_recurrence_cases());
   append(list, recurrence_cases());
   return list;

@@ -26,6 +26,7 @@ struct Option : Config {
   Option(bool on) { kind = Kind::kFlag, flag = on; }
   Option(const char* s) { kind = Kind::kText, text = s; }
   Option(const std::string& s) { kind = Kind::kText, text = s; }
+  explicit Option(const Config& config) : Config(config) {}
   Option(const Dims& dims) {
     kind = Kind::kList;
     for (int64_t d : dims) list.push_back(Option(double(d)));

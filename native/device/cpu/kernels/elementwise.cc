@@ -54,20 +54,44 @@ void broadcast_rows(real* y, const real* b, int64_t rows, int64_t K) {
   for (int64_t r = 0; r < rows; r++) map(y + r * K, K, [=](auto at) { return at(b); });
 }
 
+template <class real, class F>
+static HS_INLINE void map_two(real* y, const real* a, const real* b, bool one, int64_t n, F f) {
+  if (one) {
+    const Vec<real> number = Vec<real>::set1(*b);
+    map(y, n, [=](auto at) { return f(at(a), number); });
+  } else {
+    map(y, n, [=](auto at) { return f(at(a), at(b)); });
+  }
+}
+
+template <class real>
+void binary(Binary kind, real* y, const real* a, const real* b, bool one, int64_t n) {
+  using V = Vec<real>;
+  switch (kind) {
+    case Binary::kAdd: return map_two(y, a, b, one, n, [](V x, V z) { return x + z; });
+    case Binary::kSub: return map_two(y, a, b, one, n, [](V x, V z) { return x - z; });
+    case Binary::kMul: return map_two(y, a, b, one, n, [](V x, V z) { return x * z; });
+    case Binary::kDiv: return map_two(y, a, b, one, n, [](V x, V z) { return x / z; });
+    case Binary::kMax: return map_two(y, a, b, one, n, [](V x, V z) { return max(x, z); });
+    case Binary::kMin: return map_two(y, a, b, one, n, [](V x, V z) { return min(x, z); });
+  }
+}
+
 template <class real>
 void clip(real* y, real low, real high, int64_t n) {  // a NaN stays one
   using V = Vec<real>;
   map(y, n, [=](auto at) { return min(V::set1(high), max(V::set1(low), at(y))); });
 }
 
-#define HS_INSTANTIATE(real)                                                  \
-  template void fill<real>(real*, real, int64_t);                             \
-  template void add<real>(real*, const real*, int64_t);                       \
-  template void axpy<real>(real*, real, const real*, int64_t);                \
-  template void scale<real>(real*, real, int64_t);                            \
-  template void multiply<real>(real*, const real*, const real*, int64_t);     \
-  template void multiply_add<real>(real*, const real*, const real*, int64_t); \
-  template void broadcast_rows<real>(real*, const real*, int64_t, int64_t);   \
+#define HS_INSTANTIATE(real)                                                          \
+  template void fill<real>(real*, real, int64_t);                                     \
+  template void add<real>(real*, const real*, int64_t);                               \
+  template void axpy<real>(real*, real, const real*, int64_t);                        \
+  template void scale<real>(real*, real, int64_t);                                    \
+  template void multiply<real>(real*, const real*, const real*, int64_t);             \
+  template void multiply_add<real>(real*, const real*, const real*, int64_t);         \
+  template void broadcast_rows<real>(real*, const real*, int64_t, int64_t);           \
+  template void binary<real>(Binary, real*, const real*, const real*, bool, int64_t); \
   template void clip<real>(real*, real, real, int64_t);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

@@ -46,6 +46,8 @@ void multiply_add(real* z, const real* x, const real* y, int64_t n);
 template <class real>
 void broadcast_rows(real* y, const real* b, int64_t rows, int64_t K);
 template <class real>
+void binary(Binary kind, real* y, const real* a, const real* b, bool one, int64_t n);
+template <class real>
 void clip(real* y, real low, real high, int64_t n);
 
 // reduce.cc

@@ -83,6 +83,7 @@ static constexpr Table<real> make_table(const FusedCell<real>* (*fused_cell)(con
           multiply<real>,
           multiply_add<real>,
           broadcast_rows<real>,
+          binary<real>,
           clip<real>,
           column_sums<real>,
           sum_squares<real>,

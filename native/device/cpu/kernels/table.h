@@ -9,6 +9,9 @@
 
 namespace hs {
 
+// Of two numbers. kMax and kMin give the second where either is NaN.
+enum class Binary : int { kAdd, kSub, kMul, kDiv, kMax, kMin };
+
 constexpr int kPartialSums = 16;  // of sums over all elements of an array
 
 template <typename real>
@@ -72,6 +75,8 @@ struct Table : Products<real> {
   void (*multiply)(real* z, const real* x, const real* y, int64_t n);       // z = x * y
   void (*multiply_add)(real* z, const real* x, const real* y, int64_t n);   // z += x * y
   void (*broadcast_rows)(real* y, const real* b, int64_t rows, int64_t K);  // y[r, :] = b
+  // y = a o b; one: b is one number. y may be a or b.
+  void (*binary)(Binary kind, real* y, const real* a, const real* b, bool one, int64_t n);
   void (*clip)(real* y, real low, real high, int64_t n);
 
   // --- reduce.cc: fixed order, whatever the instruction set or alignment of the call

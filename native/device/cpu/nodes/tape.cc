@@ -1,0 +1,185 @@
+#include "device/cpu/nodes/tape.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "device/cpu/nodes/broadcast.h"
+
+namespace hs {
+
+template <typename real>
+const Run<real>* find_run(const std::string& name) {
+  for (const Run<real>* run : {elementwise_runs<real>(), product_runs<real>(),
+                               reduction_runs<real>(), place_runs<real>()}) {
+    for (; run->name; run++) {
+      if (name == run->name) return run;
+    }
+  }
+  return nullptr;
+}
+template const Run<float>* find_run<float>(const std::string&);
+template const Run<double>* find_run<double>(const std::string&);
+
+template <typename real>
+Tape<real>::Tape(const Program& program, const Table<real>* k, std::string where)
+    : program_(program), k_(k) {
+  for (const Node& node : program.nodes()) {
+    runs_.push_back(node.leaf() ? nullptr : find_run<real>(node.type->name));
+    if (!node.leaf() && !runs_.back())
+      fail(Code::kInternal, where, "node " + std::string(node.type->name), "one that the CPU runs",
+           "another");
+  }
+}
+
+template <typename real>
+bool Tape<real>::flows(int i, int arg) const {
+  const Run<real>& run = *runs_[size_t(i)];
+  return run.backward && !(arg < 31 && (run.no_gradient >> arg & 1)) &&
+         wants_[size_t(program_[i].args[size_t(arg)])];
+}
+
+template <typename real>
+void Tape<real>::plan(const std::vector<Dims>& dims, const std::vector<char>& used_outside,
+                      const std::vector<char>& learns) {
+  const size_t n = size_t(program_.size());
+  wants_ = learns;
+  kept_.assign(n, 0), deferred_.assign(n, 0), product_.assign(n, -1);
+  added_.assign(n, 0);
+  std::vector<int> uses(n, 0);
+  for (int i = 0; i < int(n); i++) {
+    const Node& node = program_[i];
+    if (node.leaf()) continue;
+    for (int arg : node.args) uses[size_t(arg)]++;
+    for (int a = 0; a < int(node.args.size()); a++) wants_[size_t(i)] |= char(flows(i, a));
+  }
+  for (int i = 0; i < int(n); i++) {
+    if (program_[i].leaf() || !wants_[size_t(i)]) continue;
+    const unsigned keeps = runs_[size_t(i)]->keeps(program_[i]);
+    if (keeps & kKeepsY) kept_[size_t(i)] = 1;
+    const std::vector<int>& args = program_[i].args;
+    for (size_t a = 0; a < args.size(); a++) {
+      // A number times a value: the one is read for the gradient of the other alone.
+      const bool read = args.size() != 2 || program_[i].is("div") || program_[i].is("max") ||
+                        program_[i].is("min") || runs_[size_t(i)]->no_gradient ||
+                        flows(i, int(1 - a));
+      if (a < 31 && (keeps >> a & 1) && read) kept_[size_t(args[a])] = 1;
+    }
+  }
+  // Parts of a sum that nothing else reads lie where the sum does.
+  value_place_.resize(n), grad_place_.resize(n);
+  for (size_t i = 0; i < n; i++) value_place_[i] = grad_place_[i] = int(i);
+  for (int i = int(n); i-- > 0;) {
+    if (program_[i].leaf() || !program_[i].is("add")) continue;
+    const std::vector<int>& args = program_[i].args;
+    const auto joins = [&](int a) {
+      return !program_[a].leaf() && uses[size_t(a)] == 1 && !used_outside[size_t(a)] &&
+             dims[size_t(a)] == dims[size_t(i)];
+    };
+    for (int a : args) {
+      if (joins(a) && wants_[size_t(a)]) grad_place_[size_t(a)] = grad_place_[size_t(i)];
+    }
+    int product = -1;
+    for (int a : args) {
+      if (joins(a) && program_[a].is("dot") && !kept_[size_t(a)]) product = a;
+    }
+    if (product < 0) continue;
+    product_[size_t(i)] = product;
+    added_[size_t(product)] = 1;
+    value_place_[size_t(product)] = value_place_[size_t(i)];
+    const int other = args[0] == product ? args[1] : args[0];
+    if (joins(other) && !kept_[size_t(other)])
+      value_place_[size_t(other)] = value_place_[size_t(i)];
+  }
+}
+
+template <typename real>
+int64_t Tape<real>::temp_size(const std::vector<Dims>& dims) const {
+  int64_t most = 1;
+  for (int i = 0; i < program_.size(); i++) {
+    if (program_[i].leaf() || !runs_[size_t(i)]->temp) continue;
+    std::vector<Dims> x;
+    for (int arg : program_[i].args) x.push_back(dims[size_t(arg)]);
+    most = std::max(most, runs_[size_t(i)]->temp(k_, program_[i], x, dims[size_t(i)]));
+  }
+  return most;
+}
+
+template <typename real>
+int64_t Tape<real>::spare_size(const std::vector<Dims>& dims) const {
+  int64_t most = 1;
+  for (int i = 0; i < program_.size(); i++) {
+    if (program_[i].leaf() || !wants(i) || runs_[size_t(i)]->adds) continue;
+    for (int arg : program_[i].args) most = std::max(most, count(dims[size_t(arg)]));
+  }
+  return most;
+}
+
+template <typename real>
+void Tape<real>::run(int i, Frame<real>& frame, const Stage<real>& stage) const {
+  runs_[size_t(i)]->forward({program_, frame, stage, i});
+}
+
+// The value of a node, broadcast, to the place of another.
+template <typename real>
+static void copy_to(const Table<real>* k, const Frame<real>& frame, size_t from, size_t to) {
+  const BroadcastLoop<1> loop(frame.dims[to], {&frame.dims[from]});
+  const real* const x = frame.values[from];
+  real* const y = frame.values[to];
+  loop.run(false, [&](int64_t at, int64_t n, const int64_t* i) {
+    if (loop.one(0)) {
+      k->fill(y + at, x[i[0]], n);
+    } else {
+      std::copy_n(x + i[0], n, y + at);
+    }
+  });
+}
+
+template <typename real>
+void Tape<real>::forward(const std::vector<int>& nodes, Frame<real>& frame,
+                         const Stage<real>& stage) const {
+  for (int i : nodes) {
+    const int product = product_[size_t(i)];
+    if (product >= 0) {
+      const std::vector<int>& args = program_[i].args;
+      const int other = args[0] == product ? args[1] : args[0];
+      if (value_place_[size_t(other)] != value_place_[size_t(i)])
+        copy_to(k_, frame, size_t(other), size_t(i));
+      frame.accumulates[size_t(product)] = 1;
+      run(product, frame, stage);
+    } else if (!added_[size_t(i)]) {
+      run(i, frame, stage);
+    }
+  }
+}
+
+template <typename real>
+void Tape<real>::backward(const std::vector<int>& nodes, Frame<real>& frame,
+                          const Stage<real>& stage, std::vector<char>& written) const {
+  for (size_t at = nodes.size(); at-- > 0;) {
+    const int i = nodes[at];
+    if (!wants(i) || !written[size_t(i)]) continue;
+    const Node& node = program_[i];
+    const Run<real>& run = *runs_[size_t(i)];
+    const Call<real> call{program_, frame, stage, i};
+    for (int a = 0; a < int(node.args.size()); a++) {
+      if (!flows(i, a) || (a == 1 && deferred(i))) continue;
+      const int arg = node.args[size_t(a)];
+      real* const dx = frame.grads[size_t(arg)];
+      char& begun = written[size_t(arg)];
+      if (arg != i && grad_place_[size_t(arg)] == grad_place_[size_t(i)]) {
+        // it is the sum's
+      } else if (begun && !run.adds) {
+        run.backward(call, a, stage.spare, false);
+        k_->add(dx, stage.spare, count(frame.dims[size_t(arg)]));
+      } else {
+        run.backward(call, a, dx, begun != 0);
+      }
+      begun = 1;
+    }
+  }
+}
+
+template class Tape<float>;
+template class Tape<double>;
+
+}  // namespace hs

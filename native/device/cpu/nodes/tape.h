@@ -1,0 +1,58 @@
+// The interpreter of a program on the CPU: nodes in their order forward, against it backward. What
+// owns the memory (device/cpu/ops/expression.cc, scan.cc) fills a Frame with places and says which
+// nodes to run.
+#pragma once
+#include <vector>
+
+#include "device/cpu/nodes/run.h"
+
+namespace hs {
+
+template <typename real>
+class Tape {
+ public:
+  // Throws Error(kInternal) for a node that this device cannot run.
+  Tape(const Program& program, const Table<real>* k, std::string where);
+
+  // What the nodes' memory depends on, at these extents. used_outside: nodes that are read besides
+  // (outputs, states): their values stay, their gradients come from outside too. learns: leaves
+  // that want a gradient. With neither, nothing is kept.
+  void plan(const std::vector<Dims>& dims, const std::vector<char>& used_outside,
+            const std::vector<char>& learns);
+
+  bool wants(int i) const { return wants_[size_t(i)]; }  // a gradient
+  // Backward reads its value.
+  bool kept(int i) const { return kept_[size_t(i)]; }
+  // Nodes whose value, or gradient, lies in the same place as that of the node before all of them
+  // is written: itself, or the sum that it is a part of.
+  int value_place(int i) const { return value_place_[size_t(i)]; }
+  int grad_place(int i) const { return grad_place_[size_t(i)]; }
+  // The place of a product that goes on from a sum's other part; -1: node i is no such sum.
+  int added_product(int i) const { return product_[size_t(i)]; }
+  // A product whose right-hand side's gradient its owner makes of all steps at once.
+  void defer(int i) { deferred_[size_t(i)] = 1; }
+  bool deferred(int i) const { return deferred_[size_t(i)]; }
+
+  int64_t temp_size(const std::vector<Dims>& dims) const;
+  int64_t spare_size(const std::vector<Dims>& dims) const;
+
+  // Runs these nodes, in order; leaves are there.
+  void forward(const std::vector<int>& nodes, Frame<real>& frame, const Stage<real>& stage) const;
+  // written: per node, whether its gradient has been; those of leaves and of other nodes go on from
+  // what is there.
+  void backward(const std::vector<int>& nodes, Frame<real>& frame, const Stage<real>& stage,
+                std::vector<char>& written) const;
+
+ private:
+  void run(int i, Frame<real>& frame, const Stage<real>& stage) const;
+  bool flows(int i, int arg) const;  // from node i to its argument
+
+  const Program& program_;
+  const Table<real>* const k_;
+  std::vector<const Run<real>*> runs_;  // per node; nullptr: a leaf
+  std::vector<char> wants_, kept_, deferred_;
+  std::vector<char> added_;  // a product that runs where its sum does
+  std::vector<int> value_place_, grad_place_, product_;
+};
+
+}  // namespace hs

@@ -1,0 +1,99 @@
+// State of a scan between prepare, forward and backward; see scan.cc.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "device/cpu/nodes/tape.h"
+#include "device/cpu/ops/parts/cpu_layer.h"
+#include "device/cpu/threads/parallel.h"
+#include "ops/scan.h"
+
+namespace hs {
+
+template <typename real>
+class Scan final : public ScanShape, public CpuLayer<real> {
+ public:
+  OpShape& shape() override { return *this; }
+  Scan(const Config& options, const OpContext& context, const Table<real>& k);
+  void prepare(Declaration& d) override;
+  void forward(Pass<real>& p) override;
+  void backward(Pass<real>& p) override;
+  void commit(Pass<real>& p) override;
+
+ private:
+  // Where a node's numbers lie: at `at` in a tensor, or in memory that the pass gives; those of the
+  // next step are `step` further, of the next row `row`.
+  struct Spot {
+    Tensor tensor;
+    int64_t at = -1;
+    int64_t step = 0, row = 0;
+    real* base = nullptr;  // of this pass, with `at` in it
+  };
+  // What a thread works on: some rows, at one step.
+  struct Worker {
+    Frame<real> frame[2];  // of a whole block of rows, and of the last one
+    std::vector<char> written;
+  };
+
+  int nodes() const { return program_.size(); }
+  int64_t size(int i) const { return count(dims_[size_t(i)]); }
+  bool in_step(int i) const { return in_step_[size_t(i)]; }
+  int64_t rows_of(int64_t block) const { return std::min(block_, B_ - block * block_); }
+
+  void sort_nodes();
+  void choose_blocks();
+  void place_values(Declaration& d);
+  void place_grads(Declaration& d);
+  void make_workers();
+  void point_values(const Pass<real>& p);
+  void point_grads(const Pass<real>& p);
+  void point_step(Worker& w, Frame<real>& f, int64_t t, int64_t r0) const;
+  void pack_products(const Pass<real>& p, bool transposed);
+  void begin_states(const Pass<real>& p);
+  void forward_rows(const Pass<real>& p, Worker& w, int64_t block);
+  void backward_rows(const Pass<real>& p, Worker& w, int64_t block, int64_t first);
+  void add_blocks(const Pass<real>& p);
+  void deferred_products(const Pass<real>& p, int64_t first);
+  void states_backward(const Pass<real>& p, int64_t first);
+  void finish_leaves(const Pass<real>& p);
+  Stage<real> stage(const Pass<real>& p, int worker) const;
+  // fn(block, worker), each once; over the threads if there are several.
+  template <typename Fn>
+  void each_block(const Fn& fn) {
+    const int workers = static_cast<int>(std::min<size_t>(size_t(threads()), workers_.size()));
+    if (workers <= 1) {
+      for (int64_t b = 0; b < blocks_; b++) fn(b, 0);
+      return;
+    }
+    std::atomic<int64_t> next{0};
+    parallel_region(workers, [&](int worker) {
+      for (int64_t b; (b = next.fetch_add(1)) < blocks_;) fn(b, worker);
+    });
+  }
+
+  bool detached(int64_t t) const { return truncate_ > 0 && t % truncate_ == 0; }
+
+  Tape<real> tape_;
+  // Nodes but leaves, in order: those that change from step to step, and the others.
+  std::vector<int> step_nodes_, fixed_nodes_;
+  std::vector<char> in_step_;  // per node
+  std::vector<char> by_rows_;  // per node: its first axis is the batch, and is run in blocks
+  std::vector<int> state_of_;  // per node: the state that it becomes, in whose slots it lies; -1
+  std::vector<int> leaf_of_;   // per state: its leaf; -1: nothing reads it
+  int64_t block_ = 0, blocks_ = 1;  // rows of a block; how many
+  bool learns_ = false;             // backward will follow
+
+  std::vector<Spot> values_, grads_;  // per node
+  std::vector<Spot> state_values_;    // [T+1, dims]: slot t before step t
+  std::vector<Spot> state_grads_;     // [2, dims]: before and after the step at hand
+  std::vector<int64_t> partial_at_;   // per node: its gradients by blocks, in partials_; -1: none
+  std::vector<Tensor> packed_, packed_t_;  // per node: of a product whose matrix stays
+  Tensor scratch_, kept_, grad_scratch_, partials_, temp_, spare_, ones_;
+  int64_t temp_each_ = 0, spare_each_ = 0;
+  std::vector<Worker> workers_;
+  std::vector<char> fixed_written_;
+  Frame<real> fixed_;  // of the nodes that stay
+};
+
+}  // namespace hs

@@ -1,0 +1,364 @@
+// A program run once a step, with states that go from step to step: Theano's scan, and the cells
+// that users write (decision 0037).
+//
+//   forward    nodes that stay the same, once; then for t: the step's nodes, states, outputs
+//   backward   for t from the end: the step's nodes against their order. What a step adds to the
+//              gradient of something that stays is added up over the steps; that of a product's
+//              matrix is made of all steps at once, as one product of T*B rows
+//
+// Where every node of the step works row by row, blocks of rows go through all steps, each on one
+// thread, without a barrier. What blocks add to the gradient of something that all rows read is
+// added in the order of the blocks: bits do not depend on the number of threads. Otherwise the
+// steps run on one thread (their products may use others).
+//
+// T_ steps, B_ rows. Slot t of a state [T+1, dims] is what it is before step t, slot T the last
+// one.
+#include "device/cpu/ops/parts/scan.h"
+
+#include <algorithm>
+
+#include "base/arena.h"
+#include "device/cpu/nodes/broadcast.h"
+#include "device/cpu/ops/parts/matmul.h"
+#include "program/rows.h"
+
+namespace hs {
+
+constexpr int64_t kBlockRows = 16;
+// Gradients by blocks, in all: beyond, one block does less work than their sum.
+constexpr int64_t kMostPartials = 1 << 22;
+
+template <typename real>
+Scan<real>::Scan(const Config& options, const OpContext& context, const Table<real>& k)
+    : ScanShape(options, context), CpuLayer<real>(k), tape_(program_, &k, context.where()) {
+  sort_nodes();
+}
+
+template <typename real>
+void Scan<real>::sort_nodes() {
+  leaf_of_.assign(states_.size(), -1);
+  for (int i = 0; i < nodes(); i++) {
+    const Node& node = program_[i];
+    bool changes = node.is("sequence") || node.is("state") || node.is("mask");
+    for (int arg : node.args) changes = changes || in_step(arg);
+    in_step_.push_back(changes);
+    if (!node.leaf()) (changes ? step_nodes_ : fixed_nodes_).push_back(i);
+    if (node.is("state") && size_t(node.index) < states_.size()) leaf_of_[size_t(node.index)] = i;
+  }
+}
+
+// Whether rows can be run in blocks, and which fixed nodes are then read by rows.
+template <typename real>
+void Scan<real>::choose_blocks() {
+  by_rows_.assign(size_t(nodes()), 0);
+  block_ = B_, blocks_ = 1;
+  if (whole_ || B_ <= kBlockRows) return;
+  std::vector<char> all(size_t(nodes()), 0), rows(size_t(nodes()), 0);
+  bool fits = true;
+  for (int i = 0; i < nodes() && fits; i++) {
+    const Node& node = program_[i];
+    if (!in_step(i)) continue;
+    if (node.leaf()) {
+      fits = !dims_[size_t(i)].empty() && dims_[size_t(i)][0] == B_;
+      continue;
+    }
+    std::vector<Dims> x;
+    std::vector<Reads> reads;
+    for (int arg : node.args) x.push_back(dims_[size_t(arg)]);
+    fits = row_by_row(node, x, dims_[size_t(i)], B_, reads);
+    for (size_t a = 0; a < node.args.size() && fits; a++) {
+      const size_t arg = size_t(node.args[a]);
+      if (in_step(int(arg))) {
+        fits = reads[a] == Reads::kRows;
+      } else {
+        (reads[a] == Reads::kRows ? rows : all)[arg] = 1;
+        fits = !(rows[arg] && all[arg]);
+      }
+    }
+  }
+  for (const ScanState& s : states_) fits = fits && in_step(s.next);
+  for (const ScanOutput& o : outputs_) fits = fits && in_step(o.node);
+  const int64_t blocks = tiles_of(B_, kBlockRows);
+  int64_t partials = 0;
+  for (int i = 0; i < nodes(); i++) {
+    if (all[size_t(i)] && tape_.wants(i)) partials += blocks * size(i);
+  }
+  if (!fits || partials > kMostPartials) return;
+  block_ = kBlockRows, blocks_ = blocks;
+  for (int i = 0; i < nodes(); i++) by_rows_[size_t(i)] = in_step(i) || rows[size_t(i)];
+}
+
+template <typename real>
+void Scan<real>::prepare(Declaration& d) {
+  const size_t n = size_t(nodes());
+  learns_ = d.training();
+  std::vector<char> outside(n, 0), learns(n, 0);
+  for (const ScanOutput& o : outputs_) outside[size_t(o.node)] = 1;
+  for (const ScanState& s : states_) outside[size_t(s.next)] = 1;
+  // What a product that stays the same has been read by is known to the step alone.
+  for (int i : step_nodes_) {
+    for (int arg : program_[i].args) outside[size_t(arg)] |= char(!in_step(arg));
+  }
+  for (size_t i = 0; i < n; i++) {
+    const Node& node = program_[int(i)];
+    learns[i] = learns_ && (node.is("input") || node.is("sequence") || node.is("state") ||
+                            (node.is("param") && trainable()));
+  }
+  tape_.plan(dims_, outside, learns);
+  for (int i : step_nodes_) {
+    const Node& node = program_[i];
+    if (node.is("dot") && tape_.wants(i) && !in_step(node.args[1]) && tape_.wants(node.args[1]))
+      tape_.defer(i);
+  }
+  choose_blocks();
+  place_values(d);
+  place_grads(d);
+  make_workers();
+  const int64_t workers = static_cast<int64_t>(workers_.size());
+  temp_each_ =
+      aligned(std::max(tape_.temp_size(workers_[0].frame[0].dims), tape_.temp_size(dims_)));
+  spare_each_ = aligned(tape_.spare_size(dims_));
+  temp_ = d.scratch("temp", {workers * temp_each_});
+  spare_ = d.scratch("spare", {workers * spare_each_});
+}
+
+template <typename real>
+void Scan<real>::place_values(Declaration& d) {
+  const size_t n = size_t(nodes());
+  state_of_.assign(n, -1);
+  state_values_.clear();
+  for (size_t s = 0; s < states_.size(); s++) {
+    const int next = states_[s].next;
+    const int64_t each = size(next);
+    Dims slots = dims_[size_t(next)];
+    slots.insert(slots.begin(), T_ + 1);
+    Spot spot;
+    spot.tensor = d.saved(states_[s].name.c_str(), slots);
+    spot.at = 0, spot.step = each, spot.row = blocks_ > 1 ? each / B_ : 0;
+    state_values_.push_back(spot);
+    const bool free = !program_[next].leaf() && in_step(next) && state_of_[size_t(next)] < 0;
+    if (free) state_of_[size_t(next)] = int(s);
+  }
+  values_.assign(n, {});
+  int64_t kept = 0, scratch = 0;
+  for (int i = 0; i < int(n); i++) {
+    Spot& spot = values_[size_t(i)];
+    const Node& node = program_[i];
+    spot.row = by_rows_[size_t(i)] ? size(i) / B_ : 0;
+    if (node.is("sequence") || node.is("state")) spot.step = size(i);
+    if (node.is("mask")) spot.step = B_;
+    const bool own = !node.leaf() || node.is("number") || node.is("phase");
+    if (!own || tape_.value_place(i) != i || state_of_[size_t(i)] >= 0) continue;
+    const bool all_steps = tape_.kept(i) && in_step(i);
+    const int64_t each = size(i);
+    if (all_steps) spot.step = each;
+    int64_t& top = tape_.kept(i) ? kept : scratch;
+    spot.at = top;
+    top += aligned(checked_count({all_steps ? T_ : 1, each}, where()));
+  }
+  kept_ = d.saved("kept values", {kept});
+  scratch_ = d.scratch("values", {scratch});
+  for (int i = 0; i < int(n); i++) {
+    if (program_[i].is("mask")) ones_ = d.saved("ones", {T_ * B_});
+    if (values_[size_t(i)].at >= 0) values_[size_t(i)].tensor = tape_.kept(i) ? kept_ : scratch_;
+  }
+  const int state = state_of_[size_t(outputs_[0].node)];
+  if (state >= 0) {
+    const int64_t each = size(outputs_[0].node);
+    d.output_is(state_values_[size_t(state)].tensor, outputs_[0].last ? T_ * each : each);
+  }
+  packed_.assign(n, {}), packed_t_.assign(n, {});
+  for (int i : step_nodes_) {
+    const Node& node = program_[i];
+    if (!node.is("dot") || in_step(node.args[1])) continue;
+    const int64_t K = dims_[size_t(node.args[0])].back(), N = dims_[size_t(i)].back();
+    const std::string name = "packed " + std::to_string(i);
+    const bool stays = program_[node.args[1]].is("param");
+    const Dims forward = {packed_size(this->k, K, N)};
+    packed_[size_t(i)] = stays ? d.packed(name.c_str(), forward) : d.scratch(name.c_str(), forward);
+    if (learns_) packed_t_[size_t(i)] = d.scratch("packed^T", {packed_size(this->k, N, K)});
+  }
+}
+
+template <typename real>
+void Scan<real>::make_workers() {
+  const size_t n = size_t(nodes());
+  const auto make = [&](int64_t rows) {
+    Frame<real> f;
+    f.dims = dims_;
+    for (size_t i = 0; i < n; i++) {
+      if (by_rows_[i]) f.dims[i][0] = rows;
+    }
+    f.values.assign(n, nullptr), f.grads.assign(n, nullptr);
+    f.packed.assign(n, nullptr), f.packed_t.assign(n, nullptr);
+    f.accumulates.assign(n, 0);
+    return f;
+  };
+  const int64_t count = blocks_ > 1 ? std::min<int64_t>(threads(), blocks_) : 1;
+  workers_.clear();
+  for (int64_t w = 0; w < count; w++)
+    workers_.push_back({{make(block_), make(rows_of(blocks_ - 1))}, std::vector<char>(n, 0)});
+  fixed_ = make(block_);
+  fixed_.dims = dims_;
+  fixed_written_.assign(n, 0);
+}
+
+template <typename real>
+void Scan<real>::point_values(const Pass<real>& p) {
+  for (size_t s = 0; s < states_.size(); s++) state_values_[s].base = p.at(state_values_[s].tensor);
+  for (int i = 0; i < nodes(); i++) {
+    const Node& node = program_[i];
+    Spot& spot = values_[size_t(i)];
+    if (node.is("input") || node.is("sequence")) {
+      spot.base = const_cast<real*>(p.x[size_t(node.index)]);
+    } else if (node.is("param")) {
+      spot.base = p.at(param(node));
+    } else if (node.is("mask")) {
+      spot.base = p.mask ? const_cast<real*>(p.mask) : p.at(ones_);
+    } else if (node.is("state")) {
+      spot = state_values_[size_t(node.index)];
+    } else if (state_of_[size_t(i)] >= 0) {
+      spot = state_values_[size_t(state_of_[size_t(i)])];
+      spot.base += spot.step;  // after the step
+    } else if (spot.at >= 0) {
+      spot.base = p.at(spot.tensor) + spot.at;
+    }
+    if (backwards_ && (node.is("sequence") || node.is("mask"))) {
+      const int64_t each = std::abs(spot.step);
+      spot.base += (T_ - 1) * each, spot.step = -each;
+    }
+  }
+  for (int i = 0; i < nodes(); i++) {  // parts of a sum
+    if (tape_.value_place(i) != i) values_[size_t(i)] = values_[size_t(tape_.value_place(i))];
+    fixed_.values[size_t(i)] = values_[size_t(i)].base;
+  }
+}
+
+// Values at step t of the rows from r0 on.
+template <typename real>
+void Scan<real>::point_step(Worker&, Frame<real>& f, int64_t t, int64_t r0) const {
+  for (size_t i = 0; i < size_t(nodes()); i++) {
+    const Spot& v = values_[i];
+    f.values[i] = v.base + t * v.step + r0 * v.row;
+  }
+}
+
+template <typename real>
+void Scan<real>::pack_products(const Pass<real>& p, bool transposed) {
+  for (int i : step_nodes_) {
+    const Node& node = program_[i];
+    if (packed_[size_t(i)].offset < 0) continue;
+    const int64_t K = dims_[size_t(node.args[0])].back(), N = dims_[size_t(i)].back();
+    const real* const b = values_[size_t(node.args[1])].base;
+    const int64_t ldb = node.transposed ? K : N;
+    const Tensor& to = (transposed ? packed_t_ : packed_)[size_t(i)];
+    if (transposed) {
+      pack(this->k, p.at(to), b, ldb, !node.transposed, N, K);
+    } else if (p.repack || to.arena != Arena::kPacked) {
+      pack(this->k, p.at(to), b, ldb, node.transposed, K, N);
+    }
+    for (Worker& w : workers_) {
+      for (Frame<real>& f : w.frame) (transposed ? f.packed_t : f.packed)[size_t(i)] = p.at(to);
+    }
+  }
+}
+
+template <typename real>
+Stage<real> Scan<real>::stage(const Pass<real>& p, int worker) const {
+  Stage<real> s;
+  s.k = this->k;
+  s.temp = p.at(temp_) + worker * temp_each_, s.temp_size = temp_each_;
+  s.spare = p.at(spare_) + worker * spare_each_;
+  s.training = p.training, s.key = p.dropout, s.stream = stream() * 16;
+  return s;
+}
+
+template <typename real>
+void Scan<real>::begin_states(const Pass<real>& p) {
+  for (size_t i = 0; i < states_.size(); i++) {
+    const ScanState& s = states_[i];
+    const Dims& dims = dims_[size_t(s.next)];
+    const int64_t n = count(dims);
+    real* const slot = state_values_[i].base;
+    if (stateful_) {
+      std::copy_n(p.at(s.carry), n, slot);
+    } else if (s.param.empty() && s.input < 0) {
+      this->k->fill(slot, 0, n);
+    } else {
+      const real* const from = s.input >= 0 ? p.x[size_t(s.input)] : p.at(params_.at(s.param));
+      const Dims given = begins_with(s, p.x_extent);
+      const BroadcastLoop<1> loop(dims, {&given});
+      loop.run(false, [&](int64_t at, int64_t m, const int64_t* x) {
+        if (loop.one(0)) {
+          this->k->fill(slot + at, from[x[0]], m);
+        } else {
+          std::copy_n(from + x[0], m, slot + at);
+        }
+      });
+    }
+  }
+}
+
+template <typename real>
+void Scan<real>::forward(Pass<real>& p) {
+  point_values(p);
+  for (int i = 0; i < nodes(); i++) {
+    if (program_[i].is("number")) *values_[size_t(i)].base = real(program_[i].value);
+    if (program_[i].is("phase")) *values_[size_t(i)].base = p.training ? 1 : 0;
+    if (program_[i].is("mask") && !p.mask) this->k->fill(p.at(ones_), 1, ones_.size);
+  }
+  tape_.forward(fixed_nodes_, fixed_, stage(p, 0));
+  pack_products(p, false);
+  begin_states(p);
+  each_block([&](int64_t block, int worker) { forward_rows(p, workers_[size_t(worker)], block); });
+}
+
+template <typename real>
+void Scan<real>::forward_rows(const Pass<real>& p, Worker& w, int64_t block) {
+  const int64_t r0 = block * block_, rows = rows_of(block);
+  Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
+  Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
+  const auto share = [&](int i) { return blocks_ > 1 ? size(i) / B_ * rows : size(i); };
+  const auto shift = [&](int i) { return blocks_ > 1 ? size(i) / B_ * r0 : 0; };
+  for (int64_t t = 0; t < T_; t++) {
+    point_step(w, f, t, r0);
+    s.begin = t * B_ + r0, s.rows = rows;
+    if (blocks_ == 1) s.begin = t, s.rows = 1;
+    tape_.forward(step_nodes_, f, s);
+    for (size_t i = 0; i < states_.size(); i++) {
+      const int next = states_[i].next;
+      if (state_of_[size_t(next)] == int(i)) continue;
+      const Spot& v = state_values_[i];
+      std::copy_n(f.values[size_t(next)], share(next), v.base + (t + 1) * v.step + r0 * v.row);
+    }
+    for (size_t o = 0; o < outputs_.size(); o++) {
+      const int node = outputs_[o].node;
+      if (o == 0 && state_of_[size_t(node)] >= 0) continue;  // the output is the state
+      if (outputs_[o].last && t < T_ - 1) continue;
+      real* const y = (o == 0 ? p.y : p.more[o - 1].y) + (outputs_[o].last ? 0 : t * size(node));
+      std::copy_n(f.values[size_t(node)], share(node), y + shift(node));
+    }
+  }
+}
+
+template <typename real>
+void Scan<real>::commit(Pass<real>& p) {
+  if (!stateful_ || !this->commits(p)) return;
+  for (size_t i = 0; i < states_.size(); i++) {
+    const int64_t n = size(states_[i].next);
+    std::copy_n(p.at(state_values_[i].tensor) + T_ * n, n, p.at(states_[i].carry));
+  }
+}
+
+template class Scan<float>;
+template class Scan<double>;
+
+template <typename real>
+std::unique_ptr<Layer<real>> make_scan(const Config& options, const OpContext& context,
+                                       const Table<real>& k) {
+  return std::make_unique<Scan<real>>(options, context, k);
+}
+
+HS_REGISTER_LAYER(scan)
+
+}  // namespace hs
