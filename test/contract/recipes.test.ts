@@ -17,6 +17,9 @@ const EXAMPLES: Record<string, { file: string; names: RegExp }> = {
   metric: { file: '', names: /\bmatthews_correlation\b/ },
   activation: { file: '', names: /\bsoftsign_?\b|\bkSoftsign\b/ },
   initialization: { file: '', names: /\blecun_uniform\b/ },
+  constraint: { file: '', names: /\bunitnorm\b|\bk?UnitNorm\b/ },
+  'data set': { file: 'mnist', names: /\bmnist\b/ },
+  command: { file: 'info', names: /\bprintInfo\b/ },
   callback: { file: 'terminate_on_nan', names: /\bTerminateOnNaN\b|\bterminate-on-nan\b/ },
 }
 
