@@ -179,7 +179,7 @@ describe('initializations', () => {
     const sd = Math.sqrt(list.reduce((a, b) => a + (b - mean) ** 2, 0) / list.length)
     return { mean, sd, most: list.reduce((a, b) => Math.max(a, Math.abs(b)), 0) }
   }
-  // [name, standard deviation, bound] from §Keras' formulas for fanIn 400, fanOut 600
+  // [name, standard deviation, bound] from Keras' formulas for fanIn 400, fanOut 600
   const flat = (s: number) => [s / Math.sqrt(3), s] as const
   const cases = [
     ['uniform', ...flat(0.05)],
