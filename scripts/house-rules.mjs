@@ -24,7 +24,7 @@ const includes = (text) =>
 const mayInclude = {
   base: ['base/'],
   formulas: ['formulas/', 'device/cpu/kernels/'],
-  program: ['program/', 'base/'],
+  program: ['program/', 'formulas/activation.h', 'base/'],
   ops: ['ops/', 'program/', 'formulas/activation.h', 'base/'],
   device: ['device/device.h', 'device/param.h', 'device/cpu/cpu.h', 'ops/', 'formulas/', 'base/'],
   'device/cpu': ['device/', 'ops/', 'program/', 'formulas/', 'base/', 'registry.inc'],

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "formulas/activation.h"
 #include "program/program.h"
 
 namespace hs {
@@ -22,7 +23,15 @@ int64_t axis_of(const Node& node, int64_t axis, const Dims& x) {
 }
 
 // ---- attributes
-void read_text(Node& n, const Config& c) { n.text = c.str("name"); }
+void read_activation(Node& n, const Config& c) {
+  n.index = -1;
+#define HS_NAMED(kind, name, from) \
+  if (c.str("name") == name) n.index = static_cast<int64_t>(Activation::kind);
+  HS_ACTIVATIONS(HS_NAMED)
+#undef HS_NAMED
+  if (n.index < 0)
+    throw Error(Code::kUnknownName, "activation", "there is none named '" + c.str("name") + "'.");
+}
 void read_param(Node& n, const Config& c) { n.text = c.str("name"), n.dims = c.dims("dims"); }
 void read_index(Node& n, const Config& c) { n.index = c.integer("index"); }
 void read_value(Node& n, const Config& c) { n.value = c.num("value"); }
@@ -60,7 +69,7 @@ Dims with_last_axis(const Node& n, const Args& x) {
 }
 
 Dims activation(const Node& n, const Args& x) {
-  return n.text == "softmax" ? with_last_axis(n, x) : x[0];
+  return Activation(n.index) == Activation::kSoftmax ? with_last_axis(n, x) : x[0];
 }
 
 Dims two(const Node&, const Args& x) { return broadcast(x[0], x[1]); }
@@ -222,7 +231,7 @@ constexpr NodeType kTypes[] = {
     {"sequence", 0, 0, read_index, nullptr},
     {"state", 0, 0, read_index, nullptr},
     {"full", 0, 1, read_full, full},
-    {"activation", 1, 1, read_text, activation},
+    {"activation", 1, 1, read_activation, activation},
     {"log_softmax", 1, 1, nullptr, with_last_axis},
     {"exp", 1, 1, nullptr, same},
     {"log", 1, 1, nullptr, same},

@@ -28,9 +28,10 @@ struct NodeType {
 struct Node {
   const NodeType* type = nullptr;
   std::vector<int> args;  // nodes before this one
-  std::string text;       // of a parameter or an activation: its name
+  std::string text;       // of a parameter: its name
   double value = 0, low = 0, high = 0;
-  int64_t index = 0, axis = 0, from = 0, to = 0, step = 1, count = 0;
+  int64_t index = 0;  // of an activation: which Activation
+  int64_t axis = 0, from = 0, to = 0, step = 1, count = 0;
   bool to_end = false;  // a slice without `to`
   bool transposed = false, keep = false;
   Dims dims;  // extents, or axes

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "formulas/activation.h"
+
 namespace hs {
 namespace {
 
@@ -32,7 +34,8 @@ bool row_by_row(const Node& node, const std::vector<Dims>& x, const Dims& y, int
     return false;
   if (node.is("permute") && node.dims[0] != 0) return false;
   if (node.is("full") && node.dims[0] != -1) return false;
-  const bool last_axis = node.is("log_softmax") || node.text == "softmax";
+  const bool last_axis = node.is("log_softmax") ||
+                         (node.is("activation") && Activation(node.index) == Activation::kSoftmax);
   if ((last_axis && y.size() < 2) || (node.is("batch_dot") && y.size() < 3)) return false;
   const bool broadcasts = x.size() > 1 && !any_of(node, {"batch_dot", "pick", "concat"});
   for (size_t i = 0; i < x.size(); i++) {

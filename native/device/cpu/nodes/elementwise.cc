@@ -4,6 +4,7 @@
 
 #include "device/cpu/nodes/broadcast.h"
 #include "device/cpu/nodes/run.h"
+#include "device/cpu/threads/chunks.h"
 #include "ops/activation_name.h"
 
 namespace hs {
@@ -32,11 +33,11 @@ void each_back(const Call<real>& c, real* dx, bool add, const Fn& slope) {
 }
 
 unsigned keeps_of_activation(const Node& node) {
-  return slope_from_input(activation_of(node.text)) ? 1 : kKeepsY;
+  return slope_from_input(Activation(node.index)) ? 1 : kKeepsY;
 }
 template <typename real>
 void activation(const Call<real>& c) {
-  const Activation kind = activation_of(c.node().text);
+  const Activation kind = Activation(c.node().index);
   const Dims& dims = c.y_dims();
   if (kind == Activation::kSoftmax) {
     const int64_t K = dims.back(), rows = K ? count(dims) / K : 0;
@@ -51,7 +52,7 @@ void activation(const Call<real>& c) {
 }
 template <typename real>
 void activation_back(const Call<real>& c, int, real* dx, bool) {
-  const Activation kind = activation_of(c.node().text);
+  const Activation kind = Activation(c.node().index);
   const Dims& dims = c.y_dims();
   if (kind == Activation::kSoftmax) {
     const int64_t K = dims.back(), rows = K ? count(dims) / K : 0;
@@ -262,45 +263,59 @@ template <typename real>
 void min(const Call<real>& c) {
   two(c, Binary::kMin);
 }
-// Whether the arguments have the extents of the result: then whole arrays go through the kernels.
+// dx (+)= a * dy, summed over the places that read x
 template <typename real>
-bool alike(const Call<real>& c) {
-  return c.x_dims(0) == c.y_dims() && c.x_dims(1) == c.y_dims();
-}
-// dx (+)= a * dy
-template <typename real>
-void pass_back(const Call<real>& c, real* dx, bool add, real a) {
-  for_elements(count(c.y_dims()), [&](int64_t begin, int64_t end) {
-    const int64_t n = end - begin;
-    if (add) return c.k->axpy(dx + begin, a, c.dy() + begin, n);
-    std::copy_n(c.dy() + begin, n, dx + begin);
-    if (a != 1) c.k->scale(dx + begin, a, n);
+void pass_back(const Call<real>& c, int i, real* dx, bool add, real a) {
+  const int64_t size = count(c.x_dims(i));
+  const bool summed = size != count(c.y_dims());
+  if (summed && !add) c.k->fill(dx, 0, size);
+  const BroadcastLoop<1> loop(c.y_dims(), {&c.x_dims(i)});
+  loop.run(summed, [&](int64_t at, int64_t n, const int64_t* from) {
+    const real* const dy = c.dy() + at;
+    real* const to = dx + from[0];
+    if (loop.one(0)) {
+      double sum = 0;
+      for (int64_t j = 0; j < n; j++) sum += double(dy[j]);
+      *to += real(a * sum);
+    } else if (summed || add) {
+      c.k->axpy(to, a, dy, n);
+    } else {
+      std::copy_n(dy, n, to);
+      if (a != 1) c.k->scale(to, a, n);
+    }
   });
 }
 
 template <typename real>
 void add_back(const Call<real>& c, int i, real* dx, bool add) {
-  if (alike(c)) return pass_back(c, dx, add, real(1));
-  two_back(c, i, dx, add, [](real d, auto, auto, auto) { return d; });
+  pass_back(c, i, dx, add, real(1));
 }
 template <typename real>
 void sub_back(const Call<real>& c, int i, real* dx, bool add) {
-  const real sign = i == 0 ? real(1) : real(-1);
-  if (alike(c)) return pass_back(c, dx, add, sign);
-  two_back(c, i, dx, add, [sign](real d, auto, auto, auto) { return sign * d; });
+  pass_back(c, i, dx, add, i == 0 ? real(1) : real(-1));
 }
+// dx (+)= dy * the other
 template <typename real>
 void mul_back(const Call<real>& c, int i, real* dx, bool add) {
-  if (alike(c)) {
-    const auto kernel = add ? c.k->multiply_add : c.k->multiply;
-    for_elements(count(c.y_dims()), [&](int64_t begin, int64_t end) {
-      kernel(dx + begin, c.dy() + begin, c.x(1 - i) + begin, end - begin);
-    });
-  } else if (i == 0) {
-    two_back(c, i, dx, add, [](real d, auto, auto b, auto) { return d * *b; });
-  } else {
-    two_back(c, i, dx, add, [](real d, auto a, auto, auto) { return d * *a; });
-  }
+  const int64_t size = count(c.x_dims(i));
+  const bool summed = size != count(c.y_dims());
+  if (summed && !add) c.k->fill(dx, 0, size);
+  const BroadcastLoop<2> loop(c.y_dims(), {&c.x_dims(1 - i), &c.x_dims(i)});
+  const real* const other = c.x(1 - i);
+  loop.run(summed, [&](int64_t at, int64_t n, const int64_t* from) {
+    const real *const dy = c.dy() + at, *const b = other + from[0];
+    real* const to = dx + from[1];
+    if (loop.one(1)) {
+      double sum = 0;
+      for (int64_t j = 0; j < n; j++) sum += double(dy[j] * b[loop.one(0) ? 0 : j]);
+      *to += real(sum);
+    } else if (summed || add) {
+      if (loop.one(0)) return c.k->axpy(to, *b, dy, n);
+      c.k->multiply_add(to, dy, b, n);
+    } else {
+      c.k->binary(Binary::kMul, to, dy, b, loop.one(0), n);
+    }
+  });
 }
 unsigned keeps_of_div(const Node&) { return 2 | kKeepsY; }
 template <typename real>

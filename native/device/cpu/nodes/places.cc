@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "device/cpu/nodes/broadcast.h"
 #include "device/cpu/nodes/run.h"
+#include "device/cpu/threads/chunks.h"
 
 namespace hs {
 namespace {
@@ -130,6 +131,10 @@ void slice(const Call<real>& c) {
 }
 template <typename real>
 void slice_back(const Call<real>& c, int, real* dx, bool add) {
+  if (c.frame.parts[size_t(c.index)]) {
+    return each_slice(c,
+                      [&](int64_t x, int64_t y, int64_t n) { std::copy_n(c.dy() + y, n, dx + x); });
+  }
   if (!add) std::fill_n(dx, count(c.x_dims(0)), real(0));
   each_slice(c, [&](int64_t x, int64_t y, int64_t n) { c.k->add(dx + x, c.dy() + y, n); });
 }

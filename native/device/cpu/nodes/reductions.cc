@@ -5,6 +5,7 @@
 
 #include "device/cpu/nodes/broadcast.h"
 #include "device/cpu/nodes/run.h"
+#include "device/cpu/threads/chunks.h"
 
 namespace hs {
 namespace {

@@ -20,6 +20,9 @@ struct Frame {
   std::vector<const real*> packed, packed_t;
   // of a product that goes on from a sum's other part, which lies in its place already
   std::vector<char> accumulates;
+  // of a slice that, with the other slices of its argument, makes up all of it, each once: its
+  // gradient is written, and nothing else of it
+  std::vector<char> parts;
 };
 
 // What all nodes of a pass, or of a step of it, share.

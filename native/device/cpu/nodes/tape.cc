@@ -65,6 +65,7 @@ void Tape<real>::plan(const std::vector<Dims>& dims, const std::vector<char>& us
       if (a < 31 && (keeps >> a & 1) && read) kept_[size_t(args[a])] = 1;
     }
   }
+  find_parts(dims, used_outside);
   // Parts of a sum that nothing else reads lie where the sum does.
   value_place_.resize(n), grad_place_.resize(n);
   for (size_t i = 0; i < n; i++) value_place_[i] = grad_place_[i] = int(i);
@@ -90,6 +91,44 @@ void Tape<real>::plan(const std::vector<Dims>& dims, const std::vector<char>& us
     if (joins(other) && !kept_[size_t(other)])
       value_place_[size_t(other)] = value_place_[size_t(i)];
   }
+}
+
+template <typename real>
+void Tape<real>::find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside) {
+  const size_t n = size_t(program_.size());
+  parts_.assign(n, 0);
+  std::vector<std::vector<int>> readers(n);
+  for (int i = 0; i < int(n); i++) {
+    for (int arg : program_[i].args) readers[size_t(arg)].push_back(i);
+  }
+  for (size_t x = 0; x < n; x++) {
+    if (used_outside[x] || readers[x].empty()) continue;
+    const int64_t axis = program_[readers[x][0]].axis;
+    std::vector<std::pair<int64_t, int64_t>> taken;
+    bool all = true;
+    for (int i : readers[x]) {
+      const Node& node = program_[i];
+      all = all && node.is("slice") && node.axis == axis && node.step == 1;
+      if (all) taken.push_back(slice_of(node, dims[x][size_t(axis)]));
+    }
+    std::sort(taken.begin(), taken.end());
+    int64_t end = 0;
+    for (const auto& [from, to] : taken) all = all && from == end, end = to;
+    if (!all || end != dims[x][size_t(axis)]) continue;
+    for (int i : readers[x]) parts_[size_t(i)] = 1;
+  }
+}
+
+template <typename real>
+Frame<real> Tape<real>::frame(const std::vector<Dims>& dims) const {
+  const size_t n = dims.size();
+  Frame<real> f;
+  f.dims = dims;
+  f.values.assign(n, nullptr), f.grads.assign(n, nullptr);
+  f.packed.assign(n, nullptr), f.packed_t.assign(n, nullptr);
+  f.accumulates.assign(n, 0);
+  f.parts = parts_;
+  return f;
 }
 
 template <typename real>
@@ -157,8 +196,13 @@ void Tape<real>::backward(const std::vector<int>& nodes, Frame<real>& frame,
                           const Stage<real>& stage, std::vector<char>& written) const {
   for (size_t at = nodes.size(); at-- > 0;) {
     const int i = nodes[at];
-    if (!wants(i) || !written[size_t(i)]) continue;
+    if (!wants(i)) continue;
     const Node& node = program_[i];
+    if (!written[size_t(i)]) {
+      if (!parts_[size_t(i)]) continue;
+      // The other parts of the value write theirs alone.
+      k_->fill(frame.grads[size_t(i)], 0, count(frame.dims[size_t(i)]));
+    }
     const Run<real>& run = *runs_[size_t(i)];
     const Call<real> call{program_, frame, stage, i};
     for (int a = 0; a < int(node.args.size()); a++) {
@@ -166,8 +210,8 @@ void Tape<real>::backward(const std::vector<int>& nodes, Frame<real>& frame,
       const int arg = node.args[size_t(a)];
       real* const dx = frame.grads[size_t(arg)];
       char& begun = written[size_t(arg)];
-      if (arg != i && grad_place_[size_t(arg)] == grad_place_[size_t(i)]) {
-        // it is the sum's
+      if (dx == call.dy()) {
+        // a part of a sum: it is the sum's
       } else if (begun && !run.adds) {
         run.backward(call, a, stage.spare, false);
         k_->add(dx, stage.spare, count(frame.dims[size_t(arg)]));

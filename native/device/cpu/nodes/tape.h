@@ -33,6 +33,8 @@ class Tape {
   void defer(int i) { deferred_[size_t(i)] = 1; }
   bool deferred(int i) const { return deferred_[size_t(i)]; }
 
+  // Without places.
+  Frame<real> frame(const std::vector<Dims>& dims) const;
   int64_t temp_size(const std::vector<Dims>& dims) const;
   int64_t spare_size(const std::vector<Dims>& dims) const;
 
@@ -46,11 +48,12 @@ class Tape {
  private:
   void run(int i, Frame<real>& frame, const Stage<real>& stage) const;
   bool flows(int i, int arg) const;  // from node i to its argument
+  void find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside);
 
   const Program& program_;
   const Table<real>* const k_;
   std::vector<const Run<real>*> runs_;  // per node; nullptr: a leaf
-  std::vector<char> wants_, kept_, deferred_;
+  std::vector<char> wants_, kept_, deferred_, parts_;
   std::vector<char> added_;  // a product that runs where its sum does
   std::vector<int> value_place_, grad_place_, product_;
 };

@@ -24,6 +24,8 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
     for (int i = 0; i < int(n); i++) {
       if (!program_[i].leaf()) nodes_.push_back(i);
       if (program_[i].is("mask")) mask_ = i;
+      read_.push_back(0);
+      for (int arg : program_[i].args) read_[size_t(arg)] = 1;
     }
   }
 
@@ -41,10 +43,7 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
     temp_ = d.scratch("temp", {tape_.temp_size(dims_)});
     spare_ = d.scratch("spare", {tape_.spare_size(dims_)});
     if (mask_ >= 0) ones_ = d.saved("ones", {count(dims_[size_t(mask_)])});
-    frame_.dims = dims_;
-    frame_.values.assign(size_t(n), nullptr), frame_.grads.assign(size_t(n), nullptr);
-    frame_.packed.assign(size_t(n), nullptr), frame_.packed_t.assign(size_t(n), nullptr);
-    frame_.accumulates.assign(size_t(n), 0);
+    frame_ = tape_.frame(dims_);
     written_.assign(size_t(n), 0);
   }
 
@@ -79,6 +78,15 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
       const int node = outputs_[o];
       const real* const dy = o == 0 ? p.dy : p.more[o - 1].dy;
       if (!dy || !tape_.wants(node)) continue;
+      const bool once = std::count(outputs_.begin(), outputs_.end(), node) == 1;
+      if (once && !read_[size_t(node)] && !program_[node].leaf()) {
+        // Nothing is added to it: it is read where it lies.
+        for (int i = 0; i < program_.size(); i++) {
+          if (tape_.grad_place(i) == node) frame_.grads[size_t(i)] = const_cast<real*>(dy);
+        }
+        written_[size_t(node)] = 1;
+        continue;
+      }
       real* const to = frame_.grads[size_t(node)];
       const int64_t size = count(dims_[size_t(node)]);
       if (written_[size_t(node)]) {
@@ -203,6 +211,7 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
   Tape<real> tape_;
   std::vector<int> nodes_;      // all but leaves
   int mask_ = -1;               // the leaf
+  std::vector<char> read_;      // per node: by another
   std::vector<int> output_of_;  // per node: the first output that it is; -1: none
   std::vector<int64_t> value_at_, saved_at_, grad_at_;  // per node: in values_, saved_, grads_
   Tensor saved_, values_, grads_, temp_, spare_, ones_;

@@ -24,7 +24,8 @@
 
 namespace hs {
 
-constexpr int64_t kBlockRows = 16;
+// Rows of a block, at most, and what they are a multiple of: the rows of a product's tile.
+constexpr int64_t kMostRows = 24, kTileRows = 6;
 // Gradients by blocks, in all: beyond, one block does less work than their sum.
 constexpr int64_t kMostPartials = 1 << 22;
 
@@ -52,7 +53,7 @@ template <typename real>
 void Scan<real>::choose_blocks() {
   by_rows_.assign(size_t(nodes()), 0);
   block_ = B_, blocks_ = 1;
-  if (whole_ || B_ <= kBlockRows) return;
+  if (whole_ || B_ <= kMostRows) return;
   std::vector<char> all(size_t(nodes()), 0), rows(size_t(nodes()), 0);
   bool fits = true;
   for (int i = 0; i < nodes() && fits; i++) {
@@ -78,13 +79,14 @@ void Scan<real>::choose_blocks() {
   }
   for (const ScanState& s : states_) fits = fits && in_step(s.next);
   for (const ScanOutput& o : outputs_) fits = fits && in_step(o.node);
-  const int64_t blocks = tiles_of(B_, kBlockRows);
+  const int64_t rows_each = round_up(tiles_of(B_, tiles_of(B_, kMostRows)), kTileRows);
+  const int64_t blocks = tiles_of(B_, rows_each);
   int64_t partials = 0;
   for (int i = 0; i < nodes(); i++) {
     if (all[size_t(i)] && tape_.wants(i)) partials += blocks * size(i);
   }
   if (!fits || partials > kMostPartials) return;
-  block_ = kBlockRows, blocks_ = blocks;
+  block_ = rows_each, blocks_ = blocks;
   for (int i = 0; i < nodes(); i++) by_rows_[size_t(i)] = in_step(i) || rows[size_t(i)];
 }
 
@@ -184,14 +186,10 @@ template <typename real>
 void Scan<real>::make_workers() {
   const size_t n = size_t(nodes());
   const auto make = [&](int64_t rows) {
-    Frame<real> f;
-    f.dims = dims_;
+    Frame<real> f = tape_.frame(dims_);
     for (size_t i = 0; i < n; i++) {
       if (by_rows_[i]) f.dims[i][0] = rows;
     }
-    f.values.assign(n, nullptr), f.grads.assign(n, nullptr);
-    f.packed.assign(n, nullptr), f.packed_t.assign(n, nullptr);
-    f.accumulates.assign(n, 0);
     return f;
   };
   const int64_t count = blocks_ > 1 ? std::min<int64_t>(threads(), blocks_) : 1;

@@ -13,7 +13,21 @@ template <typename real>
 void Scan<real>::place_grads(Declaration& d) {
   const size_t n = size_t(nodes());
   grads_.assign(n, {}), partial_at_.assign(n, -1), state_grads_.clear();
+  summed_sequence_.assign(n, -1);
   if (!learns_) return;
+  std::vector<int> uses(n, 0);
+  for (int i : step_nodes_) {
+    for (int arg : program_[i].args) uses[size_t(arg)]++;
+  }
+  for (const ScanOutput& o : outputs_) uses[size_t(o.node)]++;
+  for (const ScanState& s : states_) uses[size_t(s.next)]++;
+  for (int i : step_nodes_) {
+    for (int arg : program_[i].args) {
+      const bool alone = program_[i].is("add") && program_[arg].is("sequence") &&
+                         uses[size_t(arg)] == 1 && dims_[size_t(arg)] == dims_[size_t(i)];
+      if (alone && !backwards_) summed_sequence_[size_t(tape_.grad_place(i))] = arg;
+    }
+  }
   std::vector<char> all_steps(n, 0), read_by_step(n, 0);
   for (int i : step_nodes_) {
     if (tape_.deferred(i)) all_steps[size_t(tape_.grad_place(i))] = 1;
@@ -51,11 +65,12 @@ void Scan<real>::place_grads(Declaration& d) {
 
 template <typename real>
 void Scan<real>::point_grads(const Pass<real>& p) {
+  now_ = grads_;
   for (Spot& spot : state_grads_) spot.base = p.at(spot.tensor) + spot.at;
   for (int i = 0; i < nodes(); i++) {
     if (!tape_.wants(i)) continue;
     const Node& node = program_[i];
-    Spot& spot = grads_[size_t(i)];
+    Spot& spot = now_[size_t(i)];
     if (spot.at >= 0) spot.base = p.at(spot.tensor) + spot.at;
     const bool given = node.is("input") || node.is("sequence");
     real* const dx = given ? p.dx[size_t(node.index)] : nullptr;
@@ -68,9 +83,13 @@ void Scan<real>::point_grads(const Pass<real>& p) {
     }
   }
   for (int i = 0; i < nodes(); i++) {
+    const int leaf = summed_sequence_[size_t(i)];
+    if (leaf >= 0 && p.dx[size_t(program_[leaf].index)]) now_[size_t(i)] = now_[size_t(leaf)];
+  }
+  for (int i = 0; i < nodes(); i++) {
     if (!tape_.wants(i)) continue;
-    if (tape_.grad_place(i) != i) grads_[size_t(i)] = grads_[size_t(tape_.grad_place(i))];
-    fixed_.grads[size_t(i)] = grads_[size_t(i)].base;
+    if (tape_.grad_place(i) != i) now_[size_t(i)] = now_[size_t(tape_.grad_place(i))];
+    fixed_.grads[size_t(i)] = now_[size_t(i)].base;
   }
 }
 
@@ -123,7 +142,7 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
     if (t >= first) {
       point_step(w, f, t, r0);
       for (size_t i = 0; i < size_t(nodes()); i++) {
-        const Spot& g = grads_[i];
+        const Spot& g = now_[i];
         if (in_step(int(i))) w.written[i] = 0;
         if (!tape_.wants(int(i))) continue;
         f.grads[i] = partial_at_[i] >= 0
@@ -134,7 +153,7 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
         if (leaf_of_[i] >= 0) f.grads[size_t(leaf_of_[i])] = state_grad(i, t);
         const int next = states_[i].next;
         // Its gradient goes on from what the step after has left, in place where it may.
-        const bool here = state_of_[size_t(next)] == int(i) && grads_[size_t(next)].step == 0;
+        const bool here = state_of_[size_t(next)] == int(i) && now_[size_t(next)].step == 0;
         if (here && t < T_ - 1) f.grads[size_t(next)] = state_grad(i, t + 1);
       }
       for (size_t i = 0; i < size_t(nodes()); i++) {  // parts of a sum
@@ -160,7 +179,7 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
       if (!tape_.wants(i)) continue;
       const bool got = t >= first && w.written[size_t(i)];
       if (node.is("sequence") && !got && p.dx[size_t(node.index)]) {
-        const Spot& g = grads_[size_t(i)];
+        const Spot& g = now_[size_t(i)];
         this->k->fill(g.base + t * g.step + r0 * g.row, 0, share(i));
       }
       if (node.is("state") && !got && t >= first) this->k->fill(f.grads[size_t(i)], 0, share(i));
@@ -188,7 +207,7 @@ void Scan<real>::deferred_products(const Pass<real>& p, int64_t first) {
     if (!tape_.deferred(i)) continue;
     const Node& node = program_[i];
     const int matrix = node.args[1];
-    const Spot &x = values_[size_t(node.args[0])], &dz = grads_[size_t(i)];
+    const Spot &x = values_[size_t(node.args[0])], &dz = now_[size_t(i)];
     const int64_t K = dims_[size_t(node.args[0])].back(), N = dims_[size_t(i)].back();
     const int64_t rows = size(i) / std::max<int64_t>(1, N);  // of a step
     const bool at_once = x.step == rows * K && dz.step == rows * N;
