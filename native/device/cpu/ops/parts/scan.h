@@ -88,8 +88,8 @@ class Scan final : public ScanShape, public CpuLayer<real> {
   std::vector<Spot> now_;             // grads_, as they lie in this pass
   std::vector<Spot> state_values_;    // [T+1, dims]: slot t before step t
   std::vector<Spot> state_grads_;     // [2, dims]: before and after the step at hand
-  // Per node: a sequence's leaf that is a part of this sum and of nothing else, so that its gradient
-  // is the sum's; -1: none.
+  // Per node: a sequence's leaf that is a part of this sum and of nothing else, so that its
+  // gradient is the sum's; -1: none.
   std::vector<int> summed_sequence_;
   std::vector<int64_t> partial_at_;  // per node: its gradients by blocks, in partials_; -1: none
   std::vector<Tensor> packed_, packed_t_;  // per node: of a product whose matrix stays
