@@ -7,6 +7,7 @@ export default defineConfig({
     preprocessing: 'lib/preprocessing/index.ts',
     utils: 'lib/utils.ts',
     datasets: 'lib/datasets/index.ts',
+    backend: 'lib/functions/index.ts',
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

@@ -8,6 +8,7 @@ const toBuilt = [
   { find: /^\.\.\/lib\/preprocessing\/index\.js$/, replacement: built('preprocessing') },
   { find: /^\.\.\/lib\/utils\.js$/, replacement: built('utils') },
   { find: /^\.\.\/lib\/datasets\/index\.js$/, replacement: built('datasets') },
+  { find: /^\.\.\/lib\/functions\/index\.js$/, replacement: built('backend') },
 ]
 
 /** HS_TEST_NODE: the workers run in that Node (scripts/platform-tests.mjs), which may be slow. */

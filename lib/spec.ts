@@ -108,8 +108,10 @@ export function inputNumber(value: string): number {
  */
 export interface ParamUse extends Omit<ParamSpec, 'path'> {
   variable: object
-  /** What the op calls it: 'W'. */
+  /** What its layer calls it, and the op too: 'W'. */
   name: string
+  /** What the op calls it, where that is something else. */
+  called?: string
 }
 
 /** Collects ops while layers lower themselves. */
@@ -158,7 +160,7 @@ export class Graph {
    * The parameter of the model that `use` refers to;
    * it is trained if it is so in any of its places.
    */
-  #param(layer: string, { variable, name, ...rest }: ParamUse): ParamSpec {
+  #param(layer: string, { variable, name, called: _, ...rest }: ParamUse): ParamSpec {
     const trainable = rest.trainable && this.#trains
     let param = this.#paramOf.get(variable)
     if (!param) {
@@ -177,40 +179,27 @@ export class Graph {
   }
 
   /** Adds one op and returns its output. */
-  op(
-    op: string,
-    inputs: readonly Value[],
-    shape: Shape,
-    rest: {
-      layer: string
-      className: string
-      options?: { [key: string]: Option }
-      params?: ParamUse[]
-      activity?: { l1: number; l2: number } | null
-      /** Mask the op reads; default: none. */
-      reads?: string | null
-      /**
-       * Mask of the output: 'none' (default), 'pass' (that of the first input), 'make' (this op
-       * makes one), or a value's name.
-       */
-      mask?: 'none' | 'pass' | 'make' | { name: string | null }
-    },
-  ): Value {
+  op(op: string, inputs: readonly Value[], shape: Shape, rest: OpRest): Value {
+    return this.several(op, inputs, [shape], rest)[0]!
+  }
+
+  /** Adds one op and returns its outputs. Of several, the first alone has the mask. */
+  several(op: string, inputs: readonly Value[], shapes: readonly Shape[], rest: OpRest): Value[] {
     const layer = this.#scope + rest.layer
-    const output = this.fresh(layer)
+    const outputs = shapes.map(() => this.fresh(layer))
     const maskOut = rest.mask === 'make' ? this.fresh(`${layer}/mask`) : null
     this.ops.push({
       op,
       layer,
       className: rest.className,
       inputs: inputs.map((v) => v.name),
-      outputs: [output],
+      outputs,
       mask: rest.reads ?? null,
       maskOut,
       options: rest.options ?? {},
       params: (rest.params ?? []).map((use) => ({
-        name: use.name,
-        param: this.#param(layer, use).path,
+        name: use.called ?? use.name,
+        param: this.#param(this.#scope + (rest.owner ?? rest.layer), use).path,
       })),
       activity: rest.activity ?? null,
     })
@@ -221,6 +210,24 @@ export class Graph {
         : typeof rest.mask === 'object'
           ? rest.mask.name
           : null)
-    return { name: output, shape, mask }
+    return outputs.map((name, i) => ({ name, shape: shapes[i]!, mask: i === 0 ? mask : null }))
   }
+}
+
+/** What an op has beside inputs and shapes. */
+export interface OpRest {
+  layer: string
+  /** The layer whose parameters these are, where the op has another name. */
+  owner?: string
+  className: string
+  options?: { [key: string]: Option }
+  params?: ParamUse[]
+  activity?: { l1: number; l2: number } | null
+  /** Mask the op reads; default: none. */
+  reads?: string | null
+  /**
+   * Mask of the output: 'none' (default), 'pass' (that of the first input), 'make' (this op
+   * makes one), or a value's name.
+   */
+  mask?: 'none' | 'pass' | 'make' | { name: string | null }
 }

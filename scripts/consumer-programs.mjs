@@ -21,16 +21,18 @@ const training = `
 /** One in each module system. */
 export const programs = {
   'esm.mjs': `import * as hs from 'hiddenstate'
+import { placeholder } from 'hiddenstate/backend'
 import { mnist } from 'hiddenstate/datasets'
 import { padSequences } from 'hiddenstate/preprocessing'
 import { writeNpy } from 'hiddenstate/utils'
-if (!padSequences || !mnist) throw new Error('an entry point is empty')
+if (!padSequences || !mnist || !placeholder) throw new Error('an entry point is empty')
 ${training}`,
   'cjs.cjs': `const hs = require('hiddenstate')
+const { placeholder } = require('hiddenstate/backend')
 const { mnist } = require('hiddenstate/datasets')
 const { padSequences } = require('hiddenstate/preprocessing')
 const { writeNpy } = require('hiddenstate/utils')
-if (!padSequences || !mnist) throw new Error('an entry point is empty')
+if (!padSequences || !mnist || !placeholder) throw new Error('an entry point is empty')
 ;(async () => {${training}})().catch((error) => { console.error(error); process.exit(1) })
 `,
 }

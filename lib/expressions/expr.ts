@@ -54,7 +54,7 @@ export class Expr {
     return others.reduce<Expr>((sum, other) => make('add', [sum, other]), this)
   }
 
-  /** @see sub */
+  /** The difference. @see sub */
   sub(other: Like): Expr {
     return make('sub', [this, other])
   }
@@ -64,7 +64,7 @@ export class Expr {
     return others.reduce<Expr>((product, other) => make('mul', [product, other]), this)
   }
 
-  /** @see div */
+  /** The quotient. @see div */
   div(other: Like): Expr {
     return make('div', [this, other])
   }

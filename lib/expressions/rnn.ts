@@ -8,7 +8,7 @@ import { scan } from './scan.js'
 export interface RnnOptions {
   /** From the last step to the first. Default `false`. */
   goBackwards?: boolean
-  /** [B, T]: where it is 0, output and states stay what they were. Default: none. */
+  /** Where it is 0, output and states stay what they were; of shape [B, T]. Default: none. */
   mask?: Expr | null
   /** What the step function reads at every step, behind the states. Default: none. */
   constants?: readonly Expr[]
@@ -21,6 +21,8 @@ const timeFirst = (x: Expr): Expr =>
   permuteDimensions(x, [1, 0, ...x.shape.slice(2).map((_, k) => k + 2)])
 
 /**
+ * A loop over the steps of batch-major values.
+ *
  * @param inputs [B, T, …]
  * @param initialStates [B, …] each; the output of the step has the shape of the first of them
  * @returns the last output, all outputs [B, T, …], and the last states

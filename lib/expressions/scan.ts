@@ -19,6 +19,9 @@ export interface LoopOptions {
   readonly goBackwards: boolean
   /** Gradients go through this many last steps; null: through all. */
   readonly lastSteps: number | null
+  /** Of layers: where gradients are cut, and whether a batch begins with the states of the last. */
+  readonly truncate?: number | null
+  readonly stateful?: boolean
 }
 
 /** A loop; its outputs are {@link ScanOutput}s of it. */
@@ -111,6 +114,16 @@ export function requireOutsideOfSteps(where: string): void {
     expected: 'outside of a step',
     actual: 'a call inside of one, which is not supported',
   })
+}
+
+/** Builds a step. */
+export function inStep<T>(make: () => T): T {
+  isInStep = true
+  try {
+    return make()
+  } finally {
+    isInStep = false
+  }
 }
 
 const isCount = (value: unknown): value is number =>
@@ -227,13 +240,7 @@ export function filledLike(like: Expr, dims: Dims): Expr {
 function valuesOf(where: string, step: unknown, args: Expr[], count: number): Expr[] {
   if (typeof step !== 'function')
     refuse({ where, what: 'the first argument', expected: 'a function', actual: describe(step) })
-  let given: unknown
-  isInStep = true
-  try {
-    given = (step as (...args: Expr[]) => unknown)(...args)
-  } finally {
-    isInStep = false
-  }
+  const given = inStep(() => (step as (...args: Expr[]) => unknown)(...args))
   const values = (Array.isArray(given) ? given : [given]).map((value) => lift(value, 'its result'))
   if (values.length !== count)
     refuse({

@@ -40,6 +40,8 @@ export class SharedVariable extends Expr {
   }
 
   /**
+   * Sets the value.
+   *
    * @param value of the same shape
    * @throws ShapeError ERR_SHAPE; StateError ERR_BUSY while a call works on it
    */

@@ -66,14 +66,6 @@ export interface Fn<R> {
  * @param outputs an expression, or several
  * @returns a function: with its name, `await train(x, y)`
  * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION
- * @example
- * import { fn, grad, mean, placeholder, shared, square } from 'hiddenstate/backend'
- * const [x, y] = [placeholder(['N', 1], 'x'), placeholder(['N', 1], 'y')]
- * const W = shared([[0]], 'W')
- * const cost = mean(square(x.dot(W).sub(y)))
- * const train = fn([x, y], cost, { updates: [[W, W.sub(grad(cost, W).mul(0.1))]] })
- * for (let i = 0; i < 50; i++) await train([[1], [2]], [[3], [6]])
- * console.log(W.getValue().data[0].toFixed(3)) // 3.000
  * @see theano.function, keras.backend.function
  */
 export function fn<const O extends Expr | readonly Expr[]>(

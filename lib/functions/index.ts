@@ -1,4 +1,8 @@
-/** `hiddenstate/backend`: expressions, and functions of them. Keras 1's backend by its names. */
+/**
+ * `hiddenstate/backend`: expressions, and functions of them. Keras 1's backend by its names.
+ *
+ * @module backend
+ */
 export * from '../expressions/activations.js'
 export * from '../expressions/arranging.js'
 export * from '../expressions/elementwise.js'

@@ -7,15 +7,15 @@ import { type SharedVariable, shared } from '../expressions/shared-variable.js'
 import type { NDArray, TensorLike } from '../ndarray.js'
 import { fn, type FnOptions, type Update } from './fn.js'
 
-/** @see shared */
+/** Keras' name of {@link shared}. */
 export const variable = shared
-/** @see grad */
+/** Keras' name of {@link grad}. */
 export const gradients = grad
-/** @see less */
+/** Keras' name of {@link less}. */
 export const lesser = less
-/** @see lessEqual */
+/** Keras' name of {@link lessEqual}. */
 export const lesserEqual = lessEqual
-/** @see where */
+/** Keras' `K.switch`: {@link where}. */
 export const switchTo = where
 /** The value of a variable. @see SharedVariable.getValue */
 export const getValue = (variable: SharedVariable): NDArray => variable.getValue()

@@ -133,7 +133,8 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
   override getConfig(): Record<string, unknown> {
     const config = super.getConfig()
     const [forward, backward] = [this.forward.trainable, this.backward.trainable]
-    ;(config.layer as LayerConfig).config.trainable = forward && backward
+    const inside = (config.layer as LayerConfig).config
+    Object.assign(inside, this.forward.builtConfig(), { trainable: forward && backward })
     if (forward !== backward)
       process.emitWarning(
         `${this.where}: a configuration cannot hold that one direction is frozen; it says trainable: false.`,

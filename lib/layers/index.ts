@@ -23,6 +23,15 @@ export {
 } from './convolution-2d.js'
 export { ConvLSTM2D, type ConvLSTM2DOptions } from './conv-lstm-2d.js'
 export { Cropping1D, type Cropping1DOptions } from './cropping-1d.js'
+export {
+  type CellClass,
+  type CellDefinition,
+  type CellOptions,
+  type CellState,
+  type CellWeight,
+  defineCell,
+  type StepResult,
+} from './define-cell.js'
 export { Dense, type DenseOptions } from './dense.js'
 export { Dropout, type DropoutOptions } from './dropout.js'
 export { ELU, type ELUOptions } from './elu.js'
@@ -32,6 +41,7 @@ export { GaussianDropout } from './gaussian-dropout.js'
 export { GaussianNoise } from './gaussian-noise.js'
 export { GRU, type GRUOptions } from './gru.js'
 export { Highway, type HighwayOptions } from './highway.js'
+export { Lambda, type LambdaFunction } from './lambda.js'
 export { LeakyReLU, type LeakyReLUOptions } from './leaky-relu.js'
 export { GlobalAveragePooling1D, GlobalMaxPooling1D } from './global-pooling-1d.js'
 export { LocallyConnected1D, type LocallyConnected1DOptions } from './locally-connected-1d.js'

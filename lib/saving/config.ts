@@ -1,5 +1,6 @@
 /** Layers from configurations; the registry is the namespace of lib/layers/index.ts. */
 import { ConfigError, fail, nearest } from '../errors.js'
+import { cellClassOf } from '../layers/define-cell.js'
 import * as namespace from '../layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/base/layer.js'
 import { from, spelling } from '../layers/base/origin.js'
@@ -74,7 +75,7 @@ export function layerFromConfig(
     Model && name === Model.className
       ? Model
       : typeof name === 'string'
-        ? layerClasses.get(name)
+        ? (layerClasses.get(name) ?? cellClassOf(name, config))
         : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined

@@ -23,6 +23,7 @@ const options: ts.CompilerOptions = {
     'hiddenstate/preprocessing': [`${root}lib/preprocessing/index.ts`],
     'hiddenstate/utils': [`${root}lib/utils.ts`],
     'hiddenstate/datasets': [`${root}lib/datasets/index.ts`],
+    'hiddenstate/backend': [`${root}lib/functions/index.ts`],
   },
 }
 

@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
-const ENTRIES = ['index.ts', 'preprocessing/index.ts', 'utils.ts', 'datasets/index.ts']
+const ENTRIES = [
+  'index.ts',
+  'preprocessing/index.ts',
+  'utils.ts',
+  'datasets/index.ts',
+  'functions/index.ts',
+]
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 const files = ENTRIES.map((entry) => `${root}lib/${entry}`)

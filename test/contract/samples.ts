@@ -4,7 +4,7 @@
  * is in every contract from its first day.
  */
 import * as main from '../package.js'
-import { Dense, GRU, type Layer, LSTM, SimpleRNN } from '../package.js'
+import { backend, Dense, GRU, type Layer, LSTM, SimpleRNN } from '../package.js'
 import { integers, type Plain, uniform } from '../arrays.js'
 
 export interface Sample {
@@ -55,6 +55,19 @@ const sample = (
   make: (options = {}) => make(options),
   ...more,
 })
+
+/** The sums of the steps so far. */
+function sumsOfSteps(x: backend.Expr): backend.Expr {
+  const { at, permuteDimensions, scan, zerosLike } = backend
+  const [sums] = scan((x, sum) => [sum.add(x)], {
+    sequences: permuteDimensions(x, [1, 0, 2]),
+    outputsInfo: [zerosLike(at(x, 0, 1))],
+  })
+  return permuteDimensions(sums, [1, 0, 2])
+}
+
+/** An expression for a Lambda, the same one in each sample that is made. */
+const bothSigns = (x: backend.Expr) => backend.concat(x, backend.sub(0, x))
 
 const [B, T, D, H] = [3, 4, 3, 5]
 const sequence = [T, D]
@@ -127,6 +140,7 @@ const {
   GaussianDropout,
   GaussianNoise,
   Highway,
+  Lambda,
   LeakyReLU,
   MaxoutDense,
   ParametricSoftplus,
@@ -353,6 +367,9 @@ export const SAMPLES: Sample[] = [
   sample('GaussianDropout', [D], (o) => new GaussianDropout(0, o)),
   sample('GaussianNoise', sequence, (o) => new GaussianNoise(0, o)),
   sample('Highway', [D], (o) => new Highway({ activation: 'tanh', bRegularizer: 'l2', ...o })),
+  sample('Lambda', sequence, (o) => new Lambda(bothSigns, o)),
+  sample('Lambda with a loop', sequence, (o) => new Lambda(sumsOfSteps, o)),
+  sample('Lambda over steps', sequence, (o) => new Lambda((x) => backend.mean(x, 1), o)),
   sample('LeakyReLU', sequence, (o) => new LeakyReLU(o)),
   sample(
     'ReLU',

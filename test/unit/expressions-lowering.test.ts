@@ -188,7 +188,7 @@ describe('what leaves a step', () => {
       outputsInfo: Array.from({ length: states }, () => shared(new Array(H).fill(0), 'h')),
     }) as readonly Expr[]
     const loop = outputs[0]!.args[0] as Scan
-    const { before, after } = split(loop)
+    const { before, after } = split(loop, () => true)
     const inside = divided(outputs)
       .flatMap(({ args }) => args)
       .find((arg) => arg instanceof Scan) as Scan

@@ -1,17 +1,25 @@
 /** Expressions with every loop divided: what can be is before and after it. */
+import type { Dims } from '../dims.js'
 import { Expr } from '../expr.js'
 import { ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
 import { Simplifier } from './simplify.js'
 import { type Split, split } from './split.js'
 
-/** The same values, simplified, and with nothing in loops that need not be there. */
-export function divided(roots: readonly Expr[]): Expr[] {
+/**
+ * The same values, simplified, and with nothing in loops that need not be there.
+ *
+ * @param crosses whether a value of this shape can go into a loop and out of it
+ */
+export function divided(
+  roots: readonly Expr[],
+  crosses: (shape: Dims) => boolean = () => true,
+): Expr[] {
   const made = new Map<Expr, Expr>()
   const splits = new Map<Expr, Split>()
   const simple = new Simplifier().all(roots)
   for (const expr of ordered(simple)) {
-    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made)))
+    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made), crosses))
     made.set(expr, standing(expr, made, splits))
   }
   return new Simplifier().all(simple.map((root) => made.get(root)!))

@@ -1,5 +1,6 @@
 /** Programs: what an op of native code runs (decision 0037), as plain data. */
 import type { Option } from '../../spec.js'
+import type { Attributes } from '../attributes.js'
 import type { Expr } from '../expr.js'
 import { ordered } from '../order.js'
 
@@ -32,12 +33,16 @@ export function programOf(
     const known = leafOf(expr)
     if (known) return known
     const { op, args, attributes } = expr
-    const own = op === 'dropout' ? { p: attributes.p! } : attributes
+    const own = op === 'dropout' ? dropoutAttributes(attributes) : attributes
     const read = args.map((arg) => index.get(arg)!)
     return read.length > 0 ? { op, args: read, ...own } : { op, ...own }
   })
   return { nodes, outputs: roots.map((root) => index.get(root)!) }
 }
+
+/** With a stream, masks are those that layers draw; without, they are the node's own. */
+const dropoutAttributes = ({ p, stream }: Attributes): Attributes =>
+  stream === undefined ? { p: p! } : { p: p!, stream }
 
 /** Whether it needs no argument and so is made wherever it is read. */
 export const isInline = (expr: Expr): boolean =>

@@ -104,7 +104,7 @@ export class Simplifier {
 
 /** What stands for itself. */
 export const isLeaf = ({ op }: Expr): boolean =>
-  op === 'placeholder' || op === 'shared' || op === 'step' || op === 'state' || op === 'mask'
+  ['placeholder', 'shared', 'weight', 'step', 'state', 'mask'].includes(op)
 
 /** The argument that an op leaves as it is. */
 function unchanged({ op, attributes, shape }: Expr, args: readonly Expr[]): Expr | undefined {

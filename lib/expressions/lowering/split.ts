@@ -3,6 +3,7 @@
  * needs after it.
  */
 import { at } from '../arranging.js'
+import type { Dims } from '../dims.js'
 import { Expr } from '../expr.js'
 import { dependents, ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
@@ -32,16 +33,20 @@ interface Sorted {
 
 const outside = (expr: Expr): Lifted => ({ expr, isLifted: false })
 
-/** Takes out of a loop what can be done for all steps at once. */
-export function split(loop: Scan): Split {
+/**
+ * Takes out of a loop what can be done for all steps at once.
+ *
+ * @param crosses whether a value of this shape can go into the loop and out of it
+ */
+export function split(loop: Scan, crosses: (shape: Dims) => boolean): Split {
   const nexts = loop.states.map(({ next }) => next)
   const all = ordered([...loop.outputs, ...nexts])
   const states = new Set(loop.states.map(({ before }) => before))
   const changing = dependents(all, new Set([...loop.steps, ...states]))
   const ofStates = dependents(all, states)
   const list = all.filter((expr) => changing.has(expr))
-  const before = hoisted(loop, list, changing, ofStates)
-  const after = pushed(loop, list, ofStates, before)
+  const before = hoisted(loop, list, changing, ofStates, crosses)
+  const after = pushed(loop, list, ofStates, before, crosses)
   return rebuilt(loop, { list, changing, before, after })
 }
 
@@ -50,6 +55,7 @@ function hoisted(
   list: readonly Expr[],
   changing: ReadonlySet<Expr>,
   ofStates: ReadonlySet<Expr>,
+  crosses: (shape: Dims) => boolean,
 ): Map<Expr, Lifted> {
   const made = new Map<Expr, Lifted>()
   for (const [i, step] of steps.entries()) made.set(step, { expr: sequences[i]!, isLifted: true })
@@ -57,7 +63,7 @@ function hoisted(
     if (ofStates.has(expr) || made.has(expr)) continue
     const args = expr.args.map((arg) => (changing.has(arg) ? made.get(arg) : outside(arg)))
     const value = args.every((arg) => arg !== undefined) ? liftOp(expr, args) : undefined
-    if (value) made.set(expr, value)
+    if (value && (!value.isLifted || crosses(value.expr.shape))) made.set(expr, value)
   }
   return made
 }
@@ -67,6 +73,7 @@ function pushed(
   list: readonly Expr[],
   ofStates: ReadonlySet<Expr>,
   before: ReadonlyMap<Expr, Lifted>,
+  crosses: (shape: Dims) => boolean,
 ): Set<Expr> {
   // Gradients that go through the last steps alone would go through all steps there.
   if (loop.loop.lastSteps !== null) return new Set()
@@ -80,7 +87,11 @@ function pushed(
     const known = before.get(arg)
     return known ?? { expr: new Expr('step', [], [loop.length, ...arg.shape]), isLifted: true }
   }
-  const isLiftable = (expr: Expr) => liftOp(expr, expr.args.map(stand))?.isLifted === true
+  const isLiftable = (expr: Expr) => {
+    const args = expr.args.map(stand)
+    const canCross = args.every(({ expr: arg, isLifted }) => !isLifted || crosses(arg.shape))
+    return canCross && liftOp(expr, args)?.isLifted === true
+  }
   const stays = new Set([...free].filter((expr) => !isLiftable(expr)))
   for (const expr of [...free].reverse())
     if (stays.has(expr)) for (const arg of expr.args) if (free.has(arg)) stays.add(arg)

@@ -133,6 +133,18 @@ const rules: readonly Rule[] = [
       return { class_name: layer.layerClass.className, config: layer.getConfig() }
     },
   },
+  {
+    matches: /^function$/,
+    keep: (v, where, key) =>
+      typeof v === 'function' || (typeof v === 'object' && v !== null && 'nodes' in v)
+        ? v
+        : bad(
+            where,
+            key,
+            'a function of an expression, or one as files of this package hold it',
+            v,
+          ),
+  },
   { matches: /^(inputShape|batchInputShape)$/, keep: shape },
   { matches: /^(poolSize|size|subsample)$/, keep: pair },
   { matches: /^strides$/, keep: (v, where, key) => (v === null ? null : pair(v, where, key)) },

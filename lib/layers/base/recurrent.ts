@@ -352,6 +352,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
   }
 
+  /** @internal What a configuration tells of the layer when it is built, beside its options. */
+  builtConfig(): Record<string, unknown> {
+    return {}
+  }
+
   protected override savedOptions(): Record<string, unknown> {
     const { truncate, checkpoint, bias, initialState, ...keras } = super.savedOptions()
     const own = Object.entries({ truncate, checkpoint, bias, initialState }).filter(

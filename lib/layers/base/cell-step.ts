@@ -1,0 +1,241 @@
+/** The step of a cell that is written as expressions, and the loop made of it. */
+import { at } from '../../expressions/arranging.js'
+import { type ExpressionData, fromData, toData } from '../../expressions/data.js'
+import { type Dim, type Dims, sameDims, showDims } from '../../expressions/dims.js'
+import { where } from '../../expressions/elementwise.js'
+import { Expr, lift, Placeholder } from '../../expressions/expr.js'
+import { dependents, ordered } from '../../expressions/order.js'
+import { refuse, refuseShape, within } from '../../expressions/place.js'
+import { inStep, Scan, ScanOutput, type ScanState } from '../../expressions/scan.js'
+import { BATCH } from './expression-ops.js'
+
+/** Extents of a weight or a state: 'D' the features of the input, 'H' the units, or a number. */
+export type CellSize = 'D' | 'H' | number
+
+/** A cell for one size of inputs and units. */
+export interface SizedCell {
+  readonly name: string
+  /** D */
+  readonly features: number
+  readonly weights: Readonly<Record<string, readonly number[]>>
+  /** Extents without the batch. */
+  readonly states: Readonly<Record<string, readonly number[]>>
+  /** Gets x, weights and states by their names; gives the new states, and y if there is one. */
+  step(values: Readonly<Record<string, Expr>>): unknown
+}
+
+/** What a step gives for placeholders of its own. */
+export interface AppliedStep {
+  /** [B, D] */
+  readonly x: Expr
+  readonly weights: ReadonlyMap<string, Expr>
+  readonly befores: ReadonlyMap<string, Expr>
+  readonly nexts: ReadonlyMap<string, Expr>
+  /** [B, K]: what the layer gives. */
+  readonly y: Expr
+}
+
+/**
+ * Calls the step once.
+ *
+ * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION: what the step gives is not what its cell
+ *   says
+ */
+export function applyStep(cell: SizedCell): AppliedStep {
+  const x = new Expr('step', [], [BATCH, cell.features], {}, 'x[t]')
+  const named = (entries: Readonly<Record<string, readonly number[]>>, make: MakeLeaf) =>
+    new Map(Object.entries(entries).map(([name, dims]) => [name, make(name, dims)]))
+  const weights = named(
+    cell.weights,
+    (name, dims) => new Expr('weight', [], dims, {}, `${cell.name}/${name}`),
+  )
+  const befores = named(
+    cell.states,
+    (name, dims) => new Expr('state', [], [BATCH, ...dims], {}, name),
+  )
+  const given = within(`${cell.name}: step`, () =>
+    inStep(() => cell.step({ ...Object.fromEntries([...weights, ...befores]), x })),
+  )
+  return { x, weights, befores, ...checkedResult(cell, given, befores) }
+}
+
+type MakeLeaf = (name: string, dims: readonly number[]) => Expr
+
+function checkedResult(
+  { name }: SizedCell,
+  given: unknown,
+  befores: ReadonlyMap<string, Expr>,
+): { nexts: Map<string, Expr>; y: Expr } {
+  const where = `${name}: step's result`
+  const known = [...befores.keys()]
+  const values = (typeof given === 'object' && given !== null ? given : {}) as {
+    readonly [name: string]: unknown
+  }
+  const nexts = new Map<string, Expr>()
+  for (const [state, before] of befores) {
+    if (values[state] === undefined)
+      refuse({
+        where,
+        what: 'it',
+        expected: `an object with ${known.join(', ')}`,
+        actual: `one without ${state}`,
+      })
+    const next = lift(values[state], where)
+    if (!sameDims(next.shape, before.shape))
+      refuseShape({
+        where: name,
+        what: `new value of ${state}`,
+        expected: `${showDims(before.shape)} as it was before`,
+        actual: showDims(next.shape),
+      })
+    nexts.set(state, next)
+  }
+  const y = values.y === undefined ? nexts.get(known[0]!)! : lift(values.y, where)
+  if (y.shape[0] !== BATCH || y.ndim < 2)
+    refuseShape({ where, what: 'y', expected: `[${BATCH}, …]`, actual: showDims(y.shape) })
+  return { nexts, y }
+}
+
+// ---- in files ----
+
+/** The step as data: inputs x, weights, states; outputs states, y. */
+export function stepToData(cell: SizedCell): ExpressionData {
+  const { x, weights, befores, nexts, y } = applyStep(cell)
+  const inputs = [x, ...weights.values(), ...befores.values()]
+  return toData({ inputs, outputs: [...nexts.values(), y] }, cell.name)
+}
+
+/** The step that a file describes. */
+export function stepFromData(
+  data: unknown,
+  { name, weights, states }: Omit<SizedCell, 'step'>,
+): SizedCell['step'] {
+  const inputs = ['x', ...Object.keys(weights), ...Object.keys(states)]
+  const outputs = [...Object.keys(states), 'y']
+  return (values) => {
+    const made = fromData(data, name, (_name, _shape: Dim[], i) => values[inputs[i]!]!)
+    return Object.fromEntries(made.outputs.map((value, i) => [outputs[i], value]))
+  }
+}
+
+// ---- the loop ----
+
+/** How a layer runs its cell. */
+export interface CellLoop {
+  readonly isMasked: boolean
+  readonly dropoutW: number
+  readonly dropoutU: number
+  /** One mask for all products instead of one each. */
+  readonly sharedDropout: boolean
+  readonly goBackwards: boolean
+  readonly stateful: boolean
+  readonly truncate: number | null
+  readonly returnSequences: boolean
+  /** Parameters that states begin with, by the state's name. */
+  readonly initial: ReadonlyMap<string, Expr>
+}
+
+/** The layer's value, as memory has it, and what it is made of. */
+export interface CellExpression {
+  readonly root: Expr
+  /** [T, B, D] */
+  readonly x: Placeholder
+  readonly weights: ReadonlyMap<string, Expr>
+}
+
+const zeros = (dims: readonly number[]): Expr =>
+  new Expr('full', [], [BATCH, ...dims], { value: 0, dims: [-1, ...dims] })
+
+/** A loop over all steps of a layer. */
+export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
+  const applied = applyStep(cell)
+  const { weights, befores } = applied
+  const x = new Placeholder(['T', BATCH, cell.features], 'x')
+  const { nexts, y } = withDropout(applied, x, how)
+  const mask = how.isMasked ? new Expr('mask', [], [BATCH, 1]) : null
+  const kept = (next: Expr, before: Expr) => (mask ? where(mask, next, before) : next)
+  const states = [...befores].map(([name, before]): ScanState => {
+    const next = kept(nexts.get(name)!, before)
+    const dims = before.shape.slice(1) as number[]
+    return { initial: how.initial.get(name) ?? zeros(dims), before, next }
+  })
+  const own = [...nexts.values()].indexOf(y)
+  let output = own < 0 ? y : states[own]!.next
+  if (mask && own < 0) {
+    // A masked step gives what the step before gave; before the first one, zeros.
+    const before = new Expr('state', [], y.shape, {}, 'y')
+    output = kept(y, before)
+    states.push({ initial: zeros(y.shape.slice(1) as number[]), before, next: output })
+  }
+  const { goBackwards, truncate, stateful } = how
+  const loop = new Scan(cell.name, [x], [applied.x], states, [output], 'T', {
+    goBackwards,
+    truncate,
+    stateful,
+    lastSteps: null,
+  })
+  return { root: new ScanOutput(loop, 0, !how.returnSequences), x, weights }
+}
+
+/**
+ * Products with dropout: of what x alone makes with masks of dropoutW, of what states make with
+ * masks of dropoutU. One mask serves all steps.
+ */
+function withDropout(applied: AppliedStep, x: Placeholder, how: CellLoop) {
+  const { nexts, y, befores } = applied
+  if (how.dropoutW === 0 && how.dropoutU === 0) return { nexts, y }
+  const roots = [...nexts.values(), y]
+  const list = ordered(roots)
+  const ofStates = dependents(list, new Set(befores.values()))
+  const ofX = dependents(list, new Set([applied.x]))
+  const products = list.filter(({ op, args }) => op === 'dot' && args[0]!.ndim === 2)
+  const order = new Map([...applied.weights.values()].map((weight, i) => [weight, i]))
+  const byWeight = (a: Expr, b: Expr) => (order.get(a.args[1]!) ?? 0) - (order.get(b.args[1]!) ?? 0)
+  const masks = new Map<Expr, Expr>()
+  const draw = (some: Expr[], p: number, stream: number) => {
+    if (p === 0) return
+    const widths = new Set(some.map(({ args }) => args[0]!.shape[1]!))
+    for (const width of widths) {
+      const gates = some.filter(({ args }) => args[0]!.shape[1] === width).sort(byWeight)
+      const drawn = dropoutMasks(
+        x,
+        how.sharedDropout ? 1 : gates.length,
+        width as number,
+        p,
+        stream,
+      )
+      for (const [k, product] of gates.entries())
+        masks.set(product, at(drawn, how.sharedDropout ? 0 : k))
+    }
+  }
+  draw(
+    products.filter((product) => ofStates.has(product.args[0]!)),
+    how.dropoutU,
+    1,
+  )
+  draw(
+    products.filter(({ args }) => !ofStates.has(args[0]!) && ofX.has(args[0]!)),
+    how.dropoutW,
+    0,
+  )
+  const made = new Map<Expr, Expr>()
+  for (const expr of list) {
+    const args = expr.args.map((arg) => made.get(arg)!)
+    const mask = masks.get(expr)
+    if (mask) args[0] = args[0]!.mul(mask)
+    const isSame = args.every((arg, i) => arg === expr.args[i])
+    const copy = isSame ? expr : new Expr(expr.op, args, expr.shape, expr.attributes, expr.name)
+    made.set(expr, copy)
+  }
+  return {
+    nexts: new Map([...nexts].map(([name, next]) => [name, made.get(next)!])),
+    y: made.get(y)!,
+  }
+}
+
+/** Masks of a pass, [gates, B, width], from the stream of that number as the op counts them. */
+function dropoutMasks(x: Expr, gates: number, width: number, p: number, stream: number): Expr {
+  const dims: Dims = [gates, BATCH, width]
+  const ones = new Expr('full', [x], dims, { value: 1, dims: [gates, -2, width] })
+  return new Expr('dropout', [ones], dims, { p, seed: stream, stream })
+}

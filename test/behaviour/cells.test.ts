@@ -1,0 +1,220 @@
+/** Cells written as expressions beside the built-in ones. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as K from '../../lib/functions/index.js'
+import {
+  Bidirectional,
+  Dense,
+  defineCell,
+  GRU,
+  type Layer,
+  LSTM,
+  Masking,
+  modelFromJson,
+  modelFromYaml,
+  type NDArray,
+  Sequential,
+  setFloatx,
+  setSeed,
+  SimpleRNN,
+} from '../../lib/index.js'
+import { uniform } from '../arrays.js'
+
+const { add, dot, hardSigmoid, mul, sub, tanh } = K
+
+beforeAll(() => setFloatx('float64'))
+afterAll(() => setFloatx('float32'))
+
+const square = ['H', 'H'] as const
+const input = ['D', 'H'] as const
+const cells = {
+  SimpleRNN: defineCell('OwnSimpleRNN', {
+    weights: { W: input, U: square, b: ['H'] },
+    states: { h: {} },
+    step: ({ x, h, W, U, b }) => ({ h: tanh(add(dot(x, W), dot(h, U), b)) }),
+  }),
+  // Weights in the order of native gates, i f g o and z r g: dropout draws a mask for each.
+  LSTM: defineCell('OwnLSTM', {
+    weights: {
+      ...{ Wi: input, Wf: input, Wc: input, Wo: input },
+      ...{ Ui: square, Uf: square, Uc: square, Uo: square },
+      ...{ bi: ['H'], bf: ['H'], bc: ['H'], bo: ['H'] },
+    },
+    states: { h: {}, c: {} },
+    step({ x, h, c, ...w }) {
+      const i = hardSigmoid(add(x.dot(w.Wi), h.dot(w.Ui), w.bi))
+      const f = hardSigmoid(add(x.dot(w.Wf), h.dot(w.Uf), w.bf))
+      const c1 = add(mul(f, c), mul(i, tanh(add(x.dot(w.Wc), h.dot(w.Uc), w.bc))))
+      const o = hardSigmoid(add(x.dot(w.Wo), h.dot(w.Uo), w.bo))
+      return { h: mul(o, tanh(c1)), c: c1 }
+    },
+  }),
+  GRU: defineCell('OwnGRU', {
+    weights: {
+      ...{ Wz: input, Wr: input, Wh: input, Uz: square, Ur: square, Uh: square },
+      ...{ bz: ['H'], br: ['H'], bh: ['H'] },
+    },
+    states: { h: {} },
+    step({ x, h, ...w }) {
+      const z = hardSigmoid(add(x.dot(w.Wz), h.dot(w.Uz), w.bz))
+      const r = hardSigmoid(add(x.dot(w.Wr), h.dot(w.Ur), w.br))
+      const g = tanh(add(x.dot(w.Wh), r.mul(h).dot(w.Uh), w.bh))
+      return { h: add(mul(z, h), mul(sub(1, z), g)) }
+    },
+  }),
+}
+const builtIn = { SimpleRNN, LSTM, GRU }
+const [B, T, D, H] = [4, 7, 3, 5]
+
+/** Own arrays (all W, all U, all b) in the order of Keras' (gate by gate), and back. */
+const LETTERS = { SimpleRNN: [''], LSTM: ['i', 'f', 'c', 'o'], GRU: ['z', 'r', 'h'] }
+const KERAS = { SimpleRNN: [''], LSTM: ['i', 'c', 'f', 'o'], GRU: ['z', 'r', 'h'] }
+type Name = keyof typeof cells
+function toOwn(name: Name, keras: readonly NDArray[]): NDArray[] {
+  const at = (kind: number, gate: string) => keras[KERAS[name].indexOf(gate) * 3 + kind]!
+  const own = [0, 1, 2].flatMap((kind) => LETTERS[name].map((gate) => at(kind, gate)))
+  return [...own, ...keras.slice(own.length)]
+}
+
+const far = (a: NDArray, b: NDArray): number =>
+  Math.max(...Array.from(a.data, (x, i) => Math.abs(x - b.data[i]!)))
+
+/** Both models, with the same weights. */
+function pair(name: Name, options: object, around: (layer: Layer) => Layer[]) {
+  setSeed(3)
+  const models = [new builtIn[name](H, options), new cells[name](H, options)].map((layer) => {
+    const model = new Sequential(around(layer))
+    model.compile({ loss: 'mse', optimizer: 'adam' })
+    return model
+  })
+  const [theirs, own] = models as [Sequential, Sequential]
+  const biases = { seed: 5 }
+  const weights = theirs.getWeights().map((w, i) => {
+    const { data } = uniform(biases.seed + i, [w.size], -0.5, 0.5)
+    return w.shape.length === 1 ? { data, shape: w.shape } : w
+  })
+  theirs.setWeights(weights as never)
+  own.setWeights(toOwn(name, theirs.getWeights()))
+  return { theirs, own }
+}
+
+const x = uniform(1, [B, T, D])
+const masked = { data: x.data.slice(), shape: x.shape }
+for (let b = 0; b < B; b++)
+  for (let t = 0; t < T; t++)
+    if (t >= 3 + b || (b === 1 && t === 0))
+      masked.data.fill(0, (b * T + t) * D, (b * T + t + 1) * D)
+
+const first = { inputShape: [null, D] }
+const cases: [string, object, (layer: Layer) => Layer[], object?][] = [
+  ['last step', first, (layer) => [layer]],
+  ['all steps', { ...first, returnSequences: true }, (layer) => [layer]],
+  ['goBackwards', { ...first, returnSequences: true, goBackwards: true }, (layer) => [layer]],
+  ['truncate', { ...first, returnSequences: true, truncate: 3 }, (layer) => [layer]],
+  ['learned states', { ...first, initialState: 'learned' }, (layer) => [layer]],
+  ['mask', { returnSequences: true }, (layer) => [new Masking(first), layer], masked],
+  ['mask, last', { initialState: 'learned' }, (layer) => [new Masking(first), layer], masked],
+  [
+    'dropout',
+    { ...first, dropoutW: 0.4, dropoutU: 0.3, returnSequences: true },
+    (layer) => [layer],
+  ],
+  ['one mask', { ...first, dropoutW: 0.4, dropoutU: 0.3, consumeLess: 'gpu' }, (layer) => [layer]],
+  ['stateful', { batchInputShape: [B, T, D], stateful: true }, (layer) => [layer, new Dense(2)]],
+]
+
+describe.each(Object.keys(cells) as Name[])('%s as expressions', (name) => {
+  it.each(cases)(
+    '%s: outputs, gradients and three updates are those of the built-in layer',
+    async (what, options, around, data = x) => {
+      if (what === 'one mask' && name !== 'SimpleRNN') return // its arrays lie in another order
+      const { theirs, own } = pair(name, options, around)
+      const predicted = await theirs.predict(data as never, { batchSize: B })
+      const y = uniform(2, [...predicted.shape])
+      expect(far(predicted, await own.predict(data as never, { batchSize: B }))).toBeLessThan(1e-12)
+      setSeed(7)
+      const [a, b] = [[] as number[], [] as number[]]
+      for (const [model, losses] of [
+        [theirs, a],
+        [own, b],
+      ] as const) {
+        setSeed(7)
+        for (let i = 0; i < 3; i++) losses.push(await model.trainOnBatch(data as never, y))
+      }
+      for (const [i, loss] of a.entries()) expect(Math.abs(loss - b[i]!)).toBeLessThan(1e-12)
+      const weights = toOwn(name, theirs.getWeights())
+      // Adam divides by the root of what may be small.
+      for (const [i, w] of own.getWeights().entries())
+        expect(far(w, weights[i]!)).toBeLessThan(1e-9)
+    },
+  )
+  it('in Bidirectional, and from JSON and YAML without the class', async () => {
+    const layer = new cells[name](H, { returnSequences: true })
+    const own = new Sequential([new Bidirectional(layer, { inputShape: [T, D] })])
+    const expected = await own.predict(x)
+    for (const copy of [modelFromJson(own.toJson()), modelFromYaml(own.toYaml())]) {
+      copy.setWeights(own.getWeights())
+      expect(far(await copy.predict(x), expected)).toBe(0)
+      expect(JSON.parse(copy.toJson())).toEqual(JSON.parse(own.toJson()))
+    }
+  })
+})
+
+describe('a cell', () => {
+  const message = (make: () => unknown): string => {
+    try {
+      make()
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'no error'
+  }
+  const build = (Class: new (n: number, options: object) => Layer) => () =>
+    new Sequential([new Class(6, { inputShape: [5, 4], name: 'one' })])
+  it('says what is wrong with its step', () => {
+    const transposed = defineCell('Rated', {
+      weights: { Wx: ['H', 'D'], Wh: ['H', 'H'] },
+      states: { h: {} },
+      step: ({ x, h, Wx, Wh }) => ({ h: tanh(add(dot(x, Wx), dot(h, Wh))) }),
+    })
+    expect(message(build(transposed))).toBe(
+      'Rated: step: dot(x[t] [B, 4], Rated/Wx [6, 4]): columns of the left must be the rows of the right, 6, got 4. Transposed? Use .T.',
+    )
+    const forgetful = defineCell('Rated', {
+      weights: { W: ['D', 'H'] },
+      states: { h: {}, c: {} },
+      step: (({ x, W }: { x: K.Expr; W: K.Expr }) => ({ h: dot(x, W) })) as never,
+    })
+    expect(message(build(forgetful))).toBe(
+      "Rated: step's result: it must be an object with h, c, got one without c.",
+    )
+    const wide = defineCell('Rated', {
+      weights: { W: ['D', 2] },
+      states: { h: {} },
+      step: ({ x, W }) => ({ h: dot(x, W) }),
+    })
+    expect(message(build(wide))).toBe(
+      'Rated: new value of h must be [B, 6] as it was before, got [B, 2].',
+    )
+  })
+  it('has an output of its own width, also where steps are masked', async () => {
+    const Projected = defineCell('Projected', {
+      weights: { W: ['D', 'H'], U: ['H', 'H'], P: ['H', 2] },
+      states: { h: {} },
+      step({ x, h, W, U, P }) {
+        const next = tanh(add(dot(x, W), dot(h, U)))
+        return { h: next, y: dot(next, P) }
+      },
+    })
+    const model = new Sequential([
+      new Masking({ inputShape: [T, D] }),
+      new Projected(H, { returnSequences: true }),
+    ])
+    expect(model.outputShape).toEqual([null, T, 2])
+    const y = await model.predict(masked)
+    const step = (b: number, t: number) =>
+      Array.from(y.data.slice((b * T + t) * 2, (b * T + t + 1) * 2))
+    expect(step(1, 0)).toEqual([0, 0])
+    expect(step(0, 3)).toEqual(step(0, 2))
+    expect(step(0, 2)).not.toEqual(step(0, 1))
+  })
+})
