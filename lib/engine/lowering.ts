@@ -1,6 +1,7 @@
 /** Layers and what `compile` was told → Spec. */
 import { ConfigError, fail } from '../errors.js'
-import { Container, withChildren } from '../layers/base/container.js'
+import { Container } from '../layers/base/container.js'
+import { withChildren } from '../layers/base/members.js'
 import type { Layer } from '../layers/base/layer.js'
 import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
@@ -136,7 +137,7 @@ export function checkModelNames(model: Container): void {
 export function lowerModel(model: Container, training: Training | null): Spec {
   checkModelNames(model)
   const graph = new Graph()
-  const value = model.lowerFirst(graph, '')
+  const value = model.lowerAlone(graph)[0]!
   if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')
   checkNativeNames(graph)
   return {

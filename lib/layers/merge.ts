@@ -3,8 +3,10 @@ import { describe } from '../ndarray.js'
 import { setClassName } from '../console-text.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Container } from './base/container.js'
+import type { Called } from './base/called.js'
 import { type Decode, Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
+import type { Tensor } from './base/tensor.js'
 
 const modes = ['sum', 'mul', 'concat', 'ave', 'cos', 'dot', 'max'] as const
 /** How {@link Merge} makes one output of several. */
@@ -26,7 +28,13 @@ export interface MergeOptions extends Pick<LayerOptions, 'name' | 'trainable'> {
   dotAxes?: number | readonly [number, number]
 }
 
-/** Keys of configurations for modes that are functions, which this package does not have. */
+/** Counted with the batch; null where the mode has none. */
+interface Axes {
+  readonly concat: number | null
+  readonly dot: readonly [number, number] | null
+}
+
+/** What a configuration may say besides, about modes that are functions: there are none here. */
 const OF_FUNCTIONS = {
   mode_type: 'raw',
   output_shape: null,
@@ -38,19 +46,32 @@ const OF_FUNCTIONS = {
   tensor_indices: null,
 } as const
 
+/** The first argument may be left out. */
+function optionsOf(layers: unknown, options: unknown): object | null | undefined {
+  const isLeftOut =
+    typeof layers === 'object' && layers !== null && !Array.isArray(layers) && options === undefined
+  if (isLeftOut && !(layers instanceof Layer)) return layers
+  if (options !== undefined && (typeof options !== 'object' || Array.isArray(options)))
+    return options as never // told where options are merged
+  const list = Array.isArray(layers) ? Object.freeze([...layers]) : layers
+  return { ...(options as object), layers: list }
+}
+
 /**
- * Makes one output of those of several models; first layer of a model, which then takes a list of
- * arrays, `[x1, x2]`, for x.
+ * Makes one tensor of several: {@link merge} is the function of it. Given models, it is the first
+ * layer of a Sequential, which then takes a list of arrays, `[x1, x2]`, for x.
  *
- * Sum, mul, ave and max want outputs of one shape and give that shape; concat wants all but one
- * axis alike. `'dot'` of [B, n] and [B, n] → [B, 1], of [B, T, D] and [B, S, D] → [B, T, S];
- * `'cos'` the same of two of one shape, divided by the lengths (the products of each with itself),
- * its arrays with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras.
- * The masks of the branches end here, as in Keras, where a model shows none. Weights: those of the
- * branches, in order; `trainable: false` freezes them and is in no configuration. A layer or model
- * that is in several branches has one set of weights,
- * whose gradient is the sum over its places (siamese nets).
- * @param layers two models or more, each with layers; no two the same, which would be one input
+ * Sum, mul, ave and max want inputs of one shape and give that shape; concat wants all but one axis
+ * alike. `'dot'` of [B, n] and [B, n] → [B, 1], of [B, T, D] and [B, S, D] → [B, T, S]; `'cos'` the
+ * same of two of one shape, divided by the lengths (the products of each with itself), its arrays
+ * with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras. Masks: a
+ * step is real where it is so in all inputs that have a mask; `'concat'` along the steps joins them;
+ * `'dot'` and `'cos'` give none, and neither do models in it, as in Keras. Weights: those of the
+ * models, in order; `trainable: false` freezes them and is in no configuration. A layer or model
+ * that is in several of them has one set of weights, whose gradient is the sum over its places
+ * (siamese nets).
+ * @param layers two models or more, each with layers; no two the same, which would be one input.
+ *   Without them, the layer is to be called on tensors
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
  *   outputs that do not go together
  * @example
@@ -67,34 +88,38 @@ const OF_FUNCTIONS = {
  * model.inputShapes // [[null, 8, 3], [null, 12]]
  * @see keras.layers.Merge
  */
-export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonly Container[] }> {
+export class Merge extends Layer<
+  MergeOptions & LayerOptions & { layers: readonly Container[] | null }
+> {
   static override readonly className = 'Merge'
   static {
     setClassName(Merge, 'Merge')
   }
-  static override readonly positional = ['layers']
   static override readonly defaults: Readonly<Record<string, unknown>> = {
     name: null,
     trainable: true,
+    layers: null,
     mode: 'sum',
     concatAxis: -1,
     dotAxes: -1,
   }
   override readonly supportsMasking = true
-  /** The axes of the mode, counted with the batch; null where it has none. */
-  readonly #axes: { concat: number | null; dot: readonly [number, number] | null }
+  /** As a configuration has it: counted from the front once the shapes are known. */
+  #dotAxes: number | readonly number[]
+  #outputShape: Shape | undefined
 
-  constructor(layers: readonly Container[], options?: MergeOptions) {
-    super([Array.isArray(layers) ? Object.freeze([...layers]) : layers], options)
+  constructor(layers?: readonly Container[] | MergeOptions | null, options?: MergeOptions) {
+    super([], optionsOf(layers, options))
     this.#checkOptions()
-    const shapes = this.branches.map((branch) => branch.outputShape!)
-    this.#axes = { concat: this.#concatAxis(shapes), dot: this.#dotAxes(shapes) }
-    this.#checkShapes(shapes)
-    for (const branch of this.options.layers) branch.becomePart()
+    this.#dotAxes = this.options.dotAxes
+    if (this.branches.length === 0) return
+    for (const branch of this.branches) branch.requireFilled()
+    this.#resolve(this.branches.map((branch) => branch.outputShape ?? []))
+    for (const branch of this.branches) branch.becomePart()
   }
 
   override get branches(): readonly Container[] {
-    return this.options.layers
+    return this.options.layers ?? []
   }
 
   /** @internal */
@@ -115,6 +140,10 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
 
   #checkOptions(): void {
     const { layers, mode } = this.options
+    if (typeof mode === 'function') {
+      const [expected, actual] = [modes.map((m) => `'${m}'`).join(', '), 'a function']
+      this.#fail('mode', expected, actual, 'Functions as mode are not supported yet.')
+    }
     if (!modes.includes(mode)) {
       const near = typeof mode === 'string' ? nearest(mode, modes) : undefined
       fail(ConfigError, 'ERR_UNKNOWN_NAME', {
@@ -125,6 +154,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
         hint: near && `Did you mean '${near}'?`,
       })
     }
+    if (layers === null) return
     if (!Array.isArray(layers) || layers.length < 2) {
       this.#fail(
         'layers',
@@ -137,7 +167,9 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
         const actual = branch instanceof Layer ? branch.where : describe(branch)
         this.#fail(`layers[${i}]`, 'a model, such as new Sequential([layer])', actual)
       }
-      branch.buildFirst()
+      branch.requireFilled()
+      const { length } = branch.outputShapes
+      if (length !== 1) this.#fail(`layers[${i}]`, 'a model with one output', `${length}`)
     }
     const again = layers.findIndex((branch, i) => layers.indexOf(branch) !== i)
     if (again >= 0) {
@@ -161,28 +193,29 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     )
   }
 
-  #concatAxis(shapes: readonly Shape[]): number | null {
-    return this.options.mode === 'concat'
-      ? this.#axis('concatAxis', this.options.concatAxis, shapes[0]!)
-      : null
+  /** @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE for inputs that do not go together */
+  #axes(shapes: readonly Shape[]): Axes {
+    const { mode, concatAxis, dotAxes } = this.options
+    const axes = { concat: null as number | null, dot: null as readonly [number, number] | null }
+    if (mode === 'concat') axes.concat = this.#axis('concatAxis', concatAxis, shapes[0]!)
+    if (mode === 'dot' || mode === 'cos') {
+      const pair: readonly unknown[] = Array.isArray(dotAxes) ? dotAxes : [dotAxes, dotAxes]
+      if (pair.length !== 2)
+        this.#fail('dotAxes', 'an axis or a list of two', `${pair.length} axes`)
+      const [a, b] = shapes as readonly [Shape, Shape]
+      axes.dot = [this.#axis('dotAxes', pair[0], a), this.#axis('dotAxes', pair[1], b)]
+    }
+    this.#checkShapes(shapes, axes)
+    return axes
   }
 
-  #dotAxes([a, b]: readonly Shape[]): readonly [number, number] | null {
-    const { mode, dotAxes } = this.options
-    if (mode !== 'dot' && mode !== 'cos') return null
-    const pair: readonly unknown[] = Array.isArray(dotAxes) ? dotAxes : [dotAxes, dotAxes]
-    if (pair.length !== 2) this.#fail('dotAxes', 'an axis or a list of two', `${pair.length} axes`)
-    return [this.#axis('dotAxes', pair[0], a!), this.#axis('dotAxes', pair[1], b!)]
-  }
-
-  #checkShapes(shapes: readonly Shape[]): void {
+  #checkShapes(shapes: readonly Shape[], { concat, dot }: Axes): void {
     const { mode } = this.options
-    const { concat, dot } = this.#axes
     const refuse = (expected: string, hint?: string): never =>
       fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
         layer: this.where,
-        what: 'outputs of the branches',
+        what: this.branches.length > 0 ? 'outputs of the branches' : 'inputs',
         expected,
         actual: shapes.map(showShape).join(' and '),
         hint,
@@ -204,21 +237,56 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     }
   }
 
-  // ---- only ever the first layer ----
+  /** The axes and the output's shape, which a configuration and `outputShape` show. */
+  #resolve(shapes: readonly Shape[]): void {
+    const axes = this.#axes(shapes)
+    if (axes.dot) this.#dotAxes = axes.dot
+    this.#outputShape ??= this.#shapeOf(shapes, axes)
+  }
 
-  /** @internal */
-  override build(): void {
-    this.emit()
+  // ---- as a call ----
+
+  override call(x: Tensor | readonly Tensor[]): Called<this> {
+    if (this.branches.length > 0)
+      this.#fail('layer', 'the first of a Sequential, since it has models', 'called on tensors')
+    return super.call(x)
   }
 
   /** @internal */
-  override buildFirst(): void {
+  override buildAt(shapes: readonly Shape[]): void {
+    if (this.branches.length > 0) {
+      if (shapes.length !== this.inputSlots().length) this.#refusePlace()
+      this.built = true
+      return
+    }
+    const { mode } = this.options
+    const most = mode === 'dot' || mode === 'cos' ? 2 : Number.POSITIVE_INFINITY
+    if (shapes.length < 2 || shapes.length > most) {
+      const expected = most === 2 ? `two tensors for mode '${mode}'` : 'a list of two or more'
+      this.#fail('tensors', expected, `${shapes.length}`)
+    }
+    this.#resolve(shapes)
     this.built = true
   }
 
   /** @internal */
+  override build(inputShape: Shape): void {
+    this.buildAt([inputShape])
+  }
+
+  #refusePlace(): never {
+    return this.#fail('layer', 'the first of its model', 'one that follows another')
+  }
+
+  /** @internal */
   override inputSlots(): ReturnType<Layer['inputSlots']> {
+    if (this.branches.length === 0) return super.inputSlots()
     return this.branches.flatMap((branch) => branch.inputSlots())
+  }
+
+  /** @internal */
+  override slotAt(at: number): ReturnType<Layer['slotAt']> {
+    return this.branches.length > 0 ? this.inputSlots()[at]! : super.slotAt(at)
   }
 
   /** @internal */
@@ -226,13 +294,12 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return inputShape
   }
 
-  /** The output shape as Keras infers it: without the axis that its 'cos' adds. */
-  override get outputShape(): Shape {
-    return this.#outputShape(this.branches.map((branch) => branch.outputShape!))
+  /** As Keras infers it: without the axis that its 'cos' adds. */
+  override get outputShape(): Shape | undefined {
+    return this.#outputShape
   }
 
-  #outputShape(shapes: readonly Shape[]): Shape {
-    const { concat, dot } = this.#axes
+  #shapeOf(shapes: readonly Shape[], { concat, dot }: Axes): Shape {
     const [a, b] = shapes as readonly [Shape, Shape]
     if (dot) {
       const free = [
@@ -249,68 +316,85 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     return a.map((extent, axis) => (axis === concat ? total : extent))
   }
 
-  /** The shape of the output array. */
-  #arrayShape(shapes: readonly Shape[]): Shape {
-    const [batch = null, ...rest] = this.#outputShape(shapes)
-    return this.options.mode === 'cos' ? [batch, 1, ...rest] : [batch, ...rest]
+  /** @internal */
+  override outputShapesAt(inputs: readonly Shape[]): readonly Shape[] {
+    const shapes = this.#ofBranches(inputs, (branch, part) => branch.outputShapesAt(part))
+    return [this.#shapeOf(shapes, this.#axes(shapes))]
   }
 
   /** @internal */
-  override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
+  override arrayShapesAt(inputs: readonly Shape[]): readonly Shape[] {
+    const shapes = this.#ofBranches(inputs, (branch, part) => branch.arrayShapesAt(part))
+    const [batch = null, ...rest] = this.#shapeOf(shapes, this.#axes(shapes))
+    return [this.options.mode === 'cos' ? [batch, 1, ...rest] : [batch, ...rest]]
+  }
+
+  /** What each branch makes of its part of a list; the list itself where there are none. */
+  #ofBranches<T>(
+    list: readonly T[],
+    use: (branch: Container, part: readonly T[]) => readonly T[],
+  ): readonly T[] {
+    if (this.branches.length === 0) return list
     let at = 0
-    const shapes = this.branches.map((branch) => {
+    return this.branches.flatMap((branch) => {
       const from = at
-      at += branch.inputSlots().length
-      return branch.computeFirstOutputShape(inputs.slice(from, at))
+      at += branch.inputShapes.length
+      return use(branch, list.slice(from, at))
     })
-    return this.#arrayShape(shapes)
   }
 
   /** @internal */
-  override computeFirstMask(): boolean {
-    return false
-  }
-
-  /** @internal */
-  override lowerFirst(graph: Graph): Value {
-    return graph.within({ scope: '', trains: this.trainable }, () => this.#merge(graph))
-  }
-
-  #merge(graph: Graph): Value {
-    const values = this.branches.map((branch) => branch.lowerFirst(graph))
-    const shape = this.#arrayShape(values.map((value) => [null, ...value.shape])).slice(1)
-    const { concat, dot } = this.#axes
+  override masksAt(masked: readonly boolean[]): readonly boolean[] {
     const { mode } = this.options
-    if (dot) {
-      const options = { axes: dot.map((axis) => axis - 1), cosine: mode === 'cos' }
-      return graph.op('dot', values, shape, { ...this.opName(), options })
+    const gives = this.branches.length === 0 && mode !== 'dot' && mode !== 'cos'
+    return [gives && masked.includes(true)]
+  }
+
+  /** @internal */
+  override lowerAt(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+    return graph.within({ scope: '', trains: this.trainable }, () => [this.#merge(graph, inputs)])
+  }
+
+  #merge(graph: Graph, inputs: readonly Value[]): Value {
+    const values = this.#ofBranches(inputs, (branch, part) => branch.lowerAt(graph, part))
+    const shapes = values.map((value): Shape => [null, ...value.shape])
+    const axes = this.#axes(shapes)
+    const shape = this.#shapeOf(shapes, axes).slice(1)
+    const { mode } = this.options
+    if (axes.dot) {
+      const options = { axes: axes.dot.map((axis) => axis - 1), cosine: mode === 'cos' }
+      const given = mode === 'cos' ? [1, ...shape] : shape
+      return graph.op('dot', values, given, { ...this.opName(), options })
     }
-    const options = { mode, axis: concat === null ? -1 : concat - 1 }
-    return graph.op('merge', values, shape, { ...this.opName(), options })
+    const mask =
+      this.branches.length > 0 ? null : joinedMask(graph, this.name, values, axes.concat)
+    const options = { mode, axis: axes.concat === null ? -1 : axes.concat - 1 }
+    return graph.op('merge', values, shape, { ...this.opName(), options, mask: { name: mask } })
   }
 
   protected emit(): never {
-    this.#fail('layer', 'the first of its model', 'one that follows another')
+    return this.#refusePlace()
   }
 
   override getConfig(): Record<string, unknown> {
-    const { mode, concatAxis, dotAxes } = this.options
+    const { mode, concatAxis } = this.options
     const { node_indices: _nodes, tensor_indices: _tensors, ...ofFunctions } = OF_FUNCTIONS
+    const axes = this.#dotAxes
     return {
       name: this.name,
       mode,
       ...ofFunctions,
       arguments: {},
       concat_axis: concatAxis,
-      dot_axes: this.#axes.dot
-        ? [...this.#axes.dot]
-        : Array.isArray(dotAxes)
-          ? [...dotAxes]
-          : dotAxes,
-      layers: this.branches.map((branch) => ({
-        class_name: branch.layerClass.className,
-        config: branch.getConfig(),
-      })),
+      dot_axes: typeof axes === 'number' ? axes : [...axes],
+      ...(this.branches.length > 0
+        ? {
+            layers: this.branches.map((branch) => ({
+              class_name: branch.layerClass.className,
+              config: branch.getConfig(),
+            })),
+          }
+        : {}),
     }
   }
 
@@ -328,6 +412,7 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
         hint: 'A function as mode is Python code, which is not run here.',
       })
     }
+    if (layers === undefined) return Layer.fromConfig.call(Merge, given, decode)
     if (!Array.isArray(layers)) {
       fail(ConfigError, 'ERR_OPTION', {
         where: 'Merge',
@@ -339,4 +424,48 @@ export class Merge extends Layer<MergeOptions & LayerOptions & { layers: readonl
     const branches = layers.map((layer, i) => decode(layer, `layers[${i}]`))
     return Layer.fromConfig.call(Merge, { ...given, layers: branches }, decode)
   }
+}
+
+/**
+ * The mask of what is merged; null for none. Keras 1.2.2 topology.py, `Merge.compute_mask`: a step
+ * is real where it is so in all inputs that have a mask; joined along the steps, one without has
+ * real steps alone.
+ *
+ * @param concat the axis that is joined, counted with the batch
+ */
+function joinedMask(
+  graph: Graph,
+  layer: string,
+  values: readonly Value[],
+  concat: number | null,
+): string | null {
+  const masked = values.filter(({ mask }) => mask !== null)
+  const joins = concat === 1
+  if (masked.length === 0) return null
+  if (!joins && new Set(masked.map(({ mask }) => mask)).size === 1) return masked[0]!.mask
+  const op = { layer: `${layer}/mask`, className: 'Merge' }
+  const masks = (joins ? values : masked).map((value) =>
+    graph.op('mask_value', [value], [value.shape[0] ?? null, 1], { ...op, reads: value.mask }),
+  )
+  const steps = joins ? null : (masked[0]!.shape[0] ?? null)
+  const options = joins ? { mode: 'concat', axis: 0 } : { mode: 'mul', axis: -1 }
+  const all = graph.op('merge', masks, [steps, 1], { ...op, options })
+  return graph.op('masking', [all], [steps, 1], { ...op, options: { maskValue: 0 }, mask: 'make' })
+    .mask
+}
+
+/**
+ * Makes one tensor of several, by a {@link Merge} layer.
+ *
+ * @param inputs two tensors or more; two for `'dot'` and `'cos'`
+ * @param options as those of `Merge`
+ * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
+ *   tensors that do not go together
+ * @example
+ * const [a, b] = [Input({ shape: [3] }), Input({ shape: [4] })]
+ * console.log(merge([a, b], { mode: 'concat' }).shape) // [ null, 7 ]
+ * @see keras.layers.merge
+ */
+export function merge(inputs: readonly Tensor[], options?: MergeOptions): Tensor {
+  return new Merge(null, options).call(inputs)
 }

@@ -1,6 +1,6 @@
 /** Which models have a layer: they take turns, and one's weights may be with another. */
 import { Layer } from '../layers/base/layer.js'
-import { withChildren } from '../layers/base/container.js'
+import { withChildren } from '../layers/base/members.js'
 import type { Session } from '../engine/session.js'
 
 /** Of the model that a layer was added to first. */

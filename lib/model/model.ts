@@ -26,7 +26,8 @@ import * as generators from '../training/fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from '../training/fit-generator.js'
 import * as byRows from '../training/fit-rows.js'
 import type { FitOptions } from '../training/fit.js'
-import { Container, withChildren } from '../layers/base/container.js'
+import { Container } from '../layers/base/container.js'
+import { withChildren } from '../layers/base/members.js'
 import type { Layer } from '../layers/base/layer.js'
 import { renames } from '../layers/base/names.js'
 import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
@@ -47,7 +48,7 @@ import {
 import { KERAS_VERSION } from '../saving/layout.js'
 import type { Rows } from '../training/row-source.js'
 import { Session } from '../engine/session.js'
-import type { Spec } from '../spec.js'
+import type { Shape, Spec } from '../spec.js'
 import { setConsoleText } from '../console-text.js'
 import { modelText, printSummary } from './summary.js'
 import { emitYaml } from '../yaml/emit.js'
@@ -230,7 +231,7 @@ export abstract class Model extends Container {
 
   /** @internal For these inputs, whose extents are known. */
   targetSlot(inputs: readonly NativeArray[], call: string): TargetSlot {
-    const shape = this.computeFirstOutputShape(inputs.map((input) => input.shape))
+    const [shape] = this.arrayShapesAt(inputs.map((input) => input.shape)) as [Shape]
     return { where: this.layers.at(-1)!.where, shape, classes: this.requireCompiled(call).classes }
   }
 

@@ -1,12 +1,22 @@
 /** Layers in a row. */
 import { ConfigError, fail } from '../errors.js'
-import { withoutInputLayer } from '../layers/input-layer.js'
+import { uniqueName } from '../layers/base/names.js'
+import type { Tensor } from '../layers/base/tensor.js'
+import { InputLayer, withoutInputLayer } from '../layers/input-layer.js'
 import type { Decode, Layer, LayerClass } from '../layers/base/layer.js'
 import { describe } from '../ndarray.js'
 import { layerFromConfig } from '../saving/config.js'
 import { setClassName } from '../console-text.js'
 import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
 import { Model } from './model.js'
+
+/** Keras' hidden input layer in front of the first. */
+const entrance = (layer: Layer): readonly Tensor[] =>
+  layer.inputSlots().map(({ shape }) => {
+    const name = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
+    const { inputDtype } = layer
+    return new InputLayer({ name, batchInputShape: shape, inputDtype }).tensor
+  })
 
 /**
  * A linear stack of layers. It is a layer itself and may be added to another model: its weights are
@@ -64,7 +74,7 @@ export class Sequential extends Model {
     this.session.checkUnused('add')
     const others = sessionsOf(layer)
     for (const other of others) other.checkUnused('add')
-    this.push(layer)
+    this.push(layer, entrance)
     for (const other of others) if (other !== this.session) this.session.join(other)
     recordSession(layer, this.session)
     this.changed()

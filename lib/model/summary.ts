@@ -32,7 +32,7 @@ const withCommas = (n: number): string => n.toLocaleString('en-US')
  * names what comes before it.
  */
 function rows(model: Container): string[] {
-  let before = model.inputName
+  let before = model.inputNames[0]
   return model.layers.flatMap((layer) => {
     const [from, title] = [`${before}[0][0]`, `${layer.name} (${layer.layerClass.className})`]
     before = layer.name

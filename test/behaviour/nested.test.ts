@@ -96,7 +96,7 @@ describe('a model as a layer', () => {
     )
     expect(() => add(new Sequential())).toThrow(/with layers/)
     const two = new Sequential([new Merge([decoder(), decoder()])])
-    expect(() => add(new Dense(4, { inputDim: 2 }), two)).toThrow(/2 arrays/)
+    expect(() => add(new Dense(4, { inputDim: 2 }), two)).toThrow(/2 tensors/)
     const model = decoder()
     expect(() => model.add(model)).toThrow(/that model itself/)
     const outer = add(decoder())

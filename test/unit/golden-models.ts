@@ -35,7 +35,7 @@ export function modelCases(suites: readonly string[]): {
 /** The layers of a chain, built one after the other. */
 export function buildChain(layers: readonly Layer[]): Shape {
   for (const [i, layer] of layers.entries()) {
-    if (i === 0) layer.buildFirst()
+    if (i === 0) layer.buildAt(layer.inputSlots().map(({ shape }) => shape))
     else layer.build(layers[i - 1]?.outputShape as Shape)
   }
   return layers.at(-1)?.outputShape as Shape

@@ -2,78 +2,38 @@
  * Layers one after the other, as one layer:
  * what a model is, whether it runs or is a part of another.
  */
-import { type Floatx, floatx as globalFloatx } from '../../backend.js'
+import type { Floatx } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { refusesAssignment, resolveOptions } from '../../options.js'
 import type { Graph, Shape, Value } from '../../spec.js'
+import type { Called } from './called.js'
+import { checkGraph } from './graph-checks.js'
 import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
-import { renames, showShape, uniqueName } from './names.js'
+import { CHANGE, giveNames, Members, withChildren } from './members.js'
+import { showShape } from './names.js'
+import { Node, type Tensor } from './tensor.js'
+import { Network } from './network.js'
 
-/** Layers and those inside them. */
-export const withChildren = (layers: readonly Layer[]): Layer[] =>
-  layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
+const bare = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? list[0]! : list)
 
 /**
- * The same without what is inside models, whose names are their own affair;
- * and without those models.
+ * Layers that are called on one another, as one layer; Keras 1.2.2
+ * `keras.engine.topology.Container`. A chain grows by {@link Container.push}; a graph is {@link
+ * Container.assemble}d once.
  */
-const outsideModels = (layers: readonly Layer[]): Layer[] =>
-  layers.flatMap((layer) =>
-    layer instanceof Container ? [] : [layer, ...outsideModels(layer.children)],
-  )
-
-const CHANGE = 'model.add(layer) and model.pop() change the layers.'
-
-/** A frozen list whose `pop`, `push` and the like say how layers are changed. */
-function fixed(layers: readonly Layer[]): readonly Layer[] {
-  const list = [...layers]
-  for (const call of [
-    'pop',
-    'push',
-    'shift',
-    'unshift',
-    'splice',
-    'sort',
-    'reverse',
-    'fill',
-    'copyWithin',
-  ]) {
-    const value = () =>
-      fail(ConfigError, 'ERR_OPTION', {
-        where: `model.layers.${call}`,
-        what: 'list of layers',
-        expected: 'left as it is',
-        actual: `a call of ${call}`,
-        hint: CHANGE,
-      })
-    Object.defineProperty(list, call, { value })
-  }
-  return Object.freeze(list)
-}
-
-/** A chain of layers; Keras 1.2.2 `keras.engine.topology.Container`, `keras.models.Sequential`. */
 export abstract class Container extends Layer<LayerOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { name: null }
   override readonly supportsMasking = true
-  readonly #list: Layer[] = []
-  /**
-   * #list as others see it: frozen, another one after each change. Null: to be made when asked for.
-   */
-  #shown: readonly Layer[] | null = null
-  /** The layers and those inside them. */
-  #members = new Set<Layer>()
-  /** The first of them that insists on a precision. */
-  #insists: Layer | null = null
-  /** Names that are taken, when {@link renames} was #namesAt. */
-  #names = new Set<string>()
-  #namesAt = -1
-  /** Whether the output of each layer carries a mask. */
-  readonly #masks: boolean[] = []
+  readonly #members = new Members()
+  #inputs: readonly Tensor[] = []
+  /** Of a graph, its outputs; of a chain, what each of its layers gives. */
+  readonly #tensors: Tensor[] = []
+  /** The calls between inputs and outputs; null: to be made when asked for. */
+  #network: Network | null = null
+  #isGraph = false
   #isPart = false
-  /** @internal Of the hidden input layer. */
-  inputName = 'input'
 
   static {
     refusesAssignment(Container, 'layers', 'left as it is', CHANGE)
@@ -84,12 +44,12 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The layers, first to last: a frozen list, which `add` and `pop` replace. */
   get layers(): readonly Layer[] {
-    return (this.#shown ??= fixed(this.#list))
+    return this.#members.shown
   }
 
   /** @internal */
   override get children(): readonly Layer[] {
-    return this.#list
+    return this.#members.list
   }
 
   /**
@@ -97,39 +57,78 @@ export abstract class Container extends Layer<LayerOptions> {
    * files list. Models among the layers stay whole; a layer in two places is listed in the first.
    */
   get flattenedLayers(): readonly Layer[] {
-    const branches = (this.#list[0]?.branches ?? []) as readonly Container[]
-    const rest = branches.length === 0 ? this.#list : this.#list.slice(1)
+    const branches = (this.#members.list[0]?.branches ?? []) as readonly Container[]
+    const rest = branches.length === 0 ? this.#members.list : this.#members.list.slice(1)
     return [...new Set([...branches.flatMap((branch) => branch.flattenedLayers), ...rest])]
   }
 
+  /** @internal */
+  get network(): Network {
+    const outputs = this.#isGraph ? this.#tensors : this.#tensors.slice(-1)
+    return (this.#network ??= new Network(this.#inputs, outputs))
+  }
+
   /**
-   * Builds a layer and puts it at the end.
+   * Calls a layer on what the last one gives, and puts it at the end.
    *
+   * @param enter gives what the first layer is called on
    * @throws ConfigError ERR_OPTION, ShapeError ERR_SHAPE; then nothing has changed
    */
-  protected push(layer: Layer): void {
+  protected push(layer: Layer, enter: (layer: Layer) => readonly Tensor[]): void {
     this.#checkMember(layer)
-    const last = this.#list.at(-1)
-    const floatx = this.#precisionWith(layer)
+    const isFirst = this.#members.list.length === 0
+    const floatx = this.#members.precisionWith([layer])
     if (layer.precision === null) layer.floatx = floatx
-    this.#avoidNames(layer)
-    const mask = last ? layer.computeMask(this.#masks.at(-1)!) : layer.computeFirstMask()
-    if (last) layer.build(last.outputShape!)
-    else layer.buildFirst()
-    if (!last) this.inputName = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
-    for (const each of floatx === this.floatx ? [layer] : [...this.#list, layer])
+    this.#members.avoidNames(layer, () => this.flattenedLayers)
+    if (layer instanceof Container) layer.requireFilled()
+    const inputs = isFirst ? enter(layer) : [this.#tensors.at(-1)!]
+    const [output, another] = layer.place(inputs)
+    if (another) this.#refuseOutputs(layer, output!)
+    for (const each of floatx === this.floatx ? [layer] : [...this.#members.list, layer])
       each.floatx = floatx
     this.floatx = floatx
-    this.#list.push(layer)
-    this.#shown = null
-    for (const each of [layer, ...outsideModels([layer])]) this.#names.add(each.name)
-    if (!last) this.#namesAt = -1 // a Merge brings the names in its branches
-    for (const each of withChildren([layer])) {
-      this.#members.add(each)
-      if (each.precision !== null) this.#insists ??= each
-      if (each instanceof Container) each.becomePart()
-    }
-    this.#masks.push(mask)
+    if (isFirst) this.#inputs = inputs
+    this.#tensors.push(output!)
+    this.#admit([layer])
+  }
+
+  #admit(layers: readonly Layer[]): void {
+    this.#members.admit(layers)
+    this.#network = null
+    for (const each of withChildren(layers)) if (each instanceof Container) each.becomePart()
+  }
+
+  #refuseOutputs(layer: Layer, output: Tensor): never {
+    const { length } = output.node.outputs
+    layer.displace(output.node)
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: 'model.add',
+      layer: layer.where,
+      what: 'layer',
+      expected: 'one with one output',
+      actual: `${layer.where}, which has ${length}`,
+      hint: 'new Model({ input, output }) takes any number.',
+    })
+  }
+
+  /**
+   * Makes this a graph, for good: all that lies between inputs and outputs.
+   *
+   * @throws ConfigError ERR_OPTION for tensors that are no graph, and for one name twice; then
+   *   nothing has changed
+   */
+  protected assemble(inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+    const network = new Network(inputs, outputs)
+    checkGraph(this.where, network)
+    const { layers } = network
+    const floatx = this.#members.precisionWith(layers)
+    giveNames(this.where, layers)
+    for (const each of [this, ...layers]) each.floatx = floatx
+    this.#inputs = inputs
+    this.#tensors.push(...outputs)
+    this.#isGraph = true
+    this.#admit(layers)
+    this.#network = network
   }
 
   /** @throws ConfigError ERR_OPTION for what cannot be a layer of this model */
@@ -151,21 +150,6 @@ export abstract class Container extends Layer<LayerOptions> {
       })
     }
     this.#checkWhole('add')
-  }
-
-  /**
-   * Gives what is added, unless somebody chose its name, one that no layer of the model has: counts
-   * begin anew in each process.
-   */
-  #avoidNames(layer: Layer): void {
-    const added = layer.built ? [] : outsideModels([layer])
-    if (this.#namesAt !== renames()) {
-      this.#names = new Set(
-        [...outsideModels(this.#list), ...this.flattenedLayers].map((each) => each.name),
-      )
-      this.#namesAt = renames()
-    }
-    for (const each of added) each.avoidNames(this.#names)
   }
 
   /** Layers may not change where another model was built on their shapes. */
@@ -191,29 +175,7 @@ export abstract class Container extends Layer<LayerOptions> {
    *   a model that has layers cannot change what it computes in.
    */
   override get precision(): Floatx | null {
-    return this.#list.length > 0 ? this.floatx : null
-  }
-
-  /**
-   * The precision of the model when `layer` is part of it.
-   *
-   * @throws ConfigError ERR_OPTION for two that differ
-   */
-  #precisionWith(layer: Layer): Floatx {
-    const insisting = withChildren([layer]).filter((each) => each.precision !== null)
-    const first = this.#insists ?? insisting[0]
-    const other = insisting.find((each) => each.precision !== first!.precision)
-    if (other) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: other.where,
-        layer: other.where,
-        what: 'dtype',
-        expected: `'${first!.precision}', as that of ${first!.where}`,
-        actual: `'${other.precision}'`,
-        hint: 'A model computes in one precision.',
-      })
-    }
-    return first?.precision ?? this.#list[0]?.floatx ?? globalFloatx()
+    return this.#members.list.length > 0 ? this.floatx : null
   }
 
   /**
@@ -225,19 +187,15 @@ export abstract class Container extends Layer<LayerOptions> {
   protected drop(): Layer {
     this.#checkWhole('pop')
     const last = this.requireLayers('pop').at(-1)!
-    this.#list.pop()
-    this.#shown = null
-    this.#namesAt = -1
-    this.#members = new Set(withChildren(this.#list))
-    if (this.#insists && !this.#members.has(this.#insists))
-      this.#insists = [...this.#members].find((each) => each.precision !== null) ?? null
-    this.#masks.pop()
+    last.displace(this.#tensors.pop()!.node)
+    this.#members.pop()
+    this.#network = null
     return last
   }
 
   /** @throws StateError ERR_NOT_BUILT for a model without layers */
   protected requireLayers(call: string): readonly Layer[] {
-    if (this.#list.length > 0) return this.layers
+    if (this.#members.list.length > 0) return this.layers
     fail(StateError, 'ERR_NOT_BUILT', {
       where: `model.${call}`,
       what: 'model',
@@ -250,9 +208,9 @@ export abstract class Container extends Layer<LayerOptions> {
   /**
    * A layer by name or by index.
    *
-   * @param which `{ name }`, or `{ index }`, where index 0 is the hidden input layer, as in Keras:
-   *   `layers[0]` has index 1. In a model that begins with a Merge the branches come first: index 0
-   *   is the first of them.
+   * @param which `{ name }`, or `{ index }`, that in `layers`. In a chain, index 0 is the hidden
+   *   input layer, as in Keras, so that `layers[0]` has index 1; in one that begins with a Merge
+   *   the branches come first: index 0 is the first of them.
    * @returns undefined for an unknown name
    * @throws ConfigError ERR_OPTION for an index out of range
    */
@@ -262,10 +220,10 @@ export abstract class Container extends Layer<LayerOptions> {
       index: undefined,
     }
     const { name, index } = resolveOptions('getLayer', nothing, which)
-    const branches = this.#list[0]?.branches ?? []
-    const all = [...branches, ...this.#list]
+    const branches = this.#members.list[0]?.branches ?? []
+    const all = [...branches, ...this.#members.list]
     if (name !== undefined) return all.find((layer) => layer.name === name)
-    const first = branches.length > 0 ? 0 : 1
+    const first = this.#isGraph || branches.length > 0 ? 0 : 1
     if (Number.isInteger(index) && index! >= first && index! < all.length + first)
       return all[index! - first]
     fail(ConfigError, 'ERR_OPTION', {
@@ -294,10 +252,37 @@ export abstract class Container extends Layer<LayerOptions> {
       }
       return undefined
     }
-    return find(this.#list)
+    return find(this.#members.list)
   }
 
-  // ---- shapes ----
+  // ---- inputs and outputs ----
+
+  /** What the model is between: a tensor, or a list of several. Undefined without layers. */
+  override get input(): Tensor | readonly Tensor[] {
+    return bare(this.#inputs)
+  }
+
+  /** Its outputs: a tensor, or a list of several. */
+  override get output(): Called<this> {
+    return bare(this.network.outputs) as Called<this>
+  }
+
+  /** @internal First that of the model itself, as in Keras. */
+  override get calls(): readonly Node[] {
+    const own = new Node(this, this.#inputs)
+    own.outputs = this.network.outputs
+    return [own, ...this.nodes]
+  }
+
+  /** Names of the inputs, those of their layers: the keys for data by name. */
+  get inputNames(): readonly string[] {
+    return this.#inputs.map(({ node }) => node.layer.name)
+  }
+
+  /** Names of the outputs, those of the layers that make them: the keys for targets by name. */
+  get outputNames(): readonly string[] {
+    return this.#members.list.length === 0 ? [] : this.network.outputs.map(({ node }) => node.layer.name)
+  }
 
   /**
    * With the batch: `[null, 28, 64]`. Undefined without layers, and with several inputs:
@@ -308,14 +293,20 @@ export abstract class Container extends Layer<LayerOptions> {
     return shapes.length === 1 ? shapes[0] : undefined
   }
 
-  /** With the batch, one for each input; several where the model begins with a Merge. */
+  /** With the batch, one for each input. */
   get inputShapes(): readonly Shape[] {
-    return this.#list[0]?.inputSlots().map((slot) => slot.shape) ?? []
+    return this.#inputs.map(({ shape }) => shape)
   }
 
-  /** With the batch. Undefined without layers. */
+  /** With the batch. Undefined without layers, and with several outputs: see {@link outputShapes}. */
   override get outputShape(): Shape | undefined {
-    return this.#list.at(-1)?.outputShape
+    const shapes = this.outputShapes
+    return shapes.length === 1 ? shapes[0] : undefined
+  }
+
+  /** With the batch, one for each output. */
+  get outputShapes(): readonly Shape[] {
+    return this.#members.list.length === 0 ? [] : this.network.outputs.map(({ shape }) => shape)
   }
 
   override get batchInputShape(): Shape | null {
@@ -332,12 +323,31 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** @internal */
   override inputSlots(): readonly InputSlot[] {
-    return this.requireLayers('predict')[0]!.inputSlots()
+    this.requireLayers('predict')
+    const { inputs, uses } = this.network
+    return inputs.map(({ shape, node: { layer } }, i) => {
+      const slots = uses[i]!.map((use) => use.layer.slotAt(use.at))
+      const limits = slots.flatMap(({ indexLimit }) => indexLimit ?? [])
+      return {
+        name: layer.name,
+        // the hidden input of a chain is nobody's word
+        where: this.#isGraph ? layer.where : slots[0]!.where,
+        shape,
+        indexLimit: limits.length > 0 ? Math.min(...limits) : null,
+      }
+    })
   }
 
   /** @internal */
-  override buildFirst(): void {
-    if (this.#list.length > 0) return
+  override slotAt(at: number): InputSlot {
+    return this.inputSlots()[at]!
+  }
+
+  // ---- as a layer ----
+
+  /** @internal @throws ConfigError ERR_OPTION for a model without layers */
+  requireFilled(): void {
+    if (this.#members.list.length > 0) return
     fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
       layer: this.where,
@@ -349,71 +359,100 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /**
-   * @internal Checks that inputs of this shape are what the model was made for:
-   *   its layers are built already.
+   * @internal Checks that inputs of these shapes are what the model was made for: its layers are
+   *   built already.
    * @throws ShapeError ERR_SHAPE
    */
-  override build(inputShape: Shape): void {
-    this.buildFirst()
-    const shapes = this.inputShapes
-    const fits = (shape: Shape) =>
-      shape.length === inputShape.length &&
-      shape.every((extent, axis) => extent === null || extent === inputShape[axis])
-    if (shapes.length === 1 && fits(shapes[0]!)) return
+  override buildAt(shapes: readonly Shape[]): void {
+    this.requireFilled()
+    const own = this.inputShapes
+    const fits = (shape: Shape, i: number) =>
+      shape.length === own[i]!.length &&
+      own[i]!.every((extent, axis) => extent === null || extent === shape[axis])
+    if (shapes.length === own.length && shapes.every(fits)) return
     fail(ShapeError, 'ERR_SHAPE', {
       where: this.where,
       layer: this.where,
-      what: 'input',
+      what: own.length === 1 ? 'input' : 'inputs',
       expected:
-        shapes.length === 1
-          ? showShape(shapes[0]!)
-          : `${shapes.length} arrays, as the first layer of a model gets`,
-      actual: showShape(inputShape),
+        own.length === 1
+          ? showShape(own[0]!)
+          : `${own.length} tensors, ${own.map(showShape).join(' and ')}`,
+      actual: shapes.map(showShape).join(' and '),
     })
   }
 
   /** @internal */
-  computeOutputShape(inputShape: Shape): Shape {
-    return this.#list.reduce((shape, layer) => layer.computeOutputShape(shape), inputShape)
+  override build(inputShape: Shape): void {
+    this.buildAt([inputShape])
   }
 
   /** @internal */
-  override computeFirstOutputShape(inputs: readonly Shape[]): Shape {
-    const [first, ...rest] = this.#list
-    return rest.reduce(
-      (shape, layer) => layer.computeOutputShape(shape),
-      first!.computeFirstOutputShape(inputs),
-    )
+  override outputShapesAt(shapes: readonly Shape[]): readonly Shape[] {
+    return this.network.run(shapes, (layer, inputs) => layer.outputShapesAt(inputs))
+  }
+
+  /** @internal */
+  override arrayShapesAt(shapes: readonly Shape[]): readonly Shape[] {
+    return this.network.run(shapes, (layer, inputs) => layer.arrayShapesAt(inputs))
+  }
+
+  /** @internal */
+  computeOutputShape(inputShape: Shape): Shape {
+    return this.#one(this.outputShapesAt([inputShape]))
+  }
+
+  /** @internal */
+  override masksAt(masked: readonly boolean[]): readonly boolean[] {
+    if (masked.length !== this.#inputs.length) return [] // told by buildAt
+    return this.network.run(masked, (layer, inputs) => layer.masksAt(inputs))
   }
 
   /** @internal */
   override computeMask(masked: boolean): boolean {
-    return this.#list.reduce((carries, layer) => layer.computeMask(carries), masked)
+    return this.#one(this.masksAt([masked]))
+  }
+
+  #one<T>(list: readonly T[]): T {
+    if (list.length === 1) return list[0]!
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: 'model inside a layer',
+      expected: 'one with one input and one output',
+      actual: `${this.#inputs.length} inputs and ${this.outputShapes.length} outputs`,
+    })
   }
 
   /** @internal */
-  override computeFirstMask(): boolean {
-    return this.#masks.at(-1) ?? false
+  override lowerAt(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+    if (inputs.length === 1 && this.network.outputs.length === 1)
+      return [this.lower(graph, inputs[0]!)]
+    this.requireOnePlace(graph)
+    return graph.within({ scope: '', trains: this.trainable }, () => this.#inside(graph, inputs))
   }
-
-  // ---- lowering: as a part of another model ----
 
   protected emit(graph: Graph, x: Value): Value {
-    const part = { scope: this.name, trains: true } // lower has seen to the rest
-    return graph.within(part, () =>
-      this.#list.reduce((value, layer) => layer.lower(graph, value), x),
-    )
+    return this.#one(this.#inside(graph, [x]))
   }
 
-  /** @internal */
-  override lowerFirst(graph: Graph, scope = this.name): Value {
-    const [first, ...rest] = this.#list
-    return graph.within({ scope, trains: this.trainable }, () =>
-      rest.reduce((value, layer) => layer.lower(graph, value), first!.lowerFirst(graph)),
-    )
+  #inside(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+    const part = { scope: this.name, trains: true } // lowerAt has seen to the rest
+    return graph.within(part, () => this.#run(graph, inputs))
   }
 
-  protected override get isScope(): boolean {
+  /** @internal With inputs of the graph, as the whole of it. */
+  lowerAlone(graph: Graph): readonly Value[] {
+    const inputs = this.inputShapes.map((shape) => graph.input(shape.slice(1)))
+    const part = { scope: '', trains: this.trainable }
+    return graph.within(part, () => this.#run(graph, inputs))
+  }
+
+  #run(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+    return this.network.run(inputs, (layer, values) => layer.lowerAt(graph, values))
+  }
+
+  override get isScope(): boolean {
     return true
   }
 
@@ -421,7 +460,7 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
   override getConfig(): LayerConfig[] {
-    return this.#list.map((layer) => ({
+    return this.#members.list.map((layer) => ({
       class_name: layer.layerClass.className,
       config: layer.getConfig(),
     }))

@@ -7,12 +7,13 @@ import { camelToSnake, snakeToCamel } from '../../options.js'
 import { setConsoleText } from '../../console-text.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import { checkKeys, resolveArguments } from './arguments.js'
+import { CalledLayer } from './called.js'
 import { tellReversedSteps } from './mask-warnings.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
-import { NamedLayer } from './layer-name.js'
-import { layerText, showShape } from './names.js'
+import { layerText, sameShape, showShape } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin, spelling } from './origin.js'
+import type { Tensor } from './tensor.js'
 import { withoutInitialization } from './weights.js'
 
 export type { LayerConfig, LayerOptions }
@@ -42,7 +43,7 @@ export interface LayerClass {
  * input shape (`computeOutputShape`), which parameters it has (`createVariables`)
  * and which ops it is (`emit`).
  */
-export abstract class Layer<O extends LayerOptions = LayerOptions> extends NamedLayer {
+export abstract class Layer<O extends LayerOptions = LayerOptions> extends CalledLayer {
   /** Keras' class name, also in files. */
   static readonly className: string = 'Layer'
   /** Constructor arguments without default, in order. */
@@ -127,12 +128,12 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     return this.#batchInputShape
   }
 
-  /** With the batch, after `build`. */
+  /** With the batch, in its first place; undefined before. */
   get inputShape(): Shape | undefined {
     return this.#inputShape
   }
 
-  /** With the batch, after `build`. */
+  /** With the batch, in its first place; undefined before. */
   get outputShape(): Shape | undefined {
     return this.#outputShape
   }
@@ -187,16 +188,16 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /**
    * @internal Creates the parameters for inputs of this shape (with the batch), once: in other
    *   places the layer has the same ones.
-   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs, or was built for others;
-   *   InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
+   * @throws ShapeError `ERR_SHAPE` when the layer cannot take such inputs, or its parameters do not
+   *   fit them; InternalError `ERR_OUT_OF_MEMORY` when the parameters cannot be allocated.
    */
   build(inputShape: Shape): void {
-    if (this.built) {
-      this.#requireSame(inputShape)
-      return
-    }
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
+    if (this.built) {
+      this.#requireFit(inputShape)
+      return
+    }
     try {
       const weights = (this.options as { weights?: readonly TensorLike[] | null }).weights
       if (weights) withoutInitialization(() => this.createVariables(inputShape))
@@ -233,22 +234,19 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
     })
   }
 
-  /** Checks the input of a built layer that gets another place in a model. */
-  #requireSame(inputShape: Shape): void {
+  /** In another place, with the weights it has. */
+  #requireFit(inputShape: Shape): void {
     const own = this.#inputShape ?? []
-    if (
-      own.length !== inputShape.length ||
-      own.some((extent, axis) => extent !== inputShape[axis])
-    ) {
-      fail(ShapeError, 'ERR_SHAPE', {
-        where: this.where,
-        layer: this.where,
-        what: 'input',
-        expected: `${showShape(own)}, for which its weights were made`,
-        actual: showShape(inputShape),
-        hint: 'Make a new layer.',
-      })
-    }
+    if (sameShape(own, inputShape)) return
+    if (this.wouldHaveSame(() => this.createVariables(inputShape))) return
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: 'input',
+      expected: `${showShape(own)}, for which its weights were made`,
+      actual: showShape(inputShape),
+      hint: 'Make a new layer.',
+    })
   }
 
   /** Builds a layer inside this one, which from now on trains and computes as this one does. */
@@ -270,7 +268,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   }
 
   /** @internal Shape out (with the batch) for shape in (with the batch). */
-  abstract computeOutputShape(inputShape: Shape): Shape
+  abstract override computeOutputShape(inputShape: Shape): Shape
 
   /** Calls `addVariable` for each parameter. */
   protected createVariables(_inputShape: Shape): void {}
@@ -325,8 +323,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
    *   that does not support it (Keras: ValueError).
    */
   computeMask(masked: boolean): boolean {
-    this.#acceptedMask = masked && !this.supportsMasking && this.options.acceptMask === true
-    if (this.#acceptedMask) return this.acceptedMask === 'pass'
+    const accepts = masked && !this.supportsMasking && this.options.acceptMask === true
+    this.#acceptedMask ||= accepts
+    if (accepts) return this.acceptedMask === 'pass'
     if (masked && !this.supportsMasking) {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
@@ -352,74 +351,62 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Named
   /** @internal Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
-    if (!graph.isNew(this) && this.stateful) {
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'stateful layer',
-        expected: 'in one place of a model, since it keeps the states of one sequence',
-        actual: 'in two',
-        hint: 'Make a layer of its own for each place; setWeights gives it the same numbers.',
-      })
-    }
-    const ends = this.#acceptedMask && this.acceptedMask === 'end'
+    this.requireOnePlace(graph)
+    const ends = !this.supportsMasking && this.acceptedMask === 'end'
     const seen = ends ? { ...x, mask: null } : x
     if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
     return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, seen))
   }
 
+  /** @throws ConfigError `ERR_OPTION` for a stateful layer that the graph has already */
+  protected requireOnePlace(graph: Graph): void {
+    if (graph.isNew(this) || !this.stateful) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: 'stateful layer',
+      expected: 'in one place of a model, since it keeps the states of one sequence',
+      actual: 'in two',
+      hint: 'Make a layer of its own for each place; setWeights gives it the same numbers.',
+    })
+  }
+
   protected abstract emit(graph: Graph, x: Value): Value
 
-  // ---- as the first layer of a model: what it does with the caller's data ----
+  // ---- as one of the calls of a model ----
+
+  protected adopt(input: Tensor): void {
+    if (!this.built && this.precision === null) this.floatx = input.node.layer.floatx
+  }
 
   /** @internal Models whose outputs this layer takes: those of a Merge. */
   get branches(): readonly Layer[] {
     return []
   }
 
-  /** @internal What the caller has to give. */
+  /**
+   * @internal What a caller has to give where this is the first layer of a model.
+   * @throws ConfigError `ERR_OPTION` when the layer was given no shape
+   */
   inputSlots(): readonly InputSlot[] {
-    return [{ where: this.where, shape: this.inputShape!, indexLimit: this.indexLimit }]
-  }
-
-  /**
-   * @internal {@link build} for the shape the layer was given.
-   * @throws ConfigError `ERR_OPTION` when it was given none, and as `build`
-   */
-  buildFirst(): void {
     const shape = this.batchInputShape
-    if (!shape) {
-      const inside = this.children.some((child) => child.batchInputShape)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'first layer of a model',
-        expected: 'given an inputShape or batchInputShape',
-        actual: 'one without',
-        hint: inside
-          ? 'The shape belongs to the wrapper, not to the layer in it.'
-          : 'For example inputShape: [28, 64].',
-      })
-    }
-    this.build(shape)
+    if (shape) return [{ ...this.slotAt(0), shape }]
+    const inside = this.children.some((child) => child.batchInputShape)
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: 'first layer of a model',
+      expected: 'given an inputShape or batchInputShape',
+      actual: 'one without',
+      hint: inside
+        ? 'The shape belongs to the wrapper, not to the layer in it.'
+        : 'For example inputShape: [28, 64].',
+    })
   }
 
-  /** @internal Whether the output carries a mask. */
-  computeFirstMask(): boolean {
-    return this.computeMask(false)
-  }
-
-  /**
-   * @internal Shape of the array that comes out for arrays of these shapes,
-   *   one for each of {@link inputSlots}.
-   */
-  computeFirstOutputShape(inputs: readonly Shape[]): Shape {
-    return this.computeOutputShape(inputs[0]!)
-  }
-
-  /** @internal {@link lower} with inputs of the graph. */
-  lowerFirst(graph: Graph): Value {
-    return this.lower(graph, graph.input(this.batchInputShape!.slice(1)))
+  /** @internal What data must be that go into one of its inputs. */
+  slotAt(_at: number): Pick<InputSlot, 'where' | 'indexLimit'> {
+    return { where: this.where, indexLimit: this.indexLimit }
   }
 
   /** Name and class for an op. */

@@ -39,3 +39,6 @@ export function layerText(layer: {
 /** A shape with the batch as errors print it: `[B, 5, null]`. */
 export const showShape = (shape: Shape): string =>
   `[${shape.map((d, i) => (d === null && i === 0 ? 'B' : String(d))).join(', ')}]`
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((extent, axis) => extent === b[axis])

@@ -104,6 +104,11 @@ export class Variable {
     )
   }
 
+  /** Whether it has the shape of another, or would take it on. */
+  couldBe(other: Variable): boolean {
+    return this.dims.join() === other.dims.join() || this.adopts(other.dims)
+  }
+
   /** Takes on a shape that it {@link adopts}; its numbers are to be written next. */
   adopt(shape: readonly number[]): void {
     this.#dims = [...shape]

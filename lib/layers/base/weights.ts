@@ -202,6 +202,26 @@ export abstract class ParameterOwner {
     return isFilledLater ? recipe('zero', dims) : recipe(init, dims, ordering)
   }
 
+  /**
+   * Whether making the parameters again would give those that there are, but for their numbers.
+   * @param create makes them
+   */
+  protected wouldHaveSame(create: () => void): boolean {
+    const [kept, limits] = [this.#params, budget]
+    this.#params = []
+    budget = null
+    try {
+      withoutInitialization(create)
+      return (
+        this.#params.length === kept.length &&
+        this.#params.every(({ variable }, i) => variable.couldBe(kept[i]!.variable))
+      )
+    } finally {
+      this.#params = kept
+      budget = limits
+    }
+  }
+
   /** Forgets the parameters. */
   protected dropVariables(): void {
     this.#params = []
@@ -346,8 +366,8 @@ export abstract class ParameterOwner {
     )
   }
 
-  /** Whether the names that plans have for the layers inside begin with this one's. */
-  protected get isScope(): boolean {
+  /** @internal Whether the names that plans have for the layers inside begin with this one's. */
+  get isScope(): boolean {
     return false
   }
 

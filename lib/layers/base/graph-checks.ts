@@ -1,0 +1,50 @@
+/** What must hold of tensors for what lies between them to be a model. */
+import { ConfigError, fail } from '../../errors.js'
+import type { Network } from './network.js'
+import { Tensor } from './tensor.js'
+import { describe } from '../../ndarray.js'
+
+/**
+ * The tensors of an option of `Model`.
+ *
+ * @param what 'input' or 'output'
+ * @throws ConfigError ERR_OPTION for anything but a tensor or a list of them
+ */
+export function tensorList(where: string, what: string, value: unknown): readonly Tensor[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  const wrong = list.find((each) => !(each instanceof Tensor))
+  if (list.length > 0 && list.every((each) => each instanceof Tensor)) return [...list]
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what,
+    expected: 'a tensor, as Input() and calls of layers give, or a list of tensors',
+    actual: list.length === 0 ? 'an empty list' : describe(wrong),
+  })
+}
+
+/**
+ * @throws ConfigError ERR_OPTION for inputs that are none, that are twice there or lead nowhere,
+ *   and for outputs that need another
+ */
+export function checkGraph(where: string, { inputs, missing, nodes, outputs }: Network): void {
+  const refuse = (expected: string, actual: string, hint?: string): never =>
+    fail(ConfigError, 'ERR_OPTION', { where, what: 'input', expected, actual, hint })
+  for (const [i, input] of inputs.entries()) {
+    const { layer } = input.node
+    if (input.node.inputs.length > 0)
+      refuse('a tensor of Input()', `what ${layer.where} gives`, 'Make an Input of its shape.')
+    if (inputs.indexOf(input) !== i)
+      refuse('tensors that differ', `${layer.where} twice`, 'Each input is there once.')
+  }
+  const [first] = missing
+  if (first)
+    refuse(
+      'all that the outputs need',
+      `none for ${first.node.layer.where}`,
+      'Add that tensor to `input`.',
+    )
+  const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)])
+  const idle = inputs.find((input) => !used.has(input))
+  if (idle)
+    refuse('one that an output depends on', `${idle.node.layer.where}, which leads to none`)
+}
