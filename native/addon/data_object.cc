@@ -12,8 +12,10 @@ int64_t bytes_of(const DataSet& data) {
   const auto bytes = [](const Array& a) {
     return static_cast<int64_t>(a.f32.size() * sizeof(float) + a.f64.size() * sizeof(double));
   };
-  int64_t n = bytes(data.y) + bytes(data.weights);
-  for (const Array& x : data.x) n += bytes(x);
+  int64_t n = 0;
+  for (const std::vector<Array>* list : {&data.x, &data.y, &data.weights}) {
+    for (const Array& array : *list) n += bytes(array);
+  }
   return n;
 }
 

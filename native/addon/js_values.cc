@@ -128,6 +128,13 @@ Napi::Object to_js(Napi::Env env, const Array& array) {
   return object;
 }
 
+Napi::Array to_js(Napi::Env env, const std::vector<Array>& arrays) {
+  const Napi::Array list = Napi::Array::New(env, arrays.size());
+  for (size_t i = 0; i < arrays.size(); i++)
+    list.Set(static_cast<uint32_t>(i), to_js(env, arrays[i]));
+  return list;
+}
+
 Napi::Number to_js(Napi::Env env, int64_t n) {
   if (n > kMostExact || n < -kMostExact)
     fail(Code::kInternal, "native code", "a number for JavaScript", "at most 2^53",
@@ -143,7 +150,7 @@ Napi::Object to_js(Napi::Env env, const RunResult& result) {
   object.Set("sums", numbers(env, result.sums));
   object.Set("counted", whole_numbers(env, result.counted));
   object.Set("last", numbers(env, result.last));
-  if (!result.outputs.dims.empty()) object.Set("outputs", to_js(env, result.outputs));
+  if (!result.outputs.empty()) object.Set("outputs", to_js(env, result.outputs));
   number("badBatch", result.bad_batch);
   object.Set("badLayer", Napi::String::New(env, result.bad_layer));
   object.Set("badNothing", Napi::String::New(env, result.bad_nothing));

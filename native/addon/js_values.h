@@ -15,6 +15,8 @@ Array to_array(const Napi::Value& value, bool float64, const std::string& where)
 // { data, shape }: a Float64Array or a Float32Array, whichever of the two is filled.
 Napi::Object to_js(Napi::Env env, const Array& array);
 
+Napi::Array to_js(Napi::Env env, const std::vector<Array>& arrays);
+
 // Throws Error(kInternal) for what a Number does not hold exactly: beyond 2^53.
 Napi::Number to_js(Napi::Env env, int64_t n);
 

@@ -165,11 +165,19 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
     const bool float64 = alive()->float64();
     const Napi::Object arrays = argument(info, 0, "load");
     const std::shared_ptr<DataSet> data = inputs_of(arrays, float64, "load");
-    const auto optional = [&](const char* key, Array& to) {
-      const Napi::Value value = get(arrays, key);
-      if (value.IsUndefined() || value.IsNull()) return;
-      to = to_array(value, float64, key);
-      if (to.dims.empty()) fail(Code::kShape, key, "shape", "at least [N]", "[]");
+    // One an output; in `weights`, null for ones.
+    const auto optional = [&](const char* key, std::vector<Array>& to) {
+      const Napi::Value list = get(arrays, key);
+      if (list.IsUndefined() || list.IsNull()) return;
+      if (!list.IsArray()) fail(Code::kOption, "load", key, "a list of arrays", "something else");
+      for (uint32_t i = 0; i < list.As<Napi::Array>().Length(); i++) {
+        const Napi::Value value = get(list.As<Napi::Array>(), i);
+        const std::string where = key + ("[" + std::to_string(i) + "]");
+        const bool is_none = value.IsUndefined() || value.IsNull();
+        to.push_back(is_none ? Array{} : to_array(value, float64, where));
+        if (!is_none && to.back().dims.empty())
+          fail(Code::kShape, where, "shape", "at least [N]", "[]");
+      }
     };
     optional("y", data->y);
     optional("weights", data->weights);

@@ -27,6 +27,7 @@ struct Scored {
   real* score = nullptr;          // [R]
   int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
   bool temporal = false;
+  double weight = 1;  // of this loss in the total
 };
 
 // Why nothing was left of a loss to take a mean of: a mask of zeros, weights that are all 0.
@@ -40,9 +41,11 @@ class Criterion {
   virtual bool sparse() const = 0;       // a target has a last axis of 1: labels
   virtual bool has_targets() const = 0;  // else y is nullptr: the numbers themselves are the loss
   virtual int metrics() const = 0;
-  // Fills coef and score; *loss without penalties; *nothing, a Nothing.
-  virtual void value(const Scored<real>&, double* loss, double* nothing) = 0;
-  virtual void gradient(const Scored<real>&, real* dp) = 0;       // after value(); dp [R, K]
+  // Fills coef and score; *loss without penalties; *weighted, that times the weight; *nothing, a
+  // Nothing.
+  virtual void value(const Scored<real>&, double* loss, double* weighted, double* nothing) = 0;
+  // Of *weighted, once, after value() and measure(); dp [R, K]
+  virtual void gradient(const Scored<real>&, real* dp) = 0;
   virtual void measure(const Scored<real>&, double* values) = 0;  // after value(); [metrics()]
 };
 

@@ -258,7 +258,14 @@ int64_t Graph<real>::place_gradients() {
     const Value<real>& value = values_[size_t(v)];
     grad_offset_[size_t(v)] = gradients_.add(value.extent.size(), step, last - value.producer);
   };
-  if (has_loss_ && wants_[size_t(scored_)]) born(scored_, -1);
+  for (Output& output : outputs_) {
+    if (output.scored < 0 || !wants_[size_t(output.scored)]) continue;
+    if (output.adds) {
+      output.offset = gradients_.add(values_[size_t(output.scored)].extent.size(), -1, -1);
+    } else {
+      born(output.scored, -1);
+    }
+  }
   for (int i = last; i >= 0; i--) {
     Op<real>& op = ops_[size_t(i)];
     extra_offset_[size_t(i)].assign(op.inputs.size(), -1);

@@ -35,14 +35,21 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   if (inputs_ == 0) fail(Code::kInternal, "spec", "inputs", "at least one", "none");
   for (const Config& param : spec.at("params").list) params.add(param);
   for (const Config& op : spec.at("ops").list) add_op(op);
-  output_ = value_named(spec.str("output"), "spec");
-  if (spec.has("outputMask")) output_mask_ = mask_named(spec.str("outputMask"), "spec");
+  for (const Config& each : spec.at("outputs").list) {
+    Output output;
+    output.value = value_named(each.str("value"), "spec");
+    if (each.has("mask")) output.mask = mask_named(each.str("mask"), "spec");
+    if (each.has("loss")) {
+      const Config& loss = each.at("loss");
+      const bool is_value = loss.kind == Config::Kind::kTree;
+      output.scored = is_value ? value_named(loss.str("value"), "loss") : output.value;
+    }
+    for (const Output& before : outputs_) output.adds |= before.scored == output.scored;
+    outputs_.push_back(output);
+  }
+  if (outputs_.empty()) fail(Code::kInternal, "spec", "outputs", "at least one", "none");
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
-  has_loss_ = spec.has("loss");
-  scored_ = has_loss_ && spec.at("loss").kind == Config::Kind::kTree
-                ? value_named(spec.at("loss").str("value"), "loss")
-                : output_;
   plan_backward();
 }
 
@@ -130,7 +137,9 @@ void Graph<real>::plan_backward() {
     for (int output : op.more) wants_[size_t(output)] = wants;
   }
   std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
-  reached[size_t(scored_)] = written[size_t(scored_)] = has_loss_;
+  for (const Output& output : outputs_) {
+    if (output.scored >= 0) reached[size_t(output.scored)] = written[size_t(output.scored)] = 1;
+  }
   std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
@@ -174,7 +183,18 @@ void Graph<real>::forward(bool training, DropoutKey key) {
 }
 
 template <typename real>
+real* Graph<real>::loss_gradient(size_t i) const {
+  const Output& output = outputs_[i];
+  real* const grad = output.scored < 0 ? nullptr : scored(i).grad;
+  return grad && output.adds ? grad_block_.data() + output.offset : grad;
+}
+
+template <typename real>
 void Graph<real>::backward(double* activity) {
+  for (size_t i = 0; i < outputs_.size(); i++) {
+    real* const more = outputs_[i].adds ? loss_gradient(i) : nullptr;
+    if (more) device_->add(scored(i).grad, more, scored(i).extent.size());
+  }
   for (int p : unreached_) device_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
   penalties_.zero();
   for (size_t i = ops_.size(); i-- > 0;) {

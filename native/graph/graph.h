@@ -82,6 +82,17 @@ struct EarlyCarry {
   std::unique_ptr<Block<real>> data;  // [dims]
 };
 
+// What a graph gives: a value, and what the loss of it is taken of.
+struct Output {
+  int value = -1;
+  int mask = -1;    // of the value
+  int scored = -1;  // the value, or another; -1: no loss
+  // Another output has the same value and has written its gradient: this one's is made beside it
+  // and added. Offset among other gradients of values, at the extent bound last.
+  bool adds = false;
+  int64_t offset = -1;
+};
+
 template <typename real>
 class Graph {
  public:
@@ -90,14 +101,17 @@ class Graph {
 
   int inputs() const { return inputs_; }
   const Value<real>& input(int i) const { return values_[static_cast<size_t>(i)]; }
-  Value<real>& output() { return values_[static_cast<size_t>(output_)]; }
-  const Value<real>& output() const { return values_[static_cast<size_t>(output_)]; }
-  // What the loss is taken of: the output, or another value.
-  const Value<real>& scored() const { return values_[static_cast<size_t>(scored_)]; }
-  const MaskValue<real>* scored_mask() const {
-    const bool masked = output_mask_ >= 0 && scored_ == output_;
-    return masked ? &masks_[static_cast<size_t>(output_mask_)] : nullptr;
+  size_t outputs() const { return outputs_.size(); }
+  const Value<real>& output(size_t i) const { return values_[size_t(outputs_[i].value)]; }
+  // What the loss of an output is taken of: the output, or another value.
+  const Value<real>& scored(size_t i) const { return values_[size_t(outputs_[i].scored)]; }
+  const MaskValue<real>* scored_mask(size_t i) const {
+    const Output& o = outputs_[i];
+    return o.mask >= 0 && o.scored == o.value ? &masks_[size_t(o.mask)] : nullptr;
   }
+  // Where its loss writes its gradient; nullptr: it needs none. Another place than that of the
+  // value where it is to be added there.
+  real* loss_gradient(size_t i) const;
   bool learns() const {
     return values_wanting_ > 0;
   }  // there is something trainable below the output
@@ -111,7 +125,7 @@ class Graph {
   bool shown() const { return bound_ && shown_; }
 
   void forward(bool training, DropoutKey key);
-  // The output's grad has been written. *activity: as activity_penalty().
+  // The gradients of the losses have been written. *activity: as activity_penalty().
   void backward(double* activity);
   void activity_penalty(double* activity) const;  // of the values of the last forward
   std::string first_not_finite() const;           // input or layer whose values are not, or ""
@@ -171,8 +185,8 @@ class Graph {
   std::vector<Value<real>> values_;
   std::vector<MaskValue<real>> masks_;
   std::vector<Op<real>> ops_;
-  int inputs_ = 0, output_ = -1, output_mask_ = -1, scored_ = -1, values_wanting_ = 0;
-  bool has_loss_ = false;
+  int inputs_ = 0, values_wanting_ = 0;
+  std::vector<Output> outputs_;
   std::vector<char> wants_;     // per value: a gradient is needed
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
 

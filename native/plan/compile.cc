@@ -8,7 +8,7 @@ PlanOf<real>::PlanOf(const Config& spec, std::unique_ptr<Device<real>> device)
     : device_(std::move(device)),
       params_(*device_),
       graph_(spec, params_, *device_),
-      loss_(spec, *device_),
+      losses_(spec, *device_),
       update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, *device_),
       numbers_(*device_),
       seed_(checked_number("spec", "random/seed", spec.num("seed", 0))) {}

@@ -1,7 +1,8 @@
-// What the loss of one output is given: targets and weights of a batch, and room to work in. What
+// What the loss of an output is given: targets and weights of a batch, and room to work in. What
 // it computes is the device's (Criterion in device/device.h).
 #include "plan/loss.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -11,17 +12,26 @@
 namespace hs {
 
 template <typename real>
-Loss<real>::Loss(const Config& spec, Device<real>& device) : device_(&device) {
-  if (spec.has("loss")) criterion_ = device.criterion(spec);
-  scored_.temporal = spec.on("temporal");
+Loss<real>::Loss(const Config& output, size_t i, Device<real>& device) : i_(i), device_(&device) {
+  if (output.has("loss")) criterion_ = device.criterion(output);
+  scored_.temporal = output.on("temporal");
+  scored_.weight = output.num("weight", 1);
+}
+
+// Of this output; where there are none of any, nothing.
+template <typename real>
+const Array& Loss<real>::one(const std::vector<Array>& arrays, size_t i) {
+  static const Array* const none = new Array;
+  return i < arrays.size() ? arrays[i] : *none;
 }
 
 template <typename real>
 void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
-  const Extent& p = graph.scored().extent;
+  const Extent& p = graph.scored(i_).extent;
+  const Array &y = one(data.y, i_), &weights = one(data.weights, i_);
   // Asked before each batch, and most are as the one before.
-  if (bound_ && p.rows == bound_to_.rows && p.dims == bound_to_.dims && data.y.dims == y_dims_ &&
-      data.weights.dims == weight_dims_ && data.samples == samples_)
+  if (bound_ && p.rows == bound_to_.rows && p.dims == bound_to_.dims && y.dims == y_dims_ &&
+      weights.dims == weight_dims_ && data.samples == samples_)
     return;
   bound_ = false;
   Dims wanted = p.dims;
@@ -29,7 +39,7 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   if (criterion_->sparse()) wanted.back() = 1;
   if (!criterion_->has_targets()) wanted = {0};
   if (criterion_->has_targets()) check_targets(wanted, data);
-  weighted_ = !data.weights.dims.empty();
+  weighted_ = !weights.dims.empty();
   target_extent_ = {p.rows, wanted};
   weight_extent_ = {p.rows, {1}};
   if (scored_.temporal && !p.sequence()) {
@@ -39,11 +49,11 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   if (weighted_) {
     Dims full = {data.samples};
     if (scored_.temporal) full.push_back(p.steps()), weight_extent_.dims = {p.steps(), 1};
-    if (data.weights.dims != full)
-      fail(Code::kShape, "sample weights", "shape", to_string(full), to_string(data.weights.dims));
+    if (weights.dims != full)
+      fail(Code::kShape, "sample weights", "shape", to_string(full), to_string(weights.dims));
   }
   const int64_t K = p.last(), R = K > 0 ? p.size() / K : 0;
-  if (const MaskValue<real>* mask = graph.scored_mask()) {
+  if (const MaskValue<real>* mask = graph.scored_mask(i_)) {
     if (mask->rows != p.rows || mask->steps != p.steps()) {
       fail(Code::kInternal, "loss", "the mask of the output", to_string({p.rows, p.steps()}),
            to_string({mask->rows, mask->steps}));
@@ -59,24 +69,26 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   scored_.coef = at(coef_), scored_.score = at(score_);
   scored_.B = p.rows, scored_.T = p.steps(), scored_.R = R;
   scored_.K = K, scored_.Ky = wanted.back();
-  bound_to_ = p, y_dims_ = data.y.dims, weight_dims_ = data.weights.dims;
+  bound_to_ = p, y_dims_ = y.dims, weight_dims_ = weights.dims;
   samples_ = data.samples;
   bound_ = true;
 }
 
 template <typename real>
-void Loss<real>::check_targets(const Dims& wanted, const DataSet& data) {
-  if (data.y.dims.empty()) fail(Code::kShape, "targets", "y", "given", "nothing");
-  if (Dims(data.y.dims.begin() + 1, data.y.dims.end()) == wanted) return;
+void Loss<real>::check_targets(const Dims& wanted, const DataSet& data) const {
+  const Dims& dims = one(data.y, i_).dims;
+  if (dims.empty()) fail(Code::kShape, "targets", "y", "given", "nothing");
+  if (Dims(dims.begin() + 1, dims.end()) == wanted) return;
   Dims full = wanted;
   full.insert(full.begin(), data.samples);
-  fail(Code::kShape, "targets", "shape", to_string(full), to_string(data.y.dims));
+  fail(Code::kShape, "targets", "shape", to_string(full), to_string(dims));
 }
 
 template <typename real>
-void Loss<real>::check_labels(const DataSet& data, int64_t K) const {
+void Loss<real>::check_labels(const Graph<real>& graph, const DataSet& data) const {
   if (!criterion_->sparse()) return;
-  const std::vector<real>& y = values_of<real>(data.y);
+  const int64_t K = graph.scored(i_).extent.last();
+  const std::vector<real>& y = values_of<real>(one(data.y, i_));
   for (size_t i = 0; i < y.size(); i++) {
     if (y[i] >= 0 && y[i] < real(K) && y[i] == std::floor(y[i])) continue;
     std::string got = std::to_string(y[i]);
@@ -93,19 +105,23 @@ void Loss<real>::check_labels(const DataSet& data, int64_t K) const {
 template <typename real>
 void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
   if (criterion_->has_targets())
-    device_->gather(at(y_), values_of<real>(data.y).data(), target_extent_, order, first);
+    device_->gather(at(y_), values_of<real>(data.y[i_]).data(), target_extent_, order, first);
   if (weighted_)
-    device_->gather(at(weights_), values_of<real>(data.weights).data(), weight_extent_, order,
+    device_->gather(at(weights_), values_of<real>(data.weights[i_]).data(), weight_extent_, order,
                     first);
 }
 
 template <typename real>
-void Loss<real>::value(const Graph<real>& graph, double* logs, double* nothing) {
-  const MaskValue<real>* mask = graph.scored_mask();
-  scored_.p = graph.scored().data;
+void Loss<real>::value(const Graph<real>& graph, double* loss, double* weighted, double* nothing) {
+  const MaskValue<real>* mask = graph.scored_mask(i_);
+  scored_.p = graph.scored(i_).data;
   scored_.mask = mask ? mask->data : nullptr;
-  criterion_->value(scored_, logs, nothing);
-  if (criterion_->metrics() > 0) criterion_->measure(scored_, logs + 1);
+  criterion_->value(scored_, loss, weighted, nothing);
+}
+
+template <typename real>
+void Loss<real>::measure(double* metrics) {
+  if (criterion_->metrics() > 0) criterion_->measure(scored_, metrics);
 }
 
 template <typename real>
@@ -125,7 +141,66 @@ std::function<bool(int64_t, int64_t)> Loss<real>::counts() const {
   };
 }
 
+template <typename real>
+Losses<real>::Losses(const Config& spec, Device<real>& device)
+    : device_(&device), weighted_(device) {
+  const std::vector<Config>& outputs = spec.at("outputs").list;
+  for (const Config& output : outputs)
+    losses_.push_back(std::make_unique<Loss<real>>(output, losses_.size(), device));
+  for (const auto& loss : losses_) {
+    if (loss->present() != present())
+      fail(Code::kInternal, "spec", "losses", "all or none", "some");
+    logs_ += loss->metrics();
+  }
+  if (losses_.size() > 1) logs_ += static_cast<int>(losses_.size());
+  weighted_.reserve(static_cast<int64_t>(std::max<size_t>(2, losses_.size())));
+}
+
+template <typename real>
+void Losses<real>::bind(const Graph<real>& graph, const DataSet& data) {
+  for (const auto& loss : losses_) loss->bind(graph, data);
+}
+
+template <typename real>
+void Losses<real>::check_labels(const Graph<real>& graph, const DataSet& data) const {
+  for (const auto& loss : losses_) loss->check_labels(graph, data);
+}
+
+template <typename real>
+void Losses<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
+  for (const auto& loss : losses_) loss->load(data, order, first);
+}
+
+template <typename real>
+void Losses<real>::value(const Graph<real>& graph, double* logs, double* nothing) {
+  const size_t n = losses_.size();
+  double* metrics = logs + (n > 1 ? 1 + n : 1);
+  for (size_t i = 0; i < n; i++) {
+    Loss<real>& loss = *losses_[i];
+    loss.value(graph, n > 1 ? logs + 1 + i : weighted_.data() + 1, weighted_.data() + i, nothing + i);
+    loss.measure(metrics);
+    metrics += loss.metrics();
+  }
+  device_->add_up(logs, weighted_.data(), static_cast<int64_t>(n));
+}
+
+template <typename real>
+void Losses<real>::gradient(const Graph<real>& graph) {
+  for (size_t i = 0; i < losses_.size(); i++) {
+    if (real* const dp = graph.loss_gradient(i)) losses_[i]->gradient(dp);
+  }
+}
+
+template <typename real>
+int64_t Losses<real>::bytes() const {
+  int64_t n = weighted_.bytes();
+  for (const auto& loss : losses_) n += loss->bytes();
+  return n;
+}
+
 template class Loss<float>;
 template class Loss<double>;
+template class Losses<float>;
+template class Losses<double>;
 
 }  // namespace hs

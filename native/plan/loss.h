@@ -1,4 +1,4 @@
-// The loss of one output and its gradient, and the metrics beside it.
+// The losses of the outputs and their gradients, and the metrics beside them.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,33 +10,37 @@
 
 namespace hs {
 
+// Of output `i`.
 template <typename real>
 class Loss {
  public:
-  // spec.loss, spec.metrics; temporal: weights are [N, T]. Throws Error(kUnknownName).
-  Loss(const Config& spec, Device<real>& device);
+  // output: one of spec.outputs, its loss, weight and metrics; temporal: weights are [N, T]. Throws
+  // Error(kUnknownName).
+  Loss(const Config& output, size_t i, Device<real>& device);
 
   bool present() const { return criterion_ != nullptr; }
-  // loss, then metrics
-  int logs() const { return criterion_ ? 1 + criterion_->metrics() : 1; }
+  int metrics() const { return criterion_ ? criterion_->metrics() : 0; }
 
   // Lays out memory for outputs of this extent. Throws Error(kShape) when targets or weights do not
   // fit it.
   void bind(const Graph<real>& graph, const DataSet& data);
   // Labels of a sparse objective must be classes. Throws Error(kOption).
-  void check_labels(const DataSet& data, int64_t K) const;
+  void check_labels(const Graph<real>& graph, const DataSet& data) const;
   // Targets and weights of one batch; order as in gather().
   void load(const DataSet& data, const int32_t* order, int64_t first);
-  // logs [logs()], the loss without penalties; nothing: as Criterion::value.
-  void value(const Graph<real>& graph, double* logs, double* nothing);
-  void gradient(real* dp);  // after value()
+  // loss, weighted, nothing: as Criterion::value.
+  void value(const Graph<real>& graph, double* loss, double* weighted, double* nothing);
+  void measure(double* metrics);  // after value(); [metrics()]
+  void gradient(real* dp);        // after measure()
   // Whether number i of the target of row b counts in the value taken last; a function, since it
   // fetches what counts when it is made.
   std::function<bool(int64_t b, int64_t i)> counts() const;
   int64_t bytes() const { return block_.bytes(); }
 
  private:
-  static void check_targets(const Dims& wanted, const DataSet& data);
+  static const Array& one(const std::vector<Array>& arrays, size_t i);
+  void check_targets(const Dims& wanted, const DataSet& data) const;
+  const size_t i_;
   Device<real>* const device_;
   std::unique_ptr<Criterion<real>> criterion_;
 
@@ -52,6 +56,32 @@ class Loss {
   Block<real> block_{*device_};
   Scored<real> scored_;
   real* at(int64_t offset) const { return block_.data() + offset; }
+};
+
+// Those of all outputs; there is one of each, or none of any. Logs: the total, without penalties;
+// the loss of each output, without its weight, where there are several; the metrics of each.
+template <typename real>
+class Losses {
+ public:
+  Losses(const Config& spec, Device<real>& device);  // spec.outputs
+
+  bool present() const { return losses_[0]->present(); }
+  int logs() const { return logs_; }
+
+  // As those of Loss.
+  void bind(const Graph<real>& graph, const DataSet& data);
+  void check_labels(const Graph<real>& graph, const DataSet& data) const;
+  void load(const DataSet& data, const int32_t* order, int64_t first);
+  void value(const Graph<real>& graph, double* logs, double* nothing);  // nothing [outputs]
+  void gradient(const Graph<real>& graph);                              // after value()
+  auto counts(size_t i) const { return losses_[i]->counts(); }
+  int64_t bytes() const;
+
+ private:
+  Device<real>* const device_;
+  std::vector<std::unique_ptr<Loss<real>>> losses_;
+  Block<double> weighted_;  // [outputs]; of one output, after it the loss without its weight
+  int logs_ = 1;
 };
 
 }  // namespace hs

@@ -43,16 +43,22 @@ void PlanOf<real>::check(const DataSet& data) const {
            "another precision or length");
     }
   }
-  for (const Array* array : {&data.y, &data.weights}) {
-    if (array->dims.empty()) continue;
-    const std::string where = array == &data.y ? "targets" : "sample weights";
-    if (array->dims[0] != data.samples) {
-      fail(Code::kShape, where, "the number of samples", std::to_string(data.samples),
-           std::to_string(array->dims[0]));
+  for (const std::vector<Array>* list : {&data.y, &data.weights}) {
+    const std::string where = list == &data.y ? "targets" : "sample weights";
+    if (!list->empty() && list->size() != graph_.outputs()) {
+      fail(Code::kShape, where, "the number of arrays", std::to_string(graph_.outputs()),
+           std::to_string(list->size()));
     }
-    if (static_cast<int64_t>(values_of<real>(*array).size()) != count(array->dims)) {
-      fail(Code::kInternal, where, "data", float64() ? "float64" : "float32",
-           "another precision or length");
+    for (const Array& array : *list) {
+      if (array.dims.empty()) continue;
+      if (array.dims[0] != data.samples) {
+        fail(Code::kShape, where, "the number of samples", std::to_string(data.samples),
+             std::to_string(array.dims[0]));
+      }
+      if (static_cast<int64_t>(values_of<real>(array).size()) != count(array.dims)) {
+        fail(Code::kInternal, where, "data", float64() ? "float64" : "float32",
+             "another precision or length");
+      }
     }
   }
 }
@@ -62,7 +68,7 @@ void PlanOf<real>::check_request(const RunRequest& r) const {
   if (!r.data) fail(Code::kInternal, "run", "data", "given", "nothing");
   check(*r.data);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  if ((learns || r.mode == Mode::kTest) && !loss_.present()) {
+  if ((learns || r.mode == Mode::kTest) && !losses_.present()) {
     throw Error(Code::kNotCompiled, "run",
                 "the model must be compiled with a loss before it is trained or tested.");
   }
@@ -86,8 +92,8 @@ void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
   const bool backward = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
   graph_.bind(inputs, backward);
   if (r.mode == Mode::kPredict) return;
-  loss_.bind(graph_, *r.data);
-  numbers_.reserve(kLoss + loss_.logs());
+  losses_.bind(graph_, *r.data);
+  numbers_.reserve(kLoss + losses_.logs() + int64_t(graph_.outputs()));
   numbers_read_.resize(size_t(numbers_.size()));
   if (r.mode == Mode::kTrain) update_.prepare(params_);
 }
@@ -113,7 +119,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
   const Clock::time_point start = Clock::now();
   check_request(r);
   const bool logs = r.mode != Mode::kPredict;
-  const size_t n = logs ? size_t(loss_.logs()) : 0;
+  const size_t n = logs ? size_t(losses_.logs()) : 0;
   if (result.sums.empty()) result.sums.assign(n, 0.0);
   result.counted.resize(n);
   if (result.sums.size() != n)
@@ -124,13 +130,17 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
   while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
     const int64_t rows = std::min(r.batch_size, total - position);
     bind(r, rows);
-    if (!logs && result.outputs.dims.empty()) {
-      Dims all = graph_.output().extent.dims;
-      all.push_back(total - position);
-      check_budget(checked_count(all, "the outputs"), sizeof(real), "the outputs");
+    if (!logs && result.outputs.empty()) {
+      int64_t size = 0;
+      for (size_t i = 0; i < graph_.outputs(); i++) {
+        Dims all = graph_.output(i).extent.dims;
+        all.push_back(total - position);
+        size = checked_sum(size, checked_count(all, "the outputs"), "the outputs");
+      }
+      check_budget(size, sizeof(real), "the outputs");
     }
     if (logs && labels_seen_.lock() != r.data) {
-      loss_.check_labels(*r.data, graph_.scored().extent.last());
+      losses_.check_labels(graph_, *r.data);
       labels_seen_ = r.data;
     }
     const Batch batch{position, rows, r.order.empty() ? nullptr : r.order.data() + position};
@@ -150,7 +160,7 @@ template <typename real>
 void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
   gather_inputs(*r.data, batch);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  if (r.mode != Mode::kPredict) loss_.load(*r.data, batch.order, batch.first);
+  if (r.mode != Mode::kPredict) losses_.load(*r.data, batch.order, batch.first);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   graph_.forward(learns, key);
   if (r.mode == Mode::kPredict) {
@@ -160,8 +170,9 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     graph_.committed();
     return;
   }
-  result.last.resize(size_t(loss_.logs()));  // now: nothing may fail once weights have changed
-  loss_.value(graph_, number(kLoss), number(kNothing));
+  const int logs = losses_.logs();
+  result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
+  losses_.value(graph_, number(kLoss), number(kLoss + logs));
   if (learns) {
     learn(r.mode);
   } else {
@@ -183,8 +194,10 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
   if (r.mode == Mode::kTrain)
     step_ += 1;  // also past a bad batch: the next one draws other numbers
 
-  std::copy(read.begin() + kLoss, read.end(), result.last.begin());
-  const char* const nothing = kNothingNames[int(read[kNothing])];
+  std::copy_n(read.begin() + kLoss, logs, result.last.begin());
+  const auto left = std::find_if(read.begin() + kLoss + logs, read.end() - 1,
+                                 [](double nothing) { return nothing != 0; });
+  const char* const nothing = kNothingNames[int(*left)];
   for (size_t i = 0; i < result.last.size(); i++) {
     if (*nothing && !std::isfinite(result.last[i])) continue;
     result.sums[i] += result.last[i] * double(batch.rows);
@@ -222,15 +235,17 @@ BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch, bool
   };
   const auto always = [](int64_t, int64_t) { return true; };
   for (size_t i = 0; i < data.x.size(); i++) look("x" + std::to_string(i), data.x[i], always);
-  look("weights", data.weights, always);
-  if (targets) look("y", data.y, loss_.counts());
+  for (size_t i = 0; i < data.weights.size(); i++)
+    look("weights" + std::to_string(i), data.weights[i], always);
+  for (size_t i = 0; targets && i < data.y.size(); i++)
+    look("y" + std::to_string(i), data.y[i], losses_.counts(i));
   return bad;
 }
 
 template <typename real>
 void PlanOf<real>::learn(Mode mode) {
   const bool backward = graph_.learns();
-  if (backward && graph_.scored().grad) loss_.gradient(graph_.scored().grad);
+  if (backward) losses_.gradient(graph_);
   if (backward) {
     graph_.backward(number(kActivity));
   } else {
@@ -257,22 +272,25 @@ std::string PlanOf<real>::blamed(bool learns, double loss) const {
 
 template <typename real>
 void PlanOf<real>::keep_outputs(RunResult& result) const {
-  const Value<real>& y = graph_.output();
-  Array& to = result.outputs;
-  std::vector<real>& data = values_of<real>(to);
-  if (to.dims.empty()) {
-    to.dims = y.extent.dims;
-    to.dims.insert(to.dims.begin(), 0);
+  result.outputs.resize(graph_.outputs());
+  for (size_t i = 0; i < graph_.outputs(); i++) {
+    const Value<real>& y = graph_.output(i);
+    Array& to = result.outputs[i];
+    std::vector<real>& data = values_of<real>(to);
+    if (to.dims.empty()) {
+      to.dims = y.extent.dims;
+      to.dims.insert(to.dims.begin(), 0);
+    }
+    const size_t old = data.size();
+    data.resize(old + size_t(y.extent.size()));
+    device_->scatter(data.data() + old, y.data, y.extent);
+    to.dims[0] += y.extent.rows;
   }
-  const size_t old = data.size();
-  data.resize(old + size_t(y.extent.size()));
-  device_->scatter(data.data() + old, y.data, y.extent);
-  to.dims[0] += y.extent.rows;
 }
 
 template <typename real>
 int64_t PlanOf<real>::bytes() const {
-  return params_.bytes() + graph_.bytes() + update_.bytes() + loss_.bytes();
+  return params_.bytes() + graph_.bytes() + update_.bytes() + losses_.bytes();
 }
 
 template class PlanOf<float>;

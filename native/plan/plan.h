@@ -23,8 +23,9 @@ struct Array {  // batch-major data as users have it, [N, dims...]
 
 struct DataSet {  // copied once; shared by the runs that use it
   std::vector<Array> x;
-  Array y;        // empty dims: none
-  Array weights;  // [N] or, temporal, [N, T]; empty dims: ones
+  // One an output of the model, or none at all.
+  std::vector<Array> y;        // empty dims: none
+  std::vector<Array> weights;  // [N] or, temporal, [N, T]; empty dims: ones
   int64_t samples = 0;
 };
 
@@ -41,7 +42,7 @@ struct RunRequest {
 
 // A number of a DataSet that is not finite.
 struct BadNumber {
-  std::string array;    // "x0", "x1", ...; "y"; "weights"; "": none
+  std::string array;    // "x0", "x1", ...; "y0", ...; "weights0", ...; "": none
   int64_t sample = -1;  // of the data set
   Dims at;              // where in the sample: one index an axis
   double value = 0;     // in the precision of the plan
@@ -52,12 +53,12 @@ struct RunResult {
   explicit RunResult(const RunRequest& r) : sums(r.sums) {}
   int64_t batches = 0, samples = 0;  // done
   std::vector<double>
-      sums;  // per log (loss, then metrics): value of each batch times its size, summed
+      sums;  // per log (those of Losses): value of each batch times its size, summed
   // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing
   // is left (a mask of zeros, weights that are all 0) adds no log that is not finite.
   std::vector<int64_t> counted;
   std::vector<double> last;  // values of the last batch
-  Array outputs;             // kPredict only: [samples, dims...]
+  std::vector<Array> outputs;  // kPredict only: of each output, [samples, dims...]
   // first batch (counted from 0 within this run) with a non-finite loss or gradient
   int64_t bad_batch = -1;
   std::string bad_layer;    // first layer there whose values are not finite

@@ -30,8 +30,9 @@ class PlanOf final : public Plan {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // Of the step under way, on the device. kLoss is followed by the metrics.
-  enum Number { kFinite, kNothing, kPenalty, kActivity, kLoss };
+  // Of the step under way, on the device. kLoss, the total, is followed by the other logs, and those
+  // by a Nothing for each output.
+  enum Number { kFinite, kPenalty, kActivity, kLoss };
   struct Batch {
     int64_t first, rows;   // positions in the order
     const int32_t* order;  // of the rows, or nullptr: first, first + 1, ...
@@ -59,7 +60,7 @@ class PlanOf final : public Plan {
   const std::unique_ptr<Device<real>> device_;
   Params<real> params_;
   Graph<real> graph_;
-  Loss<real> loss_;
+  Losses<real> losses_;
   Update<real> update_;
   Block<double> numbers_;
   std::vector<double> numbers_read_;          // of the last step

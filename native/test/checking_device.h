@@ -257,15 +257,16 @@ class CheckingDevice final : public Device<real> {
     bool sparse() const override { return inner_->sparse(); }
     bool has_targets() const override { return inner_->has_targets(); }
     int metrics() const override { return inner_->metrics(); }
-    void value(const Scored<real>& s, double* loss, double* nothing) override {
+    void value(const Scored<real>& s, double* loss, double* weighted, double* nothing) override {
       const Call call(device_, "value",
                       {{s.p, of(s.R * s.K)},
                        {s.y, of(s.R * s.Ky)},
                        {s.coef, of(s.R)},
                        {s.score, of(s.R)},
                        {loss, kNumber},
+                       {weighted, kNumber},
                        {nothing, kNumber}});
-      inner_->value(s, loss, nothing);
+      inner_->value(s, loss, weighted, nothing);
     }
     void gradient(const Scored<real>& s, real* dp) override {
       const Call call(device_, "gradient", {{dp, of(s.R * s.K)}, {s.p, of(s.R * s.K)}});

@@ -172,7 +172,7 @@ Config everything() {
   Config sum = op("merge", "s", {"d", "m"}, "s", tree({{"mode", text("sum")}}));
   Config spec =
       model({5}, {words, recurrence, normalise("n", "r", 3), drop, twice, again, second, sum}, "s");
-  spec.tree["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
+  output_of(spec)["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
   spec.tree["optimizer"] = tree({{"name", text("adam")},
                                  {"lr", number(0.01)},
                                  {"beta1", number(0.9)},
@@ -240,7 +240,7 @@ TEST(a_plan_reaches_numbers_through_its_device_alone) {
       const RunResult want = run(*plain, mode, set), got = run(*plan, mode, set);
       const std::string when = "mode " + std::to_string(int(mode)) + (finite ? "" : " of a NaN");
       CHECK_MESSAGE(same_bits(want.last, got.last) && same_bits(want.sums, got.sums), when);
-      CHECK_MESSAGE(same_bits(want.outputs.f64, got.outputs.f64), when);
+      CHECK_MESSAGE(same_bits(want.outputs[0].f64, got.outputs[0].f64), when);
       CHECK_MESSAGE(want.bad_batch == got.bad_batch && want.bad_layer == got.bad_layer &&
                         want.bad_number.array == got.bad_number.array,
                     when);

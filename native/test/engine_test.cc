@@ -100,8 +100,8 @@ TEST(engine_run_in_slices_equals_run_in_one) {
   auto predict = std::make_shared<Promised>(b, request);
   Engine::get().submit(predict);
   CHECK(predict->done.get_future().get() == nullptr);
-  CHECK(predict->result.outputs.dims == (Dims{30000, 1}));
-  CHECK(predict->result.outputs.f64 == a->run(request, never).outputs.f64);
+  CHECK(predict->result.outputs[0].dims == (Dims{30000, 1}));
+  CHECK(predict->result.outputs[0].f64 == a->run(request, never).outputs[0].f64);
 }
 
 TEST(engine_stops_after_max_ms_and_when_cancelled) {

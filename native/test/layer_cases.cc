@@ -197,6 +197,8 @@ std::vector<LayerCase> layer_cases() {
   list.push_back({"permute", "permute/last two", {{"dims", Dims{1, 3, 2}}}, {{2, {4, 5, 3}}}});
   list.push_back({"permute", "permute/one axis", {{"dims", Dims{1}}}, {{3, {4}}}});
   list.push_back({"repeat_vector", "repeat_vector", {{"n", 3}}, {{3, {5}}}});
+  list.push_back({"mask_value", "mask_value", {}, {{3, {4, 5}}}});
+  list.push_back({"mask_value", "mask_value/masked", {}, {{3, {4, 2, 5}}}, true});
   list.push_back({"reverse", "reverse", {}, {{3, {4, 5}}}});
   list.push_back({"reverse", "reverse/three axes", {}, {{3, {4, 2, 5}}}});
   list.push_back({"fold", "fold", {}, {{3, {4, 5}}}});

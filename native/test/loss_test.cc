@@ -34,9 +34,9 @@ Config tagger(const char* floatx, const char* objective_name) {
   embedding.tree["maskOut"] = text("e/mask");
   Config spec = model({-1}, {embedding, dense("d", "e", 3, 2, "softmax")}, "d");
   spec.tree["floatx"] = text(floatx);
-  spec.tree["outputMask"] = text("e/mask");
-  spec.tree["temporal"] = flag(true);
-  spec.tree["loss"] = text(objective_name);
+  output_of(spec)["mask"] = text("e/mask");
+  output_of(spec)["temporal"] = flag(true);
+  output_of(spec)["loss"] = text(objective_name);
   return spec;
 }
 
@@ -44,14 +44,14 @@ Config tagger(const char* floatx, const char* objective_name) {
 Config classifier(const char* floatx, const char* objective_name) {
   Config spec = model({3}, {dense("d", "input", 3, 2, "linear")}, "d");
   spec.tree["floatx"] = text(floatx);
-  spec.tree["loss"] = text(objective_name);
+  output_of(spec)["loss"] = text(objective_name);
   return spec;
 }
 
 std::shared_ptr<const DataSet> in(const char* floatx, const std::shared_ptr<const DataSet>& set) {
   if (floatx == std::string("float64")) return set;
   auto narrow = std::make_shared<DataSet>(*set);
-  for (Array* a : {&narrow->x[0], &narrow->y, &narrow->weights})
+  for (Array* a : {&narrow->x[0], &narrow->y[0], &narrow->weights[0]})
     a->f32.assign(a->f64.begin(), a->f64.end()), a->f64.clear();
   return narrow;
 }
@@ -151,13 +151,13 @@ TEST(metrics_that_are_not_finite_are_of_the_rows_that_count) {
     Config spec = tagger(floatx, "mean_squared_error");
     const std::vector<std::string> names = wide_metrics();
     for (const std::string& name : names)
-      spec.tree["metrics"].list.push_back(tree({{"name", text(name)}}));
+      output_of(spec)["metrics"].list.push_back(tree({{"name", text(name)}}));
     std::vector<double> y = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1};
     const Outcome plain = gradient_of(spec, in(floatx, tags(y, false)));
     CHECK(all_finite(plain.metrics));
     Config short_spec = spec;  // the same words without those that do not count
     const auto short_set = data(array({1, 3}, {1, 2, 4}), array({1, 3, 2}, {1, 0, 0, 1, 0, 1}));
-    short_spec.tree["temporal"] = flag(false);
+    output_of(short_spec)["temporal"] = flag(false);
     const Outcome counting = gradient_of(short_spec, in(floatx, short_set));
     for (const double there : {kNaN, 0.0}) {
       for (const size_t step : kLeftOut) std::fill_n(y.data() + step * 2, 2, there);
@@ -177,7 +177,7 @@ TEST(metrics_that_are_not_finite_are_of_the_rows_that_count) {
 
 TEST(a_batch_of_which_nothing_counts_is_told_and_left_out_of_the_sums) {
   Config spec = classifier("float64", "mean_squared_error");
-  spec.tree["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
+  output_of(spec)["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
   const std::vector<double> x = noise(12, 6), y = {1, 0, 1, 0, 1, 0, 0, 1};
   const auto set = data(array({4, 3}, x), array({4, 2}, y), array({4}, {1, 2, 0, 0}));
   const auto plan = compile(spec);
@@ -194,7 +194,7 @@ TEST(a_batch_of_which_nothing_counts_is_told_and_left_out_of_the_sums) {
   const std::vector<double> before = masked->read("d/W").f64;
   const auto nothing = data(array({1, 3}, {0, 0, 0}), array({1, 3, 2}, noise(6, 7)));
   Config plain_weights = tagger("float64", "mean_squared_error");
-  plain_weights.tree["temporal"] = flag(false);
+  output_of(plain_weights)["temporal"] = flag(false);
   const RunResult result = run(*masked, Mode::kTrain, nothing);
   CHECK(result.bad_nothing == "mask" && result.bad_layer == "loss");
   CHECK(result.counted == std::vector<int64_t>{0} && result.sums[0] == 0);
@@ -218,13 +218,13 @@ TEST(the_first_number_of_a_bad_batch_that_is_not_finite_is_named) {
   for (const Mode mode : {Mode::kTrain, Mode::kTest}) {
     for (const std::vector<int32_t>& order : {std::vector<int32_t>{}, {1, 0}, {0, 1, 1}}) {
       const BadNumber bad = place(mode, order);
-      CHECK(bad.array == "y" && bad.sample == 1 && bad.at == (Dims{2, 1}) && std::isnan(bad.value));
+      CHECK(bad.array == "y0" && bad.sample == 1 && bad.at == (Dims{2, 1}) && std::isnan(bad.value));
     }
     CHECK(place(mode, {0}).array.empty());
   }
   w[1] = -kInfinity;
   const BadNumber weight = place(Mode::kTrain, {});
-  CHECK(weight.array == "weights" && weight.sample == 0 && weight.at == Dims{1});
+  CHECK(weight.array == "weights0" && weight.sample == 0 && weight.at == Dims{1});
   CHECK(weight.value == -kInfinity);
 
   const auto images = compile(classifier("float64", "mean_squared_error"));

@@ -114,7 +114,7 @@ Config valued(const std::string& loss) {
                       {dense("d", "input", 3, 4, "tanh"), dense("s", "d", 4, 2, "softplus"),
                        dense("p", "d", 4, 5, "linear")},
                       "p");
-  spec.tree["loss"] = tree({{"value", text(loss)}});
+  output_of(spec)["loss"] = tree({{"value", text(loss)}});
   return spec;
 }
 
@@ -129,7 +129,7 @@ TEST(a_loss_may_be_a_value_of_the_graph) {
     for (double v : numbers) mean += v / double(numbers.size());
     CHECK_CLOSE(tested.last[0], mean, 1e-14);
     CHECK(gradient_error(*plan, data(x, {})) < 1e-6);
-    CHECK((run(*plan, Mode::kPredict, data(x, {})).outputs.dims == Dims{B, 5}));
+    CHECK((run(*plan, Mode::kPredict, data(x, {})).outputs[0].dims == Dims{B, 5}));
     for (int step = 0; step < 20; step++) run(*plan, Mode::kTrain, data(x, {}));
     CHECK(run(*plan, Mode::kTest, data(x, {})).last[0] < tested.last[0]);
     // what no gradient reaches stays
@@ -148,7 +148,7 @@ TEST(a_loss_may_be_a_value_of_the_graph) {
 TEST(a_loss_that_is_no_value_is_refused) {
   CHECK_ERROR(compile(valued("none")), Code::kInternal, "'none'");
   Config measured = valued("s");
-  measured.tree["metrics"] = list({tree({{"name", text("mean_squared_error")}})});
+  output_of(measured)["metrics"] = list({tree({{"name", text("mean_squared_error")}})});
   CHECK_ERROR(compile(measured), Code::kOption, "metrics");
 }
 

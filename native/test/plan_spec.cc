@@ -63,6 +63,10 @@ Config& param_of(Config& spec, const std::string& path) {
   throw std::invalid_argument(path);
 }
 
+std::map<std::string, Config>& output_of(Config& spec, size_t i) {
+  return spec.tree["outputs"].list[i].tree;
+}
+
 Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
           const std::string& output, Config options, std::vector<Config> params) {
   Config names = list({});
@@ -113,11 +117,12 @@ Config model(const Dims& input, std::vector<Config> ops, const std::string& outp
                {"inputs", list({tree({{"name", text("input")}, {"dims", extents(input)}})})},
                {"params", params},
                {"ops", list(std::move(ops))},
-               {"output", text(output)},
-               {"outputMask", {}},
-               {"loss", text("mean_squared_error")},
-               {"metrics", list({})},
-               {"temporal", flag(false)},
+               {"outputs", list({tree({{"value", text(output)},
+                                       {"mask", {}},
+                                       {"loss", text("mean_squared_error")},
+                                       {"weight", number(1)},
+                                       {"metrics", list({})},
+                                       {"temporal", flag(false)}})})},
                {"optimizer", tree({{"name", text("sgd")}, {"lr", number(0.1)}})},
                {"seed", number(1)}});
 }
@@ -155,8 +160,8 @@ std::shared_ptr<const DataSet> data(Array x, Array y, Array weights) {
   auto set = std::make_shared<DataSet>();
   set->samples = x.dims[0];
   set->x.push_back(std::move(x));
-  set->y = std::move(y);
-  set->weights = std::move(weights);
+  set->y.push_back(std::move(y));
+  set->weights.push_back(std::move(weights));
   return set;
 }
 

@@ -19,6 +19,8 @@ Config tree(std::initializer_list<std::pair<const std::string, Config>> entries)
 
 Config param(const std::string& name, const Dims& dims);
 Config& param_of(Config& spec, const std::string& path);  // of a model
+// What a model says of an output: value, mask, loss, weight, metrics, temporal.
+std::map<std::string, Config>& output_of(Config& spec, size_t i = 0);
 Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
           const std::string& output, Config options, std::vector<Config> params = {});
 Config dense(const std::string& layer, const std::string& input, int64_t D, int64_t K,

@@ -49,7 +49,7 @@ std::shared_ptr<const DataSet> regression(int64_t N) {
 
 TEST(plan_small_model_trains) {
   Config spec = two_layers();
-  spec.tree["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
+  output_of(spec)["metrics"] = list({tree({{"name", text("mean_absolute_error")}})});
   const auto plan = compile(spec);
   fill(*plan);
   const auto set = regression(10);
@@ -63,9 +63,9 @@ TEST(plan_small_model_trains) {
   CHECK(last.sums[0] < 0.1 * first.sums[0]);
   CHECK(value(*plan, "optimizer/iterations")[0] == 603);
   const RunResult p = run(*plan, Mode::kPredict, set, 3);
-  CHECK(p.outputs.dims == (Dims{10, 2}));
+  CHECK(p.outputs[0].dims == (Dims{10, 2}));
   const RunResult whole = run(*plan, Mode::kPredict, set);
-  CHECK(p.outputs.f64 == whole.outputs.f64);
+  CHECK(p.outputs[0].f64 == whole.outputs[0].f64);
 }
 
 TEST(plan_parameters_begin_as_zeros_and_are_written_in_parts) {
@@ -92,7 +92,7 @@ TEST(plan_float32_follows_float64) {
   fill(*wide), fill(*narrow);
   auto set = std::make_shared<DataSet>(*regression(6));
   run(*wide, Mode::kTrain, set);
-  for (Array* a : {&set->x[0], &set->y})
+  for (Array* a : {&set->x[0], &set->y[0]})
     a->f32.assign(a->f64.begin(), a->f64.end()), a->f64.clear();
   run(*narrow, Mode::kTrain, set);
   const Array w = narrow->read("a/W");
@@ -134,7 +134,7 @@ TEST(plan_gradient_check_sees_a_wrong_gradient) {
   const auto plan = compile(two_layers());
   fill(*plan);
   const auto set = regression(5);
-  Array y = set->y;
+  Array y = set->y[0];
   y.f64[3] += 0.01;  // of one target alone
   CHECK(gradient_error(*plan, set) < 1e-7);
   CHECK(gradient_error(*plan, set, data(set->x[0], y)) > 1e-4);
@@ -144,19 +144,19 @@ TEST(plan_weights_of_samples) {
   const auto plan = compile(two_layers());
   fill(*plan);
   const auto plain = regression(4);
-  const std::vector<double> p = run(*plan, Mode::kPredict, plain).outputs.f64;
+  const std::vector<double> p = run(*plan, Mode::kPredict, plain).outputs[0].f64;
   const std::vector<double> w = {2, 0, 0.5, 0};
   double expected = 0;
   for (size_t b = 0; b < 4; b++) {
     double score = 0;
-    for (size_t j = 0; j < 2; j++) score += std::pow(p[2 * b + j] - plain->y.f64[2 * b + j], 2) / 2;
+    for (size_t j = 0; j < 2; j++) score += std::pow(p[2 * b + j] - plain->y[0].f64[2 * b + j], 2) / 2;
     expected += score * w[b] / 4;
   }
   expected /= 0.5;  // half of the weights are not zero
-  const auto weighted = data(plain->x[0], plain->y, array({4}, w));
+  const auto weighted = data(plain->x[0], plain->y[0], array({4}, w));
   CHECK_CLOSE(run(*plan, Mode::kTest, weighted).last[0], expected, 1e-12);
   CHECK(gradient_error(*plan, weighted) < 1e-7);
-  const auto nothing = data(plain->x[0], plain->y, array({4}, {0, 0, 0, 0}));
+  const auto nothing = data(plain->x[0], plain->y[0], array({4}, {0, 0, 0, 0}));
   const RunResult nan = run(*plan, Mode::kTrain, nothing);
   CHECK(std::isnan(nan.last[0]));
   CHECK(nan.bad_batches == 1 && nan.bad_layer == "loss");
@@ -169,18 +169,18 @@ TEST(plan_masked_loss_with_temporal_weights) {
          {param("W", {5, 3})});
   embedding.tree["maskOut"] = text("e/mask");
   Config spec = model({-1}, {embedding, dense("d", "e", 3, 2, "linear")}, "d");
-  spec.tree["outputMask"] = text("e/mask");
-  spec.tree["temporal"] = flag(true);
+  output_of(spec)["mask"] = text("e/mask");
+  output_of(spec)["temporal"] = flag(true);
   const auto plan = compile(spec);
   fill(*plan);
   const std::vector<double> ids = {1, 2, 0, 3, 0, 4};
   const std::vector<double> w = {1, 0.5, 2, 0, 3, 1};
   const auto set = data(array({2, 3}, ids), array({2, 3, 2}, noise(12, 5)), array({2, 3}, w));
-  const std::vector<double> p = run(*plan, Mode::kPredict, set).outputs.f64;
+  const std::vector<double> p = run(*plan, Mode::kPredict, set).outputs[0].f64;
   double expected = 0;
   for (size_t i = 0; i < 6; i++) {
-    const double score = (std::pow(p[2 * i] - set->y.f64[2 * i], 2) +
-                          std::pow(p[2 * i + 1] - set->y.f64[2 * i + 1], 2)) /
+    const double score = (std::pow(p[2 * i] - set->y[0].f64[2 * i], 2) +
+                          std::pow(p[2 * i + 1] - set->y[0].f64[2 * i + 1], 2)) /
                          2;
     expected += score * (ids[i] != 0) / (4.0 / 6) * w[i] / (5.0 / 6) / 6;
   }
@@ -289,14 +289,14 @@ TEST(plan_packed_weights_follow_every_write) {
   const auto set = data(array({2, 4, 3}, noise(24, 8)), array({2, 1}, noise(2, 9)));
   run(*plan, Mode::kPredict, set);
   for (Plan* p : {plan.get(), fresh.get()}) p->write("l/U", array({4, 16}, noise(64, 33)));
-  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 ==
-        run(*fresh, Mode::kPredict, set).outputs.f64);
+  CHECK(run(*plan, Mode::kPredict, set).outputs[0].f64 ==
+        run(*fresh, Mode::kPredict, set).outputs[0].f64);
   for (Plan* p : {plan.get(), fresh.get()}) run(*p, Mode::kTrain, set);
   const auto again = compile(
       model({-1, 3}, {lstm("l", "input", 3, 4, false), dense("d", "l", 4, 1, "linear")}, "d"));
   for (const char* name : {"l/W", "l/U", "l/b", "d/W", "d/b"}) again->write(name, plan->read(name));
-  CHECK(run(*plan, Mode::kPredict, set).outputs.f64 ==
-        run(*again, Mode::kPredict, set).outputs.f64);
+  CHECK(run(*plan, Mode::kPredict, set).outputs[0].f64 ==
+        run(*again, Mode::kPredict, set).outputs[0].f64);
 }
 
 TEST(plan_states_are_carried_and_guarded) {
@@ -310,10 +310,10 @@ TEST(plan_states_are_carried_and_guarded) {
       cut.insert(cut.end(), x.begin() + (b * 6 + from) * 3, x.begin() + (b * 6 + from + T) * 3);
     return data(array({2, T, 3}, cut), {});
   };
-  const std::vector<double> whole = run(*plan, Mode::kPredict, part(0, 6)).outputs.f64;
+  const std::vector<double> whole = run(*plan, Mode::kPredict, part(0, 6)).outputs[0].f64;
   plan->reset_states();
   run(*plan, Mode::kPredict, part(0, 2));
-  const std::vector<double> halves = run(*plan, Mode::kPredict, part(2, 4)).outputs.f64;
+  const std::vector<double> halves = run(*plan, Mode::kPredict, part(2, 4)).outputs[0].f64;
   for (size_t i = 0; i < 2; i++) CHECK_CLOSE(halves[i], whole[i], 1e-14);
   CHECK_ERROR(run(*plan, Mode::kPredict, data(array({3, 2, 3}, noise(18, 1)), {})), Code::kShape,
               "resetStates()");
@@ -339,7 +339,7 @@ TEST(plan_takes_states_before_the_first_batch) {
   second->write("l/h:carry", h);
   second->write("l/c:carry", c);
   CHECK(value(*second, "l/c:carry") == c.f64);
-  CHECK(run(*second, Mode::kPredict, x).outputs.f64 == run(*first, Mode::kPredict, x).outputs.f64);
+  CHECK(run(*second, Mode::kPredict, x).outputs[0].f64 == run(*first, Mode::kPredict, x).outputs[0].f64);
   CHECK_ERROR(second->write("m/h:carry", h), Code::kUnknownName, "m/h:carry");
 
   // none of that name or shape: as if it had not been written
@@ -347,7 +347,7 @@ TEST(plan_takes_states_before_the_first_batch) {
   third->write("m/h:carry", h);
   third->write("l/h:carry", array({4, 2}, h.f64));
   const auto fourth = made();
-  CHECK(run(*third, Mode::kPredict, x).outputs.f64 == run(*fourth, Mode::kPredict, x).outputs.f64);
+  CHECK(run(*third, Mode::kPredict, x).outputs[0].f64 == run(*fourth, Mode::kPredict, x).outputs[0].f64);
   CHECK(third->names() == fourth->names());
 
   const auto fifth = made();
@@ -408,10 +408,10 @@ TEST(plan_refuses_what_does_not_fit) {
   spec.tree["ops"].list[0].tree["op"] = text("no_such_op");
   CHECK_ERROR(compile(spec), Code::kInternal, "no_such_op");
   spec = two_layers();
-  spec.tree["loss"] = Config();
+  output_of(spec)["loss"] = Config();
   CHECK_ERROR(run(*compile(spec), Mode::kTrain, data(x, y)), Code::kNotCompiled, "compiled");
   spec = two_layers();
-  spec.tree["loss"] = text("sparse_categorical_crossentropy");
+  output_of(spec)["loss"] = text("sparse_categorical_crossentropy");
   CHECK_ERROR(run(*compile(spec), Mode::kTrain, data(x, array({4, 1}, {0, 1, 2, 0}))),
               Code::kOption, "from 0 to 1, got 2");
 }

@@ -106,7 +106,7 @@ TEST(shared_rows_train_as_one_embedding) {
         auto two = std::make_shared<DataSet>();
         two->samples = 1;
         two->x = {array({1, T}, {words[0], words[1]}), array({1, T}, {words[2], words[3]})};
-        two->y = y;
+        two->y = {y};
         run(*plans[0], Mode::kTrain, two);
         run(*plans[1], Mode::kTrain, data(array({1, 2 * T}, words), y));
         const auto a = plans[0]->read("e/W").f64, b = plans[1]->read("e/W").f64;

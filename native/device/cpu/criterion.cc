@@ -6,7 +6,8 @@
 //   loss = mean(score)
 // All of that is linear in the scores, so with n the number of scores
 //   loss = sum_r coef_r * score_r      coef_r = m_r / mean(m) * w_r / mean(w != 0) / n
-// and the gradient is the objective's own with those coefficients. A row whose coefficient is 0 is
+// and the gradient is the objective's own with those coefficients, times the weight of this loss
+// among those of several outputs (training.py:842-858). A row whose coefficient is 0 is
 // left out rather than multiplied by it: whatever target and prediction are there, it adds nothing,
 // and its gradient is 0. (Keras multiplies, and NaN * 0 is NaN.) A mask of zeros, or weights that
 // are all 0, leave nothing to take a mean of: NaN, as in Keras. Metrics see neither weights nor
@@ -69,7 +70,8 @@ CpuCriterion<real>::CpuCriterion(const Config& spec)
 }
 
 template <typename real>
-void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* nothing) {
+void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* weighted,
+                               double* nothing) {
   const real *w = s.weights, *mask = s.mask;
   const int64_t B = s.B, T = s.T, rest = T * B > 0 ? s.R / (T * B) : 0;
   double factor = 1 / double(s.R);
@@ -102,11 +104,14 @@ void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* noth
     if (s.coef[r] != 0) sum += double(s.coef[r]) * double(s.score[r]);
   }
   *loss = sum;
+  *weighted = s.weight * sum;
   *nothing = static_cast<int>(nothing_);
 }
 
 template <typename real>
 void CpuCriterion<real>::gradient(const Scored<real>& s, real* dp) {
+  for (int64_t r = 0; s.weight != 1 && r < s.R; r++)
+    s.coef[r] = static_cast<real>(s.weight * double(s.coef[r]));
   each_run(s, true, [&](int64_t r, int64_t end) {
     objective_->gradient(dp + r * s.K, s.coef + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky,
                          s.K);

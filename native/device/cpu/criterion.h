@@ -15,7 +15,7 @@ class CpuCriterion final : public Criterion<real> {
   bool sparse() const override { return objective_->sparse; }
   bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(metrics_.size()); }
-  void value(const Scored<real>&, double* loss, double* nothing) override;
+  void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;
   void gradient(const Scored<real>&, real* dp) override;
   void measure(const Scored<real>&, double* values) override;
 
