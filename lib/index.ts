@@ -2,7 +2,7 @@
 export type { Resumable, Source } from './training/batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
 export * from './callbacks/index.js'
-export type { CompileOptions, Metrics } from './model/compile.js'
+export type { CompileOptions, Metrics, MetricsByName, PerOutput } from './model/compile.js'
 export {
   Constraint,
   type ConstraintLike,
@@ -17,7 +17,7 @@ export {
   UnitNorm,
   unitnorm,
 } from './constraints.js'
-export type { ClassWeight } from './training/data.js'
+export type { Arrays, ClassWeight, ClassWeights, SampleWeights } from './training/data.js'
 export {
   ConfigError,
   type ErrorCode,
@@ -30,12 +30,15 @@ export {
 export type {
   EvaluateOptions,
   Inputs,
+  PredictionsOf,
   PredictOptions,
   Scored,
   Scores,
   ScoresOf,
+  Tensors,
+  TensorsOf,
   TrainOnBatchOptions,
-} from './training/evaluate.js'
+} from './training/results.js'
 export type { FitGeneratorOptions, GeneratorOptions } from './training/fit-generator.js'
 export type { FitOptions, Triple } from './training/fit.js'
 export type { FitParams } from './training/hooks.js'
@@ -50,6 +53,7 @@ export {
 } from './initializations.js'
 export type { Container } from './layers/base/container.js'
 export * from './layers/index.js'
+export { Tensor } from './layers/base/tensor.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/base/layer.js'
 export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
 export type { Limits } from './limits.js'
@@ -87,7 +91,7 @@ export {
 } from './regularizers.js'
 export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving/model-files.js'
 export type { Backend } from './saving/kernels.js'
-export type { Model } from './model/model.js'
+export { Model, type ModelOptions } from './model/model.js'
 export { Sequential } from './model/sequential.js'
 export type { CheckpointOptions } from './training/checkpoint.js'
 export type { Plain } from './training/plain-data.js'

@@ -62,7 +62,8 @@ export interface RunResult {
   batches: number
   samples: number
   /**
-   * Per log (loss, then metrics): each batch's value times its size, added to the request's `sums`.
+   * Per log: each batch's value times its size, added to the request's `sums`. Logs: the total
+   * loss; the loss of each output where there are several; the metrics of each.
    */
   sums: number[]
   /**
@@ -73,7 +74,7 @@ export interface RunResult {
   /** Values of the last batch. */
   last: number[]
   /** predict only. */
-  outputs?: { data: Floats; shape: number[] }
+  outputs?: { data: Floats; shape: number[] }[]
   /** call only. */
   values?: CallResult['values']
   /**
@@ -92,7 +93,7 @@ export interface RunResult {
    * the loss leaves out do not count.
    */
   badNumber?: {
-    /** 'x0', 'x1', …; 'y'; 'weights' */
+    /** 'x0', 'x1', …; 'y0', …; 'weights0', … */
     array: string
     /** Its index in the data set. */
     sample: number
@@ -104,14 +105,23 @@ export interface RunResult {
   badBatches: number
 }
 
+/** Those of a data set. */
+export interface NativeArrays {
+  x: NativeArray[]
+  /** One an output; absent: none of any. */
+  y?: NativeArray[]
+  /** One an output, null for ones; absent: ones for all. */
+  weights?: (NativeArray | null)[]
+}
+
 export interface NativePlan {
-  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): NativeData
+  load(arrays: NativeArrays): NativeData
   /** Runs on the engine thread, FIFO with the runs of all plans. */
   run(request: RunRequest): Promise<RunResult>
   /**
    * Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan.
    */
-  predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }
+  predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }[]
   /** One call of a function, in the same way. */
   call(request: CallRequest): CallResult
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */

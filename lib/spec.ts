@@ -58,22 +58,31 @@ export interface MetricSpec {
   [argument: string]: Scalar
 }
 
-export interface Spec {
-  floatx: 'float32' | 'float64' | 'mixed_bfloat16'
-  inputs: { name: string; dims: Shape }[]
-  params: ParamSpec[]
-  ops: OpSpec[]
-  output: string
-  /** Mask of the output (reaches the loss), or null. */
-  outputMask: string | null
+/** A value that a model gives, and what `compile` says of it. */
+export interface PredictionSpec {
+  value: string
+  /** Its mask (reaches the loss), or null. */
+  mask: string | null
   /**
    * A canonical name, see lib/objectives.ts, for the output and its targets; or a value of the
    * graph, whose mean over all rows it is: then there are neither targets nor metrics. Null: not
    * compiled, predict only.
    */
   loss: string | { value: string } | null
+  /** Of the loss, in the total. */
+  weight: number
   metrics: MetricSpec[]
+  /** Whether sample weights are per step: [N, T]. */
   temporal: boolean
+}
+
+export interface Spec {
+  floatx: 'float32' | 'float64' | 'mixed_bfloat16'
+  inputs: { name: string; dims: Shape }[]
+  params: ParamSpec[]
+  ops: OpSpec[]
+  /** What predict gives: one or more. All have a loss, or none has. */
+  predictions: PredictionSpec[]
   optimizer: { name: string; [hyper: string]: Option } | null
   /** Of a function: the values that a run gives back. */
   outputs?: string[]

@@ -1,4 +1,4 @@
-import type { NativeArray, NativeData } from '../native.js'
+import type { NativeArrays, NativeData } from '../native.js'
 
 /**
  * The data set of a call in native memory.
@@ -25,11 +25,6 @@ export class LoadedData {
 }
 
 /** The arrays alone, without the other properties that an object with them has. */
-export function onlyArrays(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): {
-  x: NativeArray[]
-  y?: NativeArray
-  weights?: NativeArray
-} {
-  const { x, y, weights } = arrays
+export function onlyArrays({ x, y, weights }: NativeArrays): NativeArrays {
   return { x, ...(y ? { y } : {}), ...(weights ? { weights } : {}) }
 }

@@ -10,10 +10,13 @@ import { Graph, type MetricSpec, type Option, type Spec } from '../spec.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
-  /** Canonical name. */
-  loss: string
-  metrics: readonly MetricSpec[]
-  temporal: boolean
+  /** Of each output. The loss: a canonical name. */
+  outputs: readonly {
+    loss: string
+    weight: number
+    metrics: readonly MetricSpec[]
+    temporal: boolean
+  }[]
   optimizer: { name: string; [hyper: string]: Option }
 }
 
@@ -137,19 +140,19 @@ export function checkModelNames(model: Container): void {
 export function lowerModel(model: Container, training: Training | null): Spec {
   checkModelNames(model)
   const graph = new Graph()
-  const value = model.lowerAlone(graph)[0]!
-  if (training && value.mask !== null && value.isReversed) tellReversedSteps(model, 'loss')
+  const values = model.lowerAlone(graph)
+  if (training && values.some((value) => value.mask !== null && value.isReversed))
+    tellReversedSteps(model, 'loss')
   checkNativeNames(graph)
   return {
     floatx: model.floatx,
     inputs: graph.inputs,
     params: graph.params,
     ops: graph.ops,
-    output: value.name,
-    outputMask: value.mask,
-    loss: training?.loss ?? null,
-    metrics: [...(training?.metrics ?? [])],
-    temporal: training?.temporal ?? false,
+    predictions: values.map(({ name, mask }, i) => {
+      const { loss = null, weight = 1, metrics = [], temporal = false } = training?.outputs[i] ?? {}
+      return { value: name, mask, loss, weight, metrics: [...metrics], temporal }
+    }),
     optimizer: training?.optimizer ?? null,
   }
 }

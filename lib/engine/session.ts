@@ -18,6 +18,7 @@ import {
   type CallResult,
   loadNative,
   type NativeArray,
+  type NativeArrays,
   type NativePlan,
   type RunRequest,
   type RunResult,
@@ -382,7 +383,7 @@ export class Session {
    *
    * @returns to be disposed of when the call ends
    */
-  load(arrays: { x: NativeArray[]; y?: NativeArray; weights?: NativeArray }): LoadedData {
+  load(arrays: NativeArrays): LoadedData {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {
       const plan = isCurrent ? this.#plan! : this.plan()
@@ -394,10 +395,10 @@ export class Session {
       shape: array.shape,
     })
     const { x, y, weights } = arrays
-    const kept = {
+    const kept: NativeArrays = {
       x: x.map(copy),
-      ...(y ? { y: copy(y) } : {}),
-      ...(weights ? { weights: copy(weights) } : {}),
+      ...(y ? { y: y.map(copy) } : {}),
+      ...(weights ? { weights: weights.map((each) => each && copy(each)) } : {}),
     }
     return new LoadedData(() => this.plan().load(kept))
   }

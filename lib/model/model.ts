@@ -3,41 +3,16 @@
  */
 import type { Source } from '../training/batches.js'
 import type { History } from '../callbacks/index.js'
-import {
-  chosenByCompile,
-  type Compiled,
-  type CompileOptions,
-  type Metrics,
-  resolveCompile,
-} from './compile.js'
-import type { TargetSlot } from '../training/data.js'
-import { fail, StateError } from '../errors.js'
-import * as running from '../training/evaluate.js'
-import type {
-  EvaluateOptions,
-  Inputs,
-  PredictOptions,
-  Scored,
-  Scores,
-  ScoresOf,
-  TrainOnBatchOptions,
-} from '../training/evaluate.js'
-import * as generators from '../training/fit-generator.js'
-import type { FitGeneratorOptions, GeneratorOptions } from '../training/fit-generator.js'
-import * as byRows from '../training/fit-rows.js'
-import type { FitOptions } from '../training/fit.js'
-import { Container } from '../layers/base/container.js'
-import { withChildren } from '../layers/base/members.js'
-import type { Layer } from '../layers/base/layer.js'
-import { renames } from '../layers/base/names.js'
-import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
-import type { LayerNames } from '../layers/base/weights.js'
-import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
-import type { NativeArray } from '../native.js'
-import type { NDArray, TensorLike } from '../ndarray.js'
-import * as state from '../engine/optimizer-state.js'
-import type { Optimizer } from '../optimizers/optimizer.js'
-import { classesOf, warnUnlessProbabilities } from '../training/predictions.js'
+import type { CALLED } from '../layers/base/called.js'
+import { setClassName } from '../console-text.js'
+import { ConfigError, fail } from '../errors.js'
+import { tensorList } from '../layers/base/graph-checks.js'
+import type { Decode } from '../layers/base/layer.js'
+import { Tensor } from '../layers/base/tensor.js'
+import { describe, type NDArray } from '../ndarray.js'
+import { resolveOptions } from '../options.js'
+import { isRecord } from '../per-name.js'
+import { KERAS_VERSION } from '../saving/layout.js'
 import {
   loadWeights,
   type LoadWeightsOptions,
@@ -45,105 +20,115 @@ import {
   type SaveOptions,
   saveWeights,
 } from '../saving/model-files.js'
-import { KERAS_VERSION } from '../saving/layout.js'
+import * as running from '../training/evaluate.js'
+import * as generators from '../training/fit-generator.js'
+import type { FitGeneratorOptions, GeneratorOptions } from '../training/fit-generator.js'
+import * as byRows from '../training/fit-rows.js'
+import type { FitOptions } from '../training/fit.js'
+import type {
+  EvaluateOptions,
+  Inputs,
+  PredictOptions,
+  PredictionsOf,
+  Scored,
+  Scores,
+  ScoresOf,
+  Tensors,
+  TensorsOf,
+  TrainOnBatchOptions,
+} from '../training/results.js'
 import type { Rows } from '../training/row-source.js'
-import { Session } from '../engine/session.js'
-import type { Shape, Spec } from '../spec.js'
-import { setConsoleText } from '../console-text.js'
-import { modelText, printSummary } from './summary.js'
 import { emitYaml } from '../yaml/emit.js'
+import type { CompileOptions, Metrics, MetricsByName } from './compile.js'
+import { CompiledModel } from './compiled-model.js'
+import { graphFromConfig } from './graph.js'
+import { modelClass, modelDecode } from './model-classes.js'
+import { recordSession, sessionsOf } from './layer-sessions.js'
+
+/** Options of {@link Model}. */
+export interface ModelOptions<O extends Tensors = Tensors> {
+  /** What `Input` gave: a tensor, or a list of them. */
+  input: Tensors
+  /** What layers and models gave that were called on those: a tensor, or a list. */
+  output: O
+  /** Default `'model_1'`, `'model_2'`, … */
+  name?: string | null
+}
+
+/** What a subclass gives that makes its graph itself. */
+export const CHAIN: unique symbol = Symbol('chain')
 
 /**
- * A model: layers that are compiled, trained, asked and saved together. {@link Sequential} says how
- * they are put together.
+ * What lies between tensors, as one thing that is compiled, trained, asked and saved; with any
+ * number of inputs and outputs. It is a layer itself: `model.call(tensor)` puts it behind others,
+ * with the weights it has. {@link Sequential} is the model of layers in a row.
+ *
+ * Data for several inputs, and targets for several outputs, go in as lists or as objects with the
+ * names of the layers: `model.fit([a, b], { kind: y, amount: z })`. Several outputs come out as a
+ * list.
+ *
+ * @param options tensors in and out, and a name; also `new Model(input, output, { name })`
+ * @throws ConfigError `ERR_OPTION` for what are no tensors, for outputs that need another input, and
+ *   for layer names used twice
+ * @example
+ * import { Dense, Input, merge, Model } from 'hiddenstate'
+ * const [a, b] = [Input({ shape: [2], name: 'a' }), Input({ shape: [3], name: 'b' })]
+ * const both = merge([a, b], { mode: 'concat' })
+ * const kind = new Dense(2, { activation: 'softmax', name: 'kind' }).call(both)
+ * const amount = new Dense(1, { name: 'amount' }).call(both)
+ * const model = new Model({ input: [a, b], output: [kind, amount] })
+ * model.compile({ optimizer: 'sgd', loss: { kind: 'categorical_crossentropy', amount: 'mse' } })
+ * await model.trainOnBatch({ a: [[1, 2]], b: [[3, 4, 5]] }, { kind: [[0, 1]], amount: [[7]] })
+ * const [p, q] = await model.predict([[[1, 2]], [[3, 4, 5]]])
+ * console.log(p.shape, q.shape) // [ 1, 2 ] [ 1, 1 ]
+ * @see keras.models.Model
  */
-export abstract class Model extends Container {
+// biome-ignore lint/suspicious/noExplicitAny: a model whose outputs are not known
+export class Model<const O extends Tensors = any> extends CompiledModel {
+  static override readonly className: string = 'Model'
   static {
-    setConsoleText(Model, modelText)
-    chosenByCompile(Model)
+    setClassName(Model, 'Model')
+    modelClass(Model)
   }
-  /** Set to true (by a callback) to end a fit after the epoch. */
-  stopTraining = false
-  /** Of the last fit. */
-  history: History | undefined
   /** @internal */
-  readonly session: Session
-  #compiled: Compiled | null = null
-  /** Why the file it comes from could not compile it; null: there is nothing to tell. */
-  #whyUncompiled: string | null = null
-  /** What the optimizer has state for: what was trainable when `compile` was called. */
-  #trained: ReadonlySet<Variable> = new Set()
-  /** Of the model as it is now; null: to be made anew. */
-  #spec: Spec | null = null
-  /** What the layers were called when #spec was made. */
-  #names: LayerNames = new Map()
-  /** The {@link renames} for which the names are known to differ. */
-  #namesAt = -1
+  declare readonly [CALLED]: TensorsOf<O>
 
-  protected constructor(options?: { name?: string | null }) {
-    super(options)
-    this.session = new Session({
-      layers: () => this.layers,
-      spec: () => this.#lowered('predict'),
-      names: () => this.#names,
-      hyper: () => this.#compiled?.optimizer.hyper(this.layers[0]?.floatx) ?? null,
-    })
-  }
-
-  /** To be called when layers have changed: the model must be compiled again. */
-  protected changed(): void {
-    this.#compiled = null
-    this.#whyUncompiled = null
-    this.#spec = null
-  }
-
-  #requireLayers(call: string): readonly Layer[] {
-    this.session.checkAlive(call)
-    return this.requireLayers(call)
+  constructor(options: ModelOptions<O>)
+  constructor(input: Tensors, output: O, options?: { name?: string | null })
+  /** @internal */
+  constructor(chain: typeof CHAIN, options: { name?: string | null } | undefined)
+  constructor(...given: unknown[]) {
+    const [first, second, third] = given
+    const isChain = first === CHAIN
+    const isBare = first instanceof Tensor || Array.isArray(first)
+    const options = isBare ? { ...(third as object), input: first, output: second } : first
+    const nothing = { input: undefined, output: undefined, name: null as string | null }
+    const resolved = isChain ? null : resolveOptions('Model', nothing, options)
+    super(resolved ? { name: resolved.name } : (second as { name?: string | null } | undefined))
+    if (!resolved) return
+    const inputs = tensorList(this.where, 'input', resolved.input)
+    const outputs = tensorList(this.where, 'output', resolved.output)
+    this.assemble(inputs, outputs)
+    const others = new Set(this.layers.flatMap((layer) => [...sessionsOf(layer)]))
+    for (const other of others) if (other !== this.session) this.session.join(other)
+    for (const layer of this.layers) recordSession(layer, this.session)
   }
 
   /**
-   * Prints the layers with their output shapes and parameter counts, as Keras does.
+   * A model, with new weights, from what {@link Container.getConfig} gave.
    *
-   * @param options.print takes the text; default `console.log`
+   * @param decode makes the layers; default: as they are called in Keras
+   * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME; ShapeError ERR_SHAPE
    */
-  summary(options?: { print?: (text: string) => void }): void {
-    this.#requireLayers('summary')
-    printSummary(this, options)
+  static override fromConfig(config: object, decode?: Decode): Model {
+    const where = 'Model.fromConfig'
+    if (!isRecord(config)) {
+      const expected = '{ name, layers, input_layers, output_layers }'
+      fail(ConfigError, 'ERR_OPTION', { where, what: 'config', expected, actual: describe(config) })
+    }
+    const { name = null } = config as { name?: string | null }
+    return new Model({ ...graphFromConfig(where, config, decode ?? modelDecode()), name })
   }
-
-  // ---- weights and states ----
-
-  protected override checkReady(call: string, writes: boolean): void {
-    if (writes) this.session.checkIdle(call, true)
-    else this.session.checkAlive(call)
-    this.session.checkStill(`model.${call}`)
-  }
-
-  /**
-   * Sets all parameters, all or none.
-   * @param weights as {@link Model.getWeights} gives them
-   * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit
-   *   (callbacks may call it)
-   */
-  override setWeights(weights: readonly TensorLike[]): void {
-    this.checkReady('setWeights', true)
-    writeKerasArrays('model', this.kerasArrays(), weights)
-  }
-
-  /**
-   * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for
-   * a model without them. In a model that is part of another,
-   * the states that the layers have there as well.
-   * @throws StateError ERR_BUSY during a fit (callbacks may call it)
-   */
-  override resetStates(): void {
-    this.checkReady('resetStates', true)
-    this.session.resetStates()
-    super.resetStates()
-  }
-
-  // ---- compile ----
 
   /**
    * Says how to train. The optimizer starts anew;
@@ -159,80 +144,11 @@ export abstract class Model extends Container {
    * model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.01 }), metrics: ['mae'] })
    * console.log(model.metricsNames) // [ 'loss', 'mean_absolute_error' ]
    */
-  compile<const M extends Metrics = []>(options: CompileOptions<M>): Scored<ScoresOf<M>> & this {
-    this.session.checkUnused('compile')
-    const compiled = resolveCompile(this.#requireLayers('compile'), options)
-    this.#lower(compiled.training())
-    this.#compiled = compiled
-    compiled.optimizer.countsWith(this.session)
-    this.#whyUncompiled = null
-    this.#trained = new Set(
-      state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable),
-    )
-    return this as Scored<ScoresOf<M>> & this
-  }
-
-  /**
-   * The optimizer of `compile`; its properties may be changed at any time
-   * and count from the next batch.
-   *
-   * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned:
-   *   `compile` chooses it
-   */
-  get optimizer(): Optimizer {
-    return this.requireCompiled('optimizer').optimizer
-  }
-
-  /**
-   * Names of what `evaluate` and `trainOnBatch` return:
-   * 'loss', then the metrics. Empty before compile.
-   */
-  get metricsNames(): readonly string[] {
-    return this.#compiled?.metricsNames ?? []
-  }
-
-  /** @internal What `compile` was told; null before. */
-  get compiled(): Compiled | null {
-    return this.#compiled
-  }
-
-  /** @internal */
-  leaveUncompiled(why: string): void {
-    this.#whyUncompiled = why
-  }
-
-  /** @internal */
-  requireCompiled(call: string): Compiled {
-    this.session.checkAlive(call)
-    if (this.#compiled) return this.#compiled
-    fail(StateError, 'ERR_NOT_COMPILED', {
-      where: `model.${call}`,
-      what: 'model',
-      expected: 'compiled',
-      actual: this.#whyUncompiled
-        ? `one that its file could not compile (${this.#whyUncompiled.replace(/\.$/, '')})`
-        : 'one that is not (or whose layers have changed since)',
-      hint: 'Call model.compile({ optimizer, loss }) first.',
-    })
-  }
-
-  #lowered(call: string): Spec {
-    this.#requireLayers(call)
-    if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
-    this.#namesAt = renames()
-    return this.#spec ?? this.#lower(null)
-  }
-
-  #lower(training: Training | null): Spec {
-    this.#spec = lowerModel(this, training)
-    this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
-    return this.#spec
-  }
-
-  /** @internal For these inputs, whose extents are known. */
-  targetSlot(inputs: readonly NativeArray[], call: string): TargetSlot {
-    const [shape] = this.arrayShapesAt(inputs.map((input) => input.shape)) as [Shape]
-    return { where: this.layers.at(-1)!.where, shape, classes: this.requireCompiled(call).classes }
+  compile<const M extends Metrics | MetricsByName = []>(
+    options: CompileOptions<M>,
+  ): Scored<ScoresOf<M, O>> & this {
+    this.compileWith(options as CompileOptions)
+    return this as Scored<ScoresOf<M, O>> & this
   }
 
   // ---- training ----
@@ -340,25 +256,8 @@ export abstract class Model extends Container {
    * @returns `[N, …]`
    * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION; StateError ERR_DISPOSED
    */
-  async predict(x: Rows, options?: PredictOptions): Promise<NDArray> {
-    return byRows.predict(this, x, options)
-  }
-
-  /**
-   * The classes for x: the index of the largest output, or,
-   * for one output, 1 where it is above 0.5. int32.
-   *
-   * @throws as {@link Model.predict}
-   */
-  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray> {
-    return classesOf(await byRows.predict(this, x, options, 'predictClasses'))
-  }
-
-  /** {@link Model.predict}, with a process warning when an output is no probability. */
-  async predictProba(x: Rows, options?: PredictOptions): Promise<NDArray> {
-    const outputs = await byRows.predict(this, x, options, 'predictProba')
-    warnUnlessProbabilities(outputs)
-    return outputs
+  async predict(x: Rows, options?: PredictOptions): Promise<PredictionsOf<O>> {
+    return (await byRows.predict(this, x, options)) as PredictionsOf<O>
   }
 
   /**
@@ -367,13 +266,13 @@ export abstract class Model extends Container {
    *
    * @throws as {@link Model.predict}
    */
-  async predictGenerator(source: Source<unknown>, options: GeneratorOptions): Promise<NDArray> {
-    return generators.predictGenerator(this, source, options)
+  async predictGenerator(source: Source<unknown>, options: GeneratorOptions): Promise<PredictionsOf<O>> {
+    return (await generators.predictGenerator(this, source, options)) as PredictionsOf<O>
   }
 
   /** The outputs for x as one batch. @throws as {@link Model.predict} */
-  async predictOnBatch(x: Inputs): Promise<NDArray> {
-    return running.predictOnBatch(this, x, 'predictOnBatch')
+  async predictOnBatch(x: Inputs): Promise<PredictionsOf<O>> {
+    return (await running.predictOnBatch(this, x, 'predictOnBatch')) as PredictionsOf<O>
   }
 
   /**
@@ -383,8 +282,8 @@ export abstract class Model extends Container {
    * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model
    *   runs; ShapeError ERR_SHAPE
    */
-  predictOnBatchSync(x: Inputs): NDArray {
-    return running.predictOnBatchSync(this, x)
+  predictOnBatchSync(x: Inputs): PredictionsOf<O> {
+    return (running.predictOnBatchSync(this, x)) as PredictionsOf<O>
   }
 
   // ---- files ----
@@ -396,13 +295,13 @@ export abstract class Model extends Container {
    * @see saveModel
    */
   async save(path: string, options?: SaveOptions): Promise<void> {
-    this.#requireLayers('save')
+    this.requireAlive('save')
     return saveModel(this, path, options)
   }
 
   /** Writes the weights to a Keras 1.2.2 `.h5` file. */
   async saveWeights(path: string, options?: SaveOptions): Promise<void> {
-    this.#requireLayers('saveWeights')
+    this.requireAlive('saveWeights')
     return saveWeights(this, path, options)
   }
 
@@ -414,7 +313,7 @@ export abstract class Model extends Container {
    */
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<string[]> {
     this.session.checkIdle('loadWeights', true)
-    this.#requireLayers('loadWeights')
+    this.requireAlive('loadWeights')
     return loadWeights(this, path, options)
   }
 
@@ -431,65 +330,5 @@ export abstract class Model extends Container {
   /** The same as YAML; `modelFromYaml` reads it. */
   toYaml(): string {
     return emitYaml(this.toJSON())
-  }
-
-  /**
-   * @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that
-   *   whose callback asks for it.
-   */
-  async whenIdle<T>(call: string, use: () => T, writes = false): Promise<T> {
-    this.session.checkAlive(call)
-    const turn = await this.session.take()
-    try {
-      if (writes) this.session.checkIdle(call, true)
-      else await this.session.fill(call)
-      return use()
-    } finally {
-      turn.release()
-    }
-  }
-
-  /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
-  optimizerWeights(): NDArray[] | null {
-    return this.#compiled && this.session.hasTrained
-      ? state.optimizerWeights(this.#trainedState('save'))
-      : null
-  }
-
-  /** @internal Their shapes, also before. */
-  optimizerShapes(): (readonly number[])[] {
-    return state.optimizerShapes(this.#trainedState('save'))
-  }
-
-  /** @internal All or none, in steps. */
-  *setOptimizerWeights(weights: readonly NDArray[]) {
-    yield* state.setOptimizerWeights(this.#trainedState('loadModel'), weights)
-    this.session.hasTrained = true
-  }
-
-  /** @internal What has trained since `compile`, in the order of `getWeights`. */
-  trainedArrays(): KerasArray[] {
-    return this.kerasArrays().filter(({ variable }) => this.#trained.has(variable))
-  }
-
-  #trainedState(call: string): state.Trained {
-    const { optimizer } = this.requireCompiled(call)
-    const plan = this.session.plan()
-    // by the names of now, which are those of the file
-    const arrays = state.inNameOrder(this.trainedArrays())
-    return { arrays, floatx: this.floatx, optimizer, plan }
-  }
-
-  /**
-   * Frees the native memory at once instead of at the next garbage collection. A fit under way
-   * stops and rejects; every later call throws ERR_DISPOSED. Twice does no harm.
-   */
-  dispose(): void {
-    this.session.dispose()
-  }
-
-  /** For `using model = …`. */
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }

@@ -11,7 +11,8 @@ import {
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { type LoadModelOptions, readModel } from '../saving/model-files.js'
-import { sequentialConfig } from '../saving/document.js'
+import { modelDocument, type ModelDocument } from '../saving/document.js'
+import { Model } from './model.js'
 import { Sequential } from './sequential.js'
 import { parseYaml } from '../yaml/parse.js'
 
@@ -29,10 +30,15 @@ function limitsOf(where: string, options: ModelTextOptions | undefined): Resolve
 }
 
 /** @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT */
-function fromDocument(where: string, document: unknown, limits: ResolvedLimits): Sequential {
-  const { config } = sequentialConfig(where, document)
-  return withParameterBytes(limits.parameterBytes, () => Sequential.fromConfig(config))
+function fromDocument(where: string, document: unknown, limits: ResolvedLimits): Model {
+  const read = modelDocument(where, document)
+  return withParameterBytes(limits.parameterBytes, () => build(read))
 }
+
+const build = ({ className, config }: ModelDocument): Model =>
+  className === 'Sequential'
+    ? Sequential.fromConfig(config as readonly unknown[])
+    : Model.fromConfig(config)
 
 /**
  * A model, with new weights, from the JSON of `toJson` or of Keras 1.x.
@@ -46,7 +52,10 @@ function fromDocument(where: string, document: unknown, limits: ResolvedLimits):
  * console.log(modelFromJson(json).outputShape) // [ null, 2 ]
  * @see keras.models.model_from_json
  */
-export function modelFromJson(json: string, options?: ModelTextOptions): Sequential {
+export function modelFromJson<M extends Model = Sequential>(
+  json: string,
+  options?: ModelTextOptions,
+): M {
   const limits = limitsOf('modelFromJson', options)
   if (typeof json === 'string') checkJson('modelFromJson', json, limits)
   let document: unknown
@@ -64,7 +73,7 @@ export function modelFromJson(json: string, options?: ModelTextOptions): Sequent
     )
   }
   checkDocument('modelFromJson', document, limits)
-  return fromDocument('modelFromJson', document, limits)
+  return fromDocument('modelFromJson', document, limits) as M
 }
 
 /**
@@ -79,9 +88,12 @@ export function modelFromJson(json: string, options?: ModelTextOptions): Sequent
  * console.log(modelFromYaml(yaml).outputShape) // [ null, 2 ]
  * @see keras.models.model_from_yaml
  */
-export function modelFromYaml(yaml: string, options?: ModelTextOptions): Sequential {
+export function modelFromYaml<M extends Model = Sequential>(
+  yaml: string,
+  options?: ModelTextOptions,
+): M {
   const limits = limitsOf('modelFromYaml', options)
-  return fromDocument('modelFromYaml', parseYaml(yaml, limits), limits)
+  return fromDocument('modelFromYaml', parseYaml(yaml, limits), limits) as M
 }
 
 /**
@@ -103,6 +115,9 @@ export function modelFromYaml(yaml: string, options?: ModelTextOptions): Sequent
  * await rm('example-model.h5')
  * @see keras.models.load_model
  */
-export async function loadModel(path: string, options?: LoadModelOptions): Promise<Sequential> {
-  return readModel(path, (config) => Sequential.fromConfig(config), options)
+export async function loadModel<M extends Model = Sequential>(
+  path: string,
+  options?: LoadModelOptions,
+): Promise<M> {
+  return (await readModel(path, build, options)) as M
 }

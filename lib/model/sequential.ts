@@ -3,12 +3,16 @@ import { ConfigError, fail } from '../errors.js'
 import { uniqueName } from '../layers/base/names.js'
 import type { Tensor } from '../layers/base/tensor.js'
 import { InputLayer, withoutInputLayer } from '../layers/input-layer.js'
-import type { Decode, Layer, LayerClass } from '../layers/base/layer.js'
-import { describe } from '../ndarray.js'
-import { layerFromConfig } from '../saving/config.js'
+import type { Decode, Layer } from '../layers/base/layer.js'
+import { describe, type NDArray } from '../ndarray.js'
+import * as byRows from '../training/fit-rows.js'
+import { classesOf, warnUnlessProbabilities } from '../training/predictions.js'
+import type { PredictOptions } from '../training/results.js'
+import type { Rows } from '../training/row-source.js'
 import { setClassName } from '../console-text.js'
 import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
-import { Model } from './model.js'
+import { modelClass, modelDecode } from './model-classes.js'
+import { CHAIN, Model } from './model.js'
 
 /** Keras' hidden input layer in front of the first. */
 const entrance = (layer: Layer): readonly Tensor[] =>
@@ -43,14 +47,17 @@ const entrance = (layer: Layer): readonly Tensor[] =>
  * console.log(history.loss.length, (await model.predict(x)).shape) // 2 [ 4, 1 ]
  * @see keras.models.Sequential
  */
-export class Sequential extends Model {
+export class Sequential extends Model<Tensor> {
   static override readonly className = 'Sequential'
+  /** @internal */
+  static readonly configIsList = true
   static {
     setClassName(Sequential, 'Sequential')
+    modelClass(Sequential)
   }
 
   constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
-    super(options)
+    super(CHAIN, options)
     Sequential.#requireList('Sequential', 'layers', layers, 'a list of layers')
     for (const layer of layers) this.add(layer)
   }
@@ -107,11 +114,26 @@ export class Sequential extends Model {
       config,
       'a list of { class_name, config }',
     )
-    const Model = Sequential as unknown as LayerClass
-    const shared = new Map<string, Layer>()
-    const top: Decode = (layer, place) => layerFromConfig(layer, { Model, shared }, place)
+    const top = modelDecode(new Map<string, Layer>())
     return new Sequential(
       withoutInputLayer(config).map((layer, i) => (decode ?? top)(layer, `config[${i}]`)),
     )
+  }
+
+  /**
+   * The classes for x: the index of the largest output, or,
+   * for one output, 1 where it is above 0.5. int32.
+   *
+   * @throws as {@link Model.predict}
+   */
+  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray> {
+    return classesOf(await byRows.predict(this, x, options, 'predictClasses'))
+  }
+
+  /** {@link Model.predict}, with a process warning when an output is no probability. */
+  async predictProba(x: Rows, options?: PredictOptions): Promise<NDArray> {
+    const outputs = await byRows.predict(this, x, options, 'predictProba')
+    warnUnlessProbabilities(outputs)
+    return outputs
   }
 }

@@ -3,10 +3,11 @@
  */
 import { ConfigError, fail } from '../errors.js'
 import type { Container } from '../layers/base/container.js'
+import type { Layer } from '../layers/base/layer.js'
 import { showShape } from '../layers/base/names.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import type { Model } from './model.js'
+import type { CompiledModel } from './compiled-model.js'
 
 const LINE = 100
 /** Ends of the columns. */
@@ -42,6 +43,31 @@ function rows(model: Container): string[] {
   })
 }
 
+/** The shape in all its places, as Keras prints it. */
+function shapeOf(layer: Layer): string {
+  const shapes = layer.calls.map(({ outputs }) => {
+    const texts = outputs.map(({ shape }) => pythonShape(shape))
+    return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
+  })
+  return new Set(shapes).size === 1 ? shapes[0]! : 'multiple'
+}
+
+/** The rows for the layers of a graph; each names all that the layer is called on there. */
+function graphRows({ layers, network }: Container): string[] {
+  const within = new Set(network.nodes)
+  return layers.map((layer) => {
+    const [first = '', ...more] = layer.nodes
+      .filter((node) => within.has(node))
+      .flatMap(({ inputs }) => inputs)
+      .map(({ node, index }) => `${node.layer.name}[${node.layer.calls.indexOf(node)}][${index}]`)
+    const title = `${layer.name} (${layer.layerClass.className})`
+    return [
+      row([title, shapeOf(layer), String(layer.countParams()), first]),
+      ...more.map((from) => row(['', '', '', from])),
+    ].join('\n')
+  })
+}
+
 /** See {@link Sequential.summary}. @param model with layers */
 export function printSummary(model: Container, options?: { print?: (text: string) => void }): void {
   const { print } = resolveOptions(
@@ -68,7 +94,8 @@ export function summaryText(model: Container): string {
     row(['Layer (type)', 'Output Shape', 'Param #', 'Connected to']),
     '='.repeat(LINE),
   ]
-  lines.push(rows(model).join(`\n${'_'.repeat(LINE)}\n`), '='.repeat(LINE))
+  const list = model.isGraph ? graphRows(model) : rows(model)
+  lines.push(list.join(`\n${'_'.repeat(LINE)}\n`), '='.repeat(LINE))
   let trainable = 0
   let total = 0
   for (const { shape, trainable: isTrainable } of model.kerasArrays()) {
@@ -82,11 +109,12 @@ export function summaryText(model: Container): string {
 }
 
 /** A model in a line, as `console.log` shows it. */
-export function modelText(model: Model): string {
-  const { layers, inputShapes, outputShape, name } = model
-  if (layers.length === 0) return `Sequential(${name}: no layers)`
-  const shapes = `${inputShapes.map(showShape).join(', ')} → ${showShape(outputShape!)}`
+export function modelText(model: CompiledModel): string {
+  const { layers, inputShapes, outputShapes, name } = model
+  const { className } = model.layerClass
+  if (layers.length === 0) return `${className}(${name}: no layers)`
+  const shapes = [inputShapes, outputShapes].map((each) => each.map(showShape).join(', '))
   const state = model.metricsNames.length > 0 ? 'compiled' : 'not compiled'
   const count = `${layers.length} layer${layers.length === 1 ? '' : 's'}`
-  return `Sequential(${name}: ${count}, ${shapes}, ${model.countParams()} parameters, ${state})`
+  return `${className}(${name}: ${count}, ${shapes.join(' → ')}, ${model.countParams()} parameters, ${state})`
 }

@@ -15,19 +15,17 @@ const MAX_DEPTH = 32
  */
 const MISTYPED = 2
 
-/** Kinds of models that are no chain of layers, by their Keras class. */
+/** Kinds of models that cannot be read, by their Keras class. */
 const OTHER_MODELS: Readonly<Record<string, string>> = {
-  Model: 'a functional model',
-  Functional: 'a functional model',
   Graph: 'a graph model of Keras 0',
 }
 
-/** What errors say of a class that is a model, but no chain of layers; undefined for any other. */
+/** What errors say of a class that is a model which cannot be read; undefined for any other. */
 export function otherModel(name: unknown): { actual: string; hint: string } | undefined {
   const kind =
     typeof name === 'string' && Object.hasOwn(OTHER_MODELS, name) ? OTHER_MODELS[name] : undefined
   const hint =
-    'Only models that are a chain of layers can be read: build it anew as a Sequential, and use loadWeights.'
+    'Sequential and functional models can be read: build it anew as one of them, and use loadWeights.'
   return kind === undefined ? undefined : { actual: `'${name}', ${kind}`, hint }
 }
 
@@ -41,8 +39,8 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
 
 /** What the reading of a layer's configuration may use. */
 export interface Decoding {
-  /** The class of models inside models; default: none, there are none. */
-  readonly Model?: LayerClass
+  /** The classes of models inside models, by Keras' names; default: none, there are none. */
+  readonly models?: ReadonlyMap<string, LayerClass>
   /** How many layers the layer is inside; default 0. */
   readonly depth?: number
   /**
@@ -61,7 +59,7 @@ export interface Decoding {
  */
 export function layerFromConfig(
   layer: unknown,
-  { Model, depth = 0, shared }: Decoding = {},
+  { models, depth = 0, shared }: Decoding = {},
   where = 'layer config',
 ): Layer {
   const {
@@ -72,11 +70,9 @@ export function layerFromConfig(
   const title = typeof config === 'object' && typeof config?.name === 'string' ? config.name : where
   const called = `${title} (${origin?.className ?? (typeof name === 'string' ? name.slice(0, 80) : '?')})`
   const Class =
-    Model && name === Model.className
-      ? Model
-      : typeof name === 'string'
-        ? (layerClasses.get(name) ?? cellClassOf(name, config))
-        : undefined
+    typeof name === 'string'
+      ? (models?.get(name) ?? layerClasses.get(name) ?? cellClassOf(name, config))
+      : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
@@ -89,11 +85,12 @@ export function layerFromConfig(
     })
   }
   const isList = Array.isArray(config)
-  if (typeof config !== 'object' || config === null || isList !== (Class === Model)) {
+  const wantsList = Class.configIsList === true
+  if (typeof config !== 'object' || config === null || isList !== wantsList) {
     fail(ConfigError, 'ERR_OPTION', {
       where,
       what: `config of ${name}`,
-      expected: Class === Model ? 'a list of layers' : 'an object',
+      expected: wantsList ? 'a list of layers' : 'an object',
       actual: describe(config),
     })
   }
@@ -105,14 +102,17 @@ export function layerFromConfig(
       actual: 'more',
     })
   }
+  const isModel = typeof name === 'string' && models?.has(name) === true
   // as in Keras' Sequential.from_config, whose layer_cache goes by names
   const key = !isList && typeof config.name === 'string' ? JSON.stringify([name, config]) : null
   const known = key === null ? undefined : shared?.get(key)
   if (known) return known
   const decode: Decode = (inner, place = 'layer') => {
+    // a chain has a cache of its own; a graph says itself what is shared
+    const cache = isList ? (shared ?? new Map<string, Layer>()) : isModel ? undefined : shared
     const decoding = {
-      ...(Model ? { Model } : {}),
-      ...(shared ? { shared } : {}),
+      ...(models ? { models } : {}),
+      ...(cache ? { shared: cache } : {}),
       depth: depth + 1,
     }
     return layerFromConfig(inner, decoding, `${where}.${place}`)

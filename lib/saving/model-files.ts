@@ -25,7 +25,7 @@ import type { NDArray } from '../ndarray.js'
 import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
 import { resolveOptions } from '../options.js'
 import { asHere, type Backend, checkBackend } from './kernels.js'
-import { sequentialConfig } from './document.js'
+import { modelDocument, type ModelDocument } from './document.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
 import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './training.js'
 import { readLayers, writeLayers } from './weights.js'
@@ -74,9 +74,10 @@ export interface SavableModel {
   /** In the order of `getWeights()`, the branches of a Merge in its place. */
   readonly flattenedLayers: readonly Layer[]
   getConfig(): unknown
+  readonly layerClass: { readonly className: string }
   /** What `compile` was told; null before. */
   readonly compiled: Compiled | null
-  compile(options: CompileOptions): void
+  compile(options: CompileOptions): unknown
   /**
    * Calls that need a compiled model say why this one is not: the sentence goes into their error.
    */
@@ -133,7 +134,8 @@ export function modelContent(model: SavableModel): H5Builder {
   const content = new H5Builder()
   const root = content.group('')
   root.set('keras_version', KERAS_VERSION)
-  root.set('model_config', asciiJson({ class_name: 'Sequential', config: model.getConfig() }))
+  const { className } = model.layerClass
+  root.set('model_config', asciiJson({ class_name: className, config: model.getConfig() }))
   writeLayers(content, 'model_weights', model.flattenedLayers)
   if (model.compiled)
     writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
@@ -241,11 +243,8 @@ function* stepsInFile<T>(path: string, where: string, use: () => SlicedWork<T>):
   }
 }
 
-/** The configuration of the Sequential in a file, as Keras 1 has it. */
-function modelConfig(
-  file: H5File,
-  limits: ResolvedLimits,
-): { config: readonly unknown[]; keras2: boolean } {
+/** The model in a file, as Keras 1 has it. */
+function modelConfig(file: H5File, limits: ResolvedLimits): ModelDocument {
   const model = jsonAttribute(file, 'model_config', limits)
   if (model === null) {
     throw formatError(
@@ -258,7 +257,7 @@ function modelConfig(
     )
   }
   checkDocument('model_config', model, limits)
-  return sequentialConfig(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
+  return modelDocument(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
 }
 
 /**
@@ -270,7 +269,7 @@ function modelConfig(
  */
 export async function readModel<M extends SavableModel>(
   path: string,
-  build: (config: readonly unknown[]) => M,
+  build: (document: ModelDocument) => M,
   options?: LoadModelOptions,
 ): Promise<M> {
   const defaults = {
@@ -284,9 +283,10 @@ export async function readModel<M extends SavableModel>(
   const limits = resolveLimits('loadModel', given.limits)
   checkedPath('loadModel', path)
   return readH5(path, async (file) => {
-    const { config, keras2 } = inFile(path, 'model_config', () => modelConfig(file, limits))
+    const document = inFile(path, 'model_config', () => modelConfig(file, limits))
+    const { keras2 } = document
     const model = inFile(path, 'model_config', () =>
-      withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(config))),
+      withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(document))),
     )
     try {
       await restore(file, model, { keras2, backend, compile, limits })

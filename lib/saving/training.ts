@@ -1,10 +1,10 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
 import type { Compiled, CompileOptions } from '../model/compile.js'
-import { fail, FormatError } from '../errors.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { checkJson, type ResolvedLimits } from '../limits.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
+import { isRecord } from '../per-name.js'
 import type { Counts } from '../engine/optimizer-state.js'
 import { optimizerFromConfig } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
@@ -14,15 +14,23 @@ import { writeArrays } from './weights.js'
 
 const GROUP = 'optimizer_weights'
 
-/**
- * The arguments of metrics, if any, under a key of our own:
- * Keras has none for them, and ignores it.
- */
+/** What a list or an object of metrics is with `use` of each; names of outputs stay. */
+function each(metrics: Compiled['metrics'], use: (metric: string | Metric) => unknown): unknown {
+  const several = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(use) : use(value as string | Metric)
+  if (Array.isArray(metrics)) return several(metrics)
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, several(value)]))
+}
+
+/** Keras neither has a place for the arguments of metrics nor looks at this; only where needed. */
 function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unknown } {
-  if (!metrics.some((metric) => metric instanceof Metric)) return {}
+  const hasSome = Object.values(metrics)
+    .flat()
+    .some((metric) => metric instanceof Metric)
+  if (!hasSome) return {}
   const given = (metric: string | Metric) =>
     metric instanceof Metric ? { ...metric.arguments, name: metric.name } : null
-  return { metric_arguments: metrics.map(given) }
+  return { metric_arguments: each(metrics, given) }
 }
 
 /** Writes `training_config` and, if there is one, the optimizer's state. */
@@ -32,16 +40,16 @@ export function writeTraining(
   state: readonly NDArray[] | null,
   counts: Counts | null,
 ): void {
-  const { optimizer, loss, metrics, sampleWeightMode, floatx } = compiled
+  const { optimizer, loss, lossWeights, metrics, sampleWeightMode, floatx } = compiled
   const config = {
     optimizer_config: {
       class_name: (optimizer.constructor as typeof Optimizer).className,
       config: optimizer.getConfig(floatx),
     },
     loss,
-    metrics: metrics.map((metric) => (metric instanceof Metric ? metric.canonical : metric)),
+    metrics: each(metrics, (metric) => (metric instanceof Metric ? metric.canonical : metric)),
     sample_weight_mode: sampleWeightMode,
-    loss_weights: null,
+    loss_weights: lossWeights,
     ...metricArguments(metrics),
     ...(counts ? { optimizer_counts: counts } : {}),
   }
@@ -79,6 +87,20 @@ export function jsonAttribute(
   )
 }
 
+/** Metrics with the arguments that they were given, for each output where they have names. */
+function metricsFrom(metrics: unknown, given: unknown): unknown {
+  if (given === null) return metrics
+  if (Array.isArray(metrics) && Array.isArray(given))
+    return metrics.map((metric, i) => metricFromConfig(metric, given[i]))
+  if (!isRecord(metrics) || !isRecord(given)) return metrics
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, value]) => {
+      const own = given[name] ?? null
+      return [name, Array.isArray(value) ? metricsFrom(value, own) : metricFromConfig(value, own)]
+    }),
+  )
+}
+
 /**
  * The options of `compile` for a model to be as it was when it was saved.
  *
@@ -89,25 +111,12 @@ export function jsonAttribute(
  */
 export function compileOptions(found: Record<string, unknown>, keras2: boolean): CompileOptions {
   const config = keras2 ? trainingFromKeras2(found) : found
-  const weights = config.loss_weights
-  if (weights != null && [weights].flat().some((w) => w !== 1)) {
-    const [what, actual] = ['loss_weights', JSON.stringify(weights)]
-    fail(FormatError, 'ERR_FILE_FORMAT', {
-      where: 'training_config',
-      what,
-      expected: 'null',
-      actual,
-    })
-  }
   const { metrics = null, metric_arguments: given = null } = config
-  const named =
-    Array.isArray(metrics) && Array.isArray(given)
-      ? metrics.map((m, i) => metricFromConfig(m, given[i]))
-      : metrics
   return {
     optimizer: optimizerFromConfig(config.optimizer_config),
     loss: config.loss as CompileOptions['loss'], // compile checks them
-    metrics: (named ?? []) as NonNullable<CompileOptions['metrics']>,
+    lossWeights: (config.loss_weights ?? null) as NonNullable<CompileOptions['lossWeights']>,
+    metrics: (metricsFrom(metrics, given) ?? []) as NonNullable<CompileOptions['metrics']>,
     sampleWeightMode: (config.sample_weight_mode ?? null) as 'temporal' | null,
   }
 }

@@ -3,7 +3,7 @@
  * Keras 1.2.2 engine/training.py, `fit_generator`.
  */
 import type { Batches } from './batches.js'
-import type { ClassWeight } from './data.js'
+import type { ClassWeights } from './data.js'
 import { checkStatefulBatches, prepareTraining } from './evaluate.js'
 import { checkTriple } from './fit.js'
 import type { LoadedData } from '../engine/loaded-data.js'
@@ -24,7 +24,7 @@ interface LoadedBatch {
 interface Taking {
   /** The public call, for errors. */
   call: string
-  classWeight?: ClassWeight | null
+  classWeight?: ClassWeights
   signal: AbortSignal | null
 }
 

@@ -3,7 +3,7 @@
  * begun anew where that is possible, closed in the end.
  */
 import { ConfigError, fail } from '../errors.js'
-import type { Inputs } from './evaluate.js'
+import type { Inputs } from './results.js'
 import type { Triple } from './fit.js'
 import { describe } from '../ndarray.js'
 import { isThenable } from '../waiting.js'

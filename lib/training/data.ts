@@ -20,10 +20,13 @@ import {
   sizeOf,
   type TensorLike,
 } from '../ndarray.js'
+import { isRecord, namesText, perName } from '../per-name.js'
 import type { Shape } from '../spec.js'
 
 /** What a model expects of one of its inputs. */
 export interface InputSlot {
+  /** By which data are given it; absent: it is no input of a model by itself. */
+  name?: string
   /** Name and class of the layer that takes it. */
   where: string
   /** With the batch. */
@@ -34,12 +37,19 @@ export interface InputSlot {
 
 /** What a model expects of its targets. */
 export interface TargetSlot {
+  /** By which targets are given it. */
+  name: string
   where: string
   /** With the batch. */
   shape: Shape
   /** Labels are integers from 0 up to, not including, this (sparse losses); null: any numbers. */
   classes: number | null
+  /** Whether sample weights are per step: [N, T]. */
+  temporal: boolean
 }
+
+/** One array, or one for each input or output of a model: in a list, or by their names. */
+export type Arrays = TensorLike | readonly TensorLike[] | Readonly<Record<string, TensorLike>>
 
 /**
  * Any array as a typed array in C order with its shape; native code rounds it to the precision of
@@ -139,6 +149,49 @@ function checkIntegers(
   }
 }
 
+/** A record of one thing that does not have its name is told as what it is. */
+const hasNames = (given: unknown, names: readonly string[]): boolean =>
+  isRecord(given) &&
+  !isArrayObject(given) &&
+  (names.length > 1 || Object.hasOwn(given, names[0]!))
+
+/**
+ * What a caller gave for each slot.
+ *
+ * @throws ShapeError ERR_SHAPE for a list of another length; ConfigError ERR_OPTION,
+ *   ERR_UNKNOWN_NAME for a record without some name, or with another
+ */
+function listFor(
+  given: Arrays,
+  slots: readonly { name?: string; where: string }[],
+  { name, each }: { name: string; each: 'input' | 'output' },
+): readonly TensorLike[] {
+  const names = slots.map((slot) => slot.name ?? '')
+  if (hasNames(given, names))
+    return perName({ where: 'model', what: name, each }, given, names) as TensorLike[]
+  if (slots.length > 1) {
+    if (Array.isArray(given) && given.length === slots.length) return given as TensorLike[]
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: 'model',
+      what: name,
+      expected: `a list of ${slots.length} arrays, one for each ${each}`,
+      actual: describe(given),
+      hint: `Their names, for an object of arrays, are ${names.join(', ')}.`,
+    })
+  }
+  if (!isListOfArrays(given)) return [given as TensorLike]
+  if (given.length !== 1) {
+    fail(ShapeError, 'ERR_SHAPE', {
+      where: slots[0]!.where,
+      layer: slots[0]!.where,
+      what: name,
+      expected: `one array, as the model has one ${each}`,
+      actual: `a list of ${given.length} arrays`,
+    })
+  }
+  return given
+}
+
 /**
  * The inputs of a model.
  *
@@ -147,35 +200,11 @@ function checkIntegers(
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
  */
 export function prepareInputs(
-  x: TensorLike | readonly TensorLike[],
+  x: Arrays,
   slots: readonly InputSlot[],
   name = 'x',
 ): NativeArray[] {
-  let list: readonly TensorLike[]
-  if (slots.length > 1) {
-    if (!Array.isArray(x) || x.length !== slots.length) {
-      fail(ShapeError, 'ERR_SHAPE', {
-        where: 'model',
-        what: name,
-        expected: `a list of ${slots.length} arrays, one for each input`,
-        actual: describe(x),
-      })
-    }
-    list = x as readonly TensorLike[]
-  } else if (isListOfArrays(x)) {
-    if (x.length !== 1) {
-      fail(ShapeError, 'ERR_SHAPE', {
-        where: slots[0]!.where,
-        layer: slots[0]!.where,
-        what: name,
-        expected: 'one array, as the model has one input',
-        actual: `a list of ${x.length} arrays`,
-      })
-    }
-    list = x
-  } else {
-    list = [x as TensorLike]
-  }
+  const list = listFor(x, slots, { name, each: 'input' })
   const arrays = list.map((value, i) => {
     const slot = slots[i]!
     const label = slots.length > 1 ? `${name}[${i}]` : name
@@ -227,20 +256,29 @@ function lastAxisHint(shape: readonly number[], wanted: Shape): string | undefin
 }
 
 /**
- * The targets of a model. A flat array becomes `[N, 1]`.
+ * The targets of a model, one array an output. A flat array becomes `[N, 1]`.
  *
- * @throws ShapeError ERR_SHAPE for a shape other than the output's; ConfigError ERR_OPTION for
- *   labels out of range
+ * @throws ShapeError ERR_SHAPE for a shape other than the output's, and for another number of
+ *   arrays; ConfigError ERR_OPTION for labels out of range, ERR_UNKNOWN_NAME
  */
 export function prepareTargets(
-  y: TensorLike | readonly TensorLike[],
-  slot: TargetSlot,
+  y: Arrays,
+  slots: readonly TargetSlot[],
   samples: number,
   name = 'y',
-): NativeArray {
-  const array = asColumn(
-    toNative(isListOfArrays(y) && y.length === 1 ? y[0]! : (y as TensorLike), name),
+): NativeArray[] {
+  return listFor(y, slots, { name, each: 'output' }).map((value, i) =>
+    prepareTarget(value, slots[i]!, samples, slots.length > 1 ? `${name}[${i}]` : name),
   )
+}
+
+function prepareTarget(
+  y: TensorLike,
+  slot: TargetSlot,
+  samples: number,
+  name: string,
+): NativeArray {
+  const array = asColumn(toNative(y, name))
   const wanted = slot.classes === null ? slot.shape : [...slot.shape.slice(0, -1), 1]
   if (!fits(array.shape, wanted)) {
     const isSparse = slot.classes === null && fits(array.shape, [...slot.shape.slice(0, -1), 1])
@@ -281,22 +319,71 @@ function checkSamples(got: number, samples: number, name: string): void {
 /** Weight of each class: `{ 0: 1, 1: 5 }` or a Map. */
 export type ClassWeight = Readonly<Record<string | number, number>> | ReadonlyMap<number, number>
 
+/** Sample weights of each output: in a list, or by their names; null: ones. */
+export type SampleWeights =
+  | TensorLike
+  | null
+  | readonly (TensorLike | null)[]
+  | Readonly<Record<string, TensorLike | null>>
+
+/** Class weights of each output: in a list, or by their names; null: none. */
+export type ClassWeights =
+  | ClassWeight
+  | null
+  | readonly (ClassWeight | null)[]
+  | Readonly<Record<string, ClassWeight | null>>
+
 /**
- * Sample weights for the loss, from what the caller gave: sample weights win over class weights.
+ * Sample weights for the losses, from what the caller gave: sample weights win over class weights.
  *
  * @param y targets, already prepared
- * @param temporal whether weights are per step: `[N, T]`
  * @returns null: all ones
- * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
+ * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION, ERR_UNKNOWN_NAME
  */
 export function prepareWeights(
   given: {
-    sampleWeight?: TensorLike | null | undefined
-    classWeight?: ClassWeight | null | undefined
+    sampleWeight?: SampleWeights | undefined
+    classWeight?: ClassWeights | undefined
   },
+  y: readonly NativeArray[],
+  slots: readonly TargetSlot[],
+  name = 'sampleWeight',
+): (NativeArray | null)[] | null {
+  const sample = weightsFor(name, given.sampleWeight, slots)
+  const ofClasses = weightsFor('classWeight', given.classWeight, slots)
+  const list = slots.map(({ temporal }, i) => {
+    const label = slots.length > 1 ? `${name}[${i}]` : name
+    const weights = { sample: sample[i], classes: ofClasses[i] }
+    return prepareWeight(weights, y[i]!, temporal, label)
+  })
+  return list.every((weights) => weights === null) ? null : list
+}
+
+/** What a caller gave for each output. */
+function weightsFor(
+  what: string,
+  given: unknown,
+  slots: readonly TargetSlot[],
+): readonly unknown[] {
+  if (given === undefined || given === null) return slots.map(() => null)
+  const names = slots.map(({ name }) => name)
+  const of = { where: 'model', what, each: 'output' }
+  if (hasNames(given, names)) return perName(of, given, names, { instead: null })!
+  if (slots.length === 1) return isListOfArrays(given) && given.length === 1 ? given : [given]
+  if (Array.isArray(given)) return perName(of, given, names)!
+  return fail(ConfigError, 'ERR_OPTION', {
+    where: 'model',
+    what,
+    expected: `a list of ${slots.length}, or an object with the names of the ${namesText('outputs', names)}`,
+    actual: describe(given),
+  })
+}
+
+function prepareWeight(
+  { sample, classes }: { sample: unknown; classes: unknown },
   y: NativeArray,
   temporal: boolean,
-  name = 'sampleWeight',
+  name: string,
 ): NativeArray | null {
   if (temporal && y.shape.length < 3) {
     fail(ShapeError, 'ERR_SHAPE', {
@@ -306,8 +393,8 @@ export function prepareWeights(
       actual: expectedText(y.shape),
     })
   }
-  if (given.sampleWeight !== undefined && given.sampleWeight !== null) {
-    const weights = toNative(given.sampleWeight, name)
+  if (sample !== undefined && sample !== null) {
+    const weights = toNative(sample as TensorLike, name)
     const wanted = y.shape.slice(0, temporal ? 2 : 1)
     if (
       weights.shape.length !== wanted.length ||
@@ -326,8 +413,8 @@ export function prepareWeights(
     }
     return weights
   }
-  if (given.classWeight === undefined || given.classWeight === null) return null
-  return classWeights(given.classWeight, y)
+  if (classes === undefined || classes === null) return null
+  return classWeights(classes as ClassWeight, y)
 }
 
 function classWeights(given: ClassWeight, y: NativeArray): NativeArray {

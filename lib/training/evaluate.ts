@@ -2,96 +2,37 @@
  * Everything that runs a model without an outer loop over epochs: evaluate, predict, and the calls
  * on one batch.
  */
-import type { Source } from './batches.js'
 import { checkInteger, checkSignal, checkVerbose } from '../call-options.js'
-import { type ClassWeight, prepareInputs, prepareTargets, prepareWeights } from './data.js'
+import { prepareInputs, prepareTargets, prepareWeights, type SampleWeights } from './data.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
-import type { GeneratorOptions } from './fit-generator.js'
 import { readKerasArrays } from '../layers/base/variable.js'
 import { Means } from './means.js'
-import type { Floats, NativeArray, NativeData, RunResult } from '../native.js'
-import { NDArray, sizeOf, type TensorLike } from '../ndarray.js'
+import type { NativeArray, NativeData, RunResult } from '../native.js'
+import { NDArray } from '../ndarray.js'
 import { NanWatch } from './nan-watch.js'
 import { resolveOptions } from '../options.js'
-import { isLive, Progbar, type Verbose, type Verbosity } from '../progress.js'
-import type { Rows } from './row-source.js'
+import { isLive, Progbar, type Verbosity } from '../progress.js'
 import type { Model } from '../model/model.js'
+import {
+  asPredictions,
+  asScores,
+  type EvaluateOptions,
+  type Inputs,
+  Output,
+  type PredictOptions,
+  type Predictions,
+  type Scores,
+  type TrainOnBatchOptions,
+} from './results.js'
 import type { Session } from '../engine/session.js'
 import type { Turn } from '../engine/turns.js'
-
-/** One array, or one for each input of the model. */
-export type Inputs = TensorLike | readonly TensorLike[]
-
-/** Options of {@link Sequential.predict}. */
-export interface PredictOptions {
-  /** Default 32; a stateful model's own batch size. */
-  batchSize?: number
-  /** 1: a progress bar on a terminal; 0 (default) and 2: silent. */
-  verbose?: Verbose
-  /** Stops at the next batch; the call rejects with the signal's reason. */
-  signal?: AbortSignal | null
-}
-
-/** Options of {@link Sequential.evaluate}. */
-export interface EvaluateOptions {
-  /** Default 32; a stateful model's own batch size. */
-  batchSize?: number
-  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Default: ones. */
-  sampleWeight?: TensorLike | null
-  /** 1 (default): a progress bar on a terminal; 0 and 2: silent. */
-  verbose?: Verbose
-  /** Stops at the next batch; the call rejects with the signal's reason. */
-  signal?: AbortSignal | null
-}
-
-/** Options of {@link Sequential.trainOnBatch}. */
-export interface TrainOnBatchOptions {
-  /** Weight of each class in the loss. */
-  classWeight?: ClassWeight | null
-  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Wins over classWeight. */
-  sampleWeight?: TensorLike | null
-}
-
-/**
- * The result of `evaluate`, `trainOnBatch` and the like where TypeScript does not see how the model
- * was compiled: the loss, or, for a model with metrics, `[loss, …metrics]` in the order of
- * `model.metricsNames`. You know which; the type lets you write either. For a type that is exact,
- * go on with what `compile` returns.
- */
-export type Scores = number & [loss: number, ...metrics: number[]]
-
-/**
- * The result of the same calls for a model compiled with the metrics M: a number without metrics,
- * else a tuple with the loss in front.
- */
-export type ScoresOf<M extends readonly unknown[]> = number extends M['length']
-  ? Scores
-  : M extends readonly []
-    ? number
-    : [loss: number, ...metrics: { -readonly [K in keyof M]: number }]
-
-/** The calls of a compiled model whose results depend on its metrics. */
-export interface Scored<S> {
-  /** @see Sequential.evaluate */
-  evaluate(x: Rows, y: Rows, options?: EvaluateOptions): Promise<S>
-  /** @see Sequential.evaluateGenerator */
-  evaluateGenerator(source: Source, options: GeneratorOptions): Promise<S>
-  /** @see Sequential.trainOnBatch */
-  trainOnBatch(x: Inputs, y: Inputs, options?: TrainOnBatchOptions): Promise<S>
-  /** @see Sequential.testOnBatch */
-  testOnBatch(x: Inputs, y: Inputs, options?: Pick<TrainOnBatchOptions, 'sampleWeight'>): Promise<S>
-}
-
-/** The number, if there is one, or the list of them. */
-export const asScores = (values: readonly number[]): Scores =>
-  (values.length === 1 ? values[0]! : [...values]) as Scores
 
 /** A data set for a model: checked, not yet in native memory. */
 export interface Prepared {
   samples: number
   x: NativeArray[]
-  y?: NativeArray
-  weights?: NativeArray
+  y?: NativeArray[]
+  weights?: (NativeArray | null)[]
 }
 
 /** Checks x, y and weights of a public call against the model. @throws ShapeError, ConfigError */
@@ -105,9 +46,9 @@ export function prepareTraining(
 ): Prepared {
   const arrays = prepareInputs(x, model.inputSlots(), names.x)
   const samples = arrays[0]!.shape[0]!
-  const targets = prepareTargets(y, model.targetSlot(arrays, call), samples, names.y)
-  const isTemporal = model.requireCompiled(call).sampleWeightMode === 'temporal'
-  const weights = prepareWeights(weighting, targets, isTemporal, names.sampleWeight)
+  const slots = model.targetSlots(arrays, call)
+  const targets = prepareTargets(y, slots, samples, names.y)
+  const weights = prepareWeights(weighting, targets, slots, names.sampleWeight)
   return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
 }
 
@@ -224,36 +165,6 @@ export async function testLoop(
   return means.values()
 }
 
-/** Collects the outputs of chunks into one array. */
-class Outputs {
-  #data: Floats | null = null // [N, …]
-  #shape: number[] = []
-
-  constructor(readonly samples: number) {}
-
-  add(result: RunResult, seen: number): void {
-    const { data, shape } = result.outputs!
-    if (result.samples === this.samples) {
-      this.#data = data
-      this.#shape = shape
-      return
-    }
-    const row = sizeOf(shape.slice(1))
-    if (this.#data === null) {
-      this.#shape = [this.samples, ...shape.slice(1)]
-      this.#data =
-        data instanceof Float64Array
-          ? new Float64Array(this.samples * row)
-          : new Float32Array(this.samples * row)
-    }
-    this.#data.set(data, (seen - result.samples) * row)
-  }
-
-  array(): NDArray {
-    return new NDArray(this.#data!, this.#shape)
-  }
-}
-
 /**
  * Shows how many of the samples are done: by a bar, or where none can be drawn by a line each 30 s.
  */
@@ -281,7 +192,7 @@ export async function evaluate(
   const signal = checkSignal('evaluate', options.signal)
   signal?.throwIfAborted()
   const prepared = prepareTraining(model, 'evaluate', x, y, {
-    sampleWeight: options.sampleWeight as TensorLike | null,
+    sampleWeight: options.sampleWeight as SampleWeights,
   })
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
   const data = session.load(prepared)
@@ -302,7 +213,7 @@ export async function predict(
   x: Inputs,
   given?: PredictOptions,
   where = 'predict',
-): Promise<NDArray> {
+): Promise<Predictions> {
   const { session } = model
   session.checkAlive(where)
   const options = resolveOptions<Record<string, unknown>>(
@@ -334,21 +245,22 @@ async function predictPrepared(
     signal: AbortSignal | null
     bar: ReturnType<typeof barFor>
   },
-): Promise<NDArray> {
+): Promise<Predictions> {
   const { samples, batchSize, signal, bar } = options
   const data = session.load({ x })
   const turn = await session.take(signal)
   try {
-    const outputs = new Outputs(samples)
+    const outputs: Output[] = []
     await runChunks(session, turn, { mode: 'predict', data: data.set, batchSize }, samples, {
       call,
       signal,
       onChunk: (result, seen) => {
-        outputs.add(result, seen)
+        for (const [i, each] of result.outputs!.entries())
+          (outputs[i] ??= new Output(samples)).add(each, seen)
         bar?.(seen)
       },
     })
-    return outputs.array()
+    return asPredictions(outputs.map((output) => output.array()))
   } finally {
     data.dispose()
     turn.release()
@@ -368,7 +280,7 @@ function prepareBatch(
   return { arrays, samples }
 }
 
-export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<NDArray> {
+export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<Predictions> {
   const { arrays, samples } = prepareBatch(model, call, x)
   return predictPrepared(call, model.session, arrays, {
     samples,
@@ -378,13 +290,13 @@ export async function predictOnBatch(model: Model, x: Inputs, call: string): Pro
   })
 }
 
-export function predictOnBatchSync(model: Model, x: Inputs): NDArray {
+export function predictOnBatchSync(model: Model, x: Inputs): Predictions {
   const { session } = model
   session.checkIdle('predictOnBatchSync', true)
   session.checkStill('model.predictOnBatchSync')
   const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
-  const { data, shape } = session.filledPlan().predict({ x: arrays })
-  return new NDArray(data, shape)
+  const outputs = session.filledPlan().predict({ x: arrays })
+  return asPredictions(outputs.map(({ data, shape }) => new NDArray(data, shape)))
 }
 
 /** One step of training or of testing on the whole of x as one batch. */

@@ -5,13 +5,30 @@
 import { Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkSignal } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
-import type { ClassWeight, InputSlot } from './data.js'
+import type { ClassWeights, InputSlot } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import { asScores, type Inputs, predictOnBatch, type Scores } from './evaluate.js'
+import { predictOnBatch } from './evaluate.js'
 import { arrayValidation, callOptions, prepareValidation, type Triple } from './fit.js'
 import { Means } from './means.js'
 import { NanWatch } from './nan-watch.js'
-import { describe, isArrayObject, NDArray, type Nested, nestedShape, sizeOf } from '../ndarray.js'
+import {
+  describe,
+  isArrayObject,
+  type NDArray,
+  type Nested,
+  nestedShape,
+  sizeOf,
+} from '../ndarray.js'
+import { isRecord } from '../per-name.js'
+import {
+  asPredictions,
+  asScores,
+  type Inputs,
+  joined,
+  predictionList,
+  type Predictions,
+  type Scores,
+} from './results.js'
 import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
 import type { Model } from '../model/model.js'
@@ -42,8 +59,8 @@ export interface FitGeneratorOptions extends ResumeOptions {
   validationData?: Triple | Source | null
   /** Samples of a validation; needed when validationData is a source. */
   nbValSamples?: number | null
-  /** Weight of each class, for the training loss. */
-  classWeight?: ClassWeight | null
+  /** Weight of each class, for the training loss; of each output. */
+  classWeight?: ClassWeights
   /**
    * At most this many batches are fetched ahead; it is never more than one, so this changes
    * nothing. Default 10.
@@ -92,6 +109,7 @@ function requireCount(where: string, what: string, value: unknown): number {
 /** The x of what a source for predictions yields: `[x, y]`, `[x, y, sampleWeight]`, or x itself. */
 function inputOf(model: Model, value: unknown): Inputs {
   if (!Array.isArray(value) || value.length < 2 || value.length > 3) return value as Inputs
+  if (isRecord(value[0]) && !isArrayObject(value[0])) return value[0] as Inputs
   const slots = model.inputSlots()
   if (slots.length > 1) {
     // the first element of a pair is a list of inputs, so it has one axis more than an input
@@ -130,7 +148,7 @@ export async function fitGenerator(
     requireCount(where, 'nbEpoch', options.nbEpoch)
     const call = callOptions(where, model, options)
     validation = prepareValidationOf(model, options, call.signal)
-    const classWeight = options.classWeight as ClassWeight | null
+    const classWeight = options.classWeight as ClassWeights
     const own = { call: where, samples, classWeight, signal: call.signal }
     const identity = () => ({
       batches: JSON.stringify({ samples, nbValSamples: options.nbValSamples ?? null }),
@@ -280,7 +298,7 @@ export async function predictGenerator(
   model: Model,
   source: Source<unknown>,
   given: GeneratorOptions,
-): Promise<NDArray> {
+): Promise<Predictions> {
   const where = 'predictGenerator'
   model.session.checkAlive(where)
   const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
@@ -298,34 +316,32 @@ export async function predictBatches(
   batches: Batches,
   samples: number,
   signal: AbortSignal | null,
-): Promise<NDArray> {
-  const parts: NDArray[] = []
+): Promise<Predictions> {
+  const parts: (readonly NDArray[])[] = []
   let seen = 0
   while (seen < samples) {
     signal?.throwIfAborted()
     const given = batches.next(samples - seen)
     const value = isThenable(given) ? await abortable(given, signal) : given
-    const part = await predictOnBatch(model, inputOf(model, value), call)
-    if (parts[0] && sizeOf(part.shape.slice(1)) !== sizeOf(parts[0].shape.slice(1))) {
-      fail(ShapeError, 'ERR_SHAPE', {
-        where: call,
-        what: 'outputs of all batches',
-        expected: `[${parts[0].shape.slice(1).join(', ')}] for each sample`,
-        actual: `[${part.shape.slice(1).join(', ')}]`,
-      })
-    }
+    const part = predictionList(await predictOnBatch(model, inputOf(model, value), call))
+    for (const [i, { shape }] of part.entries()) checkSameRows(call, shape, parts[0]?.[i]?.shape)
     parts.push(part)
-    seen += part.shape[0]!
+    seen += part[0]!.shape[0]!
   }
-  const first = parts[0]!
-  const data =
-    first.data instanceof Float64Array
-      ? new Float64Array(seen * sizeOf(first.shape.slice(1)))
-      : new Float32Array(seen * sizeOf(first.shape.slice(1)))
-  let at = 0
-  for (const part of parts) {
-    data.set(part.data, at)
-    at += part.data.length
-  }
-  return new NDArray(data, [seen, ...first.shape.slice(1)]).slice(0, samples)
+  return asPredictions(parts[0]!.map((_, i) => joined(parts.map((part) => part[i]!), samples)))
+}
+
+/** @throws ShapeError ERR_SHAPE for samples of another shape than in the first batch */
+function checkSameRows(
+  where: string,
+  shape: readonly number[],
+  first: readonly number[] = shape,
+): void {
+  if (sizeOf(shape.slice(1)) === sizeOf(first.slice(1))) return
+  fail(ShapeError, 'ERR_SHAPE', {
+    where,
+    what: 'outputs of all batches',
+    expected: `[${first.slice(1).join(', ')}] for each sample`,
+    actual: `[${shape.slice(1).join(', ')}]`,
+  })
 }

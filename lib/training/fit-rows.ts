@@ -5,17 +5,11 @@
 import { Batches, closing } from './batches.js'
 import { checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { History } from '../callbacks/index.js'
-import type { ClassWeight } from './data.js'
+import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import * as inMemory from './evaluate.js'
-import {
-  batchSizeFor,
-  checkStatefulBatches,
-  type EvaluateOptions,
-  type Inputs,
-  type PredictOptions,
-  type Scores,
-} from './evaluate.js'
+import { batchSizeFor, checkStatefulBatches } from './evaluate.js'
+import type { EvaluateOptions, Inputs, PredictOptions, Predictions, Scores } from './results.js'
 import * as fitting from './fit.js'
 import {
   arrayValidation,
@@ -28,10 +22,9 @@ import {
   type Triple,
 } from './fit.js'
 import { batchesValidation, evaluateAll, predictBatches } from './fit-generator.js'
-import type { NDArray, TensorLike } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { nextSeed, RandomStream } from '../random.js'
-import { isRowSource, rowsOf, type Rows, type RowSource } from './row-source.js'
+import { areFetched, type Rows, tableOf } from './row-source.js'
 import type { Model } from '../model/model.js'
 import { BatchesSource } from './batches-source.js'
 import { train } from './loop.js'
@@ -40,7 +33,7 @@ import { Resumption } from './resume.js'
 import type { Validation } from './source.js'
 
 /** Whether x or y are to be fetched batch by batch. */
-const areRows = (x: Rows, y: Rows): boolean => isRowSource(x) || isRowSource(y)
+const areRows = (x: Rows, y: Rows): boolean => areFetched(x) || areFetched(y)
 
 /** See {@link Sequential.fit}. */
 export async function fit(model: Model, x: Rows, y: Rows, options?: FitOptions): Promise<History> {
@@ -65,8 +58,8 @@ export async function predict(
   x: Rows,
   options?: PredictOptions,
   where = 'predict',
-): Promise<NDArray> {
-  if (isRowSource(x)) return predictRows(model, x, options, where)
+): Promise<Predictions> {
+  if (areFetched(x)) return predictRows(model, x, options, where)
   return inMemory.predict(model, x as Inputs, options, where)
 }
 
@@ -77,11 +70,11 @@ interface Table {
 }
 
 /** Columns of equal length. @throws ShapeError ERR_SHAPE */
-function table(where: string, x: Rows, y: Rows, sampleWeight: TensorLike | null): Table {
+function table(where: string, x: Rows, y: Rows, sampleWeight: SampleWeights): Table {
   const columns = [
-    rowsOf(x as TensorLike | RowSource, `${where}: x`),
-    rowsOf(y as TensorLike | RowSource, `${where}: y`),
-    ...(sampleWeight === null ? [] : [rowsOf(sampleWeight, `${where}: sampleWeight`)]),
+    tableOf(x, `${where}: x`),
+    tableOf(y, `${where}: y`),
+    ...(sampleWeight === null ? [] : [tableOf(sampleWeight as Rows, `${where}: sampleWeight`)]),
   ]
   const { count } = columns[0]!
   const other = columns.find((column) => column.count !== count)
@@ -174,7 +167,7 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
   const call = callOptions('fit', model, options)
   const { signal } = call
-  const data = table('fit', x, y, options.sampleWeight as TensorLike | null)
+  const data = table('fit', x, y, options.sampleWeight as SampleWeights)
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
@@ -187,7 +180,7 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)),
     'fit',
   )
-  const classWeight = options.classWeight as ClassWeight | null
+  const classWeight = options.classWeight as ClassWeights
   const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
     batches: JSON.stringify({ batchSize, shuffle: options.shuffle, split }),
     data: `${data.count} rows of a file`,
@@ -247,7 +240,7 @@ async function evaluateRows(
   checkVerbose(where, options.verbose)
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
-  const data = table(where, x, y, options.sampleWeight as TensorLike | null)
+  const data = table(where, x, y, options.sampleWeight as SampleWeights)
   const batchSize = batchSizeFor(model, where, options.batchSize, data.count)
   const batches = new Batches(new Rounds(data, [0, data.count], batchSize), where)
   return evaluateAll(model, where, batches, data.count, signal)
@@ -255,17 +248,17 @@ async function evaluateRows(
 
 async function predictRows(
   model: Model,
-  x: RowSource,
+  x: Rows,
   given?: PredictOptions,
   where = 'predict',
-): Promise<NDArray> {
+): Promise<Predictions> {
   model.session.checkAlive(where)
   const defaults = { batchSize: undefined, verbose: 0, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)
   checkVerbose(where, options.verbose)
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
-  const { count, take } = rowsOf(x, `${where}: x`)
+  const { count, take } = tableOf(x, `${where}: x`)
   const batchSize = batchSizeFor(model, where, options.batchSize, count)
   const source = new Rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
   const batches = new Batches(source, where)

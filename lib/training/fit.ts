@@ -4,21 +4,15 @@
  */
 import { checkInteger, checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
-import type { ClassWeight } from './data.js'
+import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import {
-  batchSizeFor,
-  checkStatefulBatches,
-  type Inputs,
-  prepareTraining,
-  type Prepared,
-  testLoop,
-} from './evaluate.js'
+import { batchSizeFor, checkStatefulBatches, prepareTraining, type Prepared, testLoop } from './evaluate.js'
+import type { Inputs } from './results.js'
 import { checkCallbacks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from '../engine/loaded-data.js'
 import type { NativeArray } from '../native.js'
-import { describe, type TensorLike } from '../ndarray.js'
+import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
 import { nextSeed } from '../random.js'
@@ -31,7 +25,7 @@ import type { Validation } from './source.js'
 import { identityOf } from './state.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
-export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: TensorLike | null]
+export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: SampleWeights]
 
 /** Options of {@link Sequential.fit}. */
 export interface FitOptions extends ResumeOptions {
@@ -55,10 +49,12 @@ export interface FitOptions extends ResumeOptions {
    * whole batches; false: never.
    */
   shuffle?: boolean | 'batch'
-  /** Weight of each class, for the training loss. */
-  classWeight?: ClassWeight | null
-  /** `[N]`, or `[N, T]` with sampleWeightMode 'temporal'. Wins over classWeight. */
-  sampleWeight?: TensorLike | null
+  /** Weight of each class, for the training loss; of each output. */
+  classWeight?: ClassWeights
+  /**
+   * `[N]`, or `[N, T]` with sampleWeightMode 'temporal'; of each output. Wins over classWeight.
+   */
+  sampleWeight?: SampleWeights
   /** Number of the first epoch, from 0; default 0. */
   initialEpoch?: number
   /** Stops at the next batch; fit rejects with the signal's reason. */
@@ -145,8 +141,8 @@ export async function fit(
   // as in Keras, class weights become sample weights before the split, so they act on the
   // validation part of a split too
   const prepared = prepareTraining(model, 'fit', x, y, {
-    sampleWeight: options.sampleWeight as TensorLike | null,
-    classWeight: options.classWeight as ClassWeight | null,
+    sampleWeight: options.sampleWeight as SampleWeights,
+    classWeight: options.classWeight as ClassWeights,
   })
   const { samples } = prepared
   const hasValidation = options.validationData !== null && options.validationData !== undefined
@@ -223,8 +219,8 @@ export function callOptions(
 /** All arrays of a data set, for {@link identityOf}. */
 const arraysOf = ({ x, y, weights }: Prepared): NativeArray[] => [
   ...x,
-  ...(y ? [y] : []),
-  ...(weights ? [weights] : []),
+  ...(y ?? []),
+  ...(weights ?? []).flatMap((each) => each ?? []),
 ]
 
 /** Validation on arrays in native memory: all samples, or those from `first` on. */

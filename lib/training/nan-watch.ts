@@ -96,18 +96,21 @@ export class NanWatch {
   }
 
   #arrayName(array: string): string {
-    if (array === 'weights') return 'sampleWeight'
-    if (array === 'y') return 'y'
-    const i = Number(array.slice(1))
+    const [, kind, digits] = /^(x|y|weights)(\d+)$/.exec(array)!
+    const i = Number(digits)
     const slots = this.model.inputSlots()
-    return `${slots.length > 1 ? `x[${i}]` : 'x'}, the input of ${slots[i]!.where}`
+    const outputs = this.model.outputNames
+    if (kind === 'x')
+      return `${slots.length > 1 ? `x[${i}]` : 'x'}, the input of ${slots[i]!.where}`
+    const of = outputs.length > 1 ? ` of output '${outputs[i]}'` : ''
+    return `${kind === 'y' ? 'y' : 'sampleWeight'}${of}`
   }
 }
 
 /** `, step 3, column 2`: where in a sample. */
 function positionText(at: readonly number[], array: string): string {
   if (at.length === 0) return ''
-  if (array === 'weights') return `, step ${at[0]}`
+  if (array.startsWith('weights')) return `, step ${at[0]}`
   if (at.length === 1) return `, column ${at[0]}`
   return at.length === 2 ? `, step ${at[0]}, column ${at[1]}` : ` at [${at.join(', ')}]`
 }

@@ -48,12 +48,14 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const STATUS = { SIGINT: 130, SIGTERM: 143 }
 
 const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity => {
-  const { loss, metrics, sampleWeightMode, floatx, optimizer } = model.requireCompiled('fit')
+  const { loss, lossWeights, metrics, sampleWeightMode, floatx, optimizer } =
+    model.requireCompiled('fit')
   return {
     model: model.toJson(),
     callbacks: callbacks.map((callback) => callback.constructor.name).join(', ') || 'none',
     compile: JSON.stringify({
       loss,
+      ...(lossWeights ? { lossWeights } : {}),
       metrics,
       sampleWeightMode,
       optimizer: optimizer.constructor.name,

@@ -35,7 +35,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   if (inputs_ == 0) fail(Code::kInternal, "spec", "inputs", "at least one", "none");
   for (const Config& param : spec.at("params").list) params.add(param);
   for (const Config& op : spec.at("ops").list) add_op(op);
-  for (const Config& each : spec.at("outputs").list) {
+  for (const Config& each : spec.at("predictions").list) {
     Output output;
     output.value = value_named(each.str("value"), "spec");
     if (each.has("mask")) output.mask = mask_named(each.str("mask"), "spec");
@@ -47,7 +47,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
     for (const Output& before : outputs_) output.adds |= before.scored == output.scored;
     outputs_.push_back(output);
   }
-  if (outputs_.empty()) fail(Code::kInternal, "spec", "outputs", "at least one", "none");
+  if (outputs_.empty()) fail(Code::kInternal, "spec", "predictions", "at least one", "none");
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
   plan_backward();

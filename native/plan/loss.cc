@@ -144,7 +144,7 @@ std::function<bool(int64_t, int64_t)> Loss<real>::counts() const {
 template <typename real>
 Losses<real>::Losses(const Config& spec, Device<real>& device)
     : device_(&device), weighted_(device) {
-  const std::vector<Config>& outputs = spec.at("outputs").list;
+  const std::vector<Config>& outputs = spec.at("predictions").list;
   for (const Config& output : outputs)
     losses_.push_back(std::make_unique<Loss<real>>(output, losses_.size(), device));
   for (const auto& loss : losses_) {

@@ -14,7 +14,7 @@ namespace hs {
 template <typename real>
 class Loss {
  public:
-  // output: one of spec.outputs, its loss, weight and metrics; temporal: weights are [N, T]. Throws
+  // output: one of spec.predictions, its loss, weight and metrics; temporal: weights are [N, T]. Throws
   // Error(kUnknownName).
   Loss(const Config& output, size_t i, Device<real>& device);
 
@@ -63,7 +63,7 @@ class Loss {
 template <typename real>
 class Losses {
  public:
-  Losses(const Config& spec, Device<real>& device);  // spec.outputs
+  Losses(const Config& spec, Device<real>& device);  // spec.predictions
 
   bool present() const { return losses_[0]->present(); }
   int logs() const { return logs_; }

@@ -64,7 +64,7 @@ Config& param_of(Config& spec, const std::string& path) {
 }
 
 std::map<std::string, Config>& output_of(Config& spec, size_t i) {
-  return spec.tree["outputs"].list[i].tree;
+  return spec.tree["predictions"].list[i].tree;
 }
 
 Config op(const std::string& kind, const std::string& layer, std::vector<std::string> inputs,
@@ -117,7 +117,7 @@ Config model(const Dims& input, std::vector<Config> ops, const std::string& outp
                {"inputs", list({tree({{"name", text("input")}, {"dims", extents(input)}})})},
                {"params", params},
                {"ops", list(std::move(ops))},
-               {"outputs", list({tree({{"value", text(output)},
+               {"predictions", list({tree({{"value", text(output)},
                                        {"mask", {}},
                                        {"loss", text("mean_squared_error")},
                                        {"weight", number(1)},

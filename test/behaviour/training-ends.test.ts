@@ -277,7 +277,7 @@ describe('a run that is rejected in a later batch', () => {
   it('says what is wrong with it when the model is disposed meanwhile', async () => {
     const model = make()
     const plan = model.session.plan()
-    const data = plan.load({ x: [words(4)], y: targets(4) })
+    const data = plan.load({ x: [words(4)], y: [targets(4)] })
     vi.spyOn(plan, 'run').mockImplementation(async () => {
       model.dispose()
       throw new Error('what is wrong')

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { NativeArray } from '../../lib/native.js'
 import {
   type InputSlot,
   prepareInputs,
@@ -11,8 +12,9 @@ import { NDArray } from '../../lib/ndarray.js'
 
 const slot: InputSlot = { where: 'lstm_1 (LSTM)', shape: [null, 2, 3], indexLimit: null }
 const words: InputSlot = { where: 'embedding_1 (Embedding)', shape: [null, null], indexLimit: 5 }
-const dense: TargetSlot = { where: 'dense_1 (Dense)', shape: [null, 3], classes: null }
-const sparse: TargetSlot = { where: 'dense_1 (Dense)', shape: [null, 3], classes: 3 }
+const output = { name: 'dense_1', where: 'dense_1 (Dense)', shape: [null, 3], temporal: false }
+const dense: TargetSlot = { ...output, classes: null }
+const sparse: TargetSlot = { ...output, classes: 3 }
 const zeros = (...shape: number[]) => ({
   data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
   shape,
@@ -132,37 +134,44 @@ describe('prepareInputs', () => {
 
 describe('prepareTargets', () => {
   it('takes targets like the output, or classes for a sparse loss', () => {
-    expect(prepareTargets(zeros(4, 3), dense, 4).shape).toEqual([4, 3])
-    expect(prepareTargets([0, 2, 1, 1], sparse, 4).shape).toEqual([4, 1])
+    expect(prepareTargets(zeros(4, 3), [dense], 4)[0]!.shape).toEqual([4, 3])
+    expect(prepareTargets([0, 2, 1, 1], [sparse], 4)[0]!.shape).toEqual([4, 1])
   })
 
   it('suggests the sparse loss for class numbers', () => {
-    expect(thrown(() => prepareTargets([0, 1, 2], dense, 3)).message).toMatchInlineSnapshot(
+    expect(thrown(() => prepareTargets([0, 1, 2], [dense], 3)).message).toMatchInlineSnapshot(
       `"dense_1 (Dense): y must be [B, 3], got [3, 1]. For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."`,
     )
   })
 
   it('refuses labels out of range', () => {
-    expect(thrown(() => prepareTargets([0, 3], sparse, 2)).message).toMatchInlineSnapshot(
+    expect(thrown(() => prepareTargets([0, 3], [sparse], 2)).message).toMatchInlineSnapshot(
       `"dense_1 (Dense): labels in y (sample 1) must be integers from 0 to 2, got 3. The output has 3 classes, counted from 0."`,
     )
     for (const label of [-1, 0.5, Number.NaN])
-      expect(thrown(() => prepareTargets([label], sparse, 1)).code).toBe('ERR_OPTION')
+      expect(thrown(() => prepareTargets([label], [sparse], 1)).code).toBe('ERR_OPTION')
   })
 
   it('counts the samples', () => {
-    expect(thrown(() => prepareTargets(zeros(3, 3), dense, 4)).message).toMatchInlineSnapshot(
+    expect(thrown(() => prepareTargets(zeros(3, 3), [dense], 4)).message).toMatchInlineSnapshot(
       `"y: number of samples must be 4, as x has, got 3."`,
     )
   })
 })
+
+/** Of a model with one output. */
+const weightsOf = (
+  given: Parameters<typeof prepareWeights>[0],
+  y: NativeArray,
+  temporal: boolean,
+): NativeArray | null => prepareWeights(given, [y], [{ ...dense, temporal }])?.[0] ?? null
 
 describe('prepareWeights', () => {
   const y = { data: Float32Array.of(0, 1, 0, 1, 0, 0, 0, 0, 1), shape: [3, 3] } // classes 1, 0, 2
   const steps = zeros(2, 4, 3)
 
   it('makes class weights sample weights', () => {
-    expect(prepareWeights({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(
+    expect(weightsOf({ classWeight: { 0: 5, 1: 7, 2: 9 } }, y, false)!.data).toEqual(
       Float64Array.of(7, 5, 9),
     )
     const map = new Map([
@@ -170,20 +179,20 @@ describe('prepareWeights', () => {
       [1, 0],
     ])
     const column = { data: Float32Array.of(1, 0, 1), shape: [3, 1] }
-    expect(prepareWeights({ classWeight: map }, column, false)!.data).toEqual(
+    expect(weightsOf({ classWeight: map }, column, false)!.data).toEqual(
       Float64Array.of(0, 1, 0),
     )
   })
 
   it('lets sample weights win', () => {
-    expect(prepareWeights({ sampleWeight: [1, 2, 3], classWeight: {} }, y, false)!.data).toEqual(
+    expect(weightsOf({ sampleWeight: [1, 2, 3], classWeight: {} }, y, false)!.data).toEqual(
       Float64Array.of(1, 2, 3),
     )
-    expect(prepareWeights({}, y, false)).toBe(null)
+    expect(weightsOf({}, y, false)).toBe(null)
   })
 
   it('takes weights per step in temporal mode', () => {
-    expect(prepareWeights({ sampleWeight: zeros(2, 4) }, steps, true)!.shape).toEqual([2, 4])
+    expect(weightsOf({ sampleWeight: zeros(2, 4) }, steps, true)!.shape).toEqual([2, 4])
   })
 
   it.each([
@@ -203,6 +212,6 @@ describe('prepareWeights', () => {
       'ERR_OPTION',
     ],
   ])('refuses %s', (_, given, targets, temporal, expected) => {
-    expect(thrown(() => prepareWeights(given as never, targets, temporal)).code).toBe(expected)
+    expect(thrown(() => weightsOf(given as never, targets, temporal)).code).toBe(expected)
   })
 })

@@ -377,7 +377,7 @@ export function runSpec(
     for (const [k, { last }] of o.outputs.entries())
       values.set(outputs[k]!, last ? all[k]!.at(-1)! : stacked(all[k]!, []))
   }
-  const { loss } = spec
+  const loss = spec.predictions[0]?.loss
   return {
     outputs: (spec.outputs ?? []).map((name) => values.get(name)!),
     loss:

@@ -41,9 +41,9 @@ export function buildChain(layers: readonly Layer[]): Shape {
   return layers.at(-1)?.outputShape as Shape
 }
 
-const Model = Sequential as unknown as LayerClass
+const models = new Map([['Sequential', Sequential as unknown as LayerClass]])
 export const layersOf = (model: ModelConfig): Layer[] =>
-  model.config.map((config) => layerFromConfig(config, { Model }))
+  model.config.map((config) => layerFromConfig(config, { models }))
 
 /** The ops of a chain, its parameters, and what comes out. */
 export function lower(

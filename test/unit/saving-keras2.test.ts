@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { sequentialConfig } from '../../lib/saving/document.js'
+import { modelDocument } from '../../lib/saving/document.js'
 import { layersFromKeras2 } from '../../lib/saving/keras2/layers.js'
 import { trainingFromKeras2 } from '../../lib/saving/keras2/training.js'
 import { dataFile } from '../golden/loader.js'
@@ -161,7 +161,7 @@ describe('configurations of Keras 2', () => {
 
   it('are known by their version, or by what only they have', () => {
     const generation = (document: object, version?: string) =>
-      sequentialConfig('json', { class_name: 'Sequential', config: [], ...document }, version)
+      modelDocument('json', { class_name: 'Sequential', config: [], ...document }, version)
         .keras2
     expect(generation({}, '2.11.0')).toBe(true)
     expect(generation({}, '1.2.2')).toBe(false)

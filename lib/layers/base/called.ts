@@ -3,7 +3,7 @@ import { ConfigError, fail } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import type { Layer } from './layer.js'
-import { Named } from './named.js'
+import { NamedLayer } from './layer-name.js'
 import { Node, Tensor } from './tensor.js'
 
 /** What a layer says that gives other than one tensor; of no value. */
@@ -13,7 +13,7 @@ export declare const CALLED: unique symbol
 export type Called<L> = L extends { readonly [CALLED]?: infer T } ? NonNullable<T> : Tensor
 
 /** A layer as far as its calls go. */
-export abstract class CalledLayer extends Named {
+export abstract class CalledLayer extends NamedLayer {
   /** @internal The calls so far, in order: Keras' `inbound_nodes`. */
   readonly nodes: Node[] = []
 

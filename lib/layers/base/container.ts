@@ -10,7 +10,8 @@ import { refusesAssignment, resolveOptions } from '../../options.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import type { Called } from './called.js'
 import { checkGraph } from './graph-checks.js'
-import { Layer, type LayerConfig, type LayerOptions } from './layer.js'
+import { graphConfig } from './graph-config.js'
+import { Layer, type LayerOptions } from './layer.js'
 import { CHANGE, giveNames, Members, withChildren } from './members.js'
 import { showShape } from './names.js'
 import { Node, type Tensor } from './tensor.js'
@@ -60,6 +61,11 @@ export abstract class Container extends Layer<LayerOptions> {
     const branches = (this.#members.list[0]?.branches ?? []) as readonly Container[]
     const rest = branches.length === 0 ? this.#members.list : this.#members.list.slice(1)
     return [...new Set([...branches.flatMap((branch) => branch.flattenedLayers), ...rest])]
+  }
+
+  /** @internal Whether it was assembled, and is no chain. */
+  get isGraph(): boolean {
+    return this.#isGraph
   }
 
   /** @internal */
@@ -458,8 +464,13 @@ export abstract class Container extends Layer<LayerOptions> {
 
   // ---- configuration ----
 
-  /** The list of `{ class_name, config }` of the layers, with Keras' snake_case keys. */
-  override getConfig(): LayerConfig[] {
+  /**
+   * Of a chain, the list of `{ class_name, config }` of the layers; of a graph, `{ name, layers,
+   * input_layers, output_layers }`, which lists their calls too. With Keras' snake_case keys.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: a list or an object
+  override getConfig(): any {
+    if (this.#isGraph) return graphConfig(this.name, this.network)
     return this.#members.list.map((layer) => ({
       class_name: layer.layerClass.className,
       config: layer.getConfig(),

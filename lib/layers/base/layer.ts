@@ -33,6 +33,8 @@ export interface LayerClass {
   readonly positional: readonly string[]
   readonly defaults: Readonly<Record<string, unknown>>
   readonly unsaved: readonly string[]
+  /** Whether its configuration is a list: that of a chain of layers. */
+  readonly configIsList?: boolean
   fromConfig(config: object, decode: Decode): Layer
 }
 

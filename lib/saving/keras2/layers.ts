@@ -32,6 +32,8 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
   const { class_name: registered, config } = isObject(layer) ? layer : {}
   if (registered === 'Sequential')
     return { class_name: registered, config: layersFromKeras2(config, where) }
+  if ((registered === 'Functional' || registered === 'Model') && isObject(config))
+    return { class_name: 'Model', config: graphFromKeras2(config, where) }
   if (typeof registered !== 'string' || !isObject(config)) {
     const actual = describe(layer)
     return fail(FormatError, 'ERR_FILE_FORMAT', {
@@ -60,7 +62,9 @@ function layerFromKeras2(layer: unknown, where: string): LayerConfig {
   }
   return {
     class_name: as ?? name,
-    config: withPrecision(out),
+    config: withPrecision(
+      Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined)),
+    ),
     origin: { className: registered, keys },
   }
 }
@@ -115,4 +119,36 @@ export function layersFromKeras2(config: unknown, where: string): LayerConfig[] 
     { class_name: 'InputLayer', config: { batch_input_shape: anyBatch(built, list) } },
     ...layers,
   ]
+}
+
+/**
+ * Keras 2's functional model as Keras 1.2.2 writes one.
+ *
+ * @param config `{ name, layers, input_layers, output_layers }`
+ * @throws FormatError ERR_FILE_FORMAT naming layer and key
+ */
+export function graphFromKeras2(config: Config, where: string): Record<string, unknown> {
+  const { layers: list } = config
+  if (!Array.isArray(list)) {
+    return fail(FormatError, 'ERR_FILE_FORMAT', {
+      where,
+      what: 'layers',
+      expected: 'a list',
+      actual: describe(list),
+    })
+  }
+  const { name, input_layers, output_layers } = config
+  const layers = list.map((layer, i) => {
+    const { name: own, inbound_nodes, class_name: kind, config: given } = isObject(layer) ? layer : {}
+    const called = { name: own, inbound_nodes }
+    if (kind !== 'InputLayer' || !isObject(given))
+      return { ...called, ...layerFromKeras2(layer, `layers[${i}]`) }
+    const input = {
+      name: given.name,
+      batch_input_shape: anyBatch(given.batch_input_shape ?? given.batch_shape, list),
+      ...(typeof given.dtype === 'string' ? { input_dtype: given.dtype } : {}),
+    }
+    return { ...called, class_name: kind, config: input }
+  })
+  return { name, layers, input_layers, output_layers }
 }

@@ -125,6 +125,12 @@ const pooling: Rule = {
 }
 const globalPooling: Rule = { ignored: { keepdims: [false] } }
 
+/** Layers of several inputs, each of which is a mode of Merge in Keras 1. */
+const merged = (mode: string): Rule => ({
+  as: 'Merge',
+  implied: { mode, accept_mask: undefined },
+})
+
 /** Layers of rows and columns; channels come last in all of them. */
 const windows2D: Rule = {
   keys: {
@@ -135,6 +141,8 @@ const windows2D: Rule = {
 }
 
 export const TABLE: Readonly<Record<string, Rule>> = {
+  Add: merged('sum'),
+  Average: merged('ave'),
   AveragePooling1D: pooling,
   AveragePooling2D: windows2D,
   BatchNormalization: {
@@ -196,7 +204,9 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   },
   CuDNNGRU: cudnn('GRU', gated, { reset_after: true }),
   CuDNNLSTM: cudnn('LSTM', lstm),
+  Concatenate: { ...merged('concat'), keys: { axis: 'concat_axis' } },
   Dense: dense,
+  Dot: { ...merged('dot'), keys: { axes: 'dot_axes' }, ignored: { normalize: [false] } },
   Dropout: noise({ rate: 'p' }),
   Embedding: {
     keys: {
@@ -216,6 +226,8 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   LocallyConnected1D: { ...filters, ignored: { ...filters.ignored, implementation: [1] } },
   MaxPooling1D: pooling,
   MaxPooling2D: windows2D,
+  Maximum: merged('max'),
+  Multiply: merged('mul'),
   PReLU: {
     keys: { alpha_initializer: ['init', initialization] },
     ignored: { alpha_regularizer: [null], alpha_constraint: [null] },

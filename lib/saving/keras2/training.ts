@@ -122,15 +122,23 @@ function flat(value: unknown): unknown[] {
  */
 export function trainingFromKeras2(training: Config): Config {
   const losses = flat(training.loss)
-  const weights = flat(training.loss_weights ?? [])
+  const isOne = losses.length === 1
   return {
     ...training,
     optimizer_config: optimizerFromKeras2(training.optimizer_config),
-    loss: losses.length === 1 ? functionName(losses[0]) : training.loss,
-    metrics: flat(training.metrics ?? []).map(functionName),
-    loss_weights: weights.every((weight) => weight === 1 || weight === null)
-      ? null
-      : training.loss_weights,
+    loss: isOne ? functionName(losses[0]) : each(training.loss, functionName),
+    metrics:
+      isOne || !isObject(training.metrics)
+        ? flat(training.metrics ?? []).map(functionName)
+        : each(training.metrics, (metrics) => flat(metrics).map(functionName)),
+    loss_weights: training.loss_weights ?? null,
     sample_weight_mode: training.sample_weight_mode ?? null,
   }
+}
+
+/** What `use` makes of each entry of a list or an object. */
+function each(value: unknown, use: (one: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(use)
+  if (!isObject(value)) return use(value)
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, use(one)]))
 }

@@ -1,0 +1,259 @@
+/** A model as far as it is compiled: its session, its Spec, the state of its optimizer. */
+import {
+  chosenByCompile,
+  type Compiled,
+  type CompileOptions,
+  type Metrics,
+  type MetricsByName,
+  resolveCompile,
+} from './compile.js'
+import type { History } from '../callbacks/index.js'
+import { setConsoleText } from '../console-text.js'
+import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
+import * as state from '../engine/optimizer-state.js'
+import { Session } from '../engine/session.js'
+import { fail, StateError } from '../errors.js'
+import { Container } from '../layers/base/container.js'
+import type { Layer } from '../layers/base/layer.js'
+import { withChildren } from '../layers/base/members.js'
+import { renames } from '../layers/base/names.js'
+import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
+import type { LayerNames } from '../layers/base/weights.js'
+import type { NativeArray } from '../native.js'
+import type { NDArray, TensorLike } from '../ndarray.js'
+import type { Optimizer } from '../optimizers/optimizer.js'
+import type { Spec } from '../spec.js'
+import type { TargetSlot } from '../training/data.js'
+import { modelText, printSummary } from './summary.js'
+
+/** The part of {@link Model} below its calls. */
+export abstract class CompiledModel extends Container {
+  static {
+    setConsoleText(CompiledModel, modelText)
+    chosenByCompile(CompiledModel)
+  }
+  /** Set to true (by a callback) to end a fit after the epoch. */
+  stopTraining = false
+  /** Of the last fit. */
+  history: History | undefined
+  /** @internal */
+  readonly session: Session
+  #compiled: Compiled | null = null
+  /** Why the file it comes from could not compile it; null: there is nothing to tell. */
+  #whyUncompiled: string | null = null
+  /** What the optimizer has state for: what was trainable when `compile` was called. */
+  #trained: ReadonlySet<Variable> = new Set()
+  /** Of the model as it is now; null: to be made anew. */
+  #spec: Spec | null = null
+  /** What the layers were called when #spec was made. */
+  #names: LayerNames = new Map()
+  /** The {@link renames} for which the names are known to differ. */
+  #namesAt = -1
+
+  protected constructor(options?: { name?: string | null }) {
+    super(options)
+    this.session = new Session({
+      layers: () => this.layers,
+      spec: () => this.#lowered('predict'),
+      names: () => this.#names,
+      hyper: () => this.#compiled?.optimizer.hyper(this.floatx) ?? null,
+    })
+  }
+
+  /** To be called when layers have changed: the model must be compiled again. */
+  protected changed(): void {
+    this.#compiled = null
+    this.#whyUncompiled = null
+    this.#spec = null
+  }
+
+  /** @throws StateError ERR_DISPOSED, ERR_NOT_BUILT */
+  protected requireAlive(call: string): readonly Layer[] {
+    this.session.checkAlive(call)
+    return this.requireLayers(call)
+  }
+
+  /**
+   * Prints the layers with their output shapes and parameter counts, as Keras does.
+   *
+   * @param options.print takes the text; default `console.log`
+   */
+  summary(options?: { print?: (text: string) => void }): void {
+    this.requireAlive('summary')
+    printSummary(this, options)
+  }
+
+  // ---- weights and states ----
+
+  protected override checkReady(call: string, writes: boolean): void {
+    if (writes) this.session.checkIdle(call, true)
+    else this.session.checkAlive(call)
+    this.session.checkStill(`model.${call}`)
+  }
+
+  /**
+   * Sets all parameters, all or none.
+   * @param weights as {@link Model.getWeights} gives them
+   * @throws ShapeError ERR_SHAPE when number or shapes differ; StateError ERR_BUSY during a fit
+   *   (callbacks may call it)
+   */
+  override setWeights(weights: readonly TensorLike[]): void {
+    this.checkReady('setWeights', true)
+    writeKerasArrays('model', this.kerasArrays(), weights)
+  }
+
+  /**
+   * Sets the states of all stateful layers to zero, those inside models inside it too; nothing for
+   * a model without them. In a model that is part of another,
+   * the states that the layers have there as well.
+   * @throws StateError ERR_BUSY during a fit (callbacks may call it)
+   */
+  override resetStates(): void {
+    this.checkReady('resetStates', true)
+    this.session.resetStates()
+    super.resetStates()
+  }
+
+  // ---- compile ----
+
+  /** As {@link Model.compile}. */
+  protected compileWith(options: CompileOptions<Metrics | MetricsByName>): void {
+    this.session.checkUnused('compile')
+    this.requireAlive('compile')
+    const compiled = resolveCompile(this, options)
+    this.#lower(compiled.training())
+    this.#compiled = compiled
+    compiled.optimizer.countsWith(this.session)
+    this.#whyUncompiled = null
+    this.#trained = new Set(
+      state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable),
+    )
+  }
+
+  /**
+   * The optimizer of `compile`; its properties may be changed at any time
+   * and count from the next batch.
+   *
+   * @throws StateError ERR_NOT_COMPILED before; ConfigError ERR_OPTION when another is assigned:
+   *   `compile` chooses it
+   */
+  get optimizer(): Optimizer {
+    return this.requireCompiled('optimizer').optimizer
+  }
+
+  /**
+   * Names of what `evaluate` and `trainOnBatch` return:
+   * 'loss', then the metrics. Empty before compile.
+   */
+  get metricsNames(): readonly string[] {
+    return this.#compiled?.metricsNames ?? []
+  }
+
+  /** @internal What `compile` was told; null before. */
+  get compiled(): Compiled | null {
+    return this.#compiled
+  }
+
+  /** @internal */
+  leaveUncompiled(why: string): void {
+    this.#whyUncompiled = why
+  }
+
+  /** @internal */
+  requireCompiled(call: string): Compiled {
+    this.session.checkAlive(call)
+    if (this.#compiled) return this.#compiled
+    fail(StateError, 'ERR_NOT_COMPILED', {
+      where: `model.${call}`,
+      what: 'model',
+      expected: 'compiled',
+      actual: this.#whyUncompiled
+        ? `one that its file could not compile (${this.#whyUncompiled.replace(/\.$/, '')})`
+        : 'one that is not (or whose layers have changed since)',
+      hint: 'Call model.compile({ optimizer, loss }) first.',
+    })
+  }
+
+  #lowered(call: string): Spec {
+    this.requireAlive(call)
+    if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
+    this.#namesAt = renames()
+    return this.#spec ?? this.#lower(null)
+  }
+
+  #lower(training: Training | null): Spec {
+    this.#spec = lowerModel(this, training)
+    this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
+    return this.#spec
+  }
+
+  /** @internal For these inputs, whose extents are known. */
+  targetSlots(inputs: readonly NativeArray[], call: string): TargetSlot[] {
+    const shapes = this.arrayShapesAt(inputs.map((input) => input.shape))
+    const { outputs } = this.requireCompiled(call)
+    return this.network.outputs.map(({ node: { layer } }, i) => {
+      const { classes, temporal } = outputs[i]!
+      return { name: layer.name, where: layer.where, shape: shapes[i]!, classes, temporal }
+    })
+  }
+
+  /**
+   * @internal Runs `use` while no batch of this model runs, and, if it `writes`, no fit but that
+   *   whose callback asks for it.
+   */
+  async whenIdle<T>(call: string, use: () => T, writes = false): Promise<T> {
+    this.session.checkAlive(call)
+    const turn = await this.session.take()
+    try {
+      if (writes) this.session.checkIdle(call, true)
+      else await this.session.fill(call)
+      return use()
+    } finally {
+      turn.release()
+    }
+  }
+
+  /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
+  optimizerWeights(): NDArray[] | null {
+    return this.#compiled && this.session.hasTrained
+      ? state.optimizerWeights(this.#trainedState('save'))
+      : null
+  }
+
+  /** @internal Their shapes, also before. */
+  optimizerShapes(): (readonly number[])[] {
+    return state.optimizerShapes(this.#trainedState('save'))
+  }
+
+  /** @internal All or none, in steps. */
+  *setOptimizerWeights(weights: readonly NDArray[]) {
+    yield* state.setOptimizerWeights(this.#trainedState('loadModel'), weights)
+    this.session.hasTrained = true
+  }
+
+  /** @internal What has trained since `compile`, in the order of `getWeights`. */
+  trainedArrays(): KerasArray[] {
+    return this.kerasArrays().filter(({ variable }) => this.#trained.has(variable))
+  }
+
+  #trainedState(call: string): state.Trained {
+    const { optimizer } = this.requireCompiled(call)
+    const plan = this.session.plan()
+    // by the names of now, which are those of the file
+    const arrays = state.inNameOrder(this.trainedArrays())
+    return { arrays, floatx: this.floatx, optimizer, plan }
+  }
+
+  /**
+   * Frees the native memory at once instead of at the next garbage collection. A fit under way
+   * stops and rejects; every later call throws ERR_DISPOSED. Twice does no harm.
+   */
+  dispose(): void {
+    this.session.dispose()
+  }
+
+  /** For `using model = …`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
