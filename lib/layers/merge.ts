@@ -65,8 +65,8 @@ function optionsOf(layers: unknown, options: unknown): object | null | undefined
  * alike. `'dot'` of [B, n] and [B, n] → [B, 1], of [B, T, D] and [B, S, D] → [B, T, S]; `'cos'` the
  * same of two of one shape, divided by the lengths (the products of each with itself), its arrays
  * with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras. Masks: a
- * step is real where it is so in all inputs that have a mask; `'concat'` along the steps joins them;
- * `'dot'` and `'cos'` give none, and neither do models in it, as in Keras. Weights: those of the
+ * step is real where it is so in all inputs that have a mask; `'concat'` along the steps joins
+ * them; `'dot'` and `'cos'` give none, and neither do models in it, as in Keras. Weights: those of the
  * models, in order; `trainable: false` freezes them and is in no configuration. A layer or model
  * that is in several of them has one set of weights, whose gradient is the sum over its places
  * (siamese nets).
@@ -366,8 +366,7 @@ export class Merge extends Layer<
       const given = mode === 'cos' ? [1, ...shape] : shape
       return graph.op('dot', values, given, { ...this.opName(), options })
     }
-    const mask =
-      this.branches.length > 0 ? null : joinedMask(graph, this.name, values, axes.concat)
+    const mask = this.branches.length > 0 ? null : joinedMask(graph, this.name, values, axes.concat)
     const options = { mode, axis: axes.concat === null ? -1 : axes.concat - 1 }
     return graph.op('merge', values, shape, { ...this.opName(), options, mask: { name: mask } })
   }

@@ -34,8 +34,8 @@ export interface CompileOptions<
    */
   loss: ObjectiveName | PerOutput<ObjectiveName>
   /**
-   * What the loss of each output counts in the total. Default `null`: 1; so for outputs that are not
-   * named.
+   * What the loss of each output counts in the total. Default `null`: 1; so for outputs that are
+   * not named.
    */
   lossWeights?: PerOutput<number> | null
   /**
@@ -139,8 +139,7 @@ export function resolveCompile(
     perName({ where: 'compile', what, each: 'output' }, options[what], names, absent)
   const modes = perOutput('sampleWeightMode') ?? names.map(() => options.sampleWeightMode)
   for (const mode of modes)
-    if (mode !== null && mode !== 'temporal')
-      refuse('sampleWeightMode', "'temporal' or null", mode)
+    if (mode !== null && mode !== 'temporal') refuse('sampleWeightMode', "'temporal' or null", mode)
   const optimizer = toOptimizer(options.optimizer, 'compile: optimizer')
   const losses = perOutput('loss') ?? names.map(() => options.loss)
   const weights = options.lossWeights === null ? names.map(() => 1) : weightsOf(perOutput, options)

@@ -30,7 +30,12 @@ function placeOf(where: string, value: unknown): Place {
     return refuse(where, 'tensor', '[layer, node_index, tensor_index]', value)
   if (!isRecord(told) || Object.keys(told).length > 0) {
     const actual = JSON.stringify(told)?.slice(0, 200) ?? 'nothing'
-    fail(ConfigError, 'ERR_OPTION', { where, what: 'arguments of a call', expected: 'none', actual })
+    fail(ConfigError, 'ERR_OPTION', {
+      where,
+      what: 'arguments of a call',
+      expected: 'none',
+      actual,
+    })
   }
   return [layer, node as number, tensor as number]
 }

@@ -68,8 +68,8 @@ export const CHAIN: unique symbol = Symbol('chain')
  * list.
  *
  * @param options tensors in and out, and a name; also `new Model(input, output, { name })`
- * @throws ConfigError `ERR_OPTION` for what are no tensors, for outputs that need another input, and
- *   for layer names used twice
+ * @throws ConfigError `ERR_OPTION` for what are no tensors, for outputs that need another input,
+ *   and for layer names used twice
  * @example
  * import { Dense, Input, merge, Model } from 'hiddenstate'
  * const [a, b] = [Input({ shape: [2], name: 'a' }), Input({ shape: [3], name: 'b' })]
@@ -266,7 +266,10 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    *
    * @throws as {@link Model.predict}
    */
-  async predictGenerator(source: Source<unknown>, options: GeneratorOptions): Promise<PredictionsOf<O>> {
+  async predictGenerator(
+    source: Source<unknown>,
+    options: GeneratorOptions,
+  ): Promise<PredictionsOf<O>> {
     return (await generators.predictGenerator(this, source, options)) as PredictionsOf<O>
   }
 
@@ -283,7 +286,7 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    *   runs; ShapeError ERR_SHAPE
    */
   predictOnBatchSync(x: Inputs): PredictionsOf<O> {
-    return (running.predictOnBatchSync(this, x)) as PredictionsOf<O>
+    return running.predictOnBatchSync(this, x) as PredictionsOf<O>
   }
 
   // ---- files ----

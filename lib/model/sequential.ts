@@ -5,6 +5,7 @@ import type { Tensor } from '../layers/base/tensor.js'
 import { InputLayer, withoutInputLayer } from '../layers/input-layer.js'
 import type { Decode, Layer } from '../layers/base/layer.js'
 import { describe, type NDArray } from '../ndarray.js'
+import { isRecord } from '../per-name.js'
 import * as byRows from '../training/fit-rows.js'
 import { classesOf, warnUnlessProbabilities } from '../training/predictions.js'
 import type { PredictOptions } from '../training/results.js'
@@ -56,10 +57,17 @@ export class Sequential extends Model<Tensor> {
     modelClass(Sequential)
   }
 
-  constructor(layers: readonly Layer[] = [], options?: { name?: string | null }) {
-    super(CHAIN, options)
+  constructor(options: { name?: string | null })
+  constructor(layers?: readonly Layer[], options?: { name?: string | null })
+  constructor(
+    first: readonly Layer[] | { name?: string | null } = [],
+    second?: { name?: string | null },
+  ) {
+    const isBare = isRecord(first) && second === undefined
+    super(CHAIN, isBare ? first : second)
+    const layers = isBare ? [] : first
     Sequential.#requireList('Sequential', 'layers', layers, 'a list of layers')
-    for (const layer of layers) this.add(layer)
+    for (const layer of layers as readonly Layer[]) this.add(layer)
   }
 
   static #requireList(where: string, what: string, value: unknown, expected: string): void {

@@ -34,9 +34,14 @@ const withCommas = (n: number): string => n.toLocaleString('en-US')
  */
 function rows(model: Container): string[] {
   let before = model.inputNames[0]
-  return model.layers.flatMap((layer) => {
-    const [from, title] = [`${before}[0][0]`, `${layer.name} (${layer.layerClass.className})`]
-    before = layer.name
+  return model.layers.flatMap((layer, i) => {
+    // Keras takes the input and the output of a model that is first for its own
+    const isHead = i === 0 && layer.isScope
+    const [from, title] = [
+      isHead ? '' : `${before}[0][0]`,
+      `${layer.name} (${layer.layerClass.className})`,
+    ]
+    before = isHead ? layer.calls[0]!.outputs[0]!.node.layer.name : layer.name
     if (layer.branches.length > 0)
       return layer.branches.flatMap((branch) => rows(branch as Container))
     return [row([title, pythonShape(layer.outputShape ?? []), String(layer.countParams()), from])]

@@ -151,9 +151,7 @@ function checkIntegers(
 
 /** A record of one thing that does not have its name is told as what it is. */
 const hasNames = (given: unknown, names: readonly string[]): boolean =>
-  isRecord(given) &&
-  !isArrayObject(given) &&
-  (names.length > 1 || Object.hasOwn(given, names[0]!))
+  isRecord(given) && !isArrayObject(given) && (names.length > 1 || Object.hasOwn(given, names[0]!))
 
 /**
  * What a caller gave for each slot.
@@ -199,11 +197,7 @@ function listFor(
  * @returns one array per slot, all with the same number of samples
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
  */
-export function prepareInputs(
-  x: Arrays,
-  slots: readonly InputSlot[],
-  name = 'x',
-): NativeArray[] {
+export function prepareInputs(x: Arrays, slots: readonly InputSlot[], name = 'x'): NativeArray[] {
   const list = listFor(x, slots, { name, each: 'input' })
   const arrays = list.map((value, i) => {
     const slot = slots[i]!

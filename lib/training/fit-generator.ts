@@ -328,7 +328,14 @@ export async function predictBatches(
     parts.push(part)
     seen += part[0]!.shape[0]!
   }
-  return asPredictions(parts[0]!.map((_, i) => joined(parts.map((part) => part[i]!), samples)))
+  return asPredictions(
+    parts[0]!.map((_, i) =>
+      joined(
+        parts.map((part) => part[i]!),
+        samples,
+      ),
+    ),
+  )
 }
 
 /** @throws ShapeError ERR_SHAPE for samples of another shape than in the first batch */

@@ -6,7 +6,13 @@ import { checkInteger, checkOneOf, checkSignal, checkVerbose } from '../call-opt
 import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import { batchSizeFor, checkStatefulBatches, prepareTraining, type Prepared, testLoop } from './evaluate.js'
+import {
+  batchSizeFor,
+  checkStatefulBatches,
+  prepareTraining,
+  type Prepared,
+  testLoop,
+} from './evaluate.js'
 import type { Inputs } from './results.js'
 import { checkCallbacks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'

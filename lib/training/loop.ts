@@ -58,6 +58,13 @@ export async function train(model: Model, job: Job): Promise<History> {
   return history
 }
 
+/** Two outputs of one layer have one name: their logs are numbered from 1, as in Keras. */
+const withNumbers = (names: readonly string[]): readonly string[] =>
+  names.map((name, i) => {
+    const isAlone = names.indexOf(name) === names.lastIndexOf(name)
+    return isAlone ? name : `${name}_${names.slice(0, i + 1).filter((n) => n === name).length}`
+  })
+
 class Loop {
   readonly #metricsNames: readonly string[]
   readonly #progress: FitProgress
@@ -70,7 +77,7 @@ class Loop {
     readonly hooks: Hooks,
     readonly turn: Turn,
   ) {
-    this.#metricsNames = model.metricsNames
+    this.#metricsNames = withNumbers(model.metricsNames)
     this.#progress = new FitProgress(job.verbose)
     this.#means = new Means(this.#metricsNames.length)
     this.#position = {

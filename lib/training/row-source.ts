@@ -31,9 +31,8 @@ const isColumn = (value: unknown): value is Column => isArrayObject(value) || is
 
 /** The columns of a list or a record; null for what is one. */
 function columnsOf(value: Rows): Record<string, Column> | null {
-  if (Array.isArray(value)) return value.length > 0 && value.every(isColumn)
-      ? Object.fromEntries(value.entries())
-      : null
+  if (Array.isArray(value))
+    return value.length > 0 && value.every(isColumn) ? Object.fromEntries(value.entries()) : null
   return isRecord(value) && !isColumn(value) ? (value as Record<string, Column>) : null
 }
 

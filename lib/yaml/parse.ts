@@ -2,7 +2,7 @@
  * YAML as Keras 1.2.2 wrote it, to plain data. Tags that name Python objects are read as data or
  * refused, never run.
  */
-import type { CollectionTag, Document, ScalarTag } from 'yaml'
+import type { CollectionTag, Document, ScalarTag, Tags } from 'yaml'
 import { FormatError, fail } from '../errors.js'
 import { checkDocument, checkText, exceeds, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { requireDependency } from '../package-root.js'
@@ -174,6 +174,13 @@ function withoutStacks<T>(parse: () => T): T {
   }
 }
 
+/** In PyYAML, 'y' and 'n' are texts: the key of RepeatVector is one. */
+function asPyYaml<T>(tag: T): T {
+  const { tag: name, test } = tag as Partial<ScalarTag>
+  if (name !== 'tag:yaml.org,2002:bool' || !test) return tag
+  return { ...tag, test: new RegExp(`^(?![yYnN]$)(?:${test.source})`) }
+}
+
 /**
  * Plain data of one YAML document (also one that the text holds several times over), in time that
  * grows with the text's length alone.
@@ -190,7 +197,7 @@ export function parseYaml(given: string, limits = resolveLimits(WHERE, {})): unk
     checkTokens(yaml, text, limits)
     const options = {
       version: '1.1',
-      customTags: tags(yaml),
+      customTags: (all: Tags) => [...all.map(asPyYaml), ...tags(yaml)],
       uniqueKeys: false,
       prettyErrors: false,
     } as const

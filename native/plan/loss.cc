@@ -177,7 +177,8 @@ void Losses<real>::value(const Graph<real>& graph, double* logs, double* nothing
   double* metrics = logs + (n > 1 ? 1 + n : 1);
   for (size_t i = 0; i < n; i++) {
     Loss<real>& loss = *losses_[i];
-    loss.value(graph, n > 1 ? logs + 1 + i : weighted_.data() + 1, weighted_.data() + i, nothing + i);
+    loss.value(graph, n > 1 ? logs + 1 + i : weighted_.data() + 1, weighted_.data() + i,
+               nothing + i);
     loss.measure(metrics);
     metrics += loss.metrics();
   }

@@ -57,7 +57,7 @@ struct RunResult {
   // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing
   // is left (a mask of zeros, weights that are all 0) adds no log that is not finite.
   std::vector<int64_t> counted;
-  std::vector<double> last;  // values of the last batch
+  std::vector<double> last;    // values of the last batch
   std::vector<Array> outputs;  // kPredict only: of each output, [samples, dims...]
   // first batch (counted from 0 within this run) with a non-finite loss or gradient
   int64_t bad_batch = -1;

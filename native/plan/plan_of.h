@@ -30,8 +30,8 @@ class PlanOf final : public Plan {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // Of the step under way, on the device. kLoss, the total, is followed by the other logs, and those
-  // by a Nothing for each output.
+  // Of the step under way, on the device. kLoss, the total, is followed by the other logs, and
+  // those by a Nothing for each output.
   enum Number { kFinite, kPenalty, kActivity, kLoss };
   struct Batch {
     int64_t first, rows;   // positions in the order

@@ -218,7 +218,8 @@ TEST(the_first_number_of_a_bad_batch_that_is_not_finite_is_named) {
   for (const Mode mode : {Mode::kTrain, Mode::kTest}) {
     for (const std::vector<int32_t>& order : {std::vector<int32_t>{}, {1, 0}, {0, 1, 1}}) {
       const BadNumber bad = place(mode, order);
-      CHECK(bad.array == "y0" && bad.sample == 1 && bad.at == (Dims{2, 1}) && std::isnan(bad.value));
+      CHECK(bad.array == "y0" && bad.sample == 1 && bad.at == (Dims{2, 1}) &&
+            std::isnan(bad.value));
     }
     CHECK(place(mode, {0}).array.empty());
   }

@@ -149,7 +149,8 @@ TEST(plan_weights_of_samples) {
   double expected = 0;
   for (size_t b = 0; b < 4; b++) {
     double score = 0;
-    for (size_t j = 0; j < 2; j++) score += std::pow(p[2 * b + j] - plain->y[0].f64[2 * b + j], 2) / 2;
+    for (size_t j = 0; j < 2; j++)
+      score += std::pow(p[2 * b + j] - plain->y[0].f64[2 * b + j], 2) / 2;
     expected += score * w[b] / 4;
   }
   expected /= 0.5;  // half of the weights are not zero
@@ -339,7 +340,8 @@ TEST(plan_takes_states_before_the_first_batch) {
   second->write("l/h:carry", h);
   second->write("l/c:carry", c);
   CHECK(value(*second, "l/c:carry") == c.f64);
-  CHECK(run(*second, Mode::kPredict, x).outputs[0].f64 == run(*first, Mode::kPredict, x).outputs[0].f64);
+  CHECK(run(*second, Mode::kPredict, x).outputs[0].f64 ==
+        run(*first, Mode::kPredict, x).outputs[0].f64);
   CHECK_ERROR(second->write("m/h:carry", h), Code::kUnknownName, "m/h:carry");
 
   // none of that name or shape: as if it had not been written
@@ -347,7 +349,8 @@ TEST(plan_takes_states_before_the_first_batch) {
   third->write("m/h:carry", h);
   third->write("l/h:carry", array({4, 2}, h.f64));
   const auto fourth = made();
-  CHECK(run(*third, Mode::kPredict, x).outputs[0].f64 == run(*fourth, Mode::kPredict, x).outputs[0].f64);
+  CHECK(run(*third, Mode::kPredict, x).outputs[0].f64 ==
+        run(*fourth, Mode::kPredict, x).outputs[0].f64);
   CHECK(third->names() == fourth->names());
 
   const auto fifth = made();

@@ -179,9 +179,7 @@ describe('prepareWeights', () => {
       [1, 0],
     ])
     const column = { data: Float32Array.of(1, 0, 1), shape: [3, 1] }
-    expect(weightsOf({ classWeight: map }, column, false)!.data).toEqual(
-      Float64Array.of(0, 1, 0),
-    )
+    expect(weightsOf({ classWeight: map }, column, false)!.data).toEqual(Float64Array.of(0, 1, 0))
   })
 
   it('lets sample weights win', () => {

@@ -161,8 +161,7 @@ describe('configurations of Keras 2', () => {
 
   it('are known by their version, or by what only they have', () => {
     const generation = (document: object, version?: string) =>
-      modelDocument('json', { class_name: 'Sequential', config: [], ...document }, version)
-        .keras2
+      modelDocument('json', { class_name: 'Sequential', config: [], ...document }, version).keras2
     expect(generation({}, '2.11.0')).toBe(true)
     expect(generation({}, '1.2.2')).toBe(false)
     expect(generation({ config: { layers: [] } })).toBe(true)

@@ -15,6 +15,7 @@ import { Layer, type LayerOptions } from './layer.js'
 import { CHANGE, giveNames, Members, withChildren } from './members.js'
 import { showShape } from './names.js'
 import { Node, type Tensor } from './tensor.js'
+import type { KerasArray } from './variable.js'
 import { Network } from './network.js'
 
 const bare = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? list[0]! : list)
@@ -287,7 +288,9 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** Names of the outputs, those of the layers that make them: the keys for targets by name. */
   get outputNames(): readonly string[] {
-    return this.#members.list.length === 0 ? [] : this.network.outputs.map(({ node }) => node.layer.name)
+    return this.#members.list.length === 0
+      ? []
+      : this.network.outputs.map(({ node }) => node.layer.name)
   }
 
   /**
@@ -304,7 +307,9 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.#inputs.map(({ shape }) => shape)
   }
 
-  /** With the batch. Undefined without layers, and with several outputs: see {@link outputShapes}. */
+  /**
+   * With the batch. Undefined without layers, and with several outputs: see {@link outputShapes}.
+   */
   override get outputShape(): Shape | undefined {
     const shapes = this.outputShapes
     return shapes.length === 1 ? shapes[0] : undefined
@@ -460,6 +465,11 @@ export abstract class Container extends Layer<LayerOptions> {
 
   override get isScope(): boolean {
     return true
+  }
+
+  /** In a graph, of a model inside first what trains: Keras' `weights`. */
+  protected override arraysInside(): (readonly KerasArray[])[] {
+    return this.#isGraph ? this.children.map((c) => c.fileArrays()) : super.arraysInside()
   }
 
   // ---- configuration ----

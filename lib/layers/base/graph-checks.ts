@@ -45,6 +45,5 @@ export function checkGraph(where: string, { inputs, missing, nodes, outputs }: N
     )
   const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)])
   const idle = inputs.find((input) => !used.has(input))
-  if (idle)
-    refuse('one that an output depends on', `${idle.node.layer.where}, which leads to none`)
+  if (idle) refuse('one that an output depends on', `${idle.node.layer.where}, which leads to none`)
 }

@@ -437,3 +437,22 @@ export function* writingKerasArrays(
   }
   for (const [variable, data] of changed) yield* store(variable, data)
 }
+
+/**
+ * The arrays of several places of a model. Those of a variable are listed in its first place, and
+ * train if they do so in any place.
+ */
+export function inFirstPlace(places: readonly (readonly KerasArray[])[]): KerasArray[] {
+  const first = new Map<Variable, number>()
+  const trained = new Set<Variable>()
+  for (const [i, arrays] of places.entries())
+    for (const { variable, trainable } of arrays) {
+      if (!first.has(variable)) first.set(variable, i)
+      if (trainable) trained.add(variable)
+    }
+  return places.flatMap((arrays, i) =>
+    arrays
+      .filter(({ variable }) => first.get(variable) === i)
+      .map((array) => ({ ...array, trainable: trained.has(array.variable) })),
+  )
+}

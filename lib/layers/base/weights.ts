@@ -13,7 +13,7 @@ import { type NDArray, sizeOf, type TensorLike } from '../../ndarray.js'
 import type { Regularizer } from '../../regularizers.js'
 import type { ParamUse } from '../../spec.js'
 import { type LayerState, nativeShape, nativeStates, shownState } from './states.js'
-import { type KerasArray, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
+import { type KerasArray, inFirstPlace, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
 
 interface ParamEntry {
   variable: Variable
@@ -62,25 +62,6 @@ export function withParameterBytes<T>(limit: number, build: () => T): T {
   } finally {
     budget = before
   }
-}
-
-/**
- * The arrays of several places of a model. Those of a variable are listed in its first place, and
- * train if they do so in any place.
- */
-function inFirstPlace(places: readonly (readonly KerasArray[])[]): KerasArray[] {
-  const first = new Map<Variable, number>()
-  const trained = new Set<Variable>()
-  for (const [i, arrays] of places.entries())
-    for (const { variable, trainable } of arrays) {
-      if (!first.has(variable)) first.set(variable, i)
-      if (trainable) trained.add(variable)
-    }
-  return places.flatMap((arrays, i) =>
-    arrays
-      .filter(({ variable }) => first.get(variable) === i)
-      .map((array) => ({ ...array, trainable: trained.has(array.variable) })),
-  )
 }
 
 /** The part of a layer that owns its parameters and states. */
@@ -250,7 +231,7 @@ export abstract class ParameterOwner {
     return [
       ...own.filter((a) => a.variable.trainable),
       ...own.filter((a) => !a.variable.trainable),
-      ...this.fromInside(inFirstPlace(this.children.map((c) => c.kerasArrays()))),
+      ...this.fromInside(inFirstPlace(this.arraysInside())),
     ]
   }
 
@@ -284,6 +265,11 @@ export abstract class ParameterOwner {
       ...arrays.filter((a) => a.trainable),
       ...arrays.filter((a) => !a.trainable),
     ])
+  }
+
+  /** Arrays of each layer inside. */
+  protected arraysInside(): (readonly KerasArray[])[] {
+    return this.children.map((c) => c.kerasArrays())
   }
 
   /** Arrays of the layers inside as this layer gives them out: when it is frozen, so are they. */

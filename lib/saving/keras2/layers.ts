@@ -139,7 +139,12 @@ export function graphFromKeras2(config: Config, where: string): Record<string, u
   }
   const { name, input_layers, output_layers } = config
   const layers = list.map((layer, i) => {
-    const { name: own, inbound_nodes, class_name: kind, config: given } = isObject(layer) ? layer : {}
+    const {
+      name: own,
+      inbound_nodes,
+      class_name: kind,
+      config: given,
+    } = isObject(layer) ? layer : {}
     const called = { name: own, inbound_nodes }
     if (kind !== 'InputLayer' || !isObject(given))
       return { ...called, ...layerFromKeras2(layer, `layers[${i}]`) }
