@@ -15,12 +15,12 @@ import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
 import { modelClass, modelDecode } from './model-classes.js'
 import { CHAIN, Model } from './model.js'
 
-/** Keras' hidden input layer in front of the first. */
+/** Keras' hidden input layer in front of the first; a model there has its own. */
 const entrance = (layer: Layer): readonly Tensor[] =>
-  layer.inputSlots().map(({ shape }) => {
-    const name = uniqueName(`${layer.layerClass.className.toLowerCase()}_input`)
-    const { inputDtype } = layer
-    return new InputLayer({ name, batchInputShape: shape, inputDtype }).tensor
+  layer.inputSlots().map(({ name, shape }) => {
+    const { inputDtype, layerClass } = layer
+    const own = name ?? uniqueName(`${layerClass.className.toLowerCase()}_input`)
+    return new InputLayer({ name: own, batchInputShape: shape, inputDtype }).tensor
   })
 
 /**

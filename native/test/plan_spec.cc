@@ -118,11 +118,11 @@ Config model(const Dims& input, std::vector<Config> ops, const std::string& outp
                {"params", params},
                {"ops", list(std::move(ops))},
                {"predictions", list({tree({{"value", text(output)},
-                                       {"mask", {}},
-                                       {"loss", text("mean_squared_error")},
-                                       {"weight", number(1)},
-                                       {"metrics", list({})},
-                                       {"temporal", flag(false)}})})},
+                                           {"mask", {}},
+                                           {"loss", text("mean_squared_error")},
+                                           {"weight", number(1)},
+                                           {"metrics", list({})},
+                                           {"temporal", flag(false)}})})},
                {"optimizer", tree({{"name", text("sgd")}, {"lr", number(0.1)}})},
                {"seed", number(1)}});
 }

@@ -19,6 +19,15 @@ describe('describe() and the exports', () => {
         if (typeof options.cell === 'string') cells.add(options.cell)
       }
     }
+    // what joins masks: two that differ
+    const masked = ['a', 'b'].map((name) =>
+      new main.Masking().call(main.Input({ shape: [3, 2], name })),
+    )
+    const merged = new main.Model({
+      input: masked.map((tensor) => tensor.node.inputs[0]!),
+      output: main.merge(masked, { mode: 'sum' }),
+    })
+    for (const { op } of lowerModel(merged, null).ops) used.add(op)
     expect([...used].sort()).toEqual([...native.layers].sort())
     expect([...cells].sort()).toEqual(native.cells.map((c) => c.name).sort())
   })

@@ -31,15 +31,15 @@ export interface Sample {
 type Class = (new (...args: never[]) => Layer) & { className: string }
 
 /**
- * Every layer class the package exports: subclasses of Layer with a class name of their own. A
- * model has tests of its own.
+ * Every layer class the package exports: subclasses of Layer with a class name of their own. Models
+ * and where they begin have tests of their own.
  */
 export const LAYERS: Class[] = (Object.values(main) as unknown[]).filter(
   (e): e is Class =>
     typeof e === 'function' &&
     e.prototype instanceof main.Layer &&
     Object.hasOwn(e, 'className') &&
-    e !== main.Sequential,
+    ![main.Sequential, main.Model, main.InputLayer].includes(e as never),
 )
 
 type Make = (options: Record<string, unknown>) => Layer

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { dataFile } from '../golden/loader.js'
-import { loadModel, type NDArray } from '../package.js'
+import { expectAllSameBits, uniform } from '../arrays.js'
+import { Dense, loadModel, LSTM, type Model, type NDArray, Sequential } from '../package.js'
 
 const at = (name: string): string => dataFile(`tf-keras/${name}`)
 const expected = JSON.parse(readFileSync(at('expected.json'), 'utf8')) as Record<
@@ -68,10 +69,6 @@ describe('how it was compiled', () => {
 
 describe('what cannot be read is refused by its name', () => {
   it.each([
-    [
-      'refused_functional',
-      /class_name must be 'Sequential', got 'Functional', a functional model\./,
-    ],
     ['refused_cell', /'rnn'?.*RNN/],
     ['refused_class', /'layer_normalization': class_name must be one of .*LayerNormalization/],
   ])('%s', async (name, message) => {
@@ -80,4 +77,21 @@ describe('what cannot be read is refused by its name', () => {
       message: expect.stringMatching(message),
     })
   })
+})
+
+it('a functional model predicts what the same layers in a row do', async () => {
+  const model = await loadModel<Model>(at('functional.h5'))
+  expect(model.layers.map(({ layerClass }) => layerClass.className)).toEqual([
+    'InputLayer',
+    'LSTM',
+    'Dense',
+  ])
+  const [, lstm, dense] = model.layers
+  const chain = new Sequential([
+    new LSTM(3, { inputShape: [6, 4], consumeLess: 'gpu', innerActivation: 'sigmoid' }),
+    new Dense(1, { activation: dense!.getConfig().activation }),
+  ])
+  chain.setWeights([...lstm!.getWeights(), ...dense!.getWeights()])
+  const x = uniform(1, [5, 6, 4])
+  expectAllSameBits([await model.predict(x)], [await chain.predict(x)], 'predictions')
 })

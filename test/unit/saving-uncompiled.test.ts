@@ -60,8 +60,8 @@ test.each([
   ],
   [
     'weight of losses',
-    { optimizer_config, loss: 'mse', loss_weights: [0.5] },
-    /loss_weights must be null, got \[0\.5\]/,
+    { optimizer_config, loss: 'mse', loss_weights: [0.5, 1] },
+    /lossWeights must be a list of 1, one for each of the outputs/,
   ],
 ])(
   'an unknown %s: the model predicts, and what needs it compiled says what is missing',

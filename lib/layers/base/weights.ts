@@ -13,7 +13,13 @@ import { type NDArray, sizeOf, type TensorLike } from '../../ndarray.js'
 import type { Regularizer } from '../../regularizers.js'
 import type { ParamUse } from '../../spec.js'
 import { type LayerState, nativeShape, nativeStates, shownState } from './states.js'
-import { type KerasArray, inFirstPlace, readKerasArrays, Variable, writeKerasArrays } from './variable.js'
+import {
+  type KerasArray,
+  inFirstPlace,
+  readKerasArrays,
+  Variable,
+  writeKerasArrays,
+} from './variable.js'
 
 interface ParamEntry {
   variable: Variable
