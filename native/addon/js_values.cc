@@ -167,15 +167,22 @@ Napi::Object to_js(Napi::Env env, const RunResult& result) {
   return object;
 }
 
+bool flag(const Napi::Object& object, const char* key) {
+  const Napi::Value value = get(object, key);
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+}
+
 RunRequest to_request(const Napi::Object& object) {
   RunRequest request;
   const Napi::Value mode = get(object, "mode");
   const std::string name = mode.IsString() ? mode.As<Napi::String>().Utf8Value() : "";
-  const char* const modes[] = {"train", "test", "predict", "gradient"};  // in the order of Mode
+  const char* const modes[] = {"train", "test", "predict", "gradient",
+                               "call"};  // in the order of Mode
   const auto at = std::find(std::begin(modes), std::end(modes), name);
   if (at == std::end(modes))
-    fail(Code::kOption, "run", "mode", "train, test, predict or gradient", "'" + name + "'");
+    fail(Code::kOption, "run", "mode", "train, test, predict, gradient or call", "'" + name + "'");
   request.mode = static_cast<Mode>(at - std::begin(modes));
+  request.training = flag(object, "training");
 
   const Napi::Value order = get(object, "order");
   if (!order.IsUndefined() && !order.IsNull()) {

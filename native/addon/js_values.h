@@ -24,6 +24,7 @@ Napi::Number to_js(Napi::Env env, int64_t n);
 Napi::Object to_js(Napi::Env env, const RunResult& result);
 
 // RunRequest of lib/native.ts, without its data. Throws Error(kOption).
+bool flag(const Napi::Object& object, const char* key);  // false: not there
 RunRequest to_request(const Napi::Object& object);
 
 Napi::Array to_js(Napi::Env env, const std::vector<std::string>& texts);

@@ -111,8 +111,9 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
   environment.plan_class = Napi::Persistent(DefineClass(
       env, "NativePlan",
       {InstanceMethod<&PlanObject::load>("load"), InstanceMethod<&PlanObject::run>("run"),
-       InstanceMethod<&PlanObject::predict>("predict"), InstanceMethod<&PlanObject::read>("read"),
-       InstanceMethod<&PlanObject::write>("write"), InstanceMethod<&PlanObject::set>("set"),
+       InstanceMethod<&PlanObject::predict>("predict"), InstanceMethod<&PlanObject::call>("call"),
+       InstanceMethod<&PlanObject::read>("read"), InstanceMethod<&PlanObject::write>("write"),
+       InstanceMethod<&PlanObject::set>("set"),
        InstanceMethod<&PlanObject::reset_states>("resetStates"),
        InstanceMethod<&PlanObject::names>("names"), InstanceMethod<&PlanObject::cancel>("cancel"),
        InstanceMethod<&PlanObject::dispose>("dispose")}));
@@ -205,22 +206,36 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   return deferred.Promise();
 }
 
+// One batch on this thread, of the x of its argument.
+RunResult PlanObject::run_inline(const Napi::CallbackInfo& info, RunRequest request,
+                                 const char* where) {
+  request.data = inputs_of(argument(info, 0, where), alive()->float64(), where);
+  request.batch_size = request.data->samples;
+  const std::shared_ptr<Plan> plan = idle(where);
+  plan->check(*request.data);
+  const std::atomic<bool> never{false};
+  RunResult result;
+  {
+    const AwakeThreads threads;
+    const FlushDenormals flush;
+    result = plan->run(request, never);
+  }
+  report_memory(info.Env(), *state_);
+  return result;
+}
+
 Napi::Value PlanObject::predict(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
+    return to_js(info.Env(), run_inline(info, {}, "predict").outputs);
+  });
+}
+
+Napi::Value PlanObject::call(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
     RunRequest request;
-    request.data = inputs_of(argument(info, 0, "predict"), alive()->float64(), "predict");
-    request.batch_size = request.data->samples;
-    const std::shared_ptr<Plan> plan = idle("predict");
-    plan->check(*request.data);
-    const std::atomic<bool> never{false};
-    RunResult result;
-    {
-      const AwakeThreads threads;
-      const FlushDenormals flush;
-      result = plan->run(request, never);
-    }
-    report_memory(info.Env(), *state_);
-    return to_js(info.Env(), result.outputs);
+    request.mode = Mode::kCall;
+    request.training = flag(argument(info, 0, "call"), "training");
+    return to_js(info.Env(), run_inline(info, std::move(request), "call"));
   });
 }
 

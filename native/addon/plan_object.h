@@ -53,6 +53,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value predict(const Napi::CallbackInfo& info);
+  Napi::Value call(const Napi::CallbackInfo& info);
+  RunResult run_inline(const Napi::CallbackInfo& info, RunRequest request, const char* where);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
   void set(const Napi::CallbackInfo& info);

@@ -80,7 +80,7 @@ class Updater {
   virtual void moment_written(int param) = 0;  // settled before
 };
 
-constexpr int kBatchKinds = 4;  // of Device::batch
+constexpr int kBatchKinds = 5;  // of Device::batch
 
 template <typename real>
 class Device : public Memory {

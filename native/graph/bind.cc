@@ -19,11 +19,12 @@ template <typename real>
 class Graph<real>::Binder final : public Declaration {
  public:
   Binder(Graph& graph, bool training, Layout& carry, Layout& packed)
-      : graph_(graph), training_(training), carry_(carry), packed_(packed) {}
+      : graph_(graph), backward_(training), training_(training), carry_(carry), packed_(packed) {}
 
   void start(Op<real>& op) {
     op_ = &op;
     scratch_ = 0;
+    training_ = backward_ && !op.after;
     asked_.assign(op.params.size(), 0);
     op.next.clear();
   }
@@ -129,7 +130,8 @@ class Graph<real>::Binder final : public Declaration {
   }
 
   Graph& graph_;
-  bool training_;
+  const bool backward_;
+  bool training_;  // of the op at hand
   Layout &carry_, &packed_;
   Op<real>* op_ = nullptr;
   int64_t scratch_ = 0;
@@ -171,6 +173,18 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
       use.own_grad->zero();
     }
   }
+  for (const Value<real>& value : values_) {
+    const int of = value.gradient_of_input;
+    if (of >= 0 && (!backward || grad_offset_[size_t(of)] < 0))
+      fail(Code::kInternal, value.name, "what it is read of", "part of the cost",
+           "a value that is none");
+  }
+  for (const ParamUpdate& u : updates_) {
+    const Value<real>& value = values_[size_t(u.value)];
+    const Param& p = (*params_)[u.param];
+    if (value.extent.rows != 1 || value.extent.dims != p.dims)
+      fail(Code::kShape, p.path, "its new value", to_string(p.dims), value.extent.text());
+  }
   if (!packed.same_sizes(packed_)) {
     packed_block_.reserve(packed.total());
     packed_ = std::move(packed);
@@ -195,6 +209,11 @@ void Graph<real>::lay_out(bool backward, Layout& carry, Layout& packed) {
   for (int i = 0; i < inputs_; i++) {
     slot_offset_[size_t(i)] =
         slots_.add(values_[size_t(i)].name, {values_[size_t(i)].extent.size()});
+  }
+  for (Value<real>& value : values_) {
+    if (value.gradient_of_param >= 0) value.extent = {1, (*params_)[value.gradient_of_param].dims};
+    if (value.gradient_of_input >= 0)
+      value.extent = values_[size_t(value.gradient_of_input)].extent;
   }
   Binder binder(*this, backward, carry, packed);
   for (Op<real>& op : ops_) {
@@ -258,6 +277,7 @@ int64_t Graph<real>::place_gradients() {
     const Value<real>& value = values_[size_t(v)];
     grad_offset_[size_t(v)] = gradients_.add(value.extent.size(), step, last - value.producer);
   };
+  if (cost_ >= 0 && wants_[size_t(cost_)]) born(cost_, -1);
   for (Output& output : outputs_) {
     if (output.scored < 0 || !wants_[size_t(output.scored)]) continue;
     if (output.adds) {
@@ -325,7 +345,11 @@ void Graph<real>::point() {
   for (size_t v = 0; v < values_.size(); v++) {
     Value<real>& value = values_[v];
     value.grad = backward_ && grad_offset_[v] >= 0 ? grad_block_.data() + grad_offset_[v] : nullptr;
-    if (is_input_[v]) {
+    if (value.gradient_of_param >= 0) {
+      value.data = params_->grad((*params_)[value.gradient_of_param]);
+    } else if (value.gradient_of_input >= 0) {
+      value.data = values_[size_t(value.gradient_of_input)].grad;
+    } else if (is_input_[v]) {
       value.data = values_[size_t(ops_[size_t(value.producer)].inputs[0])].data;
     } else if (saved_offset_[v] >= 0) {
       value.data = saved_block_.data() + saved_offset_[v];

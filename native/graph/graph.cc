@@ -14,6 +14,27 @@ int Graph<real>::value_named(const std::string& name, const std::string& where) 
   fail(Code::kInternal, where, "a value it reads", "made before", "'" + name + "'");
 }
 
+// The same, or what is named gradient:PATH of a parameter, or gradient:NAME of an input.
+template <typename real>
+int Graph<real>::value_or_gradient(const std::string& name, const std::string& where) {
+  static const std::string prefix = "gradient:";
+  const bool known = std::any_of(values_.begin(), values_.end(),
+                                 [&](const Value<real>& value) { return value.name == name; });
+  if (known || name.compare(0, prefix.size(), prefix) != 0) return value_named(name, where);
+  const std::string of = name.substr(prefix.size());
+  Value<real> value;
+  value.name = name;
+  value.gradient_of_param = params_->find(of);
+  if (value.gradient_of_param < 0) {
+    value.gradient_of_input = value_named(of, where);
+    if (value.gradient_of_input >= inputs_)
+      fail(Code::kInternal, where, "a gradient", "one of a parameter or of an input",
+           "'" + of + "'");
+  }
+  values_.push_back(std::move(value));
+  return static_cast<int>(values_.size()) - 1;
+}
+
 template <typename real>
 int Graph<real>::mask_named(const std::string& name, const std::string& where) const {
   for (size_t i = 0; i < masks_.size(); i++) {
@@ -37,7 +58,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   for (const Config& op : spec.at("ops").list) add_op(op);
   for (const Config& each : spec.at("predictions").list) {
     Output output;
-    output.value = value_named(each.str("value"), "spec");
+    output.value = value_or_gradient(each.str("value"), "spec");
     if (each.has("mask")) output.mask = mask_named(each.str("mask"), "spec");
     if (each.has("loss")) {
       const Config& loss = each.at("loss");
@@ -48,9 +69,22 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
     outputs_.push_back(output);
   }
   if (outputs_.empty()) fail(Code::kInternal, "spec", "predictions", "at least one", "none");
+  if (spec.has("cost")) cost_ = value_named(spec.str("cost"), "spec");
+  if (spec.has("updates")) add_updates(spec.at("updates"));
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
   plan_backward();
+}
+
+template <typename real>
+void Graph<real>::add_updates(const Config& updates) {
+  for (const Config& update : updates.list) {
+    const std::string& path = update.str("param");
+    const int param = params_->find(path);
+    if (param < 0)
+      fail(Code::kInternal, path, "what is updated", "a parameter", "none of that name");
+    updates_.push_back({param, value_or_gradient(update.str("value"), path)});
+  }
 }
 
 template <typename real>
@@ -64,7 +98,8 @@ void Graph<real>::add_op(const Config& spec) {
   context.stream = static_cast<uint32_t>(ops_.size());
   const std::string where = context.where();
   for (const std::string& input : spec.strings("inputs"))
-    op.inputs.push_back(value_named(input, where));
+    op.inputs.push_back(value_or_gradient(input, where));
+  op.after = spec.on("after");
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
   if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
@@ -119,6 +154,7 @@ template <typename real>
 void Graph<real>::allocate_params() {
   std::vector<char> learns(params_->list().size(), 0);
   for (const Op<real>& op : ops_) {
+    if (op.after) continue;
     for (const ParamUse<real>& use : op.params)
       learns[size_t(use.param)] = learns[size_t(use.param)] || op.shape().trainable();
   }
@@ -130,7 +166,12 @@ void Graph<real>::allocate_params() {
 template <typename real>
 void Graph<real>::plan_backward() {
   wants_.assign(values_.size(), 0);
+  for (const Value<real>& value : values_) {
+    if (value.gradient_of_input >= 0) wants_[size_t(value.gradient_of_input)] = 1;
+  }
+  const std::vector<char> asked = wants_;  // inputs whose gradient is read
   for (Op<real>& op : ops_) {
+    if (op.after) continue;
     bool wants = op.shape().trainable();
     for (int input : op.inputs) wants = wants || wants_[size_t(input)];
     wants_[size_t(op.output)] = wants;
@@ -140,9 +181,11 @@ void Graph<real>::plan_backward() {
   for (const Output& output : outputs_) {
     if (output.scored >= 0) reached[size_t(output.scored)] = written[size_t(output.scored)] = 1;
   }
+  if (cost_ >= 0) reached[size_t(cost_)] = written[size_t(cost_)] = 1;
   std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
+    if (op.after) continue;
     const size_t out = size_t(op.output);
     bool reaches = reached[out] || op.activity.any();
     for (int output : op.more) reaches = reaches || reached[size_t(output)];
@@ -164,7 +207,7 @@ void Graph<real>::plan_backward() {
   }
   for (size_t v = 0; v < values_.size(); v++) {
     const bool made = values_[v].producer >= 0 && ops_[size_t(values_[v].producer)].backward;
-    wants_[v] = wants_[v] && made;
+    wants_[v] = wants_[v] && (made || asked[v]);
     values_wanting_ += wants_[v];
   }
 }
@@ -173,13 +216,50 @@ template <typename real>
 void Graph<real>::forward(bool training, DropoutKey key) {
   shown_ = false;
   for (Op<real>& op : ops_) {
-    op.pass.training = training;
-    op.pass.backward_follows = backward_;
-    op.pass.repack = op.fresh;
-    op.pass.dropout = key;
-    op.layer->forward(op.pass);
+    if (!op.after) run(op, training, key);
   }
   shown_ = true;
+}
+
+template <typename real>
+void Graph<real>::run(Op<real>& op, bool training, DropoutKey key) {
+  op.pass.training = training;
+  op.pass.backward_follows = backward_ && !op.after;
+  op.pass.repack = op.fresh;
+  op.pass.dropout = key;
+  op.layer->forward(op.pass);
+}
+
+template <typename real>
+void Graph<real>::run_after(bool training, DropoutKey key) {
+  for (Op<real>& op : ops_) {
+    if (op.after) run(op, training, key);
+  }
+}
+
+template <typename real>
+void Graph<real>::check_updates(double* finite) const {
+  for (const ParamUpdate& u : updates_) {
+    const Value<real>& value = values_[size_t(u.value)];
+    device_->check(finite, value.data, nullptr, value.extent.size());
+  }
+}
+
+template <typename real>
+std::string Graph<real>::update_not_finite() const {
+  for (const ParamUpdate& u : updates_) {
+    const Value<real>& value = values_[size_t(u.value)];
+    if (!device_->finite(value.data, nullptr, value.extent.size())) return (*params_)[u.param].path;
+  }
+  return "";
+}
+
+template <typename real>
+void Graph<real>::commit_updates(const double* finite) {
+  for (const ParamUpdate& u : updates_) {
+    const Value<real>& value = values_[size_t(u.value)];
+    device_->commit(params_->value((*params_)[u.param]), value.data, value.extent.size(), finite);
+  }
 }
 
 template <typename real>

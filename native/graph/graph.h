@@ -16,7 +16,9 @@ template <typename real>
 struct Value {
   std::string name;
   Dims declared;      // inputs only: without the batch axis, -1 where unknown
-  int producer = -1;  // op, or -1: an input
+  int producer = -1;  // op, or -1: an input, or a gradient:
+  // of a parameter, or of an input. It is there once the graph has gone backward.
+  int gradient_of_param = -1, gradient_of_input = -1;
   // at the extent bound last
   Extent extent;
   real* data = nullptr;
@@ -66,7 +68,8 @@ struct Op {
   // Nothing writes the first output's gradient before the op goes backward, or the activity penalty
   // adds to it: it begins as zeros.
   bool seeds = false;
-  bool fresh = true;  // parameters have changed since the packed tensors were filled
+  bool after = false;  // it runs when the graph has gone backward, and reads gradients
+  bool fresh = true;   // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   std::vector<real*>
       // per input: where dx is to be added when another consumer has written it already; else
@@ -91,6 +94,11 @@ struct Output {
   // and added. Offset among other gradients of values, at the extent bound last.
   bool adds = false;
   int64_t offset = -1;
+};
+
+// A value that a parameter becomes at the end of a call.
+struct ParamUpdate {
+  int param, value;
 };
 
 template <typename real>
@@ -127,6 +135,19 @@ class Graph {
   void forward(bool training, DropoutKey key);
   // The gradients of the losses have been written. *activity: as activity_penalty().
   void backward(double* activity);
+  // A call (Mode::kCall): what its gradients are of, a value whose numbers count 1 each.
+  bool has_cost() const { return cost_ >= 0; }
+  void seed_cost() {
+    const Value<real>& cost = values_[size_t(cost_)];
+    if (cost.grad) device_->fill(cost.grad, 1, cost.extent.size());
+  }
+  void run_after(bool training, DropoutKey key);  // follows backward()
+  // *finite = 0 where a new value of a parameter is not; all become those values, but where *finite
+  // is 0; the path of the first that is not finite, or "".
+  void check_updates(double* finite) const;
+  void commit_updates(const double* finite);
+  std::string update_not_finite() const;
+  bool updates() const { return !updates_.empty(); }
   void activity_penalty(double* activity) const;  // of the values of the last forward
   std::string first_not_finite() const;           // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
@@ -171,6 +192,9 @@ class Graph {
   void add_gradient(const ParamUse<real>& use, const Pass<real>& pass);
   void penalize_output(const Op<real>& op, real* grad) const;
   int value_named(const std::string& name, const std::string& where) const;
+  int value_or_gradient(const std::string& name, const std::string& where);
+  void add_updates(const Config& updates);
+  void run(Op<real>& op, bool training, DropoutKey key);
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
   void lay_out(bool backward, Layout& carry, Layout& packed);
@@ -187,6 +211,8 @@ class Graph {
   std::vector<Op<real>> ops_;
   int inputs_ = 0, values_wanting_ = 0;
   std::vector<Output> outputs_;
+  int cost_ = -1;
+  std::vector<ParamUpdate> updates_;
   std::vector<char> wants_;     // per value: a gradient is needed
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
 

@@ -89,9 +89,13 @@ template <typename real>
 void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
   std::vector<Extent> inputs;
   for (const Array& x : r.data->x) inputs.push_back({rows, Dims(x.dims.begin() + 1, x.dims.end())});
-  const bool backward = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  graph_.bind(inputs, backward);
-  if (r.mode == Mode::kPredict) return;
+  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
+  graph_.bind(inputs, learns || (r.mode == Mode::kCall && graph_.has_cost()));
+  if (r.mode == Mode::kCall) {
+    numbers_.reserve(kLoss + 1);
+    numbers_read_.resize(size_t(numbers_.size()));
+  }
+  if (!logs(r.mode)) return;
   losses_.bind(graph_, *r.data);
   numbers_.reserve(kLoss + losses_.logs() + int64_t(graph_.outputs()));
   numbers_read_.resize(size_t(numbers_.size()));
@@ -118,7 +122,7 @@ template <typename real>
 void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic<bool>& cancelled) {
   const Clock::time_point start = Clock::now();
   check_request(r);
-  const bool logs = r.mode != Mode::kPredict;
+  const bool logs = this->logs(r.mode);
   const size_t n = logs ? size_t(losses_.logs()) : 0;
   if (result.sums.empty()) result.sums.assign(n, 0.0);
   result.counted.resize(n);
@@ -159,6 +163,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
 template <typename real>
 void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
   gather_inputs(*r.data, batch);
+  if (r.mode == Mode::kCall) return call(r, result);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
   if (r.mode != Mode::kPredict) losses_.load(*r.data, batch.order, batch.first);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
@@ -211,6 +216,36 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
     result.bad_number = bad_number(*r.data, batch, !*nothing);
   }
   result.bad_batches++;
+}
+
+// Values go out before parameters change; updates read what was there before.
+template <typename real>
+void PlanOf<real>::call(const RunRequest& r, RunResult& result) {
+  const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
+  graph_.forward(r.training, key);
+  device_->zero(numbers_.data(), numbers_.bytes());
+  if (graph_.has_cost()) {
+    graph_.seed_cost();
+    graph_.backward(number(kActivity));
+  }
+  graph_.run_after(r.training, key);
+  double* const finite = number(kFinite);
+  device_->total(number(kLoss), number(kPenalty), number(kActivity), finite);
+  graph_.check_updates(finite);
+  keep_outputs(result);
+  graph_.packed_are_current();
+  graph_.commit(finite);
+  graph_.commit_updates(finite);
+  device_->download(numbers_read_.data(), numbers_.data(), numbers_.bytes());
+  if (r.training) step_ += 1;
+  if (numbers_read_[kFinite] != 0) {
+    graph_.committed();
+    if (graph_.updates()) graph_.params_changed();
+    return;
+  }
+  result.bad_batch = 0;
+  result.bad_batches = 1;
+  result.bad_layer = graph_.update_not_finite();
 }
 
 template <typename real>

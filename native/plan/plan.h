@@ -12,8 +12,9 @@
 
 namespace hs {
 
-// kGradient: forward and backward, no update (read "layer/W:grad")
-enum class Mode { kTrain, kTest, kPredict, kGradient };
+// kGradient: forward and backward, no update (read "layer/W:grad"). kCall: the function that a
+// program of expressions is: forward, backward from spec.cost, ops `after`, outputs, spec.updates.
+enum class Mode { kTrain, kTest, kPredict, kGradient, kCall };
 
 struct Array {  // batch-major data as users have it, [N, dims...]
   Dims dims;    // with N first
@@ -31,6 +32,7 @@ struct DataSet {  // copied once; shared by the runs that use it
 
 struct RunRequest {
   Mode mode = Mode::kPredict;
+  bool training = false;  // kCall only: Keras' learning phase
   std::shared_ptr<const DataSet> data;
   std::vector<int32_t> order;  // indices of samples; empty: 0, 1, 2, ...
   int64_t from = 0;            // position in `order` of the first sample

@@ -50,6 +50,8 @@ class PlanOf final : public Plan {
   // The layer where what is not finite began; loss: the total.
   std::string blamed(bool learns, double loss) const;
   double* number(int i) const { return numbers_.data() + i; }
+  static bool logs(Mode mode) { return mode != Mode::kPredict && mode != Mode::kCall; }
+  void call(const RunRequest&, RunResult&);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void keep_outputs(RunResult&) const;
   BadNumber bad_number(const DataSet&, const Batch&, bool targets) const;
