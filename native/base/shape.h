@@ -33,4 +33,11 @@ struct Extent {
   std::string text() const;  // as users see it: batch first
 };
 
+// The extents of a value's numbers as they lie: time, batch, rest.
+inline Dims memory_dims(const Extent& extent) {
+  Dims dims = extent.dims;
+  dims.insert(dims.begin() + (extent.sequence() ? 1 : 0), extent.rows);
+  return dims;
+}
+
 }  // namespace hs

@@ -26,6 +26,7 @@ struct Scored {
   real* coef = nullptr;           // [R] what a row counts; 0: not at all
   real* score = nullptr;          // [R]
   int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
+  Dims p_dims, y_dims;  // as they lie: time, batch, rest
   bool temporal = false;
   double weight = 1;  // of this loss in the total
 };

@@ -62,7 +62,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
     if (each.has("mask")) output.mask = mask_named(each.str("mask"), "spec");
     if (each.has("loss")) {
       const Config& loss = each.at("loss");
-      const bool is_value = loss.kind == Config::Kind::kTree;
+      const bool is_value = loss.has("value");
       output.scored = is_value ? value_named(loss.str("value"), "loss") : output.value;
     }
     for (const Output& before : outputs_) output.adds |= before.scored == output.scored;

@@ -69,6 +69,7 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   scored_.coef = at(coef_), scored_.score = at(score_);
   scored_.B = p.rows, scored_.T = p.steps(), scored_.R = R;
   scored_.K = K, scored_.Ky = wanted.back();
+  scored_.p_dims = memory_dims(p), scored_.y_dims = memory_dims(target_extent_);
   bound_to_ = p, y_dims_ = y.dims, weight_dims_ = weights.dims;
   samples_ = data.samples;
   bound_ = true;

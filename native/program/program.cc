@@ -59,9 +59,7 @@ std::vector<Dims> Program::dims(FunctionRef<Dims(const Node&)> leaf) const {
 }
 
 Dims memory_dims(const Extent& extent, bool whole) {
-  Dims dims = extent.dims;
-  if (!whole) dims.insert(dims.begin() + (extent.sequence() ? 1 : 0), extent.rows);
-  return dims;
+  return whole ? extent.dims : memory_dims(extent);
 }
 
 Extent extent_of(const Dims& dims, bool whole, const std::string& where) {

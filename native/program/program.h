@@ -69,7 +69,7 @@ std::pair<int64_t, int64_t> slice_of(const Node& slice, int64_t size);
 // The extents that both are broadcast to, aligned at the last axis. Throws Error(kShape).
 Dims broadcast(const Dims& a, const Dims& b);
 
-// A value's extents as its numbers lie: time, batch, rest. whole: of its one sample, no batch.
+// The extents of a value's numbers; whole: of its one sample, no batch.
 Dims memory_dims(const Extent& extent, bool whole);
 // The extent of a value with these; the inverse.
 Extent extent_of(const Dims& dims, bool whole, const std::string& where);

@@ -47,8 +47,10 @@ struct Itself {
 
 template <typename real>
 CpuCriterion<real>::CpuCriterion(const Config& spec)
-    : is_value_(spec.at("loss").kind == Config::Kind::kTree), objective_(&Itself<real>::objective) {
-  if (!is_value_) {
+    : is_value_(spec.at("loss").has("value")), objective_(&Itself<real>::objective) {
+  if (spec.at("loss").has("nodes")) {
+    program_ = std::make_unique<ProgramObjective<real>>(spec.at("loss"), "loss");
+  } else if (!is_value_) {
     const std::string& name = spec.str("loss");
     objective_ = objective<real>(name.c_str());
     if (!objective_)
@@ -61,11 +63,17 @@ CpuCriterion<real>::CpuCriterion(const Config& spec)
   }
   for (const Config& config : spec.at("metrics").list) {
     const std::string& metric_name = config.str("name");
+    if (config.has("nodes")) {
+      metrics_.push_back({nullptr, 0, std::make_unique<ProgramObjective<real>>(config, "metric")});
+      continue;
+    }
     const Metric<real>* found = metric<real>(metric_name.c_str());
     if (!found)
       throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + metric_name + "'.");
-    metrics_.push_back({found, found->argument ? config.num(found->argument, found->by_default)
-                                               : found->by_default});
+    metrics_.push_back(
+        {found,
+         found->argument ? config.num(found->argument, found->by_default) : found->by_default,
+         nullptr});
   }
 }
 
@@ -96,9 +104,13 @@ void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
     for (int64_t j = 0; j < rest; j++) s.coef[i * rest + j] = static_cast<real>(c);
   }
 
-  each_run(s, true, [&](int64_t r, int64_t end) {
-    objective_->value(s.score + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky, s.K);
-  });
+  if (program_) {
+    program_->scores(s);
+  } else {
+    each_run(s, true, [&](int64_t r, int64_t end) {
+      objective_->value(s.score + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky, s.K);
+    });
+  }
   double sum = 0;
   for (int64_t r = 0; r < s.R; r++) {
     if (s.coef[r] != 0) sum += double(s.coef[r]) * double(s.score[r]);
@@ -112,10 +124,14 @@ template <typename real>
 void CpuCriterion<real>::gradient(const Scored<real>& s, real* dp) {
   for (int64_t r = 0; s.weight != 1 && r < s.R; r++)
     s.coef[r] = static_cast<real>(s.weight * double(s.coef[r]));
-  each_run(s, true, [&](int64_t r, int64_t end) {
-    objective_->gradient(dp + r * s.K, s.coef + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky,
-                         s.K);
-  });
+  if (program_) {
+    program_->scores_gradient(s, dp);
+  } else {
+    each_run(s, true, [&](int64_t r, int64_t end) {
+      objective_->gradient(dp + r * s.K, s.coef + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky,
+                           s.K);
+    });
+  }
   if (!s.mask && !s.weights) return;
   each_run(s, false,
            [&](int64_t r, int64_t end) { std::fill(dp + r * s.K, dp + end * s.K, real(0)); });
@@ -136,7 +152,11 @@ template <typename real>
 void CpuCriterion<real>::measure(const Scored<real>& s, double* values) {
   std::vector<real> y_counts, p_counts;  // of the rows that count; filled when needed
   for (size_t i = 0; i < metrics_.size(); i++) {
-    const auto& [metric, argument] = metrics_[i];
+    const auto& [metric, argument, program] = metrics_[i];
+    if (program) {
+      values[i] = program->mean(s);
+      continue;
+    }
     values[i] = metric->value(s.y, s.p, s.R, s.Ky, s.K, argument);
     const bool selects = s.mask || s.weights;
     if (std::isfinite(values[i]) || !selects || nothing_ != Nothing::kNone) continue;

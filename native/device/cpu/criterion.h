@@ -1,9 +1,11 @@
 // The loss of one output, its gradient and the metrics beside it; what they are stands in
 // criterion.cc.
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "device/cpu/objectives/objective.h"
+#include "device/cpu/program_objective.h"
 #include "device/device.h"
 
 namespace hs {
@@ -23,12 +25,14 @@ class CpuCriterion final : public Criterion<real> {
   struct Chosen {
     const Metric<real>* metric;
     double argument;
+    std::unique_ptr<ProgramObjective<real>> program;  // instead
   };
   template <typename Fn>
   static void each_run(const Scored<real>&, bool wanted, const Fn& fn);
 
   bool is_value_;  // the loss is the mean of what is given
   const Objective<real>* objective_;
+  std::unique_ptr<ProgramObjective<real>> program_;  // instead
   std::vector<Chosen> metrics_;
   Nothing nothing_ = Nothing::kNone;  // of the value taken last
 };
