@@ -33,9 +33,9 @@ Config descent() {
   param_of(spec, "u/v").tree["trainable"] = flag(false);
   Config x = tree({{"name", text("x")}, {"dims", extents({3, 2})}});
   spec.tree["inputs"] = list({x, tree({{"name", text("lr")}, {"dims", extents({})}})});
-  spec.tree["outputs"] = list({});
+  spec.tree["predictions"] = list({});
   for (const char* value : {"cost", "gradient:f/w", "gradient:x"})
-    spec.tree["outputs"].list.push_back(tree({{"value", text(value)}}));
+    spec.tree["predictions"].list.push_back(tree({{"value", text(value)}}));
   spec.tree["optimizer"] = {};
   spec.tree["cost"] = text("cost");
   spec.tree["updates"] = list({tree({{"param", text("u/v")}, {"value", text("new v")}}),
@@ -92,7 +92,7 @@ TEST(a_call_that_is_not_finite_changes_nothing) {
 // A gradient of what the cost is not made of, and a new value of another shape, are refused.
 TEST(a_call_checks_its_spec) {
   Config other = descent();
-  other.tree["outputs"].list[2].tree["value"] = text("gradient:lr");
+  other.tree["predictions"].list[2].tree["value"] = text("gradient:lr");
   CHECK_ERROR(run(*compile(other), Mode::kCall, call_data(0.01), 1), Code::kInternal, "cost");
   Config shape = descent();
   shape.tree["updates"].list[0].tree["value"] = text("cost");
