@@ -66,10 +66,10 @@ function optionsOf(layers: unknown, options: unknown): object | null | undefined
  * same of two of one shape, divided by the lengths (the products of each with itself), its arrays
  * with one more axis of 1 after the batch, which `outputShape` leaves out, as in Keras. Masks: a
  * step is real where it is so in all inputs that have a mask; `'concat'` along the steps joins
- * them; `'dot'` and `'cos'` give none, and neither do models in it, as in Keras. Weights: those of the
- * models, in order; `trainable: false` freezes them and is in no configuration. A layer or model
- * that is in several of them has one set of weights, whose gradient is the sum over its places
- * (siamese nets).
+ * them; `'dot'` and `'cos'` give none, and neither do models in it, as in Keras. Weights: those of
+ * the models, in order; `trainable: false` freezes them and is in no configuration. A layer or
+ * model that is in several of them has one set of weights, whose gradient is the sum over its
+ * places (siamese nets).
  * @param layers two models or more, each with layers; no two the same, which would be one input.
  *   Without them, the layer is to be called on tensors
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for

@@ -14,8 +14,8 @@ namespace hs {
 template <typename real>
 class Loss {
  public:
-  // output: one of spec.predictions, its loss, weight and metrics; temporal: weights are [N, T]. Throws
-  // Error(kUnknownName).
+  // output: one of spec.predictions, its loss, weight and metrics; temporal: weights are [N, T].
+  // Throws Error(kUnknownName).
   Loss(const Config& output, size_t i, Device<real>& device);
 
   bool present() const { return criterion_ != nullptr; }
