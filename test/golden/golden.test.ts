@@ -4,6 +4,7 @@ import { Check } from './compare.js'
 import { has } from './driver.js'
 import * as fit from './fit.js'
 import * as forward from './forward.js'
+import * as functional from './functional.js'
 import * as grads from './grads.js'
 import * as h5 from './h5.js'
 import * as losses from './losses.js'
@@ -13,7 +14,8 @@ import { summary, tally } from './suite.js'
 import * as train from './train.js'
 
 describe('golden', () => {
-  for (const suite of [forward, grads, train, losses, h5, preprocessing, fit]) suite.register()
+  for (const suite of [forward, grads, train, losses, h5, preprocessing, fit, functional])
+    suite.register()
 
   describe('the books', () => {
     it('not-yet.ts names nothing that exists', () => {
