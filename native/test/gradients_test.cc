@@ -11,8 +11,10 @@
 
 #include "device/cpu/objectives/objective.h"
 #include "device/cpu/ops/parts/recurrence.h"
+#include "program/program.h"
 #include "test/layer_cases.h"
 #include "test/peephole_cell.h"
+#include "test/program_cases.h"
 #include "test/test.h"
 
 namespace hs {
@@ -92,6 +94,19 @@ void check_all(const std::vector<LayerCase>& cases) {
     CHECK_MESSAGE(v.error <= kTolerance,
                   c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
   }
+}
+
+// Leaves of a scan among them.
+TEST(every_node_of_programs_has_a_case) {
+  std::set<std::string> seen;
+  for (const auto& cases : {expression_cases(), scan_cases()}) {
+    for (const LayerCase& c : cases) {
+      const Config options = tree(c.options);
+      for (const Config& node : options.at("nodes").list) seen.insert(node.str("op"));
+    }
+  }
+  for (const std::string& name : node_names())
+    CHECK_MESSAGE(seen.count(name), "node " + name + " has no case");
 }
 
 TEST(gradients_of_every_layer) {
