@@ -52,8 +52,8 @@ export interface CallRequest {
 
 /** What one call of a function gives. */
 export interface CallResult {
-  /** One for each of the Spec's `outputs`, without a batch axis. */
-  values: { data: Floats; shape: number[] }[]
+  /** One for each of the Spec's `outputs`, each with a batch axis of 1. */
+  outputs: { data: Floats; shape: number[] }[]
   /** 0: a new value of a parameter was not finite, and no parameter was changed. Else -1. */
   badBatch: number
 }
@@ -73,10 +73,8 @@ export interface RunResult {
   counted: number[]
   /** Values of the last batch. */
   last: number[]
-  /** predict only. */
+  /** predict and call only. */
   outputs?: { data: Floats; shape: number[] }[]
-  /** call only. */
-  values?: CallResult['values']
   /**
    * First batch of this run, from 0, whose loss or gradient was not finite;
    * -1: none. Such batches change nothing.

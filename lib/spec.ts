@@ -84,8 +84,8 @@ export interface Spec {
   /** What predict gives: one or more. All have a loss, or none has. */
   predictions: PredictionSpec[]
   optimizer: { name: string; [hyper: string]: Option } | null
-  /** Of a function: the values that a run gives back. */
-  outputs?: string[]
+  /** Of a function: the number whose gradients are read. */
+  cost?: string
   /** Of a function: what parameters become, all together, or none where a number is not finite. */
   updates?: { param: string; value: string }[]
 }

@@ -1,10 +1,13 @@
 /** Gradients by name: what the plan computes going back, as expressions. */
 import { showDims } from './dims.js'
-import { Expr, lift, Placeholder } from './expr.js'
+import { Expr, lift, make, Placeholder } from './expr.js'
 import { ordered } from './order.js'
 import { refuse, refuseShape } from './place.js'
 import { requireOutsideOfSteps } from './scan.js'
-import { SharedVariable } from './shared-variable.js'
+import { SharedVariable } from './variables.js'
+
+/** Native code has such a parameter as [1]. */
+const isOneNumber = (of: Expr): boolean => of instanceof SharedVariable && of.ndim === 0
 
 /** d cost / d of. */
 export class Gradient extends Expr {
@@ -12,7 +15,7 @@ export class Gradient extends Expr {
     readonly cost: Expr,
     readonly of: SharedVariable | Placeholder,
   ) {
-    super('gradient', [], of.shape, {}, `d ${of.name}`)
+    super('gradient', [], isOneNumber(of) ? [1] : of.shape, {}, `d ${of.name}`)
   }
 }
 
@@ -66,7 +69,8 @@ export function grad(given: Expr, of: Expr | readonly Expr[]): unknown {
         expected: 'part of the cost',
         actual: 'a variable that it does not read',
       })
-    return new Gradient(cost, expr)
+    const gradient = new Gradient(cost, expr)
+    return isOneNumber(expr) ? make('reshape', [gradient], { dims: [] }, gradient.name) : gradient
   }
   return of instanceof Expr ? one(of) : of.map(one)
 }

@@ -38,7 +38,7 @@ export class Scan extends Expr {
     readonly loop: LoopOptions,
   ) {
     const inner = new Set([...steps, ...states.map(({ before }) => before)])
-    const outside = readFromOutside(outputs, inner)
+    const outside = readFromOutside([...outputs, ...states.map(({ next }) => next)], inner)
     super(
       'scan',
       [...sequences, ...states.map(({ initial }) => initial), ...outside],

@@ -6,6 +6,9 @@ import type { NativeArray } from '../native.js'
 import { shapeText, type TensorLike } from '../ndarray.js'
 import { toNative } from '../training/data.js'
 
+/** What a function without inputs is called with: one sample, which nothing reads. */
+const NOTHING: NativeArray = { data: new Float64Array(1), shape: [1] }
+
 /** An extent of a letter, and the input that has told it. */
 interface Known {
   readonly extent: number
@@ -31,6 +34,7 @@ export function checkedArguments(
       expected: `${inputs.length} (${inputs.map(({ name }) => name).join(', ')})`,
       actual: String(values.length),
     })
+  if (inputs.length === 0) return [NOTHING]
   const letters = new Map<Dim, Known>()
   return inputs.map((input, i) => {
     const place = `${where}: input ${input.name}`

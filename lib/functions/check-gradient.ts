@@ -3,7 +3,7 @@ import { keptIn } from '../backend.js'
 import type { Expr } from '../expressions/expr.js'
 import { grad } from '../expressions/gradient.js'
 import { refuse } from '../expressions/place.js'
-import type { SharedVariable } from '../expressions/shared-variable.js'
+import type { SharedVariable } from '../expressions/variables.js'
 import type { TensorLike } from '../ndarray.js'
 import { fn } from './fn.js'
 
@@ -28,6 +28,15 @@ export interface GradientCheck {
  * @param data a value for each of them
  * @param step how far a number is moved, default 1e-5
  * @throws ConfigError ERR_OPTION for variables that are not float64, and as {@link fn}
+ * @example
+ * import { checkGradient, mean, placeholder, shared, tanh } from 'hiddenstate/backend'
+ * import { setFloatx } from 'hiddenstate'
+ * setFloatx('float64')
+ * const x = placeholder(['N', 2], 'x')
+ * const W = shared([[0.1, 0.2], [0.3, 0.4]], 'W')
+ * const { error } = await checkGradient(mean(tanh(x.dot(W))), [W], [x], [[[1, 2], [3, 4]]])
+ * console.log(error < 1e-6) // true
+ * setFloatx('float32')
  */
 export async function checkGradient(
   cost: Expr,

@@ -6,7 +6,7 @@ import { fail, StateError } from '../errors.js'
 import { sameDims, showDims } from '../expressions/dims.js'
 import { Expr, lift, Placeholder } from '../expressions/expr.js'
 import { refuse, refuseShape } from '../expressions/place.js'
-import { SharedVariable } from '../expressions/shared-variable.js'
+import { SharedVariable } from '../expressions/variables.js'
 import type { Variable } from '../layers/base/variable.js'
 import type { CallResult, NativeArray, NativePlan } from '../native.js'
 import { describe, NDArray, type TensorLike } from '../ndarray.js'
@@ -66,6 +66,14 @@ export interface Fn<R> {
  * @param outputs an expression, or several
  * @returns a function: with its name, `await train(x, y)`
  * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION
+ * @example
+ * import { fn, grad, mean, placeholder, shared, square } from 'hiddenstate/backend'
+ * const [x, y] = [placeholder(['N', 1], 'x'), placeholder(['N', 1], 'y')]
+ * const W = shared([[0]], 'W')
+ * const cost = mean(square(x.dot(W).sub(y)))
+ * const train = fn([x, y], cost, { updates: [[W, W.sub(grad(cost, W).mul(0.1))]] })
+ * for (let i = 0; i < 50; i++) await train([[1], [2]], [[3], [6]])
+ * console.log(W.getValue().data[0].toFixed(3)) // 3.000
  * @see theano.function, keras.backend.function
  */
 export function fn<const O extends Expr | readonly Expr[]>(
@@ -112,6 +120,8 @@ class FunctionOfExpressions {
   readonly #inputs: readonly Expr[]
   readonly #placeholders: readonly Placeholder[]
   readonly #session: Session
+  /** How many it gives back. */
+  readonly #outputs: number
   readonly #training: boolean
   readonly #onNaN: 'warn' | 'throw'
   #hasWarned = false
@@ -127,6 +137,7 @@ class FunctionOfExpressions {
     this.#inputs = checkedInputs(name, inputs)
     this.#placeholders = this.#inputs.filter((input) => input instanceof Placeholder)
     const list = [outputs].flat().map((output) => lift(output, `${name}: outputs`))
+    this.#outputs = list.length
     this.#training =
       training === undefined ? updates.length > 0 : checkBoolean(name, 'training', training)
     this.#onNaN = checkOneOf(name, 'onNaN', onNaN, ['warn', 'throw'] as const)
@@ -189,8 +200,8 @@ class FunctionOfExpressions {
         batchSize: 1,
         maxBatches: 1,
       } as const
-      const { values: made, badBatch } = await session.run(this.#name, request, signal)
-      return this.#result({ values: made!, badBatch })
+      const { outputs, badBatch } = await session.run(this.#name, request, signal)
+      return this.#result({ outputs: outputs!, badBatch })
     } finally {
       data.dispose()
       turn.release()
@@ -206,9 +217,11 @@ class FunctionOfExpressions {
     return this.#result(session.callAtOnce({ x, training }))
   }
 
-  #result({ values, badBatch }: CallResult): NDArray[] {
+  #result({ outputs, badBatch }: CallResult): NDArray[] {
     if (badBatch >= 0) this.#tellOfNaN()
-    return values.map(({ data, shape }) => new NDArray(data, shape))
+    return outputs
+      .slice(0, this.#outputs)
+      .map(({ data, shape }) => new NDArray(data, shape.slice(1)))
   }
 
   #tellOfNaN(): void {

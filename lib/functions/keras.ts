@@ -3,7 +3,7 @@ import { add, less, lessEqual, mul, sub, where } from '../expressions/elementwis
 import type { Expr, Like } from '../expressions/expr.js'
 import { grad } from '../expressions/gradient.js'
 import { variance } from '../expressions/reductions.js'
-import { type SharedVariable, shared } from '../expressions/shared-variable.js'
+import { type SharedVariable, shared } from '../expressions/variables.js'
 import type { NDArray, TensorLike } from '../ndarray.js'
 import { fn, type FnOptions, type Update } from './fn.js'
 

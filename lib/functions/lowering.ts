@@ -1,12 +1,13 @@
 /** Expressions → Spec of a function. */
 import { type Floatx, floatx } from '../backend.js'
-import type { Expr, Placeholder } from '../expressions/expr.js'
+import { type Expr, make, type Placeholder } from '../expressions/expr.js'
 import { Gradient } from '../expressions/gradient.js'
 import { divided } from '../expressions/lowering/divide.js'
 import { opsOf, WHOLE } from '../expressions/lowering/ops.js'
+import { Simplifier } from '../expressions/lowering/simplify.js'
 import { ordered } from '../expressions/order.js'
 import { refuse } from '../expressions/place.js'
-import { SharedVariable } from '../expressions/shared-variable.js'
+import { OneNumber, SharedVariable } from '../expressions/variables.js'
 import type { OpSpec, ParamSpec, Spec } from '../spec.js'
 
 /** What a function computes. */
@@ -31,9 +32,9 @@ export function lowerFunction(
   { inputs, outputs, updates }: FunctionGraph,
   where: string,
 ): LoweredFunction {
-  const asked = [...outputs, ...updates.map(([, value]) => value)]
+  const asked = [...outputs, ...updates.map(newValue)]
   const cost = costOf(asked, where)
-  const roots = divided(cost ? [...asked, cost] : asked)
+  const roots = withZeros(divided(cost ? [...asked, cost] : asked), cost !== null)
   const list = ordered(roots)
   requireInputs(list, inputs, where)
   const names = new Names(inputs, list)
@@ -44,18 +45,21 @@ export function lowerFunction(
       layer,
       className: one.where,
       outputs: names.add(layer, one.outputs),
-      inputs: one.inputs.map((expr) => names.value(expr)),
+      // An op has an input, read or not.
+      inputs: one.inputs.length > 0 ? one.inputs.map((expr) => names.value(expr)) : [inputName(0)],
       mask: null,
       maskOut: null,
       options: one.options,
       params: one.params.map((expr, k) => ({
         name: `p${k}`,
-        param: names.path(expr as SharedVariable),
+        param: names.path(expr instanceof OneNumber ? expr.of : (expr as SharedVariable)),
       })),
       activity: null,
       ...(one.isAfter ? { after: true } : {}),
     }
   })
+  // A plan has an input, too.
+  const given = inputs.length > 0 ? inputs.map(({ shape }) => shape) : [[]]
   const values = asked.map((_, i) => names.value(roots[i]!))
   const changed = updates.map(([variable], i) => ({
     param: names.path(variable),
@@ -65,24 +69,25 @@ export function lowerFunction(
     scopes: names.scopes,
     spec: {
       floatx: precisionOf(where, names.params.keys()),
-      inputs: inputs.map(({ shape }, i) => ({
+      inputs: given.map((shape, i) => ({
         name: inputName(i),
         dims: shape.map((extent) => (typeof extent === 'number' ? extent : null)),
       })),
       params: [...names.params.values()],
       ops,
-      predictions: [
-        {
-          value: values[0] ?? inputName(0),
+      // A plan has an output; a function without one leaves it out.
+      predictions: (outputs.length > 0 ? values.slice(0, outputs.length) : [inputName(0)]).map(
+        (value) => ({
+          value,
           mask: null,
-          loss: cost ? { value: names.value(roots.at(-1)!) } : null,
+          loss: null,
           weight: 1,
           metrics: [],
           temporal: false,
-        },
-      ],
+        }),
+      ),
+      ...(cost ? { cost: names.value(roots.at(-1)!) } : {}),
       optimizer: null,
-      outputs: values.slice(0, outputs.length),
       updates: changed,
     },
   }
@@ -101,6 +106,21 @@ function precisionOf(where: string, variables: Iterable<SharedVariable>): Floatx
     })
   return first?.floatx ?? floatx()
 }
+
+/** With zeros for gradients of what the cost, the last root, does not read once simplified. */
+function withZeros(roots: Expr[], hasCost: boolean): Expr[] {
+  if (!hasCost) return roots
+  const read = new Set(
+    ordered([roots.at(-1)!]).map((expr) => (expr instanceof OneNumber ? expr.of : expr)),
+  )
+  const asked = ordered(roots).flatMap((expr) => (expr instanceof Gradient ? [expr.of] : []))
+  const unread = asked.filter((of) => !read.has(of))
+  return unread.length > 0 ? new Simplifier(new Set<Expr>(unread)).all(roots) : roots
+}
+
+/** As native code has the parameter: one number is [1]. */
+const newValue = ([variable, value]: FunctionGraph['updates'][number]): Expr =>
+  variable.ndim > 0 ? value : make('reshape', [value], { dims: [1] })
 
 const inputName = (index: number): string => (index === 0 ? ':input' : `:input:${index + 1}`)
 
@@ -170,7 +190,7 @@ class Names {
     this.scopes.set(variable, scope)
     this.params.set(variable, {
       path,
-      dims: variable.shape as readonly number[],
+      dims: variable.variable.dims,
       trainable: this.#trained.has(variable),
       penalty: null,
       constraint: null,

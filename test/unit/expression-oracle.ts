@@ -4,7 +4,7 @@
  */
 import type { Expr } from '../../lib/expressions/expr.js'
 import { type Scan, ScanOutput } from '../../lib/expressions/scan.js'
-import { SharedVariable } from '../../lib/expressions/shared-variable.js'
+import { SharedVariable } from '../../lib/expressions/variables.js'
 import { Gradient } from '../../lib/expressions/gradient.js'
 import type { Spec } from '../../lib/spec.js'
 
@@ -334,7 +334,7 @@ export function runSpec(
   spec: Spec,
   inputs: readonly Val[],
   params: ReadonlyMap<string, Val>,
-): { outputs: Val[]; loss: Val | undefined } {
+): { outputs: Val[] } {
   const values = new Map<string, Val>(spec.inputs.map(({ name }, i) => [name, inputs[i]!]))
   for (const { op, inputs: names, outputs, options, params: uses } of spec.ops) {
     const args = names.map((name) => values.get(name)!)
@@ -377,10 +377,5 @@ export function runSpec(
     for (const [k, { last }] of o.outputs.entries())
       values.set(outputs[k]!, last ? all[k]!.at(-1)! : stacked(all[k]!, []))
   }
-  const loss = spec.predictions[0]?.loss
-  return {
-    outputs: (spec.outputs ?? []).map((name) => values.get(name)!),
-    loss:
-      loss && typeof loss === 'object' ? values.get((loss as { value: string }).value) : undefined,
-  }
+  return { outputs: spec.predictions.map(({ value }) => values.get(value)!) }
 }

@@ -5,19 +5,11 @@ import { divided } from '../../lib/expressions/lowering/divide.js'
 import { Scan } from '../../lib/expressions/scan.js'
 import { split } from '../../lib/expressions/lowering/split.js'
 import { lowerFunction } from '../../lib/functions/lowering.js'
-import { random } from '../arrays.js'
 import { evaluate, runSpec, val, type Val } from './expression-oracle.js'
+import { matrix, numbers, randomGraph } from './random-expressions.js'
 
 const { add, dot, mul, placeholder, relu, scan, shared, sigmoid, slice, softmax, sub, tanh } = K
 type Expr = K.Expr
-
-const numbers = (seed: number, s: number[]): Val => {
-  const next = random(seed)
-  return val(
-    s,
-    Float64Array.from({ length: s.reduce((a, b) => a * b, 1) }, () => next() * 2 - 1),
-  )
-}
 
 /** That the Spec of `outputs` computes what they mean. */
 function expectSame(
@@ -44,11 +36,6 @@ function expectSame(
     }
   }
   return spec
-}
-
-const matrix = (seed: number, rows: number, columns: number, name: string) => {
-  const { d } = numbers(seed, [rows, columns])
-  return shared({ data: d, shape: [rows, columns] }, name)
 }
 
 describe('loops', () => {
@@ -90,85 +77,10 @@ describe('loops', () => {
 })
 
 describe('random graphs', () => {
-  const letters = { T: 4, B: 3 }
-  const D = 2
-  const pick = <V>(next: () => number, list: readonly V[]): V =>
-    list[Math.floor(next() * list.length)]!
-  /** One more value, made of those that there are. */
-  function grown(next: () => number, values: readonly Expr[]): Expr {
-    const [a, b] = [pick(next, values), pick(next, values)]
-    const makers: (() => Expr)[] = [
-      () => tanh(a),
-      () => add(a, b),
-      () => mul(a, b),
-      () => sub(a, 1),
-      () => K.maximum(a, b),
-      () => K.where(K.less(a, b), a, b),
-      () => K.mean(a, -1),
-      () => K.sum(a, 0, true),
-      () => K.softmax(a),
-      () => dot(a, b),
-      () => dot(a, K.transpose(b)),
-      () => K.concat(a, b),
-      () => slice(a, 0, 1),
-      () => slice(a, -1, null, 0),
-      () => K.transpose(a),
-      () => K.expandDims(a, 0),
-      () => K.cumsum(a, 0),
-      () => K.at(a, -1),
-      () => K.flatten(a),
-      () => K.repeatElements(a, 2, 0),
-      () => K.oneHot(K.argmax(a), D),
-      () => K.pick(a, K.argmax(a)),
-      () => K.gather(b, K.argmax(a)),
-      () => K.zerosLike(a).add(0.5),
-      () => K.broadcastTo(a, b),
-      () => K.batchDot(a, b),
-      () => K.l2Normalize(add(a, 2)),
-      () => scanOf(next, a, b),
-      () => scanOf(next, b, a),
-      () => scanOf(next, values[0]!, b),
-    ]
-    return pick(next, makers)()
-  }
-  function scanOf(next: () => number, a: Expr, b: Expr): Expr {
-    const outputs = scan(
-      (x: Expr, h: Expr) => {
-        const values = [x, h, b]
-        for (let i = 0; i < 6; i++) tryGrow(next, values)
-        const fits = values.filter(({ shape }) => String(shape) === String(h.shape))
-        return [mul(0.5, pick(next, fits)), values.at(-1)!]
-      },
-      {
-        sequences: a,
-        outputsInfo: [K.zerosLike(K.at(a, 0)), null],
-        goBackwards: next() < 0.3,
-        truncateGradient: next() < 0.2 ? 2 : null,
-      },
-    ) as readonly Expr[]
-    return pick(next, outputs)
-  }
-  /** What a shape refuses is left out. */
-  function tryGrow(next: () => number, values: Expr[]): void {
-    try {
-      const made = grown(next, values)
-      if (made.ndim <= 4) values.push(made)
-    } catch (error) {
-      expect(['ERR_SHAPE', 'ERR_OPTION']).toContain((error as { code?: string }).code)
-      expect((error as Error).message).toMatch(/: .* must be .*, got .*\./)
-    }
-  }
   it('compute what they mean', () => {
     let loops = 0
     for (let seed = 1; seed <= 400; seed++) {
-      const next = random(seed)
-      const inputs = [placeholder(['T', 'B', D], 'x'), placeholder(['B', D], 'y')]
-      const values: Expr[] = [...inputs, matrix(seed, D, D, 'W'), shared([0.5, -0.5], 'b')]
-      for (let i = 0; i < 25; i++) tryGrow(next, values)
-      const outputs = values.slice(4).filter(() => next() < 0.4)
-      const sizes = (shape: K.Dims) =>
-        shape.map((e) => (typeof e === 'number' ? e : letters[e as 'T' | 'B']))
-      const data = inputs.map(({ shape }, i) => numbers(seed * 10 + i, sizes(shape)))
+      const { inputs, outputs, data } = randomGraph(seed)
       const spec = expectSame(inputs, outputs, data)
       loops += spec.ops.filter(({ op }) => op === 'scan').length
     }

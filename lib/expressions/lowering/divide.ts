@@ -18,8 +18,13 @@ export function divided(
   const made = new Map<Expr, Expr>()
   const splits = new Map<Expr, Split>()
   const simple = new Simplifier().all(roots)
-  for (const expr of ordered(simple)) {
-    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made), crosses))
+  const list = ordered(simple)
+  const read = new Map<Expr, Set<number>>()
+  for (const expr of list)
+    if (expr instanceof ScanOutput)
+      read.set(expr.scan, (read.get(expr.scan) ?? new Set()).add(expr.index))
+  for (const expr of list) {
+    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made, read.get(expr)!), crosses))
     made.set(expr, standing(expr, made, splits))
   }
   return new Simplifier().all(simple.map((root) => made.get(root)!))
@@ -37,8 +42,8 @@ function copied(expr: Expr, made: ReadonlyMap<Expr, Expr>): Expr {
   return isSame ? expr : new Expr(expr.op, args, expr.shape, expr.attributes, expr.name)
 }
 
-/** The loop that reads what stands for what it read. */
-function moved(loop: Scan, made: ReadonlyMap<Expr, Expr>): Scan {
+/** The loop that reads what stands for what it read; of its outputs those that are `read`. */
+function moved(loop: Scan, made: ReadonlyMap<Expr, Expr>, read: ReadonlySet<number>): Scan {
   const of = (expr: Expr) => made.get(expr)!
   const inside = new Map(loop.outside.map((expr) => [expr, of(expr)]))
   const roots = [...loop.outputs, ...loop.states.map(({ next }) => next)]
@@ -49,7 +54,8 @@ function moved(loop: Scan, made: ReadonlyMap<Expr, Expr>): Scan {
     before,
     next: inside.get(next)!,
   }))
-  const outputs = loop.outputs.map((output) => inside.get(output)!)
+  const [first] = read
+  const outputs = loop.outputs.map((_, i) => inside.get(loop.outputs[read.has(i) ? i : first!]!)!)
   const sequences = loop.sequences.map(of)
   return new Scan(loop.where, sequences, loop.steps, states, outputs, loop.length, loop.loop)
 }

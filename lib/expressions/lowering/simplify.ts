@@ -1,9 +1,10 @@
 /** Equal parts of expressions become one, numbers are computed, and what changes nothing goes. */
 import { sameDims } from '../dims.js'
-import { Expr, lift } from '../expr.js'
+import { Expr, lift, make } from '../expr.js'
 import { Gradient } from '../gradient.js'
 import { ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
+import { SharedVariable } from '../variables.js'
 import { folded } from './fold.js'
 
 const numberOf = (expr: Expr | undefined): number | undefined =>
@@ -22,6 +23,9 @@ export class Simplifier {
   readonly #known = new Map<string, Expr>()
   readonly #ids = new Map<Expr, number>()
   readonly #made = new Map<Expr, Expr>()
+
+  /** @param unread what no cost reads any more: its gradients are zeros */
+  constructor(private readonly unread: ReadonlySet<Expr> = new Set()) {}
 
   /** What stands for an expression. */
   of(root: Expr): Expr {
@@ -43,6 +47,7 @@ export class Simplifier {
 
   #once(expr: Expr): Expr {
     if (expr instanceof Scan) return this.#loop(expr)
+    if (expr instanceof Gradient && this.unread.has(expr.of)) return zerosOf(expr)
     if (expr instanceof Gradient) {
       const cost = this.of(expr.cost)
       return this.#unique(`gradient ${this.#id(cost)} ${this.#id(expr.of)}`, () =>
@@ -54,6 +59,8 @@ export class Simplifier {
       const key = `output ${this.#id(args[0]!)} ${expr.index} ${expr.isLast}`
       return this.#unique(key, () => new ScanOutput(args[0] as Scan, expr.index, expr.isLast))
     }
+    if (expr instanceof SharedVariable && expr.oneNumber)
+      return this.#plain(make('reshape', [expr.oneNumber], { dims: [] }), [expr.oneNumber])
     if (isLeaf(expr)) return expr
     return this.#plain(expr, args)
   }
@@ -100,6 +107,13 @@ export class Simplifier {
   #number(value: number): Expr {
     return this.#unique(`number ${Object.is(value, -0) ? '-0' : value}`, () => lift(value))
   }
+}
+
+/** Zeros in the shape of a gradient. */
+function zerosOf({ of, shape }: Gradient): Expr {
+  const isFixed = shape.every((extent) => typeof extent === 'number')
+  const dims = isFixed ? shape : shape.map((_, axis) => -1 - axis)
+  return make('full', isFixed ? [] : [of], { value: 0, dims })
 }
 
 /** What stands for itself. */

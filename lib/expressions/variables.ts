@@ -6,8 +6,6 @@ import { Variable } from '../layers/base/variable.js'
 import { NDArray, shapeText, type TensorLike } from '../ndarray.js'
 import { Expr } from './expr.js'
 
-let made = 0
-
 /**
  * A value that lives between calls. Updates of a {@link fn} change it; {@link grad} takes gradients
  * with respect to it. Several functions may use one.
@@ -17,13 +15,18 @@ export class SharedVariable extends Expr {
   readonly variable: Variable
   /** @internal Of the functions that use it. */
   readonly floatx = floatx()
-  /** @internal What a plan calls it in front of its name; no other variable has the same. */
-  readonly scope = `shared_${++made}`
+  /** @internal Of one number alone. */
+  readonly oneNumber: Expr | null
 
   /** @internal */
   constructor(value: Recipe, dims: readonly number[], name: string) {
     super('shared', [], Object.freeze([...dims]), {}, name)
-    this.variable = new Variable('value', dims, value, { name, floatx: this.floatx })
+    // Parameters of native code have an axis or more.
+    this.variable = new Variable('value', dims.length > 0 ? dims : [1], value, {
+      name,
+      floatx: this.floatx,
+    })
+    this.oneNumber = dims.length > 0 ? null : new OneNumber(this)
   }
 
   get #dims(): readonly number[] {
@@ -56,6 +59,13 @@ export class SharedVariable extends Expr {
         actual: shapeText(shape),
       })
     this.variable.write(array.data)
+  }
+}
+
+/** A variable of one number as native code has it: a parameter with an axis. */
+export class OneNumber extends Expr {
+  constructor(readonly of: SharedVariable) {
+    super('shared', [], [1], {}, of.name)
   }
 }
 

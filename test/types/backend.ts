@@ -1,0 +1,57 @@
+/** What must and must not compile of `hiddenstate/backend` and defineCell. Never run. */
+import { expectTypeOf } from 'vitest'
+import * as K from '../../lib/functions/index.js'
+import { defineCell, Lambda, type NDArray, Sequential } from '../../lib/index.js'
+
+const { dot, fn, grad, mean, placeholder, scan, shared, tanh } = K
+
+export function cells(): void {
+  const Vanilla = defineCell('Vanilla', {
+    weights: { W: ['D', 'H'], U: { shape: ['H', 'H'], init: 'identity' }, b: ['H'] },
+    states: { h: {}, c: { initial: 'learned' } },
+    step({ x, h, c, W, U, b }) {
+      expectTypeOf(x).toEqualTypeOf<K.Expr>()
+      expectTypeOf(c).toEqualTypeOf<K.Expr>()
+      return { h: tanh(x.dot(W).add(h.dot(U), b)), c, y: h }
+    },
+  })
+  new Sequential([new Vanilla(20, { returnSequences: true, truncate: 3, inputShape: [12, 1] })])
+  // @ts-expect-error the number of units is missing
+  new Vanilla()
+  // @ts-expect-error no such option
+  new Vanilla(20, { activation: 'tanh' })
+  const weights = { W: ['D', 'H'] } as const
+  // @ts-expect-error step forgets the state c
+  const forgets = () => defineCell('Bad', { weights, states: { h: {}, c: {} }, step: onlyH })
+  // @ts-expect-error no such weight
+  defineCell('Bad', { weights, states: { h: {} }, step: ({ x, V }) => ({ h: dot(x, V) }) })
+  const unknown = { W: ['D', 'K'] } as const
+  // @ts-expect-error no such extent
+  const extent = () => defineCell('Bad', { weights: unknown, states: { h: {} }, step: onlyH })
+  void [forgets, extent]
+}
+
+const onlyH = ({ x, W }: { x: K.Expr; W: K.Expr }) => ({ h: dot(x, W) })
+
+export async function functions(): Promise<void> {
+  const [x, w] = [placeholder(['T', 2], 'x'), shared([1, 2], 'w')]
+  const cost = mean(x.mul(w))
+  expectTypeOf(grad(cost, w)).toEqualTypeOf<K.Expr>()
+  expectTypeOf(grad(cost, [w, x])).toEqualTypeOf<readonly [K.Expr, K.Expr]>()
+  expectTypeOf(await fn([x], cost)([[1, 2]])).toEqualTypeOf<NDArray>()
+  const both = fn([x], [cost, x], { updates: [[w, w.mul(2)]] })
+  expectTypeOf(await both([[1, 2]])).toEqualTypeOf<[NDArray, NDArray]>()
+  expectTypeOf(both.sync([[1, 2]])).toEqualTypeOf<[NDArray, NDArray]>()
+  const [h, y] = scan((x, h) => [tanh(x.add(h)), x], { sequences: x, outputsInfo: [w, null] })
+  expectTypeOf(h).toEqualTypeOf<K.Expr>()
+  expectTypeOf(y).toEqualTypeOf<K.Expr>()
+  // @ts-expect-error an update is of a variable
+  fn([x], cost, { updates: [[x, x]] })
+  // @ts-expect-error no such option
+  fn([x], cost, { update: [] })
+  new Lambda((x) => x.mul(2))
+  // @ts-expect-error a Lambda is a function of an expression
+  new Lambda((x: string) => x)
+  // @ts-expect-error no such activation
+  K.activation(x, 'tanhh')
+}
