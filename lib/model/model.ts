@@ -289,6 +289,30 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
     return running.predictOnBatchSync(this, x) as PredictionsOf<O>
   }
 
+  /**
+   * What a layer of the model gives for x: Keras' `K.function([model.input], [layer.output])`.
+   *
+   * @param name of one of `layers`
+   * @returns `[N, …]`; a list for a model with several outputs
+   * @throws ConfigError ERR_UNKNOWN_NAME for a name of no layer, ERR_OPTION for one of a layer that
+   *   is called more than once: `layer.getOutputAt` and a Model of it tell them apart; as {@link
+   *   Model.predict}
+   * @example
+   * const model = new Sequential([new LSTM(4, { inputShape: [5, 3], name: 'read' }), new Dense(1)])
+   * const series = Array.from({ length: 5 }, () => [1, 2, 3])
+   * console.log((await model.outputOf('read', [series])).shape) // [ 1, 4 ]
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: an array, or a list where the layer has several
+  async outputOf(name: string, x: Rows, options?: PredictOptions): Promise<any> {
+    this.requireAlive('outputOf')
+    const probe = new Model({ input: [...this.network.inputs], output: this.outputsOf(name) })
+    try {
+      return await probe.predict(x, options)
+    } finally {
+      probe.dispose()
+    }
+  }
+
   // ---- files ----
 
   /**

@@ -263,7 +263,7 @@ describe('what every layer has', () => {
       keras_version: '1.2.2',
     }
     expect(() => modelFromJson(JSON.stringify(inKeras1))).toThrow(
-      /input_layers must be one tensor or more/,
+      class_name === 'Model' ? /input_layers must be one/ : /'inner': class_name must be one of/,
     )
   })
 })

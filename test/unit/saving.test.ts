@@ -262,7 +262,7 @@ describe('loadModel', () => {
       'a graph model',
       'model_config',
       '{"class_name": "Model", "config": {}}',
-      /model_config: Model\.fromConfig: layers must be a list, got undefined/,
+      /model_config: Model\.fromConfig: layers must be a list, got nothing/,
     ],
     [
       'no list',

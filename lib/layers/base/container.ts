@@ -354,6 +354,19 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.inputSlots()[at]!
   }
 
+  /** What one of the layers gives in this model. @throws ConfigError */
+  protected outputsOf(name: string): readonly Tensor[] {
+    const nodes = this.network.nodes.filter(({ layer }) => layer.name === name)
+    if (nodes.length === 1) return nodes[0]!.outputs
+    const names = [...new Set(this.network.nodes.map(({ layer }) => layer.name))]
+    return fail(ConfigError, nodes.length === 0 ? 'ERR_UNKNOWN_NAME' : 'ERR_OPTION', {
+      where: this.where,
+      what: 'name of the layer',
+      expected: nodes.length === 0 ? `one of ${names.join(', ')}` : 'one that is called once',
+      actual: nodes.length === 0 ? describe(name) : `'${name}', called ${nodes.length} times`,
+    })
+  }
+
   // ---- as a layer ----
 
   /** @internal @throws ConfigError ERR_OPTION for a model without layers */
