@@ -1,7 +1,4 @@
-/**
- * Layers one after the other, as one layer:
- * what a model is, whether it runs or is a part of another.
- */
+/** Layers that are called on one another, as one layer: a model, whether it runs or is in one. */
 import type { Floatx } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../../errors.js'
