@@ -18,9 +18,13 @@ export abstract class CalledLayer extends NamedLayer {
   readonly nodes: Node[] = []
 
   // what a layer of one input is
+  /** @internal */
   abstract build(inputShape: Shape): void
+  /** @internal */
   abstract computeOutputShape(inputShape: Shape): Shape
+  /** @internal */
   abstract computeMask(masked: boolean): boolean
+  /** @internal */
   abstract lower(graph: Graph, x: Value): Value
 
   /** @internal Makes the parameters for inputs of these shapes (with the batch). */

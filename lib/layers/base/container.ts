@@ -473,6 +473,7 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.network.run(inputs, (layer, values) => layer.lowerAt(graph, values))
   }
 
+  /** @internal */
   override get isScope(): boolean {
     return true
   }
