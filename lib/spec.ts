@@ -77,6 +77,8 @@ export interface PredictionSpec {
 }
 
 export interface Spec {
+  /** What computes: a name of native/device/device.cc. */
+  device: 'cpu'
   floatx: 'float32' | 'float64' | 'mixed_bfloat16'
   inputs: { name: string; dims: Shape }[]
   params: ParamSpec[]

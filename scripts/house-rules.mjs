@@ -25,7 +25,7 @@ const mayInclude = {
   base: ['base/'],
   formulas: ['formulas/', 'device/cpu/kernels/'],
   program: ['program/', 'formulas/activation.h', 'base/'],
-  ops: ['ops/', 'program/', 'formulas/activation.h', 'base/'],
+  ops: ['ops/', 'program/', 'formulas/activation.h', 'formulas/cells/cell.h', 'base/'],
   device: ['device/device.h', 'device/param.h', 'device/cpu/cpu.h', 'ops/', 'formulas/', 'base/'],
   'device/cpu': ['device/', 'ops/', 'program/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/kernels': ['device/cpu/kernels/', 'formulas/', 'base/', 'registry.inc'],

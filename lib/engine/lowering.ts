@@ -145,6 +145,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
     tellReversedSteps(model, 'loss')
   checkNativeNames(graph)
   return {
+    device: 'cpu',
     floatx: model.floatx,
     inputs: graph.inputs,
     params: graph.params,

@@ -1,14 +1,14 @@
 // Devices by name.
 #include "device/device.h"
 
+#include "base/error.h"
 #include "device/cpu/cpu.h"
 
 namespace hs {
 
 template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
-  if (name != "cpu")
-    throw Error(Code::kUnknownName, "device", "there is no device named '" + name + "'.");
+  if (name != "cpu") fail(Code::kUnknownName, "spec", "device", "cpu", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {
     if (mixed) return std::make_unique<Cpu<real>>(mixed_kernels());
   }

@@ -130,7 +130,7 @@ class Device : public Memory {
 };
 
 // name: "cpu". mixed: operands of products are rounded to bfloat16 (float only). Throws
-// Error(kUnknownName).
+// Error(kUnknownName), which says the names that there are.
 template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed);
 

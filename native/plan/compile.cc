@@ -18,7 +18,7 @@ template PlanOf<double>::PlanOf(const Config&, std::unique_ptr<Device<double>>);
 
 std::unique_ptr<Plan> compile(const Config& spec) {
   const std::string& floatx = spec.str("floatx");
-  const std::string device = "cpu";
+  const std::string& device = spec.str("device");
   const bool mixed = floatx == "mixed_bfloat16";
   if (floatx == "float32" || mixed)
     return std::make_unique<PlanOf<float>>(spec, make_device<float>(device, mixed));

@@ -12,6 +12,7 @@
 #include "device/cpu/objectives/objective.h"
 #include "device/cpu/ops/parts/recurrence.h"
 #include "program/program.h"
+#include "test/faulty_op.h"
 #include "test/layer_cases.h"
 #include "test/peephole_cell.h"
 #include "test/program_cases.h"
@@ -87,13 +88,17 @@ Verdict check(Rig<double>& rig, bool indices = false, bool extent_only = false,
   return verdict;
 }
 
-void check_all(const std::vector<LayerCase>& cases) {
-  for (const LayerCase& c : cases) {
+TEST(gradients_of_every_layer_and_cell) {
+  std::set<std::string> seen;
+  for (const LayerCase& c : layer_cases()) {
+    seen.insert(c.layer);
     Rig<double> rig = make_rig<double>(c);
     const Verdict v = check(rig, c.indices, c.extent_only, c.fixed);
     CHECK_MESSAGE(v.error <= kTolerance,
                   c.name + ", " + v.where + ", relative error " + std::to_string(v.error));
   }
+  for (const std::string& name : layer_names())
+    CHECK_MESSAGE(seen.count(name), "layer " + name + " has no case");
 }
 
 // Leaves of a scan among them.
@@ -108,20 +113,6 @@ TEST(every_node_of_programs_has_a_case) {
   for (const std::string& name : node_names())
     CHECK_MESSAGE(seen.count(name), "node " + name + " has no case");
 }
-
-TEST(gradients_of_every_layer) {
-  std::set<std::string> seen;
-  std::vector<LayerCase> others;
-  for (const LayerCase& c : layer_cases()) {
-    seen.insert(c.layer);
-    if (c.layer != "recurrence") others.push_back(c);
-  }
-  for (const std::string& name : layer_names())
-    CHECK_MESSAGE(seen.count(name), "layer " + name + " has no case");
-  check_all(others);
-}
-
-TEST(gradients_of_every_cell) { check_all(recurrence_cases()); }
 
 // Parameters of a frozen layer get no gradient, and dx stays right.
 TEST(gradients_of_a_frozen_layer) {
@@ -143,52 +134,21 @@ TEST(gradients_of_a_frozen_layer) {
   }
 }
 
-// Negative control: layers that are wrong in one way each. y = x * w.
-struct Broken : OpShape, Layer<double> {
-  enum Fault { kNone, kFactor, kOneElement, kForgotten, kAdded, kOldScratch, kBeyond } fault;
-  Tensor w, scratch;
-  explicit Broken(Fault f) : OpShape(kRigged), fault(f) {}
-  OpShape& shape() override { return *this; }
-  Extent output(const std::vector<Extent>& x) const override { return x[0]; }
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool) override {
-    w = d.param("w", {x[0].last()});
-    scratch = d.scratch("x", {x[0].size()});
-  }
-  void forward(Pass<double>& p) override {
-    const int64_t n = p.y_extent.size(), K = p.y_extent.last();
-    for (int64_t i = 0; i < n; i++)
-      p.y[i] = p.x[0][i] * p.at(w)[i % K], p.at(scratch)[i] = p.x[0][i];
-    if (fault == kBeyond) p.at(scratch)[n] = 1;
-  }
-  void backward(Pass<double>& p) override {
-    const int64_t n = p.y_extent.size(), K = p.y_extent.last();
-    const double* x = fault == kOldScratch ? p.at(scratch) : p.x[0];
-    if (fault != kAdded) std::fill_n(p.grad(w), K, 0);
-    for (int64_t i = 0; i < n; i++) {
-      p.grad(w)[i % K] += p.dy[i] * x[i];
-      p.dx[0][i] = p.dy[i] * p.at(w)[i % K] * (fault == kFactor ? 1.00001 : 1);
-    }
-    if (fault == kOneElement) p.dx[0][n - 1] += 1e-3;
-    if (fault == kForgotten) p.dx[0][0] = NAN;  // what a rig leaves where nothing was written
-  }
-};
-
-double error_of(Broken::Fault fault) {
-  Rig<double> rig(std::make_unique<Broken>(fault), {{3, {4}}}, true);
-  for (int i = 0; i < 12; i++) rig.inputs[0][i] = 0.3 * i - 1, rig.dy[i] = 1 - 0.1 * i;
-  for (int k = 0; k < 4; k++) rig.value("w")[k] = k - 1.5;
+// Negative control: ops that are wrong in one way each.
+double error_of(FaultyOp::Fault fault) {
+  Rig<double> rig = faulty_rig(std::make_unique<FaultyOp>(fault));
   return check(rig).error;
 }
 
 TEST(broken_layers_are_caught) {
-  CHECK(error_of(Broken::kNone) <= kTolerance);
-  for (auto fault : {Broken::kFactor, Broken::kOneElement, Broken::kForgotten, Broken::kAdded,
-                     Broken::kOldScratch}) {
+  CHECK(error_of(FaultyOp::kNone) <= kTolerance);
+  for (auto fault : {FaultyOp::kFactor, FaultyOp::kOneElement, FaultyOp::kForgotten,
+                     FaultyOp::kAdded, FaultyOp::kOldScratch}) {
     CHECK_MESSAGE(error_of(fault) > kTolerance, "fault " + std::to_string(fault));
   }
   bool caught = false;
   try {
-    error_of(Broken::kBeyond);
+    error_of(FaultyOp::kWritesBeyond);
   } catch (const std::runtime_error&) {
     caught = true;
   }

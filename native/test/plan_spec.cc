@@ -113,7 +113,8 @@ Config model(const Dims& input, std::vector<Config> ops, const std::string& outp
         params.list.push_back(std::move(param));
     }
   }
-  return tree({{"floatx", text("float64")},
+  return tree({{"device", text("cpu")},
+               {"floatx", text("float64")},
                {"inputs", list({tree({{"name", text("input")}, {"dims", extents(input)}})})},
                {"params", params},
                {"ops", list(std::move(ops))},

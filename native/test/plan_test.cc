@@ -68,6 +68,12 @@ TEST(plan_small_model_trains) {
   CHECK(p.outputs[0].f64 == whole.outputs[0].f64);
 }
 
+TEST(a_device_that_there_is_not_is_refused) {
+  Config spec = model({2}, {dense("a", "input", 2, 1, "linear")}, "a");
+  spec.tree["device"] = text("gpu");
+  CHECK_ERROR(compile(spec), Code::kUnknownName, "device must be cpu, got 'gpu'");
+}
+
 TEST(plan_parameters_begin_as_zeros_and_are_written_in_parts) {
   const auto plan = compile(two_layers());
   CHECK(value(*plan, "a/W") == std::vector<double>(15, 0));  // [3, 5]

@@ -11,22 +11,9 @@
 #include <cstdint>
 
 #include "device/cpu/kernels/table.h"
+#include "formulas/cells/cell.h"
 
 namespace hs {
-
-// What a phase multiplies U with: a state before the step, or what an earlier phase has written.
-enum class Operand : int { kH, kC, kAux };
-
-// A phase: the gates whose recurrent product is made together, and the operand of that product.
-struct Phase {
-  int first, count;  // gates [first, first + count), adjacent columns of W, U, b
-  Operand operand = Operand::kH;
-  int aux = 0;  // which one, of kAux
-  // The operand is zero where the states before the step are: then its product is left out.
-  bool zero_of_zeros = true;
-
-  bool on_state() const { return operand != Operand::kAux; }
-};
 
 // One time step, all tensors at row 0. H units, G gates. Leading dimension of [B, X] is X.
 template <typename real>
@@ -78,20 +65,11 @@ struct CellArgs {
   real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
 };
 
-// What a cell is, whatever the operands of its products are. Every function is given `self`.
+// A cell's functions, whatever the operands of its products are. Every one is given `self`.
 template <typename real>
-struct CellKernels {
-  const void* self;    // the functions' own; nullptr where a type says all
-  const char* name;    // "lstm"
-  const char* gates;   // "ifgo": order of the columns of W, U, b; `g` is the candidate
-  const char* states;  // "hc" or "h"
-  int phases;
-  const Phase* phase;               // [phases]
-  int auxes;                        // tensors aux [T, B, H] that live from forward to backward
-  int vectors;                      // parameters [H], a number for each unit (peepholes)
-  const char* const* vector_names;  // [vectors]
-  bool recurrent_bias;  // the product has a bias of its own (c), and a gradient of its own (drec)
-  int row_scratch;      // rows of H elements that the plain path needs
+struct CellKernels : CellShape {
+  const void* self;  // the functions' own; nullptr where a type says all
+  int row_scratch;   // rows of H elements that the plain path needs
   void (*backward)(const void* self, int phase, const CellArgs<real>&);  // pointwise
   // Plain: whole rows; where needs_rows(an activation), and where the cell is not fused.
   void (*forward_rows)(const void* self, int phase, const CellArgs<real>&);

@@ -441,9 +441,13 @@ constexpr FusedCell<typename Operands::real> fused_cell() {
 template <class Cell, class real>
 constexpr CellKernels<real> cell_kernels() {
   using F = CellFunctions<Cell, real>;
-  return {nullptr,           Cell::name,  Cell::gates,     Cell::states,       Cell::kPhases,
-          Cell::phase,       Cell::auxes, Cell::vectors,   Cell::vector_names, Cell::recurrent_bias,
-          Cell::row_scratch, F::backward, F::forward_rows, F::backward_rows};
+  return {{Cell::name, Cell::gates, Cell::states, Cell::kPhases, Cell::phase, Cell::auxes,
+           Cell::vectors, Cell::vector_names, Cell::recurrent_bias},
+          nullptr,
+          Cell::row_scratch,
+          F::backward,
+          F::forward_rows,
+          F::backward_rows};
 }
 
 // A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which

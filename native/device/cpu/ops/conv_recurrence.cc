@@ -17,105 +17,29 @@
 #include "device/cpu/ops/parts/matmul.h"
 #include "device/cpu/ops/parts/place_mask.h"
 #include "device/cpu/rng.h"
-#include "ops/activation_name.h"
+#include "ops/conv_recurrence.h"
 
 namespace hs {
 namespace {
 
 template <typename real>
-class ConvRecurrence final : public OpShape, public CpuLayer<real> {
+class ConvRecurrence final : public ConvRecurrenceShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   ConvRecurrence(const Config& options, const OpContext& context, const Table<real>& k)
-      : OpShape(context),
+      : ConvRecurrenceShape(options, context, k.cell(options.str("cell").c_str())),
         CpuLayer<real>(k),
-        H_(options.integer("units")),
-        taps_(options.dims("size")),
-        strides_(options.dims("strides")),
-        border_(options.str("border")),
-        inner_border_(options.str("innerBorder", "same")),
-        th_(options.on("th")),
-        inner_(activation_of(options.str("innerActivation", "hard_sigmoid"))),
-        outer_(activation_of(options.str("activation", "tanh"))),
-        sequences_(options.on("returnSequences")),
-        backwards_(options.on("goBackwards")),
-        stateful_(options.on("stateful")),
-        p_W_(options.num("dropoutW", 0)),
-        p_U_(options.num("dropoutU", 0)) {
-    const std::string& name = options.str("cell");
-    cell_ = k.cell(name.c_str());
-    const auto on_c = [](const Phase& phase) { return phase.operand == Operand::kC; };
-    if (!cell_ || cell_->recurrent_bias || cell_->vectors > 0 || cell_->auxes > 1 ||
-        std::any_of(cell_->phase, cell_->phase + cell_->phases, on_c)) {
-      throw Error(Code::kUnknownName, "conv_recurrence",
-                  "there is no cell named '" + name + "' that convolves.");
-    }
-    if (inner_ == Activation::kSoftmax || outer_ == Activation::kSoftmax) {
-      throw Error(Code::kOption, "conv_recurrence", "softmax has no meaning for places.");
-    }
-    plain_ = needs_rows(inner_) || needs_rows(outer_);
-    fused_ = k.fused_cell(cell_->name);
-    gates_names_ = cell_->gates;
-    G_ = static_cast<int>(gates_names_.size());
-    two_states_ = cell_->states[1] != 0;
-  }
+        kernels_(static_cast<const CellKernels<real>*>(cell_)),
+        fused_(k.fused_cell(cell_->name)),
+        plain_(needs_rows(inner_) || needs_rows(outer_)),
+        packed_U_(size_t(cell_->phases)),
+        packed_UT_(size_t(cell_->phases)) {}
 
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x[0].dims.size() != 4) {
-      fail(Code::kShape, this->where(), "input", "[B, T, rows, columns, D]", x[0].text());
-    }
-    if (x[0].dims[0] < 1)
-      fail(Code::kShape, this->where(), "the number of steps T", "at least 1", x[0].text());
-    const Window w = input_window(x[0]);
-    if (w.rows.out < 1 || w.columns.out < 1) {
-      fail(Code::kShape, this->where(), "input",
-           "at least as large as the filter, " + to_string(taps_), x[0].text());
-    }
-    checked_count({taps_[0], taps_[1], std::max(x[0].last(), H_), G_ * H_}, this->where());
-    Extent y{x[0].rows, {w.rows.out, w.columns.out, H_}};
-    if (sequences_) y.dims.insert(y.dims.begin(), x[0].dims[0]);
-    return y;
-  }
-
-  void declare(Declaration& d, const std::vector<Extent>& x, const Extent&, bool masked) override {
-    const Window w = input_window(x[0]);
-    T_ = x[0].dims[0], B_ = x[0].rows, D_ = x[0].last();
-    rows_ = w.rows.out, columns_ = w.columns.out;
-    P_ = B_ * rows_ * columns_;
-    X_ = x[0].size() / T_;
-    masked_ = masked;
-    late_ = masked && stateful_;
-    drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
-    drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
-    const int64_t T = T_, P = P_, H = H_, GH = G_ * H, taps = w.taps();
-    conv_x_ = Convolution<real>(this->k, w, D_, GH);
-    conv_h_ = Convolution<real>(this->k,
-                                {B_, 1, convolution_axis(rows_, taps_[0], 1, 1, inner_border_),
-                                 convolution_axis(columns_, taps_[1], 1, 1, inner_border_)},
-                                H, GH);
-    W_.clear(), U_.clear(), b_.clear();
-    for (char gate : gates_names_) {
-      const std::string of(1, gate);
-      W_.push_back(d.param(("W_" + of).c_str(), kernel_dims(th_, taps_[0], taps_[1], D_, H)));
-      U_.push_back(d.param(("U_" + of).c_str(), kernel_dims(th_, taps_[0], taps_[1], H, H)));
-      b_.push_back(d.param(("b_" + of).c_str(), {H}));
-    }
-    h_ = d.saved("h", {T + 1, P, H});
-    if (two_states_) c_ = d.saved("c", {T + 1, P, H});
-    gates_ = d.saved("gates", {T, P, GH});
-    if (cell_->auxes > 0) aux_ = d.saved("aux", {T, P, H});
-    if (masked) {
-      mask_ = d.saved("mask of places", {T, P});
-      real_.declare(T, P);
-    }
-    if (drop_W_) drop_W_mask_ = d.saved("dropout W", {G_, X_});
-    if (drop_U_) drop_U_mask_ = d.saved("dropout U", {G_, P, H});
-    if (stateful_) {
-      carry_h_ = d.carry("h", {P, H});
-      if (two_states_) carry_c_ = d.carry("c", {P, H});
-    }
-    if (sequences_ && !late_) d.output_is(h_, P * H);
-
+  void prepare(Declaration& d) override {
+    const int64_t T = T_, P = P_, H = H_, GH = G_ * H, taps = window_x_.taps();
+    conv_x_ = Convolution<real>(this->k, window_x_, D_, GH);
+    conv_h_ = Convolution<real>(this->k, window_h_, H, GH);
+    if (masked_) real_.declare(T, P);
     packed_W_ = d.packed("W", {drop_W_ ? G_ * packed_size(this->k, taps * D_, H)
                                        : packed_size(this->k, taps * D_, GH)});
     for (int phase = 0; phase < cell_->phases; phase++) {
@@ -135,7 +59,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     if (drop_U_) h_drop_ = d.scratch("operand dropped", {P, H});
     if (plain_) {
       no_product_ = d.scratch("no product", {P, GH});
-      row_ = d.scratch("rows", {cell_->row_scratch, H});
+      row_ = d.scratch("rows", {kernels_->row_scratch, H});
     }
     if (!d.training()) return;
     packed_WT_ = d.packed("W turned", {drop_W_ ? G_ * packed_size(this->k, taps * H, D_)
@@ -190,7 +114,7 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         recur(p, s, phase, gates, cell_->phase[phase].on_state() ? a.h_prev : a.aux);
         if (plain_) {
           a.r1 = P;
-          cell_->forward_rows(cell_->self, phase, a);
+          kernels_->forward_rows(kernels_->self, phase, a);
           continue;
         }
         for_rows(P, GH, [&](int64_t r0, int64_t r1) {
@@ -223,12 +147,12 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
         a.dh = p.at(dh_), a.dc = p.at(dc_), a.daux = p.at(daux_);
         if (plain_) {
           a.r1 = P;
-          cell_->backward_rows(cell_->self, phase, a);
+          kernels_->backward_rows(kernels_->self, phase, a);
         } else {
           for_rows(P, GH, [&](int64_t r0, int64_t r1) {
             CellArgs<real> part = a;
             part.r0 = r0, part.r1 = r1;
-            cell_->backward(cell_->self, phase, part);
+            kernels_->backward(kernels_->self, phase, part);
           });
         }
         operand_backward(p, s, phase);
@@ -255,10 +179,6 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
   }
 
  private:
-  Window input_window(const Extent& x) const {
-    return {x.rows, 1, convolution_axis(x.dims[1], taps_[0], strides_[0], 1, border_),
-            convolution_axis(x.dims[2], taps_[1], strides_[1], 1, border_)};
-  }
   int64_t step_of(int64_t s) const { return backwards_ ? T_ - 1 - s : s; }  // s in running order
 
   void draw(const Pass<real>& p, bool drops, const Tensor& mask, double share, int stream) const {
@@ -450,40 +370,21 @@ class ConvRecurrence final : public OpShape, public CpuLayer<real> {
     }
   }
 
-  const CellKernels<real>* cell_;
+  const CellKernels<real>* kernels_;  // of cell_
   const FusedCell<real>* fused_;
-  int64_t H_;
-  Dims taps_, strides_;                // along rows and columns
-  std::string border_, inner_border_;  // of the windows over the input and over the states
-  bool th_;
-  Activation inner_, outer_;
-  bool sequences_, backwards_, stateful_;
-  double p_W_, p_U_;
-  std::string gates_names_;
-  int G_ = 0;
-  bool two_states_ = false, plain_ = false;  // plain: an activation that needs_rows
+  bool plain_;  // an activation that needs_rows
 
-  // of the extent declared last; P places of all samples of a step, X elements of x of a step
-  int64_t T_ = 0, B_ = 0, D_ = 0, rows_ = 0, columns_ = 0, P_ = 0, X_ = 0;
-  bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
+  // of the extent declared last
   Convolution<real> conv_x_, conv_h_;
-  std::vector<Tensor> W_, U_, b_;       // a gate each
-  Tensor h_, c_;                        // [T+1, P, H]
-  Tensor gates_;                        // [T, P, G*H]
-  Tensor aux_;                          // [T, P, H]
-  Tensor mask_;                         // [T, P]
-  Tensor drop_W_mask_;                  // [G, B, rows, columns, D]
-  Tensor drop_U_mask_;                  // [G, P, H]
-  Tensor carry_h_, carry_c_;            // [P, H]
-  Tensor packed_W_, packed_WT_;         // of convolve.h's products
-  Tensor packed_U_[2], packed_UT_[2];   // the same, a phase each
-  Tensor matrix_W_, matrix_U_, row_b_;  // [taps*D, G*H] [taps*H, G*H] [G*H]
-  Tensor turned_;                       // [taps*G*H, D or H]
-  Tensor x_drop_;                       // [B, rows, columns, D]
-  Tensor h_drop_, dh_, dc_, daux_;      // [P, H]
-  Tensor no_product_;                   // [P, G*H] zeros: the gates hold U h already
-  Tensor row_;                          // [row_scratch, H]
-  Tensor dy_, sums_;                    // [T or 1, P, H], as row_sums asks
+  Tensor packed_W_, packed_WT_;               // of convolve.h's products
+  std::vector<Tensor> packed_U_, packed_UT_;  // the same, a phase each
+  Tensor matrix_W_, matrix_U_, row_b_;        // [taps*D, G*H] [taps*H, G*H] [G*H]
+  Tensor turned_;                             // [taps*G*H, D or H]
+  Tensor x_drop_;                             // [B, rows, columns, D]
+  Tensor h_drop_, dh_, dc_, daux_;            // [P, H]
+  Tensor no_product_;                         // [P, G*H] zeros: the gates hold U h already
+  Tensor row_;                                // [row_scratch, H]
+  Tensor dy_, sums_;                          // [T or 1, P, H], as row_sums asks
   PlaceMask<real> real_;
 };
 

@@ -32,7 +32,6 @@
 #include "device/cpu/rng.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "device/cpu/ops/parts/matmul.h"
 #include "device/cpu/threads/parallel.h"
@@ -44,112 +43,33 @@ namespace hs {
 // near while the rows of a batch pass over it.
 constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
 
-// auto or a number of steps; 0: none.
-static int64_t checkpoint_of(const Config& options) {
-  if (!options.has("checkpoint")) return 0;
-  if (options.at("checkpoint").kind != Config::Kind::kText) return options.integer("checkpoint");
-  const std::string& name = options.str("checkpoint");
-  if (name != "auto") fail(Code::kOption, "recurrence", "checkpoint", "auto or a number", name);
-  return -1;
-}
-
 template <typename real>
 Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
                              const Table<real>& table, const CellKernels<real>* cell,
                              const FusedCell<real>* fused)
-    : OpShape(context),
+    : RecurrenceShape(options, context, cell ? cell : table.cell(options.str("cell").c_str())),
       CpuLayer<real>(table),
-      H_(options.integer("units")),
-      inner_(activation_of(options.str("innerActivation", "hard_sigmoid"))),
-      outer_(activation_of(options.str("activation", "tanh"))),
-      sequences_(options.on("returnSequences")),
-      backwards_(options.on("goBackwards")),
-      stateful_(options.on("stateful")),
-      learned_(options.on("learnedStates")),
-      gives_states_(options.on("givesStates")),
-      shared_dropout_(options.on("sharedDropout")),
-      p_W_(options.num("dropoutW", 0)),
-      p_U_(options.num("dropoutU", 0)),
-      truncate_(options.integer("truncate", 0)),
-      checkpoint_(checkpoint_of(options)) {
-  const std::string& name = options.str("cell");
-  cell_ = cell ? cell : table.cell(name.c_str());
-  if (!cell_)
-    throw Error(Code::kUnknownName, "recurrence", "there is no cell named '" + name + "'.");
-  fused_ = cell ? fused : table.fused_cell(cell_->name);
-  G_ = static_cast<int>(std::char_traits<char>::length(cell_->gates));
-  two_states_ = cell_->states[1] != 0;
-  plain_ = !fused_ || needs_rows(inner_) || needs_rows(outer_);
-  packed_U_.resize(size_t(cell_->phases)), packed_UT_.resize(size_t(cell_->phases));
-  if (learned_ && stateful_)
-    throw Error(Code::kOption, where(), "states that are learned cannot be carried, too.");
-}
+      kernels_(static_cast<const CellKernels<real>*>(cell_)),
+      fused_(cell ? fused : table.fused_cell(cell_->name)),
+      plain_(!fused_ || needs_rows(inner_) || needs_rows(outer_)),
+      packed_U_(size_t(cell_->phases)),
+      packed_UT_(size_t(cell_->phases)) {}
 
 template <typename real>
-Extent Recurrence<real>::output(const std::vector<Extent>& x) const {
-  if (x[0].dims.size() != 2) fail(Code::kShape, this->where(), "input", "[B, T, D]", x[0].text());
-  if (x[0].dims[0] < 1)
-    fail(Code::kShape, this->where(), "the number of steps T", "at least 1", x[0].text());
-  return {x[0].rows, sequences_ ? Dims{x[0].dims[0], H_} : Dims{H_}};
-}
-
-template <typename real>
-std::vector<Extent> Recurrence<real>::more_outputs(const std::vector<Extent>& x) const {
-  const size_t n = gives_states_ ? two_states_ ? 2 : 1 : 0;
-  return std::vector<Extent>(n, Extent{x[0].rows, {H_}});
-}
-
-template <typename real>
-void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, const Extent&,
-                               bool masked) {
-  const int64_t T = x[0].dims[0], B = x[0].rows, D = x[0].dims[1], H = H_, GH = G_ * H;
-  T_ = T, B_ = B, D_ = D;
-  segment_ = checkpoint_ == 0  ? T
-             : checkpoint_ < 0 ? static_cast<int64_t>(std::ceil(std::sqrt(double(T))))
-                               : std::min(checkpoint_, T);
-  const int64_t n = segment_, S = segments();
-  masked_ = masked;
-  late_ = masked && stateful_;  // the output differs from h before the first real step
-  all_h_ = S == 1 || (sequences_ && !late_);
-  drop_W_ = d.training() && p_W_ > 0 && p_W_ < 1;
-  drop_U_ = d.training() && p_U_ > 0 && p_U_ < 1;
+void Recurrence<real>::prepare(Declaration& d) {
+  const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H, n = segment_, S = segments();
   folded_ = !plain_ && !cell_->recurrent_bias && !drop_W_ && (B >= kFoldRows || T == 1) &&
             D + H <= kFoldDepth;
   may_be_sparse_ = !plain_ && !drop_W_ && !this->k->converts;
   if (may_be_sparse_) x_rows_.reserve(n * B, D);
-
-  W_ = d.param("W", {D, GH});
-  U_ = d.param("U", {H, GH});
-  b_ = d.param("b", {GH});
-  if (cell_->recurrent_bias) c_bias_ = d.param("c", {GH});
-  vectors_.clear();
-  for (int i = 0; i < cell_->vectors; i++) vectors_.push_back(d.param(cell_->vector_names[i], {H}));
-  if (learned_) h0_ = d.param("h0", {H});
-  if (learned_ && two_states_) c0_ = d.param("c0", {H});
-
-  h_ = d.saved("h", {(all_h_ ? T : n) + 1, B, H});
-  if (!all_h_) kept_h_ = d.saved("h between segments", {S + 1, B, H});
-  if (two_states_) c_ = d.saved("c", {n + 1, B, H});
-  if (two_states_ && S > 1) kept_c_ = d.saved("c between segments", {S + 1, B, H});
-  gates_ = d.saved("gates", {n, B, GH});
-  if (cell_->auxes == 1) aux_ = d.saved("aux", {n, B, H});
-  if (cell_->auxes > 1) aux_ = d.saved("aux", {cell_->auxes, n, B, H});
   if (backwards_) x_run_ = d.saved("x reversed", {n, B, D});
-  if (masked) {
+  if (masked_) {
     real_b_.resize(size_t(T * B)), real_tb_.resize(size_t(T * B));
     real_from_.resize(size_t(T + 1));
     real_above_.resize(size_t(B + 1));
     first_real_.resize(size_t(B));
   }
-  if (backwards_ && masked) mask_run_ = d.saved("mask reversed", {T, B});
-  if (drop_W_) drop_W_mask_ = d.saved("dropout W", {masks(), B, D});
-  if (drop_U_) drop_U_mask_ = d.saved("dropout U", {masks(), B, H});
-  if (stateful_) {
-    carry_h_ = d.carry("h", {B, H});
-    if (two_states_) carry_c_ = d.carry("c", {B, H});
-  }
-  if (!late_ && all_h_) d.output_is(h_, sequences_ ? B * H : T * B * H);
-  if (!late_ && !all_h_) d.output_is(kept_h_, S * B * H);
+  if (backwards_ && masked_) mask_run_ = d.saved("mask reversed", {T, B});
 
   if (!folded_)
     packed_W_ = d.packed("W", {drop_W_ && !shared_dropout_ ? G_ * packed_size(this->k, D, H)
@@ -169,7 +89,7 @@ void Recurrence<real>::declare(Declaration& d, const std::vector<Extent>& x, con
   if (drop_U_) operand_drop_ = d.scratch("operand dropped", {G_, B, H});
   if (plain_) {
     product_ = d.scratch("product", {B, GH});
-    rows_ = d.scratch("rows", {threads(), cell_->row_scratch * H});
+    scratch_rows_ = d.scratch("rows", {threads(), kernels_->row_scratch * H});
   }
   if (!d.training()) return;
   dh_ = d.scratch("dh", {B, H});
@@ -371,8 +291,8 @@ void Recurrence<real>::step_forward(Pass<real>& p, const real* x, int64_t t, int
               a.packed + q * packed_size(this->k, H, H), r1 - r0, H, H, 0, H, true, nullptr);
     }
     a.product = product;
-    a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
-    cell_->forward_rows(cell_->self, phase, a);
+    a.scratch = p.at(scratch_rows_) + worker * kernels_->row_scratch * H;
+    kernels_->forward_rows(kernels_->self, phase, a);
     return;
   }
   const int64_t units = fused_->panel_units(fused_->self, phase), panels = tiles_of(H, units);

@@ -1,4 +1,5 @@
-// State of the recurrence between declare, forward and backward; see recurrence.cc.
+// The recurrence on the CPU, of which each file does a part; what it computes stands in
+// recurrence.cc.
 #pragma once
 #include <algorithm>
 #include <utility>
@@ -7,7 +8,7 @@
 #include "device/cpu/kernels/cell.h"
 #include "device/cpu/ops/parts/cpu_layer.h"
 #include "device/cpu/ops/parts/sparse_rows.h"
-#include "ops/activation_name.h"
+#include "ops/recurrence.h"
 
 namespace hs {
 
@@ -15,16 +16,14 @@ namespace hs {
 inline int64_t sum_steps(int64_t B) { return std::max<int64_t>(1, 256 / B); }
 
 template <typename real>
-class Recurrence final : public OpShape, public CpuLayer<real> {
+class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
   // cell: instead of the registered one that the options name; fused: with it, or nullptr for whole
   // rows alone.
   Recurrence(const Config& options, const OpContext&, const Table<real>&,
              const CellKernels<real>* cell = nullptr, const FusedCell<real>* fused = nullptr);
-  Extent output(const std::vector<Extent>& x) const override;
-  std::vector<Extent> more_outputs(const std::vector<Extent>& x) const override;
-  void declare(Declaration&, const std::vector<Extent>& x, const Extent& y, bool masked) override;
+  void prepare(Declaration&) override;
   void forward(Pass<real>&) override;
   void backward(Pass<real>&) override;
   void commit(Pass<real>&) override;
@@ -38,12 +37,10 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked;
   // all, where panels are shared.
   std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
-  int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
 
   // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What
   // is kept of steps beyond the states between segments has room for one segment.
   int64_t steps() const { return std::min(segment_, T_ - from_); }
-  int64_t segments() const { return (T_ + segment_ - 1) / segment_; }
   bool last_segment() const { return from_ + segment_ >= T_; }
   // States before step t: [B, H]; those of the steps after it follow.
   real* h_at(const Pass<real>& p, int64_t t) const {
@@ -117,10 +114,8 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   void weights_backward(Pass<real>&);
   struct WeightChain {  // of one product for weight gradients, from segment to segment
     bool begun = false, waits = false;
-    Tensor a,
-        // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one that is added
-        // with it
-        b;
+    // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one added with it
+    Tensor a, b;
   };
   void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
                 int64_t N, int64_t t0);
@@ -130,22 +125,12 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   static void times_mask(const Table<real>* k, real* z, const real* x, const real* mask, int64_t T,
                          int64_t n);
 
-  const CellKernels<real>* cell_;
+  const CellKernels<real>* kernels_;  // of cell_
   const FusedCell<real>* fused_;
-  int64_t H_;
-  int G_;
-  Activation inner_, outer_;
-  bool sequences_, backwards_, stateful_, learned_, gives_states_, shared_dropout_;
-  double p_W_, p_U_;
-  int64_t truncate_;         // gradients stop after so many steps; 0: nowhere
-  int64_t checkpoint_;       // steps of a segment; 0: all, -1: about sqrt(T)
-  bool two_states_, plain_;  // plain: an activation that needs_rows
+  bool plain_;  // an activation that needs_rows, or a cell that is not fused
 
   // of the extent declared last
-  int64_t T_ = 0, B_ = 0, D_ = 0;
-  int64_t segment_ = 0, from_ = 0;  // most steps of a segment; the first step of the one at hand
-  bool all_h_ = true;               // h has room for all steps: it is the output
-  bool masked_ = false, late_ = false, drop_W_ = false, drop_U_ = false;
+  int64_t from_ = 0;     // the first step of the segment at hand
   bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
   // Real steps: as rows b of their step, rising; as rows of their segment, falling; where those of
   // step t begin in the former, and those of a segment in both.
@@ -153,34 +138,23 @@ class Recurrence final : public OpShape, public CpuLayer<real> {
   std::vector<int64_t> real_from_;         // [T + 1]
   std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each
   std::vector<int64_t> first_real_;  // [B] step, or T; where the output differs from h before it
-  bool may_be_sparse_ = false,
-       sparse_ = false;  // products with x leave out its zeros; of the segment at hand
+  // Products with x leave out its zeros: they may in this batch, they do in the segment at hand.
+  bool may_be_sparse_ = false, sparse_ = false;
   SparseRows x_rows_;
   bool skips_ = false;  // some step of this batch is masked, and the products leave it out
-  Tensor W_, U_;        // [D, G*H] [H, G*H]
-  Tensor b_, c_bias_;   // [G*H]
-  Tensor h0_, c0_;      // [H] states before step 0, if learned_
   // n: steps of a segment
-  Tensor h_, c_;              // [n+1, B, H], slot 0 the state before it; h [T+1, B, H] if all_h_
-  Tensor kept_h_, kept_c_;    // [segments+1, B, H] with checkpoints, what h_ and c_ do not hold
-  Tensor gates_;              // [n, B, G*H]
-  Tensor aux_;                // [auxes, n, B, H]
-  Tensor x_run_;              // [n, B, D] and
-  Tensor mask_run_;           // [T, B], in processing order when that is backwards
-  Tensor drop_W_mask_;        // [masks, B, D]
-  Tensor drop_U_mask_;        // [masks, B, H]
-  Tensor carry_h_, carry_c_;  // [B, H]
+  Tensor x_run_;     // [n, B, D] and
+  Tensor mask_run_;  // [T, B], in processing order when that is backwards
   // As Table::pack or FusedCell::pack lays them; of each phase.
   Tensor packed_W_, packed_WT_;
   std::vector<Tensor> packed_U_, packed_UT_;
   Tensor x_drop_;                    // [n, B, D] input under its mask
   Tensor operand_drop_;              // [G, B, H] operand of one step under its masks
   Tensor product_;                   // [B, G*H] plain path
-  Tensor rows_;                      // [threads, row_scratch, H] plain path
+  Tensor scratch_rows_;              // [threads, row_scratch, H] plain path
   Tensor dh_, dc_;                   // [B, H]
   Tensor daux_;                      // [auxes, B, H]
-  std::vector<Tensor> vectors_;      // [H]
-  std::vector<const real*> vector_;  // those of this batch
+  std::vector<const real*> vector_;  // the cell's vectors, as parameters of this batch
   Tensor dvectors_;                  // [vectors, n, B, H]
   Tensor drec_;                      // [n, B, G*H]
   Tensor dy_seen_;                   // [n, B, H] or [1, B, H]

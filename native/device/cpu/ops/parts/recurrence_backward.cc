@@ -83,10 +83,10 @@ void Recurrence<real>::steps_backward(Pass<real>& p) {
           a.dvectors = p.at(dvectors_) + (t - from_) * BH, a.dvector_stride = aux_stride();
         if (cell_->recurrent_bias) a.drec = p.at(drec_) + (t - from_) * BH * G_;
         if (plain_) {
-          a.scratch = p.at(rows_) + worker * cell_->row_scratch * H;
-          cell_->backward_rows(cell_->self, phase, a);
+          a.scratch = p.at(scratch_rows_) + worker * kernels_->row_scratch * H;
+          kernels_->backward_rows(kernels_->self, phase, a);
         } else {
-          cell_->backward(cell_->self, phase, a);
+          kernels_->backward(kernels_->self, phase, a);
         }
         if (!split.by_rows) barrier.wait();
         operand_backward(p, t, phase, r0, r1, n0, n1);
