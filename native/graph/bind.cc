@@ -148,7 +148,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
       std::equal(inputs.begin(), inputs.end(), bound_inputs_.begin(), bound_inputs_.end(), same)) {
     return;
   }
-  bound_ = shown_ = false;  // until all of this has succeeded, and a batch
+  bound_ = has_values_ = false;  // until all of this has succeeded, and a batch
   for (size_t i = 0; i < inputs.size(); i++) values_[i].extent = inputs[i];
   Layout carry, packed;
   lay_out(backward, carry, packed);
@@ -193,7 +193,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   backward_ = backward;
   version_ = device_->layout_version();
   bound_inputs_ = inputs;
-  point();
+  resolve_pointers();
   bound_ = true;
 }
 
@@ -341,7 +341,7 @@ void Graph<real>::take_early_carries() {
 }
 
 template <typename real>
-void Graph<real>::point() {
+void Graph<real>::resolve_pointers() {
   for (size_t v = 0; v < values_.size(); v++) {
     Value<real>& value = values_[v];
     value.grad = backward_ && grad_offset_[v] >= 0 ? grad_block_.data() + grad_offset_[v] : nullptr;

@@ -214,11 +214,11 @@ void Graph<real>::plan_backward() {
 
 template <typename real>
 void Graph<real>::forward(bool training, DropoutKey key) {
-  shown_ = false;
+  has_values_ = false;
   for (Op<real>& op : ops_) {
     if (!op.after) run(op, training, key);
   }
-  shown_ = true;
+  has_values_ = true;
 }
 
 template <typename real>

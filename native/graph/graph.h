@@ -1,5 +1,4 @@
-// The ops of a model over named values: their memory at one extent, one pass forward, one pass
-// back.
+// The ops of a model over named values: their memory at one extent, a pass forward, a pass back.
 #pragma once
 #include <memory>
 #include <string>
@@ -71,10 +70,8 @@ struct Op {
   bool after = false;  // it runs when the graph has gone backward, and reads gradients
   bool fresh = true;   // parameters have changed since the packed tensors were filled
   Pass<real> pass;
-  std::vector<real*>
-      // per input: where dx is to be added when another consumer has written it already; else
-      // nullptr
-      add_to;
+  // per input: where dx is to be added, if another consumer has written it already; else nullptr
+  std::vector<real*> add_to;
 };
 
 // A state that was written before there was room for it.
@@ -120,9 +117,8 @@ class Graph {
   // Where its loss writes its gradient; nullptr: it needs none. Another place than that of the
   // value where it is to be added there.
   real* loss_gradient(size_t i) const;
-  bool learns() const {
-    return values_wanting_ > 0;
-  }  // there is something trainable below the output
+  // Whether there is something trainable below the outputs.
+  bool learns() const { return values_wanting_ > 0; }
 
   // Lays out all memory for these inputs. Costs microseconds where nothing has to grow; nothing at
   // all where they are the ones bound last. Keeps carry; ERR_SHAPE when states are kept for another
@@ -130,7 +126,7 @@ class Graph {
   void bind(const std::vector<Extent>& inputs, bool backward);
   // The values, masks and saved tensors are those of one whole forward pass; before, and when one
   // fails, there is nothing to show.
-  bool shown() const { return bound_ && shown_; }
+  bool has_values() const { return bound_ && has_values_; }
 
   void forward(bool training, DropoutKey key);
   // The gradients of the losses have been written. *activity: as activity_penalty().
@@ -168,7 +164,7 @@ class Graph {
 
   // For Plan::read: places of saved tensors and carry, by "layer/name".
   const Place* saved_place(const std::string& path) const {
-    return shown() ? saved_.find(path) : nullptr;
+    return has_values() ? saved_.find(path) : nullptr;
   }
   const Place* carry_place(const std::string& path) const { return carry_.find(path); }
   real* saved_at(const Place& p) const { return saved_block_.data() + p.offset; }
@@ -202,7 +198,7 @@ class Graph {
   int64_t place_gradients();  // returns what it needs beside the block of gradients
   void keep_carry(const Layout& carry);
   void take_early_carries();
-  void point();
+  void resolve_pointers();
 
   Device<real>* const device_;
   Params<real>* params_;
@@ -217,16 +213,16 @@ class Graph {
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
 
   // at the extent bound last
-  bool bound_ = false, backward_ = false, shown_ = false;
+  bool bound_ = false, backward_ = false, has_values_ = false;
   int64_t version_ = 0;  // of the device's layouts
   std::vector<Extent> bound_inputs_;
   Layout saved_, slots_, carry_, packed_;
   int64_t scratch_ = 0;
   Overlay gradients_;
-  std::vector<int64_t> slot_offset_, mask_offset_,
-      grad_offset_;  // per value, mask, value; -1: none
-  std::vector<std::vector<int64_t>>
-      extra_offset_;  // per op and input: gradient to be added, -1: written directly
+  // per value, mask, value; -1: none
+  std::vector<int64_t> slot_offset_, mask_offset_, grad_offset_;
+  // per op and input: gradient to be added, -1: written directly
+  std::vector<std::vector<int64_t>> extra_offset_;
   std::vector<int64_t> saved_offset_;  // per value: it lies in `saved`; -1: it does not
   std::vector<char> is_input_;         // per value: it is its op's first input, seen differently
   Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},

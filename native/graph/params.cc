@@ -35,7 +35,7 @@ void Params<real>::allocate(const std::vector<char>& learns) {
       list_[i].offset = total_;
       total_ = checked_sum(total_, aligned(list_[i].size), list_[i].path);
     }
-    if (wanted) learning_ = total_;
+    if (wanted) trained_size_ = total_;
   }
   check_budget(total_, sizeof(real), "the parameters of the model");
   values_.make_zeros(total_);
@@ -43,8 +43,8 @@ void Params<real>::allocate(const std::vector<char>& learns) {
 
 template <typename real>
 void Params<real>::need_gradients() {
-  if (grads_.size() >= learning_) return;
-  grads_.make_zeros(learning_);
+  if (grads_.size() >= trained_size_) return;
+  grads_.make_zeros(trained_size_);
 }
 
 template <typename real>

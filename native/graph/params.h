@@ -33,9 +33,11 @@ class Params {
   real* grads() const { return grads_.data(); }
   real* value(const Param& p) const { return values_.data() + p.offset; }
   real* grad(const Param& p) const { return grads_.data() + p.offset; }
-  bool learns(const Param& p) const { return p.offset < learning_; }
+  bool learns(const Param& p) const { return p.offset < trained_size_; }
   bool has_grad(const Param& p) const { return grads_.data() && learns(p); }
-  int64_t learning() const { return learning_; }  // elements that have gradients and moments
+  int64_t trained_size() const {
+    return trained_size_;
+  }  // elements that have gradients and moments
   int64_t bytes() const { return values_.bytes() + grads_.bytes(); }
 
   // *sum = all of them; gradients: added to grads of trainable ones.
@@ -49,7 +51,7 @@ class Params {
   std::vector<Param> list_;
   std::unordered_map<std::string, int> by_path_;
   Block<real> values_{*device_}, grads_{*device_};
-  int64_t total_ = 0, learning_ = 0;
+  int64_t total_ = 0, trained_size_ = 0;
 };
 
 }  // namespace hs

@@ -35,8 +35,8 @@ struct Tensor {  // a place in an arena, resolved by Pass::at
 class Declaration {
  public:
   virtual ~Declaration() = default;
-  virtual Tensor param(const char* name,
-                       const Dims& dims) = 0;  // asserts the shape that TypeScript declared
+  // Asserts the shape that TypeScript declared.
+  virtual Tensor param(const char* name, const Dims& dims) = 0;
   // A parameter [V, ...] of which a batch reads some rows. `rows` becomes the plan's note of those
   // that have a gradient: backward zeroes the ones that the batch before has written, and notes and
   // writes its own.
@@ -54,8 +54,8 @@ class Declaration {
   // The output is the input's memory, seen with another shape. Not for layers that keep their input
   // for backward.
   virtual void output_is_input() = 0;
-  virtual bool training()
-      const = 0;  // false: no backward will follow, declare only what forward needs
+  // false: no backward will follow, declare only what forward needs
+  virtual bool training() const = 0;
 };
 
 // What the random numbers of a batch are made from; an op adds its own stream (OpContext).
@@ -85,8 +85,8 @@ struct Pass {
     const real* dy = nullptr;
   };
   std::vector<Output> more;
-  std::vector<real*>
-      dx;  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
+  // backward: WRITE (not add) the gradient of each input; nullptr where nothing needs it
+  std::vector<real*> dx;
   real* arenas[static_cast<int>(Arena::kCount)] = {};
   // Parameters whose gradient another op has written already: this op's goes there, and the plan
   // adds it.

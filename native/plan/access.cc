@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "plan/plan_of.h"
-#include "plan/values.h"
+#include "plan/array.h"
+#include "plan/typed_plan.h"
 
 namespace hs {
 namespace {
@@ -34,7 +34,7 @@ int cut_index(std::string& name) {
 }  // namespace
 
 template <typename real>
-bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) {
+bool TypedPlan<real>::find_tensor(const std::string& name, Cell& cell) {
   const auto is = [&](real* data, const Dims& dims) { return cell = {data, dims}, true; };
   int p = params_.find(name);
   if (p >= 0) return is(params_.value(params_[p]), params_[p].dims);
@@ -59,7 +59,7 @@ bool PlanOf<real>::find_tensor(const std::string& name, Cell& cell) {
 
 // Of "lstm_1/W:0" before the first step: moments are zero then, and have no memory yet.
 template <typename real>
-const Param* PlanOf<real>::moment_to_come(const std::string& name) const {
+const Param* TypedPlan<real>::moment_to_come(const std::string& name) const {
   std::string stem = name;
   const int index = cut_index(stem);
   const int p = params_.find(stem);
@@ -70,7 +70,7 @@ const Param* PlanOf<real>::moment_to_come(const std::string& name) const {
 }
 
 template <typename real>
-double* PlanOf<real>::find_number(const std::string& name) {
+double* TypedPlan<real>::find_number(const std::string& name) {
   if (name == "optimizer/iterations" && update_.trains()) return &update_.iterations;
   if (name == "optimizer/m_schedule" && update_.trains()) return &update_.m_schedule;
   if (name == "random/seed") return &seed_;
@@ -79,13 +79,13 @@ double* PlanOf<real>::find_number(const std::string& name) {
 }
 
 template <typename real>
-Array PlanOf<real>::read(const std::string& name) const {
-  if (const double* number = const_cast<PlanOf*>(this)->find_number(name)) {
+Array TypedPlan<real>::read(const std::string& name) const {
+  if (const double* number = const_cast<TypedPlan*>(this)->find_number(name)) {
     Array array;
     array.f64 = {*number};  // whatever the precision: counts must be exact
     return array;           // of no axes
   }
-  update_.current();
+  update_.settle_moments();
   Cell cell;
   const auto fetched = [&](const real* data, const Dims& dims) {
     Array array;
@@ -95,9 +95,9 @@ Array PlanOf<real>::read(const std::string& name) const {
     if (data) device_->download(values.data(), data, int64_t(values.size() * sizeof(real)));
     return array;
   };
-  if (const_cast<PlanOf*>(this)->find_tensor(name, cell)) return fetched(cell.data, cell.dims);
+  if (const_cast<TypedPlan*>(this)->find_tensor(name, cell)) return fetched(cell.data, cell.dims);
   if (const Param* p = moment_to_come(name)) return fetched(nullptr, p->dims);
-  if (!graph_.shown()) unknown(name);
+  if (!graph_.has_values()) unknown(name);
   const auto batch_major = [&](const real* data, const Extent& extent) {
     Array array;
     values_of<real>(array).resize(size_t(extent.size()));
@@ -121,7 +121,7 @@ Array PlanOf<real>::read(const std::string& name) const {
 }
 
 template <typename real>
-void PlanOf<real>::write(const std::string& name, const Array& array, int64_t from) {
+void TypedPlan<real>::write(const std::string& name, const Array& array, int64_t from) {
   const auto check_shape = [&](const Dims& dims) {
     if (array.dims == dims && (array.f32.size() + array.f64.size()) == size_t(count(dims))) return;
     const bool turned = array.dims.size() == 2 && dims.size() == 2 && array.dims[0] == dims[1] &&
@@ -150,7 +150,7 @@ void PlanOf<real>::write(const std::string& name, const Array& array, int64_t fr
       fail(Code::kShape, name, "a part from number " + std::to_string(from),
            "within " + to_string(cell.dims), to_string(array.dims));
   }
-  update_.current();
+  update_.settle_moments();
   std::vector<real> values(array.f32.begin(), array.f32.end());
   for (double v : array.f64) values.push_back(static_cast<real>(v));
   device_->upload(cell.data + std::max<int64_t>(0, from), values.data(),
@@ -162,7 +162,7 @@ void PlanOf<real>::write(const std::string& name, const Array& array, int64_t fr
 }
 
 template <typename real>
-void PlanOf<real>::set(const std::string& key, double value) {
+void TypedPlan<real>::set(const std::string& key, double value) {
   if (key == "seed" || key == "step") {
     (key == "seed" ? seed_ : step_) = checked_number("plan", "random/" + key, value);
     return;
@@ -173,7 +173,7 @@ void PlanOf<real>::set(const std::string& key, double value) {
 }
 
 template <typename real>
-std::vector<std::string> PlanOf<real>::names() const {
+std::vector<std::string> TypedPlan<real>::names() const {
   std::vector<std::string> names;
   for (const Param& p : params_.list()) {
     names.push_back(p.path);
@@ -185,21 +185,21 @@ std::vector<std::string> PlanOf<real>::names() const {
   for (const EarlyCarry<real>& early : graph_.early_carries()) names.push_back(early.path + kCarry);
   if (update_.trains()) names.insert(names.end(), {"optimizer/iterations", "optimizer/m_schedule"});
   names.insert(names.end(), {"random/seed", "random/step"});
-  if (!graph_.shown()) return names;
+  if (!graph_.has_values()) return names;
   for (const Value<real>& value : graph_.values()) names.push_back(value.name);
   for (const MaskValue<real>& mask : graph_.masks()) names.push_back(mask.name);
   for (const Place& place : graph_.saved().places()) names.push_back(place.name);
   return names;
 }
 
-#define HS_INSTANTIATE(real)                                                    \
-  template Array PlanOf<real>::read(const std::string&) const;                  \
-  template void PlanOf<real>::write(const std::string&, const Array&, int64_t); \
-  template void PlanOf<real>::set(const std::string&, double);                  \
-  template std::vector<std::string> PlanOf<real>::names() const;                \
-  template bool PlanOf<real>::find_tensor(const std::string&, Cell&);           \
-  template const Param* PlanOf<real>::moment_to_come(const std::string&) const; \
-  template double* PlanOf<real>::find_number(const std::string&);
+#define HS_INSTANTIATE(real)                                                       \
+  template Array TypedPlan<real>::read(const std::string&) const;                  \
+  template void TypedPlan<real>::write(const std::string&, const Array&, int64_t); \
+  template void TypedPlan<real>::set(const std::string&, double);                  \
+  template std::vector<std::string> TypedPlan<real>::names() const;                \
+  template bool TypedPlan<real>::find_tensor(const std::string&, Cell&);           \
+  template const Param* TypedPlan<real>::moment_to_come(const std::string&) const; \
+  template double* TypedPlan<real>::find_number(const std::string&);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "plan/values.h"
+#include "plan/array.h"
 
 namespace hs {
 

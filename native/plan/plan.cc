@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "plan/plan_of.h"
-#include "plan/values.h"
+#include "plan/array.h"
+#include "plan/typed_plan.h"
 
 namespace hs {
 namespace {
@@ -18,7 +18,7 @@ const char* const kNothingNames[] = {"", "mask", "weights"};  // by Nothing
 }  // namespace
 
 template <typename real>
-void PlanOf<real>::check(const DataSet& data) const {
+void TypedPlan<real>::check(const DataSet& data) const {
   if (static_cast<int>(data.x.size()) != graph_.inputs()) {
     fail(Code::kShape, "input", "the number of arrays", std::to_string(graph_.inputs()),
          std::to_string(data.x.size()));
@@ -64,7 +64,7 @@ void PlanOf<real>::check(const DataSet& data) const {
 }
 
 template <typename real>
-void PlanOf<real>::check_request(const RunRequest& r) const {
+void TypedPlan<real>::check_request(const RunRequest& r) const {
   if (!r.data) fail(Code::kInternal, "run", "data", "given", "nothing");
   check(*r.data);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
@@ -86,7 +86,7 @@ void PlanOf<real>::check_request(const RunRequest& r) const {
 }
 
 template <typename real>
-void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
+void TypedPlan<real>::bind(const RunRequest& r, int64_t rows) {
   std::vector<Extent> inputs;
   for (const Array& x : r.data->x) inputs.push_back({rows, Dims(x.dims.begin() + 1, x.dims.end())});
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
@@ -103,7 +103,7 @@ void PlanOf<real>::bind(const RunRequest& r, int64_t rows) {
 }
 
 template <typename real>
-void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
+void TypedPlan<real>::gather_inputs(const DataSet& data, const Batch& batch) {
   for (int i = 0; batch.order && i < batch.rows; i++) {
     const int32_t index = batch.order[i];
     if (index < 0 || index >= data.samples) {
@@ -119,7 +119,8 @@ void PlanOf<real>::gather_inputs(const DataSet& data, const Batch& batch) {
 }
 
 template <typename real>
-void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic<bool>& cancelled) {
+void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
+                          const std::atomic<bool>& cancelled) {
   const Clock::time_point start = Clock::now();
   check_request(r);
   const bool logs = this->logs(r.mode);
@@ -161,7 +162,7 @@ void PlanOf<real>::run(const RunRequest& r, RunResult& result, const std::atomic
 }
 
 template <typename real>
-void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
+void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
   gather_inputs(*r.data, batch);
   if (r.mode == Mode::kCall) return call(r, result);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
@@ -220,7 +221,7 @@ void PlanOf<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult&
 
 // Values go out before parameters change; updates read what was there before.
 template <typename real>
-void PlanOf<real>::call(const RunRequest& r, RunResult& result) {
+void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   graph_.forward(r.training, key);
   device_->zero(numbers_.data(), numbers_.bytes());
@@ -249,7 +250,7 @@ void PlanOf<real>::call(const RunRequest& r, RunResult& result) {
 }
 
 template <typename real>
-BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch, bool targets) const {
+BadNumber TypedPlan<real>::bad_number(const DataSet& data, const Batch& batch, bool targets) const {
   BadNumber bad;
   const auto look = [&](const std::string& name, const Array& array, const auto& counts) {
     if (array.dims.empty() || !bad.array.empty()) return;
@@ -278,7 +279,7 @@ BadNumber PlanOf<real>::bad_number(const DataSet& data, const Batch& batch, bool
 }
 
 template <typename real>
-void PlanOf<real>::learn(Mode mode) {
+void TypedPlan<real>::learn(Mode mode) {
   const bool backward = graph_.learns();
   if (backward) losses_.gradient(graph_);
   if (backward) {
@@ -297,7 +298,7 @@ void PlanOf<real>::learn(Mode mode) {
 }
 
 template <typename real>
-std::string PlanOf<real>::blamed(bool learns, double loss) const {
+std::string TypedPlan<real>::blamed(bool learns, double loss) const {
   const std::string layer = graph_.first_not_finite();
   if (!layer.empty()) return layer;
   if (!learns || !std::isfinite(loss)) return "loss";
@@ -306,7 +307,7 @@ std::string PlanOf<real>::blamed(bool learns, double loss) const {
 }
 
 template <typename real>
-void PlanOf<real>::keep_outputs(RunResult& result) const {
+void TypedPlan<real>::keep_outputs(RunResult& result) const {
   result.outputs.resize(graph_.outputs());
   for (size_t i = 0; i < graph_.outputs(); i++) {
     const Value<real>& y = graph_.output(i);
@@ -324,11 +325,11 @@ void PlanOf<real>::keep_outputs(RunResult& result) const {
 }
 
 template <typename real>
-int64_t PlanOf<real>::bytes() const {
+int64_t TypedPlan<real>::bytes() const {
   return params_.bytes() + graph_.bytes() + update_.bytes() + losses_.bytes();
 }
 
-template class PlanOf<float>;
-template class PlanOf<double>;
+template class TypedPlan<float>;
+template class TypedPlan<double>;
 
 }  // namespace hs

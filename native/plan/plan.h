@@ -9,18 +9,13 @@
 
 #include "base/config.h"
 #include "base/shape.h"
+#include "plan/array.h"
 
 namespace hs {
 
 // kGradient: forward and backward, no update (read "layer/W:grad"). kCall: the function that a
 // program of expressions is: forward, backward from spec.cost, ops `after`, outputs, spec.updates.
 enum class Mode { kTrain, kTest, kPredict, kGradient, kCall };
-
-struct Array {  // batch-major data as users have it, [N, dims...]
-  Dims dims;    // with N first
-  std::vector<double> f64;
-  std::vector<float> f32;  // one of the two is filled, as the plan's floatx says
-};
 
 struct DataSet {  // copied once; shared by the runs that use it
   std::vector<Array> x;
@@ -54,8 +49,8 @@ struct RunResult {
   RunResult() = default;
   explicit RunResult(const RunRequest& r) : sums(r.sums) {}
   int64_t batches = 0, samples = 0;  // done
-  std::vector<double>
-      sums;  // per log (those of Losses): value of each batch times its size, summed
+  // Per log (those of Losses): value of each batch times its size, summed.
+  std::vector<double> sums;
   // Per log: samples of the batches that this run has added to sums. A batch of whose loss nothing
   // is left (a mask of zeros, weights that are all 0) adds no log that is not finite.
   std::vector<int64_t> counted;

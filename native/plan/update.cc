@@ -29,7 +29,7 @@ double checked_number(const std::string& where, const std::string& name, double 
 template <typename real>
 bool Update<real>::set(const std::string& key, double value) {
   checked_number("optimizer", key, value);
-  if (key != "lr") current();  // what waits is from before
+  if (key != "lr") settle_moments();  // with the settings they have waited under
   if (key == "lr") return hyper_.lr = value, true;
   if (key == "momentum") return hyper_.momentum = value, true;
   if (key == "nesterov") return hyper_.nesterov = value != 0, true;
@@ -64,11 +64,11 @@ Update<real>::Update(const Config* optimizer, Device<real>& device) : moments_(d
 
 template <typename real>
 void Update<real>::prepare(const Params<real>& params) {
-  if (params.learning() == 0) return;
+  if (params.trained_size() == 0) return;
   updater_->prepare(params.list(), has_moments());
-  weights_ = {params.values(), params.grads(), moments_.data(), params.learning()};
+  weights_ = {params.values(), params.grads(), moments_.data(), params.trained_size()};
   if (has_moments()) return;
-  moments_.make_zeros(moments() * params.learning());
+  moments_.make_zeros(moments() * params.trained_size());
   weights_.moments = moments_.data();
 }
 
@@ -95,7 +95,7 @@ void Update<real>::applied() {
 }
 
 template <typename real>
-void Update<real>::current() const {
+void Update<real>::settle_moments() const {
   if (has_moments()) updater_->settle(weights_, hyper_);
 }
 

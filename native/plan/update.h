@@ -1,5 +1,5 @@
-// The update of the parameters from their gradients: its settings and counts. What it does is the
-// device's (Updater in device/device.h).
+// Settings and counts of the update of the parameters. The update itself is the device's (Updater
+// in device/device.h).
 #pragma once
 #include <memory>
 #include <string>
@@ -25,8 +25,8 @@ class Update {
   // false: no such key. Throws Error(kOption) as checked_number().
   bool set(const std::string& key, double value);
 
-  // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed. Also
-  // call after a parameter has become one by rows.
+  // Allocates the moments, zero, and all that apply() needs. On bad_alloc nothing has changed. Call
+  // it again after a parameter has become one by rows.
   void prepare(const Params<real>& params);
   // Asks for an update of params and moments, which happens unless *finite is 0; gradients are
   // clipped in place. applied(): it has happened.
@@ -34,12 +34,12 @@ class Update {
   void applied();
 
   double iterations = 0, m_schedule = 1;
-  // As after current(); whoever writes it calls moment_written().
+  // Of p, the i-th. settle_moments() comes before it is read, moment_written() after it is written.
   real* moment(const Param& p, int i) const {
     return moments_.data() + i * weights_.stride + p.offset;
   }
-  // Moments that are behind are brought up to date.
-  void current() const;
+  // The device may have left moments of rows for later (Updater): now they catch up.
+  void settle_moments() const;
   void moment_written(int param);
   bool has_moments() const { return moments_.data() != nullptr; }
   int64_t bytes() const { return moments_.bytes(); }

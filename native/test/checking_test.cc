@@ -13,7 +13,7 @@
 #endif
 
 #include "base/error.h"
-#include "plan/plan_of.h"
+#include "plan/typed_plan.h"
 #include "test/checking_device.h"
 #include "test/faulty_op.h"
 #include "test/layer_cases.h"
@@ -89,7 +89,7 @@ bool caught(FaultyOp::Fault fault) {
 std::unique_ptr<Plan> checked(const Config& spec, CheckingDevice<double>** device = nullptr) {
   auto made = std::make_unique<CheckingDevice<double>>();
   if (device) *device = made.get();
-  return std::make_unique<PlanOf<double>>(spec, std::move(made));
+  return std::make_unique<TypedPlan<double>>(spec, std::move(made));
 }
 
 Config normalise(const std::string& layer, const std::string& input, int64_t C) {

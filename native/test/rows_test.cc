@@ -43,7 +43,7 @@ struct Side {  // a model of one matrix
   int64_t size() const { return params[0].size; }
   real* value() { return params.value(params[0]); }
   real* moment(int i) {
-    update.current();
+    update.settle_moments();
     return update.moment(params[0], i);
   }
   // Gradients in the rows of `chosen`, and zeros.
@@ -175,10 +175,10 @@ TEST(rest_is_so_many_updates_without_a_gradient) {
         std::vector<float> q = p, rested[2] = {m[0], m[1]};
         float* const moments[] = {m[0].data(), m[1].data()};
         float* const resting[] = {rested[0].data(), rested[1].data()};
-        if (moved && !(o->rest && o->rest(resting, 0, 0, h))) continue;
+        if (moved && !(o->skip && o->skip(resting, 0, 0, h))) continue;
         for (int step = 0; step < 7; step++)
           o->update(p.data(), zero.data(), moments, int64_t(n), h);
-        if (moved) o->rest(resting, int64_t(n), 7, h);
+        if (moved) o->skip(resting, int64_t(n), 7, h);
         CHECK_MESSAGE(p == q, name);
         CHECK_MESSAGE(m[0] == rested[0] && m[1] == rested[1], name);
       }

@@ -51,8 +51,7 @@ void Cpu<real>::batch(int kind, double work, FunctionRef<void()> run) {
   using Ms = std::chrono::duration<double, std::milli>;
   Pace& pace = pace_[kind];
   const Clock::time_point now = Clock::now();
-  // A short wait for the next batch counts: threads that wait for it, too, may be what slows its
-  // caller.
+  // A short gap before the batch counts: threads that spin through it may be what slows the caller.
   const Clock::time_point start = Ms(now - batch_end_).count() < 1 ? batch_end_ : now;
   {
     std::optional<Inline> alone;

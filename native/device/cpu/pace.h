@@ -1,9 +1,9 @@
 // How many threads the batches of a plan get: all, or one. A small step may be slower on several
 // threads, and any step where other programs keep the processors busy; neither can be known
-// beforehand. Bits do not depend on threads, so the clock decides: now and then some batches run
-// either way, and the quicker one is kept for a while: fifty times what the trial lost, so trials
-// cost about 2 %. A batch longer than a trial's block is not tried before it could be paid for,
-// were one thread as slow as it can be.
+// beforehand. Bits do not depend on threads, so the clock decides: a trial runs some batches either
+// way, and the quicker way is kept for fifty times what the slower one lost, so that trials cost
+// about 2 %. Batches longer than a block of a trial are first tried after the time that would pay
+// for the worst trial.
 #pragma once
 #include <limits>
 

@@ -8,10 +8,10 @@
 // The norm is summed chunk by chunk; of a parameter by rows (an embedding), over the rows that have
 // a gradient: zeros change no bit of it.
 //
-// Of such a parameter an update leaves out those it would not change, to the same bits: rows
+// An update skips the rows of such a parameter that it would not change, to the same bits: rows
 // without a gradient that never had one; and with SGD without momentum, RMSprop, Adagrad and
-// Adadelta all rows without a gradient. What those updates would have made of the moments is made
-// up for before the row's next gradient, or when somebody looks.
+// Adadelta all rows without a gradient. The moments of a skipped row catch up before its next
+// gradient, or before they are read.
 #include "device/cpu/updater.h"
 
 #include <algorithm>
@@ -149,7 +149,7 @@ typename CpuUpdater<real>::Moments CpuUpdater<real>::moments_at(const Weights<re
 template <typename real>
 bool CpuUpdater<real>::can_wait(const Hyper& h) const {
   real* const none[4] = {};
-  return kernels_->rest && kernels_->rest(none, 0, 0, h);
+  return kernels_->skip && kernels_->skip(none, 0, 0, h);
 }
 
 template <typename real>
@@ -176,7 +176,7 @@ void CpuUpdater<real>::catch_up(Rows& rows, int64_t v, const Weights<real>& w,
                                 const Hyper& h) const {
   int64_t& last = rows.last[size_t(v)];
   if (last == kUntouched || last == steps_) return;
-  kernels_->rest(moments_at(w, rows.offset + v * rows.width).data(), rows.width, steps_ - last, h);
+  kernels_->skip(moments_at(w, rows.offset + v * rows.width).data(), rows.width, steps_ - last, h);
   last = steps_;
 }
 

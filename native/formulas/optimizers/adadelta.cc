@@ -13,30 +13,30 @@ namespace HS_ISA {
 template <class real>
 struct Adadelta {
   using V = Vec<real>;
-  V rho, rest, lr, epsilon;
+  V rho, one_minus_rho, lr, epsilon;
   explicit Adadelta(const Hyper& h)
       : rho(V::set1(real(h.rho))),
-        rest(V::set1(real(1) - real(h.rho))),
+        one_minus_rho(V::set1(real(1) - real(h.rho))),
         lr(V::set1(real(h.lr_t))),
         epsilon(V::set1(real(h.epsilon))) {}
   HS_INLINE void step(V& p, V g, V* m) const {
-    m[0] = fma(rest * g, g, rho * m[0]);
+    m[0] = fma(one_minus_rho * g, g, rho * m[0]);
     const V u = g * root(m[1] + epsilon) / root(m[0] + epsilon);
     p = fnma(lr, u, p);
-    m[1] = fma(rest * u, u, rho * m[1]);
+    m[1] = fma(one_minus_rho * u, u, rho * m[1]);
   }
 };
 
 template <class real>
-static bool rest_adadelta(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
+static bool skip_adadelta(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
   for (int i = 0; i < 2; i++) decay(moments[i], n, steps, hyper.rho);
   return true;
 }
 
 extern constexpr OptimizerKernels<float> adadelta_f32 = {
-    "adadelta", 2, false, update<Adadelta, float, 2>, rest_adadelta<float>};
+    "adadelta", 2, false, update<Adadelta, float, 2>, skip_adadelta<float>};
 extern constexpr OptimizerKernels<double> adadelta_f64 = {
-    "adadelta", 2, false, update<Adadelta, double, 2>, rest_adadelta<double>};
+    "adadelta", 2, false, update<Adadelta, double, 2>, skip_adadelta<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

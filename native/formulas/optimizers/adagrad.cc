@@ -19,14 +19,14 @@ struct Adagrad {
 };
 
 template <class real>
-static bool rest_adagrad(real* const*, int64_t, int64_t, const Hyper&) {
+static bool skip_adagrad(real* const*, int64_t, int64_t, const Hyper&) {
   return true;  // a + 0
 }
 
 extern constexpr OptimizerKernels<float> adagrad_f32 = {
-    "adagrad", 1, false, update<Adagrad, float, 1>, rest_adagrad<float>};
+    "adagrad", 1, false, update<Adagrad, float, 1>, skip_adagrad<float>};
 extern constexpr OptimizerKernels<double> adagrad_f64 = {
-    "adagrad", 1, false, update<Adagrad, double, 1>, rest_adagrad<double>};
+    "adagrad", 1, false, update<Adagrad, double, 1>, skip_adagrad<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

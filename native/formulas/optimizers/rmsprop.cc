@@ -10,28 +10,28 @@ namespace HS_ISA {
 template <class real>
 struct RmsProp {
   using V = Vec<real>;
-  V rho, rest, lr, epsilon;
+  V rho, one_minus_rho, lr, epsilon;
   explicit RmsProp(const Hyper& h)
       : rho(V::set1(real(h.rho))),
-        rest(V::set1(real(1) - real(h.rho))),
+        one_minus_rho(V::set1(real(1) - real(h.rho))),
         lr(V::set1(real(h.lr_t))),
         epsilon(V::set1(real(h.epsilon))) {}
   HS_INLINE void step(V& p, V g, V* m) const {
-    m[0] = fma(rest * g, g, rho * m[0]);
+    m[0] = fma(one_minus_rho * g, g, rho * m[0]);
     p = p - lr * g / (root(m[0]) + epsilon);
   }
 };
 
 template <class real>
-static bool rest_rmsprop(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
+static bool skip_rmsprop(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) {
   decay(moments[0], n, steps, hyper.rho);
   return true;
 }
 
 extern constexpr OptimizerKernels<float> rmsprop_f32 = {
-    "rmsprop", 1, false, update<RmsProp, float, 1>, rest_rmsprop<float>};
+    "rmsprop", 1, false, update<RmsProp, float, 1>, skip_rmsprop<float>};
 extern constexpr OptimizerKernels<double> rmsprop_f64 = {
-    "rmsprop", 1, false, update<RmsProp, double, 1>, rest_rmsprop<double>};
+    "rmsprop", 1, false, update<RmsProp, double, 1>, skip_rmsprop<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

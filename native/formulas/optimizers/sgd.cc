@@ -34,16 +34,16 @@ static void update_sgd(real* p, const real* g, real* const* moments, int64_t n,
 }
 
 template <class real>
-static bool rest_sgd(real* const* moments, int64_t n, int64_t, const Hyper& hyper) {
+static bool skip_sgd(real* const* moments, int64_t n, int64_t, const Hyper& hyper) {
   if (hyper.momentum != 0) return false;  // p goes on with v
   decay(moments[0], n, 1, 0);
   return true;
 }
 
 extern constexpr OptimizerKernels<float> sgd_f32 = {"sgd", 1, true, update_sgd<float>,
-                                                    rest_sgd<float>};
+                                                    skip_sgd<float>};
 extern constexpr OptimizerKernels<double> sgd_f64 = {"sgd", 1, true, update_sgd<double>,
-                                                     rest_sgd<double>};
+                                                     skip_sgd<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

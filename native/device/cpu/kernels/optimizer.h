@@ -14,10 +14,10 @@ struct OptimizerKernels {
   bool saves_iterations;  // whether Keras' optimizer_weights begin with `iterations`
   // p, g, moments[i]: n elements each, all updated in place except g
   void (*update)(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper);
-  // What `steps` updates with gradients of zero make of the moments, n elements each, where such
-  // leave p as it is. False, with nothing done: here they do not. nullptr: they never do. For all
-  // of them zero moments and a zero gradient change nothing.
-  bool (*rest)(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) = nullptr;
+  // Applies `steps` updates with gradients of zero to the moments, n elements each; false, with
+  // nothing done, where such would also move p. nullptr: they always would. Of no optimizer do they
+  // change moments that are zero.
+  bool (*skip)(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) = nullptr;
 };
 
 }  // namespace hs

@@ -13,7 +13,7 @@
 namespace hs {
 
 int threads();  // workers a parallel call of this thread may use: 1 inside an Inline scope
-// what threads() starts from, without its proof that they can be started: starts none, for info()
+// The configured number of threads, whether or not so many can be started; starts none.
 int threads_wanted();
 void set_threads(int n);  // ERR_OPTION below 1
 int default_threads();    // HIDDENSTATE_THREADS, else min(affinity mask, cgroup v1/v2 quota)
@@ -41,9 +41,8 @@ struct HoldThreads {
   bool claimed_;
 };
 
-// For calls of microseconds (predictOnBatchSync): as HoldThreads where all threads wait awake for
-// work, else as Inline. Waking them would take longer than the call; so would waiting for another
-// thread's region to end.
+// For calls of microseconds (predictOnBatchSync), which are shorter than waking a thread or waiting
+// for another thread's region: HoldThreads where all threads are awake, else Inline.
 struct AwakeThreads {
   AwakeThreads();
   ~AwakeThreads();

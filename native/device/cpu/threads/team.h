@@ -16,9 +16,9 @@ int team_threads(int wanted);
 // Until release_team() by the same thread only its regions run. True: this call has claimed it;
 // false: this thread had already.
 bool claim_team();
-// The same without a wait: false, with nothing claimed, if another thread has it or not all threads
-// that `workers` need are awake. To a thread that asks again within microseconds they matter: then
-// they are woken, not waited for, and are there the next time.
+// The same without a wait: false, with nothing claimed, if another thread has the team or one of
+// the threads that `workers` need is asleep. If a caller asks again within microseconds, sleepers
+// are woken for its next call.
 bool claim_awake_team(int workers);
 void release_team();
 

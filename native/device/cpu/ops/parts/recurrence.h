@@ -34,8 +34,7 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
     bool by_rows;  // else by hidden panels
   };
   Split split() const;
-  // Rows of a worker, [first, end): shares of equal work, so of real steps where some are masked;
-  // all, where panels are shared.
+  // Rows of a worker, [first, end), balanced by unmasked steps; all rows if workers share panels.
   std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
 
   // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What
@@ -132,11 +131,12 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   // of the extent declared last
   int64_t from_ = 0;     // the first step of the segment at hand
   bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
-  // Real steps: as rows b of their step, rising; as rows of their segment, falling; where those of
-  // step t begin in the former, and those of a segment in both.
-  std::vector<int32_t> real_b_, real_tb_;  // [T * B] at most
-  std::vector<int64_t> real_from_;         // [T + 1]
-  std::vector<int64_t> real_above_;        // [B + 1] real steps of the rows before each
+  // The unmasked rows. real_b_: of each step, as rows of the step, ascending. real_tb_: of each
+  // segment, as rows of the segment, descending. [T * B] at most.
+  std::vector<int32_t> real_b_, real_tb_;
+  std::vector<int64_t>
+      real_from_;  // [T + 1] where those of a step begin in real_b_, those of a segment in both
+  std::vector<int64_t> real_above_;  // [B + 1] real steps of the rows before each
   std::vector<int64_t> first_real_;  // [B] step, or T; where the output differs from h before it
   // Products with x leave out its zeros: they may in this batch, they do in the segment at hand.
   bool may_be_sparse_ = false, sparse_ = false;

@@ -1,7 +1,6 @@
-// Inputs of mostly zeros: one-hot characters, bags of words. A product with a zero adds nothing, so
-// products with x can do with its other numbers, to the same bits: a chain of multiply-adds that
-// leaves out those with zero. (Weights that are not finite would make NaN of zeros; no update
-// leaves such weights behind.)
+// Products with inputs of mostly zeros (one-hot characters, bags of words) skip the zeros. The bits
+// stay: a multiply-add with zero changes no sum. (Weights that are not finite would make NaN of
+// zeros; no update leaves such weights behind.)
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -13,8 +12,8 @@ namespace hs {
 
 class SparseRows {
  public:
-  // A row with more than one in so many is not worth it: reading the numbers one by one is that
-  // much slower.
+  // Rows count as sparse with at most one number in kShare: reading numbers one by one is about
+  // that much slower.
   static constexpr int64_t kShare = 8;
 
   void reserve(int64_t rows, int64_t D) {
@@ -22,7 +21,7 @@ class SparseRows {
     columns_.reserve(static_cast<size_t>(rows * (D / kShare)));
   }
 
-  // Whether x [rows, D] has so few; if not, what is kept means nothing.
+  // Whether all of x [rows, D] is so sparse; if not, from() and columns() mean nothing.
   template <typename real>
   bool find(const real* x, int64_t rows, int64_t D) {
     from_.assign(1, 0);

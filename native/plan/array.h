@@ -1,11 +1,19 @@
-// The numbers of an Array, in the plan's own precision.
+// Data as users have them.
 #pragma once
 #include <type_traits>
 #include <vector>
 
-#include "plan/plan.h"
+#include "base/shape.h"
 
 namespace hs {
+
+// Batch-major, [N, dims...].
+struct Array {
+  Dims dims;  // with N first
+  // One of the two is filled, as the floatx of the plan says.
+  std::vector<double> f64;
+  std::vector<float> f32;
+};
 
 template <typename real>
 const std::vector<real>& values_of(const Array& array) {

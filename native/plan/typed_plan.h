@@ -1,5 +1,5 @@
-// Plan for one precision: ties graph, loss and update together. See plan.cc for the step, access.cc
-// for reading and writing.
+// A Plan in one precision: graph, loss and update together. plan.cc has the step, access.cc reading
+// and writing.
 #pragma once
 #include <chrono>
 #include <memory>
@@ -15,9 +15,9 @@
 namespace hs {
 
 template <typename real>
-class PlanOf final : public Plan {
+class TypedPlan final : public Plan {
  public:
-  PlanOf(const Config& spec, std::unique_ptr<Device<real>> device);
+  TypedPlan(const Config& spec, std::unique_ptr<Device<real>> device);
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
