@@ -68,6 +68,7 @@ export function lowerFunction(
   return {
     scopes: names.scopes,
     spec: {
+      device: 'cpu',
       floatx: precisionOf(where, names.params.keys()),
       inputs: given.map((shape, i) => ({
         name: inputName(i),
