@@ -293,7 +293,9 @@ const dataOf = (cell: SizedCell, { states }: Definition): CellData => ({
  */
 export function cellClassOf(name: unknown, config: unknown): LayerClass | undefined {
   const data = (config as { cell?: Partial<CellData> | null } | null)?.cell
-  if (typeof name !== 'string' || typeof data !== 'object' || data === null) return undefined
+  // Keras 2 calls the cell of an RNN `cell`, too, and describes it by a class.
+  const hasStep = typeof data === 'object' && data !== null && data.step !== undefined
+  if (typeof name !== 'string' || !hasStep) return undefined
   const called = name.slice(0, 80)
   const weights = partsOf(called, 'weights', data.weights)
   const states = partsOf(called, 'states', data.states)
