@@ -11,18 +11,18 @@ const params = [
 const uses = params.map(({ path }) => ({ name: path.slice(2), param: path }))
 const options = { units: 1, bias: true }
 const plan = native.compile({
+  device: 'cpu',
   floatx: 'float32',
   inputs: [{ name: 'input', dims: [2] }],
   params,
   ops: [{ op: 'dense', layer: 'd', className: 'Dense', inputs: ['input'], outputs: ['d'], options, params: uses }],
-  output: 'd',
-  loss: 'mean_squared_error',
+  predictions: [{ value: 'd', mask: null, loss: 'mean_squared_error', weight: 1, metrics: [], temporal: false }],
   optimizer: { name: 'sgd', lr: 0.1 },
   seed: 1,
 })
 const x = { data: new Float32Array(8), shape: [4, 2] }
 const y = { data: new Float32Array(4), shape: [4, 1] }
-const data = plan.load({ x: [x], y })
+const data = plan.load({ x: [x], y: [y] })
 const weights = new Float32Array(2)
 let running
 const dispose = (value) => {
