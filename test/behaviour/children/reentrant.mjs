@@ -50,7 +50,7 @@ const x4 = (then) => ({
   get x() {
     return then([x])
   },
-  y,
+  y: [y],
 })
 const cases = {
   'predict, dispose': () => plan.predict(x4(dispose)),
