@@ -74,6 +74,15 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
   plan_backward();
+  for (const Value<real>& value : values_) {
+    if (value.gradient_of_param < 0 && value.gradient_of_input < 0) continue;
+    if (cost_ < 0)
+      fail(Code::kInternal, value.name, "what it is a gradient of", "spec.cost", "nothing");
+    const int param = value.gradient_of_param;
+    if (param >= 0 && !params_->learns((*params_)[param]))
+      fail(Code::kInternal, value.name, "its parameter", "trainable and used by an op",
+           "one that has no gradient");
+  }
 }
 
 template <typename real>

@@ -97,6 +97,12 @@ TEST(a_call_checks_its_spec) {
   Config shape = descent();
   shape.tree["updates"].list[0].tree["value"] = text("cost");
   CHECK_ERROR(run(*compile(shape), Mode::kCall, call_data(0.01), 1), Code::kShape, "u/v");
+  Config no_cost = descent();
+  no_cost.tree["cost"] = {};
+  CHECK_ERROR(compile(no_cost), Code::kInternal, "gradient");
+  Config fixed = descent();
+  fixed.tree["predictions"].list[1].tree["value"] = text("gradient:u/v");
+  CHECK_ERROR(compile(fixed), Code::kInternal, "gradient:u/v");
   Config unknown = descent();
   unknown.tree["updates"].list[0].tree["param"] = text("u/z");
   CHECK_ERROR(compile(unknown), Code::kInternal, "u/z");
