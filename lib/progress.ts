@@ -112,7 +112,7 @@ export class Progbar {
   #width = 0
   readonly target: number
   readonly options: Readonly<Required<ProgbarOptions>>
-  readonly #isLive: boolean
+  readonly #redraws: boolean
 
   constructor(target: number, options?: ProgbarOptions) {
     const defaults = { width: 30, verbose: 1, interval: 10, output: process.stdout, now: Date.now }
@@ -133,7 +133,7 @@ export class Progbar {
     }
     this.target = target
     this.options = { ...resolved, verbose: checkVerbose('Progbar', verbose) }
-    this.#isLive = this.options.verbose === 1 && isLive(resolved.output)
+    this.#redraws = this.options.verbose === 1 && isLive(resolved.output)
     this.#began = this.#now()
   }
 
@@ -161,7 +161,7 @@ export class Progbar {
   update(current: number, values: Iterable<Pair> = [], force = false): void {
     this.count(current, values)
     const { verbose, output } = this.options
-    if (this.#isLive) this.#redraw(current, force)
+    if (this.#redraws) this.#redraw(current, force)
     else if (verbose === 1)
       current < this.target ? this.beat(current) : output.write(`${this.line(current)}\n`)
     else if (verbose === 2 && current >= this.target)

@@ -65,10 +65,10 @@ export class Session {
   #names: LayerNames = new Map()
   /** The hyper-parameters that #plan has got. */
   #pushed = new Map<string, unknown>()
-  #shared = new SharedTurns()
+  #sharedTurns = new SharedTurns()
   /** How many turns this session has. */
   #holding = 0
-  readonly #dropout = new DropoutSeed()
+  readonly #dropoutSeed = new DropoutSeed()
   #disposed = false
   /** Whether the optimizer of the present plan has state worth keeping. */
   hasTrained = false
@@ -78,8 +78,8 @@ export class Session {
   }
 
   get #common(): SharedTurns {
-    while (this.#shared.joined) this.#shared = this.#shared.joined
-    return this.#shared
+    while (this.#sharedTurns.joined) this.#sharedTurns = this.#sharedTurns.joined
+    return this.#sharedTurns
   }
 
   get #turns(): Turns {
@@ -121,11 +121,11 @@ export class Session {
    * resumed run needs.
    */
   get dropoutState(): DropoutState {
-    return this.#dropout.state
+    return this.#dropoutSeed.state
   }
 
   set dropoutState(state: DropoutState) {
-    this.#dropout.state = state
+    this.#dropoutSeed.state = state
   }
 
   /** @throws StateError ERR_DISPOSED */
@@ -287,7 +287,7 @@ export class Session {
     this.#spec = spec
     this.#names = names
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
-    this.#dropout.isIn = null
+    this.#dropoutSeed.isIn = null
     this.hasTrained = false
     this.#isFilled = false
     return plan
@@ -438,7 +438,7 @@ export class Session {
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
-      const hasCounted = (mode === 'train' || training) && this.#dropout.recount(plan)
+      const hasCounted = (mode === 'train' || training) && this.#dropoutSeed.recount(plan)
       if (hasCounted) this.hasTrained = true
     }
     signal?.throwIfAborted()
@@ -453,7 +453,7 @@ export class Session {
     try {
       return plan.call(request)
     } finally {
-      if (request.training) this.#dropout.recount(plan)
+      if (request.training) this.#dropoutSeed.recount(plan)
     }
   }
 
@@ -464,12 +464,12 @@ export class Session {
    * asked for, before any wait.
    */
   drawSeed(): void {
-    this.#dropout.draw()
+    this.#dropoutSeed.draw()
   }
 
   /** Before training: seed and step of dropout, and every hyper-parameter that has changed. */
   #prepare(plan: NativePlan): void {
-    this.#dropout.push(plan)
+    this.#dropoutSeed.push(plan)
     pushHyper(plan, this.#owner.hyper() ?? {}, this.#pushed)
   }
 
@@ -492,6 +492,6 @@ export class Session {
     this.#plan = null
     this.#layerPlan = null
     this.#spec = null
-    this.#dropout.isIn = null
+    this.#dropoutSeed.isIn = null
   }
 }

@@ -57,7 +57,7 @@ export class Variable {
    * Makes the initial value; null once that is in a plan or replaced.
    * Until then the precision may change.
    */
-  #recipe: Recipe | null
+  #madeBy: Recipe | null
   #initial: Initial | null = null
   // [dims], rounded when read; null while there is a recipe, or the value is in the plan
   #data: Floats | null = null
@@ -83,7 +83,7 @@ export class Variable {
     this.trainable = trainable
     this.#sharable = sharable
     this.#owner = owner
-    this.#recipe = recipe
+    this.#madeBy = recipe
   }
 
   get dims(): readonly number[] {
@@ -117,7 +117,7 @@ export class Variable {
   }
 
   #forget(): void {
-    this.#recipe = null
+    this.#madeBy = null
     this.#initial = null
   }
 
@@ -152,14 +152,14 @@ export class Variable {
 
   /** Whether the value is still to be made, or to go into the plan. */
   get #isOutside(): boolean {
-    return this.#recipe !== null || this.#data !== null
+    return this.#madeBy !== null || this.#data !== null
   }
 
   /** The initial value; null while steps of making it are left. */
   #makeStep(): Floats | null {
     const precision = this.#precision
     if (this.#initial?.precision !== precision)
-      this.#initial = { precision, making: this.#recipe!.make(precision), data: null }
+      this.#initial = { precision, making: this.#madeBy!.make(precision), data: null }
     const initial = this.#initial
     if (initial.data) return initial.data
     try {
@@ -200,7 +200,7 @@ export class Variable {
 
   /** A copy of the value, from the plan when attached. */
   read(): Floats {
-    if (this.#recipe) return this.#made().slice()
+    if (this.#madeBy) return this.#made().slice()
     if (this.#data)
       return this.#owner.floatx === 'float64'
         ? new Float64Array(this.#data)
