@@ -9,6 +9,7 @@
  */
 import { ConfigError, fail, FormatError } from '../errors.js'
 import { describe, NDArray, type TypedArray } from '../ndarray.js'
+import { isRecord } from '../per-name.js'
 
 /** What can be kept: no functions, no instances of classes but NDArray. */
 export type Plain =
@@ -45,11 +46,10 @@ export function encode(value: Plain, where: string): Uint8Array {
       return { $: type, length: (item as TypedArray).length }
     }
     if (Array.isArray(item)) return item.map((each, i) => visit(each, `${place}[${i}]`))
-    if (typeof item !== 'object' || ![Object.prototype, null].includes(Object.getPrototypeOf(item)))
-      return refuse(item, place)
-    const entries = Object.entries(item as object).filter(([, each]) => each !== undefined)
+    if (!isRecord(item)) return refuse(item, place)
+    const entries = Object.entries(item).filter(([, each]) => each !== undefined)
     const visited = entries.map(([key, each]) => [key, visit(each, `${place}.${key}`)] as const)
-    return '$' in (item as object) ? { $: 'object', entries: visited } : Object.fromEntries(visited)
+    return '$' in item ? { $: 'object', entries: visited } : Object.fromEntries(visited)
   }
   const text = Buffer.from(JSON.stringify(visit(value, where)))
   const parts: Uint8Array[] = [Buffer.from(MAGIC), Buffer.alloc(4), text]

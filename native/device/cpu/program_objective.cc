@@ -60,9 +60,8 @@ const real* ProgramObjective<real>::value(const Scored<real>& s) {
   for (int i = 0; i < program_.size(); i++) {
     real*& value = frame_.values[size_t(i)];
     if (program_[i].is("input")) value = const_cast<real*>(program_[i].index == 0 ? s.y : s.p);
-    if (program_[i].is("number")) *value = real(program_[i].value);
-    if (program_[i].is("phase")) *value = 0;
   }
+  tape_.fill_numbers(frame_, false);
   tape_.forward(nodes_, frame_, stage_);
   return frame_.values[size_t(output_)];
 }

@@ -1,5 +1,7 @@
 #include "device/cpu/nodes/broadcast.h"
 
+#include <algorithm>
+
 #include "device/cpu/threads/chunks.h"
 
 namespace hs {
@@ -65,6 +67,40 @@ void BroadcastLoop<kOperands>::run(
     for_rows(outer(), n, rows);
   }
 }
+
+template <typename real>
+void copy_broadcast(const Table<real>* k, real* y, const Dims& y_dims, const real* x,
+                    const Dims& x_dims) {
+  const BroadcastLoop<1> loop(y_dims, {&x_dims});
+  loop.run(false, [&](int64_t at, int64_t n, const int64_t* from) {
+    if (loop.one(0)) {
+      k->fill(y + at, x[from[0]], n);
+    } else {
+      std::copy_n(x + from[0], n, y + at);
+    }
+  });
+}
+
+template <typename real>
+void add_broadcast(const Table<real>* k, real* x, const Dims& x_dims, real a, const real* y,
+                   const Dims& y_dims) {
+  const BroadcastLoop<1> loop(y_dims, {&x_dims});
+  loop.run(true, [&](int64_t at, int64_t n, const int64_t* from) {
+    if (!loop.one(0)) return k->axpy(x + from[0], a, y + at, n);
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += double(y[at + i]);
+    x[from[0]] += real(a * sum);
+  });
+}
+
+#define HS_INSTANTIATE(real)                                                                   \
+  template void copy_broadcast<real>(const Table<real>*, real*, const Dims&, const real*,      \
+                                     const Dims&);                                             \
+  template void add_broadcast<real>(const Table<real>*, real*, const Dims&, real, const real*, \
+                                    const Dims&);
+HS_INSTANTIATE(float)
+HS_INSTANTIATE(double)
+#undef HS_INSTANTIATE
 
 template class BroadcastLoop<1>;
 template class BroadcastLoop<2>;

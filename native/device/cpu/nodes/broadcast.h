@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/function_ref.h"
+#include "device/cpu/kernels/table.h"
 #include "program/program.h"
 
 namespace hs {
@@ -32,5 +33,14 @@ class BroadcastLoop {
   int64_t size_[kMost];
   int64_t step_[kMost][kOperands];
 };
+
+// y [y_dims] = x [x_dims], which is broadcast to it.
+template <typename real>
+void copy_broadcast(const Table<real>* k, real* y, const Dims& y_dims, const real* x,
+                    const Dims& x_dims);
+// x [x_dims] += a * y [y_dims], summed over the places that x is broadcast to, in the order of y.
+template <typename real>
+void add_broadcast(const Table<real>* k, real* x, const Dims& x_dims, real a, const real* y,
+                   const Dims& y_dims);
 
 }  // namespace hs

@@ -5,7 +5,6 @@
 #include "device/cpu/nodes/broadcast.h"
 #include "device/cpu/nodes/run.h"
 #include "device/cpu/threads/chunks.h"
-#include "ops/activation_name.h"
 
 namespace hs {
 namespace {
@@ -218,7 +217,7 @@ void two(const Call<real>& c, Binary kind) {
 // order of a sum is that of y's memory, whatever the threads.
 template <typename real, typename Slope>
 void two_back(const Call<real>& c, int i, real* dx, bool add, const Slope& slope) {
-  const BroadcastLoop<3> loop(c.y_dims(), {&c.x_dims(0), &c.x_dims(1), &c.x_dims(i)});
+  const BroadcastLoop<2> loop(c.y_dims(), {&c.x_dims(0), &c.x_dims(1)});
   const real *const a = c.x(0), *const b = c.x(1), *const y = c.y(), *const dy = c.dy();
   const int64_t size = count(c.x_dims(i));
   const bool summed = size != count(c.y_dims());
@@ -226,8 +225,8 @@ void two_back(const Call<real>& c, int i, real* dx, bool add, const Slope& slope
   if (summed && !add) std::fill_n(dx, size, real(0));
   loop.run(summed, [&](int64_t at, int64_t n, const int64_t* from) {
     const real *p = a + from[0], *q = b + from[1], *d = dy + at, *z = y + at;
-    real* const to = dx + from[2];
-    if (loop.one(2)) {
+    real* const to = dx + from[i];
+    if (loop.one(i)) {
       double sum = 0;
       for (int64_t j = 0; j < n; j++) sum += double(slope(d[j], p + j * sa, q + j * sb, z + j));
       *to += real(sum);
@@ -267,22 +266,15 @@ void min(const Call<real>& c) {
 template <typename real>
 void pass_back(const Call<real>& c, int i, real* dx, bool add, real a) {
   const int64_t size = count(c.x_dims(i));
-  const bool summed = size != count(c.y_dims());
-  if (summed && !add) c.k->fill(dx, 0, size);
-  const BroadcastLoop<1> loop(c.y_dims(), {&c.x_dims(i)});
-  loop.run(summed, [&](int64_t at, int64_t n, const int64_t* from) {
-    const real* const dy = c.dy() + at;
-    real* const to = dx + from[0];
-    if (loop.one(0)) {
-      double sum = 0;
-      for (int64_t j = 0; j < n; j++) sum += double(dy[j]);
-      *to += real(a * sum);
-    } else if (summed || add) {
-      c.k->axpy(to, a, dy, n);
-    } else {
-      std::copy_n(dy, n, to);
-      if (a != 1) c.k->scale(to, a, n);
-    }
+  if (size != count(c.y_dims())) {
+    if (!add) c.k->fill(dx, 0, size);
+    return add_broadcast(c.k, dx, c.x_dims(i), a, c.dy(), c.y_dims());
+  }
+  for_elements(size, [&](int64_t begin, int64_t end) {
+    const int64_t n = end - begin;
+    if (add) return c.k->axpy(dx + begin, a, c.dy() + begin, n);
+    std::copy_n(c.dy() + begin, n, dx + begin);
+    if (a != 1) c.k->scale(dx + begin, a, n);
   });
 }
 

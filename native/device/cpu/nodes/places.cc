@@ -198,24 +198,12 @@ void permute_back(const Call<real>& c, int, real* dx, bool add) {
 
 template <typename real>
 void broadcast(const Call<real>& c) {
-  const BroadcastLoop<1> loop(c.y_dims(), {&c.x_dims(0)});
-  loop.run(false, [&](int64_t at, int64_t n, const int64_t* from) {
-    if (loop.one(0))
-      c.k->fill(c.y() + at, c.x(0)[from[0]], n);
-    else
-      std::copy_n(c.x(0) + from[0], n, c.y() + at);
-  });
+  copy_broadcast(c.k, c.y(), c.y_dims(), c.x(0), c.x_dims(0));
 }
 template <typename real>
 void broadcast_back(const Call<real>& c, int, real* dx, bool add) {
-  const BroadcastLoop<1> loop(c.y_dims(), {&c.x_dims(0)});
   if (!add) std::fill_n(dx, count(c.x_dims(0)), real(0));
-  loop.run(true, [&](int64_t at, int64_t n, const int64_t* from) {
-    if (!loop.one(0)) return c.k->add(dx + from[0], c.dy() + at, n);
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += double(c.dy()[at + i]);
-    dx[from[0]] += real(sum);
-  });
+  add_broadcast(c.k, dx, c.x_dims(0), real(1), c.dy(), c.y_dims());
 }
 
 // Each number of an axis `count` times, one after the other.

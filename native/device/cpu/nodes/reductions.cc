@@ -49,7 +49,7 @@ void mean(const Call<real>& c) {
   c.k->scale(c.y(), mean_of(c), count(c.y_dims()));
 }
 
-// dx (+)= what slope(dy, x, y) gives.
+// dx (+)= what slope(dy, &x, &y) gives; a node reads no more of them than it keeps.
 template <typename real, typename Slope>
 void spread(const Call<real>& c, real* dx, bool add, const Slope& slope) {
   const Dims& x = c.x_dims(0);
@@ -59,33 +59,20 @@ void spread(const Call<real>& c, real* dx, bool add, const Slope& slope) {
   const int64_t step = !loop.one(0);
   loop.run(false, [&](int64_t at, int64_t n, const int64_t* from) {
     for (int64_t i = 0; i < n; i++) {
-      const real d = slope(dy[from[0] + i * step], from_x[at + i], y[from[0] + i * step]);
-      dx[at + i] = add ? dx[at + i] + d : d;
-    }
-  });
-}
-// sum and mean keep neither argument nor result: nothing of them may be read.
-template <typename real>
-void spread_dy(const Call<real>& c, real* dx, bool add, real factor) {
-  const Dims& x = c.x_dims(0);
-  const Dims kept = kept_dims(c.node(), x);
-  const BroadcastLoop<1> loop(x, {&kept});
-  const int64_t step = !loop.one(0);
-  loop.run(false, [&](int64_t at, int64_t n, const int64_t* from) {
-    const real* const dy = c.dy() + from[0];
-    for (int64_t i = 0; i < n; i++) {
-      const real d = factor * dy[i * step];
+      const int64_t of = from[0] + i * step;
+      const real d = slope(dy[of], from_x + at + i, y + of);
       dx[at + i] = add ? dx[at + i] + d : d;
     }
   });
 }
 template <typename real>
 void sum_back(const Call<real>& c, int, real* dx, bool add) {
-  spread_dy(c, dx, add, real(1));
+  spread(c, dx, add, [](real d, auto, auto) { return d; });
 }
 template <typename real>
 void mean_back(const Call<real>& c, int, real* dx, bool add) {
-  spread_dy(c, dx, add, mean_of(c));
+  const real factor = mean_of(c);
+  spread(c, dx, add, [factor](real d, auto, auto) { return factor * d; });
 }
 
 template <typename real, typename Better>
@@ -109,7 +96,7 @@ void min_of(const Call<real>& c) {
 // All that are the largest get the gradient, as Theano's max does.
 template <typename real>
 void best_back(const Call<real>& c, int, real* dx, bool add) {
-  spread(c, dx, add, [](real d, real x, real y) { return x == y ? d : real(0); });
+  spread(c, dx, add, [](real d, auto x, auto y) { return *x == *y ? d : real(0); });
 }
 
 // ---- along one axis: lines of n numbers, `inner` apart

@@ -158,19 +158,12 @@ void Tape<real>::run(int i, Frame<real>& frame, const Stage<real>& stage) const 
   runs_[size_t(i)]->forward({program_, frame, stage, i});
 }
 
-// The value of a node, broadcast, to the place of another.
 template <typename real>
-static void copy_to(const Table<real>* k, const Frame<real>& frame, size_t from, size_t to) {
-  const BroadcastLoop<1> loop(frame.dims[to], {&frame.dims[from]});
-  const real* const x = frame.values[from];
-  real* const y = frame.values[to];
-  loop.run(false, [&](int64_t at, int64_t n, const int64_t* i) {
-    if (loop.one(0)) {
-      k->fill(y + at, x[i[0]], n);
-    } else {
-      std::copy_n(x + i[0], n, y + at);
-    }
-  });
+void Tape<real>::fill_numbers(const Frame<real>& frame, bool training) const {
+  for (int i = 0; i < program_.size(); i++) {
+    if (program_[i].is("number")) *frame.values[size_t(i)] = real(program_[i].value);
+    if (program_[i].is("phase")) *frame.values[size_t(i)] = training ? 1 : 0;
+  }
 }
 
 template <typename real>
@@ -182,7 +175,8 @@ void Tape<real>::forward(const std::vector<int>& nodes, Frame<real>& frame,
       const std::vector<int>& args = program_[i].args;
       const int other = args[0] == product ? args[1] : args[0];
       if (value_place_[size_t(other)] != value_place_[size_t(i)])
-        copy_to(k_, frame, size_t(other), size_t(i));
+        copy_broadcast(k_, frame.values[size_t(i)], frame.dims[size_t(i)],
+                       frame.values[size_t(other)], frame.dims[size_t(other)]);
       frame.accumulates[size_t(product)] = 1;
       run(product, frame, stage);
     } else if (!added_[size_t(i)]) {

@@ -38,6 +38,8 @@ class Tape {
   int64_t temp_size(const std::vector<Dims>& dims) const;
   int64_t spare_size(const std::vector<Dims>& dims) const;
 
+  // Puts the leaves that are numbers, and the phase, into their places.
+  void fill_numbers(const Frame<real>& frame, bool training) const;
   // Runs these nodes, in order; leaves are there.
   void forward(const std::vector<int>& nodes, Frame<real>& frame, const Stage<real>& stage) const;
   // written: per node, whether its gradient has been; those of leaves and of other nodes go on from

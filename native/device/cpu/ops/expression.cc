@@ -50,10 +50,7 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
   void forward(Pass<real>& p) override {
     point(p);
     if (mask_ >= 0 && !p.mask) this->k->fill(p.at(ones_), 1, ones_.size);
-    for (int i = 0; i < program_.size(); i++) {
-      if (program_[i].is("number")) *frame_.values[size_t(i)] = real(program_[i].value);
-      if (program_[i].is("phase")) *frame_.values[size_t(i)] = p.training ? 1 : 0;
-    }
+    tape_.fill_numbers(frame_, p.training);
     tape_.forward(nodes_, frame_, stage(p));
     for (size_t o = 0; o < outputs_.size(); o++) {
       const size_t node = size_t(outputs_[o]);

@@ -234,7 +234,7 @@ void Scan<real>::point_values(const Pass<real>& p) {
 
 // Values at step t of the rows from r0 on.
 template <typename real>
-void Scan<real>::point_step(Worker&, Frame<real>& f, int64_t t, int64_t r0) const {
+void Scan<real>::point_step(Frame<real>& f, int64_t t, int64_t r0) const {
   for (size_t i = 0; i < size_t(nodes()); i++) {
     const Spot& v = values_[i];
     f.values[i] = v.base + t * v.step + r0 * v.row;
@@ -284,15 +284,7 @@ void Scan<real>::begin_states(const Pass<real>& p) {
       this->k->fill(slot, 0, n);
     } else {
       const real* const from = s.input >= 0 ? p.x[size_t(s.input)] : p.at(params_.at(s.param));
-      const Dims given = begins_with(s, p.x_extent);
-      const BroadcastLoop<1> loop(dims, {&given});
-      loop.run(false, [&](int64_t at, int64_t m, const int64_t* x) {
-        if (loop.one(0)) {
-          this->k->fill(slot + at, from[x[0]], m);
-        } else {
-          std::copy_n(from + x[0], m, slot + at);
-        }
-      });
+      copy_broadcast(this->k, slot, dims, from, begins_with(s, p.x_extent));
     }
   }
 }
@@ -300,9 +292,8 @@ void Scan<real>::begin_states(const Pass<real>& p) {
 template <typename real>
 void Scan<real>::forward(Pass<real>& p) {
   point_values(p);
+  tape_.fill_numbers(fixed_, p.training);
   for (int i = 0; i < nodes(); i++) {
-    if (program_[i].is("number")) *values_[size_t(i)].base = real(program_[i].value);
-    if (program_[i].is("phase")) *values_[size_t(i)].base = p.training ? 1 : 0;
     if (program_[i].is("mask") && !p.mask) this->k->fill(p.at(ones_), 1, ones_.size);
   }
   tape_.forward(fixed_nodes_, fixed_, stage(p, 0));
@@ -316,25 +307,23 @@ void Scan<real>::forward_rows(const Pass<real>& p, Worker& w, int64_t block) {
   const int64_t r0 = block * block_, rows = rows_of(block);
   Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
   Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
-  const auto share = [&](int i) { return blocks_ > 1 ? size(i) / B_ * rows : size(i); };
-  const auto shift = [&](int i) { return blocks_ > 1 ? size(i) / B_ * r0 : 0; };
   for (int64_t t = 0; t < T_; t++) {
-    point_step(w, f, t, r0);
-    s.begin = t * B_ + r0, s.rows = rows;
-    if (blocks_ == 1) s.begin = t, s.rows = 1;
+    point_step(f, t, r0);
+    s.begin = blocks_ > 1 ? t * B_ + r0 : t, s.rows = blocks_ > 1 ? rows : 1;
     tape_.forward(step_nodes_, f, s);
     for (size_t i = 0; i < states_.size(); i++) {
       const int next = states_[i].next;
       if (state_of_[size_t(next)] == int(i)) continue;
       const Spot& v = state_values_[i];
-      std::copy_n(f.values[size_t(next)], share(next), v.base + (t + 1) * v.step + r0 * v.row);
+      std::copy_n(f.values[size_t(next)], rows_size(next, rows),
+                  v.base + (t + 1) * v.step + r0 * v.row);
     }
     for (size_t o = 0; o < outputs_.size(); o++) {
       const int node = outputs_[o].node;
       if (o == 0 && state_of_[size_t(node)] >= 0) continue;  // the output is the state
       if (outputs_[o].last && t < T_ - 1) continue;
       real* const y = (o == 0 ? p.y : p.more[o - 1].y) + (outputs_[o].last ? 0 : t * size(node));
-      std::copy_n(f.values[size_t(node)], share(node), y + shift(node));
+      std::copy_n(f.values[size_t(node)], rows_size(node, rows), y + rows_size(node, r0));
     }
   }
 }

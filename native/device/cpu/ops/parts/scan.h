@@ -39,6 +39,8 @@ class Scan final : public ScanShape, public CpuLayer<real> {
   int nodes() const { return program_.size(); }
   int64_t size(int i) const { return count(dims_[size_t(i)]); }
   bool in_step(int i) const { return in_step_[size_t(i)]; }
+  // Numbers in so many of the B rows of a node's value.
+  int64_t rows_size(int i, int64_t rows) const { return size(i) * rows / B_; }
   int64_t rows_of(int64_t block) const { return std::min(block_, B_ - block * block_); }
 
   void sort_nodes();
@@ -48,7 +50,7 @@ class Scan final : public ScanShape, public CpuLayer<real> {
   void make_workers();
   void point_values(const Pass<real>& p);
   void point_grads(const Pass<real>& p);
-  void point_step(Worker& w, Frame<real>& f, int64_t t, int64_t r0) const;
+  void point_step(Frame<real>& f, int64_t t, int64_t r0) const;
   void pack_products(const Pass<real>& p, bool transposed);
   void begin_states(const Pass<real>& p);
   void forward_rows(const Pass<real>& p, Worker& w, int64_t block);

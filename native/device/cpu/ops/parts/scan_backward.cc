@@ -119,8 +119,6 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
   const int64_t r0 = block * block_, rows = rows_of(block);
   Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
   Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
-  const auto share = [&](int i) { return blocks_ > 1 ? size(i) / B_ * rows : size(i); };
-  const auto shift = [&](int i) { return blocks_ > 1 ? size(i) / B_ * r0 : 0; };
   std::fill(w.written.begin(), w.written.end(), 0);
   const auto state_grad = [&](size_t i, int64_t t) {  // before step t
     const Spot& g = state_grads_[i];
@@ -132,15 +130,15 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
     real* const to = f.grads[size_t(node)];
     char& written = w.written[size_t(node)];
     if (written) {
-      this->k->add(to, d, share(node));
+      this->k->add(to, d, rows_size(node, rows));
     } else if (to != d) {
-      std::copy_n(d, share(node), to);
+      std::copy_n(d, rows_size(node, rows), to);
     }
     written = 1;
   };
   for (int64_t t = T_ - 1; t >= 0; t--) {
     if (t >= first) {
-      point_step(w, f, t, r0);
+      point_step(f, t, r0);
       for (size_t i = 0; i < size_t(nodes()); i++) {
         const Spot& g = now_[i];
         if (in_step(int(i))) w.written[i] = 0;
@@ -168,10 +166,9 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
         const real* const dy = o == 0 ? p.dy : p.more[o - 1].dy;
         const int node = outputs_[o].node;
         if (!dy || (outputs_[o].last && t < T_ - 1)) continue;
-        arrive(node, dy + (outputs_[o].last ? 0 : t * size(node)) + shift(node));
+        arrive(node, dy + (outputs_[o].last ? 0 : t * size(node)) + rows_size(node, r0));
       }
-      s.begin = t * B_ + r0, s.rows = rows;
-      if (blocks_ == 1) s.begin = t, s.rows = 1;
+      s.begin = blocks_ > 1 ? t * B_ + r0 : t, s.rows = blocks_ > 1 ? rows : 1;
       tape_.backward(step_nodes_, f, s, w.written);
     }
     for (int i = 0; i < nodes(); i++) {
@@ -180,12 +177,13 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
       const bool got = t >= first && w.written[size_t(i)];
       if (node.is("sequence") && !got && p.dx[size_t(node.index)]) {
         const Spot& g = now_[size_t(i)];
-        this->k->fill(g.base + t * g.step + r0 * g.row, 0, share(i));
+        this->k->fill(g.base + t * g.step + r0 * g.row, 0, rows_size(i, rows));
       }
-      if (node.is("state") && !got && t >= first) this->k->fill(f.grads[size_t(i)], 0, share(i));
+      if (node.is("state") && !got && t >= first)
+        this->k->fill(f.grads[size_t(i)], 0, rows_size(i, rows));
       // a deferred product of a step that no gradient has reached
       if (!node.leaf() && tape_.deferred(i) && !got && t >= first)
-        this->k->fill(f.grads[size_t(i)], 0, share(i));
+        this->k->fill(f.grads[size_t(i)], 0, rows_size(i, rows));
     }
   }
 }
@@ -254,13 +252,7 @@ void Scan<real>::states_backward(const Pass<real>& p, int64_t first) {
     if (!written) this->k->fill(to, 0, count(given));
     if (first > 0 || leaf_of_[i] < 0) continue;
     const real* const d = state_grads_[i].base;  // before step 0
-    const BroadcastLoop<1> loop(dims_[size_t(s.next)], {&given});
-    loop.run(true, [&](int64_t at, int64_t m, const int64_t* x) {
-      if (!loop.one(0)) return this->k->add(to + x[0], d + at, m);
-      double sum = 0;
-      for (int64_t j = 0; j < m; j++) sum += double(d[at + j]);
-      to[x[0]] += real(sum);
-    });
+    add_broadcast(this->k, to, given, real(1), d, dims_[size_t(s.next)]);
   }
 }
 
