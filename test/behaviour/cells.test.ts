@@ -1,4 +1,7 @@
 /** Cells written as expressions beside the built-in ones. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as K from '../../lib/functions/index.js'
 import {
@@ -8,6 +11,7 @@ import {
   GRU,
   type Layer,
   LSTM,
+  loadModel,
   Masking,
   modelFromJson,
   modelFromYaml,
@@ -16,6 +20,7 @@ import {
   setFloatx,
   setSeed,
   SimpleRNN,
+  TimeDistributed,
 } from '../../lib/index.js'
 import { uniform } from '../arrays.js'
 
@@ -216,5 +221,30 @@ describe('a cell', () => {
     expect(step(1, 0)).toEqual([0, 0])
     expect(step(0, 3)).toEqual(step(0, 2))
     expect(step(0, 2)).not.toEqual(step(0, 1))
+  })
+})
+
+describe('where a written cell stands', () => {
+  it('TimeDistributed runs it over the parts of each sample', async () => {
+    const parts = new Sequential([
+      new TimeDistributed(new cells.LSTM(H), { inputShape: [3, T, D] }),
+    ])
+    const alone = new Sequential([new cells.LSTM(H, { inputShape: [T, D] })])
+    alone.setWeights(parts.getWeights())
+    const x = uniform(5, [2, 3, T, D])
+    const y = await parts.predict(x)
+    expect(y.shape).toEqual([2, 3, H])
+    const each = await alone.predict({ ...x, shape: [6, T, D] })
+    expect(y.data).toEqual(each.data)
+  })
+
+  it('an .h5 file holds it with its weights', async () => {
+    const model = new Sequential([new cells.GRU(H, { inputShape: [T, D] }), new Dense(1)])
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'cells-')), 'own.h5')
+    await model.save(file)
+    const x = uniform(6, [4, T, D])
+    const loaded = await loadModel(file)
+    expect((await loaded.predict(x)).data).toEqual((await model.predict(x)).data)
+    fs.rmSync(path.dirname(file), { recursive: true })
   })
 })
