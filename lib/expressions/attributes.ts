@@ -1,4 +1,4 @@
-/** What the attributes of an op may hold; the same for a program's calls and for files. */
+/** What the attributes of an op may hold, whether a user or a file gives them. */
 import { activationName } from '../activations.js'
 import { describe } from '../ndarray.js'
 import type { Option } from '../spec.js'
@@ -31,7 +31,7 @@ const kinds = {
 export type Kind = keyof typeof kinds
 
 /**
- * The attributes of an op, no other and none missing; axes from 0 on.
+ * The attributes of an op, checked: all that are known and no other; axes count from 0.
  *
  * @param rank of the first argument, for axes that count from its end
  * @throws ConfigError ERR_OPTION, ERR_UNKNOWN_NAME

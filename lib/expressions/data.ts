@@ -12,9 +12,9 @@ import { ordered } from './order.js'
 import { within } from './place.js'
 import { type LoopOptions, Scan, scan, ScanOutput } from './scan.js'
 
-/** An expression that values are put into: those of `inputs` where it reads them. */
+/** An expression as plain data. */
 export interface ExpressionData {
-  /** Not those of a loop: it reads what is around it. */
+  /** Absent in the step of a loop, whose inputs are what the loop gives it. */
   inputs?: { name: string; shape: Dim[] }[]
   nodes: NodeData[]
   /** Indices of nodes. */
@@ -26,7 +26,7 @@ type NodeData = { [key: string]: unknown } & { op: string }
 /** Nodes of one expression, those of its loops included. */
 const MOST_NODES = 20_000
 
-/** What its inputs give: the values of its outputs. */
+/** Inputs, and outputs that are made of them. */
 export interface Expression {
   readonly inputs: readonly Expr[]
   readonly outputs: readonly Expr[]
@@ -35,7 +35,9 @@ export interface Expression {
 // ---- to data ----
 
 /**
- * @param inputs what the values are put in for
+ * An expression as plain data.
+ *
+ * @param where who asks, for errors
  * @throws ConfigError ERR_OPTION for shared variables, gradients, and placeholders that are none of
  *   `inputs`
  */
@@ -80,7 +82,7 @@ function refuseLeaf(expr: Expr, where: string): never {
   })
 }
 
-/** Which output is the next value of each state; of equal ones, each is taken once. */
+/** For each state the output that is its next value. Of equal outputs each is taken once. */
 function stateOutputs({ states, outputs }: Scan): number[] {
   const taken = new Set<number>()
   return states.map(({ next }) => {
@@ -104,7 +106,10 @@ function scanNode(loop: Scan, where: string): Record<string, Option> {
 // ---- from data ----
 
 /**
- * @param given values for the inputs; default: what `input` makes of their names and shapes
+ * The expression that {@link toData} has written.
+ *
+ * @param where who asks, for errors
+ * @param input makes an input of its name and shape
  * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT; ShapeError ERR_SHAPE; ConfigError ERR_OPTION,
  *   ERR_UNKNOWN_NAME
  */
@@ -193,7 +198,7 @@ function scanFrom(
     const state = nexts.indexOf(output)
     return state < 0 ? null : args[first + state]!
   })
-  // States are told in the order of the outputs that they come from.
+  // scan() passes states in the order of the outputs that are their next values.
   const order = nexts.map((_, state) => state)
   order.sort((a, b) => Number(nexts[a]) - Number(nexts[b]))
   const { goBackwards, lastSteps } = record(loop, where, 'loop') as Partial<LoopOptions>

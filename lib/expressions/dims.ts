@@ -32,7 +32,7 @@ export function shifted(extent: Dim, by: number): Dim {
   return sum === 0 ? letter! : `${letter}${sum < 0 ? '' : '+'}${sum}`
 }
 
-/** Product of extents; of letters, a text that equals that of the same letters. */
+/** The product of extents; with letters among them a text, the same for the same letters. */
 export function productOf(dims: Dims): Dim {
   let number = 1
   const letters: string[] = []

@@ -64,7 +64,7 @@ let seeds = 0
 
 /**
  * In training, zeros in place of a share p of the numbers, drawn anew by each call, and 1 / (1 - p)
- * times the others; else x. In a {@link fn} training is when it has updates, or what it is told.
+ * times the others; else x. A call of a {@link fn} is training if it has updates, or as it is told.
  */
 export const dropout = (x: Like, p: number): Expr => make('dropout', [x], { p, seed: seeds++ })
 

@@ -6,7 +6,7 @@ import { type Dims, showDims } from './dims.js'
 import { calledOp, type OpName, ops } from './ops.js'
 import { refuse } from './place.js'
 
-/** What stands where an expression is asked for. */
+/** An expression, or a number in the place of one. */
 export type Like = Expr | number
 
 /**
@@ -26,7 +26,7 @@ export class Expr {
 
   /**
    * @internal
-   * @param op one of the table of ops, or what a class derived from this one stands for
+   * @param op a name in the table of ops; of a leaf and of subclasses, a name of their own
    */
   constructor(
     readonly op: string,
@@ -82,7 +82,7 @@ export class Expr {
   }
 }
 
-/** The expression, or a number as one. */
+/** A value as an expression: itself, or a number that becomes one. */
 export function lift(value: unknown, where = 'expression'): Expr {
   if (value instanceof Expr) return value
   if (typeof value === 'number')
@@ -123,7 +123,7 @@ export function make(
   return new Expr(op, args, rule.shape(where, args, kept), kept, name)
 }
 
-/** Values that a function, a layer or a loss is given. */
+/** A value that a function, a layer or a loss is given. */
 export class Placeholder extends Expr {
   /** @internal */
   constructor(shape: Dims, name: string) {

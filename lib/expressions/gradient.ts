@@ -1,4 +1,4 @@
-/** Gradients by name: what the plan computes going back, as expressions. */
+/** Gradients as expressions: each stands for what the backward pass of the plan computes. */
 import { showDims } from './dims.js'
 import { Expr, lift, make, Placeholder } from './expr.js'
 import { ordered } from './order.js'
@@ -6,7 +6,7 @@ import { refuse, refuseShape } from './place.js'
 import { requireOutsideOfSteps } from './scan.js'
 import { SharedVariable } from './variables.js'
 
-/** Native code has such a parameter as [1]. */
+/** Whether it is a variable of one number, which native code has as a parameter [1]. */
 const isOneNumber = (of: Expr): boolean => of instanceof SharedVariable && of.ndim === 0
 
 /** d cost / d of. */

@@ -26,7 +26,11 @@ export function ordered(roots: readonly Expr[], isLeaf?: (expr: Expr) => boolean
   return out
 }
 
-/** Those of `list`, which has arguments first, that read one of `on`, directly or not. */
+/**
+ * Those of `list` that are in `on`, or read one of these, directly or not.
+ *
+ * @param list arguments first
+ */
 export function dependents(list: readonly Expr[], on: ReadonlySet<Expr>): Set<Expr> {
   const found = new Set<Expr>(list.filter((expr) => on.has(expr)))
   for (const expr of list) if (expr.args.some((arg) => found.has(arg))) found.add(expr)

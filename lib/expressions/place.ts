@@ -1,7 +1,7 @@
 /** Where an expression is being built, for errors. */
 import { type ErrorCode, ConfigError, fail, ShapeError } from '../errors.js'
 
-/** 'Rated: step: ', or nothing. */
+/** What errors begin with: 'Rated: step: '. */
 let place = ''
 
 /** Builds what `make` builds as a part of something that errors name first: 'Rated: step'. */

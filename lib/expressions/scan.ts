@@ -15,12 +15,14 @@ export interface ScanState {
   readonly next: Expr
 }
 
+/** How a loop runs. */
 export interface LoopOptions {
   readonly goBackwards: boolean
   /** Gradients go through this many last steps; null: through all. */
   readonly lastSteps: number | null
-  /** Of layers: where gradients are cut, and whether a batch begins with the states of the last. */
+  /** Of layers alone: gradients are cut before steps k, 2k, …; null: nowhere. */
   readonly truncate?: number | null
+  /** Of layers alone: a batch begins with the states that the one before has left. */
   readonly stateful?: boolean
 }
 
@@ -66,7 +68,7 @@ export class ScanOutput extends Expr {
   }
 }
 
-/** The largest parts of a step that no step changes. */
+/** What a step reads that is the same at every step, in parts as large as possible. */
 function readFromOutside(outputs: readonly Expr[], inner: ReadonlySet<Expr>): Expr[] {
   const list = ordered(outputs)
   const changing = dependents(list, inner)
@@ -116,7 +118,7 @@ export function requireOutsideOfSteps(where: string): void {
   })
 }
 
-/** Builds a step. */
+/** Runs `make`, which builds a step. */
 export function inStep<T>(make: () => T): T {
   isInStep = true
   try {
@@ -222,14 +224,14 @@ function sequencesOf(
   return { sequences, length }
 }
 
-/** A state of one axis, for each sample of the sequences. */
+/** Repeats a state of one axis for each sample of sequences [T, B, D]: [H] → [B, H]. */
 function spread(info: Expr, sequence: Expr | undefined): Expr {
   if (sequence?.ndim !== 3 || info.ndim !== 1) return info
   const dims = [sequence.shape[1]!, info.shape[0]!]
   return broadcastTo(info, filledLike(sequence, dims))
 }
 
-/** Zeros of extents that are numbers, or those of another value. */
+/** Zeros with these extents; letters among them are extents of `like`. */
 export function filledLike(like: Expr, dims: Dims): Expr {
   const axes = dims.map((extent) =>
     typeof extent === 'number' ? extent : -1 - like.shape.indexOf(extent),

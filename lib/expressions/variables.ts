@@ -13,15 +13,15 @@ import { Expr } from './expr.js'
 export class SharedVariable extends Expr {
   /** @internal Where the value is. */
   readonly variable: Variable
-  /** @internal Of the functions that use it. */
+  /** @internal The precision of the value, and so of the functions that use it. */
   readonly floatx = floatx()
-  /** @internal Of one number alone. */
+  /** @internal A value without axes as native code has it; null: the value has axes. */
   readonly oneNumber: Expr | null
 
   /** @internal */
   constructor(value: Recipe, dims: readonly number[], name: string) {
     super('shared', [], Object.freeze([...dims]), {}, name)
-    // Parameters of native code have an axis or more.
+    // Parameters of native code must have an axis.
     this.variable = new Variable('value', dims.length > 0 ? dims : [1], value, {
       name,
       floatx: this.floatx,
@@ -62,7 +62,7 @@ export class SharedVariable extends Expr {
   }
 }
 
-/** A variable of one number as native code has it: a parameter with an axis. */
+/** A variable without axes as native code has it: a parameter [1]. */
 export class OneNumber extends Expr {
   constructor(readonly of: SharedVariable) {
     super('shared', [], [1], {}, of.name)

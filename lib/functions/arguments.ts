@@ -9,7 +9,7 @@ import { toNative } from '../training/data.js'
 /** What a function without inputs is called with: one sample, which nothing reads. */
 const NOTHING: NativeArray = { data: new Float64Array(1), shape: [1] }
 
-/** An extent of a letter, and the input that has told it. */
+/** The extent that a letter stands for, and the first input that has it. */
 interface Known {
   readonly extent: number
   readonly from: Placeholder

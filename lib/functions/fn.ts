@@ -94,7 +94,7 @@ export function fn<const O extends Expr | readonly Expr[]>(
   })
 }
 
-/** A session of the functions that use a variable: those of all of them take turns. */
+/** For each variable the session of a function that uses it: functions that share it take turns. */
 const sessions = new WeakMap<SharedVariable, Session>()
 
 /** The variables of a function, as its session sees them. */
@@ -120,7 +120,7 @@ class FunctionOfExpressions {
   readonly #inputs: readonly Expr[]
   readonly #placeholders: readonly Placeholder[]
   readonly #session: Session
-  /** How many it gives back. */
+  /** How many outputs it has. */
   readonly #outputs: number
   readonly #training: boolean
   readonly #onNaN: 'warn' | 'throw'
@@ -168,7 +168,7 @@ class FunctionOfExpressions {
     return session
   }
 
-  /** Arrays for native code, and whether the call is one of training. */
+  /** The arrays of a call for native code, and whether it is training. */
   #prepared(values: readonly TensorLike[]): { x: NativeArray[]; training: boolean } {
     const phase = this.#inputs.findIndex((input) => !(input instanceof Placeholder))
     const isGiven = phase >= 0 && phase < values.length

@@ -1,4 +1,4 @@
-/** Names of Keras 1.2.2's backend for what has another one here, and what it has besides. */
+/** Keras 1.2.2's names for what has another name here, and further functions of its backend. */
 import { add, less, lessEqual, mul, sub, where } from '../expressions/elementwise.js'
 import type { Expr, Like } from '../expressions/expr.js'
 import { grad } from '../expressions/gradient.js'
@@ -37,12 +37,12 @@ export const ndim = (x: Expr): number => x.ndim
 
 /** An update: the variable becomes `value`. */
 export const update = (variable: SharedVariable, value: Like): Update => [variable, value]
-/** An update: the variable becomes itself and `value`. */
+/** An update: `value` is added to the variable. */
 export const updateAdd = (variable: SharedVariable, value: Like): Update => [
   variable,
   add(variable, value),
 ]
-/** An update: the variable becomes itself without `value`. */
+/** An update: `value` is subtracted from the variable. */
 export const updateSub = (variable: SharedVariable, value: Like): Update => [
   variable,
   sub(variable, value),

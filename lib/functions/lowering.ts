@@ -20,11 +20,13 @@ export interface FunctionGraph {
 /** A function for native code. */
 export interface LoweredFunction {
   readonly spec: Spec
-  /** What each variable is called in the spec: 'w', with '/value' behind it. */
+  /** For each variable what its path in the Spec begins with: 'w' of 'w/value'. */
   readonly scopes: ReadonlyMap<SharedVariable, string>
 }
 
 /**
+ * The Spec of a function.
+ *
  * @param where the function, for errors
  * @throws ConfigError ERR_OPTION
  */
@@ -45,7 +47,7 @@ export function lowerFunction(
       layer,
       className: one.where,
       outputs: names.add(layer, one.outputs),
-      // An op has an input, read or not.
+      // An op must have an input, also one that it does not read.
       inputs: one.inputs.length > 0 ? one.inputs.map((expr) => names.value(expr)) : [inputName(0)],
       mask: null,
       maskOut: null,
@@ -58,7 +60,7 @@ export function lowerFunction(
       ...(one.isAfter ? { after: true } : {}),
     }
   })
-  // A plan has an input, too.
+  // So must a plan.
   const given = inputs.length > 0 ? inputs.map(({ shape }) => shape) : [[]]
   const values = asked.map((_, i) => names.value(roots[i]!))
   const changed = updates.map(([variable], i) => ({
@@ -76,7 +78,7 @@ export function lowerFunction(
       })),
       params: [...names.params.values()],
       ops,
-      // A plan has an output; a function without one leaves it out.
+      // A plan must have an output; a function without outputs does not give it back.
       predictions: (outputs.length > 0 ? values.slice(0, outputs.length) : [inputName(0)]).map(
         (value) => ({
           value,
@@ -108,7 +110,7 @@ function precisionOf(where: string, variables: Iterable<SharedVariable>): Floatx
   return first?.floatx ?? floatx()
 }
 
-/** With zeros for gradients of what the cost, the last root, does not read once simplified. */
+/** Puts zeros for gradients of what the cost, the last root, does not read once simplified. */
 function withZeros(roots: Expr[], hasCost: boolean): Expr[] {
   if (!hasCost) return roots
   const read = new Set(
@@ -119,7 +121,7 @@ function withZeros(roots: Expr[], hasCost: boolean): Expr[] {
   return unread.length > 0 ? new Simplifier(new Set<Expr>(unread)).all(roots) : roots
 }
 
-/** As native code has the parameter: one number is [1]. */
+/** The new value of a variable in the shape of its parameter: one number is [1]. */
 const newValue = ([variable, value]: FunctionGraph['updates'][number]): Expr =>
   variable.ndim > 0 ? value : make('reshape', [value], { dims: [1] })
 
@@ -156,7 +158,7 @@ class Names {
   readonly params = new Map<SharedVariable, ParamSpec>()
   readonly scopes = new Map<SharedVariable, string>()
   readonly #values = new Map<Expr, string>()
-  /** Whose gradients are read. */
+  /** Variables and inputs whose gradients are read. */
   readonly #trained: ReadonlySet<Expr>
 
   constructor(inputs: readonly Placeholder[], list: readonly Expr[]) {
@@ -179,7 +181,7 @@ class Names {
     return `gradient:${of instanceof SharedVariable ? this.path(of) : this.#values.get(of)!}`
   }
 
-  /** Parameters are told in the order in which they are met. */
+  /** The path of a variable's parameter; parameters are listed in the order of the first calls. */
   path(variable: SharedVariable): string {
     const known = this.params.get(variable)
     if (known) return known.path

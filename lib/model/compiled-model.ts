@@ -1,4 +1,4 @@
-/** A model as far as it is compiled: its session, its Spec, the state of its optimizer. */
+/** What a model is below its calls: its session, its Spec, how it is compiled, its optimizer. */
 import {
   chosenByCompile,
   type Compiled,
@@ -39,15 +39,15 @@ export abstract class CompiledModel extends Container {
   /** @internal */
   readonly session: Session
   #compiled: Compiled | null = null
-  /** Why the file it comes from could not compile it; null: there is nothing to tell. */
+  /** Why it is not compiled though its file says how; null: no file has failed. */
   #whyUncompiled: string | null = null
   /** What the optimizer has state for: what was trainable when `compile` was called. */
   #trained: ReadonlySet<Variable> = new Set()
-  /** Of the model as it is now; null: to be made anew. */
+  /** The Spec of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
-  /** The {@link renames} for which the names are known to differ. */
+  /** The count of {@link renames} at which the names were checked last. */
   #namesAt = -1
 
   protected constructor(options?: { name?: string | null }) {
@@ -154,12 +154,12 @@ export abstract class CompiledModel extends Container {
     return this.#compiled
   }
 
-  /** @internal */
+  /** @internal Says why the file of the model could not compile it, for later errors. */
   leaveUncompiled(why: string): void {
     this.#whyUncompiled = why
   }
 
-  /** @internal */
+  /** @internal @throws StateError ERR_NOT_COMPILED, ERR_DISPOSED */
   requireCompiled(call: string): Compiled {
     this.session.checkAlive(call)
     if (this.#compiled) return this.#compiled
@@ -174,6 +174,7 @@ export abstract class CompiledModel extends Container {
     })
   }
 
+  /** The Spec for the next run. @throws as {@link lowerModel} */
   #lowered(call: string): Spec {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
@@ -187,7 +188,7 @@ export abstract class CompiledModel extends Container {
     return this.#spec
   }
 
-  /** @internal For these inputs, whose extents are known. */
+  /** @internal What targets must be for these inputs, whose extents are known. */
   targetSlots(inputs: readonly NativeArray[], call: string): TargetSlot[] {
     const shapes = this.arrayShapesAt(inputs.map((input) => input.shape))
     const { outputs } = this.requireCompiled(call)
@@ -220,12 +221,12 @@ export abstract class CompiledModel extends Container {
       : null
   }
 
-  /** @internal Their shapes, also before. */
+  /** @internal The shapes of {@link optimizerWeights}, also before training has begun. */
   optimizerShapes(): (readonly number[])[] {
     return state.optimizerShapes(this.#trainedState('save'))
   }
 
-  /** @internal All or none, in steps. */
+  /** @internal Sets the optimizer's state, all or none, in steps. */
   *setOptimizerWeights(weights: readonly NDArray[]) {
     yield* state.setOptimizerWeights(this.#trainedState('loadModel'), weights)
     this.session.hasTrained = true
@@ -239,7 +240,7 @@ export abstract class CompiledModel extends Container {
   #trainedState(call: string): state.Trained {
     const { optimizer } = this.requireCompiled(call)
     const plan = this.session.plan()
-    // by the names of now, which are those of the file
+    // in the order of the names that the layers have now, as in a file
     const arrays = state.inNameOrder(this.trainedArrays())
     return { arrays, floatx: this.floatx, optimizer, plan }
   }

@@ -1,11 +1,11 @@
-/** A graph of calls from its configuration. Keras 1.2.2 engine/topology.py, `from_config`. */
+/** Makes the graph of calls of a configuration. Keras 1.2.2 engine/topology.py, `from_config`. */
 import { ConfigError, fail } from '../errors.js'
 import type { Decode, Layer } from '../layers/base/layer.js'
 import type { Tensor } from '../layers/base/tensor.js'
 import { describe } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 
-/** `[layer, node_index, tensor_index]`, and, in Keras 2, what the call was told. */
+/** `[layer, node_index, tensor_index]`, and, in Keras 2, the keyword arguments of the call. */
 type Place = readonly [layer: string, node: number, tensor: number]
 
 /** A layer with the calls that are still to be made. */
@@ -24,12 +24,12 @@ function listOf(where: string, what: string, value: unknown): readonly unknown[]
 }
 
 function placeOf(where: string, value: unknown): Place {
-  const [layer, node, tensor, told = {}] = Array.isArray(value) ? (value as unknown[]) : []
+  const [layer, node, tensor, keywords = {}] = Array.isArray(value) ? (value as unknown[]) : []
   const isCount = (n: unknown) => Number.isInteger(n) && (n as number) >= 0
   if (typeof layer !== 'string' || !isCount(node) || !isCount(tensor))
     return refuse(where, 'tensor', '[layer, node_index, tensor_index]', value)
-  if (!isRecord(told) || Object.keys(told).length > 0) {
-    const actual = JSON.stringify(told)?.slice(0, 200) ?? 'nothing'
+  if (!isRecord(keywords) || Object.keys(keywords).length > 0) {
+    const actual = JSON.stringify(keywords)?.slice(0, 200) ?? 'nothing'
     fail(ConfigError, 'ERR_OPTION', {
       where,
       what: 'arguments of a call',
@@ -48,7 +48,7 @@ function placesOf(where: string, what: string, value: unknown): Place[] {
   return all.map((each, i) => placeOf(`${where}: ${what}[${i}]`, each))
 }
 
-/** A layer with its name: a nested Sequential has none in its own configuration. */
+/** Gives a layer its name: a nested Sequential has none in its own configuration. */
 function named(layer: Layer, name: string): Layer {
   if (layer.name !== name) layer.name = name
   return layer
@@ -105,9 +105,9 @@ export function graphFromConfig(
 }
 
 /**
- * Makes all calls, each as soon as what it needs is there, those of a layer in their order.
+ * Makes all calls, each as soon as the tensors that it needs are there; those of a layer in order.
  *
- * @param refuseCircle told the layers whose calls need one another
+ * @param refuseCircle is given the names of layers whose calls need one another
  */
 function callAll(
   layers: readonly Pending[],

@@ -4,13 +4,17 @@ import { layerFromConfig } from '../saving/config.js'
 
 const classes = new Map<string, LayerClass>()
 
-/** To be called once for each. */
+/** Adds a class. */
 export function modelClass(Class: unknown): void {
   const { className } = Class as LayerClass
   classes.set(className, Class as LayerClass)
 }
 
-/** Makes the layers of a model, and the models inside it. */
+/**
+ * Makes the layers of a model, and the models inside it.
+ *
+ * @param shared the layers made so far, where a layer may be written twice
+ */
 export const modelDecode =
   (shared?: Map<string, Layer>): Decode =>
   (layer, place) =>

@@ -55,13 +55,13 @@ export interface ModelOptions<O extends Tensors = Tensors> {
   name?: string | null
 }
 
-/** What a subclass gives that makes its graph itself. */
+/** In place of options, from a subclass that builds its graph layer by layer. */
 export const CHAIN: unique symbol = Symbol('chain')
 
 /**
- * What lies between tensors, as one thing that is compiled, trained, asked and saved; with any
- * number of inputs and outputs. It is a layer itself: `model.call(tensor)` puts it behind others,
- * with the weights it has. {@link Sequential} is the model of layers in a row.
+ * All layers between input tensors and output tensors, any number of each, as one thing that is
+ * compiled, trained, asked and saved. It is a layer itself: `model.call(tensor)` puts it behind
+ * others, with the weights it has. {@link Sequential} is the model of layers in a row.
  *
  * Data for several inputs, and targets for several outputs, go in as lists or as objects with the
  * names of the layers: `model.fit([a, b], { kind: y, amount: z })`. Several outputs come out as a
@@ -100,8 +100,8 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
   constructor(...given: unknown[]) {
     const [first, second, third] = given
     const isChain = first === CHAIN
-    const isBare = first instanceof Tensor || Array.isArray(first)
-    const options = isBare ? { ...(third as object), input: first, output: second } : first
+    const isPositional = first instanceof Tensor || Array.isArray(first)
+    const options = isPositional ? { ...(third as object), input: first, output: second } : first
     const nothing = { input: undefined, output: undefined, name: null as string | null }
     const resolved = isChain ? null : resolveOptions('Model', nothing, options)
     super(resolved ? { name: resolved.name } : (second as { name?: string | null } | undefined))

@@ -26,7 +26,7 @@ export interface PlotModelOptions extends ModelToDotOptions {
 
 const defaults = { showShapes: false, showLayerNames: true }
 
-/** Text inside a record: its own signs have a meaning there. */
+/** Text for a record of DOT: signs with a meaning there are escaped. */
 const record = (text: string): string => text.replace(/[\\{}|<>"]/g, '\\$&').replace(/\n/g, ' ')
 
 /** A shape as Keras prints it. */

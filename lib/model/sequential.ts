@@ -15,7 +15,10 @@ import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
 import { modelClass, modelDecode } from './model-classes.js'
 import { CHAIN, Model } from './model.js'
 
-/** Keras' hidden input layer in front of the first; a model there has its own. */
+/**
+ * The tensors that the first layer is called on, those of Keras' hidden input layers. A model that
+ * is first names its inputs itself.
+ */
 const entrance = (layer: Layer): readonly Tensor[] =>
   layer.inputSlots().map(({ name, shape }) => {
     const { inputDtype, layerClass } = layer

@@ -35,7 +35,7 @@ const withCommas = (n: number): string => n.toLocaleString('en-US')
 function rows(model: Container): string[] {
   let before = model.inputNames[0]
   return model.layers.flatMap((layer, i) => {
-    // Keras takes the input and the output of a model that is first for its own
+    // as in Keras, which takes the input and the output of a first model for those of the whole
     const isHead = i === 0 && layer.isScope
     const [from, title] = [
       isHead ? '' : `${before}[0][0]`,
@@ -48,7 +48,7 @@ function rows(model: Container): string[] {
   })
 }
 
-/** The shape in all its places, as Keras prints it. */
+/** The output shape in all places of a layer, as Keras prints it. */
 function shapeOf(layer: Layer): string {
   const shapes = layer.calls.map(({ outputs }) => {
     const texts = outputs.map(({ shape }) => pythonShape(shape))

@@ -67,6 +67,11 @@ const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity =
 /** Trainings that write a checkpoint before a signal ends the process: it waits for all of them. */
 const listening = new Set<Resumption>()
 
+/**
+ * The checkpoints of one training. The constructor checks the options, {@link open} reads the
+ * checkpoint to go on from, {@link restore} puts back what is in it, {@link write} writes others
+ * between two batches, and {@link close} waits for the last of them.
+ */
 export class Resumption {
   /** Batches trained so far, over all epochs. */
   batches = 0
@@ -78,10 +83,10 @@ export class Resumption {
   readonly #identity: Identity
   #found: { path: string; state: TrainingState; weights: () => void } | null = null
   #checkpointer: Checkpointer | null = null
-  /** Where the training stood at the newest checkpoint. */
-  #kept = ''
+  /** The position at the newest checkpoint, as text: nothing is written twice. */
+  #keptAt = ''
   #signal: (typeof SIGNALS)[number] | null = null
-  readonly #hear = (signal: NodeJS.Signals): void => {
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
     this.#signal = signal as (typeof SIGNALS)[number]
     this.#unlisten() // the next one ends the process at once
   }
@@ -156,11 +161,11 @@ export class Resumption {
     this.#checkpointer = new Checkpointer(this.#options, this.batches)
     if (!this.#options.signals || !isMainThread) return
     listening.add(this)
-    for (const signal of SIGNALS) process.on(signal, this.#hear)
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal)
   }
 
   #unlisten(): void {
-    for (const signal of SIGNALS) process.off(signal, this.#hear)
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal)
   }
 
   /**
@@ -184,7 +189,7 @@ export class Resumption {
     await hooks.restore(state.callbacks)
     model.stopTraining = state.stopTraining
     this.#found = null
-    this.#kept = JSON.stringify(state.position)
+    this.#keptAt = JSON.stringify(state.position)
     return state.position
   }
 
@@ -232,9 +237,9 @@ export class Resumption {
     changed?: Changed,
   ): Promise<void> {
     const place = JSON.stringify(position)
-    if (place !== this.#kept)
+    if (place !== this.#keptAt)
       await this.#write(sources, hooks, position, changed ?? (await this.changed(sources)))
-    this.#kept = place
+    this.#keptAt = place
     if (this.#signal === null) return
     await this.#checkpointer!.settle()
     fail(StateError, 'ERR_CANCELLED', {

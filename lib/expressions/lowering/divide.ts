@@ -1,4 +1,4 @@
-/** Expressions with every loop divided: what can be is before and after it. */
+/** Divides all loops of expressions: what can be computed before or after a loop leaves it. */
 import type { Dims } from '../dims.js'
 import { Expr } from '../expr.js'
 import { ordered } from '../order.js'
@@ -30,6 +30,7 @@ export function divided(
   return new Simplifier().all(simple.map((root) => made.get(root)!))
 }
 
+/** What stands for an expression once the loops that it reads are divided. */
 function standing(expr: Expr, made: ReadonlyMap<Expr, Expr>, splits: Map<Expr, Split>): Expr {
   if (expr instanceof ScanOutput) return splits.get(expr.scan)!.output(expr.index, expr.isLast)
   if (expr instanceof Scan) return expr
@@ -42,7 +43,11 @@ function copied(expr: Expr, made: ReadonlyMap<Expr, Expr>): Expr {
   return isSame ? expr : new Expr(expr.op, args, expr.shape, expr.attributes, expr.name)
 }
 
-/** The loop that reads what stands for what it read; of its outputs those that are `read`. */
+/**
+ * The loop on what stands for its arguments.
+ *
+ * @param read which outputs are read; in place of the others, which keep their index, one of these
+ */
 function moved(loop: Scan, made: ReadonlyMap<Expr, Expr>, read: ReadonlySet<number>): Scan {
   const of = (expr: Expr) => made.get(expr)!
   const inside = new Map(loop.outside.map((expr) => [expr, of(expr)]))

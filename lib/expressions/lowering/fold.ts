@@ -1,4 +1,4 @@
-/** Ops of plain numbers, which lowering does itself. */
+/** Ops on plain numbers, which lowering computes itself. */
 import type { Attributes } from '../attributes.js'
 
 const sign = (x: number) => (x > 0 ? 1 : x < 0 ? -1 : x)

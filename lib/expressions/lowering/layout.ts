@@ -128,7 +128,7 @@ function throughOp(expr: Expr, args: readonly Lying[]): Lying | undefined {
   }
 }
 
-/** Ops number by number, and of rows of a last axis that is none of the two. */
+/** Ops number by number, and ops on rows of a last axis that is not one of the first two. */
 function byPlace({ op, attributes, ndim }: Expr, args: readonly Lying[]): Lying | undefined {
   const isOfRows = op === 'log_softmax' || attributes.name === 'softmax'
   if (ops[op as OpName].follows === 'other' || (isOfRows && ndim < 3)) return undefined

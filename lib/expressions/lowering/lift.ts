@@ -7,7 +7,7 @@ import type { OpName } from '../ops.js'
 import { ops } from '../ops.js'
 import type { Attributes } from '../attributes.js'
 
-/** What stands for a value of a step. */
+/** What stands for a value of a step outside of the loop. */
 export interface Lifted {
   readonly expr: Expr
   /** Whether all steps are in it, along a new first axis; else it is the same at every step. */
@@ -53,7 +53,7 @@ const dot: Rule = ({ attributes, shape }, [a, b]) => {
   return lifted(make('batch_dot', [a!.expr, b!.expr]))
 }
 
-/** One that all arguments must be lifted for. */
+/** The rule of ops that need all arguments lifted. */
 const together =
   (attributes: (expr: Expr) => Attributes = (expr) => expr.attributes): Rule =>
   (expr, args) =>

@@ -11,7 +11,7 @@ import { dependents, ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
 import { isInline, type ProgramNode, programOf } from './program.js'
 
-/** An op, with the expressions that it reads and makes. */
+/** An op of the Spec, with the expressions that it reads and makes. */
 export interface LoweredOp {
   readonly op: 'expression' | 'scan'
   readonly where: string
@@ -20,30 +20,30 @@ export interface LoweredOp {
   /** What the op calls p0, p1, … */
   readonly params: readonly Expr[]
   readonly options: { [key: string]: Option }
-  /** Runs when gradients are known. */
+  /** Whether it runs after the backward pass, when gradients are known. */
   readonly isAfter: boolean
 }
 
-/** Where the ops stand: in a function, whose values are whole, or in a layer, beside a batch. */
+/** What the ops are part of: a function, whose values are whole, or a layer, with a batch. */
 export interface Frame {
   readonly whole: boolean
   /** Whether a value of this shape can go from one op to another. */
   crosses(shape: Dims): boolean
-  /** How long a parameter's part in a batch is: what native code calls dims of a state. */
-  stateDims(initial: Expr, shape: Dims): readonly number[] | null
+  /** `dims` of a state in the options of a scan; null: as what it begins with. */
+  stateDims(shape: Dims): readonly number[] | null
 }
 
-/** Values of a function go anywhere. */
+/** The frame of a function: any value goes from op to op. */
 export const WHOLE: Frame = {
   whole: true,
   crosses: () => true,
-  stateDims: (_initial, shape) =>
+  stateDims: (shape) =>
     shape.every((extent) => typeof extent === 'number') ? (shape as readonly number[]) : null,
 }
 
 const isParam = ({ op }: Expr): boolean => op === 'shared' || op === 'weight'
 
-/** What a program has at hand wherever it is. */
+/** Whether every program can have it without an input: parameters, masks, what has no argument. */
 const isAtHand = (expr: Expr): boolean => isParam(expr) || isInline(expr) || expr.op === 'mask'
 
 const isZeros = (expr: Expr): boolean =>
@@ -59,12 +59,12 @@ export function opsOf(roots: readonly Expr[], cost: Expr | null, frame: Frame): 
   return new OpList(roots, cost, frame).ops
 }
 
-/** Collects what an op reads. */
+/** Collects the inputs and parameters of one op. */
 class Reader {
   readonly inputs: Expr[] = []
   readonly params: Expr[] = []
 
-  /** @param isValue whether an expression is made by another op, or given */
+  /** @param isValue whether an expression is given, or made by an op before this one */
   constructor(private readonly isValue: (expr: Expr) => boolean) {}
 
   /** The op's own name for a parameter. */
@@ -204,7 +204,7 @@ class OpList {
       states: states.map(({ before, initial }, i) => ({
         name: before.name ?? `state ${i}`,
         from: starts[i]!,
-        dims: this.#frame.stateDims(initial, before.shape),
+        dims: this.#frame.stateDims(before.shape),
         ...(isParam(initial) ? { fromDims: initial.shape } : {}),
         next: program.outputs[values.length + i]!,
       })),
@@ -219,5 +219,5 @@ class OpList {
   }
 }
 
-/** Whether a loop can begin with it though it is no value between ops. */
+/** Whether a loop can begin with it without an input: the options of the op say it. */
 const isStart = (initial: Expr): boolean => isParam(initial) || isZeros(initial)

@@ -8,15 +8,15 @@ export type ProgramNode = { [attribute: string]: Option } & { op: string; args?:
 
 export interface Program {
   readonly nodes: ProgramNode[]
-  /** Nodes. */
+  /** Indices of nodes. */
   readonly outputs: number[]
 }
 
 /**
  * A program that computes `roots`.
  *
- * @param leaf what an expression is inside of the program that is made outside of it; undefined for
- *   what the program makes
+ * @param leaf gives the node by which the program reads an expression that is made outside of it;
+ *   undefined: the program makes it
  */
 export function programOf(
   roots: readonly Expr[],
@@ -40,10 +40,10 @@ export function programOf(
   return { nodes, outputs: roots.map((root) => index.get(root)!) }
 }
 
-/** With a stream, masks are those that layers draw; without, they are the node's own. */
+/** With a `stream` a node draws the masks that a layer would; without, masks of its own. */
 const dropoutAttributes = ({ p, stream }: Attributes): Attributes =>
   stream === undefined ? { p: p! } : { p: p!, stream }
 
-/** Whether it needs no argument and so is made wherever it is read. */
+/** Whether it needs no argument, so that each program that reads it makes it. */
 export const isInline = (expr: Expr): boolean =>
   expr.op === 'number' || expr.op === 'phase' || (expr.op === 'full' && expr.args.length === 0)

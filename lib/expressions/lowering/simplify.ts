@@ -18,24 +18,24 @@ const NEUTRAL: Readonly<Record<string, { number: number; atBoth: boolean }>> = {
   div: { number: 1, atBoth: false },
 }
 
-/** Makes expressions of others, equal ones once. */
+/** Simplifies expressions; two that are equal become one. */
 export class Simplifier {
   readonly #known = new Map<string, Expr>()
   readonly #ids = new Map<Expr, number>()
   readonly #made = new Map<Expr, Expr>()
 
-  /** @param unread what no cost reads any more: its gradients are zeros */
+  /** @param unread what the cost does not read once it is simplified: gradients are zeros */
   constructor(private readonly unread: ReadonlySet<Expr> = new Set()) {}
 
-  /** What stands for an expression. */
+  /** An expression, simplified. */
   of(root: Expr): Expr {
     return this.all([root])[0]!
   }
 
-  /** What stands for each of them. */
+  /** Expressions, simplified. */
   all(roots: readonly Expr[]): Expr[] {
     for (const expr of ordered(roots, (one) => this.#made.has(one)))
-      if (!this.#made.has(expr)) this.#made.set(expr, this.#once(expr))
+      if (!this.#made.has(expr)) this.#made.set(expr, this.#simplified(expr))
     return roots.map((root) => this.#made.get(root)!)
   }
 
@@ -45,7 +45,7 @@ export class Simplifier {
     return id
   }
 
-  #once(expr: Expr): Expr {
+  #simplified(expr: Expr): Expr {
     if (expr instanceof Scan) return this.#loop(expr)
     if (expr instanceof Gradient && this.unread.has(expr.of)) return zerosOf(expr)
     if (expr instanceof Gradient) {
@@ -60,9 +60,9 @@ export class Simplifier {
       return this.#unique(key, () => new ScanOutput(args[0] as Scan, expr.index, expr.isLast))
     }
     if (expr instanceof SharedVariable && expr.oneNumber)
-      return this.#plain(make('reshape', [expr.oneNumber], { dims: [] }), [expr.oneNumber])
+      return this.#simplifiedOp(make('reshape', [expr.oneNumber], { dims: [] }), [expr.oneNumber])
     if (isLeaf(expr)) return expr
-    return this.#plain(expr, args)
+    return this.#simplifiedOp(expr, args)
   }
 
   #unique(key: string, make: () => Expr): Expr {
@@ -83,7 +83,7 @@ export class Simplifier {
     return new Scan(where, sequences, steps, states, outputs, length, options)
   }
 
-  #plain(expr: Expr, args: readonly Expr[]): Expr {
+  #simplifiedOp(expr: Expr, args: readonly Expr[]): Expr {
     const { op, attributes, shape } = expr
     const numbers = args.map(numberOf)
     if (args.length > 0 && numbers.every((n) => n !== undefined)) {
@@ -116,11 +116,11 @@ function zerosOf({ of, shape }: Gradient): Expr {
   return make('full', isFixed ? [] : [of], { value: 0, dims })
 }
 
-/** What stands for itself. */
+/** Whether it is given, and not made of other expressions. */
 export const isLeaf = ({ op }: Expr): boolean =>
   ['placeholder', 'shared', 'weight', 'step', 'state', 'mask'].includes(op)
 
-/** The argument that an op leaves as it is. */
+/** The argument of an op that does not change it; undefined for any other op. */
 function unchanged({ op, attributes, shape }: Expr, args: readonly Expr[]): Expr | undefined {
   const [a, b] = args
   const neutral = Object.hasOwn(NEUTRAL, op) ? NEUTRAL[op] : undefined
@@ -156,7 +156,7 @@ function rewritten(op: string, args: readonly Expr[], expr: Expr): Expr {
   return new Expr(op, args, expr.shape, expr.attributes)
 }
 
-/** Whether it is the last step of all steps of a loop. */
+/** Whether `part`, in this shape, is the last step of an output of a loop. */
 function isLastStep(part: Expr, { shape }: Expr): boolean {
   const { axis, from, to } = part.attributes
   const [whole] = part.args

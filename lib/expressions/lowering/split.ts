@@ -1,6 +1,6 @@
 /**
- * What leaves a loop: what no state changes is computed for all steps before it, what no state
- * needs after it.
+ * Divides a loop: what no state changes is computed for all steps before it, what no state needs is
+ * computed for all steps after it.
  */
 import { at } from '../arranging.js'
 import type { Dims } from '../dims.js'
@@ -20,17 +20,18 @@ export interface Split {
   output(index: number, isLast: boolean): Expr
 }
 
-/** A value of a step, as far as {@link split} has sorted it. */
+/** The values of a step, by where they are computed. */
 interface Sorted {
   /** Values of a step that differ from step to step, in an order in which arguments come first. */
   readonly list: readonly Expr[]
   readonly changing: ReadonlySet<Expr>
-  /** Those that no state changes, for all steps. */
+  /** What stands for those that are computed before the loop. */
   readonly before: ReadonlyMap<Expr, Lifted>
-  /** Those that no state needs. */
+  /** Those that are computed after the loop. */
   readonly after: ReadonlySet<Expr>
 }
 
+/** What is the same at every step stands for itself. */
 const outside = (expr: Expr): Lifted => ({ expr, isLifted: false })
 
 /**
@@ -50,6 +51,7 @@ export function split(loop: Scan, crosses: (shape: Dims) => boolean): Split {
   return rebuilt(loop, { list, changing, before, after })
 }
 
+/** What stands for values that no state changes, where they can be made for all steps at once. */
 function hoisted(
   { sequences, steps }: Scan,
   list: readonly Expr[],
@@ -68,6 +70,7 @@ function hoisted(
   return made
 }
 
+/** The values that no state needs, where they can be made for all steps at once. */
 function pushed(
   loop: Scan,
   list: readonly Expr[],
@@ -98,6 +101,7 @@ function pushed(
   return new Set([...free].filter((expr) => !stays.has(expr)))
 }
 
+/** The loop without what is computed before and after it. */
 function rebuilt(loop: Scan, sorted: Sorted): Split {
   const { list, changing, before, after } = sorted
   const nexts = loop.states.map(({ next }) => next)
@@ -141,6 +145,7 @@ function rebuilt(loop: Scan, sorted: Sorted): Split {
   }
 }
 
+/** A value of all steps; or of the last one alone. */
 function lastOf(value: Lifted, isLast: boolean): Lifted {
   return isLast ? outside(at(value.expr, -1)) : value
 }

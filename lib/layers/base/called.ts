@@ -119,7 +119,7 @@ export abstract class CalledLayer extends NamedLayer {
    * @throws ConfigError `ERR_OPTION` unless it was called just once: see {@link getInputAt}
    */
   get input(): Tensor | readonly Tensor[] {
-    return bare(this.onlyNode('input', 'getInputAt').inputs)
+    return oneOrList(this.onlyNode('input', 'getInputAt').inputs)
   }
 
   /**
@@ -128,7 +128,7 @@ export abstract class CalledLayer extends NamedLayer {
    * @throws ConfigError `ERR_OPTION` unless it was called just once: see {@link getOutputAt}
    */
   get output(): Called<this> {
-    return bare(this.onlyNode('output', 'getOutputAt').outputs) as Called<this>
+    return oneOrList(this.onlyNode('output', 'getOutputAt').outputs) as Called<this>
   }
 
   /**
@@ -138,22 +138,22 @@ export abstract class CalledLayer extends NamedLayer {
    * @throws ConfigError `ERR_OPTION` for a call that was not made
    */
   getInputAt(index: number): Tensor | readonly Tensor[] {
-    return bare(this.nodeAt('getInputAt', index).inputs)
+    return oneOrList(this.nodeAt('getInputAt', index).inputs)
   }
 
   /** What the layer gave in one of its calls; as {@link getInputAt}. */
   getOutputAt(index: number): Called<this> {
-    return bare(this.nodeAt('getOutputAt', index).outputs) as Called<this>
+    return oneOrList(this.nodeAt('getOutputAt', index).outputs) as Called<this>
   }
 
   /** The shape, with the batch, of {@link getInputAt}; a list of several. */
   getInputShapeAt(index: number): Shape | readonly Shape[] {
-    return bare(this.nodeAt('getInputShapeAt', index).inputs.map(({ shape }) => shape))
+    return oneOrList(this.nodeAt('getInputShapeAt', index).inputs.map(({ shape }) => shape))
   }
 
   /** The shape, with the batch, of {@link getOutputAt}; a list of several. */
   getOutputShapeAt(index: number): Shape | readonly Shape[] {
-    return bare(this.nodeAt('getOutputShapeAt', index).outputs.map(({ shape }) => shape))
+    return oneOrList(this.nodeAt('getOutputShapeAt', index).outputs.map(({ shape }) => shape))
   }
 
   protected onlyNode(what: string, instead: string): Node {
@@ -194,7 +194,9 @@ export abstract class CalledLayer extends NamedLayer {
   }
 }
 
-const bare = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? list[0]! : list)
+/** The one entry of a list of one, else the list. */
+export const oneOrList = <T>(list: readonly T[]): T | readonly T[] =>
+  list.length === 1 ? list[0]! : list
 
 /** @throws ConfigError ERR_OPTION for anything but a tensor or a list of them */
 export function tensorsOf(where: string, x: unknown): readonly Tensor[] {

@@ -1,11 +1,11 @@
-/** Layers that are called on one another, as one layer: a model, whether it runs or is in one. */
+/** A model as a layer: layers that are called on one another, from input tensors to outputs. */
 import type { Floatx } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
 import { ConfigError, fail, ShapeError, StateError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { refusesAssignment, resolveOptions } from '../../options.js'
 import type { Graph, Shape, Value } from '../../spec.js'
-import type { Called } from './called.js'
+import { type Called, oneOrList } from './called.js'
 import { checkGraph } from './graph-checks.js'
 import { graphConfig } from './graph-config.js'
 import { Layer, type LayerOptions } from './layer.js'
@@ -14,8 +14,6 @@ import { showShape } from './names.js'
 import { Node, type Tensor } from './tensor.js'
 import type { KerasArray } from './variable.js'
 import { Network } from './network.js'
-
-const bare = <T>(list: readonly T[]): T | readonly T[] => (list.length === 1 ? list[0]! : list)
 
 /**
  * Layers that are called on one another, as one layer; Keras 1.2.2
@@ -32,6 +30,7 @@ export abstract class Container extends Layer<LayerOptions> {
   /** The calls between inputs and outputs; null: to be made when asked for. */
   #network: Network | null = null
   #isGraph = false
+  /** Whether another model has it as a layer, so that its own layers stay as they are. */
   #isPart = false
 
   static {
@@ -43,7 +42,7 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** The layers, first to last: a frozen list, which `add` and `pop` replace. */
   get layers(): readonly Layer[] {
-    return this.#members.shown
+    return this.#members.frozenList
   }
 
   /** @internal */
@@ -153,11 +152,11 @@ export abstract class Container extends Layer<LayerOptions> {
         actual: layer === this ? 'that model itself' : layer.where,
       })
     }
-    this.#checkWhole('add')
+    this.#checkNotPart('add')
   }
 
-  /** Layers may not change where another model was built on their shapes. */
-  #checkWhole(call: string): void {
+  /** Refuses to change the layers of a part of another model, which was built on their shapes. */
+  #checkNotPart(call: string): void {
     if (!this.#isPart) return
     fail(ConfigError, 'ERR_OPTION', {
       where: `model.${call}`,
@@ -169,27 +168,24 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
-  /** From now on the layers stay as they are. @internal */
+  /** @internal From now on the layers stay as they are. */
   becomePart(): void {
     this.#isPart = true
   }
 
-  /**
-   * @internal Also what a layer insists on:
-   *   a model that has layers cannot change what it computes in.
-   */
+  /** @internal A model that has layers keeps the precision that it has. */
   override get precision(): Floatx | null {
     return this.#members.list.length > 0 ? this.floatx : null
   }
 
   /**
-   * Takes the last layer away.
+   * Removes the last layer.
    *
    * @throws StateError ERR_NOT_BUILT when there is none;
    *   ConfigError ERR_OPTION for a part of another model
    */
   protected drop(): Layer {
-    this.#checkWhole('pop')
+    this.#checkNotPart('pop')
     const last = this.requireLayers('pop').at(-1)!
     last.displace(this.#tensors.pop()!.node)
     this.#members.pop()
@@ -261,17 +257,17 @@ export abstract class Container extends Layer<LayerOptions> {
 
   // ---- inputs and outputs ----
 
-  /** What the model is between: a tensor, or a list of several. Undefined without layers. */
+  /** The tensors that it begins with: one, or a list of several. Undefined without layers. */
   override get input(): Tensor | readonly Tensor[] {
-    return bare(this.#inputs)
+    return oneOrList(this.#inputs)
   }
 
-  /** Its outputs: a tensor, or a list of several. */
+  /** The tensors that it ends with: one, or a list of several. */
   override get output(): Called<this> {
-    return bare(this.network.outputs) as Called<this>
+    return oneOrList(this.network.outputs) as Called<this>
   }
 
-  /** @internal First that of the model itself, as in Keras. */
+  /** @internal The call from its own inputs to its outputs comes first, as in Keras. */
   override get calls(): readonly Node[] {
     const own = new Node(this, this.#inputs)
     own.outputs = this.network.outputs
@@ -338,7 +334,7 @@ export abstract class Container extends Layer<LayerOptions> {
       const limits = slots.flatMap(({ indexLimit }) => indexLimit ?? [])
       return {
         name: layer.name,
-        // the hidden input of a chain is nobody's word
+        // the hidden input of a chain is named by its first layer: no user has written it
         where: this.#isGraph ? layer.where : slots[0]!.where,
         shape,
         indexLimit: limits.length > 0 ? Math.min(...limits) : null,
@@ -420,21 +416,21 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
-    return this.#one(this.outputShapesAt([inputShape]))
+    return this.#only(this.outputShapesAt([inputShape]))
   }
 
   /** @internal */
   override masksAt(masked: readonly boolean[]): readonly boolean[] {
-    if (masked.length !== this.#inputs.length) return [] // told by buildAt
+    if (masked.length !== this.#inputs.length) return [] // buildAt refuses it
     return this.network.run(masked, (layer, inputs) => layer.masksAt(inputs))
   }
 
   /** @internal */
   override computeMask(masked: boolean): boolean {
-    return this.#one(this.masksAt([masked]))
+    return this.#only(this.masksAt([masked]))
   }
 
-  #one<T>(list: readonly T[]): T {
+  #only<T>(list: readonly T[]): T {
     if (list.length === 1) return list[0]!
     return fail(ConfigError, 'ERR_OPTION', {
       where: this.where,
@@ -450,26 +446,26 @@ export abstract class Container extends Layer<LayerOptions> {
     if (inputs.length === 1 && this.network.outputs.length === 1)
       return [this.lower(graph, inputs[0]!)]
     this.requireOnePlace(graph)
-    return graph.within({ scope: '', trains: this.trainable }, () => this.#inside(graph, inputs))
+    return graph.within({ scope: '', trains: this.trainable }, () => this.#lowerPart(graph, inputs))
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    return this.#one(this.#inside(graph, [x]))
+    return this.#only(this.#lowerPart(graph, [x]))
   }
 
-  #inside(graph: Graph, inputs: readonly Value[]): readonly Value[] {
-    const part = { scope: this.name, trains: true } // lowerAt has seen to the rest
-    return graph.within(part, () => this.#run(graph, inputs))
+  #lowerPart(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+    const part = { scope: this.name, trains: true } // lower and lowerAt say whether it trains
+    return graph.within(part, () => this.#lowerAll(graph, inputs))
   }
 
-  /** @internal With inputs of the graph, as the whole of it. */
+  /** @internal Adds the whole model to an empty graph, with the inputs of that. */
   lowerAlone(graph: Graph): readonly Value[] {
     const inputs = this.inputShapes.map((shape) => graph.input(shape.slice(1)))
     const part = { scope: '', trains: this.trainable }
-    return graph.within(part, () => this.#run(graph, inputs))
+    return graph.within(part, () => this.#lowerAll(graph, inputs))
   }
 
-  #run(graph: Graph, inputs: readonly Value[]): readonly Value[] {
+  #lowerAll(graph: Graph, inputs: readonly Value[]): readonly Value[] {
     return this.network.run(inputs, (layer, values) => layer.lowerAt(graph, values))
   }
 
@@ -478,7 +474,7 @@ export abstract class Container extends Layer<LayerOptions> {
     return true
   }
 
-  /** In a graph, of a model inside first what trains: Keras' `weights`. */
+  /** In a graph, a model inside it lists what trains first, as Keras' `weights` does. */
   protected override arraysInside(): (readonly KerasArray[])[] {
     return this.#isGraph ? this.children.map((c) => c.fileArrays()) : super.arraysInside()
   }

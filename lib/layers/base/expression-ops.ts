@@ -33,7 +33,7 @@ const crosses = (dims: Dims): boolean =>
 const FRAME: Frame = {
   whole: false,
   crosses,
-  stateDims: (_initial, dims) => dims.map((extent) => (extent === BATCH ? -1 : (extent as number))),
+  stateDims: (dims) => dims.map((extent) => (extent === BATCH ? -1 : (extent as number))),
 }
 
 /** Extents without the batch, of a value as it lies in memory. */

@@ -140,7 +140,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     return this.#outputShape
   }
 
-  /** @internal The precision this layer insists on; null: any. */
+  /** @internal The precision that this layer was given; null: that of its model. */
   get precision(): Floatx | null {
     return this.options.dtype ?? null
   }

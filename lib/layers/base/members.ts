@@ -9,8 +9,8 @@ export const withChildren = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => [layer, ...withChildren(layer.children)])
 
 /**
- * The same without what is inside models, whose names are their own affair; and without those
- * models.
+ * The same without models and the layers inside them: a name in a model may be used outside of it,
+ * too.
  */
 const outsideModels = (layers: readonly Layer[]): Layer[] =>
   layers.flatMap((layer) => (layer.isScope ? [] : [layer, ...outsideModels(layer.children)]))
@@ -46,50 +46,48 @@ function fixed(layers: readonly Layer[]): readonly Layer[] {
 
 export class Members {
   readonly list: Layer[] = []
-  /**
-   * The list as others see it: frozen, another one after each change. Null: to be made when asked
-   * for.
-   */
-  #shown: readonly Layer[] | null = null
+  /** The list as users get it: another one after each change. Null: to be made when asked for. */
+  #frozen: readonly Layer[] | null = null
   /** The layers and those inside them. */
   #all = new Set<Layer>()
-  /** The first of them that insists on a precision. */
-  #insists: Layer | null = null
+  /** The first of them that has a precision of its own. */
+  #withPrecision: Layer | null = null
   /** Names that are taken, when {@link renames} was #namesAt. */
   #names = new Set<string>()
   #namesAt = -1
 
-  get shown(): readonly Layer[] {
-    return (this.#shown ??= fixed(this.list))
+  get frozenList(): readonly Layer[] {
+    return (this.#frozen ??= fixed(this.list))
   }
 
-  /** Puts layers at the end, which have their names and their precision. */
+  /** Puts layers at the end. They have their names and their precision already. */
   admit(layers: readonly Layer[]): void {
     // a Merge brings the names in its branches
     if (this.list.length === 0) this.#namesAt = -1
     else for (const each of [...layers, ...outsideModels(layers)]) this.#names.add(each.name)
     this.list.push(...layers)
-    this.#shown = null
+    this.#frozen = null
     for (const each of withChildren(layers)) {
       this.#all.add(each)
-      if (each.precision !== null) this.#insists ??= each
+      if (each.precision !== null) this.#withPrecision ??= each
     }
   }
 
-  /** Takes the last layer away. */
+  /** Removes the last layer. */
   pop(): void {
     this.list.pop()
-    this.#shown = null
+    this.#frozen = null
     this.#namesAt = -1
     this.#all = new Set(withChildren(this.list))
-    if (this.#insists && !this.#all.has(this.#insists))
-      this.#insists = [...this.#all].find((each) => each.precision !== null) ?? null
+    if (this.#withPrecision && !this.#all.has(this.#withPrecision))
+      this.#withPrecision = [...this.#all].find((each) => each.precision !== null) ?? null
   }
 
   /**
-   * Gives what is added, unless somebody chose its name, one that no layer of the model has: counts
-   * begin anew in each process.
+   * Changes names that nobody chose so that no layer of the model has them: the counts in them
+   * begin anew in each process, and a model may come from a file.
    *
+   * @param layer the one that is added
    * @param beside gives further layers whose names are taken
    */
   avoidNames(layer: Layer, beside: () => readonly Layer[]): void {
@@ -107,9 +105,9 @@ export class Members {
    * @throws ConfigError ERR_OPTION for two that differ
    */
   precisionWith(layers: readonly Layer[]): Floatx {
-    const insisting = withChildren(layers).filter((each) => each.precision !== null)
-    const first = this.#insists ?? insisting[0]
-    const other = insisting.find((each) => each.precision !== first!.precision)
+    const added = withChildren(layers).filter((each) => each.precision !== null)
+    const first = this.#withPrecision ?? added[0]
+    const other = added.find((each) => each.precision !== first!.precision)
     if (other) {
       fail(ConfigError, 'ERR_OPTION', {
         where: other.where,
