@@ -1,21 +1,21 @@
 /** Cells of one's own as layers, written as expressions of a step. */
 import { ConfigError, fail, FormatError } from '../errors.js'
 import type { ExpressionData } from '../expressions/data.js'
-import { Expr } from '../expressions/expr.js'
+import type { Expr } from '../expressions/expr.js'
 import type { Init } from '../initializations.js'
 import { describe } from '../ndarray.js'
-import type { Graph, ParamUse, Shape, Value } from '../spec.js'
+import { isRecord } from '../per-name.js'
+import type { Shape } from '../spec.js'
 import {
   applyStep,
-  cellLoop,
   type CellSize,
   type SizedCell,
   stepFromData,
   stepToData,
 } from './base/cell-step.js'
-import { addExpression } from './base/expression-ops.js'
 import type { LayerClass } from './base/layer.js'
-import { Recurrent, type RecurrentOptions } from './base/recurrent.js'
+import { Recurrent } from './base/recurrent.js'
+import type { RecurrentOptions } from './base/recurrent-options.js'
 import type { LayerState } from './base/states.js'
 import type { KerasArray } from './base/variable.js'
 
@@ -42,27 +42,40 @@ export interface CellState {
 /** What a step gives: each state after it, and what the layer gives where that is no state. */
 export type StepResult<S> = { readonly [K in keyof S]: Expr } & { readonly y?: Expr }
 
+/** Something that may depend on the options of a cell. */
+type OfOptions<T, O> = T | ((options: Readonly<O>) => T)
+
 /** A cell as {@link defineCell} takes it. */
 export interface CellDefinition<
   W extends Readonly<Record<string, CellWeight>>,
   S extends Readonly<Record<string, CellState>>,
+  O extends object,
 > {
-  readonly weights: W
+  /** Options of its own, with their defaults: data that a file can hold. Default: none. */
+  readonly options?: O
+  readonly weights: OfOptions<W, O>
   /** The first one is what the layer gives, unless the step gives a y. */
-  readonly states: S
+  readonly states: OfOptions<S, O>
   step(
     values: { readonly x: Expr } & { readonly [K in keyof W]: Expr } & {
       readonly [K in keyof S]: Expr
     },
+    options: Readonly<O>,
   ): StepResult<S>
 }
 
 /** Options of layers that {@link defineCell} makes: those of recurrent layers. */
 export type CellOptions = Omit<RecurrentOptions, 'activation' | 'bias' | 'checkpoint' | 'unroll'>
 
-/** A class of layers: `new Vanilla(20, { returnSequences: true })`. */
-export type CellClass = new (outputDim: number, options?: CellOptions) => Recurrent<CellOptions>
+/**
+ * A class of layers: `new Vanilla(20, { returnSequences: true })`; O are the options of its own.
+ */
+export type CellClass<O extends object = object> = new (
+  outputDim: number,
+  options?: CellOptions & Partial<O>,
+) => Recurrent<CellOptions & Partial<O>>
 
+/** A cell whose options are known. */
 interface Definition {
   readonly weights: Readonly<Record<string, CellWeight>>
   readonly states: Readonly<Record<string, CellState>>
@@ -75,22 +88,34 @@ void [activation, bias, checkpoint, unroll]
 /** Base of the layers of cells that are expressions. */
 abstract class ExpressionCell extends Recurrent<CellOptions> {
   static override readonly defaults: Readonly<Record<string, unknown>> = { ...defaults, cell: null }
-  /** What the class was defined with; of a layer from a file, the option `cell` says it. */
-  static readonly definition: Definition = { weights: {}, states: {}, step: () => ({}) }
+  /** What the class was defined with, for the options of a layer. */
+  static define(_options: object): Definition {
+    return { weights: {}, states: {}, step: () => ({}) }
+  }
+  /** Names of the options of its own. */
+  static readonly own: readonly string[] = []
+  /** Whether a file need not describe the step. */
+  static readonly isKnown: boolean = false
 
   protected override readonly cell = ''
   protected override readonly gates = ['']
   protected override readonly kerasGates = []
+  #defined: Definition | undefined
 
   get #definition(): Definition {
-    return (this.layerClass as unknown as typeof ExpressionCell).definition
+    const Class = this.layerClass as unknown as typeof ExpressionCell
+    this.#defined ??= Class.define(this.options)
+    return this.#defined
   }
 
-  #sized(D: number): SizedCell {
+  protected override get stateNames(): readonly string[] {
+    return Object.keys(this.#definition.states)
+  }
+
+  protected override asExpressions(D: number): SizedCell {
     const H = this.given.outputDim
     const { weights, states, step } = this.#definition
-    const extents = (sizes: readonly CellSize[]) =>
-      sizes.map((size) => (size === 'D' ? D : size === 'H' ? H : size))
+    const extents = (sizes: readonly CellSize[]) => sizes.map((size) => extentOf(size, D, H))
     const each = <T>(entries: Readonly<Record<string, T>>, of: (entry: T) => readonly CellSize[]) =>
       Object.fromEntries(Object.entries(entries).map(([key, one]) => [key, extents(of(one))]))
     return {
@@ -103,16 +128,17 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   }
 
   #cellFor(inputShape: Shape): SizedCell {
-    return this.#sized(this.known(inputShape, -1, 'D'))
+    return this.asExpressions(this.known(inputShape, -1, 'D'))
   }
 
-  /** Parameters that states begin with: of state h, h0. */
-  #learned(): string[] {
+  protected override get learnedStates(): readonly string[] {
     const all = this.given.initialState === 'learned'
-    const isLearned = ([, { initial }]: [string, CellState]) => all || initial === 'learned'
-    return Object.entries(this.#definition.states)
-      .filter(isLearned)
-      .map(([name]) => name)
+    const { states } = this.#definition
+    return this.stateNames.filter((name) => all || states[name]!.initial === 'learned')
+  }
+
+  protected override step(): never {
+    throw new Error('a cell of defineCell is an expression as a whole')
   }
 
   protected override ownStates(): readonly LayerState[] {
@@ -144,7 +170,7 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
       const regularizer = isVector ? bRegularizer : ofMatrix
       this.addVariable(name, dims, chosen ?? byDefault, { regularizer })
     }
-    const learned = this.#learned()
+    const learned = this.learnedStates
     if (this.stateful && learned.length > 0)
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
@@ -161,45 +187,26 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
     return this.ownWeights.map((variable) => this.slice(variable, variable.param))
   }
 
-  protected override emit(graph: Graph, x: Value): Value {
-    const { dropoutW, dropoutU, consumeLess, goBackwards, stateful, truncate } = this.given
-    const uses = new Map(this.paramUses().map((use) => [use.name, use]))
-    const params = new Map<Expr, ParamUse>()
-    const initial = new Map(
-      this.#learned().map((name) => [name, learnedState(uses.get(`${name}0`)!, params)]),
-    )
-    const made = cellLoop(this.#sized(x.shape.at(-1)!), {
-      isMasked: x.mask !== null,
-      dropoutW,
-      dropoutU,
-      sharedDropout: consumeLess === 'gpu',
-      goBackwards,
-      stateful,
-      truncate,
-      returnSequences: this.returnSequences,
-      initial,
-    })
-    for (const [name, expr] of made.weights) params.set(expr, uses.get(name)!)
-    const y = addExpression(graph, made.root, {
-      ...this.opName(),
-      where: this.where,
-      inputs: new Map([[made.x, x]]),
-      params,
-      reads: x.mask,
-      mask: { name: this.returnSequences ? x.mask : null },
-    })
-    const isReversed = this.returnSequences && goBackwards !== (x.isReversed ?? false)
-    return { ...y, isReversed }
-  }
-
   /** @internal */
   override builtConfig(): Record<string, unknown> {
-    if (!this.inputShape) return {}
-    return { cell: dataOf(this.#cellFor(this.inputShape), this.#definition) }
+    const { own, isKnown } = this.layerClass as unknown as typeof ExpressionCell
+    if (!this.inputShape || isKnown) return {}
+    const all = this.options as unknown as Readonly<Record<string, unknown>>
+    const options = Object.fromEntries(own.map((key) => [key, all[key]]))
+    return {
+      cell: {
+        ...dataOf(this.#cellFor(this.inputShape), this.#definition),
+        ...(own.length > 0 ? { options } : {}),
+      },
+    }
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const options = Object.entries(super.savedOptions()).filter(([, value]) => value !== undefined)
+    const { own, isKnown } = this.layerClass as unknown as typeof ExpressionCell
+    const unsaved = isKnown ? ['cell'] : own
+    const options = Object.entries(super.savedOptions()).filter(
+      ([key, value]) => value !== undefined && !unsaved.includes(key),
+    )
     return { ...Object.fromEntries(options), ...this.builtConfig() }
   }
 }
@@ -209,10 +216,10 @@ const UNITS: readonly CellSize[] = ['H']
 const shapeOfWeight = (weight: CellWeight): readonly CellSize[] =>
   'shape' in weight ? weight.shape : weight
 
-function learnedState(use: ParamUse, params: Map<Expr, ParamUse>): Expr {
-  const expr = new Expr('weight', [], use.dims, {}, use.name)
-  params.set(expr, use)
-  return expr
+/** @param size 'D', 'H', '4H' or a number */
+function extentOf(size: CellSize, D: number, H: number): number {
+  if (typeof size === 'number') return size
+  return size === 'D' ? D : H * Number(size.slice(0, -1) || 1)
 }
 
 /**
@@ -242,25 +249,74 @@ function learnedState(use: ParamUse, params: Map<Expr, ParamUse>): Expr {
 export function defineCell<
   const W extends Readonly<Record<string, CellWeight>>,
   const S extends Readonly<Record<string, CellState>>,
->(name: string, definition: CellDefinition<W, S>): CellClass {
-  const { weights, states, step } = definition as unknown as Definition
-  const wrong = (what: string, expected: string, actual: unknown) =>
-    fail(ConfigError, 'ERR_OPTION', {
-      where: `defineCell '${name}'`,
-      what,
-      expected,
-      actual: typeof actual === 'string' ? actual : describe(actual),
-    })
-  if (typeof name !== 'string' || !/^\w+$/.test(name)) wrong('name', 'letters and digits', name)
-  if (typeof step !== 'function') wrong('step', 'a function', step)
-  if (Object.keys(states ?? {}).length === 0) wrong('states', 'one or more', 'none')
-  const names = ['x', 'y', ...Object.keys(weights), ...Object.keys(states)]
-  const twice = names.find((one, i) => names.indexOf(one) !== i)
-  if (twice !== undefined) wrong('names', 'different, and other than x and y', `'${twice}' twice`)
+  O extends object = Record<never, never>,
+>(name: string, definition: CellDefinition<W, S, O>): CellClass<O> {
+  return cellClass(name, definition as unknown as Given) as unknown as CellClass<O>
+}
+
+/**
+ * A cell of this package: files hold its name and options alone, since every reader of them has the
+ * class.
+ *
+ * @see defineCell
+ */
+export function ownCell<
+  const W extends Readonly<Record<string, CellWeight>>,
+  const S extends Readonly<Record<string, CellState>>,
+  O extends object = Record<never, never>,
+>(name: string, definition: CellDefinition<W, S, O>): CellClass<O> {
+  const Class = cellClass(name, definition as unknown as Given)
+  return class extends Class {
+    static override readonly isKnown = true
+  } as unknown as CellClass<O>
+}
+
+function cellClass(name: string, given: Given): typeof ExpressionCell {
+  const { options = {}, weights, states } = given
+  if (typeof name !== 'string' || !/^\w+$/.test(name))
+    refuse(name, 'name', 'letters and digits', name)
+  if (typeof given.step !== 'function') refuse(name, 'step', 'a function', given.step)
+  const taken = Object.keys(options).find((key) => Object.hasOwn(ExpressionCell.defaults, key))
+  if (taken !== undefined)
+    refuse(name, 'options', 'named otherwise than those of all cells', `'${taken}'`)
+  if (typeof weights !== 'function' && typeof states !== 'function') defined(name, given, options)
   return class extends ExpressionCell {
     static override readonly className = name
-    static override readonly definition: Definition = { weights, states, step }
+    static override readonly defaults = { ...ExpressionCell.defaults, ...options }
+    static override readonly own = Object.keys(options)
+    static override define(chosen: object): Definition {
+      return defined(name, given, chosen)
+    }
   }
+}
+
+/** A definition as it is given. */
+interface Given {
+  readonly options?: object
+  readonly weights: OfOptions<Definition['weights'], object>
+  readonly states: OfOptions<Definition['states'], object>
+  step(values: Readonly<Record<string, Expr>>, options: object): unknown
+}
+
+function refuse(cell: string, what: string, expected: string, actual: unknown): never {
+  return fail(ConfigError, 'ERR_OPTION', {
+    where: `defineCell '${cell}'`,
+    what,
+    expected,
+    actual: typeof actual === 'string' ? actual : describe(actual),
+  })
+}
+
+function defined(name: string, given: Given, options: object): Definition {
+  const of = <T>(part: OfOptions<T, object>): T =>
+    typeof part === 'function' ? (part as (options: object) => T)(options) : part
+  const [weights, states] = [of(given.weights), of(given.states)]
+  if (Object.keys(states ?? {}).length === 0) refuse(name, 'states', 'one or more', 'none')
+  const names = ['x', 'y', ...Object.keys(weights), ...Object.keys(states)]
+  const twice = names.find((one, i) => names.indexOf(one) !== i)
+  if (twice !== undefined)
+    refuse(name, 'names', 'different, and other than x and y', `'${twice}' twice`)
+  return { weights, states, step: (values) => given.step(values, options) }
 }
 
 // ---- files ----
@@ -274,6 +330,8 @@ interface CellData {
     readonly initial: string
   }[]
   readonly step: ExpressionData
+  /** Of its own. */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 const dataOf = (cell: SizedCell, { states }: Definition): CellData => ({
@@ -311,6 +369,7 @@ export function cellClassOf(name: unknown, config: unknown): LayerClass | undefi
       ]),
     ),
     step: stepFromData(data.step, sized),
+    options: isRecord(data.options) ? data.options : {},
   }
   return defineCell(called, definition as never) as unknown as LayerClass
 }

@@ -1,4 +1,7 @@
-import { type GatedOptions, Recurrent } from './base/recurrent.js'
+import { activation } from '../expressions/activations.js'
+import { add, mul, sub } from '../expressions/elementwise.js'
+import { Recurrent, type StepOfGates } from './base/recurrent.js'
+import type { GatedOptions } from './base/recurrent-options.js'
 import type { KerasArray } from './base/variable.js'
 
 /** Options of {@link GRU}. */
@@ -39,6 +42,16 @@ export class GRU extends Recurrent<GRUOptions> {
     ['r', 'r'],
     ['g', 'h'],
   ] as const
+
+  protected step({ states, input, recurrent }: StepOfGates) {
+    const { activation: act, innerActivation: inner, resetAfter } = this.options
+    const h = states.h!
+    const z = activation(input('z').add(recurrent(h, 'z')), inner)
+    const r = activation(input('r').add(recurrent(h, 'r')), inner)
+    const back = resetAfter ? mul(r, recurrent(h, 'g')) : recurrent(mul(r, h), 'g')
+    const g = activation(input('g').add(back), act)
+    return { h: add(mul(z, h), mul(sub(1, z), g)) }
+  }
 
   protected get cell(): string {
     return this.options.resetAfter ? 'gru_reset_after' : 'gru'

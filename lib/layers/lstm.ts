@@ -1,5 +1,8 @@
+import { activation } from '../expressions/activations.js'
+import { add, mul } from '../expressions/elementwise.js'
 import type { Init } from '../initializations.js'
-import { type GatedOptions, Recurrent } from './base/recurrent.js'
+import { Recurrent, type StepOfGates } from './base/recurrent.js'
+import type { GatedOptions } from './base/recurrent-options.js'
 
 /** Options of {@link LSTM}. */
 export interface LSTMOptions extends GatedOptions {
@@ -31,7 +34,6 @@ export class LSTM extends Recurrent<LSTMOptions> {
     innerActivation: 'hard_sigmoid',
   }
   protected readonly cell = 'lstm'
-  protected override readonly stateNames = ['h', 'c']
   protected readonly gates = ['i', 'f', 'g', 'o']
   protected readonly kerasGates = [
     ['i', 'i'],
@@ -39,6 +41,20 @@ export class LSTM extends Recurrent<LSTMOptions> {
     ['f', 'f'],
     ['o', 'o'],
   ] as const
+
+  protected override get stateNames() {
+    return ['h', 'c']
+  }
+
+  protected step({ states, input, recurrent }: StepOfGates) {
+    const { activation: act, innerActivation: inner } = this.options
+    const [i, f, g, o] = this.gates.map((gate) => input(gate).add(recurrent(states.h!, gate)))
+    const c = add(
+      mul(activation(f!, inner), states.c!),
+      mul(activation(i!, inner), activation(g!, act)),
+    )
+    return { h: mul(activation(o!, inner), activation(c, act)), c }
+  }
 
   protected override biasInit(gate: string): Init {
     return gate === 'f' ? this.options.forgetBiasInit : 'zero'

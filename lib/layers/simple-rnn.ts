@@ -1,4 +1,6 @@
-import { Recurrent, type RecurrentOptions } from './base/recurrent.js'
+import { activation } from '../expressions/activations.js'
+import { Recurrent, type StepOfGates } from './base/recurrent.js'
+import type { RecurrentOptions } from './base/recurrent-options.js'
 
 /** Options of {@link SimpleRNN}. */
 export type SimpleRNNOptions = RecurrentOptions
@@ -21,4 +23,8 @@ export class SimpleRNN extends Recurrent<SimpleRNNOptions> {
   protected readonly cell = 'simple_rnn'
   protected readonly gates = ['h']
   protected readonly kerasGates = [['h', 'h']] as const
+
+  protected step({ states, input, recurrent }: StepOfGates) {
+    return { h: activation(input('h').add(recurrent(states.h!, 'h')), this.options.activation) }
+  }
 }

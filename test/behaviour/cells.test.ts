@@ -201,6 +201,30 @@ describe('a cell', () => {
       'Rated: new value of h must be [B, 6] as it was before, got [B, 2].',
     )
   })
+  it('has options of its own, which weights, states and the step may depend on', async () => {
+    const Leaky = defineCell('Leaky', {
+      options: { leak: 0.5, isWide: false },
+      weights: ({ isWide }) => ({ W: isWide ? ['D', '2H'] : ['D', 'H'] }),
+      states: ({ isWide }) => ({ h: { shape: [isWide ? '2H' : 'H'] } }),
+      step: ({ x, h, W }, { leak }) => ({ h: add(mul(leak, h), dot(x, W)) }),
+    })
+    const own = new Sequential([new Leaky(3, { leak: 0.25, isWide: true, inputShape: [2, 1] })])
+    own.setWeights([new Float64Array(6).fill(1)].map((data) => ({ data, shape: [1, 6] })))
+    const x = uniform(1, [1, 2, 1])
+    const expected = Array<number>(6).fill(0.25 * x.data[0]! + x.data[1]!)
+    expect(Array.from((await own.predict(x)).data)).toEqual(expected)
+    const copy = modelFromJson(own.toJson())
+    copy.setWeights(own.getWeights())
+    expect((await copy.predict(x)).data).toEqual((await own.predict(x)).data)
+    expect(copy.layers[0]!.options).toMatchObject({ leak: 0.25, isWide: true })
+    expect(message(() => new Leaky(3, { leak: 'much' as never }))).toBe(
+      "Leaky: leak must be a finite number, got the string 'much'.",
+    )
+    const bad = { options: { truncate: 1 }, weights: {}, states: { h: {} }, step: () => ({}) }
+    expect(message(() => defineCell('Bad', bad as never))).toBe(
+      "defineCell 'Bad': options must be named otherwise than those of all cells, got 'truncate'.",
+    )
+  })
   it('has an output of its own width, also where steps are masked', async () => {
     const Projected = defineCell('Projected', {
       weights: { W: ['D', 'H'], U: ['H', 'H'], P: ['H', 2] },

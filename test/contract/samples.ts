@@ -104,6 +104,26 @@ const recurrent = (
   ]
 })
 
+/** Cells that are expressions, and built-in ones that zoneout, here of no share, makes so. */
+const written = [
+  sample('PeepholeLSTM', sequence, (o) => new main.PeepholeLSTM(H, o)),
+  sample('PeepholeLSTM matrices', sequence, (o) => {
+    return new main.PeepholeLSTM(H, { peepholes: 'matrix', returnSequences: true, ...o })
+  }),
+  sample('ProjectedLSTM', sequence, (o) => new main.ProjectedLSTM(H, { projectionDim: 2, ...o })),
+  sample('LayerNormLSTM', sequence, (o) => new main.LayerNormLSTM(H, o)),
+  sample('RatedRecurrentUnit', sequence, (o) => new main.RatedRecurrentUnit(H, o)),
+  sample('MinimalGatedUnit', sequence, (o) => new main.MinimalGatedUnit(H, o)),
+  sample('IndRNN', sequence, (o) => new main.IndRNN(H, { returnSequences: true, ...o })),
+  sample('GRU written', sequence, (o) => new GRU(H, { zoneout: { h: 0 }, ...o }), { masked: true }),
+  sample(
+    'LSTM written',
+    sequence,
+    (o) => new LSTM(H, { zoneout: { c: 0 }, returnSequences: true, initialState: 'learned', ...o }),
+    { masked: true },
+  ),
+]
+
 /** Branches whose outputs go together, from two or three inputs [T, D]. */
 const merge = (
   title: string,
@@ -292,6 +312,7 @@ const windows = [
 export const SAMPLES: Sample[] = [
   ...windows,
   ...recurrent,
+  ...written,
   ...(['sum', 'mul', 'ave', 'max', 'concat'] as const).flatMap((mode) => [
     merge(mode, () => [flat(), flat(), flat()], { mode }),
     merge(`${mode} sequences`, () => [steps(), steps()], { mode }),

@@ -1,7 +1,7 @@
 /** What must and must not compile of `hiddenstate/backend` and defineCell. Never run. */
 import { expectTypeOf } from 'vitest'
 import * as K from '../../lib/functions/index.js'
-import { defineCell, Lambda, type NDArray, Sequential } from '../../lib/index.js'
+import { defineCell, Lambda, type NDArray, PeepholeLSTM, Sequential } from '../../lib/index.js'
 
 const { dot, fn, grad, mean, placeholder, scan, shared, tanh } = K
 
@@ -29,6 +29,28 @@ export function cells(): void {
   // @ts-expect-error no such extent
   const extent = () => defineCell('Bad', { weights: unknown, states: { h: {} }, step: onlyH })
   void [forgets, extent]
+}
+
+export function cellOptions(): void {
+  const Leaky = defineCell('Leaky', {
+    options: { leak: 0.1, mode: 'sum' as 'sum' | 'max' },
+    weights: ({ mode }) => ({ W: mode === 'sum' ? ['D', 'H'] : ['D', '2H'] }),
+    states: { h: {} },
+    step({ x, h, W }, { leak, mode }) {
+      expectTypeOf(leak).toEqualTypeOf<number>()
+      expectTypeOf(mode).toEqualTypeOf<'sum' | 'max'>()
+      expectTypeOf(W).toEqualTypeOf<K.Expr>()
+      return { h: K.add(K.mul(leak, h), x.dot(W)) }
+    },
+  })
+  new Leaky(8, { leak: 0.5, zoneout: { h: 0.1 }, returnSequences: true })
+  // @ts-expect-error leak is a number
+  new Leaky(8, { leak: 'much' })
+  // @ts-expect-error no such option
+  new Leaky(8, { leek: 0.5 })
+  new PeepholeLSTM(8, { peepholes: 'matrix' })
+  // @ts-expect-error vectors or matrices
+  new PeepholeLSTM(8, { peepholes: 'both' })
 }
 
 const onlyH = ({ x, W }: { x: K.Expr; W: K.Expr }) => ({ h: dot(x, W) })

@@ -2,15 +2,26 @@
 import { at } from '../../expressions/arranging.js'
 import { type ExpressionData, fromData, toData } from '../../expressions/data.js'
 import { type Dim, type Dims, sameDims, showDims } from '../../expressions/dims.js'
-import { where } from '../../expressions/elementwise.js'
+import {
+  add,
+  dropout,
+  learningPhase,
+  less,
+  mul,
+  sub,
+  where,
+} from '../../expressions/elementwise.js'
 import { Expr, lift, Placeholder } from '../../expressions/expr.js'
 import { dependents, ordered } from '../../expressions/order.js'
 import { refuse, refuseShape, within } from '../../expressions/place.js'
 import { inStep, Scan, ScanOutput, type ScanState } from '../../expressions/scan.js'
 import { BATCH } from './expression-ops.js'
 
-/** Extents of a weight or a state: 'D' the features of the input, 'H' the units, or a number. */
-export type CellSize = 'D' | 'H' | number
+/**
+ * Extents of a weight or a state: 'D' the features of the input, 'H' the units, '4H' four times as
+ * many, or a number.
+ */
+export type CellSize = 'D' | 'H' | `${number}H` | number
 
 /** A cell for one size of inputs and units. */
 export interface SizedCell {
@@ -131,6 +142,8 @@ export interface CellLoop {
   readonly stateful: boolean
   readonly truncate: number | null
   readonly returnSequences: boolean
+  /** The share of a state that stays as it was, in each step of training. */
+  zoneout(state: string): number
   /** Parameters that states begin with, by the state's name. */
   readonly initial: ReadonlyMap<string, Expr>
 }
@@ -154,10 +167,19 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
   const { nexts, y } = withDropout(applied, x, how)
   const mask = how.isMasked ? new Expr('mask', [], [BATCH, 1]) : null
   const kept = (next: Expr, before: Expr) => (mask ? where(mask, next, before) : next)
+  const sequences: Expr[] = [x]
+  const steps: Expr[] = [applied.x]
   const states = [...befores].map(([name, before]): ScanState => {
-    const next = kept(nexts.get(name)!, before)
     const dims = before.shape.slice(1) as number[]
-    return { initial: how.initial.get(name) ?? zeros(dims), before, next }
+    let next = nexts.get(name)!
+    const p = how.zoneout(name)
+    if (p > 0) {
+      sequences.push(updatedShares(x, dims, p))
+      const share = new Expr('step', [], before.shape, {}, `zoneout of ${name}[t]`)
+      steps.push(share)
+      next = add(mul(share, next), mul(sub(1, share), before))
+    }
+    return { initial: how.initial.get(name) ?? zeros(dims), before, next: kept(next, before) }
   })
   const own = [...nexts.values()].indexOf(y)
   let output = own < 0 ? y : states[own]!.next
@@ -168,13 +190,24 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
     states.push({ initial: zeros(y.shape.slice(1) as number[]), before, next: output })
   }
   const { goBackwards, truncate, stateful } = how
-  const loop = new Scan(cell.name, [x], [applied.x], states, [output], 'T', {
+  const loop = new Scan(cell.name, sequences, steps, states, [output], 'T', {
     goBackwards,
     truncate,
     stateful,
     lastSteps: null,
   })
   return { root: new ScanOutput(loop, 0, !how.returnSequences), x, weights }
+}
+
+/**
+ * Zoneout (Krueger et al. 2016, arXiv:1606.01305): how much of a new state counts, [T, B, …]. In
+ * training 0 for a share p of the units of each step, which keep the old state, else 1; outside of
+ * it the expected share 1 - p.
+ */
+function updatedShares(x: Expr, dims: readonly number[], p: number): Expr {
+  const ones = new Expr('full', [x], ['T', BATCH, ...dims], { value: 1, dims: [-1, -2, ...dims] })
+  const phase = learningPhase()
+  return add(mul(phase, less(0, dropout(ones, p))), mul(sub(1, phase), 1 - p))
 }
 
 /**
@@ -190,7 +223,15 @@ function withDropout(applied: AppliedStep, x: Placeholder, how: CellLoop) {
   const ofX = dependents(list, new Set([applied.x]))
   const products = list.filter(({ op, args }) => op === 'dot' && args[0]!.ndim === 2)
   const order = new Map([...applied.weights.values()].map((weight, i) => [weight, i]))
-  const byWeight = (a: Expr, b: Expr) => (order.get(a.args[1]!) ?? 0) - (order.get(b.args[1]!) ?? 0)
+  // Gates may be columns of one weight.
+  const place = ({ args: [, matrix] }: Expr): [weight: number, column: number] =>
+    matrix!.op === 'slice'
+      ? [order.get(matrix!.args[0]!) ?? 0, matrix!.attributes.from as number]
+      : [order.get(matrix!) ?? 0, 0]
+  const byWeight = (a: Expr, b: Expr) => {
+    const [[weight, column], [otherWeight, otherColumn]] = [place(a), place(b)]
+    return weight - otherWeight || column - otherColumn
+  }
   const masks = new Map<Expr, Expr>()
   const draw = (some: Expr[], p: number, stream: number) => {
     if (p === 0) return

@@ -8,6 +8,7 @@ import { ConfigError, fail } from '../../errors.js'
 import { type Initializer, initNames, toInit } from '../../initializations.js'
 import { describe } from '../../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../../options.js'
+import { isRecord } from '../../per-name.js'
 import { type Regularizer, toRegularizer } from '../../regularizers.js'
 
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
@@ -34,6 +35,12 @@ interface Rule {
 const bad = (where: string, key: string, expected: string, value: unknown): never =>
   fail(ConfigError, 'ERR_OPTION', { where, what: key, expected, actual: describe(value) })
 
+/** @throws ConfigError `ERR_OPTION` unless `value` is one of a few words */
+export function oneOf(where: string, key: string, words: readonly string[], value: unknown): void {
+  if (words.includes(value as string)) return
+  bad(where, key, words.map((word) => `'${word}'`).join(' or '), value)
+}
+
 const isCount = (v: unknown): v is number =>
   typeof v === 'number' && Number.isSafeInteger(v) && v > 0
 
@@ -41,6 +48,8 @@ const pair = (value: unknown, where: string, key: string): unknown =>
   Array.isArray(value) && value.length === 2 && value.every(isCount)
     ? Object.freeze([...value])
     : bad(where, key, 'two positive integers', value)
+
+const isShare = (v: unknown): v is number => typeof v === 'number' && v >= 0 && v <= 1
 
 const isLength = (v: unknown): v is number =>
   typeof v === 'number' && Number.isSafeInteger(v) && v >= 0
@@ -209,8 +218,17 @@ const rules: readonly Rule[] = [
   },
   {
     matches: /^(p|dropout[WU]?)$/,
-    keep: (v, where, key) =>
-      typeof v === 'number' && v >= 0 && v <= 1 ? v : bad(where, key, 'a number from 0 to 1', v),
+    keep: (v, where, key) => (isShare(v) ? v : bad(where, key, 'a number from 0 to 1', v)),
+  },
+  {
+    matches: /^zoneout$/,
+    keep: (v, where, key) => {
+      const isBelowOne = (n: unknown) => isShare(n) && n < 1
+      if (isBelowOne(v)) return v
+      return isRecord(v) && Object.values(v).every(isBelowOne)
+        ? Object.freeze({ ...v })
+        : bad(where, key, 'a number from 0 to below 1, or one for each state', v)
+    },
   },
   // Merge checks them against shapes
   { matches: /^dotAxes$/, keep: (v) => (Array.isArray(v) ? Object.freeze([...v]) : v) },

@@ -4,91 +4,26 @@
  */
 import type { ActivationName } from '../../activations.js'
 import { ConfigError, fail, ShapeError } from '../../errors.js'
+import { slice } from '../../expressions/arranging.js'
+import { Expr } from '../../expressions/expr.js'
 import { floats, type Init, type Recipe, rowsAtOnce } from '../../initializations.js'
-import type { TensorLike } from '../../ndarray.js'
-import type { RegularizerLike } from '../../regularizers.js'
-import type { Graph, Shape, Value } from '../../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
+import { cellLoop, type SizedCell } from './cell-step.js'
+import { addExpression } from './expression-ops.js'
+import { Layer } from './layer.js'
 import type { Resolved } from './option-rules.js'
+import type { RecurrentOptions } from './recurrent-options.js'
 import type { LayerState } from './states.js'
 import type { KerasArray, Variable } from './variable.js'
 
-/** Options of every recurrent layer. */
-export interface RecurrentOptions extends LayerOptions {
-  /** Initial input weights, per gate. Default `'glorot_uniform'`. */
-  init?: Init
-  /** Initial recurrent weights, per gate, in every `consumeLess` mode. Default `'orthogonal'`. */
-  innerInit?: Init
-  /** Default `'tanh'`. */
-  activation?: ActivationName | null
-  /** Penalty on the input weights. Default none. */
-  WRegularizer?: RegularizerLike
-  /** Penalty on the recurrent weights, in every `consumeLess` mode. Default none. */
-  URegularizer?: RegularizerLike
-  /** Penalty on the biases. Default none. */
-  bRegularizer?: RegularizerLike
-  /** Share of the inputs dropped in training, one mask for all steps. 0 to 1, default 0. */
-  dropoutW?: number
-  /**
-   * Share of the recurrent connections dropped in training, one mask for all steps.
-   * 0 to 1, default 0.
-   */
-  dropoutU?: number
-  /** Output of every step instead of the last alone. Default `false`. */
-  returnSequences?: boolean
-  /** Reads from the last step to the first; output in the order of processing. Default `false`. */
-  goBackwards?: boolean
-  /**
-   * A batch begins with the states that the one before left; needs the batch size in
-   * `batchInputShape`. Default `false`.
-   */
-  stateful?: boolean
-  /** Kept for files; needs a known length and changes no result. Default `false`. */
-  unroll?: boolean
-  /**
-   * `'gpu'`: one array for all gates in `getWeights()`,
-   * one dropout mask for all gates. Default `'cpu'`.
-   */
-  consumeLess?: 'cpu' | 'mem' | 'gpu'
-  /**
-   * Truncated back-propagation through time: no gradient goes from step k, 2k, … (counted in the
-   * order of processing) to the step before, as if the states there were constants; outputs stay
-   * what they are. Theano's `truncate_gradient: k` is another thing: it goes through the last k
-   * steps alone. Not in Keras 1.2.2: a file with it cannot be read there. Default `null`: gradients
-   * go through all steps.
-   */
-  truncate?: number | null
-  /**
-   * Memory against time: keeps what training needs of k steps only and makes the rest again,
-   * segment by segment; `'auto'`: about √T steps, so that it grows with √T. The results have the
-   * same bits; a training step takes up to a third longer. Not in Keras 1.2.2: a file with it
-   * cannot be read there. Default `null`: all steps are kept.
-   */
-  checkpoint?: 'auto' | number | null
-  /**
-   * Whether there are biases. Not in Keras 1.2.2:
-   * a file with `false` cannot be read there. Default `true`.
-   */
-  bias?: boolean
-  /**
-   * The states before the first step. `'learned'`: parameters h0 [H], and of an LSTM c0 [H], the
-   * same for all samples; zeros at first, then trained by back-propagation through time. A sample
-   * whose steps are all masked gives h0. Not with `stateful`. Not in Keras 1.2.2: a file with it
-   * cannot be read there. Default `'zero'`.
-   */
-  initialState?: 'zero' | 'learned'
-  /** D, for a first layer. Default `null`. */
-  inputDim?: number | null
-  /** T, for a first layer with `inputDim`. Default `null`: any. */
-  inputLength?: number | null
-  /** Initial values, as `getWeights()` orders them. */
-  weights?: readonly TensorLike[] | null
-}
-
-/** Options of recurrent layers with gates. */
-export interface GatedOptions extends RecurrentOptions {
-  /** Activation of the gates. Default `'hard_sigmoid'`. */
-  innerActivation?: ActivationName | null
+/** What the formula of a built-in cell is made of. */
+export interface StepOfGates {
+  /** Before the step, [B, H] each. */
+  readonly states: Readonly<Record<string, Expr>>
+  /** x·W + b of a gate, [B, H]. */
+  input(gate: string): Expr
+  /** h·U of a gate, [B, H] for h [B, H], and its bias c if the cell has one. */
+  recurrent(h: Expr, gate: string): Expr
 }
 
 /**
@@ -118,6 +53,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     checkpoint: null,
     bias: true,
     initialState: 'zero',
+    zoneout: 0,
     inputDim: null,
     inputLength: null,
     weights: null,
@@ -166,7 +102,9 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   /** What native code calls the states of the cell. */
-  protected readonly stateNames: readonly string[] = ['h']
+  protected get stateNames(): readonly string[] {
+    return ['h']
+  }
 
   protected override ownStates(): readonly LayerState[] {
     if (!this.stateful || !this.built) return []
@@ -199,6 +137,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
 
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
+    this.#checkZoneout()
     const { stateful, unroll } = this.given
     if (stateful && inputShape[0] === null) {
       fail(ShapeError, 'ERR_SHAPE', {
@@ -245,12 +184,12 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       if (bias) this.addVariable(param, [G * H], value, { regularizer: bRegularizer })
       else this.addConstant(param, [G * H], 'zero') // zeros that stay so
     }
-    for (const state of this.#learnedStates) this.addVariable(state, [H], 'zero')
+    for (const state of this.learnedStates) this.addVariable(`${state}0`, [H], 'zero')
   }
 
-  /** Names of the learned initial states: 'h0'. */
-  get #learnedStates(): string[] {
-    return this.given.initialState === 'learned' ? this.stateNames.map((name) => `${name}0`) : []
+  /** States that begin with a parameter: of state h, h0. */
+  protected get learnedStates(): readonly string[] {
+    return this.given.initialState === 'learned' ? this.stateNames : []
   }
 
   /** Lays the values of each gate, `rows` x H, side by side: [rows, G*H]. */
@@ -306,7 +245,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   override kerasArrays(): KerasArray[] {
     if (this.#fused) return super.kerasArrays()
     const H = this.given.outputDim
-    const isState = ({ param }: Variable) => this.#learnedStates.includes(param)
+    const states = this.learnedStates.map((state) => `${state}0`)
+    const isState = ({ param }: Variable) => states.includes(param)
     const ofGates = this.ownWeights.filter((v) => !isState(v))
     const gates = this.kerasGates.flatMap(([gate, letter]) => {
       const k = this.gates.indexOf(gate)
@@ -315,7 +255,102 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return [...gates, ...this.ownWeights.filter(isState).map((v) => this.slice(v, v.param))]
   }
 
+  /**
+   * The cell as an expression of a step, where it runs as one: for what the ops of built-in cells
+   * do not have. Null: it runs as the op `recurrence`.
+   *
+   * @param D features of the input
+   */
+  protected asExpressions(D: number): SizedCell | null {
+    if (this.given.zoneout === 0) return null
+    const H = this.given.outputDim
+    const G = this.gates.length
+    const weights = Object.fromEntries(this.paramUses().map(({ name, dims }) => [name, dims]))
+    for (const state of this.learnedStates) delete weights[`${state}0`]
+    const step: SizedCell['step'] = (values) => {
+      const part = (param: string, gate: string) => {
+        const k = this.gates.indexOf(gate)
+        return G === 1 ? values[param]! : slice(values[param]!, k * H, (k + 1) * H)
+      }
+      return this.step({
+        states: Object.fromEntries(this.stateNames.map((name) => [name, values[name]!])),
+        input: (gate) => values.x!.dot(part('W', gate)).add(part('b', gate)),
+        recurrent: (h, gate) => {
+          const product = h.dot(part('U', gate))
+          return this.biases.includes('c') ? product.add(part('c', gate)) : product
+        },
+      })
+    }
+    const states = Object.fromEntries(this.stateNames.map((name) => [name, [H]]))
+    return { name: this.layerClass.className, features: D, weights, states, step }
+  }
+
+  /** The formula of the cell, as an expression: its states after a step. */
+  protected abstract step(cell: StepOfGates): Readonly<Record<string, Expr>>
+
   protected emit(graph: Graph, x: Value): Value {
+    const cell = this.asExpressions(x.shape.at(-1)!)
+    const y = cell ? this.#emitExpressions(graph, x, cell) : this.#emitBuiltIn(graph, x)
+    const { returnSequences, goBackwards } = this.given
+    return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
+  }
+
+  #emitExpressions(graph: Graph, x: Value, cell: SizedCell): Value {
+    const { dropoutW, dropoutU, consumeLess, goBackwards, stateful, truncate } = this.given
+    const uses = new Map(this.paramUses().map((use) => [use.name, use]))
+    const params = new Map<Expr, ParamUse>()
+    const initial = new Map(
+      this.learnedStates.map((state) => {
+        const use = uses.get(`${state}0`)!
+        const expr = new Expr('weight', [], use.dims, {}, use.name)
+        params.set(expr, use)
+        return [state, expr]
+      }),
+    )
+    const made = cellLoop(cell, {
+      isMasked: x.mask !== null,
+      dropoutW,
+      dropoutU,
+      sharedDropout: consumeLess === 'gpu',
+      goBackwards,
+      stateful,
+      truncate,
+      returnSequences: this.returnSequences,
+      zoneout: (state) => this.#zoneoutOf(state),
+      initial,
+    })
+    for (const [name, expr] of made.weights) params.set(expr, uses.get(name)!)
+    return addExpression(graph, made.root, {
+      ...this.opName(),
+      where: this.where,
+      inputs: new Map([[made.x, x]]),
+      params,
+      reads: x.mask,
+      mask: { name: this.returnSequences ? x.mask : null },
+    })
+  }
+
+  /** @throws ConfigError `ERR_OPTION` for zoneout of a state that there is not */
+  #checkZoneout(): void {
+    const { zoneout } = this.given
+    const named = typeof zoneout === 'number' ? [] : Object.keys(zoneout)
+    const unknown = named.find((state) => !this.stateNames.includes(state))
+    if (unknown === undefined) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what: this.spelled('zoneout'),
+      expected: `by the names of states: ${this.stateNames.join(', ')}`,
+      actual: `'${unknown}'`,
+    })
+  }
+
+  #zoneoutOf(state: string): number {
+    const { zoneout } = this.given
+    return typeof zoneout === 'number' ? zoneout : (zoneout[state] ?? 0)
+  }
+
+  #emitBuiltIn(graph: Graph, x: Value): Value {
     const {
       outputDim,
       activation,
@@ -328,7 +363,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     } = this.given
     const { truncate, checkpoint, initialState } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
-    const y = graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
+    return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
       ...this.opName(),
       options: {
         cell: this.cell,
@@ -349,7 +384,6 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       reads: x.mask,
       mask: returnSequences ? 'pass' : 'none',
     })
-    return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
   }
 
   /** @internal What a configuration tells of the layer when it is built, beside its options. */
@@ -358,8 +392,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const { truncate, checkpoint, bias, initialState, ...keras } = super.savedOptions()
-    const own = Object.entries({ truncate, checkpoint, bias, initialState }).filter(
+    const { truncate, checkpoint, bias, initialState, zoneout, ...keras } = super.savedOptions()
+    const own = Object.entries({ truncate, checkpoint, bias, initialState, zoneout }).filter(
       ([key, value]) => value !== Recurrent.defaults[key],
     )
     const options: Record<string, unknown> = { ...keras, ...Object.fromEntries(own) }
