@@ -92,8 +92,8 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
   });
 }
 
-// orthonormalization(n, m): a function that does the next step on a Float64Array [n, m], and
-// returns whether there are more.
+// orthonormalization(n, m): returns a function that does the next step on a Float64Array [n, m] and
+// says whether steps are left.
 Napi::Value orthonormalization(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const bool is_size = info.Length() == 2 && info[0].IsNumber() && info[1].IsNumber();

@@ -5,7 +5,7 @@
 namespace hs {
 namespace {
 
-// No other object in the process has it: what carries it is ours.
+// Marks the objects that this class has made; no other object in the process has the tag.
 constexpr napi_type_tag kDataTag = {0x6869646465e57a7eULL, 0x7374617465646174ULL};
 
 int64_t bytes_of(const DataSet& data) {
@@ -41,7 +41,7 @@ Napi::Object DataObject::create(Napi::Env env, std::shared_ptr<const DataSet> da
 
 DataObject::DataObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DataObject>(info) {
   void*& given = Environment::of(info.Env()).constructing;
-  if (!given) return;  // made by JavaScript: it has no mark and holds nothing
+  if (!given) return;  // called by JavaScript itself: the object has no tag and holds nothing
   data_ = *static_cast<std::shared_ptr<const DataSet>*>(given);
   given = nullptr;
   samples_ = data_->samples;

@@ -16,7 +16,7 @@ void check(napi_env env, napi_status status) {
 std::shared_ptr<Mailbox> Mailbox::make(Napi::Env env) {
   std::shared_ptr<Mailbox> box(new Mailbox(env));
   const Napi::String name = Napi::String::New(env, "hiddenstate");
-  // alive until the function is finalized
+  // the function's own share of the mailbox: finalize() deletes it
   auto context = std::make_unique<std::shared_ptr<Mailbox>>(box);
   check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
                                              &Mailbox::finalize, context.get(), &Mailbox::deliver,
@@ -85,8 +85,8 @@ void Mailbox::open_all(Napi::Env env) noexcept {
 }
 
 Environment::Environment(Napi::Env env) : mailbox(Mailbox::make(env)) {
-  // Runs before the instance data, the thread-safe function and the wrapped objects go (hooks run
-  // in reverse).
+  // Hooks run in reverse order, so this one runs before those by which Node frees the instance
+  // data, the thread-safe function and the wrapped objects.
   env.AddCleanupHook(
       [](std::shared_ptr<Mailbox>* box) {
         Engine::get().drop(box->get());

@@ -10,23 +10,23 @@
 
 namespace hs {
 
-// A completion: made beforehand, with the job that it tells of, so that nothing on its way can
-// fail.
+// The news that a job is done. It is made together with the job, so that sending it needs no memory
+// and cannot fail.
 class Letter {
  public:
   virtual ~Letter() = default;
   virtual void open(Napi::Env) noexcept = 0;  // on the JS thread, once
-  std::shared_ptr<Letter> next;               // of Chain: in the mailbox
+  std::shared_ptr<Letter> next;               // the one after it in the mailbox (Chain)
 };
 
-// Completions on their way from the engine thread to the JS thread. Outlives the environment for as
-// long as a job holds it.
+// The letters from the engine thread to the JS thread of one environment. A job that holds it keeps
+// it alive, also when the environment is gone.
 class Mailbox {
  public:
   static std::shared_ptr<Mailbox> make(Napi::Env env);
   void post(std::shared_ptr<Letter>) noexcept;  // any thread; dropped when the environment is gone
   void expect();  // JS thread: a letter will come, keep the process alive
-  // JS thread: opens what lies here, if the JS thread could not be told of it.
+  // JS thread: opens the letters here, if a signal for one of them could not be given.
   void collect_unheard(Napi::Env env) noexcept;
   void close();  // JS thread: the environment ends; nothing is delivered any more
 
@@ -40,7 +40,7 @@ class Mailbox {
   Chain<Letter> letters_;
   // wakes the JS thread; unref'ed while nothing is expected
   napi_threadsafe_function signal_ = nullptr;
-  bool unheard_ = false;  // the signal could not be given
+  bool unheard_ = false;  // a signal could not be given
   napi_env env_;
   int expected_ = 0;  // JS thread only
 };
@@ -50,12 +50,13 @@ struct Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   Napi::FunctionReference plan_class, data_class, make_error;
-  // what the next constructor call wraps; JS cannot construct by itself
+  // What the constructor of plan_class or data_class wraps: see Constructing. nullptr: JavaScript
+  // has called it, which makes an object without content.
   void* constructing = nullptr;
   std::shared_ptr<Mailbox> mailbox;
 };
 
-// Gives `what` to the constructor call that is made while it lives, whether that succeeds or not.
+// While it lives, the constructor of a class of the addon wraps `what`.
 class Constructing {
  public:
   Constructing(Environment& environment, void* what) : environment_(environment) {

@@ -34,8 +34,8 @@ Napi::Value make(Napi::Env env, Text code, Text message, Text where, Text expect
     const napi_value arguments[] = {text(env, code), text(env, message), text(env, where),
                                     text(env, expected), text(env, actual)};
     napi_value made = nullptr;
-    // Not by FunctionReference::Call: where JavaScript is terminated inside, what it caught is no
-    // object, and Napi::Error ends the process over that.
+    // Not by FunctionReference::Call: where JavaScript is terminated in the function, that catches
+    // what is no object, and a Napi::Error of it ends the process.
     const napi_status status = napi_call_function(env, env.Global(), environment.make_error.Value(),
                                                   std::size(arguments), arguments, &made);
     if (status == napi_ok && Napi::Value(env, made).IsObject()) return Napi::Value(env, made);

@@ -11,9 +11,9 @@ namespace hs {
 
 const char* code_name(Code code);  // "ERR_SHAPE"
 
-// A property, which a getter may make. Throws what that throws; Error(kInternal) for null, which is
-// also what Node-API catches where JavaScript is ended in the getter. (Object::Get makes a
-// Napi::Error of it, and that ends the process: null cannot be referenced.)
+// A property, which a getter may compute. Throws what the getter throws. Error(kInternal) where
+// that is null: so Node-API reports a getter in which JavaScript was terminated. (Napi::Object::Get
+// would make a Napi::Error of the null, which ends the process: null cannot be referenced.)
 Napi::Value get(const Napi::Object& object, napi_value key);
 Napi::Value get(const Napi::Object& object, const char* key);
 Napi::Value get(const Napi::Array& array, uint32_t i);

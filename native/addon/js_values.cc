@@ -33,8 +33,8 @@ Dims to_dims(const Napi::Value& value, const std::string& where) {
   return dims;
 }
 
-// The JS thread waits for this copy, and its first touch of the memory is most of it: in large
-// pages, and only once.
+// The JS thread waits for this copy, and most of the time goes into the first touch of new memory:
+// so the memory has large pages, and each number is written once.
 template <typename real, typename From>
 void copy_to(std::vector<real>& to, const From* from, size_t n) {
   to.reserve(n);
@@ -69,7 +69,7 @@ Napi::Array whole_numbers(Napi::Env env, const std::vector<int64_t>& values) {
   return array;
 }
 
-// A whole number of an optional key.
+// The whole number of an optional key.
 int64_t whole(const Napi::Object& object, const char* key, int64_t otherwise) {
   const Napi::Value value = get(object, key);
   if (value.IsUndefined() || value.IsNull()) return otherwise;

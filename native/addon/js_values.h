@@ -8,8 +8,8 @@
 
 namespace hs {
 
-// { data: Float32Array | Float64Array | Int32Array | Uint8Array, shape: number[] }, copied. The
-// numbers go into f64 or f32. where: what messages call it. Throws Error(kShape, kOption).
+// A copy of { data: Float32Array | Float64Array | Int32Array | Uint8Array, shape: number[] }, with
+// the numbers in f64 or else in f32. where: what messages call it. Throws Error(kShape, kOption).
 Array to_array(const Napi::Value& value, bool float64, const std::string& where);
 
 // { data, shape }: a Float64Array or a Float32Array, whichever of the two is filled.
@@ -23,8 +23,10 @@ Napi::Number to_js(Napi::Env env, int64_t n);
 // RunResult of lib/native.ts
 Napi::Object to_js(Napi::Env env, const RunResult& result);
 
+// Whether the key is there and true.
+bool flag(const Napi::Object& object, const char* key);
+
 // RunRequest of lib/native.ts, without its data. Throws Error(kOption).
-bool flag(const Napi::Object& object, const char* key);  // false: not there
 RunRequest to_request(const Napi::Object& object);
 
 Napi::Array to_js(Napi::Env env, const std::vector<std::string>& texts);

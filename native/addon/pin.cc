@@ -11,7 +11,7 @@
 namespace hs {
 namespace {
 
-// The library that this very function lies in.
+// Whether the library that this function lies in stays in the process from now on.
 bool pinned() {
 #if defined(_WIN32)
   HMODULE module = nullptr;

@@ -4,8 +4,8 @@
 
 namespace hs {
 
-// On Linux the linker has said so already (-z nodelete). Throws Error(kInternal) where the system
-// refuses.
+// Does nothing on Linux, where the linker marks the library (-z nodelete). Throws Error(kInternal)
+// where the system refuses.
 void pin_library();
 
 }  // namespace hs

@@ -28,7 +28,8 @@ void reject(Napi::Env env, const Napi::Promise::Deferred& deferred,
   }
 }
 
-// One run on the engine thread, the promise that waits for it, and the way there.
+// One run on the engine thread: the job, the promise that waits for it, and the letter that tells
+// the JS thread of its end.
 class PromisedRun final : public RunJob,
                           public Letter,
                           public std::enable_shared_from_this<PromisedRun> {
@@ -54,13 +55,13 @@ class PromisedRun final : public RunJob,
         std::remove_if(jobs.begin(), jobs.end(),
                        [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
         jobs.end());
-    // What this catches may hold on to JavaScript: it must not be kept, as the last owner of a job
-    // may be the engine thread.
+    // An error may refer to JavaScript, so it must not stay in the job, whose last owner may be the
+    // engine thread.
     std::exception_ptr error = std::move(error_);
     try {
       report_memory(env, *state_);
       if (!error) return deferred_.Resolve(to_js(env, result));
-    } catch (...) {  // the result cannot be told: say why
+    } catch (...) {  // the result could not be made for JavaScript: the promise says why
       error = std::current_exception();
     }
     reject(env, deferred_, std::move(error));
@@ -92,7 +93,7 @@ RunRequest request_argument(const Napi::CallbackInfo& info) {
   return request;
 }
 
-// The x of { x: [{ data, shape }, ...], ... }: one array an input of the plan.
+// A data set with the x of { x: [{ data, shape }, ...], ... }: an array for each input of the plan.
 std::shared_ptr<DataSet> inputs_of(const Napi::Object& arrays, bool float64, const char* where) {
   const Napi::Value value = get(arrays, "x");
   const uint32_t n = value.IsArray() ? value.As<Napi::Array>().Length() : 0;
@@ -166,7 +167,7 @@ Napi::Value PlanObject::load(const Napi::CallbackInfo& info) {
     const bool float64 = alive()->float64();
     const Napi::Object arrays = argument(info, 0, "load");
     const std::shared_ptr<DataSet> data = inputs_of(arrays, float64, "load");
-    // One an output; in `weights`, null for ones.
+    // A list with an array for each output; in `weights`, null stands for ones.
     const auto optional = [&](const char* key, std::vector<Array>& to) {
       const Napi::Value list = get(arrays, key);
       if (list.IsUndefined() || list.IsNull()) return;
@@ -206,7 +207,7 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   return deferred.Promise();
 }
 
-// One batch on this thread, of the x of its argument.
+// Runs the x of its argument as one batch, on this thread.
 RunResult PlanObject::run_inline(const Napi::CallbackInfo& info, RunRequest request,
                                  const char* where) {
   request.data = inputs_of(argument(info, 0, where), alive()->float64(), where);

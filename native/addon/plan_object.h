@@ -17,7 +17,8 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
   static Napi::Object create(Napi::Env env, std::shared_ptr<const DataSet> data);
   static std::shared_ptr<const DataSet> unwrap(const Napi::Value& value);  // Throws Error(kOption).
 
-  explicit DataObject(const Napi::CallbackInfo& info);  // as that of PlanObject
+  // Does not throw once the object is wrapped: see PlanObject.
+  explicit DataObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override;
 
  private:
@@ -64,8 +65,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void dispose(const Napi::CallbackInfo& info);
 
   PlanState& state() const;  // Throws Error(kInternal) for what compile() has not made.
-  // To be called when all arguments have been converted: their getters may call back, and dispose
-  // or run the plan. The pointer keeps the plan for the call.
+  // To be called after all arguments have been converted, since their getters may dispose of the
+  // plan, or run it. The pointer keeps the plan for the call.
   std::shared_ptr<Plan> alive() const;                 // Throws Error(kDisposed).
   std::shared_ptr<Plan> idle(const char* what) const;  // Throws Error(kDisposed, kBusy).
 

@@ -1,6 +1,5 @@
-// What libstdc++ calls where nobody catches an exception. Its own handler spells out the
-// exception's type, for which it brings a demangler of 50 KB into every binary that has libstdc++
-// inside.
+// libstdc++ calls this function where nobody catches an exception. Its own one prints the type of
+// the exception, and so links a demangler of 50 KB into every binary that contains libstdc++.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>

@@ -1,14 +1,13 @@
 // Memory of a graph at one extent: asks every layer for its output and its tensors, lays them out,
 // resolves the pointers.
-//   slots
-//     inputs and outputs that are not part of a saved tensor; masks. All alive: plan.read shows
-//     them
-//   saved    forward -> backward, as layers declare it
+//   slots    inputs, outputs that are not part of a saved tensor, and masks; none shares its place,
+//            since plan.read shows them all
+//   saved    what layers keep from forward to backward
 //   scratch  one op at a time: as much as the greediest needs
 //   packed   weights as kernels want them: contents survive while the layout stays the same
-//   carry    states of stateful layers: contents survive always
-//   grads
-//     gradients of values share places by lifetime: step 0 is the last op's backward, -1 the loss
+//   carry    states of stateful layers: contents always survive
+//   grads    gradients of values, which share places by lifetime: step 0 is the backward pass of
+//            the last op, step -1 the loss
 #include <unordered_map>
 
 #include "graph/graph.h"
@@ -54,12 +53,11 @@ class Graph<real>::Binder final : public Declaration {
   Tensor param_by_rows(const char* name, const Dims& dims, GradRows** rows) override {
     const Tensor tensor = param(name, dims);
     ParamUse<real>& use = op_->params[index_of(name)];
-    if (use.adds && !use.own_rows) {
-      use.own_rows = std::make_unique<GradRows>((*graph_.params_)[use.param].dims);
-      use.own_grad = std::make_unique<Block<real>>(*graph_.device_);
-      use.rows = use.own_rows.get();
+    if (use.adds && !use.rows) {
+      use.rows = std::make_unique<GradRows>((*graph_.params_)[use.param].dims);
+      use.grad = std::make_unique<Block<real>>(*graph_.device_);
     }
-    *rows = use.adds ? use.rows : graph_.params_->by_rows(use.param);
+    *rows = use.adds ? use.rows.get() : graph_.params_->by_rows(use.param);
     return tensor;
   }
 
@@ -122,7 +120,7 @@ class Graph<real>::Binder final : public Declaration {
          "nothing");
   }
 
-  // Ops of one layer may be several; their outputs have names of their own.
+  // Named by its output, not by its layer: a layer may have several ops.
   Tensor place(Layout& layout, Arena arena, const char* name, const Dims& dims) {
     const std::string& op = graph_.values_[size_t(op_->output)].name;
     const int64_t offset = layout.add(op + "/" + name, dims);
@@ -153,7 +151,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   Layout carry, packed;
   lay_out(backward, carry, packed);
   gradients_.clear();
-  int64_t by_rows = 0;  // gradients that are added
+  int64_t by_rows = 0;  // elements of gradients by rows that are made in memory of their own
   if (backward) by_rows = place_gradients();
   check_budget(saved_.total() + slots_.total() + scratch_ + gradients_.total() + packed.total() +
                    carry.total() + by_rows,
@@ -168,9 +166,9 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   if (backward) params_->need_gradients();
   for (Op<real>& op : ops_) {
     for (ParamUse<real>& use : op.params) {
-      if (!backward || !use.rows || use.own_grad->size() > 0) continue;
-      use.own_grad->reserve((*params_)[use.param].size);
-      use.own_grad->zero();
+      if (!backward || !use.rows || use.grad->size() > 0) continue;
+      use.grad->reserve((*params_)[use.param].size);
+      use.grad->zero();
     }
   }
   for (const Value<real>& value : values_) {
@@ -378,7 +376,7 @@ void Graph<real>::resolve_pointers() {
     pass.beside.clear();
     for (const ParamUse<real>& use : op.params) {
       if (!backward_ || !use.adds) continue;
-      real* const grad = use.rows ? use.own_grad->data() : grad_block_.data() + use.offset;
+      real* const grad = use.rows ? use.grad->data() : grad_block_.data() + use.offset;
       pass.beside.push_back({(*params_)[use.param].offset, grad});
     }
     pass.dx.assign(op.inputs.size(), nullptr);

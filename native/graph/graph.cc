@@ -1,5 +1,5 @@
-// Spec -> ops: which layer, which values, which parameters, where gradients flow. Memory is
-// bind.cc's business.
+// Spec -> ops: which layer, which values, which parameters, where gradients flow. Their memory is
+// laid out in bind.cc.
 #include "graph/graph.h"
 
 #include <algorithm>
@@ -308,7 +308,7 @@ template <typename real>
 void Graph<real>::add_gradient(const ParamUse<real>& use, const Pass<real>& pass) {
   const Param& p = (*params_)[use.param];
   device_->add_gradient(params_->grad(p), p.rows.get(),
-                        pass.grad({Arena::kParams, p.offset, p.size}), use.rows, p.size);
+                        pass.grad({Arena::kParams, p.offset, p.size}), use.rows.get(), p.size);
 }
 
 template <typename real>
@@ -425,7 +425,7 @@ template <typename real>
 int64_t Graph<real>::bytes() const {
   int64_t beside = 0;
   for (const Op<real>& op : ops_) {
-    for (const ParamUse<real>& use : op.params) beside += use.own_grad ? use.own_grad->bytes() : 0;
+    for (const ParamUse<real>& use : op.params) beside += use.grad ? use.grad->bytes() : 0;
   }
   return beside + saved_block_.bytes() + slot_block_.bytes() + carry_block_.bytes() +
          packed_block_.bytes() + scratch_block_.bytes() + grad_block_.bytes() + penalties_.bytes();

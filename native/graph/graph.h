@@ -9,14 +9,15 @@
 
 namespace hs {
 
-// A slot: `rows` samples of some shape, made by one op (or coming from outside), read by any
-// number.
+// A value between ops: `rows` samples of some shape. One op makes it, or it comes from outside; any
+// number of ops read it.
 template <typename real>
 struct Value {
   std::string name;
   Dims declared;      // inputs only: without the batch axis, -1 where unknown
-  int producer = -1;  // op, or -1: an input, or a gradient:
-  // of a parameter, or of an input. It is there once the graph has gone backward.
+  int producer = -1;  // the op that makes it; -1: an input or a gradient
+  // The parameter or the input whose gradient this value is, known once the graph has gone
+  // backward; -1: it is none.
   int gradient_of_param = -1, gradient_of_input = -1;
   // at the extent bound last
   Extent extent;
@@ -32,7 +33,8 @@ struct MaskValue {
   real* data = nullptr;  // [T, B]
 };
 
-struct Next {  // Declaration::next
+// A parameter that its op moves itself, and the saved tensor that it becomes (Declaration::next).
+struct Next {
   int param;
   Tensor value;
 };
@@ -42,13 +44,14 @@ template <typename real>
 struct ParamUse {
   std::string role;  // what the op calls it: "W"
   int param;
-  // An op that comes later in the graph has written the gradient when this one runs back: its own
-  // is made beside it and added.
+  // Whether another op, later in the graph, writes the gradient before this one goes backward: then
+  // this op's own gradient is made in other memory (Pass::beside) and added.
   bool adds = false;
-  GradRows* rows = nullptr;  // what of `beside` is written; nullptr: all of it
-  std::unique_ptr<GradRows> own_rows;
-  std::unique_ptr<Block<real>> own_grad;  // [rows, width], of a parameter by rows: its zeros stay
-  int64_t offset = -1;  // of other gradients that are added, among those of values
+  // That memory of a parameter by rows, [rows, width], and which of its rows a batch has written:
+  // the others are zero and stay so. nullptr: not by rows.
+  std::unique_ptr<GradRows> rows;
+  std::unique_ptr<Block<real>> grad;
+  int64_t offset = -1;  // of any other parameter: where that memory lies among gradients of values
 };
 
 template <typename real>
@@ -58,14 +61,14 @@ struct Op {
   std::vector<int> inputs;
   int output = -1;
   std::vector<int> more;         // outputs after the first
-  int mask = -1, mask_out = -1;  // indices of masks
+  int mask = -1, mask_out = -1;  // the mask that it reads, and the one that it makes
   std::vector<ParamUse<real>> params;
   std::vector<Next> next;  // at the extent bound last
   Penalty activity;        // of the output
   // something trainable lies here or below, and a gradient reaches the output
   bool backward = false;
-  // Nothing writes the first output's gradient before the op goes backward, or the activity penalty
-  // adds to it: it begins as zeros.
+  // No other op writes the gradient of the first output: the graph makes it zeros, to which the
+  // activity penalty adds.
   bool seeds = false;
   bool after = false;  // it runs when the graph has gone backward, and reads gradients
   bool fresh = true;   // parameters have changed since the packed tensors were filled
@@ -138,20 +141,17 @@ class Graph {
     if (cost.grad) device_->fill(cost.grad, 1, cost.extent.size());
   }
   void run_after(bool training, DropoutKey key);  // follows backward()
-  // *finite = 0 where a new value of a parameter is not; all become those values, but where *finite
-  // is 0; the path of the first that is not finite, or "".
-  void check_updates(double* finite) const;
-  void commit_updates(const double* finite);
-  std::string update_not_finite() const;
+  void check_updates(double* finite) const;   // *finite = 0 where a new value of a parameter is not
+  void commit_updates(const double* finite);  // parameters become those, unless *finite is 0
+  std::string update_not_finite() const;      // the first parameter of which one is not, or ""
   bool updates() const { return !updates_.empty(); }
   void activity_penalty(double* activity) const;  // of the values of the last forward
   std::string first_not_finite() const;           // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
-  // Next values (Declaration::next) of the last forward in training: *finite = 0 where one is not
-  // finite; the layer of the first that is not, or "".
-  void check_next(double* finite) const;
-  std::string next_not_finite() const;
+  // Next values (Declaration::next) of the last forward in training.
+  void check_next(double* finite) const;  // *finite = 0 where one is not finite
+  std::string next_not_finite() const;    // the layer of the first that is not, or ""
   // States of stateful layers, and running statistics in training, become those of this batch, but
   // where *finite is 0; nullptr: always. committed(): they have.
   void commit(const double* finite);

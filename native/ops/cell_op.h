@@ -35,7 +35,7 @@ class CellOp : public OpShape {
     if (x.dims[0] < 1) fail(Code::kShape, where(), "the number of steps T", "at least 1", x.text());
   }
 
-  // First of all in declare().
+  // To be called first in declare().
   void take_extent(const Declaration& d, const Extent& x, bool masked) {
     T_ = x.dims[0], B_ = x.rows, D_ = x.last();
     masked_ = masked;

@@ -1,4 +1,5 @@
-// The shape of `recurrence`; its formulas stand in device/cpu/ops/recurrence.cc.
+// The shape of `recurrence`. What it computes stands in device/cpu/ops/recurrence.cc, the formulas
+// of its cells in formulas/cells/.
 #pragma once
 #include <vector>
 

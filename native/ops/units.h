@@ -1,4 +1,4 @@
-// What ops share that make K units of the last axis, whatever lies before it.
+// What ops share that make K units of the last axis, whatever axes are before it.
 #pragma once
 #include <algorithm>
 
@@ -21,7 +21,7 @@ class UnitsShape : public OpShape {
   UnitsShape(const Config& options, const OpContext& context)
       : OpShape(context), K_(options.integer("units")), bias_(options.on("bias", true)) {}
 
-  // First of all in declare().
+  // To be called first in declare().
   void take_extent(const Extent& x, const Extent& y) {
     D_ = x.last();
     rows_ = y.size() / std::max<int64_t>(1, K_);

@@ -201,9 +201,10 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
     step_ += 1;  // also past a bad batch: the next one draws other numbers
 
   std::copy_n(read.begin() + kLoss, logs, result.last.begin());
-  const auto left = std::find_if(read.begin() + kLoss + logs, read.end() - 1,
-                                 [](double nothing) { return nothing != 0; });
-  const char* const nothing = kNothingNames[int(*left)];
+  // Of the first output of whose loss nothing was left; else of the last output: kNone.
+  const auto why = std::find_if(read.begin() + kLoss + logs, read.end() - 1,
+                                [](double nothing) { return nothing != 0; });
+  const char* const nothing = kNothingNames[int(*why)];
   for (size_t i = 0; i < result.last.size(); i++) {
     if (*nothing && !std::isfinite(result.last[i])) continue;
     result.sums[i] += result.last[i] * double(batch.rows);

@@ -81,8 +81,8 @@ class Plan {
   // "masking_1/mask" of a mask (batch-major), "optimizer/iterations", "optimizer/m_schedule",
   // "random/seed", "random/step". ERR_UNKNOWN_NAME.
   virtual Array read(const std::string& name) const = 0;
-  // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE A carry
-  // may be written before the first batch, and counts where that has one of its name and shape.
+  // Parameters, moments, carry, optimizer/... and random/.... ERR_UNKNOWN_NAME, ERR_SHAPE. A carry
+  // may be written before the first batch: it counts if that batch has one of its name and shape.
   // With `from`, a part of a tensor: the array [n] is for the numbers from there on, in C order.
   virtual void write(const std::string& name, const Array&, int64_t from = -1) = 0;
   // "lr" "momentum" "nesterov" "rho" "beta1" "beta2" "epsilon" "decay" "scheduleDecay" "clipnorm"
@@ -91,7 +91,7 @@ class Plan {
   virtual void reset_states() = 0;
   virtual bool float64() const = 0;
   virtual std::vector<std::string> names() const = 0;  // everything read() knows now
-  // What can be said of data before they are run: number of inputs, axes, samples. ERR_SHAPE
+  // Checks what can be said of data before they are run: number of inputs, axes, samples. ERR_SHAPE
   virtual void check(const DataSet&) const = 0;
   virtual int64_t bytes() const = 0;  // of native memory
 };

@@ -30,8 +30,8 @@ class TypedPlan final : public Plan {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // Of the step under way, on the device. kLoss, the total, is followed by the other logs, and
-  // those by a Nothing for each output.
+  // Places in numbers_, of the step under way. After kLoss, the total, come the other logs, and
+  // then a Nothing for each output.
   enum Number { kFinite, kPenalty, kActivity, kLoss };
   struct Batch {
     int64_t first, rows;   // positions in the order
@@ -47,7 +47,7 @@ class TypedPlan final : public Plan {
   void bind(const RunRequest&, int64_t rows);
   // Backward, update, commit: the last two happen only if all is finite.
   void learn(Mode mode);
-  // The layer where what is not finite began; loss: the total.
+  // The layer whose numbers were the first that are not finite; loss: the total.
   std::string blamed(bool learns, double loss) const;
   double* number(int i) const { return numbers_.data() + i; }
   static bool logs(Mode mode) { return mode != Mode::kPredict && mode != Mode::kCall; }
@@ -64,8 +64,8 @@ class TypedPlan final : public Plan {
   Graph<real> graph_;
   Losses<real> losses_;
   Update<real> update_;
-  Block<double> numbers_;
-  std::vector<double> numbers_read_;          // of the last step
+  Block<double> numbers_;                     // on the device
+  std::vector<double> numbers_read_;          // those of the last step, read back
   double seed_ = 0, step_ = 0;                // of DropoutKey; whole numbers
   std::weak_ptr<const DataSet> labels_seen_;  // its labels have been checked
 };

@@ -1,11 +1,11 @@
-// The cell seam. A cell is data plus two pointwise functions per phase; the recurrence
-// (ops/recurrence.cc) does everything else: the time loop, the input projection, masks, dropout,
-// direction, carried states, deferred weight gradients.
+// The cell seam. A cell is data and two pointwise functions for each phase, forward and backward;
+// the recurrence (device/cpu/ops/recurrence.cc) does everything else: the time loop, the input
+// projection, masks, dropout, direction, carried states, deferred weight gradients.
 //
-// A file of formulas/cells/ is a cell of its name. It holds the formulas as functions over a Step
-// (step.h), which is either one vector of units held in registers (the fused path, cell_kernels.h)
-// or a whole row (the plain path, for activations that look at a whole row, softmax, or whose slope
-// is made from their input). The formulas are written once.
+// A file of formulas/cells/ is the cell of its name. Its formulas are written once, over a Step
+// (step.h). That is either one vector of units in registers (the fused path, cell_kernels.h), or a
+// whole row (the plain path, for activations that need_rows: softmax, which looks at the whole row,
+// and those whose slope is made from their input).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -31,16 +31,17 @@ struct CellArgs {
   // [B, G*H] forward: in x W + b (unless x is given), out activated gates. backward: in those, out
   // their gradients
   real* gates = nullptr;
-  // [B, H] what the cell keeps for a later phase or for backward; others `aux_stride` elements on
+  // [B, H] what the cell keeps for a later phase or for backward; the next aux lies `aux_stride`
+  // elements further on
   real* aux = nullptr;
   int64_t aux_stride = 0;
-  const real* const* vectors = nullptr;  // [CellKernels::vectors] parameters [H]
+  const real* const* vectors = nullptr;  // [CellShape::vectors] parameters [H]
   // forward
   const real* packed = nullptr;  // this phase's bias, W and U, as FusedCell::pack laid them
   const real* x = nullptr;       // [B, D] folded into the product; nullptr: x W + b lies in `gates`
   int64_t D = 0;                 // rows of W in `packed`: 0 without x
-  // Of an x of mostly zeros: row b's other numbers are at x_columns[x_from[b]] to
-  // x_columns[x_from[b + 1]]; no x_from: all count.
+  // Of an x of mostly zeros: the columns of row b that are not zero are x_columns[x_from[b]] up to,
+  // not including, x_columns[x_from[b + 1]]. No x_from: all columns count.
   const int64_t* x_from = nullptr;  // [B + 1]
   const int32_t* x_columns = nullptr;
   // [B, H], or [count, B, H] with operand_gate = B*H (dropout: an operand for each gate)
@@ -55,28 +56,32 @@ struct CellArgs {
   const real* dy = nullptr;  // [B, H] gradient of this step's output; nullptr: none
   real* dh = nullptr;  // [B, H] in: gradient of h. out: of h_prev, but for what goes through U
   real* dc = nullptr;  // [B, H] in: of c, out: of c_prev
-  // [B, H] gradient of an aux that a later phase has used; others `daux_stride` elements on
+  // [B, H] gradient of an aux that a later phase has used; that of the next aux lies `daux_stride`
+  // elements further on
   const real* daux = nullptr;
   int64_t daux_stride = 0;
-  // [B, H] what this step adds to the gradient of vector 0, row by row; others `dvector_stride` on
+  // [B, H] what this step adds to the gradient of vector 0, row by row; that of the next vector
+  // lies `dvector_stride` elements further on
   real* dvectors = nullptr;
   int64_t dvector_stride = 0;
   real* drec = nullptr;  // [B, G*H] cells with recurrent_bias: gradients of the recurrent products
   real* scratch = nullptr;  // plain path: CellKernels::row_scratch * H elements
 };
 
-// A cell's functions, whatever the operands of its products are. Every one is given `self`.
+// The functions of a cell that are the same for all kinds of operands (operands.h). Each is given
+// `self`.
 template <typename real>
 struct CellKernels : CellShape {
-  const void* self;  // the functions' own; nullptr where a type says all
+  const void* self;  // data of the functions; nullptr where they need none
   int row_scratch;   // rows of H elements that the plain path needs
   void (*backward)(const void* self, int phase, const CellArgs<real>&);  // pointwise
-  // Plain: whole rows; where needs_rows(an activation), and where the cell is not fused.
+  // The plain path, over whole rows: for activations that need_rows, and cells that are not fused.
   void (*forward_rows)(const void* self, int phase, const CellArgs<real>&);
   void (*backward_rows)(const void* self, int phase, const CellArgs<real>&);
 };
 
-// Its fused forward: part of Products (table.h).
+// The fused forward of a cell. It multiplies, so it depends on the operands: part of Products
+// (table.h).
 template <typename real>
 struct FusedCell {
   const void* self;                                 // as in CellKernels

@@ -30,8 +30,8 @@ static constexpr int kUnitVectors = 4 / Cell::phase[phase].count;  // per gate: 
 template <class Cell, class real, int phase>
 static constexpr int kPanelUnits = kUnitVectors<Cell, phase> * Vec<real>::lanes;
 
+// elements of one k in a panel
 template <class Cell, class real, int phase>
-// elements of one k
 static constexpr int kPanelRow = kPanelUnits<Cell, real, phase> * Cell::phase[phase].count;
 
 template <class real>
@@ -43,7 +43,8 @@ static inline int64_t panel_rows(int64_t D, int64_t H) {
   return 1 + Operands::elements(D) + Operands::elements(H);
 }
 
-// A masked step keeps every state; aux must stay finite, for it meets gradients that are zero.
+// A masked step keeps every state. Its aux is multiplied by gradients of zero, so it must be
+// finite.
 template <class Cell, class real, int phase>
 HS_NOINLINE static void hold(const CellArgs<real>& a, int64_t row, int64_t u0, int64_t u1) {
   for (int64_t at = row * a.H + u0; at < row * a.H + u1; at++) {
@@ -111,7 +112,7 @@ static inline const real* multiply_elements(V (&acc)[MR][NV], const real* w, con
   return w;
 }
 
-// of a row, on the stack: 6 KB for an operand of 6 rows
+// How many elements of a row are converted at a time, on the stack: 6 KB for an operand of 6 rows.
 static constexpr int64_t kConvertedElements = 256;
 
 // The same over K numbers of rows `row` of an operand [B, width].
@@ -160,7 +161,7 @@ HS_NOINLINE static void start_row(real* product, const real* w, const real* x,
   for (int v = 0; v < NV; v++) acc[v].store(product + v * L);
 }
 
-// What the products start from: x W + b, of the units that there are.
+// What the products start from: x W + b, with zeros beyond the last unit.
 template <class Cell, class real, int phase>
 static inline Vec<real> projection(const CellArgs<real>& a, int64_t row, int64_t unit, int gate) {
   using V = Vec<real>;
@@ -225,7 +226,7 @@ static inline void forward_panels(const CellArgs<real>& a) {
   const int64_t used = Operands::elements(a.D) + Operands::elements(a.K);
   const bool far =
       panels > 1 && panels * used * width * static_cast<int64_t>(sizeof(real)) > kNearBytes;
-  // One block reads all once: the processor sees that coming better.
+  // A single block reads the panels once, in order, which the processor foresees better by itself.
   const int share = far && blocks > 1 ? static_cast<int>((lines + blocks - 1) / blocks) : 0;
   for (int64_t panel = first; panel < first + panels; panel++) {
     // After the last panel comes the first one again, for the next step.
@@ -287,8 +288,8 @@ static void forward_phase(const CellArgs<real>& a) {
   forward_panels<Cell, Operands, phase, true>(a);
 }
 
-// Gradients of a masked step: none for the gates; dh passes on, with what the (repeated) output
-// received.
+// Backward of a masked step: the gates get no gradient; dh goes on, and dy of the output, which
+// repeats that of the step before, is added to it.
 template <class Cell, class real>
 HS_NOINLINE static void hold_backward(const CellArgs<real>& a, int64_t row) {
   for (int64_t u = a.u0; u < a.u1; u++) {
@@ -450,8 +451,9 @@ constexpr CellKernels<real> cell_kernels() {
           F::backward_rows};
 }
 
-// A cell's file ends with this: its kernels under its registered name. HS_EXACT, HS_BF16: which
-// operands this instruction set has kernels for (hs_isa in CMakeLists.txt).
+// The file of a cell ends with this: its kernels under its registered name, that of the file.
+// HS_EXACT, HS_BF16: which operands this instruction set has kernels for (hs_isa in
+// CMakeLists.txt).
 #if HS_EXACT
 #define HS_CELL_EXACT(Cell, name)                                                        \
   extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, float>();          \

@@ -61,14 +61,15 @@ static void zero_rows(real* c, int64_t ldc, int64_t rows, int64_t columns,
     for (int64_t j = 0; j < columns; j++) c[(which ? which[i] : i) * ldc + j] = 0;
 }
 
+// Has each k of the tile fetch a cache line: from `at` on, `step` elements apart, if wanted.
 template <class real>
 static inline void look_ahead(TileArgs<real>& t, bool wanted, const real* at, int64_t step) {
   t.ahead = wanted ? at : t.b;
   t.ahead_step = wanted ? step : 0;
 }
 
-// Rows [m0, m1) of one panel. next: the panel that follows, of which each tile fetches its share if
-// it is not near anyway.
+// Rows [m0, m1) of one panel. next: the panel that follows; each tile fetches a share of it, unless
+// all panels are near anyway.
 template <class Operands, class real>
 static inline void gemm_panel(TileArgs<real>& t, real* c, const real* a, const int32_t* which,
                               int64_t m0, int64_t m1, int64_t columns, const real* next,
@@ -124,8 +125,8 @@ static inline int64_t block_stride(int64_t rows) {
   return ((rows + kLine<real> - 1) / kLine<real> | 1) * kLine<real>;
 }
 
-// The same for few rows, where copying would cost more than it brings: a and b are read where they
-// are, in whole vectors.
+// gemm_tn for at most kMR rows of c, where copying would cost more than it brings: a and b are read
+// where they are, and columns only in whole vectors.
 template <class real>
 static void gemm_tn_direct(real* c, int64_t ldc, const real* a, int64_t lda, const real* b,
                            int64_t ldb, int64_t K, int rows, int64_t columns, bool accumulate) {
@@ -155,7 +156,7 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
   real* packed_b = scratch;               // [panels][elements of KC][NR]
   real* packed_a = scratch + kTnKC * NC;  // [elements of KC][block_stride]
   if (K == 0 && !accumulate) zero_rows(c + m0 * ldc + n0, ldc, m1 - m0, n1 - n0);
-  // Whole vectors here; what is left of the columns goes the long way.
+  // The last columns, fewer than a vector, are left for the loop below.
   if (!Operands::converts && m1 - m0 <= kMR && m1 > m0 && !rows) {
     const int64_t whole = (n1 - n0) / Vec<real>::lanes * Vec<real>::lanes;
     gemm_tn_direct(c + m0 * ldc + n0, ldc, a + m0, lda, b + n0, ldb, K, static_cast<int>(m1 - m0),
@@ -190,7 +191,7 @@ void gemm_tn(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, in
             const int rows = tile_height(me - m);
             t.a = packed_a + (m - mb);
             t.c = c + m * ldc + n;
-            // of a: fetched after the lines of b
+            // the column of a to fetch: its lines come after those of b
             const int64_t column = (tiles - kLines<real>)*kLine<real>;
             if (tiles < kLines<real>) {
               look_ahead(t, more, b + next * ldb + n + tiles * kLine<real>, ldb * per);

@@ -24,7 +24,7 @@ static constexpr int64_t kKC = 256;
 static constexpr int64_t kMC = 96;
 // rows of A in a converted block: 48 KB, for a thread may have 128 KB of stack (musl)
 static constexpr int64_t kConverted = 48;
-static constexpr int64_t kNear = 1 << 20;  // bytes of B that are thought to stay in L2
+static constexpr int64_t kNear = 1 << 20;  // bytes of B that, as is assumed, stay in L2
 template <class real>
 static constexpr int64_t kLine = 64 / sizeof(real);  // elements of a cache line
 template <class real>
@@ -48,8 +48,8 @@ struct TileArgs {
   int64_t K;
   int last;
   bool fresh;
-  // what comes next: with each k, the cache line here is asked for, and so on every ahead_step
-  // elements
+  // With each k the cache line at `ahead` is fetched, for the tiles that follow, and `ahead` moves
+  // on by ahead_step elements; 0: nothing is fetched.
   const real* ahead;
   int64_t ahead_step;
 };
@@ -83,7 +83,7 @@ static void tile(const TileArgs<typename Operands::real>& t) {
         acc[i][j] = j < NV - 1 || whole ? V::load(c) : V::load_n(c, t.last);
       }
   }
-  if (!t.rows)  // the rows of the next tile: reading c is all that a tile ever waits for
+  if (!t.rows)  // the c of the next tile: nothing else makes a tile wait
     for (int i = 0; i < MR; i++)
       for (int j = 0; j < NV; j++) prefetch_near(c_at[i] + MR * t.ldc + j * L);
   const real *a = t.a, *b = t.b;

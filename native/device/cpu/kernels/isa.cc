@@ -107,7 +107,8 @@ const Table<real>* pick(const Table<float>* f32, const Table<double>* f64) {
 }
 
 #if HS_WITH_X86
-constexpr const char kPairs[] = "avx512bf16";  // has products of its own for mixed_bfloat16 only
+// avx512, with products of pairs of bfloat16 for mixed_bfloat16.
+constexpr const char kPairs[] = "avx512bf16";
 #endif
 
 // The table of a name that is available here, else nullptr.
@@ -164,8 +165,8 @@ Table<float> with_products(const Table<float>& exact, const Products<float>& pro
   return table;
 }
 
-// exact: a table that find() has given. Sets without pairs share the products of a lesser one:
-// there they are no faster than float32's, and only have to be right.
+// exact: a table that find() has given. Sets without instructions for bfloat16 borrow the products
+// of a smaller set: no such product is faster than one of float32, so it only has to be right.
 const Table<float>& mixed(const Table<float>& exact) {
 #define HS_FIND_MIXED(x, products)                                                   \
   if (std::strcmp(exact.isa, #x) == 0) {                                             \

@@ -50,18 +50,18 @@ struct MathConstants<double> {
                                  3.33333333333333484e-1};
 };
 
+// By Horner's rule; c: highest power first.
 template <class real, int terms>
-static HS_INLINE Vec<real> polynomial(Vec<real> x,
-                                      const real (&c)[terms]) {  // Horner, highest power first
+static HS_INLINE Vec<real> polynomial(Vec<real> x, const real (&c)[terms]) {
   Vec<real> p = Vec<real>::set1(c[0]);
   for (int i = 1; i < terms; i++) p = fma(p, x, Vec<real>::set1(c[i]));
   return p;
 }
 
+// x within [low, high]; in this order of arguments a NaN stays one.
 template <class real>
 static HS_INLINE Vec<real> clamp(Vec<real> x, real low, real high) {
-  return min(Vec<real>::set1(high),
-             max(Vec<real>::set1(low), x));  // in this order a NaN comes through
+  return min(Vec<real>::set1(high), max(Vec<real>::set1(low), x));
 }
 
 // n = round(x / ln2) and e^(x - n ln2) - 1
@@ -73,7 +73,7 @@ static HS_INLINE Vec<real> expm1_reduced(Vec<real> x, Vec<real>* n) {
   return fma(r * r, polynomial(r, C::P), r);
 }
 
-// e^x, over and under flowing as it should.
+// e^x; inf and 0 where it overflows or underflows.
 template <class real>
 static HS_INLINE Vec<real> exp_(Vec<real> x) {
   using C = MathConstants<real>;
@@ -81,7 +81,8 @@ static HS_INLINE Vec<real> exp_(Vec<real> x) {
   return scale2(q + Vec<real>::set1(1), n);
 }
 
-// For low >= expm1_low and high <= expm1_high, where one factor 2^n is enough.
+// e^x - 1 of x within [low, high], which must lie within [expm1_low, expm1_high]: there one factor
+// 2^n is enough.
 template <class real>
 static HS_INLINE Vec<real> expm1_clamped(Vec<real> x, real low, real high) {
   Vec<real> n, q = expm1_reduced(clamp(x, low, high), &n), s = pow2i(n);

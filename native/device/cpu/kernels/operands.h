@@ -1,18 +1,16 @@
-// How the operands of products lie and meet. gemm and the cells' fused forward are written over one
-// of these:
-//   per
-//     consecutive k that share one element; elements(K) = K / per, rounded up, the missing k being
-//     0
-//   converts
-//     whether operands are converted on the way to the product; then the left one is copied, else
-//     it is read in place
-//   multiply_add acc + a b, over the k of one element
+// How the operands of products are stored and multiplied. gemm and the fused forward of cells are
+// written over one of these types, which have
+//   per           how many consecutive k share one element; elements(K) = K / per, rounded up, a
+//                 missing k being 0
+//   converts      whether operands are converted on the way to the product: then the left one is
+//                 copied, else it is read in place
+//   multiply_add  acc + a b, over the k of one element
 //   row(to, from, K)
-//     K numbers along k as elements: into `to` (which is returned), or `from` itself if nothing is
-//     converted
+//                 K numbers along k as elements: into `to` (which is returned), or `from` itself if
+//                 nothing is converted
 //   rows(to, ldto, width, from, ldfrom, K, columns, which)
-//     K rows of `columns` numbers as elements(K) rows, with zeros up to
-//                width; row k is from[which[k]], or from[k]
+//                 K rows of `columns` numbers as elements(K) rows, with zeros up to width; row k is
+//                 from[which[k]], or from[k]
 // Exact: the numbers themselves. Bf16: bfloat16, the upper half of a float, rounded to nearest
 // even. A product of two of them is exact in a float, so only the sums round. Where VDPBF16PS is
 // there, two consecutive k lie in one element (k in the lower half); elsewhere an element is the

@@ -15,8 +15,8 @@ struct OptimizerKernels {
   // p, g, moments[i]: n elements each, all updated in place except g
   void (*update)(real* p, const real* g, real* const* moments, int64_t n, const Hyper& hyper);
   // Applies `steps` updates with gradients of zero to the moments, n elements each; false, with
-  // nothing done, where such would also move p. nullptr: they always would. Of no optimizer do they
-  // change moments that are zero.
+  // nothing done, where such updates would also change p. nullptr: they always would. No optimizer
+  // changes moments of zero by gradients of zero.
   bool (*skip)(real* const* moments, int64_t n, int64_t steps, const Hyper& hyper) = nullptr;
 };
 

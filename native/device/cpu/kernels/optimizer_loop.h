@@ -1,8 +1,9 @@
-// The loop that all optimizers share. A rule is made once a call from Hyper and updates one vector:
-//   template <class real> struct Adam { explicit Adam(const Hyper&); void step(V& p, V g, V* m)
-//   const; }
-// with m[i] the i-th moment. Hyperparameters are rounded to `real` first, as Keras keeps them in
-// variables of floatx.
+// The loop that all optimizers share. A rule is made of Hyper once a call, and updates one vector:
+//   template <class real> struct Adam {
+//     explicit Adam(const Hyper&);
+//     void step(V& p, V g, V* m) const;  // m[i] is moment i
+//   };
+// It rounds hyperparameters to `real` first, as Keras keeps them in variables of floatx.
 #pragma once
 #include "device/cpu/kernels/optimizer.h"
 #include "device/cpu/kernels/vec.h"
@@ -56,7 +57,7 @@ static void decay(real* x, int64_t n, int64_t steps, double factor) {
   }
 }
 
-// K.sqrt: theano_backend.py:378 clips at 0. A NaN goes through.
+// Keras' K.sqrt: theano_backend.py:378 clips at 0. A NaN stays one.
 template <class V>
 static HS_INLINE V root(V x) {
   return sqrt(max(V::zero(), x));

@@ -79,7 +79,7 @@ double sum_abs(const real* x, int64_t n) {
   return sum_all(x, n, [](double v) { return v < 0 ? -v : v; });
 }
 
-// 0 * x is 0, or NaN for inf and NaN.
+// 0 * x is NaN for infinities and NaN, and 0 for all other x; so the sum is 0 if all are finite.
 template <class real>
 bool all_finite(const real* x, int64_t n) {
   using V = Vec<real>;

@@ -1,12 +1,20 @@
-// What a cell's formulas are written over. PanelStep: one vector of units of one row, gates in
-// registers. RowStep: one whole row. Both offer: pre(q) = x W + h U + b of gate q, or, where the
-// recurrent product has a bias of its own, its parts projection(q) = x W + b and product(q) = h U +
-// c; inner(v), outer(v) activations and inner_back(y, d) = d * f'(y); the tensors h_prev c_prev
-// gate aux dh dc daux by name, and setters of the same names. A gate (or aux) that was set to an
-// activation's value is read as inner_gate(q), outer_gate(q), outer_aux(): what lies there is what
-// the slope is made from, which need not be the value. vector(k) is a parameter [H]; dvector(k, v)
-// what this row adds to its gradient. A cell has the members of PlainCell, and name, gates, states,
-// kGates, kPhases, phase, row_scratch.
+// What the formulas of a cell are written over. PanelStep is one vector of units of one row, with
+// the gates in registers; RowStep is one whole row. Both have
+//   pre(q)                   x W + h U + b of gate q; with recurrent_bias also its two parts,
+//                            projection(q) = x W + b and product(q) = h U + c
+//   inner(v) outer(v)        the activations of the layer; inner_back(y, d) = d * f'(y), outer_back
+//   h_prev() c_prev() ...    the tensors of the step by name; h(v) c(v) gate(q, v) ... write them
+//   inner_gate(q) outer_gate(q) outer_aux()
+//                            a gate or aux that was set to a value of that activation. Memory holds
+//                            what the slope is made from, which need not be the value
+//   vector(k) dvector(k, v)  a parameter [H], and what this row adds to its gradient
+// A cell has the members of PlainCell and
+//   name gates states        as in CellShape; name is that of the file
+//   kGates kPhases phase     how many there are, and the phases
+//   row_scratch              rows of H numbers that forward or backward of one phase needs over a
+//                            RowStep at most: one for each tensor that is read, each zero(), each +
+//                            - * fma, and each activation or slope; two for each inner_gate,
+//                            outer_gate and outer_aux. Debug builds assert that it is enough.
 #pragma once
 #include <cassert>
 
@@ -35,7 +43,7 @@ struct PanelStep {
   int64_t gate0;  // row * G*H + unit, in [B, G*H]
   int64_t unit;
   int n;  // units here, if kTail
-  // [count][products_step] of this phase, bias included, at this unit; forward only
+  // forward: [count][products_step] the products of this phase with their bias, at this unit
   const real* products;
   int products_step, first;
 
@@ -76,7 +84,7 @@ struct PanelStep {
   void c(V v) { store(a.c + at, v); }
 
   V dh() const { return a.dy ? load(a.dh + at) + load(a.dy + at) : load(a.dh + at); }
-  V dh_prev() const { return load(a.dh + at); }  // what a later phase has left there
+  V dh_prev() const { return load(a.dh + at); }  // what a later phase has written
   void dh_prev(V v) { store(a.dh + at, v); }
   V dc() const { return load(a.dc + at); }
   void dc(V v) { store(a.dc + at, v); }  // for the phases before
@@ -87,13 +95,13 @@ struct PanelStep {
   void dproduct(int q, V v) { store(a.drec + gate0 + q * a.H, v); }
 };
 
-// A row of H numbers that lives in a bump allocator reset for every row.
+// A row of H numbers in memory that is used from its beginning again for every row of the batch.
 template <class real>
 struct Row {
   real* p = nullptr;  // [H]
   int64_t n = 0;
-  real** top = nullptr;
-  const real* end = nullptr;  // of the allocator's memory
+  real** top = nullptr;       // the first number of that memory that is free
+  const real* end = nullptr;  // of that memory
   Row fresh() const {
     assert(*top + n <= end);
     Row r{*top, n, top, end};
@@ -131,12 +139,12 @@ struct ActivatedRow : Row<real> {
   Row<real> kept;
 };
 
-// What rows of every cell have in common.
+// The part of a RowStep that is the same for all cells.
 template <class real>
 struct Rows {
   using R = Row<real>;
   const CellArgs<real>& a;
-  real* top;  // of the temporaries
+  real* top;  // see Row
   const real* end;
 
   R none() { return {top, a.H, &top, end}; }
@@ -154,7 +162,7 @@ struct Rows {
     activate_array(kind, y.p, v.p, v.n);
     return {y, slope_from_input(kind) ? v : y};
   }
-  // What act made, from what was kept of it.
+  // What act() gave, from what was kept of it.
   HS_SELDOM ActivatedRow<real> again(Activation kind, R kept) {
     return slope_from_input(kind) ? act(kind, kept) : ActivatedRow<real>{kept, kept};
   }

@@ -9,10 +9,10 @@
 
 namespace hs {
 
-// Of two numbers. kMax and kMin give the second where either is NaN.
+// What Table::binary does with two numbers. kMax and kMin give the second where either is NaN.
 enum class Binary : int { kAdd, kSub, kMul, kDiv, kMax, kMin };
 
-constexpr int kPartialSums = 16;  // of sums over all elements of an array
+constexpr int kPartialSums = 16;  // parts of a sum over all elements of an array (reduce.cc)
 
 template <typename real>
 struct CellKernels;  // cell.h
@@ -22,7 +22,7 @@ template <typename real>
 struct OptimizerKernels;  // optimizer.h
 
 // All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h),
-// sums never are; what a packed right-hand side holds is known to these functions alone.
+// sums never are. Only these functions know what a packed right-hand side holds.
 template <typename real>
 struct Products {
   // --- gemm.cc: row-major. A product element is ONE chain of multiply-adds in rising k (blocks of
@@ -49,8 +49,8 @@ struct Products {
   // Consecutive k that a product takes together: a product in parts, each accumulated onto the one
   // before, has the bits of the whole where all parts but the last are multiples.
   int gemm_k;
-  bool converts;  // operands, so that no product is of the numbers themselves
-  // Of a cell, by name; nullptr when there is none.
+  bool converts;  // operands are converted: no product is of the numbers themselves
+  // The fused forward of a cell, by name; nullptr when there is none.
   const FusedCell<real>* (*fused_cell)(const char* name);
 };
 
@@ -64,8 +64,8 @@ struct Table : Products<real> {
   // dx = dy * f'; kept: x where slope_from_input(kind), else y; dx may be dy
   void (*activate_backward)(Activation kind, real* dx, const real* kept, const real* dy, int64_t n);
   void (*softmax)(real* y, const real* x, int64_t rows, int64_t K);  // y may be x
-  void (*softmax_backward)(real* dx, const real* y, const real* dy, int64_t rows,
-                           int64_t K);  // dx may be dy
+  // dx may be dy
+  void (*softmax_backward)(real* dx, const real* y, const real* dy, int64_t rows, int64_t K);
 
   // --- elementwise.cc
   void (*fill)(real* y, real a, int64_t n);
@@ -75,7 +75,7 @@ struct Table : Products<real> {
   void (*multiply)(real* z, const real* x, const real* y, int64_t n);       // z = x * y
   void (*multiply_add)(real* z, const real* x, const real* y, int64_t n);   // z += x * y
   void (*broadcast_rows)(real* y, const real* b, int64_t rows, int64_t K);  // y[r, :] = b
-  // y = a o b; one: b is one number. y may be a or b.
+  // y = a and b, combined as `kind` says; one: b is one number. y may be a or b.
   void (*binary)(Binary kind, real* y, const real* a, const real* b, bool one, int64_t n);
   void (*clip)(real* y, real low, real high, int64_t n);
 
@@ -84,9 +84,9 @@ struct Table : Products<real> {
   void (*column_sums)(real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
                       bool accumulate);
   double (*sum_squares)(const real* x, int64_t n);
-  // The same in parts, of which zeros may be left out: partial [kPartialSums], zero at first, takes
-  // the squares of x [n], the first of which is number `first` of the whole; fold makes the sum of
-  // it.
+  // The same sum in parts, for arrays of which zeros may be left out. partial [kPartialSums] is
+  // zero at first; add_squares adds the squares of x [n], whose first number is number `first` of
+  // the whole; fold makes the sum.
   void (*add_squares)(double* partial, const real* x, int64_t first, int64_t n);
   double (*fold)(double* partial);
   double (*sum_abs)(const real* x, int64_t n);

@@ -5,18 +5,17 @@
 //   zero() set1(a) load(p) load_n(p, n)      n in [0, lanes]: lanes from n on are 0 and not read
 //   v.store(p) v.store_n(p, n)               lanes from n on are not written
 //   + - * / and unary -            IEEE
-//   fma(a, b, c) = a*b + c
-//     fnma(a, b, c) = c - a*b; one rounding where the processor has it (not scalar, sse)
-//   min(a, b) = a < b ? a : b
-//     max(a, b) = a > b ? a : b; so a NaN in b survives, one in a does not
+//   fma(a, b, c) fnma(a, b, c)     a*b + c, c - a*b; one rounding where the processor has it (not
+//                                  scalar, sse)
+//   min(a, b) max(a, b)            a < b ? a : b, a > b ? a : b; a NaN in b survives, one in a does
+//                                  not
 //   select_gt(a, b, x, y)          a > b ? x : y (NaN compares false)
 //   sqrt abs round                 round: nearest even, |a| < 2^22 (float), 2^51 (double)
-//   pow2i(n)
-//     2^n, n a whole number in [-126, 127] (float), [-1022, 1023] (double)
-//   scale2(x, n)
-//     x * 2^n, n whole, |n| <= 252 (float), 2044 (double): may overflow or underflow
-//   exponent(x) significand(x)
-//     x = significand * 2^exponent, significand in [1, 2); x positive and normal
+//   pow2i(n)                       2^n, n whole in [-126, 127] (float), [-1022, 1023] (double)
+//   scale2(x, n)                   x * 2^n, n whole, |n| <= 252 (float), 2044 (double); it may
+//                                  overflow or underflow
+//   exponent(x) significand(x)     x = significand * 2^exponent, significand in [1, 2); x positive
+//                                  and normal
 //   reduce_add(v) reduce_max(v)    halves onto halves: an order fixed by `lanes`
 #pragma once
 #include <math.h>
@@ -36,7 +35,7 @@
 namespace hs {
 namespace HS_ISA {
 
-// Asks for the cache line at p, to lie in L2 when it is needed. Any address will do.
+// Fetches the cache line at p into L2, for later. p may be any address.
 static HS_INLINE void prefetch(const void* p) {
 #if defined(_MSC_VER)
   (void)p;
@@ -44,7 +43,7 @@ static HS_INLINE void prefetch(const void* p) {
   __builtin_prefetch(p, 0, 2);
 #endif
 }
-// The same, to lie in L1 and be written.
+// Fetches the cache line at p into L1, to be written.
 static HS_INLINE void prefetch_near(const void* p) {
 #if defined(_MSC_VER)
   (void)p;
@@ -87,21 +86,22 @@ struct Vec {
     if constexpr (is_float) return {::fabsf(a.v)};
     return {static_cast<real>(::fabs(a.v))};
   }
-  friend HS_INLINE Vec round(Vec a) {  // adding 1.5 * 2^mantissa leaves no room for a fraction
+  // Adding 1.5 * 2^mantissa leaves no room for a fraction.
+  friend HS_INLINE Vec round(Vec a) {
     constexpr real magic = is_float ? real(12582912) : real(6755399441055744);
     real sum = a.v + magic;
     return {sum - magic};
   }
-  friend HS_INLINE Vec pow2i(
-      Vec n) {  // n + bias as the low bits of 2^mantissa + n + bias, moved to the exponent's place
+  // The low bits of 2^mantissa + n + bias are n + bias; they are moved to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     if constexpr (is_float) {
       return {from_bits(bits<uint32_t>(n.v + real(8388608 + 127)) << 23)};
     } else {
       return {from_bits(bits<uint64_t>(n.v + real(4503599627370496 + 1023)) << 52)};
     }
   }
-  friend HS_INLINE Vec scale2(Vec x,
-                              Vec n) {  // in two factors, since 2^n itself may be out of range
+  // In two factors, since 2^n itself may be out of range.
+  friend HS_INLINE Vec scale2(Vec x, Vec n) {
     Vec half = round(n * set1(real(0.5)));
     return x * pow2i(half) * pow2i(n - half);
   }

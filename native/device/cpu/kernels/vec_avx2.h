@@ -38,8 +38,8 @@ struct Vec<float> {
   friend HS_INLINE Vec round(Vec a) {
     return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
+  // n + 127 are the low bits of 2^23 + n + 127; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     __m256i biased = _mm256_castps_si256(_mm256_add_ps(n.v, _mm256_set1_ps(8388608.0f + 127)));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(biased, 23))};
   }
@@ -47,7 +47,8 @@ struct Vec<float> {
     Vec half = round(n * set1(0.5f));
     return x * pow2i(half) * pow2i(n - half);
   }
-  friend HS_INLINE Vec exponent(Vec x) {  // the exponent's bits as the low bits of 2^23
+  // The exponent's bits e, put into the low bits of 2^23, make the number 2^23 + e.
+  friend HS_INLINE Vec exponent(Vec x) {
     __m256i e = _mm256_srli_epi32(_mm256_castps_si256(x.v), 23);
     __m256i biased = _mm256_or_si256(e, _mm256_castps_si256(_mm256_set1_ps(8388608.0f)));
     return {_mm256_sub_ps(_mm256_castsi256_ps(biased), _mm256_set1_ps(8388608.0f + 127))};
@@ -101,8 +102,8 @@ struct Vec<double> {
   friend HS_INLINE Vec round(Vec a) {
     return {_mm256_round_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
+  // n + 1023 are the low bits of 2^52 + n + 1023; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     __m256i biased =
         _mm256_castpd_si256(_mm256_add_pd(n.v, _mm256_set1_pd(4503599627370496.0 + 1023)));
     return {_mm256_castsi256_pd(_mm256_slli_epi64(biased, 52))};
@@ -111,7 +112,8 @@ struct Vec<double> {
     Vec half = round(n * set1(0.5));
     return x * pow2i(half) * pow2i(n - half);
   }
-  friend HS_INLINE Vec exponent(Vec x) {  // the exponent's bits as the low bits of 2^52
+  // The exponent's bits e, put into the low bits of 2^52, make the number 2^52 + e.
+  friend HS_INLINE Vec exponent(Vec x) {
     __m256i e = _mm256_srli_epi64(_mm256_castpd_si256(x.v), 52);
     __m256i biased = _mm256_or_si256(e, _mm256_castpd_si256(_mm256_set1_pd(4503599627370496.0)));
     return {_mm256_sub_pd(_mm256_castsi256_pd(biased), _mm256_set1_pd(4503599627370496.0 + 1023))};

@@ -35,9 +35,8 @@ struct Vec<float> {
   friend HS_INLINE Vec operator-(Vec a) { return {vnegq_f32(a.v)}; }
   friend HS_INLINE Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
   friend HS_INLINE Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }
-  friend HS_INLINE Vec min(Vec a, Vec b) {
-    return select_gt(b, a, a, b);
-  }  // vminq would keep a NaN of either side
+  // Not vminq, which gives NaN where either is.
+  friend HS_INLINE Vec min(Vec a, Vec b) { return select_gt(b, a, a, b); }
   friend HS_INLINE Vec max(Vec a, Vec b) { return select_gt(a, b, a, b); }
   friend HS_INLINE Vec select_gt(Vec a, Vec b, Vec x, Vec y) {
     return {vbslq_f32(vcgtq_f32(a.v, b.v), x.v, y.v)};
@@ -45,8 +44,8 @@ struct Vec<float> {
   friend HS_INLINE Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
   friend HS_INLINE Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
   friend HS_INLINE Vec round(Vec a) { return {vrndnq_f32(a.v)}; }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
+  // n + 127 are the low bits of 2^23 + n + 127; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     uint32x4_t biased = vreinterpretq_u32_f32(vaddq_f32(n.v, vdupq_n_f32(8388608.0f + 127)));
     return {vreinterpretq_f32_u32(vshlq_n_u32(biased, 23))};
   }
@@ -104,9 +103,8 @@ struct Vec<double> {
   friend HS_INLINE Vec operator-(Vec a) { return {vnegq_f64(a.v)}; }
   friend HS_INLINE Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
   friend HS_INLINE Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f64(c.v, a.v, b.v)}; }
-  friend HS_INLINE Vec min(Vec a, Vec b) {
-    return select_gt(b, a, a, b);
-  }  // vminq would keep a NaN of either side
+  // Not vminq, which gives NaN where either is.
+  friend HS_INLINE Vec min(Vec a, Vec b) { return select_gt(b, a, a, b); }
   friend HS_INLINE Vec max(Vec a, Vec b) { return select_gt(a, b, a, b); }
   friend HS_INLINE Vec select_gt(Vec a, Vec b, Vec x, Vec y) {
     return {vbslq_f64(vcgtq_f64(a.v, b.v), x.v, y.v)};
@@ -114,8 +112,8 @@ struct Vec<double> {
   friend HS_INLINE Vec sqrt(Vec a) { return {vsqrtq_f64(a.v)}; }
   friend HS_INLINE Vec abs(Vec a) { return {vabsq_f64(a.v)}; }
   friend HS_INLINE Vec round(Vec a) { return {vrndnq_f64(a.v)}; }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
+  // n + 1023 are the low bits of 2^52 + n + 1023; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     uint64x2_t biased =
         vreinterpretq_u64_f64(vaddq_f64(n.v, vdupq_n_f64(4503599627370496.0 + 1023)));
     return {vreinterpretq_f64_u64(vshlq_n_u64(biased, 52))};

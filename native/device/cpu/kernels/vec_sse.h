@@ -43,12 +43,13 @@ struct Vec<float> {
   }
   friend HS_INLINE Vec sqrt(Vec a) { return {_mm_sqrt_ps(a.v)}; }
   friend HS_INLINE Vec abs(Vec a) { return {_mm_andnot_ps(_mm_set1_ps(-0.0f), a.v)}; }
-  friend HS_INLINE Vec round(Vec a) {  // adding 1.5 * 2^mantissa leaves no room for a fraction
+  // Adding 1.5 * 2^mantissa leaves no room for a fraction.
+  friend HS_INLINE Vec round(Vec a) {
     Vec magic = set1(12582912.0f);
     return (a + magic) - magic;
   }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 127 as the low bits of 2^23 + n + 127, shifted to where the exponent is
+  // n + 127 are the low bits of 2^23 + n + 127; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     __m128i biased = _mm_castps_si128(_mm_add_ps(n.v, _mm_set1_ps(8388608.0f + 127)));
     return {_mm_castsi128_ps(_mm_slli_epi32(biased, 23))};
   }
@@ -56,7 +57,8 @@ struct Vec<float> {
     Vec half = round(n * set1(0.5f));
     return x * pow2i(half) * pow2i(n - half);
   }
-  friend HS_INLINE Vec exponent(Vec x) {  // the exponent's bits as the low bits of 2^23
+  // The exponent's bits e, put into the low bits of 2^23, make the number 2^23 + e.
+  friend HS_INLINE Vec exponent(Vec x) {
     __m128i e = _mm_srli_epi32(_mm_castps_si128(x.v), 23);
     __m128i biased = _mm_or_si128(e, _mm_castps_si128(_mm_set1_ps(8388608.0f)));
     return {_mm_sub_ps(_mm_castsi128_ps(biased), _mm_set1_ps(8388608.0f + 127))};
@@ -115,12 +117,13 @@ struct Vec<double> {
   }
   friend HS_INLINE Vec sqrt(Vec a) { return {_mm_sqrt_pd(a.v)}; }
   friend HS_INLINE Vec abs(Vec a) { return {_mm_andnot_pd(_mm_set1_pd(-0.0), a.v)}; }
-  friend HS_INLINE Vec round(Vec a) {  // adding 1.5 * 2^mantissa leaves no room for a fraction
+  // Adding 1.5 * 2^mantissa leaves no room for a fraction.
+  friend HS_INLINE Vec round(Vec a) {
     Vec magic = set1(6755399441055744.0);
     return (a + magic) - magic;
   }
-  friend HS_INLINE Vec
-  pow2i(Vec n) {  // n + 1023 as the low bits of 2^52 + n + 1023, shifted to where the exponent is
+  // n + 1023 are the low bits of 2^52 + n + 1023; they are shifted to the exponent's place.
+  friend HS_INLINE Vec pow2i(Vec n) {
     __m128i biased = _mm_castpd_si128(_mm_add_pd(n.v, _mm_set1_pd(4503599627370496.0 + 1023)));
     return {_mm_castsi128_pd(_mm_slli_epi64(biased, 52))};
   }
@@ -128,7 +131,8 @@ struct Vec<double> {
     Vec half = round(n * set1(0.5));
     return x * pow2i(half) * pow2i(n - half);
   }
-  friend HS_INLINE Vec exponent(Vec x) {  // the exponent's bits as the low bits of 2^52
+  // The exponent's bits e, put into the low bits of 2^52, make the number 2^52 + e.
+  friend HS_INLINE Vec exponent(Vec x) {
     __m128i e = _mm_srli_epi64(_mm_castpd_si128(x.v), 52);
     __m128i biased = _mm_or_si128(e, _mm_castpd_si128(_mm_set1_pd(4503599627370496.0)));
     return {_mm_sub_pd(_mm_castsi128_pd(biased), _mm_set1_pd(4503599627370496.0 + 1023))};

@@ -1,21 +1,20 @@
 // Keras 1.2.2's metrics: metrics.py:5-171. One number over the whole batch; masks and sample
-// weights play no part. t target, p prediction; round is half to even, clip01(x) = clip(x, 0, 1), e
-// = 1e-7.
+// weights play no part. t target, p prediction, e = 1e-7; round is half to even, clip01(x) =
+// clip(x, 0, 1).
 //
 //   binary_accuracy              mean [t == round(p)]
-//   categorical_accuracy         mean [argmax t == argmax p]            first of equals
+//   categorical_accuracy         mean [argmax t == argmax p], of equals the first
 //   sparse_categorical_accuracy  mean [max t == argmax p]
-//   top_k_categorical_accuracy
-//     mean [argmax t among the k largest of p]; of equals the later ones, as argsort leaves them
+//   top_k_categorical_accuracy   mean [argmax t among the k largest of p], of equals the later
+//                                ones, as argsort leaves them
 //   every objective              mean of its row scores
-//   matthews_correlation
-//     (tp tn - fp fn) / (sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)) + e), on round(clip01(.))
-//   precision, recall
-//     sum round(clip01(t p)) / (sum round(clip01(p)) + e), and over sum round(clip01(t))
-//   fbeta_score, fmeasure
-//     (1 + b^2) p r / (b^2 p + r + e), b = 1 in fmeasure. Keras' early return of 0 compares a
-//     symbol with 0
-//                                and never happens
+//   matthews_correlation         (tp tn - fp fn) / (sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)) + e)
+//                                of round(clip01(.))
+//   precision                    sum round(clip01(t p)) / (sum round(clip01(p)) + e)
+//   recall                       sum round(clip01(t p)) / (sum round(clip01(t)) + e)
+//   fbeta_score, fmeasure        (1 + b^2) precision recall / (b^2 precision + recall + e); b = 1
+//                                in fmeasure. Keras' early return of 0 never happens: it compares a
+//                                symbol with 0
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -88,7 +87,8 @@ double round01(real x) {
   return std::nearbyint(x < 0 ? real(0) : x > 1 ? real(1) : x);
 }
 
-struct Counts {  // of the batch seen as one list of yes and no
+// Of the batch as one list of yes and no; both: the sum of round(clip01(t p)).
+struct Counts {
   double both = 0, predicted = 0, possible = 0, tp = 0, tn = 0, fp = 0, fn = 0;
 };
 
@@ -139,7 +139,7 @@ double fbeta_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64
   return (1 + bb) * exact * found / (bb * exact + found + kEpsilon);
 }
 
-// An objective as metric: the mean of its row scores. `which` counts in objective_names().
+// An objective as a metric: the mean of its row scores. which: its place in objective_names().
 template <typename real, size_t which>
 double mean_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double) {
   std::vector<real> scores(static_cast<size_t>(rows));
@@ -162,11 +162,11 @@ constexpr Metric<real> kMetrics[] = {
     {"fmeasure", fbeta_score<real>, nullptr, 1},
 };
 constexpr size_t kOwn = sizeof(kMetrics<float>) / sizeof(kMetrics<float>[0]);
-// instances of mean_score; a longer list of objectives would not start
+// How many instances of mean_score are compiled: with more objectives the registry is refused.
 constexpr size_t kMostObjectives = 32;
 
 template <typename real>
-struct Registry {  // the metrics above, then every objective, whatever list objectives.cc has
+struct Registry {  // the metrics above, then every objective of objectives.cc
   Metric<real> list[kOwn + kMostObjectives] = {};
   const char* names[kOwn + kMostObjectives + 1] = {};
   size_t size = 0;

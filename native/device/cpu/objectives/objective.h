@@ -13,7 +13,7 @@ struct Objective {
   // dp[r, :] = coef[r] * d score[r] / d p[r, :]
   void (*gradient)(real* dp, const real* coef, const real* y, const real* p, int64_t rows,
                    int64_t Ky, int64_t K);
-  bool sparse;  // target has a last axis of 1
+  bool sparse;  // the target has a last axis of 1: labels
 };
 
 template <typename real>

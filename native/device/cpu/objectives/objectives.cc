@@ -2,26 +2,25 @@
 // theano_backend.py:1236-1259 (cross entropies) and :1307 (l2_normalize). t target, p prediction,
 // one row of K of each; e = 1e-7 (Keras' epsilon, written 10e-8 there).
 //
-//   mean_squared_error             mean (p - t)^2                       2 (p - t) / K
-//   mean_absolute_error            mean |p - t|                         sign(p - t) / K
-//   mean_absolute_percentage_error 100 mean |t - p| / max(|t|, e)
-//     100 sign(p - t) / max(|t|, e) / K
-//   mean_squared_logarithmic_error mean (l(p) - l(t))^2
-//     2 (l(p) - l(t)) / (max(p, e) + 1) [p >= e] / K
-//                                  l(x) = log(max(x, e) + 1)
-//   squared_hinge                  mean max(1 - t p, 0)^2               -2 t max(1 - t p, 0) / K
-//   hinge                          mean max(1 - t p, 0)                 -t [1 - t p >= 0] / K
-//   binary_crossentropy            -mean t log q + (1 - t) log(1 - q)
-//     ((1 - t) / (1 - q) - t / q) [e <= p <= 1 - e] / K
-//                                  q = clip(p, e, 1 - e)
-//   poisson                        mean p - t log(p + e)                (1 - t / (p + e)) / K
-//   kullback_leibler_divergence    sum u log(u / q)                     -u / q [e <= p <= 1]
-//                                  u, q = clip(t, e, 1), clip(p, e, 1)
-//   categorical_crossentropy       -sum t log clip(n, e, 1 - e)
-//     (d - sum d n) / s, d = -t / n [e <= n <= 1 - e]
-//                                  n = p / s, s = sum p
-//   sparse_categorical_crossentropy  the same, t the one-hot row of an integer
-//   cosine_proximity               -mean a b, a = t/|t|, b = p/|p|      -(a - b sum(a b)) / |p| / K
+//   name                            value                               gradient
+//   mean_squared_error              mean (p - t)^2                      2 (p - t) / K
+//   mean_absolute_error             mean |p - t|                        sign(p - t) / K
+//   mean_absolute_percentage_error  100 mean |t - p| / max(|t|, e)
+//       gradient 100 sign(p - t) / max(|t|, e) / K
+//   mean_squared_logarithmic_error  mean (l(p) - l(t))^2
+//       gradient 2 (l(p) - l(t)) / (max(p, e) + 1) [p >= e] / K; l(x) = log(max(x, e) + 1)
+//   squared_hinge                   mean max(1 - t p, 0)^2              -2 t max(1 - t p, 0) / K
+//   hinge                           mean max(1 - t p, 0)                -t [1 - t p >= 0] / K
+//   binary_crossentropy             -mean t log q + (1 - t) log(1 - q)
+//       gradient ((1 - t) / (1 - q) - t / q) [e <= p <= 1 - e] / K; q = clip(p, e, 1 - e)
+//   poisson                         mean p - t log(p + e)               (1 - t / (p + e)) / K
+//   kullback_leibler_divergence     sum u log(u / q)                    -u / q [e <= p <= 1]
+//       u = clip(t, e, 1), q = clip(p, e, 1)
+//   categorical_crossentropy        -sum t log clip(n, e, 1 - e)        (d - sum d n) / s
+//       n = p / s, s = sum p, d = -t / n [e <= n <= 1 - e]
+//   sparse_categorical_crossentropy the same, t the one-hot row of an integer
+//   cosine_proximity                -mean a b                           -(a - b sum(a b)) / |p| / K
+//       a = t / |t|, b = p / |p|
 //
 // Kinks: Theano lets the gradient through at both ends of a clip (scalar/basic.py, Clip.grad: x >=
 // min & x <= max), through max where both sides are equal, and sign(0) = 0. Clipping happens in
@@ -57,8 +56,8 @@ real sign(real x) {
   return x > 0 ? real(1) : x < 0 ? real(-1) : x;  // 0 and NaN stay
 }
 
-// y has as many columns as p. The plan has checked it for a whole model; this keeps a wrong call
-// from reading beyond the rows.
+// Checks that y has as many columns as p. The plan has done so for a whole model; this keeps any
+// other call from reading beyond the rows.
 void check_columns(const char* name, int64_t Ky, int64_t K) {
   if (Ky != K)
     fail(Code::kShape, name, "last axis of the target", std::to_string(K), std::to_string(Ky));
@@ -233,7 +232,7 @@ double row_sum(const real* p, int64_t K) {
   return s;
 }
 
-// Probability k of a row whose sum is s, as the clip sees it.
+// The share of p in a row whose sum is s, in the precision in which it is clipped.
 template <typename real>
 real normalised(real p, double s) {
   return real(p / s);
@@ -313,8 +312,8 @@ void sparse_gradient(real* dp, const real* coef, const real* y, const real* p, i
     const double s = row_sum(p + r * K, K);
     const real n = normalised(p[r * K + k], s);
     const bool clipped = n < kEpsilon<real> || n > kOneMinus<real>;
-    const double c = (clipped ? 0 * s : double(coef[r])) /
-                     s;  // d n = -1 inside the clip: every other class gets +1/s
+    // d n = -1 inside the clip: every other class gets +1/s. 0 * s keeps a NaN.
+    const double c = (clipped ? 0 * s : double(coef[r])) / s;
     for (int64_t j = 0; j < K; j++) dp[r * K + j] = real(c);
     dp[r * K + k] = real(clipped ? c : c * (1 - 1 / double(n)));
   }
@@ -339,8 +338,8 @@ void cosine_value(real* score, const real* y, const real* p, int64_t rows, int64
   check_columns("cosine_proximity", Ky, K);
   for (int64_t r = 0; r < rows; r++) {
     const real *t = y + r * K, *q = p + r * K;
-    score[r] = real(-dot(t, q, K) / (norm(t, K) * norm(q, K)) /
-                    double(K));  // a zero vector gives NaN, as on Theano
+    // a vector of zeros gives NaN, as on Theano
+    score[r] = real(-dot(t, q, K) / (norm(t, K) * norm(q, K)) / double(K));
   }
 }
 

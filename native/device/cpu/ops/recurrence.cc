@@ -3,10 +3,10 @@
 //
 //   forward: for each t, for each phase
 //     gates[t] = x[t] W + b + operand U, activations, states; fused, per block of rows and panel.
-//     x W + b is one product for all steps, beforehand, where that is faster (folded_).
+//     Unless folded_, x W + b is one product for all steps, made before the loop.
 //   backward (parts/recurrence_backward.cc): for each t from the end, for each phase from the last
-//     gradients of the gates in their place, d operand += dgates U^T; after the loop dU, dW, db and
-//     dx, one product each over T*B rows.
+//     the gradients of the gates replace the gates, d operand += dgates U^T; after the loop dU, dW,
+//     db and dx, one product each over T*B rows.
 //     truncate k: no gradient goes from step k, 2k, ... to the step before, as if its states were
 //     constants there (Williams & Peng 1990, BPTT(h; h') with h = h' = k).
 //   states at the ends of a batch and of a segment: parts/recurrence_states.cc
@@ -38,9 +38,9 @@
 
 namespace hs {
 
-// With x W in the steps' products nothing but activated gates is ever written. But each step of few
-// rows reads all of W for them (one step alone reads it once either way), and a panel must stay
-// near while the rows of a batch pass over it.
+// With x W in the products of the steps (folded_), x W + b is never written to memory. But then
+// each step reads all of W: that pays for kFoldRows rows or more (and for a single step, which
+// reads W once either way), and while a panel of D + H rows, at most kFoldDepth, stays in cache.
 constexpr int64_t kFoldRows = 4, kFoldDepth = 1024;
 
 template <typename real>
@@ -119,7 +119,7 @@ void Recurrence<real>::prepare(Declaration& d) {
   vector_sums_ = d.scratch("sums of dvectors", {cell_->vectors, blocks, H});
 }
 
-// Time split: rows to each worker, or hidden panels to each, or all to one.
+// How a step is shared out: rows to each worker, or hidden panels to each, or all to one.
 template <typename real>
 typename Recurrence<real>::Split Recurrence<real>::split() const {
   const double step = 2.0 * double(B_) * double(G_) * double(H_) * double(H_);

@@ -27,7 +27,7 @@ void slope(const Table<real>* k, Activation a, real* dx, const real* kept, const
   }
 }
 
-// y = a(z), rows r0..r1, of the op whose output is y.
+// y = a(z), rows r0..r1, where y is the output of the op (RowActivation says where z lies).
 template <typename real>
 void activate_rows(const Table<real>* k, const RowActivation& a, const Pass<real>& p, real* y,
                    int64_t r0, int64_t r1) {

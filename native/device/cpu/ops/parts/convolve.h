@@ -1,7 +1,7 @@
 // Convolution as products: for a block of positions the patches under the window are gathered into
-// rows (im2col), and the rows meet the kernel in one product. The gradient of the input is the same
-// with the window turned around, a position looking at the destinations it took part in; nothing is
-// scattered, so every element is one chain and threads change no bit.
+// rows (im2col), and one product multiplies the rows with the kernel. The gradient of the input is
+// made in the same way with the window turned around: a place gathers from all positions whose
+// windows it was in. Nothing is scattered, so every element is one chain and threads change no bit.
 //
 //   z[q, :]  = sum over taps i of x[at(q, i), :] W[i]         rows of W: taps, then channels
 //   dW[i]    = sum over q of x[at(q, i), :]^T dz[q, :]
@@ -27,8 +27,7 @@ void gather(real* patches, const real* from, int64_t ld, int64_t n, const Window
     const int64_t o = rest / w.inner / w.rows.out;
     for (int64_t tr = 0; tr < w.rows.taps; tr++) {
       const int64_t row = w.rows.at(r, tr);
-      const real* line =
-          // [columns]
+      const real* line =  // [columns]
           row < 0 ? nullptr : from + ((o * w.rows.in + row) * w.inner + b) * w.columns.in * ld;
       for (int64_t tc = 0; tc < w.columns.taps; tc++, patches += n) {
         const int64_t column = row < 0 ? -1 : w.columns.at(c, tc);
@@ -136,8 +135,8 @@ class Convolution {
   Tensor patches_, gemm_;
 };
 
-// Calls fn(element of Keras' array, element of the matrix [taps * D, ld] whose columns from 0 on it
-// fills).
+// Calls fn(i, j) for each number of a kernel: i is its place in Keras' array, j its place in the
+// matrix [taps * D, ld], whose first N columns the kernel fills.
 template <typename Fn>
 void each_kernel_element(bool th, int64_t taps, int64_t D, int64_t N, int64_t ld, const Fn& fn) {
   for (int64_t i = 0; i < taps; i++) {

@@ -12,12 +12,14 @@ template <typename real>
 class CpuLayer : public Layer<real> {
  protected:
   explicit CpuLayer(const Table<real>& kernels) : k(&kernels) {}
+  // Whether commit is to keep the states of this batch.
   static bool commits(const Pass<real>& p) { return !p.finite || *p.finite != 0; }
   const Table<real>* const k;
 };
 
-// A file of ops/ is an op of its name: dense.cc defines, for float and double, make_dense and ends
-// with HS_REGISTER_LAYER(dense). CMake makes the list of names from the files.
+// A file of ops/ is the op of its name: dense.cc defines the template make_dense and ends with
+// HS_REGISTER_LAYER(dense), which makes it for float and double. CMake makes the list of names from
+// the files.
 template <typename real>
 using LayerFactory = std::unique_ptr<Layer<real>> (*)(const Config& options, const OpContext&,
                                                       const Table<real>&);

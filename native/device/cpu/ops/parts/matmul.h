@@ -1,15 +1,14 @@
-// The products that layers are made of, over the threads: Table's kernels know one tile, this file
-// knows which tiles there are. An element of a product is one chain of multiply-adds whatever the
-// tiles (kernels/table.h), so its bits do not depend on the number of threads; sums over rows go
-// through fixed blocks for the same reason.
+// The products of layers, over the threads: a kernel of Table computes one tile, this file says
+// which tiles there are. An element of a product is one chain of multiply-adds whatever the tiles
+// (kernels/table.h), so its bits do not depend on the number of threads; sums over rows go through
+// fixed blocks for the same reason.
 //
-//   in declare:   packed_ = d.scratch("W packed", {packed_size(this->k, D, K)});
+//   in prepare:   packed_W_ = d.packed("W", {packed_size(this->k, D, K)});
 //                 gemm_scratch_ = d.scratch("gemm", {matmul_tn_scratch(this->k)});
-//   in forward:   pack(pass.k, packed, W, K, false, D, K);
-//     matmul(pass.k, y, K, x, D, packed, rows, K, D, false);
-//   in backward:
-//     matmul_tn(pass.k, dW, K, x, D, dy, K, rows, D, K, false, pass.at(gemm_scratch_),
-//     gemm_scratch_.size);
+//   in forward:   if (p.repack) pack(this->k, p.at(packed_W_), W, K, false, D, K);
+//                 matmul(this->k, y, K, x, D, p.at(packed_W_), rows, K, D, false);
+//   in backward:  matmul_tn(this->k, dW, K, x, D, dy, K, rows, D, K, false, p.at(gemm_scratch_),
+//                           gemm_scratch_.size);
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -63,11 +62,12 @@ void matmul(const Table<real>* k, real* c, int64_t ldc, const real* a, int64_t l
   });
 }
 
-// Elements of scratch that matmul_tn needs for every worker there may be now.
+// Elements of scratch that matmul_tn needs for one worker.
 template <typename real>
 int64_t matmul_tn_scratch_each(const Table<real>* k) {
   return round_up(std::max<int64_t>(1, static_cast<int64_t>(k->gemm_tn_scratch)), kAlignElements);
 }
+// The same for as many workers as there may be now.
 template <typename real>
 int64_t matmul_tn_scratch(const Table<real>* k) {
   return threads() * matmul_tn_scratch_each(k);

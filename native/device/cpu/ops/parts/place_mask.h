@@ -1,5 +1,5 @@
-// The mask [T, B] of a recurrence whose rows are the places of the samples, P of each step, those
-// of a sample together.
+// The mask [T, B] of a recurrence whose rows are places of the samples (ConvLSTM2D): P rows of a
+// step, those of a sample one after the other.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -13,11 +13,11 @@ class PlaceMask {
  public:
   void declare(int64_t T, int64_t P) {
     P_ = P;
-    rows_.resize(size_t(T * P + 1));  // one more: never an empty list without an address
+    rows_.resize(size_t(T * P + 1));  // one more, so that an empty list has an address, too
     count_.resize(size_t(T));
   }
 
-  // spread [T, P]: the mask for each place, in running order; and the places that are real.
+  // Writes spread [T, P], the mask of each place in processing order, and lists the real places.
   void set(real* spread, const real* mask, int64_t B, bool backwards) {
     const int64_t T = int64_t(count_.size()), places = P_ / B;
     for (int64_t s = 0; s < T; s++) {
@@ -32,7 +32,7 @@ class PlaceMask {
     }
   }
 
-  // The real ones among the rows of a, which are of step s.
+  // Gives `a`, which is of step s, the list of its rows that are real.
   void list_real(CellArgs<real>& a, int64_t s) const {
     const int32_t* first = rows_.data() + s * P_;  // [count_[s]], rising
     const int32_t* end = first + count_[size_t(s)];

@@ -1,5 +1,5 @@
-// The recurrence on the CPU, of which each file does a part; what it computes stands in
-// recurrence.cc.
+// The recurrence on the CPU. What it computes stands in device/cpu/ops/recurrence.cc;
+// recurrence_*.cc beside this file are parts of it.
 #pragma once
 #include <algorithm>
 #include <utility>
@@ -19,8 +19,8 @@ template <typename real>
 class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
  public:
   OpShape& shape() override { return *this; }
-  // cell: instead of the registered one that the options name; fused: with it, or nullptr for whole
-  // rows alone.
+  // cell: a cell to use instead of the one that the options name, and its fused forward; without
+  // that it has the plain path alone.
   Recurrence(const Config& options, const OpContext&, const Table<real>&,
              const CellKernels<real>* cell = nullptr, const FusedCell<real>* fused = nullptr);
   void prepare(Declaration&) override;
@@ -37,8 +37,8 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   // Rows of a worker, [first, end), balanced by unmasked steps; all rows if workers share panels.
   std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
 
-  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints. What
-  // is kept of steps beyond the states between segments has room for one segment.
+  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints.
+  // Saved tensors have room for one segment, except those of the states between segments.
   int64_t steps() const { return std::min(segment_, T_ - from_); }
   bool last_segment() const { return from_ + segment_ >= T_; }
   // States before step t: [B, H]; those of the steps after it follow.
@@ -57,7 +57,7 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
            : ph.operand == Operand::kC ? c_at(p, t)
                                        : aux_at(p, t) + ph.aux * aux_stride();
   }
-  // Nothing comes of the product of step 0, of its gradient neither.
+  // Whether the operand is known to be zero: its product is left out, and so is its gradient.
   bool left_out(const Phase& ph, int64_t t) const {
     return t == 0 && starts_at_zero() && ph.zero_of_zeros;
   }
@@ -67,11 +67,11 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   // After step T, forward and backward: [B, H].
   const real* last_h(const Pass<real>&) const;
   const real* last_c(const Pass<real>&) const;
-  // To the outputs after the first, and their gradients from there.
+  // Copies the last states to the outputs after the first, and dh_ and dc_ from their gradients.
   void last_states(Pass<real>&) const;
   void last_states_backward(Pass<real>&) const;
-  // From and to the states between segments; s: those before segment s, segments(): the last of
-  // all.
+  // Copy the states before segment s from, or to, those kept between segments; s = segments(): the
+  // states after the last one.
   void load_states(Pass<real>&, int64_t s) const;
   void keep_states(Pass<real>&, int64_t s) const;
   void run_segment(Pass<real>&);
@@ -87,7 +87,8 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   const real* running_mask(const Pass<real>& p) const {
     return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
   }
-  // Those of steps [t0, end of the segment), from the last to the first, as rows of the segment.
+  // Real rows of steps [t0, end of the segment), from the last to the first, as rows of the
+  // segment.
   RealRows real_rows_back(int64_t t0) const {
     return {real_tb_.data() + real_from_[size_t(from_)],
             real_from_[size_t(from_ + steps())] - real_from_[size_t(t0)]};
@@ -111,9 +112,10 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   void pack_backward(Pass<real>&);
   void steps_backward(Pass<real>&);
   void weights_backward(Pass<real>&);
-  struct WeightChain {  // of one product for weight gradients, from segment to segment
+  // The state of one product for weight gradients, from segment to segment. Where gemm_k is 2, a
+  // and b [2, D or H] [2, G*H] hold the row that waits, and the one that is added with it.
+  struct WeightChain {
     bool begun = false, waits = false;
-    // [2, D or H] [2, G*H] where gemm_k is 2: the row that waits, and the one added with it
     Tensor a, b;
   };
   void add_rows(Pass<real>&, WeightChain&, real* c, const real* a, int64_t M, const real* b,
@@ -130,22 +132,22 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
 
   // of the extent declared last
   int64_t from_ = 0;     // the first step of the segment at hand
-  bool folded_ = false;  // x W is part of the steps' products; else it is made beforehand
-  // The unmasked rows. real_b_: of each step, as rows of the step, ascending. real_tb_: of each
-  // segment, as rows of the segment, descending. [T * B] at most.
+  bool folded_ = false;  // x W is part of the products of the steps; else it is made before them
+  // The unmasked rows, [T * B] at most. real_b_: of each step, as rows of the step, rising.
+  // real_tb_: of each segment, as rows of the segment, falling. real_from_ [T + 1]: where those of
+  // a step begin in real_b_; those of a segment begin at the same place in both.
   std::vector<int32_t> real_b_, real_tb_;
-  std::vector<int64_t>
-      real_from_;  // [T + 1] where those of a step begin in real_b_, those of a segment in both
+  std::vector<int64_t> real_from_;
   std::vector<int64_t> real_above_;  // [B + 1] real steps of the rows before each
-  std::vector<int64_t> first_real_;  // [B] step, or T; where the output differs from h before it
-  // Products with x leave out its zeros: they may in this batch, they do in the segment at hand.
+  std::vector<int64_t> first_real_;  // [B] the first real step of each row; T: it has none
+  // Whether products with x may leave out its zeros, and whether they do in the segment at hand.
   bool may_be_sparse_ = false, sparse_ = false;
   SparseRows x_rows_;
   bool skips_ = false;  // some step of this batch is masked, and the products leave it out
   // n: steps of a segment
-  Tensor x_run_;     // [n, B, D] and
-  Tensor mask_run_;  // [T, B], in processing order when that is backwards
-  // As Table::pack or FusedCell::pack lays them; of each phase.
+  Tensor x_run_;     // [n, B, D] x in processing order, if that is backwards
+  Tensor mask_run_;  // [T, B] and the mask
+  // In the layout of Table::pack or FusedCell::pack; U of each phase.
   Tensor packed_W_, packed_WT_;
   std::vector<Tensor> packed_U_, packed_UT_;
   Tensor x_drop_;                    // [n, B, D] input under its mask
@@ -161,7 +163,7 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   Tensor product_drop_;              // [B, H]
   Tensor sequence_drop_;             // [n, B, H]
   Tensor dx_run_, dx_gate_;          // [n, B, D]
-  Tensor gemm_scratch_;              // as matmul.h asks
+  Tensor gemm_scratch_;              // of matmul_tn
   std::vector<WeightChain> chains_;  // products of dU, then of dW
   Tensor sums_, recurrent_sums_;     // [T / sum_steps, G*H]
   Tensor vector_sums_;               // [vectors, T / sum_steps, H]

@@ -1,4 +1,4 @@
-// The backward half of the recurrence; what it computes stands in recurrence.cc.
+// The backward pass of the recurrence; what it computes stands in device/cpu/ops/recurrence.cc.
 #include <algorithm>
 
 #include "device/cpu/ops/parts/matmul.h"
@@ -13,7 +13,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
   last_states_backward(p);
   for (int64_t s = segments(); s-- > 0;) {
     from_ = s * segment_;
-    if (s + 1 < segments()) {  // of the last one all is still there
+    if (s + 1 < segments()) {  // forward has left what it computed of the last one
       load_states(p, s);
       run_segment(p);
     }
@@ -108,7 +108,7 @@ template <typename real>
 void Recurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase, int64_t r0, int64_t r1,
                                         int64_t n0, int64_t n1) {
   const Phase& ph = cell_->phase[phase];
-  if (detached(t) && ph.on_state()) return;  // nobody wants the gradient of that state
+  if (detached(t) && ph.on_state()) return;  // the gradient of that state is not needed
   const int64_t B = B_, H = H_, GH = G_ * H, rows = r1 - r0;
   // [B, count*H] in [B, G*H]
   const real* d =
@@ -206,7 +206,8 @@ void Recurrence<real>::add_rows(Pass<real>& p, WeightChain& chain, real* c, cons
               gemm_scratch_.size, these);
     chain.begun = true;
   };
-  const auto keep = [&](int64_t place, int64_t i) {  // row i as the waiting one, or beside it
+  // Copies row i to place 0, where it waits, or to place 1, beside the one that waits.
+  const auto keep = [&](int64_t place, int64_t i) {
     std::copy_n(a + row(i) * M, M, p.at(chain.a) + place * M);
     std::copy_n(b + row(i) * GH, N, p.at(chain.b) + place * N);
   };
@@ -282,7 +283,7 @@ void Recurrence<real>::input_backward(Pass<real>& p) {
   }
 }
 
-// dy of the segment, with zeros where late_output put a constant.
+// dy of the segment, with zeros where late_output has written its 0 instead of h.
 template <typename real>
 const real* Recurrence<real>::seen_dy(Pass<real>& p) const {
   const int64_t B = B_, H = H_;

@@ -1,12 +1,13 @@
-// States of the recurrence at the ends of a batch and of a segment; what they are stands in
-// recurrence.cc.
+// The states of the recurrence at both ends of a batch and of a segment;
+// device/cpu/ops/recurrence.cc says what they are.
 #include <algorithm>
 
 #include "device/cpu/ops/parts/recurrence.h"
 
 namespace hs {
 
-// The states before step 0, and their gradients: a learned one is the same for all rows.
+// The states before step 0. A learned one is the same for all rows, so its gradient is a sum over
+// them.
 template <typename real>
 void Recurrence<real>::first_states(Pass<real>& p) const {
   const auto begin = [&](real* state, const Tensor& carry, const Tensor& parameter) {  // [B, H]
@@ -59,7 +60,7 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
   }
 }
 
-// backward leaves the first segment in h_ and c_
+// Not in h_ and c_ where those have room for one segment: after backward that is the first one.
 template <typename real>
 const real* Recurrence<real>::last_h(const Pass<real>& p) const {
   const int64_t BH = B_ * H_;

@@ -12,8 +12,8 @@ namespace hs {
 
 class SparseRows {
  public:
-  // Rows count as sparse with at most one number in kShare: reading numbers one by one is about
-  // that much slower.
+  // A row counts as sparse if at most one number in kShare is not zero: reading numbers one by one
+  // is about that many times slower.
   static constexpr int64_t kShare = 8;
 
   void reserve(int64_t rows, int64_t D) {
@@ -21,7 +21,7 @@ class SparseRows {
     columns_.reserve(static_cast<size_t>(rows * (D / kShare)));
   }
 
-  // Whether all of x [rows, D] is so sparse; if not, from() and columns() mean nothing.
+  // Whether all rows of x [rows, D] are sparse; if not, from() and columns() mean nothing.
   template <typename real>
   bool find(const real* x, int64_t rows, int64_t D) {
     from_.assign(1, 0);
@@ -39,7 +39,8 @@ class SparseRows {
     return most > 0;
   }
 
-  // Of the rows found last: row r has columns()[from()[r]] to columns()[from()[r + 1]].
+  // Of the rows found last: row r has numbers in the columns columns()[i], i from from()[r] up to,
+  // not including, from()[r + 1].
   const int64_t* from() const { return from_.data(); }  // [rows + 1]
   const int32_t* columns() const { return columns_.data(); }
 
