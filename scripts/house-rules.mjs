@@ -71,7 +71,7 @@ const rooms = {
   'expressions/lowering': ['expressions'],
   'layers/base': ['expressions', 'expressions/lowering'],
   engine: ['layers'],
-  functions: ['engine', 'expressions', 'expressions/lowering', 'layers', 'training'],
+  functions: ['engine', 'expressions', 'expressions/lowering', 'layers', 'model', 'training'],
   saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
   'saving/keras2': ['saving'],
   callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],

@@ -2,9 +2,10 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, uniform } from '../arrays.js'
 import {
+  backend as K,
   Callback,
   Dense,
   Dropout,
@@ -20,6 +21,7 @@ import {
   Model,
   Sequential,
   setSeed,
+  type Tensor,
   TimeDistributed,
 } from '../package.js'
 
@@ -197,4 +199,34 @@ it('word indices are checked where they come in, whatever the layer is inside of
   await expect(model.predict([[1, 2, 3, 9]])).rejects.toThrow(
     /words \(InputLayer\): word indices in x.*from 0 to 6, got 9/,
   )
+})
+
+describe('K.function of tensors', () => {
+  it('gives what layers of a model give, with the weights that they have', async () => {
+    const model = new Sequential([
+      new LSTM(3, { inputShape: [5, 2], returnSequences: true }),
+      new Dropout(0.5),
+      new Dense(1),
+    ])
+    const [first] = model.layers
+    const look = K.function(
+      [model.input as Tensor, K.learningPhase()],
+      [first!.output as Tensor, model.output as Tensor],
+    )
+    const x = uniform(1, [4, 5, 2])
+    const [inner, outer] = await look([x, 0])
+    expect(inner!.shape).toEqual([4, 5, 3])
+    expect(outer!.data).toEqual((await model.predict(x)).data)
+    model.setWeights(
+      model.getWeights().map(({ data, shape }) => ({ data: data.map(() => 0), shape })),
+    )
+    const [after] = await look([x, 0])
+    expect(Array.from(after!.data).every((h) => h === 0)).toBe(true)
+    await expect(look([x, 1])).rejects.toThrow(
+      'function: learning phase must be 0: layers are computed outside of training, got 1.',
+    )
+    expect(() => K.function([K.placeholder([2])], [model.output as Tensor] as never)).toThrow(
+      'function: inputs and outputs must be tensors of a model, or expressions, got both.',
+    )
+  })
 })

@@ -1,0 +1,63 @@
+/**
+ * A word-level language model of rated recurrent units with a learnt first state.
+ *
+ *   npm start theano/rrnn_language [-- --epochs 20 --words 1000 --seed 1 --smoke]
+ */
+import '../one-sentence.mjs'
+import { parseArgs } from 'node:util'
+import {
+  Dense,
+  Dropout,
+  Embedding,
+  RatedRecurrentUnit,
+  Sequential,
+  setSeed,
+  TimeDistributed,
+} from 'hiddenstate'
+import { padSequences } from 'hiddenstate/preprocessing'
+import { bigramPerplexity, readSentences } from './sentences.mjs'
+
+const { values } = parseArgs({
+  options: {
+    epochs: { type: 'string', default: '20' },
+    words: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    smoke: { type: 'boolean', default: false },
+  },
+})
+setSeed(Number(values.seed))
+const sentences = readSentences({ words: Number(values.words) })
+const V = sentences.words
+
+const model = new Sequential([
+  new Embedding(V, 64, { maskZero: true, inputShape: [null] }),
+  new RatedRecurrentUnit(128, { initialState: 'learned', returnSequences: true, dropoutW: 0.3 }),
+  new TimeDistributed(new Dropout(0.3)),
+  new TimeDistributed(new Dense(V, { activation: 'softmax' })),
+])
+model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: 'adam' })
+
+const [train, test] = [sentences.train, sentences.test].map(encode)
+const epochs = values.smoke ? 1 : Number(values.epochs)
+await model.fit(train.x, train.y, {
+  batchSize: 32,
+  nbEpoch: epochs,
+  validationData: [test.x, test.y],
+  verbose: 2,
+})
+const loss = await model.evaluate(test.x, test.y, { verbose: 0 })
+console.log(`\nPerplexity of a new word: ${Math.exp(loss).toFixed(1)}`)
+console.log(`Pairs of words, smoothed: ${bigramPerplexity(sentences).toFixed(1)}`)
+
+/** `{ x: [N, T], y: [N, T, 1] }`: words, and for each the one that follows. */
+function encode(list) {
+  const x = padSequences(
+    list.map((sentence) => sentence.slice(0, -1)),
+    { padding: 'post' },
+  )
+  const y = padSequences(
+    list.map((sentence) => sentence.slice(1)),
+    { padding: 'post' },
+  )
+  return { x, y: { data: y.data, shape: [...y.shape, 1] } }
+}
