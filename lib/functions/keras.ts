@@ -70,9 +70,9 @@ type ListFunction = (values: readonly TensorLike[]) => Promise<NDArray[]>
  * @throws ConfigError `ERR_OPTION` for tensors beside expressions, and for a learning phase of 1
  * @example
  * import { Dense, LSTM, Sequential } from 'hiddenstate'
- * import * as K from 'hiddenstate/backend'
+ * import { function as functionOf } from 'hiddenstate/backend'
  * const model = new Sequential([new LSTM(3, { inputShape: [5, 2] }), new Dense(1)])
- * const inner = K.function([model.input], [model.layers[0].output])
+ * const inner = functionOf([model.input], [model.layers[0].output])
  * const [h] = await inner([new Float32Array(10)].map((data) => ({ data, shape: [1, 5, 2] })))
  * console.log(h.shape) // [ 1, 3 ]
  * @see keras.backend.function
