@@ -3,7 +3,9 @@
  * `keras.activations` of Keras 1.2.2, and of Keras 2.
  */
 import { ConfigError, fail, nearest } from './errors.js'
+import type { Expr } from './expressions/expr.js'
 import { describe } from './ndarray.js'
+import { toWritten, type Written } from './written.js'
 
 /**
  * Keras 1.2.2's activations, then those that Keras 2 added; softmax works on the last axis of 2-D
@@ -27,8 +29,21 @@ export const activationNames = [
 /** Other names that Keras has for some of them. */
 const ALIASES = { silu: 'swish' } as const
 
-/** What an option for an activation takes. `'silu'` is another name of `'swish'`. */
+/** Names of activations. `'silu'` is another name of `'swish'`. */
 export type ActivationName = (typeof activationNames)[number] | keyof typeof ALIASES
+
+/** An activation written with `hiddenstate/backend`: a value [B, …] of the shape of x. */
+export type ActivationFunction = (x: Expr) => Expr
+/** What an option for an activation takes. */
+export type ActivationLike = ActivationName | ActivationFunction | null
+
+/**
+ * A function, or the canonical name of an activation.
+ *
+ * @throws ConfigError `ERR_UNKNOWN_NAME`; FormatError `ERR_FILE_FORMAT`
+ */
+export const toActivation = (value: unknown, where: string): ActivationName | Written =>
+  toWritten(value, where, 'activation') ?? activationName(value, where)
 
 /**
  * The canonical name; null stands for 'linear', as in Keras, and 'silu' for 'swish'.

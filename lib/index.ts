@@ -1,6 +1,7 @@
 /** The public surface. */
 export type { Resumable, Source } from './training/batches.js'
 export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
+export type { ActivationFunction, ActivationLike, ActivationName } from './activations.js'
 export * from './callbacks/index.js'
 export type { CompileOptions, Metrics, MetricsByName, PerOutput } from './model/compile.js'
 export {
@@ -55,7 +56,13 @@ export type { Container } from './layers/base/container.js'
 export * from './layers/index.js'
 export { Tensor } from './layers/base/tensor.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/base/layer.js'
-export { fbetaScore, type Metric, type MetricName, topKCategoricalAccuracy } from './metrics.js'
+export {
+  fbetaScore,
+  type Metric,
+  type MetricFunction,
+  type MetricName,
+  topKCategoricalAccuracy,
+} from './metrics.js'
 export type { Limits } from './limits.js'
 export { loadModel, modelFromJson, modelFromYaml, type ModelTextOptions } from './model/models.js'
 export {
@@ -67,7 +74,7 @@ export {
   type TensorLike,
   type TypedArray,
 } from './ndarray.js'
-export type { ObjectiveName } from './objectives.js'
+export type { LossFunction, ObjectiveName } from './objectives.js'
 export * from './optimizers/classes.js'
 export type { OptimizerName } from './optimizers/by-name.js'
 export { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js'

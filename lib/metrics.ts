@@ -3,6 +3,7 @@
  * `keras.metrics`.
  */
 import { ConfigError, fail, nearest } from './errors.js'
+import type { Expr } from './expressions/expr.js'
 import { describe } from './ndarray.js'
 import { type Objective, objectiveNames } from './objectives.js'
 import { resolveOptions } from './options.js'
@@ -41,6 +42,11 @@ export type CanonicalMetric = (typeof metricNames)[number] | Objective
  * Names that `compile({ metrics })` takes; `'acc'` picks the accuracy that suits output and loss.
  */
 export type MetricName = CanonicalMetric | keyof typeof aliases | 'acc' | 'accuracy'
+
+/**
+ * A metric written with `hiddenstate/backend`: the mean of what it gives for targets and outputs.
+ */
+export type MetricFunction = (yTrue: Expr, yPred: Expr) => Expr | number
 
 /**
  * A metric with an argument of its own;

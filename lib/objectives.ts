@@ -3,6 +3,7 @@
  * Keras 1.2.2 `keras.objectives`.
  */
 import { ConfigError, fail, nearest } from './errors.js'
+import type { Expr } from './expressions/expr.js'
 import { describe } from './ndarray.js'
 
 /** Keras 1.2.2's objectives. */
@@ -37,8 +38,13 @@ const aliases = {
 
 /** A canonical name, which native code knows too. */
 export type Objective = (typeof objectiveNames)[number]
-/** What `compile({ loss })` takes. */
+/** The names that `compile({ loss })` takes. */
 export type ObjectiveName = Objective | keyof typeof aliases
+/**
+ * A loss written with `hiddenstate/backend`: targets and outputs [B, …, K] → [B, …], a number for
+ * each row of the last axis, or [B].
+ */
+export type LossFunction = (yTrue: Expr, yPred: Expr) => Expr
 
 /**
  * The canonical name of an objective.

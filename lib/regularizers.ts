@@ -2,6 +2,7 @@
 import { ConfigError, fail, located, nearest } from './errors.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
+import type { Activity } from './spec.js'
 
 /**
  * What native code adds to the loss for a parameter w: `l1*sum|w| + l2*sum(w^2)`, or `eigenvalue`
@@ -138,10 +139,7 @@ export type RegularizerLike = RegularizerName | Regularizer | null
  * An activity regularizer as an op carries it.
  * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer, which is for matrices of weights
  */
-export function activityOf(
-  regularizer: Regularizer | null,
-  where: string,
-): { l1: number; l2: number } | null {
+export function activityOf(regularizer: Regularizer | null, where: string): Activity | null {
   if (!regularizer) return null
   if ('l1' in regularizer.penalty) return regularizer.penalty
   return fail(ConfigError, 'ERR_OPTION', {

@@ -24,6 +24,12 @@ export interface ParamSpec {
   constraint: { name: string; [key: string]: Option } | null
 }
 
+/** Activity regularizer of an output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
+export interface Activity {
+  l1: number
+  l2: number
+}
+
 /** One op. `op` is the name of a file in native/ops/. Values are named by strings. */
 export interface OpSpec {
   op: string
@@ -43,8 +49,7 @@ export interface OpSpec {
   options: { [key: string]: Option }
   /** The op's name for each of its parameters ('W'), and the path of that parameter. */
   params: { name: string; param: string }[]
-  /** Activity regularizer on the output: adds l1*sum|y| + l2*sum(y^2) to the loss. */
-  activity: { l1: number; l2: number } | null
+  activity: Activity | null
   /**
    * Runs when the gradients are known, and may read them: 'gradient:' and the path of a parameter,
    * or an input of the plan.
@@ -52,11 +57,22 @@ export interface OpSpec {
   after?: boolean
 }
 
-/** A metric by its canonical name, see lib/metrics.ts, with its argument if it has one. */
-export interface MetricSpec {
-  name: string
-  [argument: string]: Scalar
+/**
+ * A program of the targets (its input 0) and an output (1), as they lie in memory (decision 0037).
+ */
+export interface ProgramSpec {
+  nodes: { [attribute: string]: Option }[]
+  /** The node that is its value. */
+  output: number
 }
+
+/**
+ * A metric by its canonical name, see lib/metrics.ts, with its argument if it has one; or a name
+ * and the program that it is.
+ */
+export type MetricSpec =
+  | { name: string; [argument: string]: Scalar }
+  | ({ name: string } & ProgramSpec)
 
 /** A value that a model gives, and what `compile` says of it. */
 export interface PredictionSpec {
@@ -64,11 +80,11 @@ export interface PredictionSpec {
   /** Its mask (reaches the loss), or null. */
   mask: string | null
   /**
-   * A canonical name, see lib/objectives.ts, for the output and its targets; or a value of the
-   * graph, whose mean over all rows it is: then there are neither targets nor metrics. Null: not
-   * compiled, predict only.
+   * A canonical name, see lib/objectives.ts, for the output and its targets, or a program of both;
+   * or a value of the graph, whose mean over all rows it is: then there are neither targets nor
+   * metrics. Null: not compiled, predict only.
    */
-  loss: string | { value: string } | null
+  loss: string | ProgramSpec | { value: string } | null
   /** Of the loss, in the total. */
   weight: number
   metrics: MetricSpec[]
@@ -233,7 +249,7 @@ export interface OpRest {
   className: string
   options?: { [key: string]: Option }
   params?: ParamUse[]
-  activity?: { l1: number; l2: number } | null
+  activity?: Activity | null
   /** Mask the op reads; default: none. */
   reads?: string | null
   /**

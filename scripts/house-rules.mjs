@@ -76,7 +76,17 @@ const rooms = {
   'saving/keras2': ['saving'],
   callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],
   training: ['callbacks', 'engine', 'files', 'hdf5', 'layers', 'saving'],
-  model: ['engine', 'files', 'layers', 'optimizers', 'saving', 'training', 'yaml'],
+  model: [
+    'engine',
+    'expressions',
+    'expressions/lowering',
+    'files',
+    'layers',
+    'optimizers',
+    'saving',
+    'training',
+    'yaml',
+  ],
   cli: ['files', 'model'],
 }
 /**

@@ -6,13 +6,13 @@ import type { Layer } from '../layers/base/layer.js'
 import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
-import { Graph, type MetricSpec, type Option, type Spec } from '../spec.js'
+import { Graph, type MetricSpec, type Option, type ProgramSpec, type Spec } from '../spec.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
-  /** Of each output. The loss: a canonical name. */
+  /** Of each output. The loss: a canonical name, or a program. */
   outputs: readonly {
-    loss: string
+    loss: string | ProgramSpec
     weight: number
     metrics: readonly MetricSpec[]
     temporal: boolean

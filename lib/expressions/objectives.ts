@@ -2,15 +2,19 @@
  * Keras 1.2.2's objectives as expressions: one number a row. The formulas are those of native code.
  */
 import { epsilon } from '../backend.js'
-import { type Objective, type ObjectiveName, objectiveName } from '../objectives.js'
+import {
+  type LossFunction,
+  type Objective,
+  type ObjectiveName,
+  objectiveName,
+} from '../objectives.js'
 import { abs, clip, div, log, maximum, mul, neg, square, sub } from './elementwise.js'
 import { softmax, sigmoid } from './activations.js'
 import { oneHot, reshape } from './arranging.js'
 import { type Expr, type Like, lift } from './expr.js'
 import { l2Normalize, mean, sum } from './reductions.js'
 
-/** y [B, …, K], p [B, …, K] → [B, …]. */
-export type LossFunction = (yTrue: Expr, yPred: Expr) => Expr
+export type { LossFunction }
 
 const logs = (x: Like) => log(maximum(x, epsilon).add(1))
 const within = (x: Like) => clip(x, epsilon, 1 - epsilon)

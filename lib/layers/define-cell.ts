@@ -1,5 +1,5 @@
 /** Cells of one's own as layers, written as expressions of a step. */
-import { ConfigError, fail, FormatError } from '../errors.js'
+import { ConfigError, fail } from '../errors.js'
 import type { ExpressionData } from '../expressions/data.js'
 import type { Expr } from '../expressions/expr.js'
 import type { Init } from '../initializations.js'
@@ -14,6 +14,7 @@ import {
   stepToData,
 } from './base/cell-step.js'
 import type { LayerClass } from './base/layer.js'
+import { type Part, partsOf } from './base/parts.js'
 import { Recurrent } from './base/recurrent.js'
 import type { RecurrentOptions } from './base/recurrent-options.js'
 import type { LayerState } from './base/states.js'
@@ -92,8 +93,6 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   static define(_options: object): Definition {
     return { weights: {}, states: {}, step: () => ({}) }
   }
-  /** Names of the options of its own. */
-  static readonly own: readonly string[] = []
   /** Whether a file need not describe the step. */
   static readonly isKnown: boolean = false
 
@@ -343,6 +342,10 @@ const dataOf = (cell: SizedCell, { states }: Definition): CellData => ({
   step: stepToData(cell),
 })
 
+interface StatePart extends Part {
+  readonly initial?: unknown
+}
+
 /**
  * The class of a layer that a file describes with its step; undefined for one that is described
  * without.
@@ -355,8 +358,8 @@ export function cellClassOf(name: unknown, config: unknown): LayerClass | undefi
   const hasStep = typeof data === 'object' && data !== null && data.step !== undefined
   if (typeof name !== 'string' || !hasStep) return undefined
   const called = name.slice(0, 80)
-  const weights = partsOf(called, 'weights', data.weights)
-  const states = partsOf(called, 'states', data.states)
+  const weights = partsOf(called, 'weights of the cell', data.weights)
+  const states: readonly StatePart[] = partsOf(called, 'states of the cell', data.states)
   const shapes = (parts: readonly Part[]) =>
     Object.fromEntries(parts.map((part) => [part.name, part.shape]))
   const sized = { name: called, features: 0, weights: shapes(weights), states: shapes(states) }
@@ -372,29 +375,4 @@ export function cellClassOf(name: unknown, config: unknown): LayerClass | undefi
     options: isRecord(data.options) ? data.options : {},
   }
   return defineCell(called, definition as never) as unknown as LayerClass
-}
-
-/** A weight or a state. */
-interface Part {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly initial?: unknown
-}
-
-/** @throws FormatError ERR_FILE_FORMAT for anything but names with extents */
-function partsOf(where: string, what: string, data: unknown): readonly Part[] {
-  const isExtent = (n: unknown) => Number.isSafeInteger(n) && Number(n) > 0
-  const isPart = (one: unknown) => {
-    if (typeof one !== 'object' || one === null) return false
-    const { name, shape } = one as Partial<Part>
-    const isName = typeof name === 'string' && /^[A-Za-z]\w{0,60}$/.test(name)
-    return isName && Array.isArray(shape) && shape.length <= 32 && shape.every(isExtent)
-  }
-  if (Array.isArray(data) && data.length <= 1000 && data.every(isPart)) return data
-  return fail(FormatError, 'ERR_FILE_FORMAT', {
-    where,
-    what: `${what} of the cell`,
-    expected: 'a list of names with positive integers as shapes',
-    actual: describe(data),
-  })
 }

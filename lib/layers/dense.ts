@@ -1,18 +1,19 @@
-import type { ActivationName } from '../activations.js'
+import type { ActivationLike } from '../activations.js'
 import type { ConstraintLike } from '../constraints.js'
 import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
-import { activityOf, type RegularizerLike } from '../regularizers.js'
+import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
-import { Layer, type LayerOptions } from './base/layer.js'
+import { Layer, type LayerOptions, type WrittenOptions } from './base/layer.js'
 import { checkSoftmaxInput } from './base/softmax-input.js'
+import { nativeActivation, opActivity } from './base/written-activation.js'
 
 /** Options of {@link Dense}. */
 export interface DenseOptions extends LayerOptions {
   /** Initial W. Default `'glorot_uniform'`. */
   init?: Init
-  /** Default `'linear'`. */
-  activation?: ActivationName | null
+  /** A name, or a function written with `hiddenstate/backend`. Default `'linear'`. */
+  activation?: ActivationLike
   /** Initial values `[W, b]`. */
   weights?: readonly TensorLike[] | null
   /** Penalty on W. Default none. */
@@ -61,6 +62,8 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
     inputDim: null,
   }
 
+  static override readonly written: WrittenOptions = { options: ['activation'], instead: '' }
+
   override readonly supportsMasking: boolean = false
   protected override readonly inputLetters: readonly string[] = ['B', '…', 'D']
 
@@ -83,7 +86,7 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
 
   /** @internal */
   override get perStep(): boolean {
-    return true
+    return this.ownActivation === null
   }
 
   /** @internal */
@@ -113,12 +116,12 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    const { outputDim, activation, bias, activityRegularizer } = this.options
+    const { outputDim, activation, bias } = this.options
     return graph.op('dense', [x], this.computeOutputShape(x.shape), {
       ...this.opName(),
-      options: { units: outputDim, activation, bias },
+      options: { units: outputDim, activation: nativeActivation(activation), bias },
       params: this.paramUses(),
-      activity: activityOf(activityRegularizer, this.where),
+      activity: opActivity(this),
       mask: 'pass',
     })
   }

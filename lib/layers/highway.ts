@@ -1,3 +1,4 @@
+import type { ActivationName } from '../activations.js'
 import { activityOf } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import type { DenseOptions } from './dense.js'
@@ -7,7 +8,10 @@ import { Layer } from './base/layer.js'
  * Options of {@link Highway}: those of {@link Dense}. Regularizers and constraints act on W and b,
  * not on the gate.
  */
-export type HighwayOptions = DenseOptions
+export interface HighwayOptions extends Omit<DenseOptions, 'activation'> {
+  /** Of what the gate lets by. Default `'linear'`. */
+  activation?: ActivationName | null
+}
 
 /**
  * A dense layer with a gate that lets the input by: `t = sigmoid(x·W_carry + b_carry)`, `y =

@@ -32,6 +32,14 @@ export {
   defineCell,
   type StepResult,
 } from './define-cell.js'
+export {
+  type DefinedClass,
+  type DefinedOptions,
+  defineLayer,
+  type LayerDefinition,
+  type LayerWeight,
+  type WeightShapeOf,
+} from './define-layer.js'
 export { Dense, type DenseOptions } from './dense.js'
 export { Dropout, type DropoutOptions } from './dropout.js'
 export { ELU, type ELUOptions } from './elu.js'

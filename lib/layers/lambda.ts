@@ -1,10 +1,10 @@
 import { ConfigError, fail } from '../errors.js'
-import { type ExpressionData, fromData, toData } from '../expressions/data.js'
-import { Expr, Placeholder } from '../expressions/expr.js'
-import { inMemoryOrder } from '../expressions/lowering/layout.js'
-import { within } from '../expressions/place.js'
-import { describe } from '../ndarray.js'
+import { applied } from '../expressions/applied.js'
+import { type ExpressionData, toData } from '../expressions/data.js'
+import { type Expr, Placeholder } from '../expressions/expr.js'
+import { inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
 import type { Graph, Shape, Value } from '../spec.js'
+import { type ExpressionFunction, Written } from '../written.js'
 import { addExpression, dimsOf, shapeOf } from './base/expression-ops.js'
 import { Layer, type LayerOptions } from './base/layer.js'
 
@@ -45,18 +45,8 @@ export class Lambda extends Layer<LayerOptions & { function: LambdaFunction }> {
   /** The function's value for an input of this shape. */
   #applied(inputShape: Shape): { x: Placeholder; y: Expr } {
     const x = new Placeholder(dimsOf(inputShape), 'x')
-    const given: unknown = this.options.function
-    const compute = typeof given === 'function' ? (given as LambdaFunction) : fromFile(given)
-    const y = within(this.where, () => compute(x))
-    if (!(y instanceof Expr))
-      return fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: 'what the function gives',
-        expected: 'an expression',
-        actual: describe(y),
-      })
-    return { x, y }
+    const given = this.options.function as ExpressionFunction | ExpressionData
+    return { x, y: applied(new Written(this.name, given), [x], this.where) }
   }
 
   /** @internal */
@@ -94,15 +84,3 @@ export class Lambda extends Layer<LayerOptions & { function: LambdaFunction }> {
     return { ...options, function: toData({ inputs: [x], outputs: [y] }, this.where) }
   }
 }
-
-/** The input as it lies in memory. */
-export function memoryOf(x: Placeholder): Placeholder {
-  const [batch, steps, ...rest] = x.shape
-  return x.ndim > 2 ? new Placeholder([steps!, batch!, ...rest], x.name ?? 'x') : x
-}
-
-/** What a file says that a function computes. */
-const fromFile =
-  (data: unknown): LambdaFunction =>
-  (x) =>
-    fromData(data as ExpressionData, 'function', () => x).outputs[0]!

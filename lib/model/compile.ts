@@ -4,44 +4,58 @@
 import type { Floatx } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
-import { Metric, type MetricName, metricName } from '../metrics.js'
+import { Metric, type MetricFunction, type MetricName, metricName } from '../metrics.js'
 import { describe } from '../ndarray.js'
-import { type ObjectiveName, objectiveName } from '../objectives.js'
+import { type LossFunction, type ObjectiveName, objectiveName } from '../objectives.js'
 import { type OptimizerName, toOptimizer } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import { refusesAssignment, resolveOptions } from '../options.js'
 import { isRecord, perName } from '../per-name.js'
-import type { MetricSpec, Option, Shape } from '../spec.js'
+import type { MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
+import type { NoMetrics } from '../training/results.js'
+import { toWritten, Written } from '../written.js'
+import {
+  lossFunction,
+  metricFunction,
+  type ObjectiveFunction,
+  type Scored,
+} from './objective-function.js'
 
 /**
- * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
- * fbetaScore}).
+ * Names of metrics, metrics with an argument ({@link topKCategoricalAccuracy}, {@link fbetaScore}),
+ * or functions.
  */
-export type Metrics = readonly (MetricName | Metric)[]
+export type Metrics = readonly AnyMetric[]
+type AnyMetric = MetricName | Metric | MetricFunction
+type AnyLoss = ObjectiveName | LossFunction
 
 /** A value for each output: in a list, or by the names of the outputs. */
 export type PerOutput<T> = readonly T[] | Readonly<Record<string, T>>
 
 /** Options of {@link Sequential.compile}. */
 export interface CompileOptions<
-  M extends Metrics | Readonly<Record<string, unknown>> = Metrics | MetricsByName,
+  M extends Metrics | Readonly<Record<string, unknown>> | NoMetrics = Metrics | MetricsByName,
 > {
   /** A name, for Keras' defaults, or an instance: `new RMSprop({ lr: 0.001 })`. */
   optimizer: OptimizerName | Optimizer
   /**
-   * Name of the objective: `'binary_crossentropy'`, `'mse'`, … For several outputs, one for all of
-   * them, or one for each.
+   * Name of the objective, `'binary_crossentropy'`, `'mse'`, …, or a function of targets and
+   * outputs, both in the shape of the output, written with `hiddenstate/backend`: one number for
+   * each row of the last axis or for each sample. It is called here, and never while a batch runs.
+   * For several outputs, one for all of them, or one for each.
    */
-  loss: ObjectiveName | PerOutput<ObjectiveName>
+  loss: AnyLoss | PerOutput<AnyLoss>
   /**
    * What the loss of each output counts in the total. Default `null`: 1; so for outputs that are
    * not named.
    */
   lossWeights?: PerOutput<number> | null
   /**
-   * Names of metrics, or metrics with an argument ({@link topKCategoricalAccuracy}, {@link
-   * fbetaScore}); `'accuracy'` (or `'acc'`) picks the kind that fits loss and output. A list is for
-   * all outputs; by the names of the outputs, each has its own. Default: none.
+   * Names of metrics, metrics with an argument ({@link topKCategoricalAccuracy}, {@link
+   * fbetaScore}), or functions of targets and outputs, whose mean it is: logs call it by the name
+   * of the function, `metric` where it has none, with _1, _2, … where that is taken. `'accuracy'`
+   * (or `'acc'`) picks the kind that fits loss and output. A list is for all outputs; by the names
+   * of the outputs, each has its own. Default: none.
    */
   metrics?: M
   /**
@@ -52,9 +66,8 @@ export interface CompileOptions<
 }
 
 type SampleWeightMode = 'temporal' | null
-type Several = MetricName | Metric | Metrics
 /** Metrics by the names of the outputs. */
-export type MetricsByName = Readonly<Record<string, Several>>
+export type MetricsByName = Readonly<Record<string, AnyMetric | Metrics>>
 
 const DEFAULTS = {
   optimizer: undefined,
@@ -77,10 +90,10 @@ export function chosenByCompile(Class: { readonly prototype: object }): void {
 
 /** What `compile` was told of one output. */
 interface CompiledOutput {
-  /** Canonical name. */
-  readonly loss: string
+  /** Canonical name, or a program. */
+  readonly loss: string | ProgramSpec
   readonly weight: number
-  readonly metrics: readonly { spec: MetricSpec; label: string }[]
+  readonly metrics: readonly ResolvedMetric[]
   readonly temporal: boolean
   /** Classes of a sparse loss; null: targets have the output's shape. */
   readonly classes: number | null
@@ -91,24 +104,28 @@ export interface Compiled {
   readonly optimizer: Optimizer
   /** Precision of the model. */
   readonly floatx: Floatx
-  // as the caller wrote them: files keep them
-  readonly loss: CompileOptions['loss']
+  // as the caller wrote them: files keep them. Functions are data: of several outputs, one each.
+  readonly loss: Kept
   readonly lossWeights: PerOutput<number> | null
-  readonly metrics: Metrics | MetricsByName
+  readonly metrics: Kept
   readonly sampleWeightMode: SampleWeightMode | PerOutput<SampleWeightMode>
   readonly outputs: readonly CompiledOutput[]
   /**
    * Names of the logs: 'loss', the loss of each output where there are several, then the metrics.
    */
   readonly metricsNames: readonly string[]
-  /** The canonical names, for the Spec. */
+  /** For the Spec. */
   training(): Training
 }
+
+/** What an option of `compile` was: names, metrics, functions, in lists and by names. */
+export type Kept = string | Metric | Written | readonly Kept[] | { readonly [name: string]: Kept }
 
 /** What is compiled. */
 export interface Compilable {
   readonly floatx: Floatx
   readonly outputNames: readonly string[]
+  /** Of its arrays. */
   readonly outputShapes: readonly Shape[]
 }
 
@@ -144,32 +161,36 @@ export function resolveCompile(
   const losses = perOutput('loss') ?? names.map(() => options.loss)
   const weights = options.lossWeights === null ? names.map(() => 1) : weightsOf(perOutput, options)
   const metrics = metricsOf(options.metrics, names)
-  const outputs = names.map((_, i): CompiledOutput => {
-    const loss = objectiveName(losses[i], 'compile: loss')
-    const width = outputShapes[i]!.at(-1) ?? null
-    return {
-      loss,
-      weight: weights[i]!,
-      metrics: metrics[i]!.map((metric) => resolveMetric(metric, loss, width)),
-      temporal: modes[i] === 'temporal',
-      classes: loss === 'sparse_categorical_crossentropy' ? width : null,
-    }
-  })
   const isMany = names.length > 1
   const label = (i: number, text: string) => (isMany ? `${names[i]}_${text}` : text)
+  const resolved = names.map((name, i) => {
+    const of = isMany ? ` of ${name}` : ''
+    return resolveOutput(outputShapes[i]!, losses[i], metrics[i]!, of)
+  })
+  const outputs = resolved.map(
+    ({ loss, metrics: list, classes }, i): CompiledOutput => ({
+      loss: typeof loss === 'string' ? loss : loss.program,
+      weight: weights[i]!,
+      metrics: list,
+      temporal: modes[i] === 'temporal',
+      classes,
+    }),
+  )
   return Object.freeze({
     optimizer,
     floatx,
-    loss: kept(options.loss) as Compiled['loss'],
+    ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
-    metrics: kept(options.metrics) as Compiled['metrics'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],
     outputs,
-    metricsNames: Object.freeze([
-      'loss',
-      ...(isMany ? names.map((_, i) => label(i, 'loss')) : []),
-      ...outputs.flatMap((output, i) => output.metrics.map((metric) => label(i, metric.label))),
-    ]),
+    metricsNames: Object.freeze(
+      logNames(
+        ['loss', ...(isMany ? names.map((_, i) => label(i, 'loss')) : [])],
+        outputs.flatMap(({ metrics: list }, i) =>
+          list.map((metric) => ({ ...metric, label: label(i, metric.label) })),
+        ),
+      ),
+    ),
     training: () => ({
       outputs: outputs.map(({ metrics: list, ...output }) => ({
         ...output,
@@ -178,6 +199,75 @@ export function resolveCompile(
       optimizer: optimizer.hyper(floatx) as { name: string; [hyper: string]: Option },
     }),
   })
+}
+
+interface ResolvedMetric {
+  readonly spec: MetricSpec
+  readonly label: string
+  /** As {@link Compiled.metrics} has it. */
+  readonly kept: Kept
+}
+
+interface ResolvedOutput {
+  readonly loss: string | ObjectiveFunction
+  readonly metrics: readonly ResolvedMetric[]
+  readonly classes: number | null
+  /** As {@link Compiled.loss} has it. */
+  readonly kept: Kept
+}
+
+/** @param of ' of out' for one of several outputs */
+function resolveOutput(
+  output: Shape,
+  given: unknown,
+  metrics: readonly unknown[],
+  of: string,
+): ResolvedOutput {
+  const own = toWritten(given, `compile: loss${of}`, 'loss')
+  const name = own ? null : objectiveName(given, 'compile: loss')
+  const isSparse = name === 'sparse_categorical_crossentropy'
+  const scored = { output, targets: isSparse ? [...output.slice(0, -1), 1] : output }
+  const loss = own ? lossFunction(own, scored, `loss${of}`) : name!
+  return {
+    loss,
+    metrics: metrics.map((metric) => resolveMetric(metric, name, scored, of)),
+    classes: isSparse ? (output.at(-1) ?? null) : null,
+    kept: typeof loss === 'string' ? (given as string) : loss.written,
+  }
+}
+
+/** Loss and metrics as the caller wrote them; with functions, those of each output. */
+function keptFunctions(
+  options: Readonly<Record<string, unknown>>,
+  outputs: readonly ResolvedOutput[],
+  names: readonly string[],
+): Pick<Compiled, 'loss' | 'metrics'> {
+  const isMany = outputs.length > 1
+  const losses = outputs.map((output) => output.kept)
+  const lists = outputs.map((output) => output.metrics.map((metric) => metric.kept))
+  const isOwn = (each: Kept) => each instanceof Written
+  const byNames = Object.fromEntries(names.map((name, i) => [name, lists[i]!]))
+  return {
+    loss: losses.some(isOwn)
+      ? (kept(isMany ? losses : losses[0]) as Kept)
+      : (kept(options.loss) as Kept),
+    metrics: (lists.flat().some(isOwn)
+      ? kept(isMany ? byNames : lists[0])
+      : kept(options.metrics)) as Kept,
+  }
+}
+
+/** The names of logs: those of functions are none of the others, as Keras 2 makes them. */
+function logNames(losses: readonly string[], metrics: readonly ResolvedMetric[]): string[] {
+  const isOwn = ({ kept: one }: ResolvedMetric) => one instanceof Written
+  const taken = new Set([...losses, ...metrics.filter((one) => !isOwn(one)).map((m) => m.label)])
+  const unique = (label: string) => {
+    let name = label
+    for (let n = 1; taken.has(name); n++) name = `${label}_${n}`
+    taken.add(name)
+    return name
+  }
+  return [...losses, ...metrics.map((one) => (isOwn(one) ? unique(one.label) : one.label))]
 }
 
 /** A copy that nobody changes. */
@@ -215,7 +305,7 @@ function metricsOf(given: unknown, names: readonly string[]): (readonly unknown[
  * Keras' choice of the accuracy (training.py, compile):
  * by the width of the output, then by the loss.
  */
-function accuracyFor(loss: string, width: number | null): string {
+function accuracyFor(loss: string | null, width: number | null): string {
   if (width === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
   return loss === 'sparse_categorical_crossentropy'
     ? 'sparse_categorical_accuracy'
@@ -224,12 +314,21 @@ function accuracyFor(loss: string, width: number | null): string {
 
 function resolveMetric(
   metric: unknown,
-  loss: string,
-  width: number | null,
-): { spec: MetricSpec; label: string } {
-  if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name }
-  if (metric === 'accuracy' || metric === 'acc')
-    return { spec: { name: accuracyFor(loss, width) }, label: 'acc' }
-  const name = metricName(metric, 'compile: metrics')
-  return { spec: { name }, label: name }
+  loss: string | null,
+  scored: Scored,
+  of: string,
+): ResolvedMetric {
+  const own = toWritten(metric, `compile: metrics${of}`, 'metric')
+  if (own) {
+    const { program, written: data } = metricFunction(own, scored, `metric ${own.name}${of}`)
+    return { spec: { name: own.name, ...program }, label: own.name, kept: data }
+  }
+  if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name, kept: metric }
+  const given = metric as string
+  if (given === 'accuracy' || given === 'acc') {
+    const name = accuracyFor(loss, scored.output.at(-1) ?? null)
+    return { spec: { name }, label: 'acc', kept: given }
+  }
+  const name = metricName(given, 'compile: metrics')
+  return { spec: { name }, label: name, kept: given }
 }

@@ -120,7 +120,9 @@ export abstract class CompiledModel extends Container {
   protected compileWith(options: CompileOptions<Metrics | MetricsByName>): void {
     this.session.checkUnused('compile')
     this.requireAlive('compile')
-    const compiled = resolveCompile(this, options)
+    const { floatx, outputNames } = this
+    const outputShapes = this.arrayShapesAt(this.inputShapes)
+    const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
     this.#lower(compiled.training())
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.session)

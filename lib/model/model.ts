@@ -29,6 +29,7 @@ import type {
   EvaluateOptions,
   Inputs,
   PredictOptions,
+  NoMetrics,
   PredictionsOf,
   Scored,
   Scores,
@@ -144,7 +145,7 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * model.compile({ loss: 'mse', optimizer: new RMSprop({ lr: 0.01 }), metrics: ['mae'] })
    * console.log(model.metricsNames) // [ 'loss', 'mean_absolute_error' ]
    */
-  compile<const M extends Metrics | MetricsByName = []>(
+  compile<const M extends Metrics | MetricsByName | NoMetrics>(
     options: CompileOptions<M>,
   ): Scored<ScoresOf<M, O>> & this {
     this.compileWith(options as CompileOptions)

@@ -1,6 +1,7 @@
 /** Layers from configurations; the registry is the namespace of lib/layers/index.ts. */
 import { ConfigError, fail, nearest } from '../errors.js'
 import { cellClassOf } from '../layers/define-cell.js'
+import { definedClassOf } from '../layers/define-layer.js'
 import * as namespace from '../layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/base/layer.js'
 import { from, spelling } from '../layers/base/origin.js'
@@ -71,7 +72,10 @@ export function layerFromConfig(
   const called = `${title} (${origin?.className ?? (typeof name === 'string' ? name.slice(0, 80) : '?')})`
   const Class =
     typeof name === 'string'
-      ? (models?.get(name) ?? layerClasses.get(name) ?? cellClassOf(name, config))
+      ? (models?.get(name) ??
+        layerClasses.get(name) ??
+        cellClassOf(name, config) ??
+        definedClassOf(name, config))
       : undefined
   if (!Class) {
     const near = typeof name === 'string' ? nearest(name, layerClasses.keys(), MISTYPED) : undefined

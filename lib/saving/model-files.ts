@@ -369,6 +369,11 @@ function compileAs(
     return true
   } catch (error) {
     if (!(error instanceof HiddenstateError) || error instanceof InternalError) throw error
+    // A damaged function, not something that a later Keras has.
+    if (error instanceof FormatError && !keras2)
+      return inFile(path, 'training_config', () => {
+        throw error
+      })
     const why = `${path}: training_config: ${error.message.replace(/^training_config: /, '')}`
     model.leaveUncompiled(why)
     const message = `${why} The model is loaded, but not compiled: it predicts; call model.compile to train or evaluate it.`

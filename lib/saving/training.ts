@@ -1,5 +1,5 @@
 /** How a model was compiled, and the state of its optimizer, in a file. */
-import type { Compiled, CompileOptions } from '../model/compile.js'
+import type { Compiled, CompileOptions, Kept } from '../model/compile.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { checkJson, type ResolvedLimits } from '../limits.js'
 import { Metric, metricFromConfig } from '../metrics.js'
@@ -8,29 +8,45 @@ import { isRecord } from '../per-name.js'
 import type { Counts } from '../engine/optimizer-state.js'
 import { optimizerFromConfig } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
+import { fromConfig, Written } from '../written.js'
 import { trainingFromKeras2 } from './keras2/training.js'
 import { asciiJson } from './layout.js'
 import { writeArrays } from './weights.js'
 
 const GROUP = 'optimizer_weights'
 
-/** What a list or an object of metrics is with `use` of each; names of outputs stay. */
-function each(metrics: Compiled['metrics'], use: (metric: string | Metric) => unknown): unknown {
-  const several = (value: unknown): unknown =>
-    Array.isArray(value) ? value.map(use) : use(value as string | Metric)
-  if (Array.isArray(metrics)) return several(metrics)
-  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, several(value)]))
+type One = string | Metric | Written
+
+/** What a loss or metrics are with `use` of each; lists and names of outputs stay. */
+function each(value: Kept, use: (one: One) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => each(one, use))
+  if (!isRecord(value)) return use(value as One)
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, each(one as Kept, use)]),
+  )
 }
 
-/** Keras neither has a place for the arguments of metrics nor looks at this; only where needed. */
-function metricArguments(metrics: Compiled['metrics']): { metric_arguments?: unknown } {
-  const hasSome = Object.values(metrics)
-    .flat()
-    .some((metric) => metric instanceof Metric)
-  if (!hasSome) return {}
-  const given = (metric: string | Metric) =>
-    metric instanceof Metric ? { ...metric.arguments, name: metric.name } : null
-  return { metric_arguments: each(metrics, given) }
+/** What Keras knows: names. */
+const nameOf = (one: One): string =>
+  one instanceof Metric ? one.canonical : one instanceof Written ? one.name : one
+
+/**
+ * The same with `use` of each that is of a class, null for others, under a key: Keras neither has a
+ * place for such things nor looks at this. Only where needed.
+ */
+function beside<T>(
+  key: string,
+  value: Kept,
+  Class: abstract new (...args: never[]) => T,
+  use: (one: T) => unknown,
+): Record<string, unknown> {
+  let hasSome = false
+  const made = each(value, (one) => {
+    if (!(one instanceof Class)) return null
+    hasSome = true
+    return use(one)
+  })
+  return hasSome ? { [key]: made } : {}
 }
 
 /** Writes `training_config` and, if there is one, the optimizer's state. */
@@ -46,11 +62,13 @@ export function writeTraining(
       class_name: (optimizer.constructor as typeof Optimizer).className,
       config: optimizer.getConfig(floatx),
     },
-    loss,
-    metrics: each(metrics, (metric) => (metric instanceof Metric ? metric.canonical : metric)),
+    loss: each(loss, nameOf),
+    metrics: each(metrics, nameOf),
     sample_weight_mode: sampleWeightMode,
     loss_weights: lossWeights,
-    ...metricArguments(metrics),
+    ...beside('metric_arguments', metrics, Metric, (one) => ({ ...one.arguments, name: one.name })),
+    ...beside('loss_expressions', loss, Written, ({ source }) => source),
+    ...beside('metric_expressions', metrics, Written, ({ source }) => source),
     ...(counts ? { optimizer_counts: counts } : {}),
   }
   file.group('').set('training_config', asciiJson(config))
@@ -87,19 +105,25 @@ export function jsonAttribute(
   )
 }
 
-/** Metrics with the arguments that they were given, for each output where they have names. */
-function metricsFrom(metrics: unknown, given: unknown): unknown {
-  if (given === null) return metrics
-  if (Array.isArray(metrics) && Array.isArray(given))
-    return metrics.map((metric, i) => metricFromConfig(metric, given[i]))
-  if (!isRecord(metrics) || !isRecord(given)) return metrics
+/** `use` of each name with what stands in its place in `given`, if something does. */
+function joined(
+  names: unknown,
+  given: unknown,
+  use: (name: unknown, own: unknown) => unknown,
+): unknown {
+  if (given === null || given === undefined) return names
+  if (Array.isArray(names))
+    return names.map((name, i) => joined(name, Array.isArray(given) ? given[i] : null, use))
+  if (!isRecord(names)) return use(names, given)
+  const own = isRecord(given) ? given : {}
   return Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => {
-      const own = given[name] ?? null
-      return [name, Array.isArray(value) ? metricsFrom(value, own) : metricFromConfig(value, own)]
-    }),
+    Object.entries(names).map(([name, value]) => [name, joined(value, own[name], use)]),
   )
 }
+
+/** A function instead of its name. */
+const functionFrom = (name: unknown, expression: unknown): Written =>
+  fromConfig(name, expression, 'functions')
 
 /**
  * The options of `compile` for a model to be as it was when it was saved.
@@ -111,12 +135,14 @@ function metricsFrom(metrics: unknown, given: unknown): unknown {
  */
 export function compileOptions(found: Record<string, unknown>, keras2: boolean): CompileOptions {
   const config = keras2 ? trainingFromKeras2(found) : found
-  const { metrics = null, metric_arguments: given = null } = config
+  const withArguments = joined(config.metrics, config.metric_arguments, metricFromConfig)
+  const metrics = joined(withArguments, config.metric_expressions, functionFrom)
+  const loss = joined(config.loss, config.loss_expressions, functionFrom)
   return {
     optimizer: optimizerFromConfig(config.optimizer_config),
-    loss: config.loss as CompileOptions['loss'], // compile checks them
+    loss: loss as CompileOptions['loss'], // compile checks them
     lossWeights: (config.loss_weights ?? null) as NonNullable<CompileOptions['lossWeights']>,
-    metrics: (metricsFrom(metrics, given) ?? []) as NonNullable<CompileOptions['metrics']>,
+    metrics: (metrics ?? []) as NonNullable<CompileOptions['metrics']>,
     sampleWeightMode: (config.sample_weight_mode ?? null) as 'temporal' | null,
   }
 }

@@ -91,19 +91,25 @@ export type TensorsOf<O> = ByOutputs<
   any
 >
 
+declare const NO_METRICS: unique symbol
+/** Stands among what `metrics` may be, of no value: where none are given, it stays. */
+export type NoMetrics = typeof NO_METRICS
+
 /**
  * The result of the same calls for a model with the outputs O that is compiled with the metrics M:
  * a number for one output without metrics, else a tuple with the loss in front.
  */
 export type ScoresOf<M, O = Tensor> = ByOutputs<
   O,
-  M extends readonly unknown[]
-    ? number extends M['length']
-      ? Scores
-      : M extends readonly []
-        ? number
-        : [loss: number, ...metrics: { -readonly [K in keyof M]: number }]
-    : Scores,
+  NoMetrics extends M
+    ? number
+    : M extends readonly unknown[]
+      ? number extends M['length']
+        ? Scores
+        : M extends readonly []
+          ? number
+          : [loss: number, ...metrics: { -readonly [K in keyof M]: number }]
+      : Scores,
   [loss: number, ...losses: number[]],
   // biome-ignore lint/suspicious/noExplicitAny: a number or a list, which the caller knows
   any

@@ -1,7 +1,17 @@
 /** What must and must not compile of `hiddenstate/backend` and defineCell. Never run. */
 import { expectTypeOf } from 'vitest'
 import * as K from '../../lib/functions/index.js'
-import { defineCell, Lambda, type NDArray, PeepholeLSTM, Sequential } from '../../lib/index.js'
+import {
+  Dense,
+  defineCell,
+  defineLayer,
+  Highway,
+  Input,
+  Lambda,
+  type NDArray,
+  PeepholeLSTM,
+  Sequential,
+} from '../../lib/index.js'
 
 const { dot, fn, grad, mean, placeholder, scan, shared, tanh } = K
 
@@ -51,6 +61,52 @@ export function cellOptions(): void {
   new PeepholeLSTM(8, { peepholes: 'matrix' })
   // @ts-expect-error vectors or matrices
   new PeepholeLSTM(8, { peepholes: 'both' })
+}
+
+export async function written(): Promise<void> {
+  const model = new Sequential([new Dense(2, { inputDim: 3, activation: (x) => tanh(x) })])
+  const bias = (_y: K.Expr, p: K.Expr) => mean(p)
+  const loss = (y: K.Expr, p: K.Expr) => mean(y.sub(p), -1)
+  const one = model.compile({ loss, optimizer: 'sgd', metrics: [bias, (y, p) => y.sub(p), 'acc'] })
+  const data = [[1, 2, 3]]
+  expectTypeOf(await one.testOnBatch(data, data)).toEqualTypeOf<[number, number, number, number]>()
+  const none = model.compile({ loss: (y, p) => mean(y.sub(p), -1), optimizer: 'sgd' })
+  expectTypeOf(await none.testOnBatch(data, data)).toEqualTypeOf<number>()
+  // @ts-expect-error a loss is an expression
+  model.compile({ loss: () => 'mse', optimizer: 'sgd' })
+  // @ts-expect-error the gate's activation is inside
+  new Highway({ activation: (x: K.Expr) => x })
+
+  const Scale = defineLayer('Scale', {
+    options: { factor: 1, kind: 'a' },
+    weights: {
+      gamma: { shape: ({ inputShape, factor }) => [inputShape.at(-1)!, factor], init: 'one' },
+      beta: { shape: [3] },
+    },
+    call({ x, inputs, gamma, beta, options }) {
+      expectTypeOf(inputs).toEqualTypeOf<readonly K.Expr[]>()
+      expectTypeOf(options.kind).toEqualTypeOf<string>()
+      return x.dot(gamma).add(beta, options.factor)
+    },
+  })
+  const layer = new Scale({
+    factor: 3,
+    gammaRegularizer: 'l2',
+    betaConstraint: 'nonneg',
+    name: 'a',
+  })
+  layer.call(Input({ shape: [3] }))
+  new Scale()
+  // @ts-expect-error no such option
+  new Scale({ factr: 3 })
+  // @ts-expect-error no such weight
+  new Scale({ alphaRegularizer: 'l2' })
+  // @ts-expect-error of another type
+  new Scale({ factor: 'x' })
+  // @ts-expect-error no such weight
+  defineLayer('Bad', { weights: { W: { shape: [3] } }, call: ({ x, V }) => dot(x, V) })
+  // @ts-expect-error no such option
+  defineLayer('Bad', { options: { a: 1 }, call: ({ x, options }) => x.mul(options.b) })
 }
 
 const onlyH = ({ x, W }: { x: K.Expr; W: K.Expr }) => ({ h: dot(x, W) })

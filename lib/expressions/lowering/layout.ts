@@ -3,7 +3,7 @@
  * axes of three or more the other way round, [T, B, …]. Values go through ops as they lie where the
  * op can work on them so; else axes are permuted.
  */
-import { Expr, make } from '../expr.js'
+import { Expr, make, Placeholder } from '../expr.js'
 import { type OpName, ops } from '../ops.js'
 import { ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
@@ -18,6 +18,12 @@ interface Lying {
 const swap = (axis: number): number => (axis < 2 ? 1 - axis : axis)
 const plain = (expr: Expr): Lying => ({ expr, isSwapped: false })
 const swapped = (expr: Expr): Lying => ({ expr, isSwapped: true })
+
+/** The input as it lies in memory. */
+export function memoryOf(x: Placeholder): Placeholder {
+  const [batch, steps, ...rest] = x.shape
+  return x.ndim > 2 ? new Placeholder([steps!, batch!, ...rest], x.name ?? 'x') : x
+}
 
 /** With the first two axes exchanged. */
 export const exchanged = (expr: Expr): Expr =>

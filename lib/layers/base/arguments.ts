@@ -2,6 +2,8 @@
 import { ConfigError, fail } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { probableName, resolveOptions } from '../../options.js'
+import { isRecord } from '../../per-name.js'
+import { Written } from '../../written.js'
 import type { LayerClass } from './layer.js'
 import { normalizeOption } from './option-rules.js'
 import { type Origin, origin } from './origin.js'
@@ -32,13 +34,46 @@ function checkedOptions(
   return options
 }
 
+const TYPES: Readonly<Record<string, string>> = {
+  number: 'a finite number',
+  string: 'a text',
+  boolean: 'true or false',
+}
+
+/** An option that a program has defined: data, of the type that its default has. */
+function checkedData(where: string, key: string, value: unknown, byDefault: unknown): unknown {
+  const isScalar = (one: unknown) =>
+    one === null || ['boolean', 'string'].includes(typeof one) || Number.isFinite(one)
+  const isData = (one: unknown): boolean =>
+    isScalar(one) ||
+    (Array.isArray(one) && one.every(isData)) ||
+    (isRecord(one) && Object.values(one).every(isData))
+  const isOfType =
+    byDefault === null || typeof byDefault === 'object' || typeof byDefault === typeof value
+  if (isData(value) && isOfType) return value
+  return fail(ConfigError, 'ERR_OPTION', {
+    where,
+    what: key,
+    expected: isOfType
+      ? 'data: finite numbers, texts, lists and objects of them'
+      : TYPES[typeof byDefault]!,
+    actual: describe(value),
+  })
+}
+
 /**
  * Every option of a layer, none missing, in the form in which layers keep them.
  * @param args the positional arguments, in the order of `positional`
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME`
  */
 export function resolveArguments(
-  { className, positional, defaults }: Pick<LayerClass, 'className' | 'positional' | 'defaults'>,
+  {
+    className,
+    positional,
+    defaults,
+    written,
+    own,
+  }: Pick<LayerClass, 'className' | 'positional' | 'defaults' | 'written' | 'own'>,
   args: readonly unknown[],
   options: object | null | undefined,
 ): Record<string, unknown> {
@@ -63,8 +98,20 @@ export function resolveArguments(
     given,
   ) as Record<string, unknown>
   const kept: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(merged))
-    kept[key] = normalizeOption(where, key, value, defaults[key], spelled(key))
+  for (const [key, value] of Object.entries(merged)) {
+    kept[key] = own.includes(key)
+      ? checkedData(where, key, value, defaults[key])
+      : normalizeOption(where, key, value, defaults[key], spelled(key))
+    const isActivation = /^activation$|Activation$/.test(key)
+    if (isActivation && kept[key] instanceof Written && !written.options.includes(key))
+      fail(ConfigError, 'ERR_OPTION', {
+        where,
+        what: spelled(key),
+        expected: 'the name of an activation',
+        actual: 'a function',
+        hint: written.instead,
+      })
+  }
   return kept
 }
 

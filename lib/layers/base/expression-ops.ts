@@ -4,7 +4,7 @@ import type { Expr } from '../../expressions/expr.js'
 import { divided } from '../../expressions/lowering/divide.js'
 import { type Frame, type LoweredOp, opsOf } from '../../expressions/lowering/ops.js'
 import { fail, ShapeError } from '../../errors.js'
-import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
+import type { Activity, Graph, ParamUse, Shape, Value } from '../../spec.js'
 
 /** The letter of the batch, and that of steps, in shapes that a layer's expressions see. */
 export const BATCH = 'B'
@@ -53,6 +53,8 @@ export interface ExpressionOps {
   readonly params: ReadonlyMap<Expr, ParamUse>
   /** Mask that the op reads. */
   readonly reads?: string | null
+  /** Activity regularizer of the output. */
+  readonly activity?: Activity | null
   /** Mask of the output. */
   readonly mask?: { name: string | null }
 }
@@ -88,11 +90,20 @@ export function addExpression(graph: Graph, root: Expr, rest: ExpressionOps): Va
         params: one.params.map((expr, k) => ({ ...rest.params.get(expr)!, called: `p${k}` })),
         reads: readsMask(one) ? (rest.reads ?? null) : null,
         ...(i === last && rest.mask ? { mask: rest.mask } : {}),
+        ...(i === last && rest.activity ? { activity: rest.activity } : {}),
       },
     )
     for (const [k, expr] of one.outputs.entries()) values.set(expr, outputs[k]!)
   }
-  const value = values.get(made!)!
+  let value = values.get(made!)!
+  // An input itself: nothing computes it whose output could be penalized.
+  if (last < 0 && rest.activity)
+    value = graph.op('activation', [value], value.shape, {
+      layer: rest.layer,
+      className: rest.className,
+      options: { activation: 'linear' },
+      activity: rest.activity,
+    })
   return rest.mask ? { ...value, mask: rest.mask.name } : value
 }
 

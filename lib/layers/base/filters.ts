@@ -1,22 +1,23 @@
 /** What layers of filters share: their options, and a kernel with a bias. */
-import type { ActivationName } from '../../activations.js'
+import type { ActivationLike } from '../../activations.js'
 import type { ConstraintLike } from '../../constraints.js'
 import type { Init } from '../../initializations.js'
 import type { TensorLike } from '../../ndarray.js'
-import { activityOf, type RegularizerLike } from '../../regularizers.js'
+import type { RegularizerLike } from '../../regularizers.js'
 import type { Graph, Option, Shape, Value } from '../../spec.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions, type WrittenOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
 import { checkSoftmaxInput } from './softmax-input.js'
 import type { KerasArray, Variable } from './variable.js'
 import { type BorderMode, WINDOW_MASK_HINT } from './windows.js'
+import { nativeActivation, opActivity } from './written-activation.js'
 
 /** Options of every layer of filters. */
 export interface FilterOptions extends LayerOptions {
   /** Initial W. Default `'glorot_uniform'`. */
   init?: Init
-  /** Default `'linear'`. */
-  activation?: ActivationName | null
+  /** A name, or a function written with `hiddenstate/backend`. Default `'linear'`. */
+  activation?: ActivationLike
   /** Initial values `[W, b]`. */
   weights?: readonly TensorLike[] | null
   /** Default `'valid'`. */
@@ -52,6 +53,8 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     bConstraint: null,
     bias: true,
   }
+
+  static override readonly written: WrittenOptions = { options: ['activation'], instead: '' }
 
   /** File in native/ops/. */
   protected abstract readonly op: string
@@ -115,12 +118,17 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
 
   /** The op on a value whose channels come last. */
   protected filter(graph: Graph, x: Value, outputShape: Shape): Value {
-    const { nbFilter, activation, bias, activityRegularizer } = this.given
+    const { nbFilter, activation, bias } = this.given
     return graph.op(this.op, [x], outputShape, {
       ...this.opName(),
-      options: { filters: nbFilter, activation, bias, ...this.window() },
+      options: {
+        filters: nbFilter,
+        activation: nativeActivation(activation),
+        bias,
+        ...this.window(),
+      },
       params: this.paramUses(),
-      activity: activityOf(activityRegularizer, this.where),
+      activity: opActivity(this),
     })
   }
 }

@@ -4,39 +4,22 @@ import { ConfigError, fail, InternalError, ShapeError } from '../../errors.js'
 import type { InputSlot } from '../../training/data.js'
 import type { TensorLike } from '../../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../../options.js'
+import { Written } from '../../written.js'
 import { setConsoleText } from '../../console-text.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import { checkKeys, resolveArguments } from './arguments.js'
 import { CalledLayer } from './called.js'
 import { tellReversedSteps } from './mask-warnings.js'
+import type { Decode, LayerClass, WrittenOptions } from './layer-class.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
 import { layerText, sameShape, showShape } from './names.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin, spelling } from './origin.js'
 import type { Tensor } from './tensor.js'
 import { withoutInitialization } from './weights.js'
+import { activated, activationData, activity, savedFunction } from './written-activation.js'
 
-export type { LayerConfig, LayerOptions }
-
-/**
- * Makes the layer inside a layer.
- *
- * @param place where in the configuration it is: 'layers[0]'; default 'layer'
- */
-export type Decode = (layer: unknown, place?: string) => Layer
-
-/** The static side of a layer class, which registries and `fromConfig` work with. */
-export interface LayerClass {
-  // biome-ignore lint/suspicious/noExplicitAny: constructors differ in their positional arguments
-  new (...args: any[]): Layer
-  readonly className: string
-  readonly positional: readonly string[]
-  readonly defaults: Readonly<Record<string, unknown>>
-  readonly unsaved: readonly string[]
-  /** Whether its configuration is a list: that of a chain of layers. */
-  readonly configIsList?: boolean
-  fromConfig(config: object, decode: Decode): Layer
-}
+export type { Decode, LayerClass, LayerConfig, LayerOptions, WrittenOptions }
 
 /**
  * Base class of all layers; Keras 1.2.2 `keras.engine.topology.Layer`.
@@ -68,6 +51,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     'dtype',
     'weights',
   ]
+  /** @internal Of most layers none: what they compute is not applied last. */
+  static readonly written: WrittenOptions = {
+    options: [],
+    instead: 'defineLayer makes layers of functions.',
+  }
+  /** @internal Names of the options that a program has defined; they hold data. */
+  static readonly own: readonly string[] = []
 
   /** Merged with the defaults, checked, names resolved; frozen. */
   readonly options: Resolved<O>
@@ -196,6 +186,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   build(inputShape: Shape): void {
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
+    if (this.ownActivation) activationData(this.ownActivation, outputShape, this.where)
     if (this.built) {
       this.#requireFit(inputShape)
       return
@@ -357,7 +348,22 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     const ends = !this.supportsMasking && this.acceptedMask === 'end'
     const seen = ends ? { ...x, mask: null } : x
     if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
-    return graph.within({ scope: '', trains: this.trainable }, () => this.emit(graph, seen))
+    return graph.within({ scope: '', trains: this.trainable }, () => {
+      const y = this.emit(graph, seen)
+      const own = this.ownActivation
+      if (!own) return y
+      return activated(graph, y, own, {
+        ...this.opName(),
+        where: this.where,
+        activity: activity(this),
+      })
+    })
+  }
+
+  /** @internal The activation, where it is a function; it is applied to what `emit` gives. */
+  get ownActivation(): Written | null {
+    const { activation } = this.options as { activation?: unknown }
+    return activation instanceof Written ? activation : null
   }
 
   /** @throws ConfigError `ERR_OPTION` for a stateful layer that the graph has already */
@@ -429,7 +435,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     for (const [key, value] of Object.entries(this.savedOptions())) {
       if (key === 'acceptMask' && !this.#acceptedMask) continue
       if (!unsaved.includes(key) && !(camelToSnake(key) in config))
-        config[camelToSnake(key)] = serializeOption(key, value, defaults[key])
+        config[camelToSnake(key)] =
+          value instanceof Written
+            ? savedFunction(this, key, value)
+            : serializeOption(key, value, defaults[key])
     }
     return config
   }

@@ -2,7 +2,7 @@
  * Options are data: what an option may hold, how it is kept and how a configuration writes it
  * follow from its name and its default, for every layer alike.
  */
-import { activationName, type ActivationName } from '../../activations.js'
+import { type ActivationName, toActivation } from '../../activations.js'
 import { type Constraint, toConstraint } from '../../constraints.js'
 import { ConfigError, fail } from '../../errors.js'
 import { type Initializer, initNames, toInit } from '../../initializations.js'
@@ -10,6 +10,7 @@ import { describe } from '../../ndarray.js'
 import { camelToSnake, snakeToCamel } from '../../options.js'
 import { isRecord } from '../../per-name.js'
 import { type Regularizer, toRegularizer } from '../../regularizers.js'
+import type { Written } from '../../written.js'
 
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
 export type Resolved<O> = {
@@ -18,9 +19,12 @@ export type Resolved<O> = {
     : K extends `${string}Constraint`
       ? Constraint | null
       : K extends 'activation' | `${string}Activation`
-        ? ActivationName
+        ? ActivationName | IfTaken<O[K], Written>
         : Exclude<O[K], undefined>
 }
+
+/** T where functions are among what an option takes. */
+type IfTaken<O, T> = [Extract<O, (...values: never[]) => unknown>] extends [never] ? never : T
 
 interface Rule {
   matches: RegExp
@@ -124,7 +128,7 @@ const rules: readonly Rule[] = [
   },
   {
     matches: /^activation$|Activation$/,
-    keep: (v, where, key) => activationName(v, `${where}: ${key}`),
+    keep: (v, where, key) => toActivation(v, `${where}: ${key}`),
   },
   {
     matches: /^init$|Init$/,

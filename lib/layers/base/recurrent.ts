@@ -10,7 +10,7 @@ import { floats, type Init, type Recipe, rowsAtOnce } from '../../initialization
 import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
 import { cellLoop, type SizedCell } from './cell-step.js'
 import { addExpression } from './expression-ops.js'
-import { Layer } from './layer.js'
+import { Layer, type WrittenOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
 import type { RecurrentOptions } from './recurrent-options.js'
 import type { LayerState } from './states.js'
@@ -59,6 +59,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     weights: null,
   }
 
+  static override readonly written: WrittenOptions = {
+    options: [],
+    instead: 'defineCell makes layers of a step that you write.',
+  }
+
   override readonly supportsMasking = true
 
   constructor(outputDim: number, options?: O) {
@@ -82,6 +87,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   /** [gate, Keras' letter for it], in the order of Keras' weights. */
   protected abstract readonly kerasGates: readonly (readonly [gate: string, letter: string])[]
   protected override readonly inputLetters = ['B', 'T', 'D']
+
+  /** @internal Activations are inside the step. */
+  override get ownActivation(): null {
+    return null
+  }
 
   /** The options without what a subclass adds; the base constructor reads them too. */
   protected get given(): Resolved<RecurrentOptions & { outputDim: number }> {

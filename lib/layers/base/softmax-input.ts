@@ -1,6 +1,7 @@
 import type { ActivationName } from '../../activations.js'
 import { fail, ShapeError } from '../../errors.js'
 import type { Shape } from '../../spec.js'
+import type { Written } from '../../written.js'
 import type { Layer } from './layer.js'
 import { showShape } from './names.js'
 
@@ -10,7 +11,7 @@ import { showShape } from './names.js'
  */
 export function checkSoftmaxInput(
   layer: Layer,
-  activation: ActivationName,
+  activation: ActivationName | Written,
   inputShape: Shape,
 ): void {
   if (activation !== 'softmax' || inputShape.length === 2 || inputShape.length === 3) return

@@ -1,0 +1,90 @@
+/** Losses and metrics that are functions: from expressions to what native code computes. */
+import { applied, asData, ofFile } from '../expressions/applied.js'
+import { type Dims, sameDims, showDims } from '../expressions/dims.js'
+import { type Expr, Placeholder } from '../expressions/expr.js'
+import { exchanged, inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
+import { programOf } from '../expressions/lowering/program.js'
+import { Simplifier } from '../expressions/lowering/simplify.js'
+import { ordered } from '../expressions/order.js'
+import { refuse, refuseShape } from '../expressions/place.js'
+import { dimsOf } from '../layers/base/expression-ops.js'
+import type { ProgramSpec, Shape } from '../spec.js'
+import type { Written } from '../written.js'
+
+/** An output, as its loss and metrics see it; with the batch. */
+export interface Scored {
+  readonly output: Shape
+  readonly targets: Shape
+}
+
+/** A function for one output. */
+export interface ObjectiveFunction {
+  /** As data, for files. */
+  readonly written: Written
+  readonly program: ProgramSpec
+}
+
+/**
+ * A loss: one number for each row of the last axis, or for each sample.
+ *
+ * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION; FormatError for one of a file
+ */
+export const lossFunction = (written: Written, scored: Scored, where: string): ObjectiveFunction =>
+  ofFile(written, () => lossOf(written, scored, where))
+
+function lossOf(written: Written, scored: Scored, where: string): ObjectiveFunction {
+  const { y, p, value } = scoresOf(written, scored, where)
+  const rows = p.shape.slice(0, -1)
+  const isOfSamples = sameDims(value.shape, rows.slice(0, 1))
+  if (!isOfSamples && !sameDims(value.shape, rows))
+    refuseShape({
+      where,
+      what: 'what the function gives',
+      expected: expectedScores(rows),
+      actual: showDims(value.shape),
+      hint: 'Take the mean over the last axis: mean(x, -1).',
+    })
+  // Rows lie in the order of the output's memory: [T, B].
+  const lies = value.ndim === 2 ? exchanged(value) : value
+  return { written: asData(written, [y, p], value, where), program: programFor(y, p, lies) }
+}
+
+const expectedScores = (rows: Dims): string =>
+  rows.length === 1
+    ? `${showDims(rows)}, one number for each sample`
+    : `${showDims(rows)}, one number for each row of the last axis, or ${showDims(rows.slice(0, 1))}, one for each sample`
+
+/** A metric: the mean of its numbers. @throws as {@link lossFunction} */
+export function metricFunction(written: Written, scored: Scored, where: string): ObjectiveFunction {
+  const { y, p, value } = ofFile(written, () => scoresOf(written, scored, where))
+  return { written: asData(written, [y, p], value, where), program: programFor(y, p, value) }
+}
+
+function scoresOf(written: Written, { output, targets }: Scored, where: string) {
+  const y = new Placeholder(dimsOf(targets), 'yTrue')
+  const p = new Placeholder(dimsOf(output), 'yPred')
+  const value = applied(written, [y, p], where)
+  const other = ordered([value]).find(({ op }) => BEYOND.has(op))
+  if (other)
+    refuse({
+      where,
+      what: 'the expression',
+      expected: 'without loops, dropout and the learning phase',
+      actual: `one with ${other.label}`,
+      hint: 'They belong into layers.',
+    })
+  return { y, p, value }
+}
+
+/** What the program of a loss or a metric does not have. */
+const BEYOND: ReadonlySet<string> = new Set(['scan', 'dropout', 'phase'])
+
+function programFor(y: Placeholder, p: Placeholder, value: Expr): ProgramSpec {
+  const given = [y, p].map(memoryOf)
+  const memory = inMemoryOrder([value], new Map([y, p].map((each, i) => [each, given[i]!])))
+  const { nodes, outputs } = programOf(new Simplifier().all(memory), (expr) => {
+    const index = given.indexOf(expr as Placeholder)
+    return index < 0 ? undefined : { op: 'input', index }
+  })
+  return { nodes, output: outputs[0]! }
+}
