@@ -88,16 +88,16 @@ export abstract class ParameterOwner {
   #planName = '' // how #plan calls it
   /** States that were set while no plan had the layer; null: none were. */
   #early: readonly Floats[] | null = null
-  #floatx: Floatx = 'float32'
+  #precision: Floatx = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
   get floatx(): Floatx {
-    return this.wrapper?.floatx ?? this.#floatx
+    return this.wrapper?.floatx ?? this.#precision
   }
 
   /** @internal */
   set floatx(floatx: Floatx) {
-    this.#floatx = floatx
+    this.#precision = floatx
   }
 
   /** @internal Own parameters, then those of the layers inside. */
