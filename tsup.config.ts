@@ -1,4 +1,4 @@
-import { copyFile, readdir, readFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
@@ -21,18 +21,18 @@ export default defineConfig({
   // Loaded by its name by a Worker, not imported: it lies beside the code as it does in lib/hdf5/.
   onSuccess: async () => {
     await copyFile('lib/hdf5/hdf5-worker.mjs', 'dist/hdf5-worker.mjs')
-    await checkCommonJs()
+    await mendCommonJs()
   },
 })
 
 /**
  * The CommonJS build takes `this.#name = …` for an assignment to an export `name` of the same chunk,
- * and overwrites that: no private field may have the name of something exported beside it.
+ * writes `this.#name = exports.name = …`, and so overwrites the export.
  */
-async function checkCommonJs() {
+async function mendCommonJs() {
   const files = (await readdir('dist')).filter((file) => file.endsWith('.cjs'))
   for (const file of files) {
-    const found = /#(\w+) = exports\.\1 =/.exec(await readFile(`dist/${file}`, 'utf8'))
-    if (found) throw new Error(`dist/${file}: rename #${found[1]}: an export has its name`)
+    const text = await readFile(`dist/${file}`, 'utf8')
+    await writeFile(`dist/${file}`, text.replace(/#(\w+) = exports\.\1 =/g, '#$1 ='))
   }
 }

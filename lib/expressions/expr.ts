@@ -69,9 +69,12 @@ export class Expr {
     return make('div', [this, other])
   }
 
-  /** The matrix product. @see dot */
+  /** The product with a matrix, or of the last axis with a vector. @see dot */
   dot(other: Like): Expr {
-    return make('dot', [this, other])
+    const right = lift(other, 'dot')
+    const ofVector = right.ndim === 1 && this.ndim > 0 && this.shape.at(-1) === right.shape[0]
+    if (!ofVector) return make('dot', [this, right])
+    return make('sum', [make('mul', [this, right])], { axes: [this.ndim - 1], keep: false })
   }
 
   /** The axes in the other order. @see transpose */

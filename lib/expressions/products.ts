@@ -1,7 +1,5 @@
 /** Products of matrices. */
-import { mul } from './elementwise.js'
 import { type Expr, type Like, lift, make } from './expr.js'
-import { sum } from './reductions.js'
 import { permuteDimensions } from './arranging.js'
 
 /**
@@ -10,11 +8,7 @@ import { permuteDimensions } from './arranging.js'
  *
  * @throws ShapeError ERR_SHAPE
  */
-export function dot(a: Like, b: Like): Expr {
-  const [left, right] = [lift(a, 'dot'), lift(b, 'dot')]
-  const ofVector = right.ndim === 1 && left.ndim > 0 && left.shape.at(-1) === right.shape[0]
-  return ofVector ? sum(mul(left, right), -1) : make('dot', [left, right])
-}
+export const dot = (a: Like, b: Like): Expr => lift(a, 'dot').dot(b)
 
 /** The axes in the other order; of a matrix, its transpose. */
 export const transpose = (x: Expr): Expr => lift(x, 'transpose').T

@@ -6,6 +6,7 @@ import type { ExpressionData } from '../expressions/data.js'
 import { showDims } from '../expressions/dims.js'
 import { Expr, Placeholder } from '../expressions/expr.js'
 import { inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
+import { ordered } from '../expressions/order.js'
 import { refuseShape } from '../expressions/place.js'
 import type { Init } from '../initializations.js'
 import { describe, type TensorLike } from '../ndarray.js'
@@ -29,8 +30,13 @@ export type WeightShapeOf<O> = Readonly<O> & {
 
 /** A weight of a layer. */
 export interface LayerWeight<O> {
-  /** Its extents, or a function of shapes and options that gives them. */
-  readonly shape: readonly number[] | ((given: WeightShapeOf<O>) => readonly (number | null)[])
+  /**
+   * Its extents, or a function of shapes and options that gives them; null for a layer without this
+   * weight.
+   */
+  readonly shape:
+    | readonly number[]
+    | ((given: WeightShapeOf<O>) => readonly (number | null | undefined)[] | null)
   /** Default: zeros for one axis, else `'glorot_uniform'`. */
   readonly init?: Init
 }
@@ -48,6 +54,8 @@ export interface LayerDefinition<O, W extends string> {
       /** The first input, [B, …]. */
       readonly x: Expr
       readonly inputs: readonly Expr[]
+      /** Of each input [B, T, …] its mask, [B, T, 1]: 1 where a step is real; of others null. */
+      readonly masks: readonly (Expr | null)[]
       readonly options: Readonly<O>
     } & { readonly [K in W]: Expr },
   ): Expr
@@ -101,6 +109,8 @@ abstract class ExpressionLayer extends Layer<Options> {
     weights: null,
   }
   static readonly definition: Definition = { options: {}, weights: {}, mask: 'pass', call: () => 0 }
+  /** Whether it is a layer of this package, which a file need not describe. */
+  static readonly isKnown: boolean = false
   override readonly supportsMasking = true
   /** In the first place, with the batch. */
   #inputShapes: readonly Shape[] | null = null
@@ -183,10 +193,11 @@ abstract class ExpressionLayer extends Layer<Options> {
 
   #weightShapes(inputShapes: readonly Shape[]): [name: string, dims: readonly number[]][] {
     const given = { ...this.#ownOptions, inputShape: inputShapes[0]!, inputShapes }
-    return Object.entries(this.#definition.weights).map(([name, { shape }]) => {
+    return Object.entries(this.#definition.weights).flatMap(([name, { shape }]) => {
       const dims: unknown = typeof shape === 'function' ? shape(given) : shape
+      if (dims === null) return []
       const isExtent = (n: unknown) => Number.isSafeInteger(n) && Number(n) > 0
-      if (Array.isArray(dims) && dims.length > 0 && dims.every(isExtent)) return [name, dims]
+      if (Array.isArray(dims) && dims.length > 0 && dims.every(isExtent)) return [[name, dims]]
       return fail(ShapeError, 'ERR_SHAPE', {
         where: this.where,
         layer: this.where,
@@ -207,18 +218,22 @@ abstract class ExpressionLayer extends Layer<Options> {
     const weights = this.#weightShapes(inputShapes).map(
       ([name, dims]) => new Expr('weight', [], dims, {}, `${className}/${name}`),
     )
+    const masks = inputs.map(({ shape: [, steps, ...rest] }, i) =>
+      rest.length > 0 ? new Placeholder([BATCH, steps!, 1], `masks[${i}]`) : null,
+    )
     const { call } = this.#definition
     const options = this.#ownOptions
-    const names = Object.keys(this.#definition.weights)
+    const names = this.#weightShapes(inputShapes).map(([name]) => name)
     const source =
       typeof call === 'function'
         ? () => {
             const named = Object.fromEntries(names.map((name, i) => [name, weights[i]!]))
-            return call({ ...named, x: inputs[0]!, inputs, options })
+            return call({ ...named, x: inputs[0]!, inputs, masks, options })
           }
         : call
     const written = new Written(className, source)
-    const y = applied(written, [...inputs, ...weights], this.where)
+    const read = [...inputs, ...weights, ...masks.filter((mask) => mask !== null)]
+    const y = applied(written, read, this.where)
     if (y.shape[0] !== BATCH)
       refuseShape({
         where: this.where,
@@ -226,7 +241,7 @@ abstract class ExpressionLayer extends Layer<Options> {
         expected: `[${BATCH}, …]`,
         actual: showDims(y.shape),
       })
-    return { inputs, weights, y, written }
+    return { inputs, weights, masks, read, y, written }
   }
 
   /** @internal */
@@ -249,9 +264,13 @@ abstract class ExpressionLayer extends Layer<Options> {
 
   protected emit(graph: Graph, first: Value): Value {
     const values = [first, ...(this.#values?.slice(1) ?? [])]
-    const { inputs, weights, y } = this.#applied(values.map(({ shape }) => [null, ...shape]))
-    const memory = inputs.map(memoryOf)
-    const [root] = inMemoryOrder([y], new Map(inputs.map((x, i) => [x, memory[i]!])))
+    const { inputs, weights, masks, y } = this.#applied(values.map(({ shape }) => [null, ...shape]))
+    const given = new Map(inputs.map((x, i) => [x, values[i]!]))
+    const all = new Set(ordered([y]))
+    for (const [i, mask] of masks.entries())
+      if (mask && all.has(mask)) given.set(mask, this.#maskValue(graph, values[i]!, i))
+    const memory = new Map([...given.keys()].map((x) => [x, memoryOf(x)]))
+    const [root] = inMemoryOrder([y], memory)
     const uses = this.paramUses()
     const mask = this.#definition.mask === 'pass' ? first.mask : null
     if (mask !== null && (y.ndim < 3 || y.shape[1] !== inputs[0]!.shape[1]))
@@ -266,16 +285,26 @@ abstract class ExpressionLayer extends Layer<Options> {
     return addExpression(graph, root!, {
       ...this.opName(),
       where: this.where,
-      inputs: new Map(memory.map((x, i) => [x, values[i]!])),
+      inputs: new Map([...given].map(([x, value]) => [memory.get(x)!, value])),
       params: new Map(weights.map((weight, i): [Expr, ParamUse] => [weight, uses[i]!])),
       activity: opActivity(this),
       mask: { name: mask },
     })
   }
 
+  /** The mask of an input as a value, [B, T, 1]: ones where it has none. */
+  #maskValue(graph: Graph, value: Value, index: number): Value {
+    return graph.op('mask_value', [value], [value.shape[0] ?? null, 1], {
+      layer: `${this.name}/mask_${index}`,
+      className: this.layerClass.className,
+      reads: value.mask,
+    })
+  }
+
   // ---- configuration ----
 
   override getConfig(): Record<string, unknown> {
+    if ((this.layerClass as unknown as typeof ExpressionLayer).isKnown) return super.getConfig()
     if (!this.#inputShapes)
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
@@ -284,10 +313,11 @@ abstract class ExpressionLayer extends Layer<Options> {
         expected: 'part of a model, which gives its function an input',
         actual: 'one of no model',
       })
-    const { inputs, weights, y, written } = this.#applied(this.#inputShapes)
-    const data = asData(written, [...inputs, ...weights], y, this.where)
-    const { mask, weights: named } = this.#definition
-    const names = Object.keys(named)
+    const { read, y, written } = this.#applied(this.#inputShapes)
+    const data = asData(written, read, y, this.where)
+    const { mask } = this.#definition
+    const weights = this.#weightShapes(this.#inputShapes)
+    const names = weights.map(([name]) => name)
     const saved = (kind: 'Regularizer' | 'Constraint') =>
       Object.fromEntries(
         names
@@ -296,7 +326,7 @@ abstract class ExpressionLayer extends Layer<Options> {
       )
     const definition: DefinitionData = {
       options: this.#ownOptions,
-      weights: names.map((name, i) => ({ name, shape: weights[i]!.shape as readonly number[] })),
+      weights: weights.map(([name, shape]) => ({ name, shape })),
       mask,
       regularizers: saved('Regularizer'),
       constraints: saved('Constraint'),
@@ -306,6 +336,7 @@ abstract class ExpressionLayer extends Layer<Options> {
   }
 
   protected override savedOptions(): Record<string, unknown> {
+    if ((this.layerClass as unknown as typeof ExpressionLayer).isKnown) return super.savedOptions()
     const { activityRegularizer, acceptMask } = this.options
     return { activityRegularizer, acceptMask }
   }
@@ -343,7 +374,7 @@ function layerClass(
 function usedTwice(weights: readonly string[], options: readonly string[]): string | undefined {
   const names = [
     ...Object.keys(ExpressionLayer.defaults),
-    ...['x', 'inputs', 'options', 'inputShapes'],
+    ...['x', 'inputs', 'masks', 'options', 'inputShapes'],
     ...weights.flatMap((name) => [name, `${name}Regularizer`, `${name}Constraint`]),
     ...options,
   ]
@@ -401,6 +432,22 @@ export function defineLayer<
   if (twice !== undefined) wrong('names of options and weights', 'new', `'${twice}'`)
   const made = layerClass(name, { options, weights, mask, call: call! })
   return made as unknown as DefinedClass<O, W>
+}
+
+/**
+ * A layer of this package: files hold its name and options alone, since every reader of them has
+ * the class.
+ *
+ * @see defineLayer
+ */
+export function ownLayer<
+  O extends Readonly<Record<string, unknown>> = Record<never, never>,
+  W extends string = never,
+>(name: string, definition: LayerDefinition<O, W>): DefinedClass<O, W> {
+  const Class = defineLayer(name, definition) as unknown as typeof ExpressionLayer
+  return class extends Class {
+    static override readonly isKnown = true
+  } as unknown as DefinedClass<O, W>
 }
 
 // ---- files ----

@@ -6,6 +6,8 @@ export {
   ActivityRegularization,
   type ActivityRegularizationOptions,
 } from './activity-regularization.js'
+export { Attention, type AttentionOptions } from './attention.js'
+export { AttentionPooling, type AttentionPoolingOptions } from './attention-pooling.js'
 export { BatchNormalization, type BatchNormalizationOptions } from './batch-normalization.js'
 export { Bidirectional, type BidirectionalOptions, type MergeMode } from './bidirectional.js'
 export {

@@ -26,6 +26,8 @@ export interface Sample {
    * which can only be the first and knows its input.
    */
   readonly inputs?: number
+  /** Whether it is a model, which knows its input. */
+  readonly knowsInput?: boolean
 }
 
 type Class = (new (...args: never[]) => Layer) & { className: string }
@@ -123,6 +125,13 @@ const written = [
     { masked: true },
   ),
 ]
+
+/** A model of attention of the steps to all steps. */
+const toItself = ({ name, ...options }: Record<string, unknown>) => {
+  const x = main.Input({ shape: sequence })
+  const y = new main.Attention(options).call([x, x])
+  return new main.Model({ input: x, output: y, ...(name ? { name: name as string } : {}) })
+}
 
 /** Branches whose outputs go together, from two or three inputs [T, D]. */
 const merge = (
@@ -313,6 +322,16 @@ export const SAMPLES: Sample[] = [
   ...windows,
   ...recurrent,
   ...written,
+  sample('Attention', sequence, ({ inputShape: _, ...o }) => toItself(o), { knowsInput: true }),
+  sample('AttentionPooling', sequence, (o) => new main.AttentionPooling(o)),
+  sample(
+    'AttentionPooling masked',
+    sequence,
+    (o) => new main.AttentionPooling({ units: 2, ...o }),
+    {
+      masked: true,
+    },
+  ),
   ...(['sum', 'mul', 'ave', 'max', 'concat'] as const).flatMap((mode) => [
     merge(mode, () => [flat(), flat(), flat()], { mode }),
     merge(`${mode} sequences`, () => [steps(), steps()], { mode }),
