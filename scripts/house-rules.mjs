@@ -176,6 +176,47 @@ function importCycles(files) {
   return problems
 }
 
+/** `[line number, name]` of every private field of a class that is assigned to. */
+const assignedFields = (text) =>
+  lines(text).flatMap((line, i) =>
+    [...line.matchAll(/\bthis\.#(\w+)\s*(?:\?\?|\|\||&&)?=(?!=)/g)].map((match) => [
+      i + 1,
+      match[1],
+    ]),
+  )
+
+/** Names of values that a file exports. */
+const exportedNames = (text) => [
+  ...[
+    ...text.matchAll(
+      /^export (?:async |abstract )*(?:const|let|function\*?|class) (?:\* )?(\w+)/gm,
+    ),
+  ].map((match) => match[1]),
+  ...[...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap((match) =>
+    match[1]
+      .split(',')
+      .map((entry) => entry.trim().split(' as ').at(-1))
+      .filter((name) => name !== '' && !name.startsWith('type ')),
+  ),
+]
+
+/**
+ * The CommonJS build takes `this.#name = …` for an assignment to an export `name` of the same
+ * chunk, and overwrites that. What lies in one chunk changes with every import, so names count in
+ * all of lib/.
+ */
+function fieldsAreNoExports(files) {
+  const sources = entries(files, /^lib\/.*\.ts$/)
+  const exported = new Map(
+    sources.flatMap(([file, text]) => exportedNames(text).map((name) => [name, file])),
+  )
+  return sources.flatMap(([file, text]) =>
+    assignedFields(text)
+      .filter(([, name]) => exported.has(name))
+      .map(([line, name]) => `${file}:${line}: rename #${name}: ${exported.get(name)} exports it`),
+  )
+}
+
 /** Files that match `where` and are not in `except` must not have a line that matches `pattern`. */
 const banned = (where, except, pattern, sentence) => (files) =>
   entries(files, where)
@@ -263,6 +304,14 @@ export const rules = [
       'webpack copies a file that new URL names beside the bundle, where its imports are not found: use node:path',
     ),
     bad: { 'lib/training/fit.ts': "new Worker(new URL('./worker.mjs', import.meta.url))\n" },
+  },
+  {
+    name: 'no private field has the name of an export',
+    find: fieldsAreNoExports,
+    bad: [
+      { 'lib/a.ts': 'export const x = 1\n', 'lib/b.ts': '    this.#x = 2\n' },
+      { 'lib/a.ts': 'export { f as x }\n', 'lib/b.ts': '    return (this.#x ??= 2)\n' },
+    ],
   },
   {
     name: 'layers never reach native code',

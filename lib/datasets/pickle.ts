@@ -49,7 +49,7 @@ const MAX_ITEMS = 2 ** 27
 class Unpickler {
   readonly #view: DataView
   #at = 0
-  #stack: Item[] = []
+  #values: Item[] = []
   #marks: Item[][] = []
   #memo: Item[] = []
 
@@ -111,27 +111,27 @@ class Unpickler {
   }
 
   #push(item: Item): void {
-    if (this.#stack.length >= MAX_ITEMS) this.#bad('stack', `at most ${MAX_ITEMS} things`, 'more')
-    this.#stack.push(item)
+    if (this.#values.length >= MAX_ITEMS) this.#bad('stack', `at most ${MAX_ITEMS} things`, 'more')
+    this.#values.push(item)
   }
   #pop(): Item {
-    if (this.#stack.length === 0) this.#bad('stack', 'one thing at least', 'none')
-    return this.#stack.pop() as Item
+    if (this.#values.length === 0) this.#bad('stack', 'one thing at least', 'none')
+    return this.#values.pop() as Item
   }
   #top<T extends Item>(Class: new (...args: never[]) => T, what: string): T {
-    const top = this.#stack.at(-1)
+    const top = this.#values.at(-1)
     return top instanceof Class ? top : this.#bad('pickle', what, 'another thing')
   }
   /** What was pushed since the last mark. */
   #marked(): Item[] {
-    const items = this.#stack
-    this.#stack = this.#marks.pop() ?? this.#bad('pickle', 'a mark', 'none')
+    const items = this.#values
+    this.#values = this.#marks.pop() ?? this.#bad('pickle', 'a mark', 'none')
     return items
   }
   #remember(index: number): void {
     if (!(index >= 0 && index < MAX_ITEMS))
       this.#bad('memo', `an index below ${MAX_ITEMS}`, `${index}`)
-    this.#memo[index] = this.#stack.at(-1) as Item
+    this.#memo[index] = this.#values.at(-1) as Item
   }
   #recall(index: number): void {
     const item = this.#memo[index]
@@ -175,7 +175,7 @@ class Unpickler {
 
   #build(): void {
     const state = this.#pop()
-    const target = this.#stack.at(-1)
+    const target = this.#values.at(-1)
     const list: Item[] = Array.isArray(state)
       ? state
       : this.#bad('state', 'a tuple', 'another thing')
@@ -227,8 +227,8 @@ class Unpickler {
         this.#take(8)
         return
       case '(':
-        this.#marks.push(this.#stack)
-        this.#stack = []
+        this.#marks.push(this.#values)
+        this.#values = []
         return
       case '1':
         this.#marked()
@@ -237,7 +237,7 @@ class Unpickler {
         this.#pop()
         return
       case '2':
-        this.#push(this.#stack.at(-1) ?? null)
+        this.#push(this.#values.at(-1) ?? null)
         return
       case 'p':
         this.#remember(this.#number(this.#line()))

@@ -46,7 +46,7 @@ let files = 0
 /** Appends events to a new file of a folder. */
 export class EventFile {
   readonly #file: FileHandle
-  readonly #encode: typeof encodeEvent
+  readonly #bytesOf: typeof encodeEvent
   readonly #crc32c: Crc32c
   #size = 0
 
@@ -56,7 +56,7 @@ export class EventFile {
     { encodeEvent: encode, crc32c }: Libraries,
   ) {
     this.#file = file
-    this.#encode = encode
+    this.#bytesOf = encode
     this.#crc32c = crc32c
   }
 
@@ -109,7 +109,7 @@ export class EventFile {
   async add(step: number, contents: readonly Content[]): Promise<void> {
     const seconds = Date.now() / 1000
     const records = contents.map((content) =>
-      record(this.#encode(seconds, step, content), this.#crc32c),
+      record(this.#bytesOf(seconds, step, content), this.#crc32c),
     )
     const bytes = Buffer.concat(records)
     try {

@@ -99,7 +99,7 @@ function table(where: string, x: Rows, y: Rows, sampleWeight: SampleWeights): Ta
  */
 class Rounds implements AsyncIterableIterator<Triple> {
   readonly #order: Int32Array
-  #at = 0
+  #place = 0
 
   constructor(
     readonly table: Pick<Table, 'take'>,
@@ -120,9 +120,9 @@ class Rounds implements AsyncIterableIterator<Triple> {
   async next(): Promise<IteratorResult<Triple>> {
     const [first, last] = this.range
     const whole = Math.floor((last - first) / this.batchSize) // the remainder stays at the end
-    if (this.#at === 0) this.stream?.shuffle(this.#order.subarray(0, whole))
-    const from = first + this.#order[this.#at]! * this.batchSize
-    this.#at = (this.#at + 1) % this.#order.length
+    if (this.#place === 0) this.stream?.shuffle(this.#order.subarray(0, whole))
+    const from = first + this.#order[this.#place]! * this.batchSize
+    this.#place = (this.#place + 1) % this.#order.length
     return {
       done: false,
       value: await this.table.take(from, Math.min(from + this.batchSize, last)),
@@ -131,7 +131,7 @@ class Rounds implements AsyncIterableIterator<Triple> {
 
   /** @see Resumable */
   state(): Plain {
-    return { at: this.#at, order: this.#order.slice(), stream: this.stream?.state ?? null }
+    return { at: this.#place, order: this.#order.slice(), stream: this.stream?.state ?? null }
   }
 
   restore(state: Plain): void {
@@ -140,7 +140,7 @@ class Rounds implements AsyncIterableIterator<Triple> {
       order: Int32Array
       stream: number[] | null
     }
-    this.#at = at
+    this.#place = at
     this.#order.set(order)
     if (this.stream && stream) this.stream.state = stream
   }

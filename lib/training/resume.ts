@@ -75,12 +75,12 @@ const listening = new Set<Resumption>()
 export class Resumption {
   /** Batches trained so far, over all epochs. */
   batches = 0
-  readonly #where: string
+  readonly #call: string
   readonly #model: Model
   readonly #options: Required<CheckpointOptions> | null
-  readonly #from: string | null
+  readonly #directory: string | null
   readonly #isAuto: boolean
-  readonly #identity: Identity
+  readonly #ownIdentity: Identity
   #found: { path: string; state: TrainingState; weights: () => void } | null = null
   #checkpointer: Checkpointer | null = null
   /** The position at the newest checkpoint, as text: nothing is written twice. */
@@ -104,7 +104,7 @@ export class Resumption {
     callbacks: readonly Callback[],
     identity: () => Identity,
   ) {
-    this.#where = where
+    this.#call = where
     this.#model = model
     this.#options = checkpointOptions(where, options.checkpoint)
     const { resume } = options
@@ -126,9 +126,11 @@ export class Resumption {
         actual: "'auto' without checkpoint",
       })
     }
-    this.#from = this.#isAuto ? this.#options!.dir : ((resume as string | null | undefined) ?? null)
-    this.#identity =
-      this.#options || this.#from
+    this.#directory = this.#isAuto
+      ? this.#options!.dir
+      : ((resume as string | null | undefined) ?? null)
+    this.#ownIdentity =
+      this.#options || this.#directory
         ? { version: packageVersion(), ...modelIdentity(model, callbacks), ...identity() }
         : {}
   }
@@ -137,11 +139,11 @@ export class Resumption {
   async open(): Promise<void> {
     const dir = this.#options?.dir
     if (dir) await tidy(dir)
-    if (dir && dir !== this.#from) await requireEmpty(this.#where, dir)
-    if (this.#from !== null) {
-      const found = await newest(this.#from)
+    if (dir && dir !== this.#directory) await requireEmpty(this.#call, dir)
+    if (this.#directory !== null) {
+      const found = await newest(this.#directory)
       if (found) {
-        requireSame(this.#where, found.path, found.state.identity, this.#identity)
+        requireSame(this.#call, found.path, found.state.identity, this.#ownIdentity)
         this.#found = {
           ...found,
           weights: await readTrained(this.#model, join(found.path, 'model.h5')),
@@ -149,10 +151,10 @@ export class Resumption {
         this.batches = found.state.batches
       } else if (!this.#isAuto) {
         fail(ConfigError, 'ERR_OPTION', {
-          where: this.#where,
+          where: this.#call,
           what: 'resume',
           expected: 'a directory with checkpoints',
-          actual: `${this.#from}, which has none`,
+          actual: `${this.#directory}, which has none`,
           hint: "resume: 'auto' begins anew where there is none.",
         })
       }
@@ -243,7 +245,7 @@ export class Resumption {
     if (this.#signal === null) return
     await this.#checkpointer!.settle()
     fail(StateError, 'ERR_CANCELLED', {
-      where: this.#where,
+      where: this.#call,
       what: 'training',
       expected: 'left alone',
       actual: `${this.#signal}; its checkpoint is written`,
@@ -257,9 +259,9 @@ export class Resumption {
     changed: Changed,
   ): Promise<void> {
     const model = this.#model
-    await model.session.fill(this.#where)
+    await model.session.fill(this.#call)
     const state: TrainingState = {
-      identity: this.#identity,
+      identity: this.#ownIdentity,
       batches: this.batches,
       position,
       hyper: { ...model.optimizer } as unknown as TrainingState['hyper'],

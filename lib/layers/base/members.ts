@@ -49,7 +49,7 @@ export class Members {
   /** The list as users get it: another one after each change. Null: to be made when asked for. */
   #frozen: readonly Layer[] | null = null
   /** The layers and those inside them. */
-  #all = new Set<Layer>()
+  #everyLayer = new Set<Layer>()
   /** The first of them that has a precision of its own. */
   #withPrecision: Layer | null = null
   /** Names that are taken, when {@link renames} was #namesAt. */
@@ -68,7 +68,7 @@ export class Members {
     this.list.push(...layers)
     this.#frozen = null
     for (const each of withChildren(layers)) {
-      this.#all.add(each)
+      this.#everyLayer.add(each)
       if (each.precision !== null) this.#withPrecision ??= each
     }
   }
@@ -78,9 +78,9 @@ export class Members {
     this.list.pop()
     this.#frozen = null
     this.#namesAt = -1
-    this.#all = new Set(withChildren(this.list))
-    if (this.#withPrecision && !this.#all.has(this.#withPrecision))
-      this.#withPrecision = [...this.#all].find((each) => each.precision !== null) ?? null
+    this.#everyLayer = new Set(withChildren(this.list))
+    if (this.#withPrecision && !this.#everyLayer.has(this.#withPrecision))
+      this.#withPrecision = [...this.#everyLayer].find((each) => each.precision !== null) ?? null
   }
 
   /**

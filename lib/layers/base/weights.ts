@@ -88,16 +88,16 @@ export abstract class ParameterOwner {
   #planName = '' // how #plan calls it
   /** States that were set while no plan had the layer; null: none were. */
   #early: readonly Floats[] | null = null
-  #precision: Floatx = 'float32'
+  #ownFloatx: Floatx = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
   get floatx(): Floatx {
-    return this.wrapper?.floatx ?? this.#precision
+    return this.wrapper?.floatx ?? this.#ownFloatx
   }
 
   /** @internal */
   set floatx(floatx: Floatx) {
-    this.#precision = floatx
+    this.#ownFloatx = floatx
   }
 
   /** @internal Own parameters, then those of the layers inside. */
