@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { agreement } from './agreement.mjs'
-import { build, Driver, packageDir, peers, takesPart } from './competitors.mjs'
+import { beside, build, Driver, packageDir, peers, takesPart } from './competitors.mjs'
 import { machine } from './machine.mjs'
 import { peakMeter } from './peak.mjs'
 import { picture } from './picture.mjs'
@@ -160,7 +160,8 @@ async function measure(w, mode, threads, competitors, folder, settings, notes) {
   const racers = []
   const drivers = []
   try {
-    for (const competitor of competitors.filter((one) => takesPart(one, mode, threads))) {
+    const taking = beside(competitors, w).filter((one) => takesPart(one, mode, threads))
+    for (const competitor of taking) {
       const driver = await Driver.start(competitor, threads, folder, timeoutMs)
       drivers.push(driver)
       const shown = driver.failure
@@ -195,6 +196,7 @@ async function measure(w, mode, threads, competitors, folder, settings, notes) {
   return racers.map(({ competitor, driver, shown, rounds: measured, rssMiB }, i) => ({
     ...{ workload: w.name, note: w.note, cell: w.cell, mode, threads },
     ...{ competitor: competitor.name, version: driver.version },
+    ...(competitor.written ? { written: true } : {}),
     ...overall(measured),
     ...(i > 0
       ? { timesOurs: ratio(measured, ours.rounds), agreement: agreement(ours.shown, shown) }
@@ -233,6 +235,16 @@ async function measureAll(settings, competitors, notes) {
   }
 }
 
+/** Sentences about written cells beside what they may take. */
+function barsOf(rows) {
+  return rows
+    .filter(({ written }) => written)
+    .map(({ workload: name, threads, competitor, timesOurs }) => {
+      const { bar } = workload(name)
+      return `${name}, ${threads} thread(s): ${competitor}: ${timesOurs.toFixed(2)} times the built-in cell (bar ${bar}${timesOurs > bar ? ': MISSED' : ''}).`
+    })
+}
+
 /** Sentences about what takes longer than in `rev`. */
 function regressions(rows, rev, limit) {
   return rows
@@ -256,7 +268,8 @@ async function run(settings) {
   if (other) builds.push({ name: other.name, dir: other.dir })
   try {
     const competitors = [
-      ...builds.map(({ name, dir }) => ({ ...build(name, dir), ...build(name, dir).find() })),
+      ...builds.map(({ name, dir }) => build(name, dir)),
+      ...builds.map(({ name, dir }) => build(`${name}, written`, dir, true)),
       ...find(settings.peers, settings, notes),
     ]
     const meter = await peakMeter()
@@ -276,6 +289,7 @@ async function run(settings) {
     const startup = settings.workloads.includes(STARTUP)
       ? startups(['W1', 'W2', 'W3', 'W4'], builds, Math.max(5, settings.rounds))
       : []
+    for (const sentence of barsOf(rows)) notes.add(sentence)
     const result = { machine: machine(), peak: peak ?? null, rows, startup, notes: [...notes] }
     console.log(report(result).join('\n'))
     await write(result, settings)

@@ -86,12 +86,17 @@ function findOneDnn() {
   return { command: (threads) => [program, threads] }
 }
 
-/** This package as it is built in `dir`. */
-export const build = (name, dir) => ({
+/** This package as it is built in `dir`; its own cells, or `written` ones. */
+export const build = (name, dir, written = false) => ({
   name,
-  find: () => ({
-    command: (threads) => [process.execPath, driver('hiddenstate.mjs'), threads, dir],
-  }),
+  written,
+  command: (threads) => [
+    process.execPath,
+    driver('hiddenstate.mjs'),
+    threads,
+    dir,
+    ...(written ? ['written'] : []),
+  ],
 })
 
 const anyThreads = Number.POSITIVE_INFINITY
@@ -110,6 +115,12 @@ export const peers = [
 
 export const takesPart = ({ trains = true, mostThreads = anyThreads }, mode, threads) =>
   (trains || mode !== 'train') && threads <= mostThreads
+
+/**
+ * Those of a workload: beside a written cell stand the builds alone, and it beside nothing else.
+ */
+export const beside = (competitors, w) =>
+  competitors.filter(({ written }) => (w.written ? written !== undefined : !written))
 
 /** A competitor's process. */
 export class Driver {

@@ -1,7 +1,7 @@
 /**
- * The eight workloads, and the numbers every competitor starts from. Letters: B batch, T time
- * steps, D features, H units, L layers, V words of the embedding below (0:
- * none), K outputs (0: the states themselves).
+ * The workloads, and the numbers every competitor starts from. Letters: B batch, T time steps, D
+ * features, H units, L layers, V words of the embedding below (0: none), K outputs (0: the states
+ * themselves).
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -36,7 +36,30 @@ const shapes = {
   },
   W7: { note: 'long', cell: 'gru', B: 8, T: 1000, D: 32, H: 128, K: 1, loss: 'mse' },
   W8: { note: 'batch of one', cell: 'lstm', B: 1, T: 100, D: 32, H: 128, K: 1, loss: 'mse' },
+  ...symbolic(),
 }
+
+/**
+ * A cell written with `defineCell` beside the built-in one, in training: `bar` is how many times as
+ * long its step may take.
+ */
+function symbolic() {
+  const sizes = [
+    { B: 32, H: 32, bar: 2 },
+    { B: 32, H: 128, bar: 1.25 },
+    { B: 64, H: 256, bar: 1.25 },
+  ]
+  const rest = { T: 30, D: 32, K: 1, loss: 'mse', written: 1 }
+  return Object.fromEntries(
+    ['lstm', 'gru'].flatMap((cell) =>
+      sizes.map((size) => [
+        `symbolic-${cell}-${size.H}`,
+        { note: `batch of ${size.B}`, cell, ...size, ...rest },
+      ]),
+    ),
+  )
+}
+
 /**
  * Gates of each cell. `gru` applies reset before the recurrent product, as Keras 1 does; `lbr_gru`
  * after it, as cuDNN and PyTorch do.
@@ -48,11 +71,12 @@ export const cellNames = Object.keys(gates)
 
 /** A workload with one of the cells; default: its own. */
 export function workload(name, cell = shapes[name].cell) {
-  return { L: 1, V: 0, stateful: 0, ...shapes[name], name, cell, G: gates[cell] }
+  return { L: 1, V: 0, stateful: 0, written: 0, ...shapes[name], name, cell, G: gates[cell] }
 }
 
 /** What can be asked of a workload. */
-export const modesOf = ({ K }) => (K > 0 ? ['train', 'infer'] : ['infer'])
+export const modesOf = ({ K, written }) =>
+  written ? ['train'] : K > 0 ? ['train', 'infer'] : ['infer']
 
 /**
  * Floating-point operations of one step's matrix products; the input gradient of the first layer

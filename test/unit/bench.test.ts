@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { agreement } from '../../bench/agreement.mjs'
+import { gatesOf } from '../../bench/peers/written-cells.mjs'
 import { bench } from '../../bench/command.mjs'
 import { means } from '../../bench/report.mjs'
 import { geometricMean, median, overall, ratio, summary } from '../../bench/statistics.mjs'
@@ -98,6 +99,19 @@ describe('workloads', () => {
   })
 })
 
+describe('written cells', () => {
+  it('get the columns of each gate', () => {
+    const W = Float32Array.from({ length: 2 * 3 * 2 }, (_, i) => i) // [2, z z r r g g]
+    const job = { cell: 'gru', H: 2 }
+    expect(gatesOf(job, 'W0', W).map((gate: Float32Array) => [...gate])).toEqual([
+      [0, 1, 6, 7],
+      [2, 3, 8, 9],
+      [4, 5, 10, 11],
+    ])
+    expect(gatesOf(job, 'dense_W', W)).toEqual([W])
+  })
+})
+
 describe('arguments', () => {
   it('are refused with what is known', async () => {
     const said: string[] = []
@@ -116,7 +130,7 @@ describe('arguments', () => {
       console.error = error
     }
     expect(said).toEqual([
-      'bench: a workload must be of W1, W2, W3, W4, W5, W6, W7, W8, startup, got W9. See --help.',
+      'bench: a workload must be of W1, W2, W3, W4, W5, W6, W7, W8, symbolic-lstm-32, symbolic-lstm-128, symbolic-lstm-256, symbolic-gru-32, symbolic-gru-128, symbolic-gru-256, startup, got W9. See --help.',
       'bench: --peers must be of onednn, torch, onnxruntime, tfjs-wasm, tfjs-cpu, got keras. See --help.',
       'bench: --threads must be a number above 0, got 0. See --help.',
       'bench: --limit needs --against REV. See --help.',
