@@ -1,4 +1,5 @@
 /** Random graphs of expressions; a shape that does not fit is refused, and left out. */
+import fs from 'node:fs'
 import { expect } from 'vitest'
 import * as K from '../../lib/functions/index.js'
 import { random } from '../arrays.js'
@@ -22,6 +23,21 @@ export const matrix = (seed: number, rows: number, columns: number, name: string
 
 export const letters = { T: 4, B: 3 }
 const D = 2
+
+/** Those of 1 to `count`, or HS_GRAPHS, '501-1000' (scripts/fuzz-expressions.mjs). */
+export function graphSeeds(count: number): number[] {
+  const [first, last] = (process.env.HS_GRAPHS ?? `1-${count}`).split('-').map(Number)
+  return Array.from({ length: last! - first! + 1 }, (_, i) => first! + i)
+}
+
+let refusals = 0
+
+/** Tells the campaign what a test has seen. */
+export function reportGraphs(what: string, seen: Readonly<Record<string, number>>): void {
+  const file = process.env.HS_GRAPHS_REPORT
+  if (file) fs.appendFileSync(file, `${JSON.stringify({ what, ...seen, refusals })}\n`)
+  refusals = 0
+}
 
 const pick = <V>(next: () => number, list: readonly V[]): V =>
   list[Math.floor(next() * list.length)]!
@@ -85,6 +101,7 @@ function tryGrow(next: () => number, values: Expr[]): void {
     const made = grown(next, values)
     if (made.ndim <= 4) values.push(made)
   } catch (error) {
+    refusals++
     expect(['ERR_SHAPE', 'ERR_OPTION']).toContain((error as { code?: string }).code)
     expect((error as Error).message).toMatch(/: .* must be .*, got .*\./)
   }
