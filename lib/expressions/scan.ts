@@ -22,6 +22,8 @@ export interface LoopOptions {
   readonly lastSteps: number | null
   /** Of layers alone: gradients are cut before steps k, 2k, …; null: nowhere. */
   readonly truncate?: number | null
+  /** Of layers alone: how many steps are kept for gradients at a time; null: all. */
+  readonly checkpoint?: 'auto' | number | null
   /** Of layers alone: a batch begins with the states that the one before has left. */
   readonly stateful?: boolean
 }

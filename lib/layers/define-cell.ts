@@ -66,7 +66,7 @@ export interface CellDefinition<
 }
 
 /** Options of layers that {@link defineCell} makes: those of recurrent layers. */
-export type CellOptions = Omit<RecurrentOptions, 'activation' | 'bias' | 'checkpoint' | 'unroll'>
+export type CellOptions = Omit<RecurrentOptions, 'activation' | 'bias' | 'unroll'>
 
 /**
  * A class of layers: `new Vanilla(20, { returnSequences: true })`; O are the options of its own.
@@ -83,8 +83,8 @@ interface Definition {
   step(values: Readonly<Record<string, Expr>>): unknown
 }
 
-const { activation, bias, checkpoint, unroll, ...defaults } = Recurrent.defaults
-void [activation, bias, checkpoint, unroll]
+const { activation, bias, unroll, ...defaults } = Recurrent.defaults
+void [activation, bias, unroll]
 
 /** Base of the layers of cells that are expressions. */
 abstract class ExpressionCell extends Recurrent<CellOptions> {
@@ -224,7 +224,7 @@ function extentOf(size: CellSize, D: number, H: number): number {
 /**
  * A recurrent layer whose step you write: a class to be used wherever `GRU` is, in Bidirectional
  * and TimeDistributed, with masks, dropoutW and dropoutU, `stateful`, `goBackwards`,
- * `returnSequences`, `truncate` and files.
+ * `returnSequences`, `truncate`, `checkpoint` and files.
  *
  * [B, T, D] → [B, T, H] with `returnSequences`, else [B, H]; H is the first argument of the class,
  * unless the step gives a y of another width. The step is called when the layer gets its place in a

@@ -34,6 +34,10 @@ struct Error : std::exception {
   const char* what() const noexcept override { return message.c_str(); }
 };
 
+// Thrown where a run is cancelled in the middle of a batch, by an op that looks; TypedPlan::run
+// catches it.
+struct Cancelled {};
+
 // "where: what must be expected, got actual. hint". Views, so that a check costs its caller little
 // code.
 [[noreturn]] void fail(Code code, std::string_view where, std::string_view what,

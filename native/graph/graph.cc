@@ -236,6 +236,7 @@ void Graph<real>::run(Op<real>& op, bool training, DropoutKey key) {
   op.pass.backward_follows = backward_ && !op.after;
   op.pass.repack = op.fresh;
   op.pass.dropout = key;
+  op.pass.cancelled = cancelled_;
   op.layer->forward(op.pass);
 }
 

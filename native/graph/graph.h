@@ -1,5 +1,6 @@
 // The ops of a model over named values: their memory at one extent, a pass forward, a pass back.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -131,6 +132,8 @@ class Graph {
   // fails, there is nothing to show.
   bool has_values() const { return bound_ && has_values_; }
 
+  // Ops may end a pass by throwing Cancelled when it becomes true.
+  void watch(const std::atomic<bool>& cancelled) { cancelled_ = &cancelled; }
   void forward(bool training, DropoutKey key);
   // The gradients of the losses have been written. *activity: as activity_penalty().
   void backward(double* activity);
@@ -228,7 +231,8 @@ class Graph {
   Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},
       packed_block_{*device_}, scratch_block_{*device_}, grad_block_{*device_};
   Block<double> penalties_{*device_};  // [ops] of their outputs
-  bool carry_live_ = false;            // states are worth keeping
+  const std::atomic<bool>* cancelled_ = nullptr;
+  bool carry_live_ = false;  // states are worth keeping
   std::vector<EarlyCarry<real>> early_carries_;
 };
 

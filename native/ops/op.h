@@ -7,6 +7,7 @@
 // - G gates - V vocabulary - K classes. Layout: time-major, see Extent in base/shape.h. Gradient of
 // the loss with respect to q is called dq.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -74,9 +75,11 @@ struct Pass {
   std::vector<Extent> x_extent;
   real* y = nullptr;  // output
   Extent y_extent;
-  const real* mask = nullptr;      // [T, B], 1 = real step; nullptr: none
-  real* mask_out = nullptr;        // [T, B], for layers that make one (embedding, masking)
-  const real* dy = nullptr;        // backward: gradient of the output
+  const real* mask = nullptr;  // [T, B], 1 = real step; nullptr: none
+  real* mask_out = nullptr;    // [T, B], for layers that make one (embedding, masking)
+  const real* dy = nullptr;    // backward: gradient of the output
+  // What takes long looks at it between its parts, and throws Cancelled. nullptr: nobody cancels.
+  const std::atomic<bool>* cancelled = nullptr;
   const double* finite = nullptr;  // commit: nothing where it points to 0; nullptr: always
   // Outputs after the first; dy: nullptr where no gradient arrives.
   struct Output {

@@ -1,18 +1,10 @@
 #include "ops/recurrence.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "ops/segments.h"
 
 namespace hs {
-
-// auto or a number of steps; 0: none.
-static int64_t checkpoint_of(const Config& options) {
-  if (!options.has("checkpoint")) return 0;
-  if (options.at("checkpoint").kind != Config::Kind::kText) return options.integer("checkpoint");
-  const std::string& name = options.str("checkpoint");
-  if (name != "auto") fail(Code::kOption, "recurrence", "checkpoint", "auto or a number", name);
-  return -1;
-}
 
 RecurrenceShape::RecurrenceShape(const Config& options, const OpContext& context,
                                  const CellShape* cell)
@@ -21,7 +13,7 @@ RecurrenceShape::RecurrenceShape(const Config& options, const OpContext& context
       gives_states_(options.on("givesStates")),
       shared_dropout_(options.on("sharedDropout")),
       truncate_(options.integer("truncate", 0)),
-      checkpoint_(checkpoint_of(options)) {
+      checkpoint_(checkpoint_of(options, "recurrence")) {
   if (learned_ && stateful_)
     throw Error(Code::kOption, where(), "states that are learned cannot be carried, too.");
 }
@@ -41,9 +33,7 @@ void RecurrenceShape::declare(Declaration& d, const std::vector<Extent>& x, cons
                               bool masked) {
   take_extent(d, x[0], masked);
   const int64_t T = T_, B = B_, D = D_, H = H_, GH = G_ * H;
-  segment_ = checkpoint_ == 0  ? T
-             : checkpoint_ < 0 ? static_cast<int64_t>(std::ceil(std::sqrt(double(T))))
-                               : std::min(checkpoint_, T);
+  segment_ = segment_of(checkpoint_, T);
   const int64_t n = segment_, S = segments();
   all_h_ = S == 1 || (sequences_ && !late_);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/expression.h"
+#include "ops/segments.h"
 
 namespace hs {
 
@@ -51,7 +52,8 @@ class ScanShape : public ProgramShape {
         backwards_(options.on("goBackwards")),
         stateful_(options.on("stateful")),
         truncate_(options.integer("truncate", 0)),
-        last_steps_(options.integer("lastSteps", 0)) {
+        last_steps_(options.integer("lastSteps", 0)),
+        checkpoint_(checkpoint_of(options, where())) {
     for (const Config& config : options.at("states").list) {
       ScanState s;
       s.name = config.str("name");
@@ -133,7 +135,7 @@ class ScanShape : public ProgramShape {
 
   int64_t sequences_, fixed_steps_;
   bool backwards_, stateful_;
-  int64_t truncate_, last_steps_;
+  int64_t truncate_, last_steps_, checkpoint_;
   std::vector<ScanState> states_;
   std::vector<ScanOutput> outputs_;
 

@@ -123,6 +123,7 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
                           const std::atomic<bool>& cancelled) {
   const Clock::time_point start = Clock::now();
   check_request(r);
+  graph_.watch(cancelled);
   const bool logs = this->logs(r.mode);
   const size_t n = logs ? size_t(losses_.logs()) : 0;
   if (result.sums.empty()) result.sums.assign(n, 0.0);
@@ -151,7 +152,11 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
     const Batch batch{position, rows, r.order.empty() ? nullptr : r.order.data() + position};
     double work = 0;  // numbers of input: steps, where samples have different lengths
     for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
-    device_->batch(int(r.mode), work, [&] { one_batch(r, batch, result); });
+    try {
+      device_->batch(int(r.mode), work, [&] { one_batch(r, batch, result); });
+    } catch (const Cancelled&) {
+      return;  // a batch that has not been: no parameter and no state has changed
+    }
     position += rows;
     result.batches++;
     result.samples += rows;

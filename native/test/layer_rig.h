@@ -93,6 +93,7 @@ class Rig : private Declaration {
   real* carry(const std::string& name) { return memory(carries.at(name)); }
   real* next(const std::string& param) { return memory(nexts.at(param)); }
   int64_t size(const std::string& param) const { return params.at(param).size; }
+  int64_t saved_elements() const { return sizes_[int(Arena::kSaved)]; }
 
   // A copy of the output: [T, B, ...] as it lies.
   std::vector<real> forward() {

@@ -152,6 +152,24 @@ describe.each(Object.keys(cells) as Name[])('%s as expressions', (name) => {
         expect(far(w, weights[i]!)).toBeLessThan(1e-9)
     },
   )
+  it.each([
+    ['all steps', { returnSequences: true }],
+    ['the last, dropout', { dropoutW: 0.4, dropoutU: 0.3 }],
+    ['backwards, truncate', { goBackwards: true, truncate: 2, returnSequences: true }],
+  ])('checkpoint, %s: the same bits', async (_, options) => {
+    const weights = async (checkpoint: 'auto' | 3 | null) => {
+      setSeed(9)
+      const dense = new TimeDistributed(new Dense(D), { inputShape: [T, D] })
+      const model = new Sequential([dense, new cells[name](H, { ...options, checkpoint })])
+      model.compile({ loss: 'mse', optimizer: 'adam' })
+      const y = uniform(2, [B, ...(model.outputShape as number[]).slice(1)])
+      for (let i = 0; i < 3; i++) await model.trainOnBatch(x, y)
+      return model.getWeights().map(({ data }) => data)
+    }
+    const whole = await weights(null)
+    expect(await weights(3)).toEqual(whole)
+    expect(await weights('auto')).toEqual(whole)
+  })
   it('in Bidirectional, and from JSON and YAML without the class', async () => {
     const layer = new cells[name](H, { returnSequences: true })
     const own = new Sequential([new Bidirectional(layer, { inputShape: [T, D] })])

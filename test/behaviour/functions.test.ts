@@ -110,6 +110,32 @@ describe('calls', () => {
     await expect(g([[1, 2]])).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
     expect(() => g.sync([[1, 2]])).toThrow('g: function must be in use, got one that was disposed.')
   })
+  it('stop in the middle of a loop, and change nothing', async () => {
+    // Some milliseconds a step, minutes in all: a call that went on to its end would be too late.
+    const A = shared(matrix(400, 400), 'A')
+    const counter = shared(0, 'counter')
+    const n = placeholder(['T'], 'n')
+    const [h] = scan((n: K.Expr, h: K.Expr) => [tanh(add(h, n, mean(add(A, h).dot(A))))], {
+      sequences: n,
+      outputsInfo: [shared(0, 'start')],
+    })
+    const updates = [[counter, counter.add(1)]] as const
+    const long = { data: new Float64Array(50_000), shape: [50_000] }
+    const g = fn([n], last(h), { updates, name: 'g' })
+    const expected = (await g([1, 2])).data[0]
+    const stop = new AbortController()
+    const run = g.run([long], { signal: stop.signal })
+    setTimeout(() => stop.abort(), 50)
+    await expect(run).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await g([1, 2])).data[0]).toBe(expected)
+    expect(counter.getValue().data[0]).toBe(2)
+    const disposed = g(long)
+    setTimeout(() => g.dispose(), 50)
+    await expect(disposed).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
+    expect(counter.getValue().data[0]).toBe(2)
+    using h2 = fn([n], h)
+    expect((await h2([1, 2])).data[1]).toBe(expected)
+  })
   it('know whether they train', async () => {
     const phase = K.learningPhase()
     const y = K.inTrainPhase(x.mul(2), x)

@@ -32,6 +32,14 @@ describe('worker_threads', () => {
     LONG,
   )
 
+  it(
+    'a worker that is ended in the middle of a loop leaves the compute thread to others',
+    async () => {
+      expect(await jsonOf('behaviour/children/terminated-scan.mjs')).toEqual({ sum: 3 })
+    },
+    LONG,
+  )
+
   it.each([
     ...[
       'fit',

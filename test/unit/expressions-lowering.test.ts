@@ -6,7 +6,10 @@ import { Scan } from '../../lib/expressions/scan.js'
 import { split } from '../../lib/expressions/lowering/split.js'
 import { lowerFunction } from '../../lib/functions/lowering.js'
 import { evaluate, runSpec, val, type Val } from './expression-oracle.js'
-import { matrix, numbers, randomGraph } from './random-expressions.js'
+import { graphSeeds, matrix, numbers, randomGraph, reportGraphs } from './random-expressions.js'
+
+/** A part of a campaign, not of the suite, may need minutes. */
+const LONG = process.env.HS_GRAPHS ? 600_000 : 30_000
 
 const { add, dot, mul, placeholder, relu, scan, shared, sigmoid, slice, softmax, sub, tanh } = K
 type Expr = K.Expr
@@ -39,7 +42,7 @@ function expectSame(
 }
 
 describe('loops', () => {
-  const [D, H] = [4, 6]
+  const [D, H] = [300, 6]
   const x = placeholder(['T', 'B', D], 'x')
   const [Wx, Wh, b] = [
     matrix(1, D, H, 'Wx'),
@@ -77,24 +80,34 @@ describe('loops', () => {
 })
 
 describe('random graphs', () => {
-  it('compute what they mean', () => {
-    let loops = 0
-    for (let seed = 1; seed <= 400; seed++) {
-      const { inputs, outputs, data } = randomGraph(seed)
-      const spec = expectSame(inputs, outputs, data)
-      loops += spec.ops.filter(({ op }) => op === 'scan').length
-    }
-    expect(loops).toBeGreaterThan(50)
-  })
+  it(
+    'compute what they mean',
+    () => {
+      const seeds = graphSeeds(400)
+      let loops = 0
+      for (const seed of seeds) {
+        const { inputs, outputs, data } = randomGraph(seed)
+        const spec = expectSame(inputs, outputs, data)
+        loops += spec.ops.filter(({ op }) => op === 'scan').length
+      }
+      reportGraphs('lowering', { graphs: seeds.length, loops })
+      expect(loops).toBeGreaterThan(seeds.length / 8)
+    },
+    LONG,
+  )
 })
 
 describe('what leaves a step', () => {
-  const [D, H] = [4, 6]
-  const x = placeholder(['T', 'B', D], 'x')
+  const [D, H] = [300, 6]
+  const wide = placeholder(['T', 'B', D], 'x')
   const w = (rows: number, columns: number) => matrix(rows, rows, columns, 'W')
   const dots = (list: readonly Expr[]) => list.filter(({ op }) => op === 'dot').length
   /** Products before the loop, in it, after it. */
-  function counts(states: number, step: (x: Expr, ...s: Expr[]) => Expr[]): number[] {
+  function counts(
+    states: number,
+    step: (x: Expr, ...s: Expr[]) => Expr[],
+    x: Expr = wide,
+  ): number[] {
     const outputs = scan(step as never, {
       sequences: x,
       outputsInfo: Array.from({ length: states }, () => shared(new Array(H).fill(0), 'h')),
@@ -134,6 +147,27 @@ describe('what leaves a step', () => {
       return [mul(sigmoid(gate(c1)), tanh(c1)), c1]
     }
     expect(counts(2, lstm as never)).toEqual([4, 7, 0])
+  })
+  it('of a narrow sequence none that joins a product of states', () => {
+    const x = placeholder(['T', 'B', 4], 'x')
+    const sum = (x: Expr, h: Expr) => [tanh(add(x.dot(w(4, H)), h.dot(w(H, H)), h))]
+    expect(counts(1, sum as never, x)).toEqual([0, 2, 0])
+    const product = (x: Expr, h: Expr) => [tanh(mul(x.dot(w(4, H)), h.dot(w(H, H))))]
+    expect(counts(1, product as never, x)).toEqual([1, 1, 0])
+    const sequence = placeholder(['T', 4], 'x') // a step reads a vector: one row
+    const row = (x: Expr, h: Expr) => [tanh(add(x.dot(w(4, H)), h.dot(w(H, H))))]
+    expect(counts(1, row as never, sequence)).toEqual([1, 1, 0])
+  })
+  it('a sum of what no state changes', () => {
+    const b = shared(new Array(H).fill(0.1), 'b')
+    const [h] = scan((x, h) => [tanh(add(mul(x.dot(w(D, H)), 2), h.dot(w(H, H)), b, h))], {
+      sequences: wide,
+      outputsInfo: [shared(new Array(H).fill(0), 'h')],
+    })
+    const [root] = divided([h])
+    const loop = root!.args[0] as Scan
+    expect(loop.sequences.map(({ op }) => op)).toEqual(['add'])
+    expectSame([wide], [h], [numbers(3, [5, 3, D])])
   })
   it('with gates side by side 1', () => {
     const gates = (x: Expr, h: Expr) => {

@@ -3,6 +3,7 @@ import type { Dims } from '../dims.js'
 import { Expr } from '../expr.js'
 import { ordered } from '../order.js'
 import { Scan, ScanOutput } from '../scan.js'
+import { regrouped } from './regroup.js'
 import { Simplifier } from './simplify.js'
 import { type Split, split } from './split.js'
 
@@ -24,7 +25,8 @@ export function divided(
     if (expr instanceof ScanOutput)
       read.set(expr.scan, (read.get(expr.scan) ?? new Set()).add(expr.index))
   for (const expr of list) {
-    if (expr instanceof Scan) splits.set(expr, split(moved(expr, made, read.get(expr)!), crosses))
+    if (expr instanceof Scan)
+      splits.set(expr, split(regrouped(moved(expr, made, read.get(expr)!)), crosses))
     made.set(expr, standing(expr, made, splits))
   }
   return new Simplifier().all(simple.map((root) => made.get(root)!))

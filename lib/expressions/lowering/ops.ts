@@ -213,6 +213,7 @@ class OpList {
       goBackwards: how.goBackwards,
       stateful: how.stateful ?? false,
       truncate: how.truncate ?? 0,
+      checkpoint: how.checkpoint ?? 0,
       lastSteps: how.lastSteps ?? 0,
     }
     this.#add('scan', loop.where, level, outputs, options, reader)

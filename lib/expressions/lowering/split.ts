@@ -60,14 +60,46 @@ function hoisted(
   crosses: (shape: Dims) => boolean,
 ): Map<Expr, Lifted> {
   const made = new Map<Expr, Lifted>()
+  const staying = productsToStay(list, changing, ofStates)
   for (const [i, step] of steps.entries()) made.set(step, { expr: sequences[i]!, isLifted: true })
   for (const expr of list) {
-    if (ofStates.has(expr) || made.has(expr)) continue
+    if (ofStates.has(expr) || made.has(expr) || staying.has(expr)) continue
     const args = expr.args.map((arg) => (changing.has(arg) ? made.get(arg) : outside(arg)))
     const value = args.every((arg) => arg !== undefined) ? liftOp(expr, args) : undefined
     if (value && (!value.isLifted || crosses(value.expr.shape))) made.set(expr, value)
   }
   return made
+}
+
+/** Features of a product that is cheaper in the loop than its result's way through memory. */
+const MOST_STAYING = 256
+
+/**
+ * Products of a sequence with a matrix that go on in the loop's own products: [B, D] times [D, H],
+ * in a sum with what states make.
+ */
+function productsToStay(
+  list: readonly Expr[],
+  changing: ReadonlySet<Expr>,
+  ofStates: ReadonlySet<Expr>,
+): ReadonlySet<Expr> {
+  const readers = new Map<Expr, Expr[]>(list.map((expr) => [expr, []]))
+  for (const expr of list) for (const arg of expr.args) readers.get(arg)?.push(expr)
+  // Sums of products and of what leads to states by sums alone.
+  const joining = new Set<Expr>()
+  const joins = (expr: Expr) => {
+    const all = readers.get(expr)!
+    const isSum = (one: Expr) => one.op === 'add' && (ofStates.has(one) || joining.has(one))
+    return !ofStates.has(expr) && all.length > 0 && all.every(isSum)
+  }
+  for (const expr of [...list].reverse()) if (joins(expr)) joining.add(expr)
+  return new Set(
+    [...joining].filter(({ op, args, ndim }) => {
+      const [x, W] = args
+      const isOfStep = op === 'dot' && ndim === 2 && x!.op === 'step' && !changing.has(W!)
+      return isOfStep && Number(x!.shape[1]) <= MOST_STAYING
+    }),
+  )
 }
 
 /** The values that no state needs, where they can be made for all steps at once. */

@@ -141,6 +141,7 @@ export interface CellLoop {
   readonly goBackwards: boolean
   readonly stateful: boolean
   readonly truncate: number | null
+  readonly checkpoint: 'auto' | number | null
   readonly returnSequences: boolean
   /** The share of a state that stays as it was, in each step of training. */
   zoneout(state: string): number
@@ -189,10 +190,11 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
     output = kept(y, before)
     states.push({ initial: zeros(y.shape.slice(1) as number[]), before, next: output })
   }
-  const { goBackwards, truncate, stateful } = how
+  const { goBackwards, truncate, checkpoint, stateful } = how
   const loop = new Scan(cell.name, sequences, steps, states, [output], 'T', {
     goBackwards,
     truncate,
+    checkpoint,
     stateful,
     lastSteps: null,
   })

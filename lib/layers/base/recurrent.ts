@@ -306,7 +306,8 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   #emitExpressions(graph: Graph, x: Value, cell: SizedCell): Value {
-    const { dropoutW, dropoutU, consumeLess, goBackwards, stateful, truncate } = this.given
+    const { dropoutW, dropoutU, consumeLess, goBackwards, stateful } = this.given
+    const { truncate, checkpoint } = this.given
     const uses = new Map(this.paramUses().map((use) => [use.name, use]))
     const params = new Map<Expr, ParamUse>()
     const initial = new Map(
@@ -325,6 +326,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       goBackwards,
       stateful,
       truncate,
+      checkpoint,
       returnSequences: this.returnSequences,
       zoneout: (state) => this.#zoneoutOf(state),
       initial,

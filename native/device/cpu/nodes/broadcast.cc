@@ -72,6 +72,11 @@ template <typename real>
 void copy_broadcast(const Table<real>* k, real* y, const Dims& y_dims, const real* x,
                     const Dims& x_dims) {
   const BroadcastLoop<1> loop(y_dims, {&x_dims});
+  if (!loop.one(0) && count(x_dims) == loop.inner()) {  // one row, repeated
+    const int64_t n = loop.inner();
+    return for_rows(loop.outer(), n,
+                    [&](int64_t r0, int64_t r1) { k->broadcast_rows(y + r0 * n, x, r1 - r0, n); });
+  }
   loop.run(false, [&](int64_t at, int64_t n, const int64_t* from) {
     if (loop.one(0)) {
       k->fill(y + at, x[from[0]], n);

@@ -195,6 +195,11 @@ void dropout_back(const Call<real>& c, int, real* dx, bool add) {
 // y = a o b
 template <typename real>
 void two(const Call<real>& c, Binary kind) {
+  if (c.x_dims(0) == c.x_dims(1)) {
+    return for_elements(count(c.y_dims()), [&](int64_t begin, int64_t end) {
+      c.k->binary(kind, c.y() + begin, c.x(0) + begin, c.x(1) + begin, false, end - begin);
+    });
+  }
   const BroadcastLoop<2> loop(c.y_dims(), {&c.x_dims(0), &c.x_dims(1)});
   const real *const a = c.x(0), *const b = c.x(1);
   real* const y = c.y();
@@ -262,11 +267,18 @@ template <typename real>
 void min(const Call<real>& c) {
   two(c, Binary::kMin);
 }
+constexpr int64_t kSumColumns = 64;  // that a thread sums at a time
 // dx (+)= a * dy, summed over the places that read x
 template <typename real>
 void pass_back(const Call<real>& c, int i, real* dx, bool add, real a) {
   const int64_t size = count(c.x_dims(i));
   if (size != count(c.y_dims())) {
+    if (a == 1 && c.x_dims(i).size() == 1 && size == c.y_dims().back()) {  // a row
+      const int64_t rows = count(c.y_dims()) / size;
+      return for_chunks(size, kSumColumns, rows, [&](int64_t n0, int64_t n1) {
+        c.k->column_sums(dx + n0, c.dy() + n0, size, rows, n1 - n0, add);
+      });
+    }
     if (!add) c.k->fill(dx, 0, size);
     return add_broadcast(c.k, dx, c.x_dims(i), a, c.dy(), c.y_dims());
   }
@@ -290,6 +302,13 @@ void sub_back(const Call<real>& c, int i, real* dx, bool add) {
 template <typename real>
 void mul_back(const Call<real>& c, int i, real* dx, bool add) {
   const int64_t size = count(c.x_dims(i));
+  if (c.x_dims(0) == c.x_dims(1)) {
+    return for_elements(size, [&](int64_t begin, int64_t end) {
+      const real *const dy = c.dy() + begin, *const other = c.x(1 - i) + begin;
+      if (add) return c.k->multiply_add(dx + begin, dy, other, end - begin);
+      c.k->multiply(dx + begin, dy, other, end - begin);
+    });
+  }
   const bool summed = size != count(c.y_dims());
   if (summed && !add) c.k->fill(dx, 0, size);
   const BroadcastLoop<2> loop(c.y_dims(), {&c.x_dims(1 - i), &c.x_dims(i)});

@@ -14,7 +14,7 @@ namespace hs {
 // Where the numbers of a program lie now, by node.
 template <typename real>
 struct Frame {
-  std::vector<real*> values, grads;
+  std::vector<real*> values, grads;  // a gradient that nobody asks for: nullptr
   std::vector<Dims> dims;
   // of a product whose right-hand side is packed already: it, and transposed; else nullptr
   std::vector<const real*> packed, packed_t;

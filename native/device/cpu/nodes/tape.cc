@@ -32,7 +32,7 @@ Tape<real>::Tape(const Program& program, const Table<real>* k, std::string where
 }
 
 template <typename real>
-bool Tape<real>::flows(int i, int arg) const {
+bool Tape<real>::flows_to(int i, int arg) const {
   const Run<real>& run = *runs_[size_t(i)];
   return run.backward && !(arg < 31 && (run.no_gradient >> arg & 1)) &&
          wants_[size_t(program_[i].args[size_t(arg)])];
@@ -43,14 +43,17 @@ void Tape<real>::plan(const std::vector<Dims>& dims, const std::vector<char>& us
                       const std::vector<char>& learns) {
   const size_t n = size_t(program_.size());
   wants_ = learns;
-  kept_.assign(n, 0), deferred_.assign(n, 0), product_.assign(n, -1);
-  added_.assign(n, 0);
+  kept_.assign(n, 0), deferred_.assign(n, -1), product_.assign(n, -1);
+  added_.assign(n, 0), flows_.assign(n, {});
   std::vector<int> uses(n, 0);
   for (int i = 0; i < int(n); i++) {
     const Node& node = program_[i];
     if (node.leaf()) continue;
     for (int arg : node.args) uses[size_t(arg)]++;
-    for (int a = 0; a < int(node.args.size()); a++) wants_[size_t(i)] |= char(flows(i, a));
+    for (int a = 0; a < int(node.args.size()); a++) {
+      flows_[size_t(i)].push_back(flows_to(i, a));
+      wants_[size_t(i)] |= flows_[size_t(i)].back();
+    }
   }
   for (int i = 0; i < int(n); i++) {
     if (program_[i].leaf() || !wants_[size_t(i)]) continue;
@@ -200,9 +203,10 @@ void Tape<real>::backward(const std::vector<int>& nodes, Frame<real>& frame,
     const Run<real>& run = *runs_[size_t(i)];
     const Call<real> call{program_, frame, stage, i};
     for (int a = 0; a < int(node.args.size()); a++) {
-      if (!flows(i, a) || (a == 1 && deferred(i))) continue;
+      if (!flows(i, a) || a == deferred(i)) continue;
       const int arg = node.args[size_t(a)];
       real* const dx = frame.grads[size_t(arg)];
+      if (!dx) continue;
       char& begun = written[size_t(arg)];
       if (dx == call.dy()) {
         // a part of a sum: it is the sum's

@@ -29,9 +29,10 @@ class Tape {
   int grad_place(int i) const { return grad_place_[size_t(i)]; }
   // The place of a product that goes on from a sum's other part; -1: node i is no such sum.
   int added_product(int i) const { return product_[size_t(i)]; }
-  // A product whose right-hand side's gradient its owner makes of all steps at once.
-  void defer(int i) { deferred_[size_t(i)] = 1; }
-  bool deferred(int i) const { return deferred_[size_t(i)]; }
+  // The argument whose gradient the owner makes of all steps at once: the matrix of a product, what
+  // is added to all rows. -1: none.
+  void defer(int i, int arg) { deferred_[size_t(i)] = arg; }
+  int deferred(int i) const { return deferred_[size_t(i)]; }
 
   // Without places.
   Frame<real> frame(const std::vector<Dims>& dims) const;
@@ -49,15 +50,19 @@ class Tape {
 
  private:
   void run(int i, Frame<real>& frame, const Stage<real>& stage) const;
-  bool flows(int i, int arg) const;  // from node i to its argument
+  bool flows_to(int i, int arg) const;
+  bool flows(int i, int arg) const {  // from node i to its argument
+    return flows_[size_t(i)][size_t(arg)];
+  }
   void find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside);
 
   const Program& program_;
   const Table<real>* const k_;
   std::vector<const Run<real>*> runs_;  // per node; nullptr: a leaf
-  std::vector<char> wants_, kept_, deferred_, parts_;
-  std::vector<char> added_;  // a product that runs where its sum does
-  std::vector<int> value_place_, grad_place_, product_;
+  std::vector<char> wants_, kept_, parts_;
+  std::vector<char> added_;               // a product that runs where its sum does
+  std::vector<std::vector<char>> flows_;  // per node and argument
+  std::vector<int> value_place_, grad_place_, product_, deferred_;
 };
 
 }  // namespace hs

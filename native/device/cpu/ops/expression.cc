@@ -67,14 +67,18 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
       real*& grad = frame_.grads[size_t(i)];
       grad = nullptr;
       if (!tape_.wants(i)) continue;
-      if (node.is("input")) grad = p.dx[size_t(node.index)];
-      if (node.is("param")) grad = p.grad(param(node));
-      if (!grad) grad = p.at(grads_) + grad_at_[size_t(tape_.grad_place(i))];
+      if (node.is("input")) {
+        grad = p.dx[size_t(node.index)];
+      } else if (node.is("param")) {
+        grad = p.grad(param(node));
+      } else {
+        grad = p.at(grads_) + grad_at_[size_t(tape_.grad_place(i))];
+      }
     }
     for (size_t o = 0; o < outputs_.size(); o++) {
       const int node = outputs_[o];
       const real* const dy = o == 0 ? p.dy : p.more[o - 1].dy;
-      if (!dy || !tape_.wants(node)) continue;
+      if (!dy || !frame_.grads[size_t(node)]) continue;
       const bool once = std::count(outputs_.begin(), outputs_.end(), node) == 1;
       if (once && !read_[size_t(node)] && !program_[node].leaf()) {
         // Nothing is added to it: it is read where it lies.
@@ -103,7 +107,7 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
     std::vector<char> read(p.dx.size(), 0);
     for (int i = 0; i < program_.size(); i++) {
       if (program_[i].is("input")) read[size_t(program_[i].index)] = 1;
-      if (program_[i].leaf() && tape_.wants(i) && !written_[size_t(i)])
+      if (program_[i].leaf() && frame_.grads[size_t(i)] && !written_[size_t(i)])
         this->k->fill(frame_.grads[size_t(i)], 0, count(dims_[size_t(i)]));
     }
     for (size_t j = 0; j < read.size(); j++) {
@@ -169,8 +173,7 @@ class Expression final : public ExpressionShape, public CpuLayer<real> {
     Overlay overlay;
     grad_at_.assign(size_t(n), 0);
     for (int i = 0; i < n; i++) {
-      if (!tape_.wants(i) || tape_.grad_place(i) != i) continue;
-      // A leaf's gradient is the op's: only where nobody asks for it does it need a place here.
+      if (!tape_.wants(i) || tape_.grad_place(i) != i || program_[i].leaf()) continue;
       grad_at_[size_t(i)] = overlay.add(aligned(count(dims_[size_t(i)])), from[size_t(i)],
                                         std::max(to[size_t(i)], step(i)));
     }

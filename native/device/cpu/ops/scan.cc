@@ -13,6 +13,11 @@
 //
 // T_ steps, B_ rows. Slot t of a state [T+1, dims] is what it is before step t, slot T the last
 // one.
+//
+// checkpoint k: what backward reads lies there for k steps only, a segment; backward makes it again
+// from the states before each segment. Random numbers are those of the step, so the masks are the
+// same. The bits are those of one segment: a matrix's gradient is one chain over falling t either
+// way, and what steps add one by one is added beside it.
 #include "device/cpu/ops/parts/scan.h"
 
 #include <algorithm>
@@ -24,8 +29,8 @@
 
 namespace hs {
 
-// Rows of a block, at most, and what they are a multiple of: the rows of a product's tile.
-constexpr int64_t kMostRows = 24, kTileRows = 6;
+// Rows of a block, at most; where gradients are added by blocks.
+constexpr int64_t kMostRows = 32, kAddedRows = 16;
 // Gradients by blocks, in all: beyond, one block does less work than their sum.
 constexpr int64_t kMostPartials = 1 << 22;
 
@@ -44,17 +49,44 @@ void Scan<real>::sort_nodes() {
     for (int arg : node.args) changes = changes || in_step(arg);
     in_step_.push_back(changes);
     if (!node.leaf()) (changes ? step_nodes_ : fixed_nodes_).push_back(i);
+    if (node.is("sequence")) sequence_leaves_.push_back(i);
     if (node.is("state") && size_t(node.index) < states_.size()) leaf_of_[size_t(node.index)] = i;
   }
 }
 
-// Whether rows can be run in blocks, and which fixed nodes are then read by rows.
+// Gradients that are made of all steps at once: those of products' matrices, and of what is added
+// to all rows of a sum with such a product, whose own gradient is there for all steps then.
+template <typename real>
+void Scan<real>::defer_gradients() {
+  std::vector<char> all_steps(size_t(nodes()), 0);
+  const auto wants = [&](int i, int arg) { return tape_.wants(i) && tape_.wants(arg); };
+  for (int i : step_nodes_) {
+    const Node& node = program_[i];
+    if (!node.is("dot") || in_step(node.args[1]) || !wants(i, node.args[1])) continue;
+    tape_.defer(i, 1);
+    all_steps[size_t(tape_.grad_place(i))] = 1;
+  }
+  for (int i : step_nodes_) {
+    const Node& node = program_[i];
+    if (!node.is("add") || !all_steps[size_t(tape_.grad_place(i))]) continue;
+    for (int a = 0; a < 2; a++) {
+      const int arg = node.args[size_t(a)];
+      const Dims &x = dims_[size_t(arg)], &y = dims_[size_t(i)];
+      const bool to_rows = x.size() == 1 && y.size() > 1 && x[0] == y.back();
+      if (to_rows && !in_step(arg) && wants(i, arg)) tape_.defer(i, a);
+    }
+  }
+}
+
+// Whether rows can be run in blocks, and which fixed nodes are then read by rows. Where steps add
+// nothing to the gradient of something that all rows read, blocks change no bit: there are as many
+// as threads can have. Else there are always the same ones.
 template <typename real>
 void Scan<real>::choose_blocks() {
   by_rows_.assign(size_t(nodes()), 0);
   block_ = B_, blocks_ = 1;
-  if (whole_ || B_ <= kMostRows) return;
-  std::vector<char> all(size_t(nodes()), 0), rows(size_t(nodes()), 0);
+  if (whole_ || B_ < 2) return;
+  std::vector<char> all(size_t(nodes()), 0), rows(size_t(nodes()), 0), added(size_t(nodes()), 0);
   bool fits = true;
   for (int i = 0; i < nodes() && fits; i++) {
     const Node& node = program_[i];
@@ -73,19 +105,22 @@ void Scan<real>::choose_blocks() {
         fits = reads[a] == Reads::kRows;
       } else {
         (reads[a] == Reads::kRows ? rows : all)[arg] = 1;
+        if (reads[a] == Reads::kAll && int(a) != tape_.deferred(i)) added[arg] = 1;
         fits = !(rows[arg] && all[arg]);
       }
     }
   }
   for (const ScanState& s : states_) fits = fits && in_step(s.next);
   for (const ScanOutput& o : outputs_) fits = fits && in_step(o.node);
-  const int64_t rows_each = round_up(tiles_of(B_, tiles_of(B_, kMostRows)), kTileRows);
-  const int64_t blocks = tiles_of(B_, rows_each);
   int64_t partials = 0;
   for (int i = 0; i < nodes(); i++) {
-    if (all[size_t(i)] && tape_.wants(i)) partials += blocks * size(i);
+    if (added[size_t(i)] && tape_.wants(i)) partials += size(i);
   }
-  if (!fits || partials > kMostPartials) return;
+  int64_t blocks = tiles_of(B_, partials > 0 ? kAddedRows : kMostRows);
+  if (partials == 0 && B_ >= 4 * threads()) blocks = round_up(blocks, threads());
+  const int64_t rows_each = tiles_of(B_, blocks);
+  blocks = tiles_of(B_, rows_each);
+  if (!fits || blocks == 1 || partials * blocks > kMostPartials) return;
   block_ = rows_each, blocks_ = blocks;
   for (int i = 0; i < nodes(); i++) by_rows_[size_t(i)] = in_step(i) || rows[size_t(i)];
 }
@@ -94,6 +129,8 @@ template <typename real>
 void Scan<real>::prepare(Declaration& d) {
   const size_t n = size_t(nodes());
   learns_ = d.training();
+  // Segments of an even number of steps where products take two rows together.
+  segment_ = std::min(T_, round_up(segment_of(checkpoint_, T_), this->k->gemm_k));
   std::vector<char> outside(n, 0), learns(n, 0);
   for (const ScanOutput& o : outputs_) outside[size_t(o.node)] = 1;
   for (const ScanState& s : states_) outside[size_t(s.next)] = 1;
@@ -107,11 +144,7 @@ void Scan<real>::prepare(Declaration& d) {
                             (node.is("param") && trainable()));
   }
   tape_.plan(dims_, outside, learns);
-  for (int i : step_nodes_) {
-    const Node& node = program_[i];
-    if (node.is("dot") && tape_.wants(i) && !in_step(node.args[1]) && tape_.wants(node.args[1]))
-      tape_.defer(i);
-  }
+  defer_gradients();
   choose_blocks();
   place_values(d);
   place_grads(d);
@@ -128,18 +161,28 @@ template <typename real>
 void Scan<real>::place_values(Declaration& d) {
   const size_t n = size_t(nodes());
   state_of_.assign(n, -1);
-  state_values_.clear();
+  state_values_.clear(), kept_states_.clear();
   for (size_t s = 0; s < states_.size(); s++) {
     const int next = states_[s].next;
     const int64_t each = size(next);
-    Dims slots = dims_[size_t(next)];
-    slots.insert(slots.begin(), T_ + 1);
-    Spot spot;
-    spot.tensor = d.saved(states_[s].name.c_str(), slots);
-    spot.at = 0, spot.step = each, spot.row = blocks_ > 1 ? each / B_ : 0;
-    state_values_.push_back(spot);
     const bool free = !program_[next].leaf() && in_step(next) && state_of_[size_t(next)] < 0;
     if (free) state_of_[size_t(next)] = int(s);
+    const bool is_output = free && next == outputs_[0].node && !outputs_[0].last;
+    const auto slots = [&](int64_t steps) {
+      Dims dims = dims_[size_t(next)];
+      dims.insert(dims.begin(), steps + 1);
+      return dims;
+    };
+    Spot spot;
+    spot.of_segment = segments() > 1 && !is_output;
+    spot.tensor = d.saved(states_[s].name.c_str(), slots(spot.of_segment ? segment_ : T_));
+    spot.at = 0, spot.step = each, spot.row = blocks_ > 1 ? each / B_ : 0;
+    state_values_.push_back(spot);
+    kept_states_.emplace_back();
+    if (spot.of_segment) {
+      const std::string name = states_[s].name + " between segments";
+      kept_states_.back() = d.saved(name.c_str(), slots(segments()));
+    }
   }
   values_.assign(n, {});
   int64_t kept = 0, scratch = 0;
@@ -153,10 +196,10 @@ void Scan<real>::place_values(Declaration& d) {
     if (!own || tape_.value_place(i) != i || state_of_[size_t(i)] >= 0) continue;
     const bool all_steps = tape_.kept(i) && in_step(i);
     const int64_t each = size(i);
-    if (all_steps) spot.step = each;
+    if (all_steps) spot.step = each, spot.of_segment = true;
     int64_t& top = tape_.kept(i) ? kept : scratch;
     spot.at = top;
-    top += aligned(checked_count({all_steps ? T_ : 1, each}, where()));
+    top += aligned(checked_count({all_steps ? segment_ : 1, each}, where()));
   }
   kept_ = d.saved("kept values", {kept});
   scratch_ = d.scratch("values", {scratch});
@@ -167,7 +210,12 @@ void Scan<real>::place_values(Declaration& d) {
   const int state = state_of_[size_t(outputs_[0].node)];
   if (state >= 0) {
     const int64_t each = size(outputs_[0].node);
-    d.output_is(state_values_[size_t(state)].tensor, outputs_[0].last ? T_ * each : each);
+    const Spot& slots = state_values_[size_t(state)];
+    if (slots.of_segment) {
+      d.output_is(kept_states_[size_t(state)], segments() * each);
+    } else {
+      d.output_is(slots.tensor, outputs_[0].last ? T_ * each : each);
+    }
   }
   packed_.assign(n, {}), packed_t_.assign(n, {});
   for (int i : step_nodes_) {
@@ -236,8 +284,7 @@ void Scan<real>::point_values(const Pass<real>& p) {
 template <typename real>
 void Scan<real>::point_step(Frame<real>& f, int64_t t, int64_t r0) const {
   for (size_t i = 0; i < size_t(nodes()); i++) {
-    const Spot& v = values_[i];
-    f.values[i] = v.base + t * v.step + r0 * v.row;
+    f.values[i] = at(values_[i], t) + r0 * values_[i].row;
   }
 }
 
@@ -289,25 +336,60 @@ void Scan<real>::begin_states(const Pass<real>& p) {
   }
 }
 
+// What stays the same at every step.
 template <typename real>
-void Scan<real>::forward(Pass<real>& p) {
-  point_values(p);
+void Scan<real>::run_fixed(const Pass<real>& p) {
   tape_.fill_numbers(fixed_, p.training);
-  for (int i = 0; i < nodes(); i++) {
-    if (program_[i].is("mask") && !p.mask) this->k->fill(p.at(ones_), 1, ones_.size);
-  }
   tape_.forward(fixed_nodes_, fixed_, stage(p, 0));
   pack_products(p, false);
-  begin_states(p);
-  each_block([&](int64_t block, int worker) { forward_rows(p, workers_[size_t(worker)], block); });
+}
+
+// The states before a segment: slot 0.
+template <typename real>
+void Scan<real>::load_states(const Pass<real>& p, int64_t segment) {
+  for (size_t i = 0; i < states_.size(); i++) {
+    const int64_t n = size(states_[i].next);
+    if (state_values_[i].of_segment)
+      std::copy_n(p.at(kept_states_[i]) + segment * n, n, state_values_[i].base);
+  }
+}
+// They are those after the segment at hand, or before the first one.
+template <typename real>
+void Scan<real>::keep_states(const Pass<real>& p, int64_t segment) {
+  for (size_t i = 0; i < states_.size(); i++) {
+    const int64_t n = size(states_[i].next);
+    if (state_values_[i].of_segment)
+      std::copy_n(at(state_values_[i], begin_of(segment)), n, p.at(kept_states_[i]) + segment * n);
+  }
 }
 
 template <typename real>
-void Scan<real>::forward_rows(const Pass<real>& p, Worker& w, int64_t block) {
+void Scan<real>::forward(Pass<real>& p) {
+  point_values(p);
+  for (int i = 0; i < nodes(); i++) {
+    if (program_[i].is("mask") && !p.mask) this->k->fill(p.at(ones_), 1, ones_.size);
+  }
+  run_fixed(p);
+  begin_states(p);
+  enter(0);
+  keep_states(p, 0);
+  for (int64_t s = 0; s < segments(); s++) {
+    enter(s);
+    if (s > 0) load_states(p, s);
+    each_block(
+        [&](int64_t block, int worker) { forward_rows(p, workers_[size_t(worker)], block, true); });
+    keep_states(p, s + 1);
+  }
+}
+
+// The steps of the segment at hand. gives: outputs, too.
+template <typename real>
+void Scan<real>::forward_rows(const Pass<real>& p, Worker& w, int64_t block, bool gives) {
   const int64_t r0 = block * block_, rows = rows_of(block);
   Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
   Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
-  for (int64_t t = 0; t < T_; t++) {
+  for (int64_t t = from_; t < end_; t++) {
+    look_whether_cancelled(p);
     point_step(f, t, r0);
     s.begin = blocks_ > 1 ? t * B_ + r0 : t, s.rows = blocks_ > 1 ? rows : 1;
     tape_.forward(step_nodes_, f, s);
@@ -315,10 +397,9 @@ void Scan<real>::forward_rows(const Pass<real>& p, Worker& w, int64_t block) {
       const int next = states_[i].next;
       if (state_of_[size_t(next)] == int(i)) continue;
       const Spot& v = state_values_[i];
-      std::copy_n(f.values[size_t(next)], rows_size(next, rows),
-                  v.base + (t + 1) * v.step + r0 * v.row);
+      std::copy_n(f.values[size_t(next)], rows_size(next, rows), at(v, t + 1) + r0 * v.row);
     }
-    for (size_t o = 0; o < outputs_.size(); o++) {
+    for (size_t o = 0; o < outputs_.size() && gives; o++) {
       const int node = outputs_[o].node;
       if (o == 0 && state_of_[size_t(node)] >= 0) continue;  // the output is the state
       if (outputs_[o].last && t < T_ - 1) continue;
@@ -333,7 +414,10 @@ void Scan<real>::commit(Pass<real>& p) {
   if (!stateful_ || !this->commits(p)) return;
   for (size_t i = 0; i < states_.size(); i++) {
     const int64_t n = size(states_[i].next);
-    std::copy_n(p.at(state_values_[i].tensor) + T_ * n, n, p.at(states_[i].carry));
+    const bool parted = state_values_[i].of_segment;
+    const real* const last =
+        parted ? p.at(kept_states_[i]) + segments() * n : p.at(state_values_[i].tensor) + T_ * n;
+    std::copy_n(last, n, p.at(states_[i].carry));
   }
 }
 

@@ -9,10 +9,12 @@
 
 namespace hs {
 
+constexpr int64_t kSumColumns = 64;  // that a thread sums at a time
+
 template <typename real>
 void Scan<real>::place_grads(Declaration& d) {
   const size_t n = size_t(nodes());
-  grads_.assign(n, {}), partial_at_.assign(n, -1), state_grads_.clear();
+  grads_.assign(n, {}), partial_at_.assign(n, -1), beside_at_.assign(n, -1), state_grads_.clear();
   summed_sequence_.assign(n, -1);
   if (!learns_) return;
   std::vector<int> uses(n, 0);
@@ -28,11 +30,16 @@ void Scan<real>::place_grads(Declaration& d) {
       if (alone && !backwards_) summed_sequence_[size_t(tape_.grad_place(i))] = arg;
     }
   }
-  std::vector<char> all_steps(n, 0), read_by_step(n, 0);
+  std::vector<char> all_steps(n, 0), read_by_step(n, 0), deferred(n, 0);
   for (int i : step_nodes_) {
-    if (tape_.deferred(i)) all_steps[size_t(tape_.grad_place(i))] = 1;
-    for (size_t a = 0; a < program_[i].args.size(); a++) {
-      if (!(a == 1 && tape_.deferred(i))) read_by_step[size_t(program_[i].args[a])] = 1;
+    const std::vector<int>& args = program_[i].args;
+    const int later = tape_.deferred(i);
+    if (later >= 0) {
+      all_steps[size_t(tape_.grad_place(i))] = 1;
+      deferred[size_t(args[size_t(later)])] = 1;
+    }
+    for (int a = 0; a < int(args.size()); a++) {
+      if (a != later) read_by_step[size_t(args[size_t(a)])] = 1;
     }
   }
   int64_t scratch = 0, partials = 0;
@@ -42,13 +49,24 @@ void Scan<real>::place_grads(Declaration& d) {
     const int64_t each = size(i);
     spot.row = by_rows_[size_t(i)] ? each / B_ : 0;
     spot.step = program_[i].is("sequence") || all_steps[size_t(i)] ? each : 0;
-    spot.at = scratch;
-    // A sequence's is the op's; a place of one step serves where nobody asks for it.
-    scratch += aligned(checked_count({all_steps[size_t(i)] ? T_ : 1, each}, where()));
-    if (blocks_ > 1 && !in_step(i) && !by_rows_[size_t(i)] && read_by_step[size_t(i)]) {
+    spot.of_segment = all_steps[size_t(i)];
+    const Node& node = program_[i];
+    if (!node.is("input") && !node.is("sequence") && !node.is("param")) {  // those are the op's
+      spot.at = scratch;
+      scratch += aligned(checked_count({all_steps[size_t(i)] ? segment_ : 1, each}, where()));
+    }
+    const bool shared = blocks_ > 1 || deferred[size_t(i)];
+    if (shared && !in_step(i) && !by_rows_[size_t(i)] && read_by_step[size_t(i)]) {
       partial_at_[size_t(i)] = partials;
       partials += blocks_ * aligned(each);
     }
+  }
+  std::fill(deferred.begin(), deferred.end(), 0);
+  for (int i : step_nodes_) {
+    if (tape_.deferred(i) < 0) continue;
+    const int arg = program_[i].args[size_t(tape_.deferred(i))];
+    if (deferred[size_t(arg)]) beside_at_[size_t(i)] = partials, partials += aligned(size(arg));
+    deferred[size_t(arg)] = 1;
   }
   for (size_t s = 0; s < states_.size(); s++) {
     Spot spot;
@@ -72,14 +90,11 @@ void Scan<real>::point_grads(const Pass<real>& p) {
     const Node& node = program_[i];
     Spot& spot = now_[size_t(i)];
     if (spot.at >= 0) spot.base = p.at(spot.tensor) + spot.at;
-    const bool given = node.is("input") || node.is("sequence");
-    real* const dx = given ? p.dx[size_t(node.index)] : nullptr;
-    if (dx) spot.base = dx;
+    if (node.is("input") || node.is("sequence")) spot.base = p.dx[size_t(node.index)];
     if (node.is("param")) spot.base = p.grad(param(node));
-    if (node.is("sequence")) {
-      const int64_t each = size(i);
-      spot.step = !dx ? 0 : backwards_ ? -each : each;
-      if (dx && backwards_) spot.base += (T_ - 1) * each;
+    if (node.is("sequence") && backwards_) {
+      spot.step = -size(i);
+      if (spot.base) spot.base += (T_ - 1) * size(i);
     }
   }
   for (int i = 0; i < nodes(); i++) {
@@ -99,16 +114,28 @@ void Scan<real>::backward(Pass<real>& p) {
   point_grads(p);
   pack_products(p, true);
   const int64_t first = last_steps_ > 0 ? std::max<int64_t>(0, T_ - last_steps_) : 0;
-  std::fill(fixed_written_.begin(), fixed_written_.end(), 0);
-  each_block([&](int64_t block, int worker) {
-    Worker& w = workers_[size_t(worker)];
-    backward_rows(p, w, block, first);
-    for (int i = 0; block == 0 && i < nodes(); i++) {  // every block has written the same
-      if (!in_step(i)) fixed_written_[size_t(i)] = w.written[size_t(i)];
+  const size_t n = size_t(nodes());
+  begun_.assign(n, 0), fixed_written_.assign(n, 0), chain_begun_.assign(n, 0);
+  for (int64_t s = segments(); s-- > 0;) {
+    enter(s);
+    if (s + 1 < segments() && end_ > first) {  // of the last one all is still there
+      if (s + 2 == segments()) run_fixed(p);
+      load_states(p, s);
+      each_block([&](int64_t block, int worker) {
+        forward_rows(p, workers_[size_t(worker)], block, false);
+      });
     }
-  });
-  add_blocks(p);
-  deferred_products(p, first);
+    each_block([&](int64_t block, int worker) {
+      Worker& w = workers_[size_t(worker)];
+      backward_rows(p, w, block, first);
+      for (int i = 0; block == 0 && i < nodes(); i++) {  // every block has written the same
+        if (!in_step(i)) fixed_written_[size_t(i)] = w.written[size_t(i)];
+      }
+    });
+    begun_ = fixed_written_;
+    if (end_ > first) deferred_gradients(p, std::max(first, from_));
+  }
+  add_parts(p);
   states_backward(p, first);
   tape_.backward(fixed_nodes_, fixed_, stage(p, 0), fixed_written_);
   finish_leaves(p);
@@ -119,15 +146,15 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
   const int64_t r0 = block * block_, rows = rows_of(block);
   Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
   Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
-  std::fill(w.written.begin(), w.written.end(), 0);
+  w.written = begun_;
   const auto state_grad = [&](size_t i, int64_t t) {  // before step t
     const Spot& g = state_grads_[i];
     return g.base + t % 2 * g.step + r0 * g.row;
   };
   // dy, or what a state has left, to the gradient of a node.
   const auto arrive = [&](int node, const real* d) {
-    if (!tape_.wants(node)) return;
     real* const to = f.grads[size_t(node)];
+    if (!to) return;
     char& written = w.written[size_t(node)];
     if (written) {
       this->k->add(to, d, rows_size(node, rows));
@@ -136,16 +163,18 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
     }
     written = 1;
   };
-  for (int64_t t = T_ - 1; t >= 0; t--) {
+  for (int64_t t = end_ - 1; t >= from_; t--) {
     if (t >= first) {
+      look_whether_cancelled(p);
       point_step(f, t, r0);
       for (size_t i = 0; i < size_t(nodes()); i++) {
         const Spot& g = now_[i];
         if (in_step(int(i))) w.written[i] = 0;
-        if (!tape_.wants(int(i))) continue;
+        f.grads[i] = nullptr;
+        if (!g.base) continue;
         f.grads[i] = partial_at_[i] >= 0
                          ? p.at(partials_) + partial_at_[i] + block * aligned(size(int(i)))
-                         : g.base + t * g.step + r0 * g.row;
+                         : at(g, t) + r0 * g.row;
       }
       for (size_t i = 0; i < states_.size(); i++) {
         if (leaf_of_[i] >= 0) f.grads[size_t(leaf_of_[i])] = state_grad(i, t);
@@ -171,57 +200,82 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
       s.begin = blocks_ > 1 ? t * B_ + r0 : t, s.rows = blocks_ > 1 ? rows : 1;
       tape_.backward(step_nodes_, f, s, w.written);
     }
-    for (int i = 0; i < nodes(); i++) {
-      const Node& node = program_[i];
-      if (!tape_.wants(i)) continue;
-      const bool got = t >= first && w.written[size_t(i)];
-      if (node.is("sequence") && !got && p.dx[size_t(node.index)]) {
-        const Spot& g = now_[size_t(i)];
-        this->k->fill(g.base + t * g.step + r0 * g.row, 0, rows_size(i, rows));
-      }
-      if (node.is("state") && !got && t >= first)
+    // What no gradient has reached at this step.
+    for (int i : sequence_leaves_) {
+      const Spot& g = now_[size_t(i)];
+      if (g.base && !(t >= first && w.written[size_t(i)]))
+        this->k->fill(at(g, t) + r0 * g.row, 0, rows_size(i, rows));
+    }
+    if (t < first) continue;
+    for (int i : leaf_of_) {
+      if (i >= 0 && tape_.wants(i) && !w.written[size_t(i)])
         this->k->fill(f.grads[size_t(i)], 0, rows_size(i, rows));
-      // a deferred product of a step that no gradient has reached
-      if (!node.leaf() && tape_.deferred(i) && !got && t >= first)
+    }
+    for (int i : step_nodes_) {
+      if (tape_.deferred(i) >= 0 && !w.written[size_t(i)])
         this->k->fill(f.grads[size_t(i)], 0, rows_size(i, rows));
     }
   }
 }
 
+// What has been deferred, from step `first` of the segment on: one chain for each node, over
+// falling rows.
 template <typename real>
-void Scan<real>::add_blocks(const Pass<real>& p) {
-  for (int i = 0; i < nodes(); i++) {
-    if (partial_at_[size_t(i)] < 0 || !fixed_written_[size_t(i)]) continue;
-    real* const to = fixed_.grads[size_t(i)];
-    const real* const parts = p.at(partials_) + partial_at_[size_t(i)];
-    std::copy_n(parts, size(i), to);
-    for (int64_t b = 1; b < blocks_; b++) this->k->add(to, parts + b * aligned(size(i)), size(i));
-  }
-}
-
-template <typename real>
-void Scan<real>::deferred_products(const Pass<real>& p, int64_t first) {
+void Scan<real>::deferred_gradients(const Pass<real>& p, int64_t first) {
   for (int i : step_nodes_) {
-    if (!tape_.deferred(i)) continue;
+    if (tape_.deferred(i) < 0) continue;
     const Node& node = program_[i];
-    const int matrix = node.args[1];
+    const int arg = node.args[size_t(tape_.deferred(i))];
     const Spot &x = values_[size_t(node.args[0])], &dz = now_[size_t(i)];
+    const bool product = node.is("dot");
     const int64_t K = dims_[size_t(node.args[0])].back(), N = dims_[size_t(i)].back();
     const int64_t rows = size(i) / std::max<int64_t>(1, N);  // of a step
-    const bool at_once = x.step == rows * K && dz.step == rows * N;
-    const int64_t times = at_once ? 1 : T_ - first, each = at_once ? rows * (T_ - first) : rows;
-    for (int64_t m = 0; m < times; m++) {
-      const real* const a = x.base + (first + m) * x.step;    // [each, K]
-      const real* const b = dz.base + (first + m) * dz.step;  // [each, N]
-      real* const to = fixed_.grads[size_t(matrix)];
-      const bool add = fixed_written_[size_t(matrix)] != 0;
-      if (node.transposed) {
-        matmul_tn(this->k, to, K, b, N, a, K, each, N, K, add, p.at(temp_), temp_each_);
+    const int64_t beside = beside_at_[size_t(i)];
+    if (!fixed_.grads[size_t(arg)]) continue;
+    real* const to = beside >= 0 ? p.at(partials_) + beside : fixed_.grads[size_t(arg)];
+    char& begun = chain_begun_[size_t(beside >= 0 ? i : arg)];
+    const bool at_once = (!product || x.step == rows * K) && dz.step == rows * N;
+    const int64_t steps = at_once ? end_ - first : 1, each = rows * steps;
+    for (int64_t t = end_ - steps; t >= first; t -= steps) {
+      const real* const b = at(dz, t) + (each - 1) * N;               // [each, N], falling
+      const real* const a = product ? at(x, t) + (each - 1) * K : b;  // [each, K], falling
+      if (!product) {
+        for_chunks(N, kSumColumns, each, [&](int64_t n0, int64_t n1) {
+          this->k->column_sums(to + n0, b + n0, -N, each, n1 - n0, begun != 0);
+        });
+      } else if (node.transposed) {
+        matmul_tn(this->k, to, K, b, -N, a, -K, each, N, K, begun != 0, p.at(temp_), temp_each_);
       } else {
-        matmul_tn(this->k, to, N, a, K, b, N, each, K, N, add, p.at(temp_), temp_each_);
+        matmul_tn(this->k, to, N, a, -K, b, -N, each, K, N, begun != 0, p.at(temp_), temp_each_);
       }
-      fixed_written_[size_t(matrix)] = 1;
+      begun = 1;
     }
+  }
+}
+
+// To the gradients that have been deferred: those of further nodes of the same argument, and what
+// the steps have added, in the order of the blocks.
+template <typename real>
+void Scan<real>::add_parts(const Pass<real>& p) {
+  for (int i : step_nodes_) {
+    const int64_t beside = beside_at_[size_t(i)];
+    if (beside < 0 || !chain_begun_[size_t(i)]) continue;
+    const int arg = program_[i].args[size_t(tape_.deferred(i))];
+    this->k->add(fixed_.grads[size_t(arg)], p.at(partials_) + beside, size(arg));
+  }
+  for (int i = 0; i < nodes(); i++) {
+    if (in_step(i) || !fixed_.grads[size_t(i)]) continue;
+    char& written = fixed_written_[size_t(i)];
+    const int64_t parts = partial_at_[size_t(i)];
+    for (int64_t b = 0; parts >= 0 && written && b < blocks_; b++) {
+      const real* const part = p.at(partials_) + parts + b * aligned(size(i));
+      if (b > 0 || chain_begun_[size_t(i)]) {
+        this->k->add(fixed_.grads[size_t(i)], part, size(i));
+      } else {
+        std::copy_n(part, size(i), fixed_.grads[size_t(i)]);
+      }
+    }
+    written |= chain_begun_[size_t(i)];
   }
 }
 
@@ -263,7 +317,7 @@ void Scan<real>::finish_leaves(const Pass<real>& p) {
   for (int i = 0; i < nodes(); i++) {
     const Node& node = program_[i];
     if (node.is("input") || node.is("sequence")) read[size_t(node.index)] = 1;
-    if (node.leaf() && !in_step(i) && tape_.wants(i) && !fixed_written_[size_t(i)])
+    if (node.leaf() && !in_step(i) && fixed_.grads[size_t(i)] && !fixed_written_[size_t(i)])
       this->k->fill(fixed_.grads[size_t(i)], 0, size(i));
   }
   for (const ScanState& s : states_) {
