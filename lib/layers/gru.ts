@@ -1,4 +1,3 @@
-import { activation } from '../expressions/activations.js'
 import { add, mul, sub } from '../expressions/elementwise.js'
 import { Recurrent, type StepOfGates } from './base/recurrent.js'
 import type { GatedOptions } from './base/recurrent-options.js'
@@ -43,13 +42,13 @@ export class GRU extends Recurrent<GRUOptions> {
     ['g', 'h'],
   ] as const
 
-  protected step({ states, input, recurrent }: StepOfGates) {
+  protected step({ states, activate, input, recurrent }: StepOfGates) {
     const { activation: act, innerActivation: inner, resetAfter } = this.options
     const h = states.h!
-    const z = activation(input('z').add(recurrent(h, 'z')), inner)
-    const r = activation(input('r').add(recurrent(h, 'r')), inner)
+    const z = activate(input('z').add(recurrent(h, 'z')), inner)
+    const r = activate(input('r').add(recurrent(h, 'r')), inner)
     const back = resetAfter ? mul(r, recurrent(h, 'g')) : recurrent(mul(r, h), 'g')
-    const g = activation(input('g').add(back), act)
+    const g = activate(input('g').add(back), act)
     return { h: add(mul(z, h), mul(sub(1, z), g)) }
   }
 

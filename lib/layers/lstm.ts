@@ -1,4 +1,3 @@
-import { activation } from '../expressions/activations.js'
 import { add, mul } from '../expressions/elementwise.js'
 import type { Init } from '../initializations.js'
 import { Recurrent, type StepOfGates } from './base/recurrent.js'
@@ -46,14 +45,11 @@ export class LSTM extends Recurrent<LSTMOptions> {
     return ['h', 'c']
   }
 
-  protected step({ states, input, recurrent }: StepOfGates) {
+  protected step({ states, activate, input, recurrent }: StepOfGates) {
     const { activation: act, innerActivation: inner } = this.options
     const [i, f, g, o] = this.gates.map((gate) => input(gate).add(recurrent(states.h!, gate)))
-    const c = add(
-      mul(activation(f!, inner), states.c!),
-      mul(activation(i!, inner), activation(g!, act)),
-    )
-    return { h: mul(activation(o!, inner), activation(c, act)), c }
+    const c = add(mul(activate(f!, inner), states.c!), mul(activate(i!, inner), activate(g!, act)))
+    return { h: mul(activate(o!, inner), activate(c, act)), c }
   }
 
   protected override biasInit(gate: string): Init {

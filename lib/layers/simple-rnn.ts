@@ -1,4 +1,3 @@
-import { activation } from '../expressions/activations.js'
 import { Recurrent, type StepOfGates } from './base/recurrent.js'
 import type { RecurrentOptions } from './base/recurrent-options.js'
 
@@ -24,7 +23,7 @@ export class SimpleRNN extends Recurrent<SimpleRNNOptions> {
   protected readonly gates = ['h']
   protected readonly kerasGates = [['h', 'h']] as const
 
-  protected step({ states, input, recurrent }: StepOfGates) {
-    return { h: activation(input('h').add(recurrent(states.h!, 'h')), this.options.activation) }
+  protected step({ states, activate, input, recurrent }: StepOfGates) {
+    return { h: activate(input('h').add(recurrent(states.h!, 'h')), this.options.activation) }
   }
 }

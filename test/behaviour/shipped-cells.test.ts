@@ -328,3 +328,26 @@ describe('zoneout', () => {
     },
   )
 })
+
+describe('functions as activations of built-in cells', () => {
+  const pairs: [string, (o: object) => Layer][] = [
+    ['SimpleRNN', (o) => new SimpleRNN(H, o)],
+    ['LSTM', (o) => new LSTM(H, o)],
+    ['GRU', (o) => new GRU(H, o)],
+  ]
+  it.each(pairs)('%s with them is that with the names; also from a file', async (name, make) => {
+    const gates = name === 'SimpleRNN' ? {} : { innerActivation: 'sigmoid' }
+    const functions = name === 'SimpleRNN' ? {} : { innerActivation: (x: K.Expr) => K.sigmoid(x) }
+    const first = { inputShape: [T, D], returnSequences: true }
+    const named = new Sequential([make({ ...first, ...gates, activation: 'softsign' })])
+    const own = new Sequential([
+      make({ ...first, ...functions, activation: (x: K.Expr) => K.div(x, K.add(1, K.abs(x))) }),
+    ])
+    own.setWeights(named.getWeights())
+    const y = Array.from((await named.predict(x)).data)
+    expect(far((await own.predict(x)).data, y)).toBeLessThan(1e-12)
+    const copy = modelFromJson(own.toJson())
+    copy.setWeights(named.getWeights())
+    expect((await copy.predict(x)).data).toEqual((await own.predict(x)).data)
+  })
+})

@@ -11,7 +11,6 @@ import {
   ConvLSTM2D,
   Dense,
   Flatten,
-  GRU,
   Highway,
   type Layer,
   LocallyConnected1D,
@@ -153,8 +152,6 @@ describe('errors', () => {
     expect(() => new Highway({ activation })).toThrow(
       /^Highway: activation must be the name of an activation, got a function\. defineLayer/,
     )
-    expect(() => new LSTM(3, { innerActivation: activation })).toThrow(/LSTM: inner.*defineCell/)
-    expect(() => new GRU(3, { activation })).toThrow(/GRU: activation.*defineCell/)
     expect(() => new ConvLSTM2D(3, 2, 2, { activation })).toThrow(/ConvLSTM2D: activation/)
   })
 })

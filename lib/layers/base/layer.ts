@@ -125,6 +125,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     return this.#inputShape
   }
 
+  /** @internal What a function as activation is applied to, with the batch; undefined before. */
+  get activatedShape(): Shape | undefined {
+    return this.outputShape
+  }
+
   /** With the batch, in its first place; undefined before. */
   get outputShape(): Shape | undefined {
     return this.#outputShape

@@ -1,5 +1,5 @@
 /** Options of recurrent layers. */
-import type { ActivationName } from '../../activations.js'
+import type { ActivationLike } from '../../activations.js'
 import type { Init } from '../../initializations.js'
 import type { TensorLike } from '../../ndarray.js'
 import type { RegularizerLike } from '../../regularizers.js'
@@ -11,8 +11,8 @@ export interface RecurrentOptions extends LayerOptions {
   init?: Init
   /** Initial recurrent weights, per gate, in every `consumeLess` mode. Default `'orthogonal'`. */
   innerInit?: Init
-  /** Default `'tanh'`. */
-  activation?: ActivationName | null
+  /** A name, or a function: then the layer runs as one of `defineCell`. Default `'tanh'`. */
+  activation?: ActivationLike
   /** Penalty on the input weights. Default none. */
   WRegularizer?: RegularizerLike
   /** Penalty on the recurrent weights, in every `consumeLess` mode. Default none. */
@@ -86,6 +86,6 @@ export interface RecurrentOptions extends LayerOptions {
 
 /** Options of recurrent layers with gates. */
 export interface GatedOptions extends RecurrentOptions {
-  /** Activation of the gates. Default `'hard_sigmoid'`. */
-  innerActivation?: ActivationName | null
+  /** Activation of the gates, as `activation`. Default `'hard_sigmoid'`. */
+  innerActivation?: ActivationLike
 }

@@ -8,6 +8,7 @@ import { slice } from '../../expressions/arranging.js'
 import { Expr } from '../../expressions/expr.js'
 import { floats, type Init, type Recipe, rowsAtOnce } from '../../initializations.js'
 import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
+import { Written } from '../../written.js'
 import { cellLoop, type SizedCell } from './cell-step.js'
 import { addExpression } from './expression-ops.js'
 import { Layer, type WrittenOptions } from './layer.js'
@@ -15,9 +16,12 @@ import type { Resolved } from './option-rules.js'
 import type { RecurrentOptions } from './recurrent-options.js'
 import type { LayerState } from './states.js'
 import type { KerasArray, Variable } from './variable.js'
+import { activate } from './written-activation.js'
 
 /** What the formula of a built-in cell is made of. */
 export interface StepOfGates {
+  /** One of the layer's two activations. */
+  activate(x: Expr, by: ActivationName | Written): Expr
   /** Before the step, [B, H] each. */
   readonly states: Readonly<Record<string, Expr>>
   /** x·W + b of a gate, [B, H]. */
@@ -60,7 +64,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   static override readonly written: WrittenOptions = {
-    options: [],
+    options: ['activation', 'innerActivation'],
     instead: 'defineCell makes layers of a step that you write.',
   }
 
@@ -91,6 +95,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   /** @internal Activations are inside the step. */
   override get ownActivation(): null {
     return null
+  }
+
+  /** @internal Of one step. */
+  override get activatedShape(): Shape {
+    return [null, this.given.outputDim]
   }
 
   /** The options without what a subclass adds; the base constructor reads them too. */
@@ -272,7 +281,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
    * @param D features of the input
    */
   protected asExpressions(D: number): SizedCell | null {
-    if (this.given.zoneout === 0) return null
+    const { innerActivation } = this.options as { innerActivation?: unknown }
+    const isPlain = ![this.given.activation, innerActivation].some(
+      (each) => each instanceof Written,
+    )
+    if (this.given.zoneout === 0 && isPlain) return null
     const H = this.given.outputDim
     const G = this.gates.length
     const weights = Object.fromEntries(this.paramUses().map(({ name, dims }) => [name, dims]))
@@ -285,6 +298,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       return this.step({
         states: Object.fromEntries(this.stateNames.map((name) => [name, values[name]!])),
         input: (gate) => values.x!.dot(part('W', gate)).add(part('b', gate)),
+        activate: (x, by) => activate(x, by, this.where),
         recurrent: (h, gate) => {
           const product = h.dot(part('U', gate))
           return this.biases.includes('c') ? product.add(part('c', gate)) : product
@@ -380,7 +394,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       options: {
         cell: this.cell,
         units: outputDim,
-        activation,
+        activation: activation as ActivationName,
         innerActivation,
         returnSequences,
         goBackwards,

@@ -1,6 +1,7 @@
 /** Activations that are functions: ops behind those of a layer. */
 import type { ActivationName } from '../../activations.js'
 import { ConfigError, fail } from '../../errors.js'
+import { activation as named } from '../../expressions/activations.js'
 import { applied, asData } from '../../expressions/applied.js'
 import { sameDims, showDims } from '../../expressions/dims.js'
 import { type Expr, Placeholder } from '../../expressions/expr.js'
@@ -12,8 +13,12 @@ import { Written } from '../../written.js'
 import { addExpression, dimsOf } from './expression-ops.js'
 import type { Layer } from './layer.js'
 
+/** An activation of a value inside an expression, by its name or as a function. */
+export const activate = (x: Expr, activation: ActivationName | Written, where: string): Expr =>
+  activation instanceof Written ? appliedTo(x, activation, where) : named(x, activation)
+
 /** @throws ShapeError ERR_SHAPE where the value has another shape than x */
-function appliedTo(x: Placeholder, own: Written, where: string): Expr {
+function appliedTo(x: Expr, own: Written, where: string): Expr {
   const place = `${where}: activation`
   const y = applied(own, [x], place)
   if (!sameDims(y.shape, x.shape))
@@ -54,9 +59,9 @@ export function activationData(own: Written, shape: Shape, where: string): Writt
 
 /** A function among a layer's options as configurations hold it: for the layer's first place. */
 export function savedFunction(layer: Layer, key: string, own: Written): object {
-  const { where, outputShape } = layer
+  const { where, activatedShape } = layer
   if (typeof own.source !== 'function') return own.toJSON()
-  if (outputShape) return activationData(own, outputShape, where).toJSON()
+  if (activatedShape) return activationData(own, activatedShape, where).toJSON()
   return fail(ConfigError, 'ERR_OPTION', {
     where,
     layer: where,
