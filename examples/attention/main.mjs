@@ -1,0 +1,153 @@
+/**
+ * Dates in many forms become ISO dates: an encoder reads the characters, a decoder writes one
+ * after another, with attention to those read. Trained with the right characters as its input
+ * (teacher forcing); then it goes on from its own, step by step. Draws where it looks.
+ *
+ *   npm start attention [-- DATE --epochs 12 --dates 4000 --seed 1 --smoke]
+ */
+import '../one-sentence.mjs'
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  Adam,
+  Attention,
+  Bidirectional,
+  Dense,
+  Embedding,
+  GRU,
+  Input,
+  merge,
+  Model,
+  setSeed,
+  TimeDistributed,
+} from 'hiddenstate'
+import { padSequences } from 'hiddenstate/preprocessing'
+import { randomNumbers } from '../theano/reber.mjs'
+import { drawDate } from './dates.mjs'
+import { drawAttention } from './drawing.mjs'
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    epochs: { type: 'string', default: '12' },
+    dates: { type: 'string', default: '4000' },
+    seed: { type: 'string', default: '1' },
+    smoke: { type: 'boolean', default: false },
+  },
+})
+setSeed(Number(options.seed))
+const random = randomNumbers(Number(options.seed))
+const draw = (count) => Array.from({ length: count }, () => drawDate(random))
+const [train, test] = [
+  draw(options.smoke ? 64 : Number(options.dates)),
+  draw(options.smoke ? 8 : 500),
+]
+
+const READ = ' ,./0123456789abcdefghijklmnopqrstuvwxyz' // 0 is padding
+const WRITTEN = '-0123456789' // 0 is what a decoder begins with
+const LENGTH = 10
+const numbers = (text, characters) => {
+  const list = Array.from(text.toLowerCase(), (character) => characters.indexOf(character) + 1)
+  const unknown = list.indexOf(0)
+  if (unknown >= 0)
+    throw new Error(`A date has letters, digits and ' ,./', got '${text[unknown]}'.`)
+  return list
+}
+
+// ---- the net ----
+
+const H = 64
+const source = Input({ shape: [null], dtype: 'int32' }) // [B, T]
+const target = Input({ shape: [null], dtype: 'int32' }) // [B, S]: what was written before
+const encoded = new Bidirectional(new GRU(H, { returnSequences: true })).call(
+  new Embedding(READ.length + 1, 32, { maskZero: true }).call(source),
+) // [B, T, 2H]
+const embedding = new Embedding(WRITTEN.length + 1, 16)
+const decoder = new GRU(H, { returnSequences: true })
+const query = decoder.call(embedding.call(target)) // [B, S, H]
+const attention = new Attention({ score: 'general' })
+const hidden = new TimeDistributed(new Dense(H, { activation: 'tanh' }))
+const output = new TimeDistributed(new Dense(WRITTEN.length + 1, { activation: 'softmax' }))
+/** The next character, of a query and what it attends to. */
+const next = (query, context) =>
+  output.call(hidden.call(merge([query, context], { mode: 'concat' })))
+
+const model = new Model({
+  input: [source, target],
+  output: next(query, attention.call([query, encoded])),
+})
+model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: new Adam({ lr: 0.002 }) })
+
+const read = padSequences(
+  train.map(({ written }) => numbers(written, READ)),
+  { padding: 'post' },
+)
+const iso = train.map((date) => numbers(date.iso, WRITTEN))
+const before = {
+  data: Int32Array.from(iso.flatMap((date) => [0, ...date.slice(0, -1)])),
+  shape: [iso.length, LENGTH],
+}
+const after = { data: Int32Array.from(iso.flat()), shape: [iso.length, LENGTH, 1] }
+await model.fit([read, before], after, {
+  batchSize: 32,
+  nbEpoch: options.smoke ? 1 : Number(options.epochs),
+  verbose: 2,
+})
+
+// ---- writing, a character at a time ----
+
+const encoder = new Model({ input: source, output: encoded })
+const lastWritten = Input({ batchShape: [1, 1], dtype: 'int32' })
+const readBefore = Input({ batchShape: [1, null, 2 * H] })
+const stateful = new GRU(H, { returnSequences: true, stateful: true })
+const step = stateful.call(embedding.call(lastWritten)) // [1, 1, H]
+const writer = new Model({
+  input: [lastWritten, readBefore],
+  output: next(step, attention.call([step, readBefore])),
+})
+stateful.setWeights(decoder.getWeights())
+
+async function normalize(text) {
+  const list = numbers(text, READ)
+  const encodedText = await encoder.predict({
+    data: Int32Array.from(list),
+    shape: [1, list.length],
+  })
+  writer.resetStates()
+  let last = 0
+  let written = ''
+  while (written.length < LENGTH) {
+    const one = { data: Int32Array.of(last), shape: [1, 1] }
+    const { data } = await writer.predictOnBatch([one, encodedText])
+    last = data.indexOf(Math.max(...data))
+    written += last === 0 ? ' ' : WRITTEN[last - 1]
+  }
+  return written
+}
+
+let right = 0
+for (const { written, iso: expected } of test)
+  right += (await normalize(written)) === expected ? 1 : 0
+console.log(`\n${((100 * right) / test.length).toFixed(1)} % of ${test.length} new dates right`)
+const shown = positionals[0] ?? 'Wednesday, june 24th 2026'
+const answer = await normalize(shown)
+console.log(`${shown} → ${answer}`)
+
+// ---- where it looked ----
+
+const look = new Attention({ score: 'general', returns: 'weights' })
+const looker = new Model({ input: [source, target], output: look.call([query, encoded]) })
+look.setWeights(attention.getWeights())
+const list = numbers(shown, READ)
+const written = numbers(answer.replaceAll(' ', '0'), WRITTEN)
+const shares = await looker.predict([
+  { data: Int32Array.from(list), shape: [1, list.length] },
+  { data: Int32Array.from([0, ...written.slice(0, -1)]), shape: [1, LENGTH] },
+]) // [1, S, T]
+const out = path.join(path.dirname(fileURLToPath(import.meta.url)), 'out')
+fs.mkdirSync(out, { recursive: true })
+const file = path.join(out, 'attention.svg')
+fs.writeFileSync(file, drawAttention(shares, [...shown], [...answer]))
+console.log(`Drawing: ${path.relative(process.cwd(), file)}`)
