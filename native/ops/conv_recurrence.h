@@ -11,6 +11,13 @@ namespace hs {
 
 class ConvRecurrenceShape : public CellOp {
  public:
+  // Whether a cell is one that this op can step: its products are of h or of its one aux.
+  static bool convolves(const CellShape& cell) {
+    const auto on_c = [](const Phase& phase) { return phase.operand == Operand::kC; };
+    return !cell.recurrent_bias && cell.vectors == 0 && cell.auxes <= 1 &&
+           std::none_of(cell.phase, cell.phase + cell.phases, on_c);
+  }
+
   Extent output(const std::vector<Extent>& x) const override {
     if (x[0].dims.size() != 4)
       fail(Code::kShape, where(), "input", "[B, T, rows, columns, D]", x[0].text());
@@ -64,9 +71,7 @@ class ConvRecurrenceShape : public CellOp {
         border_(options.str("border")),
         inner_border_(options.str("innerBorder", "same")),
         th_(options.on("th")) {
-    const auto on_c = [](const Phase& phase) { return phase.operand == Operand::kC; };
-    if (cell_->recurrent_bias || cell_->vectors > 0 || cell_->auxes > 1 ||
-        std::any_of(cell_->phase, cell_->phase + cell_->phases, on_c)) {
+    if (!convolves(*cell_)) {
       throw Error(Code::kUnknownName, where(),
                   "there is no cell named '" + options.str("cell") + "' that convolves.");
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/activation_name.h"
 #include "test/compare.h"
 #include "test/test.h"
 
@@ -188,6 +189,14 @@ TEST(activations_of_every_isa) { check_values<float>(), check_values<double>(); 
 TEST(activations_of_infinity_and_nan) { check_special<float>(), check_special<double>(); }
 TEST(activations_do_not_depend_on_position) { check_tails<float>(), check_tails<double>(); }
 TEST(softmax_of_every_isa) { check_softmax<float>(), check_softmax<double>(); }
+
+TEST(every_activation_is_compared) {
+  const auto is_compared = [](const std::string& name) {
+    return name == "softmax" || std::any_of(std::begin(kActivations), std::end(kActivations),
+                                            [&](const Named& f) { return f.name == name; });
+  };
+  for (const char* name : kActivationNames) CHECK_MESSAGE(is_compared(name), name);
+}
 
 TEST(broken_activation_is_caught) {
   const std::vector<float> x = arguments<float>();

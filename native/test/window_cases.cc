@@ -1,5 +1,6 @@
 // Cases of the layers that move a window over steps or over rows and columns.
 #include "device/cpu/kernels/cell.h"
+#include "ops/conv_recurrence.h"
 #include "test/layer_cases.h"
 
 namespace hs {
@@ -130,7 +131,7 @@ std::vector<LayerCase> window_cases() {
 std::vector<LayerCase> conv_recurrence_cases() {
   std::vector<LayerCase> list;
   for (const std::string& cell : cell_names()) {
-    if (kernels<double>().cell(cell.c_str())->recurrent_bias) continue;
+    if (!ConvRecurrenceShape::convolves(*kernels<double>().cell(cell.c_str()))) continue;
     const auto add = [&](const std::string& name, const Extent& x, bool masked, Options options) {
       options.insert(options.begin(), {{"cell", cell}, {"units", 2}});
       list.push_back({"conv_recurrence", "conv " + cell + "/" + name, options, {x}, masked});

@@ -21,6 +21,8 @@ import {
   SGD,
   SimpleRNN,
 } from '../../lib/index.js'
+import { Recurrent } from '../../lib/layers/base/recurrent.js'
+import * as layers from '../../lib/layers/index.js'
 import { filled, uniform } from '../arrays.js'
 
 beforeAll(() => setFloatx('float64'))
@@ -204,11 +206,15 @@ describe.each(Object.entries(formulas))('%s', (_name, { make, step }) => {
 
 describe('zoneout', () => {
   const first = { inputShape: [null, D] }
-  const builtIn = {
-    SimpleRNN: (o: object) => new SimpleRNN(H, o),
-    LSTM: (o: object) => new LSTM(H, o),
-    GRU: (o: object) => new GRU(H, o),
-    'GRU with resetAfter': (o: object) => new GRU(H, { resetAfter: true, ...o }),
+  /** Every layer with a native cell: with zoneout it runs as the expression of its step. */
+  const classes = Object.values(layers).filter(
+    (value) => Object.getPrototypeOf(value) === Recurrent,
+  ) as unknown as (typeof SimpleRNN)[]
+  const builtIn: Record<string, (o: object) => Layer> = {
+    ...Object.fromEntries(
+      classes.map((Class) => [Class.className, (o: object) => new Class(H, o)]),
+    ),
+    'GRU with resetAfter': (o) => new GRU(H, { resetAfter: true, ...o }),
   }
   const ways: [string, object, masked?: boolean][] = [
     ['last step', {}],
