@@ -1,4 +1,5 @@
 /** Native code, the exports and the names that options take are three views of one list. */
+import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { activationNames } from '../../lib/activations.js'
 import { lowerModel } from '../../lib/engine/lowering.js'
@@ -30,6 +31,12 @@ describe('describe() and the exports', () => {
     for (const { op } of lowerModel(merged, null).ops) used.add(op)
     expect([...used].sort()).toEqual([...native.layers].sort())
     expect([...cells].sort()).toEqual(native.cells.map((c) => c.name).sort())
+  })
+
+  it('every native op has a row in the table of docs/design.md', () => {
+    const map = fs.readFileSync('docs/design.md', 'utf8')
+    const rows = [...map.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1])
+    expect(rows.sort()).toEqual([...native.layers].sort())
   })
 
   it('optimizers', () => {
