@@ -8,6 +8,9 @@ import { graphSeeds, randomGraph, reportGraphs } from './random-expressions.js'
 /** A part of a campaign, not of the suite, may need minutes. */
 const LONG = process.env.HS_GRAPHS ? 600_000 : 30_000
 
+/** 1e-6 but for roundings of the cost where it is large beside its difference. */
+const BOUND = 2e-5
+
 beforeAll(() => setFloatx('float64'))
 afterAll(() => setFloatx('float32'))
 
@@ -40,22 +43,32 @@ it(
   'gradients of random graphs are differences of their cost',
   async () => {
     const seeds = graphSeeds(120)
-    let [checked, error] = [0, 0]
+    const wrong: string[] = []
+    let [checked, kinks, error] = [0, 0, 0]
     for (const seed of seeds) {
-      const { inputs, params, outputs, data } = randomGraph(seed)
+      const { inputs, params, outputs, data } = randomGraph(seed, false)
       const parts = outputs.map((output) => K.mean(K.tanh(output)))
       if (parts.length === 0) continue
       const cost = parts.reduce((a, b) => a.add(b))
       const read = params.filter((param) => reads(cost, param))
       if (read.length === 0) continue
       const arrays = data.map(({ d, s }) => ({ data: d, shape: s }))
-      const worst = await K.checkGradient(cost, read, inputs, arrays)
-      // 1e-6 but for roundings of the cost where it is large beside its difference
-      if (!(worst.error < 2e-5)) expect.fail(`seed ${seed}: ${JSON.stringify(worst)}`)
+      let worst = await K.checkGradient(cost, read, inputs, arrays)
+      if (!(worst.error < BOUND)) {
+        // Where two numbers are equal by chance, differences are none: what is wrong is so nearby.
+        kinks++
+        for (const param of read) {
+          const { data, shape } = param.getValue()
+          param.setValue({ data: Float64Array.from(data, (v, i) => v + 0.0123 * (i + 1)), shape })
+        }
+        worst = await K.checkGradient(cost, read, inputs, arrays)
+      }
+      if (!(worst.error < BOUND)) wrong.push(`seed ${seed}: ${JSON.stringify(worst)}`)
       checked++
       error = Math.max(error, worst.error)
     }
-    reportGraphs('gradients', { checked, error })
+    reportGraphs('gradients', { checked, kinks, error })
+    expect(wrong).toEqual([])
     expect(checked).toBeGreaterThan(seeds.length / 2)
   },
   LONG,

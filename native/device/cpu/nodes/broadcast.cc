@@ -98,11 +98,22 @@ void add_broadcast(const Table<real>* k, real* x, const Dims& x_dims, real a, co
   });
 }
 
+template <typename real>
+void sum_columns(const Table<real>* k, real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
+                 bool add) {
+  constexpr int64_t kColumns = 64;  // that a thread sums at a time
+  for_chunks(K, kColumns, rows, [&](int64_t k0, int64_t k1) {
+    k->column_sums(s + k0, x + k0, ldx, rows, k1 - k0, add);
+  });
+}
+
 #define HS_INSTANTIATE(real)                                                                   \
   template void copy_broadcast<real>(const Table<real>*, real*, const Dims&, const real*,      \
                                      const Dims&);                                             \
   template void add_broadcast<real>(const Table<real>*, real*, const Dims&, real, const real*, \
-                                    const Dims&);
+                                    const Dims&);                                              \
+  template void sum_columns<real>(const Table<real>*, real*, const real*, int64_t, int64_t,    \
+                                  int64_t, bool);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

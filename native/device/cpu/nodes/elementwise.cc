@@ -267,18 +267,14 @@ template <typename real>
 void min(const Call<real>& c) {
   two(c, Binary::kMin);
 }
-constexpr int64_t kSumColumns = 64;  // that a thread sums at a time
 // dx (+)= a * dy, summed over the places that read x
 template <typename real>
 void pass_back(const Call<real>& c, int i, real* dx, bool add, real a) {
   const int64_t size = count(c.x_dims(i));
   if (size != count(c.y_dims())) {
-    if (a == 1 && c.x_dims(i).size() == 1 && size == c.y_dims().back()) {  // a row
-      const int64_t rows = count(c.y_dims()) / size;
-      return for_chunks(size, kSumColumns, rows, [&](int64_t n0, int64_t n1) {
-        c.k->column_sums(dx + n0, c.dy() + n0, size, rows, n1 - n0, add);
-      });
-    }
+    const bool row = c.x_dims(i).size() == 1 && size > 0 && size == c.y_dims().back();
+    if (a == 1 && row)
+      return sum_columns(c.k, dx, c.dy(), size, count(c.y_dims()) / size, size, add);
     if (!add) c.k->fill(dx, 0, size);
     return add_broadcast(c.k, dx, c.x_dims(i), a, c.dy(), c.y_dims());
   }

@@ -9,8 +9,6 @@
 
 namespace hs {
 
-constexpr int64_t kSumColumns = 64;  // that a thread sums at a time
-
 template <typename real>
 void Scan<real>::place_grads(Declaration& d) {
   const size_t n = size_t(nodes());
@@ -240,9 +238,7 @@ void Scan<real>::deferred_gradients(const Pass<real>& p, int64_t first) {
       const real* const b = at(dz, t) + (each - 1) * N;               // [each, N], falling
       const real* const a = product ? at(x, t) + (each - 1) * K : b;  // [each, K], falling
       if (!product) {
-        for_chunks(N, kSumColumns, each, [&](int64_t n0, int64_t n1) {
-          this->k->column_sums(to + n0, b + n0, -N, each, n1 - n0, begun != 0);
-        });
+        sum_columns(this->k, to, b, -N, each, N, begun != 0);
       } else if (node.transposed) {
         matmul_tn(this->k, to, K, b, -N, a, -K, each, N, K, begun != 0, p.at(temp_), temp_each_);
       } else {
