@@ -43,7 +43,7 @@ template <typename real>
 void add_broadcast(const Table<real>* k, real* x, const Dims& x_dims, real a, const real* y,
                    const Dims& y_dims);
 
-// s [K] (+)= the sum over rows of x, which are ldx apart, in their order; threads share the columns.
+// s [K] (+)= the sum over rows of x, which are ldx apart, in their order. Threads share columns.
 template <typename real>
 void sum_columns(const Table<real>* k, real* s, const real* x, int64_t ldx, int64_t rows, int64_t K,
                  bool add);
