@@ -1,10 +1,16 @@
 import type { ActivationLike } from '../activations.js'
 import type { ConstraintLike } from '../constraints.js'
+import { ConfigError, fail, ShapeError } from '../errors.js'
+import { activation as activate } from '../expressions/activations.js'
+import { Expr, Placeholder } from '../expressions/expr.js'
+import { memoryOf } from '../expressions/lowering/layout.js'
 import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
-import type { Graph, Shape, Value } from '../spec.js'
+import type { Graph, ParamUse, Shape, Value } from '../spec.js'
+import { addExpression, dimsOf } from './base/expression-ops.js'
 import { Layer, type LayerOptions, type WrittenOptions } from './base/layer.js'
+import { sameShape, showShape } from './base/names.js'
 import { checkSoftmaxInput } from './base/softmax-input.js'
 import { nativeActivation, opActivity } from './base/written-activation.js'
 
@@ -28,6 +34,13 @@ export interface DenseOptions extends LayerOptions {
   bConstraint?: ConstraintLike
   /** Whether there is a b. Default `true`. */
   bias?: boolean
+  /**
+   * A layer before this one, or its name, whose W is used here too, transposed: an Embedding [K, D]
+   * for words that come out as they went in, or a Dense [K, D]. The gradient of that W is the sum
+   * over both; this layer has a b alone. Not in Keras 1.2.2: a file with it cannot be read there.
+   * Default `null`.
+   */
+  tiedTo?: Layer | string | null
   /** D, for a first layer with input [B, D]. Default `null`. */
   inputDim?: number | null
 }
@@ -59,6 +72,7 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
     WConstraint: null,
     bConstraint: null,
     bias: true,
+    tiedTo: null,
     inputDim: null,
   }
 
@@ -67,8 +81,39 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
   override readonly supportsMasking: boolean = false
   protected override readonly inputLetters: readonly string[] = ['B', '…', 'D']
 
+  /** The layer whose W this one uses; null: it has its own, or has none yet. */
+  #tied: Layer | null = null
+
   constructor(outputDim: number, options?: DenseOptions) {
     super([outputDim], options)
+    const { tiedTo, WRegularizer, WConstraint } = this.options
+    if (tiedTo === null || (WRegularizer === null && WConstraint === null)) return
+    const key = WRegularizer === null ? 'WConstraint' : 'WRegularizer'
+    this.#refuse(key, 'null with tiedTo: W is that of the other layer', 'one')
+  }
+
+  #refuse(key: string, expected: string, actual: string): never {
+    const what = this.spelled(key)
+    return fail(ConfigError, 'ERR_OPTION', {
+      where: this.where,
+      layer: this.where,
+      what,
+      expected,
+      actual,
+    })
+  }
+
+  /** @internal */
+  override meet(find: (name: string) => Layer | undefined): void {
+    const { tiedTo } = this.options
+    if (tiedTo === null) return
+    const name = typeof tiedTo === 'string' ? tiedTo : tiedTo.name
+    const found = find(name)
+    if (!found || (tiedTo !== name && tiedTo !== found))
+      this.#refuse('tiedTo', 'a layer that this one comes behind', `'${name}'`)
+    if (this.#tied && this.#tied !== found)
+      this.#refuse('tiedTo', 'the same layer in each place', `'${name}' of another model`)
+    this.#tied = found
   }
 
   protected override get acceptedMask(): 'pass' {
@@ -110,13 +155,45 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
       bConstraint,
       bias,
     } = this.options
-    this.addVariable('W', [D, K], init, { regularizer: WRegularizer, constraint: WConstraint })
+    if (this.options.tiedTo !== null) this.#requireTied([K, D])
+    else this.addVariable('W', [D, K], init, { regularizer: WRegularizer, constraint: WConstraint })
     if (bias)
       this.addVariable('b', [K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
   }
 
-  protected emit(graph: Graph, x: Value): Value {
+  /** The other layer's W, which must have these extents. */
+  #requireTied(dims: readonly number[]): ParamUse {
+    const use = this.#tied?.useOf('W')
+    if (use && sameShape(use.dims, dims)) return use
+    return fail(ShapeError, 'ERR_SHAPE', {
+      where: this.where,
+      layer: this.where,
+      what: `W of ${this.#tied?.where ?? 'the layer that it is tied to'}`,
+      expected: `${showShape(dims)}, which is used transposed`,
+      actual: use ? showShape(use.dims) : 'none',
+    })
+  }
+
+  #emitTied(graph: Graph, x: Value): Value {
     const { outputDim, activation, bias } = this.options
+    const tied = this.#requireTied([outputDim, x.shape.at(-1)!])
+    const input = memoryOf(new Placeholder(dimsOf([null, ...x.shape]), 'x'))
+    const W = new Expr('weight', [], tied.dims, {}, 'W')
+    const b = new Expr('weight', [], [outputDim], {}, 'b')
+    const sum = bias ? input.dot(W.T).add(b) : input.dot(W.T)
+    return addExpression(graph, activate(sum, nativeActivation(activation)), {
+      ...this.opName(),
+      where: this.where,
+      inputs: new Map([[input, x]]),
+      params: new Map([[W, tied], ...this.paramUses().map((use): [Expr, ParamUse] => [b, use])]),
+      activity: opActivity(this),
+      mask: { name: x.mask },
+    })
+  }
+
+  protected emit(graph: Graph, x: Value): Value {
+    const { outputDim, activation, bias, tiedTo } = this.options
+    if (tiedTo !== null) return this.#emitTied(graph, x)
     return graph.op('dense', [x], this.computeOutputShape(x.shape), {
       ...this.opName(),
       options: { units: outputDim, activation: nativeActivation(activation), bias },
@@ -127,7 +204,8 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const options = super.savedOptions()
+    const { tiedTo, ...keras } = super.savedOptions()
+    const options = tiedTo === null ? keras : { ...keras, tiedTo }
     return this.built ? { ...options, inputDim: this.inputShape?.at(-1) } : options
   }
 }

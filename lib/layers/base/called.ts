@@ -67,6 +67,13 @@ export abstract class CalledLayer extends NamedLayer {
     })
   }
 
+  /**
+   * @internal Before its parameters are made: a layer that uses those of another one looks for it.
+   *
+   * @param find gives the layer of a name among those that the inputs come from
+   */
+  abstract meet(find: (name: string) => Layer | undefined): void
+
   /** @internal Before the first call: the layer is to compute as what it is called on. */
   protected abstract adopt(input: Tensor): void
 
@@ -97,6 +104,7 @@ export abstract class CalledLayer extends NamedLayer {
   place(inputs: readonly Tensor[]): readonly Tensor[] {
     const shapes = inputs.map(({ shape }) => shape)
     const masked = this.masksAt(inputs.map(({ isMasked }) => isMasked))
+    this.meet((name) => before(inputs, name))
     this.buildAt(shapes)
     const node = new Node(this as unknown as Layer, inputs)
     node.outputs = this.outputShapesAt(shapes).map(
@@ -192,6 +200,19 @@ export abstract class CalledLayer extends NamedLayer {
       })
     )
   }
+}
+
+/** The layer of this name among those that the tensors come from. */
+function before(tensors: readonly Tensor[], name: string): Layer | undefined {
+  const waiting = tensors.map(({ node }) => node)
+  const met = new Set<Node>()
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (met.has(node)) continue
+    met.add(node)
+    if (node.layer.name === name) return node.layer
+    waiting.push(...node.inputs.map((input) => input.node))
+  }
+  return undefined
 }
 
 /** The one entry of a list of one, else the list. */

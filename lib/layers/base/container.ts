@@ -168,6 +168,9 @@ export abstract class Container extends Layer<LayerOptions> {
     })
   }
 
+  /** @internal Its layers have met those before them. */
+  override meet(): void {}
+
   /** @internal From now on the layers stay as they are. */
   becomePart(): void {
     this.#isPart = true

@@ -388,6 +388,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
 
   // ---- as one of the calls of a model ----
 
+  /** @internal */
+  override meet(find: (name: string) => Layer | undefined): void {
+    for (const child of this.children) child.meet(find)
+  }
+
   protected adopt(input: Tensor): void {
     if (!this.built && this.precision === null) this.floatx = input.node.layer.floatx
   }

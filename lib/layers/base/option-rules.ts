@@ -53,6 +53,9 @@ const pair = (value: unknown, where: string, key: string): unknown =>
     ? Object.freeze([...value])
     : bad(where, key, 'two positive integers', value)
 
+const isLayer = (v: unknown): v is { readonly name: string } =>
+  typeof v === 'object' && v !== null && 'layerClass' in v
+
 const isShare = (v: unknown): v is number => typeof v === 'number' && v >= 0 && v <= 1
 
 const isLength = (v: unknown): v is number =>
@@ -138,9 +141,16 @@ const rules: readonly Rule[] = [
       typeof v === 'function' ? instead(v as Initializer, key, byDefault) : v,
   },
   {
+    matches: /^tiedTo$/,
+    keep: (v, where, key) => {
+      if (v === null || isLayer(v) || (typeof v === 'string' && v !== '')) return v
+      return bad(where, key, 'a layer, its name, or null', v)
+    },
+    save: (v) => (isLayer(v) ? v.name : v),
+  },
+  {
     matches: /^layer$/,
-    keep: (v, where, key) =>
-      typeof v === 'object' && v !== null && 'layerClass' in v ? v : bad(where, key, 'a layer', v),
+    keep: (v, where, key) => (isLayer(v) ? v : bad(where, key, 'a layer', v)),
     save: (v) => {
       const layer = v as { layerClass: { className: string }; getConfig(): object }
       return { class_name: layer.layerClass.className, config: layer.getConfig() }

@@ -228,6 +228,11 @@ export abstract class ParameterOwner {
     }))
   }
 
+  /** @internal A parameter, for an op of another layer. */
+  useOf(param: string): ParamUse | undefined {
+    return this.paramUses().find(({ name }) => name === param)
+  }
+
   /**
    * @internal Keras' arrays in the order of `getWeights`: trainable, then non-trainable; then those
    *   of the layers inside.
