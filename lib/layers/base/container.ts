@@ -11,6 +11,7 @@ import { graphConfig } from './graph-config.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { CHANGE, giveNames, Members, withChildren } from './members.js'
 import { showShape } from './names.js'
+import { requireOnePlace } from './one-place.js'
 import { Node, type Tensor } from './tensor.js'
 import type { KerasArray } from './variable.js'
 import { Network } from './network.js'
@@ -448,7 +449,7 @@ export abstract class Container extends Layer<LayerOptions> {
   override lowerAt(graph: Graph, inputs: readonly Value[]): readonly Value[] {
     if (inputs.length === 1 && this.network.outputs.length === 1)
       return [this.lower(graph, inputs[0]!)]
-    this.requireOnePlace(graph)
+    requireOnePlace(this, graph)
     return graph.within({ scope: '', trains: this.trainable }, () => this.#lowerPart(graph, inputs))
   }
 

@@ -13,6 +13,7 @@ import { tellReversedSteps } from './mask-warnings.js'
 import type { Decode, LayerClass, WrittenOptions } from './layer-class.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
 import { layerText, sameShape, showShape } from './names.js'
+import { requireOnePlace } from './one-place.js'
 import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
 import { from, origin, spelling } from './origin.js'
 import type { Tensor } from './tensor.js'
@@ -349,7 +350,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   /** @internal Adds this layer's ops to the graph; after `build`. */
   lower(graph: Graph, x: Value): Value {
     this.computeMask(x.mask !== null)
-    this.requireOnePlace(graph)
+    requireOnePlace(this, graph)
     const ends = !this.supportsMasking && this.acceptedMask === 'end'
     const seen = ends ? { ...x, mask: null } : x
     if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
@@ -369,19 +370,6 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   get ownActivation(): Written | null {
     const { activation } = this.options as { activation?: unknown }
     return activation instanceof Written ? activation : null
-  }
-
-  /** @throws ConfigError `ERR_OPTION` for a stateful layer that the graph has already */
-  protected requireOnePlace(graph: Graph): void {
-    if (graph.isNew(this) || !this.stateful) return
-    fail(ConfigError, 'ERR_OPTION', {
-      where: this.where,
-      layer: this.where,
-      what: 'stateful layer',
-      expected: 'in one place of a model, since it keeps the states of one sequence',
-      actual: 'in two',
-      hint: 'Make a layer of its own for each place; setWeights gives it the same numbers.',
-    })
   }
 
   protected abstract emit(graph: Graph, x: Value): Value
