@@ -110,6 +110,22 @@ describe('calls', () => {
     await expect(g([[1, 2]])).rejects.toMatchObject({ code: 'ERR_DISPOSED' })
     expect(() => g.sync([[1, 2]])).toThrow('g: function must be in use, got one that was disposed.')
   })
+  it('a sequence that a step also reads as a whole has both gradients', async () => {
+    const a = placeholder(['T', 'B', 2], 'a')
+    const b = shared([0.51, -0.47], 'b')
+    const s = add(b, a)
+    const data = [cube(4, 3, 2)]
+    const step = (read: (x: K.Expr) => K.Expr) =>
+      scan((x, h) => [add(mul(0.5, h), x), read(x)], {
+        sequences: s,
+        outputsInfo: [K.zerosLike(K.at(s, 0)), null],
+      })[1]
+    for (const output of [
+      step((x) => K.slice(K.broadcastTo(x, s), -1, null, 0)),
+      step((x) => add(x, K.cumsum(square(s), 0))),
+    ])
+      expect((await checkGradient(mean(tanh(output)), [b], [a], data)).error).toBeLessThan(1e-6)
+  })
   it('stop in the middle of a loop, and change nothing', async () => {
     // Some milliseconds a step, minutes in all: a call that went on to its end would be too late.
     const A = shared(matrix(400, 400), 'A')

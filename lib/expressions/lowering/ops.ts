@@ -61,11 +61,20 @@ export function opsOf(roots: readonly Expr[], cost: Expr | null, frame: Frame): 
 
 /** Collects the inputs and parameters of one op. */
 class Reader {
-  readonly inputs: Expr[] = []
+  readonly inputs: Expr[]
   readonly params: Expr[] = []
 
-  /** @param isValue whether an expression is given, or made by an op before this one */
-  constructor(private readonly isValue: (expr: Expr) => boolean) {}
+  /**
+   * @param isValue whether an expression is given, or made by an op before this one
+   * @param sequences inputs that are read step by step alone: what reads all of one has it as a
+   *   further input, with a gradient of its own
+   */
+  constructor(
+    private readonly isValue: (expr: Expr) => boolean,
+    private readonly sequences: readonly Expr[] = [],
+  ) {
+    this.inputs = [...sequences]
+  }
 
   /** The op's own name for a parameter. */
   param(expr: Expr): string {
@@ -78,7 +87,7 @@ class Reader {
     if (isParam(expr))
       return { op: 'param', name: this.param(expr), dims: expr.shape as readonly number[] }
     if (isInline(expr) || expr.op === 'mask' || !this.isValue(expr)) return undefined
-    const index = this.inputs.indexOf(expr)
+    const index = this.inputs.indexOf(expr, this.sequences.length)
     return { op: 'input', index: index < 0 ? this.inputs.push(expr) - 1 : index }
   }
 }
@@ -151,8 +160,8 @@ class OpList {
     return wanted
   }
 
-  #reader(): Reader {
-    return new Reader((expr) => this.#values.has(expr))
+  #reader(sequences: readonly Expr[] = []): Reader {
+    return new Reader((expr) => this.#values.has(expr), sequences)
   }
 
   #add(
@@ -181,9 +190,8 @@ class OpList {
   }
 
   #addLoop(loop: Scan, level: number): void {
-    const reader = this.#reader()
     const { sequences, states, loop: how } = loop
-    reader.inputs.push(...sequences)
+    const reader = this.#reader(sequences)
     const starts = states.map(({ initial }) => {
       if (isParam(initial)) return reader.param(initial)
       return isZeros(initial) ? null : reader.inputs.push(initial) - 1
