@@ -3,8 +3,10 @@
  * Keras 1.2.2 `keras.constraints`; the mathematics is native.
  */
 import { ConfigError, fail, located, nearest } from './errors.js'
+import type { Expr } from './expressions/expr.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
+import { toWritten, type Written } from './written.js'
 
 /** The axis, or the axes, along which norms are taken. Negative ones count from the end. */
 export type NormAxis = number | readonly number[]
@@ -126,17 +128,21 @@ const table = {
 
 /** Constraints by string, with their defaults. */
 export type ConstraintName = 'maxnorm' | 'nonneg' | 'unitnorm' | 'MinMaxNorm'
+/** A constraint written with `hiddenstate/backend`: what a weight becomes after each update. */
+export type ConstraintFunction = (w: Expr) => Expr
 /** What an option for a constraint takes. */
-export type ConstraintLike = ConstraintName | Constraint | null
+export type ConstraintLike = ConstraintName | Constraint | ConstraintFunction | null
 
 /**
- * A constraint from an option or a configuration: null, a name, an object made here, or Keras' `{
- * name, … }`.
+ * A constraint from an option or a configuration: null, a name, an object made here, Keras' `{
+ * name, … }`, or a function.
  * @throws ConfigError `ERR_UNKNOWN_NAME`, `ERR_OPTION`
  */
-export function toConstraint(value: unknown, where: string): Constraint | null {
+export function toConstraint(value: unknown, where: string): Constraint | Written | null {
   if (value === null || value === undefined) return null
   if (value instanceof Constraint) return value
+  const own = toWritten(value, where, 'constraint')
+  if (own) return own
   const { name, ...rest } = (
     typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}
   ) as {

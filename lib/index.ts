@@ -6,6 +6,7 @@ export * from './callbacks/index.js'
 export type { CompileOptions, Metrics, MetricsByName, PerOutput } from './model/compile.js'
 export {
   Constraint,
+  type ConstraintFunction,
   type ConstraintLike,
   type ConstraintName,
   MaxNorm,
@@ -93,6 +94,7 @@ export {
   l1l2,
   l2,
   type Regularizer,
+  type RegularizerFunction,
   type RegularizerLike,
   type RegularizerName,
 } from './regularizers.js'

@@ -1,8 +1,10 @@
 /** Penalties on parameters and outputs. Keras 1.2.2 `keras.regularizers`. */
 import { ConfigError, fail, located, nearest } from './errors.js'
+import type { Expr } from './expressions/expr.js'
 import { describe } from './ndarray.js'
 import { resolveOptions } from './options.js'
 import type { Activity } from './spec.js'
+import { toWritten, Written } from './written.js'
 
 /**
  * What native code adds to the loss for a parameter w: `l1*sum|w| + l2*sum(w^2)`, or `eigenvalue`
@@ -132,15 +134,27 @@ const table = {
 
 /** Regularizers by string, with their defaults. */
 export type RegularizerName = 'l1' | 'l2' | 'l1l2' | 'activity_l1' | 'activity_l2' | 'activity_l1l2'
+/**
+ * A penalty written with `hiddenstate/backend`: a weight, or an output with the batch as its first
+ * axis, → a number that is added to the loss.
+ */
+export type RegularizerFunction = (w: Expr) => Expr
 /** What an option for a regularizer takes. */
-export type RegularizerLike = RegularizerName | Regularizer | null
+export type RegularizerLike = RegularizerName | Regularizer | RegularizerFunction | null
+
+/** Whether it is of eigenvalues, which matrices alone have. */
+export const hasEigenvalue = (regularizer: Regularizer | Written | null): boolean =>
+  regularizer !== null && !(regularizer instanceof Written) && 'eigenvalue' in regularizer.penalty
 
 /**
- * An activity regularizer as an op carries it.
+ * An activity regularizer as an op carries it; null for a function, which the layer adds itself.
  * @throws ConfigError `ERR_OPTION` for an EigenvalueRegularizer, which is for matrices of weights
  */
-export function activityOf(regularizer: Regularizer | null, where: string): Activity | null {
-  if (!regularizer) return null
+export function activityOf(
+  regularizer: Regularizer | Written | null,
+  where: string,
+): Activity | null {
+  if (!regularizer || regularizer instanceof Written) return null
   if ('l1' in regularizer.penalty) return regularizer.penalty
   return fail(ConfigError, 'ERR_OPTION', {
     where,
@@ -151,13 +165,15 @@ export function activityOf(regularizer: Regularizer | null, where: string): Acti
 }
 
 /**
- * A regularizer from an option or a configuration: null, a name, an object made here, or Keras' `{
- * name, … }`.
+ * A regularizer from an option or a configuration: null, a name, an object made here, Keras' `{
+ * name, … }`, or a function.
  * @throws ConfigError `ERR_UNKNOWN_NAME`, `ERR_OPTION`
  */
-export function toRegularizer(value: unknown, where: string): Regularizer | null {
+export function toRegularizer(value: unknown, where: string): Regularizer | Written | null {
   if (value === null || value === undefined) return null
   if (value instanceof L1L2Regularizer || value instanceof EigenvalueRegularizer) return value
+  const own = toWritten(value, where, 'regularizer')
+  if (own) return own
   const { name, ...rest } = (
     typeof value === 'string' ? { name: value } : typeof value === 'object' ? value : {}
   ) as {

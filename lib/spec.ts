@@ -3,6 +3,7 @@
  * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
  */
 import type { Penalty } from './regularizers.js'
+import type { Written } from './written.js'
 
 /** Extents; `null` is unknown until data come. Without the batch axis inside a Spec. */
 export type Shape = readonly (number | null)[]
@@ -51,10 +52,11 @@ export interface OpSpec {
   params: { name: string; param: string }[]
   activity: Activity | null
   /**
-   * Runs when the gradients are known, and may read them: 'gradient:' and the path of a parameter,
-   * or an input of the plan.
+   * 'outputs': it computes a penalty, which predictions leave out. 'gradients': it runs when they
+   * are known, and may read them, by 'gradient:' and the path of a parameter, or an input of the
+   * plan. 'update': it runs when a training step has updated parameters.
    */
-  after?: boolean
+  after?: 'outputs' | 'gradients' | 'update'
 }
 
 /**
@@ -104,7 +106,12 @@ export interface Spec {
   optimizer: { name: string; [hyper: string]: Option } | null
   /** Of a function: the number whose gradients are read. */
   cost?: string
-  /** Of a function: what parameters become, all together, or none where a number is not finite. */
+  /** Values of one number each that are added to the loss. */
+  penalties?: string[]
+  /**
+   * What parameters become, all together, or none where a number is not finite: at the end of a
+   * call of a function; in training, after the update, which then has happened.
+   */
   updates?: { param: string; value: string }[]
 }
 
@@ -129,6 +136,16 @@ export function inputNumber(value: string): number {
   return value.startsWith(`${INPUT}:`) ? Number(value.slice(INPUT.length + 1)) - 1 : -1
 }
 
+/** What a parameter is penalized by and held to, where that are functions. */
+export interface ParamFunctions {
+  /** The layer, for errors. */
+  where: string
+  penalty: Written | null
+  constraint: Written | null
+  /** The columns of gates that are side by side: a penalty is of each. Empty: of the whole. */
+  gates: readonly (readonly [from: number, to: number])[]
+}
+
 /**
  * A parameter as a layer gives it to an op.
  * Two ops share one when their `variable` is the same object.
@@ -139,6 +156,8 @@ export interface ParamUse extends Omit<ParamSpec, 'path'> {
   name: string
   /** What the op calls it, where that is something else. */
   called?: string
+  /** Penalty and constraint, where they are functions. */
+  functions?: ParamFunctions
 }
 
 /** Collects ops while layers lower themselves. */
@@ -146,6 +165,10 @@ export class Graph {
   readonly inputs: { name: string; dims: Shape }[] = []
   readonly params: ParamSpec[] = []
   readonly ops: OpSpec[] = []
+  /** Parameters with functions, in the order in which they are met. */
+  readonly written: { param: ParamSpec; use: ParamUse }[] = []
+  /** Outputs whose penalty is a function, and the layers that they are of. */
+  readonly activities: { value: Value; penalty: Written; where: string }[] = []
   #paramOf = new Map<object, ParamSpec>()
   #met = new Set<object>()
   #names = new Set<string>()
@@ -187,13 +210,15 @@ export class Graph {
    * The parameter of the model that `use` refers to;
    * it is trained if it is so in any of its places.
    */
-  #param(layer: string, { variable, name, called: _, ...rest }: ParamUse): ParamSpec {
+  #param(layer: string, use: ParamUse): ParamSpec {
+    const { variable, name, called: _, functions, ...rest } = use
     const trainable = rest.trainable && this.#trains
     let param = this.#paramOf.get(variable)
     if (!param) {
       param = { path: `${layer}/${name}`, ...rest, trainable }
       this.#paramOf.set(variable, param)
       this.params.push(param)
+      if (functions) this.written.push({ param, use })
     }
     param.trainable ||= trainable
     return param
@@ -229,6 +254,7 @@ export class Graph {
         param: this.#param(this.#scope + (rest.owner ?? rest.layer), use).path,
       })),
       activity: rest.activity ?? null,
+      ...(rest.after ? { after: rest.after } : {}),
     })
     const mask =
       maskOut ??
@@ -250,6 +276,7 @@ export interface OpRest {
   options?: { [key: string]: Option }
   params?: ParamUse[]
   activity?: Activity | null
+  after?: OpSpec['after']
   /** Mask the op reads; default: none. */
   reads?: string | null
   /**

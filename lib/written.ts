@@ -34,6 +34,8 @@ export class Written {
   }
 }
 
+const isClass = (value: object): boolean => /^class\b/.test(Function.prototype.toString.call(value))
+
 /**
  * A function, or one as a configuration holds it; null for anything else.
  *
@@ -42,7 +44,7 @@ export class Written {
  */
 export function toWritten(value: unknown, where: string, unnamed: string): Written | null {
   if (value instanceof Written) return value
-  if (typeof value === 'function')
+  if (typeof value === 'function' && !isClass(value))
     return new Written(value.name || unnamed, value as ExpressionFunction)
   const { name, expression } = (
     typeof value === 'object' && value !== null ? value : {}

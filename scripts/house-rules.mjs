@@ -70,7 +70,7 @@ const rooms = {
   expressions: ['layers/base'],
   'expressions/lowering': ['expressions'],
   'layers/base': ['expressions', 'expressions/lowering'],
-  engine: ['layers'],
+  engine: ['expressions', 'expressions/lowering', 'layers'],
   functions: ['engine', 'expressions', 'expressions/lowering', 'layers', 'model', 'training'],
   saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
   'saving/keras2': ['saving'],

@@ -7,6 +7,7 @@ import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
 import { Graph, type MetricSpec, type Option, type ProgramSpec, type Spec } from '../spec.js'
+import { addWritten } from './written.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
@@ -143,8 +144,10 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   const values = model.lowerAlone(graph)
   if (training && values.some((value) => value.mask !== null && value.isReversed))
     tellReversedSteps(model, 'loss')
+  const written = training ? addWritten(graph) : {}
   checkNativeNames(graph)
   return {
+    ...written,
     device: 'cpu',
     floatx: model.floatx,
     inputs: graph.inputs,

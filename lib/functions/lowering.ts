@@ -57,7 +57,7 @@ export function lowerFunction(
         param: names.path(expr instanceof OneNumber ? expr.of : (expr as SharedVariable)),
       })),
       activity: null,
-      ...(one.isAfter ? { after: true } : {}),
+      ...(one.isAfter ? { after: 'gradients' as const } : {}),
     }
   })
   // So must a plan.

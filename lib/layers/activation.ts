@@ -33,7 +33,7 @@ export class Activation extends Layer<
 
   /** @internal */
   override get perStep(): boolean {
-    return this.ownActivation === null
+    return true
   }
 
   /** @internal */

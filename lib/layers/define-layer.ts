@@ -17,9 +17,8 @@ import { Written } from '../written.js'
 import { addExpression, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
 import { type Decode, Layer, type LayerClass, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
-import { serializeOption } from './base/option-rules.js'
 import { partsOf } from './base/parts.js'
-import { opActivity } from './base/written-activation.js'
+import { opActivity, savedOption } from './base/written-activation.js'
 
 /** What the shape of a weight may depend on: inputs, with the batch, and the layer's options. */
 export type WeightShapeOf<O> = Readonly<O> & {
@@ -97,7 +96,7 @@ interface DefinitionData {
 }
 
 type Options = LayerOptions & {
-  readonly activityRegularizer: Regularizer | null
+  readonly activityRegularizer: Regularizer | Written | null
   readonly [own: string]: unknown
 }
 
@@ -322,7 +321,7 @@ abstract class ExpressionLayer extends Layer<Options> {
       Object.fromEntries(
         names
           .filter((name) => this.options[`${name}${kind}`])
-          .map((name) => [name, serializeOption(kind, this.options[`${name}${kind}`], null)]),
+          .map((name) => [name, savedOption(this, `${name}${kind}`)]),
       )
     const definition: DefinitionData = {
       options: this.#ownOptions,

@@ -131,7 +131,7 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
 
   /** @internal */
   override get perStep(): boolean {
-    return this.ownActivation === null
+    return true
   }
 
   /** @internal */

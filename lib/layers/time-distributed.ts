@@ -4,6 +4,7 @@ import { type Decode, Layer, type LayerOptions } from './base/layer.js'
 import { tellLostMask } from './base/mask-warnings.js'
 import { showShape } from './base/names.js'
 import { wrapperFromConfig } from './base/wrapper.js'
+import { hasOutputFunctions } from './base/written-activation.js'
 
 /**
  * Applies a layer to every step: [B, T, …] → [B, T, what the layer makes of …]. Passes masks on.
@@ -64,7 +65,7 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
   }
 
   protected emit(graph: Graph, x: Value): Value {
-    if (this.layer.perStep)
+    if (this.layer.perStep && !hasOutputFunctions(this.layer))
       return { ...this.layer.lower(graph, { ...x, mask: null }), mask: x.mask }
     const op = { layer: `${this.name}/rows`, className: this.layerClass.className }
     const rows = graph.op('fold', [x], x.shape.slice(1), op)

@@ -50,9 +50,11 @@ export class NanWatch {
     const layer = this.#nameOf(result.badLayer)
     const what = mode === 'train' ? 'loss and gradients' : 'the loss'
     const { cause, hint } = this.#causeOf(result, layer, place)
+    // A constraint comes after the update.
+    const changesNothing = mode === 'train' && !result.badLayer.startsWith('constraint of ')
     const message =
       `${where}: ${what} must be finite, got a number that is not${names && ` in ${names} (counted from 0)`}; ${cause}. ` +
-      `${mode === 'train' ? 'The batch did not change the weights. ' : ''}${hint}`
+      `${changesNothing ? 'The batch did not change the weights. ' : ''}${hint}`
     if (this.onNaN === 'throw')
       throw new StateError('ERR_NAN', message, {
         layer,

@@ -118,6 +118,7 @@ class Device : public Memory {
   virtual void penalize(double* sum, const Penalty&, const real* w, real* dw, GradRows* rows,
                         const Dims& dims) = 0;
   virtual void add_up(double* sum, const double* parts, int64_t n) = 0;  // *sum = parts, in order
+  virtual void add_number(double* sum, const real* x) = 0;               // *sum += *x
   // *loss += *penalty + *activity; *finite = whether that is a finite number, 1 or 0
   virtual void total(double* loss, const double* penalty, const double* activity,
                      double* finite) = 0;

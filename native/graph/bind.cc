@@ -23,7 +23,7 @@ class Graph<real>::Binder final : public Declaration {
   void start(Op<real>& op) {
     op_ = &op;
     scratch_ = 0;
-    training_ = backward_ && !op.after;
+    training_ = backward_ && !op.late();
     asked_.assign(op.params.size(), 0);
     op.next.clear();
   }
@@ -177,6 +177,11 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
       fail(Code::kInternal, value.name, "what it is read of", "part of the cost",
            "a value that is none");
   }
+  for (int v : penalty_values_) {
+    const Value<real>& value = values_[size_t(v)];
+    if (value.extent.size() != 1)
+      fail(Code::kShape, value.name, "a penalty", "one number", value.extent.text());
+  }
   for (const ParamUpdate& u : updates_) {
     const Value<real>& value = values_[size_t(u.value)];
     const Param& p = (*params_)[u.param];
@@ -276,6 +281,9 @@ int64_t Graph<real>::place_gradients() {
     grad_offset_[size_t(v)] = gradients_.add(value.extent.size(), step, last - value.producer);
   };
   if (cost_ >= 0 && wants_[size_t(cost_)]) born(cost_, -1);
+  for (int v : penalty_values_) {
+    if (wants_[size_t(v)]) born(v, -1);
+  }
   for (Output& output : outputs_) {
     if (output.scored < 0 || !wants_[size_t(output.scored)]) continue;
     if (output.adds) {

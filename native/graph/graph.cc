@@ -70,6 +70,10 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   }
   if (outputs_.empty()) fail(Code::kInternal, "spec", "predictions", "at least one", "none");
   if (spec.has("cost")) cost_ = value_named(spec.str("cost"), "spec");
+  if (spec.has("penalties")) {
+    for (const std::string& name : spec.strings("penalties"))
+      penalty_values_.push_back(value_named(name, "penalty"));
+  }
   if (spec.has("updates")) add_updates(spec.at("updates"));
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
@@ -97,6 +101,16 @@ void Graph<real>::add_updates(const Config& updates) {
 }
 
 template <typename real>
+After Graph<real>::after_named(const Config& spec, const std::string& where) {
+  if (!spec.has("after")) return After::kNothing;
+  const std::string& name = spec.str("after");
+  if (name == "outputs") return After::kOutputs;
+  if (name == "gradients") return After::kGradients;
+  if (name == "update") return After::kUpdate;
+  fail(Code::kInternal, where, "after", "outputs, gradients or update", "'" + name + "'");
+}
+
+template <typename real>
 void Graph<real>::add_op(const Config& spec) {
   const std::string& kind = spec.str("op");
   const std::string& name = spec.str("layer");
@@ -108,7 +122,7 @@ void Graph<real>::add_op(const Config& spec) {
   const std::string where = context.where();
   for (const std::string& input : spec.strings("inputs"))
     op.inputs.push_back(value_or_gradient(input, where));
-  op.after = spec.on("after");
+  op.after = after_named(spec, where);
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
   if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
@@ -163,7 +177,7 @@ template <typename real>
 void Graph<real>::allocate_params() {
   std::vector<char> learns(params_->list().size(), 0);
   for (const Op<real>& op : ops_) {
-    if (op.after) continue;
+    if (op.late()) continue;
     for (const ParamUse<real>& use : op.params)
       learns[size_t(use.param)] = learns[size_t(use.param)] || op.shape().trainable();
   }
@@ -180,7 +194,7 @@ void Graph<real>::plan_backward() {
   }
   const std::vector<char> asked = wants_;  // inputs whose gradient is read
   for (Op<real>& op : ops_) {
-    if (op.after) continue;
+    if (op.late()) continue;
     bool wants = op.shape().trainable();
     for (int input : op.inputs) wants = wants || wants_[size_t(input)];
     wants_[size_t(op.output)] = wants;
@@ -191,10 +205,11 @@ void Graph<real>::plan_backward() {
     if (output.scored >= 0) reached[size_t(output.scored)] = written[size_t(output.scored)] = 1;
   }
   if (cost_ >= 0) reached[size_t(cost_)] = written[size_t(cost_)] = 1;
+  for (int v : penalty_values_) reached[size_t(v)] = written[size_t(v)] = 1;
   std::vector<char> found(params_->list().size(), 0);  // per parameter: an op writes its gradient
   for (size_t i = ops_.size(); i-- > 0;) {
     Op<real>& op = ops_[i];
-    if (op.after) continue;
+    if (op.late()) continue;
     const size_t out = size_t(op.output);
     bool reaches = reached[out] || op.activity.any();
     for (int output : op.more) reaches = reaches || reached[size_t(output)];
@@ -222,10 +237,11 @@ void Graph<real>::plan_backward() {
 }
 
 template <typename real>
-void Graph<real>::forward(bool training, DropoutKey key) {
+void Graph<real>::forward(bool training, DropoutKey key, bool scored) {
   has_values_ = false;
   for (Op<real>& op : ops_) {
-    if (!op.after) run(op, training, key);
+    if (op.after == After::kNothing || (scored && op.after == After::kOutputs))
+      run(op, training, key);
   }
   has_values_ = true;
 }
@@ -233,7 +249,7 @@ void Graph<real>::forward(bool training, DropoutKey key) {
 template <typename real>
 void Graph<real>::run(Op<real>& op, bool training, DropoutKey key) {
   op.pass.training = training;
-  op.pass.backward_follows = backward_ && !op.after;
+  op.pass.backward_follows = backward_ && !op.late();
   op.pass.repack = op.fresh;
   op.pass.dropout = key;
   op.pass.cancelled = cancelled_;
@@ -241,9 +257,9 @@ void Graph<real>::run(Op<real>& op, bool training, DropoutKey key) {
 }
 
 template <typename real>
-void Graph<real>::run_after(bool training, DropoutKey key) {
+void Graph<real>::run_after(After after, bool training, DropoutKey key) {
   for (Op<real>& op : ops_) {
-    if (op.after) run(op, training, key);
+    if (op.after == after) run(op, training, key);
   }
 }
 
@@ -285,6 +301,9 @@ void Graph<real>::backward(double* activity) {
     real* const more = outputs_[i].adds ? loss_gradient(i) : nullptr;
     if (more) device_->add(scored(i).grad, more, scored(i).extent.size());
   }
+  for (int v : penalty_values_) {
+    if (real* const grad = values_[size_t(v)].grad) device_->fill(grad, 1, 1);
+  }
   for (int p : unreached_) device_->fill(params_->grad((*params_)[p]), 0, (*params_)[p].size);
   penalties_.zero();
   for (size_t i = ops_.size(); i-- > 0;) {
@@ -317,6 +336,11 @@ void Graph<real>::activity_penalty(double* activity) const {
   device_->zero(penalties_.data(), penalties_.bytes());
   for (const Op<real>& op : ops_) penalize_output(op, nullptr);
   device_->add_up(activity, penalties_.data(), static_cast<int64_t>(ops_.size()));
+}
+
+template <typename real>
+void Graph<real>::add_penalties(double* sum) const {
+  for (int v : penalty_values_) device_->add_number(sum, values_[size_t(v)].data);
 }
 
 template <typename real>

@@ -40,6 +40,10 @@ struct Next {
   Tensor value;
 };
 
+// What must be there when an op runs, besides its inputs: nothing; outputs, and a loss that the op
+// is part of (it computes a penalty); gradients; new values of parameters.
+enum class After { kNothing, kOutputs, kGradients, kUpdate };
+
 // One op's use of a parameter of the model.
 template <typename real>
 struct ParamUse {
@@ -71,8 +75,10 @@ struct Op {
   // No other op writes the gradient of the first output: the graph makes it zeros, to which the
   // activity penalty adds.
   bool seeds = false;
-  bool after = false;  // it runs when the graph has gone backward, and reads gradients
-  bool fresh = true;   // parameters have changed since the packed tensors were filled
+  After after = After::kNothing;
+  // It runs when the graph has gone backward.
+  bool late() const { return after >= After::kGradients; }
+  bool fresh = true;  // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   // per input: where dx is to be added, if another consumer has written it already; else nullptr
   std::vector<real*> add_to;
@@ -134,7 +140,8 @@ class Graph {
 
   // Ops may end a pass by throwing Cancelled when it becomes true.
   void watch(const std::atomic<bool>& cancelled) { cancelled_ = &cancelled; }
-  void forward(bool training, DropoutKey key);
+  // scored: penalties are asked for.
+  void forward(bool training, DropoutKey key, bool scored);
   // The gradients of the losses have been written. *activity: as activity_penalty().
   void backward(double* activity);
   // A call (Mode::kCall): what its gradients are of, a value whose numbers count 1 each.
@@ -143,12 +150,14 @@ class Graph {
     const Value<real>& cost = values_[size_t(cost_)];
     if (cost.grad) device_->fill(cost.grad, 1, cost.extent.size());
   }
-  void run_after(bool training, DropoutKey key);  // follows backward()
+  // Ops that come after gradients, or after the update; follows backward().
+  void run_after(After, bool training, DropoutKey key);
   void check_updates(double* finite) const;   // *finite = 0 where a new value of a parameter is not
   void commit_updates(const double* finite);  // parameters become those, unless *finite is 0
   std::string update_not_finite() const;      // the first parameter of which one is not, or ""
   bool updates() const { return !updates_.empty(); }
   void activity_penalty(double* activity) const;  // of the values of the last forward
+  void add_penalties(double* sum) const;          // those that are values, of the last forward
   std::string first_not_finite() const;           // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
@@ -194,6 +203,7 @@ class Graph {
   int value_or_gradient(const std::string& name, const std::string& where);
   void add_updates(const Config& updates);
   void run(Op<real>& op, bool training, DropoutKey key);
+  static After after_named(const Config& spec, const std::string& where);
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
   void lay_out(bool backward, Layout& carry, Layout& packed);
@@ -211,6 +221,7 @@ class Graph {
   int inputs_ = 0, values_wanting_ = 0;
   std::vector<Output> outputs_;
   int cost_ = -1;
+  std::vector<int> penalty_values_;  // values of one number each, added to the loss
   std::vector<ParamUpdate> updates_;
   std::vector<char> wants_;     // per value: a gradient is needed
   std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero

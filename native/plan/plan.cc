@@ -1,6 +1,6 @@
 // Runs: batch after batch of one request. A training step, top to bottom:
 //   gather -> forward -> loss -> backward -> penalties and their gradients -> finite?
-//   -> clip, update, constrain -> commit states
+//   -> clip, update, constrain -> constraints that are programs -> commit states
 // Until "finite?" nothing that outlives the batch has been touched, and what follows does nothing
 // unless it is 1: a batch that fails or is not finite leaves no trace.
 #include <algorithm>
@@ -173,7 +173,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
   if (r.mode != Mode::kPredict) losses_.load(*r.data, batch.order, batch.first);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
-  graph_.forward(learns, key);
+  graph_.forward(learns, key, r.mode != Mode::kPredict);
   if (r.mode == Mode::kPredict) {
     keep_outputs(result);
     graph_.packed_are_current();
@@ -185,9 +185,9 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
   losses_.value(graph_, number(kLoss), number(kLoss + logs));
   if (learns) {
-    learn(r.mode);
+    learn(r.mode, key);
   } else {
-    params_.penalties(number(kPenalty), false);
+    penalties(false);
     graph_.activity_penalty(number(kActivity));
     device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
     graph_.commit(nullptr);
@@ -197,6 +197,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   std::vector<double>& read = numbers_read_;
   device_->download(read.data(), numbers_.data(), numbers_.bytes());
   const bool finite = read[kFinite] != 0;
+  const bool held = r.mode != Mode::kTrain || !graph_.updates() || read[kHeld] != 0;
   if (!learns || (r.mode == Mode::kTrain && finite)) graph_.committed();
   if (r.mode == Mode::kTrain && finite) {
     update_.applied();
@@ -215,12 +216,13 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
     result.sums[i] += result.last[i] * double(batch.rows);
     result.counted[i] += batch.rows;
   }
-  if (finite) return;
+  if (finite && held) return;
   if (result.bad_batch < 0) {
     result.bad_batch = result.batches;
-    result.bad_layer = blamed(learns, result.last[0]);
+    result.bad_layer =
+        finite ? "constraint of " + graph_.update_not_finite() : blamed(learns, result.last[0]);
     result.bad_nothing = nothing;
-    result.bad_number = bad_number(*r.data, batch, !*nothing);
+    if (!finite) result.bad_number = bad_number(*r.data, batch, !*nothing);
   }
   result.bad_batches++;
 }
@@ -229,13 +231,13 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
 template <typename real>
 void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
-  graph_.forward(r.training, key);
+  graph_.forward(r.training, key, false);
   device_->zero(numbers_.data(), numbers_.bytes());
   if (graph_.has_cost()) {
     graph_.seed_cost();
     graph_.backward(number(kActivity));
   }
-  graph_.run_after(r.training, key);
+  graph_.run_after(After::kGradients, r.training, key);
   double* const finite = number(kFinite);
   device_->total(number(kLoss), number(kPenalty), number(kActivity), finite);
   graph_.check_updates(finite);
@@ -285,7 +287,7 @@ BadNumber TypedPlan<real>::bad_number(const DataSet& data, const Batch& batch, b
 }
 
 template <typename real>
-void TypedPlan<real>::learn(Mode mode) {
+void TypedPlan<real>::learn(Mode mode, DropoutKey key) {
   const bool backward = graph_.learns();
   if (backward) losses_.gradient(graph_);
   if (backward) {
@@ -293,14 +295,32 @@ void TypedPlan<real>::learn(Mode mode) {
   } else {
     graph_.activity_penalty(number(kActivity));
   }
-  params_.penalties(number(kPenalty), backward);
+  penalties(backward);
   double* const finite = number(kFinite);
   device_->total(number(kLoss), number(kPenalty), number(kActivity), finite);
   params_.check_gradients(finite);
   graph_.check_next(finite);
   if (mode != Mode::kTrain) return;
   update_.apply(params_, finite);
+  hold(key);
   graph_.commit(finite);
+}
+
+template <typename real>
+void TypedPlan<real>::penalties(bool gradients) {
+  params_.penalties(number(kPenalty), gradients);
+  graph_.add_penalties(number(kPenalty));
+}
+
+// Constraints that are programs: parameters become what those give, where all of it is finite.
+template <typename real>
+void TypedPlan<real>::hold(DropoutKey key) {
+  if (!graph_.updates()) return;
+  double* const held = number(kHeld);
+  device_->copy(held, number(kFinite), sizeof(double));
+  graph_.run_after(After::kUpdate, true, key);
+  graph_.check_updates(held);
+  graph_.commit_updates(held);
 }
 
 template <typename real>

@@ -58,7 +58,9 @@ struct RunResult {
   std::vector<Array> outputs;  // kPredict only: of each output, [samples, dims...]
   // first batch (counted from 0 within this run) with a non-finite loss or gradient
   int64_t bad_batch = -1;
-  std::string bad_layer;    // first layer there whose values are not finite
+  // First layer there whose values are not finite. "constraint of " and a parameter: the batch has
+  // changed weights, without the constraints that are programs.
+  std::string bad_layer;
   std::string bad_nothing;  // why nothing was left of its loss: "mask", "weights"; else ""
   BadNumber bad_number;     // the first in its data
   int64_t bad_batches = 0;

@@ -30,9 +30,10 @@ class TypedPlan final : public Plan {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // Places in numbers_, of the step under way. After kLoss, the total, come the other logs, and
-  // then a Nothing for each output.
-  enum Number { kFinite, kPenalty, kActivity, kLoss };
+  // Places in numbers_, of the step under way. kHeld: whether constraints that are programs have
+  // given finite numbers. After kLoss, the total, come the other logs, and then a Nothing for each
+  // output.
+  enum Number { kFinite, kHeld, kPenalty, kActivity, kLoss };
   struct Batch {
     int64_t first, rows;   // positions in the order
     const int32_t* order;  // of the rows, or nullptr: first, first + 1, ...
@@ -45,8 +46,11 @@ class TypedPlan final : public Plan {
   void check_request(const RunRequest&) const;
   void gather_inputs(const DataSet&, const Batch&);
   void bind(const RunRequest&, int64_t rows);
-  // Backward, update, commit: the last two happen only if all is finite.
-  void learn(Mode mode);
+  // Backward, update, constraints that are programs, commit: all but the first happen only if all
+  // is finite.
+  void learn(Mode mode, DropoutKey key);
+  void hold(DropoutKey key);
+  void penalties(bool gradients);
   // The layer whose numbers were the first that are not finite; loss: the total.
   std::string blamed(bool learns, double loss) const;
   double* number(int i) const { return numbers_.data() + i; }

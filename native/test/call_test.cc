@@ -28,7 +28,7 @@ Config descent() {
   Config after = op("expression", "u", {"gradient:f/w", "lr"}, "new v",
                     tree(q.expression({v, w}, true)), {param("v", {2, 1}), same_w});
   after.tree["outputs"].list.push_back(text("new w"));
-  after.tree["after"] = flag(true);
+  after.tree["after"] = text("gradients");
   Config spec = model({3, 2}, {forward, after}, "cost");
   param_of(spec, "u/v").tree["trainable"] = flag(false);
   Config x = tree({{"name", text("x")}, {"dims", extents({3, 2})}});

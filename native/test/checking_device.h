@@ -206,6 +206,10 @@ class CheckingDevice final : public Device<real> {
     const Call call(*this, "add_up", {{sum, kNumber}, {parts, n * kNumber}});
     cpu_.add_up(sum, parts, n);
   }
+  void add_number(double* sum, const real* x) override {
+    const Call call(*this, "add_number", {{sum, kNumber}, {x, of(1)}});
+    cpu_.add_number(sum, x);
+  }
   void total(double* loss, const double* penalty, const double* activity, double* finite) override {
     const Call call(*this, "total",
                     {{loss, kNumber}, {penalty, kNumber}, {activity, kNumber}, {finite, kNumber}});

@@ -22,7 +22,7 @@ export const GUIDES = {
   'docs/functional.md': { blocks: 3, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },
   'docs/from-theano.md': { blocks: 2, data: false },
-  'docs/writing-your-own.md': { blocks: 5, data: false },
+  'docs/writing-your-own.md': { blocks: 6, data: false },
 } as const
 export type Guide = keyof typeof GUIDES
 

@@ -5,7 +5,13 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { activationName } from '../../lib/activations.js'
 import { setFloatx } from '../../lib/backend.js'
-import { MaxNorm, maxnorm, minMaxNorm, toConstraint } from '../../lib/constraints.js'
+import {
+  type Constraint,
+  MaxNorm,
+  maxnorm,
+  minMaxNorm,
+  toConstraint,
+} from '../../lib/constraints.js'
 import { ConfigError, ShapeError } from '../../lib/errors.js'
 import {
   fans,
@@ -28,7 +34,13 @@ import * as optimizers from '../../lib/optimizers/classes.js'
 import { Adam, Nadam, RMSprop, SGD } from '../../lib/optimizers/classes.js'
 import { optimizerFromConfig, toOptimizer } from '../../lib/optimizers/by-name.js'
 import { setSeed } from '../../lib/random.js'
-import { activityL1l2, EigenvalueRegularizer, l1, toRegularizer } from '../../lib/regularizers.js'
+import {
+  activityL1l2,
+  EigenvalueRegularizer,
+  l1,
+  type Regularizer,
+  toRegularizer,
+} from '../../lib/regularizers.js'
 
 afterEach(() => setFloatx('float32'))
 
@@ -261,14 +273,24 @@ describe('regularizers and constraints', () => {
   it('norms along several axes', () => {
     const c = maxnorm({ axis: [0, 1] })
     expect(c.getConfig()).toEqual({ name: 'MaxNorm', m: 2, axis: [0, 1] })
-    expect(toConstraint(c.getConfig(), '')?.spec()).toEqual({ name: 'maxnorm', m: 2, axis: [0, 1] })
+    expect((toConstraint(c.getConfig(), '') as Constraint | null)?.spec()).toEqual({
+      name: 'maxnorm',
+      m: 2,
+      axis: [0, 1],
+    })
     expect(() => maxnorm({ axis: [] })).toThrow(/an integer or a list of them/)
     expect(() => maxnorm({ axis: [0, 0.5] })).toThrow(ConfigError)
   })
 
   it('by name, by object, by dictionary', () => {
-    expect(toRegularizer('l2', '')?.penalty).toEqual({ l1: 0, l2: Math.fround(0.01) })
-    expect(toRegularizer({ name: 'WeightRegularizer', l1: 0.5, l2: 0 }, '')?.penalty).toEqual({
+    expect((toRegularizer('l2', '') as Regularizer | null)?.penalty).toEqual({
+      l1: 0,
+      l2: Math.fround(0.01),
+    })
+    expect(
+      (toRegularizer({ name: 'WeightRegularizer', l1: 0.5, l2: 0 }, '') as Regularizer | null)
+        ?.penalty,
+    ).toEqual({
       l1: 0.5,
       l2: 0,
     })
@@ -277,8 +299,10 @@ describe('regularizers and constraints', () => {
     expect(activityL1l2({ l1: 0.5, l2: 0.25 }).penalty).toEqual({ l1: 0.5, l2: 0.25 })
     const eigen = new EigenvalueRegularizer({ k: 0.5 })
     expect(toRegularizer(eigen.getConfig(), '')).toEqual(eigen)
-    expect(toConstraint('nonneg', '')?.spec()).toEqual({ name: 'nonneg' })
-    expect(toConstraint({ name: 'MaxNorm', m: 3, axis: 1 }, '')?.spec()).toEqual({
+    expect((toConstraint('nonneg', '') as Constraint | null)?.spec()).toEqual({ name: 'nonneg' })
+    expect(
+      (toConstraint({ name: 'MaxNorm', m: 3, axis: 1 }, '') as Constraint | null)?.spec(),
+    ).toEqual({
       name: 'maxnorm',
       m: 3,
       axis: 1,
@@ -299,6 +323,6 @@ describe('regularizers and constraints', () => {
     ['axis 0.5', () => maxnorm({ axis: 0.5 })],
     ['unknown', () => toRegularizer({ name: 'l3' }, 'x')],
     ['no k', () => new EigenvalueRegularizer({} as never)],
-    ['a function', () => toConstraint(() => 1, 'x')],
+    ['a class', () => toConstraint(MaxNorm, 'x')],
   ])('%s is a ConfigError', (_, run) => expect(run).toThrow(ConfigError))
 })

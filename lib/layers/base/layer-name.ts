@@ -69,6 +69,11 @@ export abstract class NamedLayer extends ParameterOwner {
     layer.#call(prefix + this.name)
   }
 
+  /** @internal The first layer that is called as this one, and does its work. */
+  get standIn(): NamedLayer | undefined {
+    return this.#namesakes[0]?.layer
+  }
+
   /** @internal Takes another name while it is one of `taken`, unless somebody chose it. */
   avoidNames(taken: ReadonlySet<string>): void {
     const named = this.#leader ?? this

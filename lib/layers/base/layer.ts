@@ -14,11 +14,12 @@ import type { Decode, LayerClass, WrittenOptions } from './layer-class.js'
 import type { LayerConfig, LayerOptions } from './layer-options.js'
 import { layerText, sameShape, showShape } from './names.js'
 import { requireOnePlace } from './one-place.js'
-import { normalizeOption, type Resolved, serializeOption } from './option-rules.js'
+import { normalizeOption, type Resolved } from './option-rules.js'
 import { from, origin, spelling } from './origin.js'
 import type { Tensor } from './tensor.js'
-import { withoutInitialization } from './weights.js'
-import { activated, activationData, activity, savedFunction } from './written-activation.js'
+import { withoutInitialization } from './filled-later.js'
+import { checkOutputFunctions, savedOption, withOutputFunctions } from './written-activation.js'
+import { checkParamFunctions } from './written-penalty.js'
 
 export type { Decode, LayerClass, LayerConfig, LayerOptions, WrittenOptions }
 
@@ -192,7 +193,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   build(inputShape: Shape): void {
     this.checkInput(inputShape)
     const outputShape = this.computeOutputShape(inputShape)
-    if (this.ownActivation) activationData(this.ownActivation, outputShape, this.where)
+    checkOutputFunctions(this, outputShape)
     if (this.built) {
       this.#requireFit(inputShape)
       return
@@ -203,6 +204,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
       else this.createVariables(inputShape)
       this.#inputShape = [...inputShape]
       this.built = true
+      checkParamFunctions(this.writtenParams)
       if (weights) this.setWeights(weights)
     } catch (error) {
       this.#unbuild()
@@ -356,13 +358,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     if (seen.mask !== null && x.isReversed) tellReversedSteps(this, this.where)
     return graph.within({ scope: '', trains: this.trainable }, () => {
       const y = this.emit(graph, seen)
-      const own = this.ownActivation
-      if (!own) return y
-      return activated(graph, y, own, {
-        ...this.opName(),
-        where: this.where,
-        activity: activity(this),
-      })
+      return withOutputFunctions(graph, this, y, this.opName())
     })
   }
 
@@ -429,14 +425,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     if (this.#inputKeys.includes('batch_input_shape'))
       config.batch_input_shape = [...(this.batchInputShape ?? [])]
     if (this.#inputKeys.includes('input_dtype')) config.input_dtype = this.inputDtype
-    const { unsaved, defaults } = this.layerClass
+    const { unsaved } = this.layerClass
     for (const [key, value] of Object.entries(this.savedOptions())) {
       if (key === 'acceptMask' && !this.#acceptedMask) continue
       if (!unsaved.includes(key) && !(camelToSnake(key) in config))
-        config[camelToSnake(key)] =
-          value instanceof Written
-            ? savedFunction(this, key, value)
-            : serializeOption(key, value, defaults[key])
+        config[camelToSnake(key)] = savedOption(this, key, value)
     }
     return config
   }

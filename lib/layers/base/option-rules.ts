@@ -15,9 +15,9 @@ import type { Written } from '../../written.js'
 /** The options of a layer after merging: none missing, names resolved to what they stand for. */
 export type Resolved<O> = {
   readonly [K in keyof O]-?: K extends `${string}Regularizer`
-    ? Regularizer | null
+    ? Regularizer | Written | null
     : K extends `${string}Constraint`
-      ? Constraint | null
+      ? Constraint | Written | null
       : K extends 'activation' | `${string}Activation`
         ? ActivationName | IfTaken<O[K], Written>
         : Exclude<O[K], undefined>

@@ -7,6 +7,7 @@ import { ConfigError, fail, ShapeError } from '../../errors.js'
 import { slice } from '../../expressions/arranging.js'
 import { Expr } from '../../expressions/expr.js'
 import { floats, type Init, type Recipe, rowsAtOnce } from '../../initializations.js'
+import { hasEigenvalue } from '../../regularizers.js'
 import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
 import { Written } from '../../written.js'
 import { cellLoop, type SizedCell } from './cell-step.js'
@@ -245,7 +246,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     if (this.#fused) return
     for (const key of ['WRegularizer', 'URegularizer'] as const) {
       const regularizer = this.given[key]
-      if (!regularizer || !('eigenvalue' in regularizer.penalty)) continue
+      if (!hasEigenvalue(regularizer)) continue
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,

@@ -10,8 +10,10 @@ import { exceeds } from '../../limits.js'
 import { checkMemory } from '../../memory.js'
 import type { Floats, NativePlan } from '../../native.js'
 import { type NDArray, sizeOf, type TensorLike } from '../../ndarray.js'
-import type { Regularizer } from '../../regularizers.js'
+import { hasEigenvalue, type Regularizer } from '../../regularizers.js'
 import type { ParamUse } from '../../spec.js'
+import { Written } from '../../written.js'
+import { areFilledLater, withoutInitialization } from './filled-later.js'
 import { type LayerState, nativeShape, nativeStates, shownState } from './states.js'
 import {
   type KerasArray,
@@ -20,33 +22,17 @@ import {
   Variable,
   writeKerasArrays,
 } from './variable.js'
+import { paramFunctions, type WrittenParam } from './written-penalty.js'
 
 interface ParamEntry {
   variable: Variable
-  regularizer: Regularizer | null
-  constraint: Constraint | null
+  regularizer: Regularizer | Written | null
+  constraint: Constraint | Written | null
   /**
    * Whether it stands in for a parameter that the layer goes without, such as a bias: it never
    * changes and is none of the weights.
    */
   isConstant: boolean
-}
-
-let isFilledLater = false
-
-/**
- * Builds layers whose parameters are filled right afterwards, from a file: they begin as zeros, and
- * draw no random numbers.
- * @param build must not wait
- */
-export function withoutInitialization<T>(build: () => T): T {
-  const before = isFilledLater
-  isFilledLater = true
-  try {
-    return build()
-  } finally {
-    isFilledLater = before
-  }
 }
 
 /** Names that layers had at one time. */
@@ -136,12 +122,12 @@ export abstract class ParameterOwner {
     value: Init | Recipe,
     details: {
       trainable?: boolean
-      regularizer?: Regularizer | null
-      constraint?: Constraint | null
+      regularizer?: Regularizer | Written | null
+      constraint?: Constraint | Written | null
       sharable?: boolean
     } = {},
   ): Variable {
-    if (details.regularizer && 'eigenvalue' in details.regularizer.penalty && dims.length !== 2) {
+    if (hasEigenvalue(details.regularizer ?? null) && dims.length !== 2) {
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
@@ -186,7 +172,7 @@ export abstract class ParameterOwner {
    * @param ordering of a kernel's axes
    */
   protected initial(init: Init, dims: readonly number[], ordering: Ordering = 'th'): Recipe {
-    return isFilledLater ? recipe('zero', dims) : recipe(init, dims, ordering)
+    return areFilledLater() ? recipe('zero', dims) : recipe(init, dims, ordering)
   }
 
   /**
@@ -217,20 +203,33 @@ export abstract class ParameterOwner {
   /** The parameters as ops carry them; their shapes are settled by that. */
   protected paramUses(): ParamUse[] {
     for (const { variable } of this.#params) variable.settle()
+    const written = new Map<object, Pick<ParamUse, 'functions'>>(
+      this.writtenParams.map(({ variable, functions }) => [variable, { functions }]),
+    )
     return this.#params.map(({ variable, regularizer, constraint }) => ({
       variable,
+      ...written.get(variable),
       name: variable.param,
       dims: variable.dims,
       // what the layer is inside must be trainable, too: Graph sees to that
       trainable: this.trainable && variable.trainable,
-      penalty: regularizer?.penalty ?? null,
-      constraint: constraint?.spec() ?? null,
+      penalty: regularizer instanceof Written ? null : (regularizer?.penalty ?? null),
+      constraint: constraint instanceof Written ? null : (constraint?.spec() ?? null),
     }))
   }
 
   /** @internal A parameter, for an op of another layer. */
   useOf(param: string): ParamUse | undefined {
     return this.paramUses().find(({ name }) => name === param)
+  }
+
+  /** @internal Parameters whose penalty or constraint is a function. */
+  get writtenParams(): readonly WrittenParam[] {
+    return this.#params.flatMap(({ variable, regularizer, constraint }) => {
+      const arrays = () => this.kerasArrays().filter((array) => array.variable === variable)
+      const functions = paramFunctions(this.where, regularizer, constraint, arrays)
+      return functions ? [{ variable, functions }] : []
+    })
   }
 
   /**

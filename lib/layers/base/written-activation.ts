@@ -12,6 +12,8 @@ import type { Activity, Graph, Shape, Value } from '../../spec.js'
 import { Written } from '../../written.js'
 import { addExpression, dimsOf } from './expression-ops.js'
 import type { Layer } from './layer.js'
+import { serializeOption } from './option-rules.js'
+import { outputPenaltyData, paramFunctionData } from './written-penalty.js'
 
 /** An activation of a value inside an expression, by its name or as a function. */
 export const activate = (x: Expr, activation: ActivationName | Written, where: string): Expr =>
@@ -32,7 +34,7 @@ function appliedTo(x: Expr, own: Written, where: string): Expr {
 }
 
 /** The activation of a value. */
-export function activated(
+function activated(
   graph: Graph,
   value: Value,
   own: Written,
@@ -52,16 +54,31 @@ export function activated(
 }
 
 /** The function as a configuration holds it, for values of this shape, with the batch. */
-export function activationData(own: Written, shape: Shape, where: string): Written {
+function activationData(own: Written, shape: Shape, where: string): Written {
   const x = new Placeholder(dimsOf(shape), 'x')
   return asData(own, [x], appliedTo(x, own, where), where)
 }
 
-/** A function among a layer's options as configurations hold it: for the layer's first place. */
-export function savedFunction(layer: Layer, key: string, own: Written): object {
-  const { where, activatedShape } = layer
+/** One of a layer's options as configurations hold it. */
+export const savedOption = (
+  layer: Layer,
+  key: string,
+  value: unknown = (layer.options as Readonly<Record<string, unknown>>)[key],
+): unknown =>
+  value instanceof Written
+    ? savedFunction(layer, key, value)
+    : serializeOption(key, value, layer.layerClass.defaults[key])
+
+/** A function among a layer's options: what it computes in the layer's first place. */
+function savedFunction(layer: Layer, key: string, own: Written): object | null {
   if (typeof own.source !== 'function') return own.toJSON()
-  if (activatedShape) return activationData(own, activatedShape, where).toJSON()
+  const built = layer.built ? layer : ((layer.standIn as Layer | undefined) ?? layer)
+  const { activatedShape, outputShape, where } = built
+  if (activatedShape && /^activation$|Activation$/.test(key))
+    return activationData(own, activatedShape, where).toJSON()
+  if (outputShape && key === 'activityRegularizer')
+    return outputPenaltyData(own, outputShape, where).toJSON()
+  if (outputShape) return paramFunctionData(own, built.writtenParams)?.toJSON() ?? null
   return fail(ConfigError, 'ERR_OPTION', {
     where,
     layer: where,
@@ -75,10 +92,44 @@ export function savedFunction(layer: Layer, key: string, own: Written): object {
 export const nativeActivation = (activation: ActivationName | Written): ActivationName =>
   activation instanceof Written ? 'linear' : activation
 
-/** The activity regularizer of a layer. */
-export function activity({ options, where }: Layer): Activity | null {
-  const { activityRegularizer = null } = options as { activityRegularizer?: Regularizer | null }
-  return activityOf(activityRegularizer, where)
+const activityRegularizer = ({ options }: Layer): Regularizer | Written | null =>
+  (options as { activityRegularizer?: Regularizer | Written | null }).activityRegularizer ?? null
+
+/** The activity regularizer of a layer, where it is none of functions. */
+const activity = (layer: Layer): Activity | null =>
+  activityOf(activityRegularizer(layer), layer.where)
+
+/** The activity regularizer of a layer, where it is a function. */
+function ownActivity(layer: Layer): Written | null {
+  const regularizer = activityRegularizer(layer)
+  return regularizer instanceof Written ? regularizer : null
+}
+
+/** The output of a layer: its activation behind its op, where that is a function, and penalized. */
+export function withOutputFunctions(
+  graph: Graph,
+  layer: Layer,
+  made: Value,
+  name: { layer: string; className: string },
+): Value {
+  const { ownActivation, where } = layer
+  const op = { ...name, where, activity: activity(layer) }
+  const value = ownActivation ? activated(graph, made, ownActivation, op) : made
+  const penalty = ownActivity(layer)
+  if (penalty) graph.activities.push({ value, penalty, where })
+  return value
+}
+
+/** Whether functions are given what the layer computes: steps or rows make a difference to them. */
+export const hasOutputFunctions = (layer: Layer): boolean =>
+  layer.ownActivation !== null || ownActivity(layer) !== null
+
+/** @throws ShapeError, ConfigError, FormatError where a function does not fit the output */
+export function checkOutputFunctions(layer: Layer, outputShape: Shape): void {
+  const { ownActivation, where } = layer
+  const penalty = ownActivity(layer)
+  if (ownActivation) activationData(ownActivation, outputShape, where)
+  if (penalty) outputPenaltyData(penalty, outputShape, where)
 }
 
 /** The same for the layer's own op: it is of what an activation behind that gives. */

@@ -119,6 +119,11 @@ void Cpu<real>::add_up(double* sum, const double* parts, int64_t n) {
 }
 
 template <typename real>
+void Cpu<real>::add_number(double* sum, const real* x) {
+  *sum += double(*x);
+}
+
+template <typename real>
 void Cpu<real>::total(double* loss, const double* penalty, const double* activity, double* finite) {
   *loss += *penalty + *activity;
   *finite = std::isfinite(*loss) ? 1 : 0;

@@ -46,6 +46,7 @@ class Cpu final : public Device<real> {
   void scatter(real*, const real*, const Extent&) const override;
   void penalize(double*, const Penalty&, const real*, real*, GradRows*, const Dims&) override;
   void add_up(double* sum, const double* parts, int64_t n) override;
+  void add_number(double* sum, const real* x) override;
   void total(double* loss, const double* penalty, const double* activity, double*) override;
   void check(double* finite, const real* x, const GradRows*, int64_t n) override;
   bool finite(const real* x, const GradRows*, int64_t n) const override;
