@@ -14,8 +14,7 @@ import {
   setSeed,
   TimeDistributed,
 } from 'hiddenstate'
-import { padSequences } from 'hiddenstate/preprocessing'
-import { bigramPerplexity, readSentences } from './sentences.mjs'
+import { bigramPerplexity, encodeSentences, readSentences } from './sentences.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +36,7 @@ const model = new Sequential([
 ])
 model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: 'adam' })
 
-const [train, test] = [sentences.train, sentences.test].map(encode)
+const [train, test] = [sentences.train, sentences.test].map(encodeSentences)
 const epochs = values.smoke ? 1 : Number(values.epochs)
 await model.fit(train.x, train.y, {
   batchSize: 32,
@@ -48,16 +47,3 @@ await model.fit(train.x, train.y, {
 const loss = await model.evaluate(test.x, test.y, { verbose: 0 })
 console.log(`\nPerplexity of a new word: ${Math.exp(loss).toFixed(1)}`)
 console.log(`Pairs of words, smoothed: ${bigramPerplexity(sentences).toFixed(1)}`)
-
-/** `{ x: [N, T], y: [N, T, 1] }`: words, and for each the one that follows. */
-function encode(list) {
-  const x = padSequences(
-    list.map((sentence) => sentence.slice(0, -1)),
-    { padding: 'post' },
-  )
-  const y = padSequences(
-    list.map((sentence) => sentence.slice(1)),
-    { padding: 'post' },
-  )
-  return { x, y: { data: y.data, shape: [...y.shape, 1] } }
-}

@@ -1,4 +1,5 @@
 /** Sentences as numbers of words, for language models. */
+import { padSequences } from 'hiddenstate/preprocessing'
 import { readReviews } from '../sentiment/reviews.mjs'
 
 /**
@@ -43,4 +44,17 @@ export function bigramPerplexity({ train, test, words }) {
       count++
     }
   return Math.exp(nats / count)
+}
+
+/** `{ x: [N, T], y: [N, T, 1] }`: words, and for each the one that follows. */
+export function encodeSentences(list) {
+  const x = padSequences(
+    list.map((sentence) => sentence.slice(0, -1)),
+    { padding: 'post' },
+  )
+  const y = padSequences(
+    list.map((sentence) => sentence.slice(1)),
+    { padding: 'post' },
+  )
+  return { x, y: { data: y.data, shape: [...y.shape, 1] } }
 }

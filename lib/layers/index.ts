@@ -61,7 +61,13 @@ export { LocallyConnected1D, type LocallyConnected1DOptions } from './locally-co
 export { LSTM, type LSTMOptions } from './lstm.js'
 export { Masking, type MaskingOptions } from './masking.js'
 export { MaxoutDense, type MaxoutDenseOptions } from './maxout-dense.js'
-export { Merge, merge, type MergeLayerMode, type MergeOptions } from './merge.js'
+export {
+  Merge,
+  merge,
+  type MergeFunction,
+  type MergeLayerMode,
+  type MergeOptions,
+} from './merge.js'
 export { MinimalGatedUnit } from './minimal-gated-unit.js'
 export { ParametricSoftplus, type ParametricSoftplusOptions } from './parametric-softplus.js'
 export { PeepholeLSTM, type PeepholeOptions } from './peephole-lstm.js'

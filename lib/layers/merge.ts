@@ -1,9 +1,11 @@
 import { ConfigError, fail, nearest, ShapeError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { setClassName } from '../console-text.js'
+import type { Expr } from '../expressions/expr.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Container } from './base/container.js'
 import type { Called } from './base/called.js'
+import { defineLayer } from './define-layer.js'
 import { type Decode, Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
 import type { Tensor } from './base/tensor.js'
@@ -142,7 +144,7 @@ export class Merge extends Layer<
     const { layers, mode } = this.options
     if (typeof mode === 'function') {
       const [expected, actual] = [modes.map((m) => `'${m}'`).join(', '), 'a function']
-      this.#fail('mode', expected, actual, 'Functions as mode are not supported yet.')
+      this.#fail('mode', expected, actual, 'merge(tensors, { mode }) takes a function.')
     }
     if (!modes.includes(mode)) {
       const near = typeof mode === 'string' ? nearest(mode, modes) : undefined
@@ -453,18 +455,33 @@ function joinedMask(
     .mask
 }
 
+/** What one tensor is made of several by: the inputs, [B, …] each → [B, …]. */
+export type MergeFunction = (inputs: readonly Expr[]) => Expr
+
 /**
- * Makes one tensor of several, by a {@link Merge} layer.
+ * Makes one tensor of several, by a {@link Merge} layer; by a layer of {@link defineLayer} where the
+ * mode is a function of `hiddenstate/backend`, which files keep as data.
  *
  * @param inputs two tensors or more; two for `'dot'` and `'cos'`
- * @param options as those of `Merge`
+ * @param options as those of `Merge`; a function may be the mode, and ends masks
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME` for bad options; ShapeError `ERR_SHAPE` for
  *   tensors that do not go together
  * @example
  * const [a, b] = [Input({ shape: [3] }), Input({ shape: [4] })]
  * console.log(merge([a, b], { mode: 'concat' }).shape) // [ null, 7 ]
+ * @example
+ * import { Input, merge } from 'hiddenstate'
+ * import { abs, sub } from 'hiddenstate/backend'
+ * const [a, b] = [Input({ shape: [3] }), Input({ shape: [3] })]
+ * console.log(merge([a, b], { mode: ([x, y]) => abs(sub(x, y)) }).shape) // [ null, 3 ]
  * @see keras.layers.merge
  */
-export function merge(inputs: readonly Tensor[], options?: MergeOptions): Tensor {
-  return new Merge(null, options).call(inputs)
+export function merge(
+  inputs: readonly Tensor[],
+  options: Omit<MergeOptions, 'mode'> & { mode?: MergeLayerMode | MergeFunction } = {},
+): Tensor {
+  const { mode, ...rest } = options
+  if (typeof mode !== 'function') return new Merge(null, options as MergeOptions).call(inputs)
+  const Class = defineLayer('MergeFunction', { mask: 'none', call: (given) => mode(given.inputs) })
+  return new Class(rest).call(inputs)
 }

@@ -19,6 +19,7 @@ import {
   Merge,
   merge,
   Model,
+  modelFromJson,
   Sequential,
   setSeed,
   type Tensor,
@@ -176,8 +177,8 @@ it('the output of any layer of a model is the beginning of another', async () =>
 
 it('refuses by name', () => {
   const input = Input({ shape: [3] })
-  expect(() => merge([input, input], { mode: ((a: unknown) => a) as never })).toThrow(
-    /mode must be .* got a function\. Functions as mode are not supported yet/,
+  expect(() => new Merge(null, { mode: ((a: unknown) => a) as never })).toThrow(
+    /mode must be .* got a function\. merge\(tensors, \{ mode \}\) takes a function/,
   )
   expect(() => new Dense(2).call([[1, 2]] as never)).toThrow(/must be a tensor.*Data go to/)
   expect(() => new Dense(2).call([input, input])).toThrow(/must be one tensor, got 2\. merge/)
@@ -199,6 +200,21 @@ it('word indices are checked where they come in, whatever the layer is inside of
   await expect(model.predict([[1, 2, 3, 9]])).rejects.toThrow(
     /words \(InputLayer\): word indices in x.*from 0 to 6, got 9/,
   )
+})
+
+it('merges by a function, which a file keeps', async () => {
+  const [a, b] = [Input({ shape: [3] }), Input({ shape: [3] })]
+  const distance = merge([a, b], { mode: ([p, q]) => K.sum(K.abs(K.sub(p!, q!)), -1, true) })
+  expect(distance.shape).toEqual([null, 1])
+  const model = new Model({ input: [a, b], output: distance })
+  const [p, q] = [uniform(1, [2, 3]), uniform(2, [2, 3])]
+  const y = await model.predict([p, q])
+  const expected = [0, 1].map((n) =>
+    [0, 1, 2].reduce((sum, i) => sum + Math.abs(p.data[n * 3 + i]! - q.data[n * 3 + i]!), 0),
+  )
+  for (const [n, value] of expected.entries()) expect(y.data[n]).toBeCloseTo(value, 6)
+  const copy = modelFromJson(model.toJson()) as never as typeof model
+  expect((await copy.predict([p, q])).data).toEqual(y.data)
 })
 
 describe('K.function of tensors', () => {
