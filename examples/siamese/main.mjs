@@ -1,7 +1,7 @@
 /**
  * Two series, one net: a GRU reads both with the same weights, and the distance of what it makes of
- * them says whether they swing alike. Trained by the contrastive loss of Hadsell, Chopra, LeCun 2006,
- * written as a function; tried on periods that it has never seen.
+ * them says whether they swing alike. Trained by the contrastive loss of Hadsell, Chopra and LeCun
+ * (2006), written as a function; tried on periods that it has never seen.
  *
  *   npm start siamese [-- --epochs 15 --pairs 4000 --seed 1 --smoke]
  */

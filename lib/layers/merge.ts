@@ -459,8 +459,8 @@ function joinedMask(
 export type MergeFunction = (inputs: readonly Expr[]) => Expr
 
 /**
- * Makes one tensor of several, by a {@link Merge} layer; by a layer of {@link defineLayer} where the
- * mode is a function of `hiddenstate/backend`, which files keep as data.
+ * Makes one tensor of several, by a {@link Merge} layer. Where the mode is a function of
+ * `hiddenstate/backend`, it is a layer of {@link defineLayer}, which files keep as data.
  *
  * @param inputs two tensors or more; two for `'dot'` and `'cos'`
  * @param options as those of `Merge`; a function may be the mode, and ends masks
