@@ -16,7 +16,7 @@ const isList = (value: unknown, holds: (one: unknown) => boolean): value is read
 /** Kinds of attributes: what they must be, in words and as a check. */
 const kinds = {
   number: ['a number', isNumber],
-  share: ['a number from 0 to 1, below 1', (v: unknown) => isNumber(v) && v >= 0 && v < 1],
+  share: ['a number from 0 to below 1', (v: unknown) => isNumber(v) && v >= 0 && v < 1],
   integer: ['an integer', isInteger],
   positive: ['a positive integer', isPositive],
   bound: ['an integer or null', (v: unknown) => v === null || isInteger(v)],
