@@ -2,10 +2,12 @@
 import { ConfigError, fail } from '../errors.js'
 import type { ExpressionData } from '../expressions/data.js'
 import type { Expr } from '../expressions/expr.js'
+import { ordered } from '../expressions/order.js'
 import type { Init } from '../initializations.js'
 import { describe } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 import type { Shape } from '../spec.js'
+import { requireClassName } from './base/class-names.js'
 import {
   applyStep,
   type CellSize,
@@ -20,17 +22,18 @@ import type { RecurrentOptions } from './base/recurrent-options.js'
 import type { LayerState } from './base/states.js'
 import type { KerasArray } from './base/variable.js'
 
-/** A weight of a cell: its extents, and how it begins. */
+/** A weight of a cell: its extents, and how it begins; null: a cell without it. */
 export type CellWeight =
   | readonly CellSize[]
   | {
       readonly shape: readonly CellSize[]
       /**
-       * Default: the layer's `init` for what x is multiplied with, `['D', …]`; its `innerInit` for
-       * what a state is, `['H', …]`; zeros for vectors.
+       * Default: the layer's `init` for a matrix `['D', …]`, its `innerInit` for any other matrix,
+       * zeros for vectors.
        */
       readonly init?: Init
     }
+  | null
 
 /** A state of a cell. */
 export interface CellState {
@@ -78,7 +81,7 @@ export type CellClass<O extends object = object> = new (
 
 /** A cell whose options are known. */
 interface Definition {
-  readonly weights: Readonly<Record<string, CellWeight>>
+  readonly weights: Readonly<Record<string, NonNullable<CellWeight>>>
   readonly states: Readonly<Record<string, CellState>>
   step(values: Readonly<Record<string, Expr>>): unknown
 }
@@ -114,11 +117,12 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   protected override asExpressions(D: number): SizedCell {
     const H = this.given.outputDim
     const { weights, states, step } = this.#definition
-    const extents = (sizes: readonly CellSize[]) => sizes.map((size) => extentOf(size, D, H))
+    const { className: name } = this.layerClass
+    const extents = (sizes: readonly CellSize[]) => sizes.map((size) => extentOf(name, size, D, H))
     const each = <T>(entries: Readonly<Record<string, T>>, of: (entry: T) => readonly CellSize[]) =>
       Object.fromEntries(Object.entries(entries).map(([key, one]) => [key, extents(of(one))]))
     return {
-      name: this.layerClass.className,
+      name,
       features: D,
       weights: each(weights, shapeOfWeight),
       states: each(states, ({ shape = UNITS }) => shape),
@@ -159,6 +163,7 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   protected override createVariables(inputShape: Shape): void {
     const { init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.given
     const cell = this.#cellFor(inputShape)
+    this.#requireRead(cell)
     for (const [name, weight] of Object.entries(this.#definition.weights)) {
       const dims = cell.weights[name]!
       const [first] = shapeOfWeight(weight)
@@ -179,6 +184,27 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
         actual: 'true',
       })
     for (const name of learned) this.addVariable(`${name}0`, cell.states[name]!, 'zero')
+  }
+
+  /** @throws ConfigError ERR_OPTION for a parameter that the step does not read */
+  #requireRead(cell: SizedCell): void {
+    const { weights, befores, nexts, y } = applyStep(cell)
+    const read = new Set(ordered([...nexts.values(), y]))
+    const begins = this.learnedStates.map((state): [string, Expr] => [
+      `learned state ${state}`,
+      befores.get(state)!,
+    ])
+    const params = [...weights].map(([name, expr]): [string, Expr] => [`weight ${name}`, expr])
+    const unread = [...params, ...begins].find(([, expr]) => !read.has(expr))
+    if (!unread) return
+    fail(ConfigError, 'ERR_OPTION', {
+      where: `${cell.name}: step`,
+      layer: this.where,
+      what: unread[0],
+      expected: 'part of what the step gives',
+      actual: 'one that it does not read',
+      hint: 'A cell with options may have weights by them: weights: (options) => ({ … }).',
+    })
   }
 
   /** @internal */
@@ -212,13 +238,21 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
 
 const UNITS: readonly CellSize[] = ['H']
 
-const shapeOfWeight = (weight: CellWeight): readonly CellSize[] =>
+const shapeOfWeight = (weight: NonNullable<CellWeight>): readonly CellSize[] =>
   'shape' in weight ? weight.shape : weight
 
-/** @param size 'D', 'H', '4H' or a number */
-function extentOf(size: CellSize, D: number, H: number): number {
-  if (typeof size === 'number') return size
-  return size === 'D' ? D : H * Number(size.slice(0, -1) || 1)
+/**
+ * An extent as a number.
+ *
+ * @param size 'D', 'H', '4H' or a number
+ * @throws ConfigError ERR_OPTION
+ */
+function extentOf(cell: string, size: CellSize, D: number, H: number): number {
+  if (Number.isSafeInteger(size) && Number(size) > 0) return size as number
+  if (size === 'D') return D
+  if (typeof size === 'string' && /^([1-9]\d{0,5})?H$/.test(size))
+    return H * Number(size.slice(0, -1) || 1)
+  return refuse(cell, 'an extent', "'D', 'H', '4H' or a positive integer", size)
 }
 
 /**
@@ -227,9 +261,10 @@ function extentOf(size: CellSize, D: number, H: number): number {
  * `returnSequences`, `truncate`, `checkpoint` and files.
  *
  * [B, T, D] → [B, T, H] with `returnSequences`, else [B, H]; H is the first argument of the class,
- * unless the step gives a y of another width. The step is called when the layer gets its place in a
- * model, to learn what it computes; no JavaScript runs in a batch. A masked step leaves states and
- * output as they were. A file holds the step as data: `loadModel` needs neither the class nor code.
+ * unless the first state, or a y of the step, has another width. The step is called when the layer
+ * gets its place in a model, to learn what it computes; no JavaScript runs in a batch. A masked
+ * step leaves states and output as they were. A file holds the step as data: `loadModel` needs
+ * neither the class nor code.
  * @param name of the class, in files too
  * @param definition weights, states, and the step: x [B, D], weights and states in, new states out
  * @throws ConfigError `ERR_OPTION`, ShapeError `ERR_SHAPE` when a layer gets its place: for a step
@@ -272,8 +307,7 @@ export function ownCell<
 
 function cellClass(name: string, given: Given): typeof ExpressionCell {
   const { options = {}, weights, states } = given
-  if (typeof name !== 'string' || !/^\w+$/.test(name))
-    refuse(name, 'name', 'letters and digits', name)
+  requireClassName(`defineCell '${name}'`, name)
   if (typeof given.step !== 'function') refuse(name, 'step', 'a function', given.step)
   const taken = Object.keys(options).find((key) => Object.hasOwn(ExpressionCell.defaults, key))
   if (taken !== undefined)
@@ -292,7 +326,7 @@ function cellClass(name: string, given: Given): typeof ExpressionCell {
 /** A definition as it is given. */
 interface Given {
   readonly options?: object
-  readonly weights: OfOptions<Definition['weights'], object>
+  readonly weights: OfOptions<Readonly<Record<string, CellWeight>>, object>
   readonly states: OfOptions<Definition['states'], object>
   step(values: Readonly<Record<string, Expr>>, options: object): unknown
 }
@@ -309,12 +343,26 @@ function refuse(cell: string, what: string, expected: string, actual: unknown): 
 function defined(name: string, given: Given, options: object): Definition {
   const of = <T>(part: OfOptions<T, object>): T =>
     typeof part === 'function' ? (part as (options: object) => T)(options) : part
-  const [weights, states] = [of(given.weights), of(given.states)]
-  if (Object.keys(states ?? {}).length === 0) refuse(name, 'states', 'one or more', 'none')
-  const names = ['x', 'y', ...Object.keys(weights), ...Object.keys(states)]
+  const states = of(given.states)
+  if (!isRecord(states) || Object.keys(states).length === 0)
+    refuse(name, 'states', 'one or more', 'none')
+  const all = Object.entries(of(given.weights) ?? {})
+  const weights = Object.fromEntries(all.filter(([, weight]) => weight !== null)) as {
+    [name: string]: NonNullable<CellWeight>
+  }
+  for (const [weight, of] of Object.entries(weights))
+    if (!Array.isArray(of) && !Array.isArray((of as { shape?: unknown } | undefined)?.shape))
+      refuse(name, `weight ${weight}`, "a list of extents, such as ['D', 'H']", of)
+  const begins = Object.keys(states).map((state) => `${state}0`)
+  const names = ['x', 'y', ...begins, ...Object.keys(weights), ...Object.keys(states)]
   const twice = names.find((one, i) => names.indexOf(one) !== i)
   if (twice !== undefined)
-    refuse(name, 'names', 'different, and other than x and y', `'${twice}' twice`)
+    refuse(
+      name,
+      'names of weights and states',
+      `different, and other than x, y (what the layer gives) and ${begins.join(', ')}`,
+      `'${twice}'`,
+    )
   return { weights, states, step: (values) => given.step(values, options) }
 }
 
@@ -322,7 +370,12 @@ function defined(name: string, given: Given, options: object): Definition {
 
 /** What a file holds of a cell; lists, since their order is that of `getWeights`. */
 interface CellData {
-  readonly weights: readonly { readonly name: string; readonly shape: readonly number[] }[]
+  readonly weights: readonly {
+    readonly name: string
+    readonly shape: readonly number[]
+    /** Whether it is one of the input, ['D', …], which `init` and `WRegularizer` are for. */
+    readonly ofInput: boolean
+  }[]
   readonly states: readonly {
     readonly name: string
     readonly shape: readonly number[]
@@ -333,8 +386,11 @@ interface CellData {
   readonly options?: Readonly<Record<string, unknown>>
 }
 
-const dataOf = (cell: SizedCell, { states }: Definition): CellData => ({
-  weights: Object.entries(cell.weights).map(([name, shape]) => ({ name, shape })),
+const dataOf = (cell: SizedCell, { weights, states }: Definition): CellData => ({
+  weights: Object.entries(cell.weights).map(([name, shape]) => {
+    const [first] = shapeOfWeight(weights[name]!)
+    return { name, shape, ofInput: first === 'D' }
+  }),
   states: Object.entries(cell.states).map(([name, shape]) => {
     const { initial = 'zero' } = states[name]!
     return { name, shape, initial }
@@ -363,8 +419,16 @@ export function cellClassOf(name: unknown, config: unknown): LayerClass | undefi
   const shapes = (parts: readonly Part[]) =>
     Object.fromEntries(parts.map((part) => [part.name, part.shape]))
   const sized = { name: called, features: 0, weights: shapes(weights), states: shapes(states) }
+  const isOfInput = new Set(
+    weights.filter((part) => (part as { ofInput?: unknown }).ofInput === true),
+  )
   const definition = {
-    weights: sized.weights,
+    weights: Object.fromEntries(
+      weights.map((part) => {
+        const [, ...columns] = part.shape
+        return [part.name, isOfInput.has(part) ? ['D', ...columns] : part.shape]
+      }),
+    ),
     states: Object.fromEntries(
       states.map(({ name, shape, initial }) => [
         name,

@@ -8,57 +8,18 @@ import { Expr, Placeholder } from '../expressions/expr.js'
 import { inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
 import { ordered } from '../expressions/order.js'
 import { refuseShape } from '../expressions/place.js'
-import type { Init } from '../initializations.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 import type { Regularizer, RegularizerLike } from '../regularizers.js'
 import type { Graph, ParamUse, Shape, Value } from '../spec.js'
 import { Written } from '../written.js'
+import { requireClassName } from './base/class-names.js'
 import { addExpression, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
 import { type Decode, Layer, type LayerClass, type LayerOptions } from './base/layer.js'
+import type { LayerDefinition, LayerWeight } from './base/layer-definition.js'
 import { showShape } from './base/names.js'
 import { partsOf } from './base/parts.js'
 import { opActivity, savedOption } from './base/written-activation.js'
-
-/** What the shape of a weight may depend on: inputs, with the batch, and the layer's options. */
-export type WeightShapeOf<O> = Readonly<O> & {
-  /** Of the first input. */
-  readonly inputShape: Shape
-  readonly inputShapes: readonly Shape[]
-}
-
-/** A weight of a layer. */
-export interface LayerWeight<O> {
-  /**
-   * Its extents, or a function of shapes and options that gives them; null for a layer without this
-   * weight.
-   */
-  readonly shape:
-    | readonly number[]
-    | ((given: WeightShapeOf<O>) => readonly (number | null | undefined)[] | null)
-  /** Default: zeros for one axis, else `'glorot_uniform'`. */
-  readonly init?: Init
-}
-
-/** A layer as {@link defineLayer} takes it. */
-export interface LayerDefinition<O, W extends string> {
-  /** The layer's own options with their defaults: data. */
-  readonly options?: O
-  readonly weights?: Readonly<Record<W, LayerWeight<O>>>
-  /** `'pass'` (default): the output has the mask of the first input; `'none'`: it has none. */
-  readonly mask?: 'pass' | 'none'
-  /** What the layer gives: an expression with the batch as its first axis. */
-  call(
-    values: {
-      /** The first input, [B, …]. */
-      readonly x: Expr
-      readonly inputs: readonly Expr[]
-      /** Of each input [B, T, …] its mask, [B, T, 1]: 1 where a step is real; of others null. */
-      readonly masks: readonly (Expr | null)[]
-      readonly options: Readonly<O>
-    } & { readonly [K in W]: Expr },
-  ): Expr
-}
 
 /** Options of a layer that {@link defineLayer} makes. */
 export type DefinedOptions<O, W extends string> = LayerOptions &
@@ -240,7 +201,18 @@ abstract class ExpressionLayer extends Layer<Options> {
         expected: `[${BATCH}, …]`,
         actual: showDims(y.shape),
       })
-    return { inputs, weights, masks, read, y, written }
+    const all = new Set(ordered([y]))
+    const unread = weights.findIndex((weight) => !all.has(weight))
+    if (unread >= 0)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: `weight ${names[unread]}`,
+        expected: 'part of what call gives',
+        actual: 'one that it does not read',
+        hint: 'A shape of null leaves a weight out.',
+      })
+    return { inputs, weights, masks, read, y, written, all }
   }
 
   /** @internal */
@@ -263,9 +235,9 @@ abstract class ExpressionLayer extends Layer<Options> {
 
   protected emit(graph: Graph, first: Value): Value {
     const values = [first, ...(this.#values?.slice(1) ?? [])]
-    const { inputs, weights, masks, y } = this.#applied(values.map(({ shape }) => [null, ...shape]))
+    const shapes = values.map(({ shape }): Shape => [null, ...shape])
+    const { inputs, weights, masks, y, all } = this.#applied(shapes)
     const given = new Map(inputs.map((x, i) => [x, values[i]!]))
-    const all = new Set(ordered([y]))
     for (const [i, mask] of masks.entries())
       if (mask && all.has(mask)) given.set(mask, this.#maskValue(graph, values[i]!, i))
     const memory = new Map([...given.keys()].map((x) => [x, memoryOf(x)]))
@@ -422,7 +394,7 @@ export function defineLayer<
       expected,
       actual: typeof actual === 'string' ? actual : describe(actual),
     })
-  if (typeof name !== 'string' || !/^\w+$/.test(name)) wrong('name', 'letters and digits', name)
+  requireClassName(`defineLayer '${name}'`, name)
   if (typeof call !== 'function') wrong('call', 'a function', call)
   if (mask !== 'pass' && mask !== 'none') wrong('mask', "'pass' or 'none'", mask)
   for (const part of Object.keys(weights))

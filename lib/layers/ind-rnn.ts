@@ -12,6 +12,7 @@ const fromZeroToOne = (shape: readonly number[]) =>
  *
  * [B, T, D] → [B, H], or [B, T, H] with `returnSequences`. Supports masks. Weights: W [D, H], u
  * [H], b [H]; u is drawn from [0, 1]. Beyond |u| = 2^(1/T) states of T steps may grow without end.
+ * There is no product with the states, so `dropoutU` is refused.
  * @param outputDim H, the number of units
  * @throws ConfigError `ERR_OPTION` for bad options; ShapeError `ERR_SHAPE` when added after a layer
  *   whose output is not [B, T, D]

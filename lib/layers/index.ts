@@ -38,10 +38,8 @@ export {
   type DefinedClass,
   type DefinedOptions,
   defineLayer,
-  type LayerDefinition,
-  type LayerWeight,
-  type WeightShapeOf,
 } from './define-layer.js'
+export type { LayerDefinition, LayerWeight, WeightShapeOf } from './base/layer-definition.js'
 export { Dense, type DenseOptions } from './dense.js'
 export { Dropout, type DropoutOptions } from './dropout.js'
 export { ELU, type ELUOptions } from './elu.js'

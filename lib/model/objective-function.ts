@@ -42,7 +42,7 @@ function lossOf(written: Written, scored: Scored, where: string): ObjectiveFunct
       what: 'what the function gives',
       expected: expectedScores(rows),
       actual: showDims(value.shape),
-      hint: 'Take the mean over the last axis: mean(x, -1).',
+      hint: 'Take the mean over the last axis alone: mean(x, -1).',
     })
   // Rows lie in the order of the output's memory: [T, B].
   const lies = value.ndim === 2 ? exchanged(value) : value

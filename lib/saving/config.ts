@@ -4,6 +4,7 @@ import { cellClassOf } from '../layers/define-cell.js'
 import { definedClassOf } from '../layers/define-layer.js'
 import * as namespace from '../layers/index.js'
 import { type Decode, Layer, type LayerClass, type LayerConfig } from '../layers/base/layer.js'
+import { takeClassNames } from '../layers/base/class-names.js'
 import { from, spelling } from '../layers/base/origin.js'
 import { describe } from '../ndarray.js'
 
@@ -37,6 +38,8 @@ export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(
     .map((value) => value as unknown as LayerClass)
     .map((value) => [value.className, value]),
 )
+
+takeClassNames(layerClasses.keys())
 
 /** What the reading of a layer's configuration may use. */
 export interface Decoding {

@@ -9,6 +9,7 @@ import {
   Dense,
   defineCell,
   GRU,
+  IndRNN,
   type Layer,
   LSTM,
   loadModel,
@@ -263,6 +264,115 @@ describe('a cell', () => {
     expect(step(1, 0)).toEqual([0, 0])
     expect(step(0, 3)).toEqual(step(0, 2))
     expect(step(0, 2)).not.toEqual(step(0, 1))
+  })
+})
+
+describe('what a newcomer found', () => {
+  const step = ({ x, h, W, U }: Record<string, K.Expr>) => ({ h: add(dot(x!, W!), dot(h!, U!)) })
+  const weights = { W: ['D', 'H'], U: ['H', 'H'] } as const
+  const Plain = defineCell('PlainOne', { weights, states: { h: {} }, step: step as never })
+  const says = (make: () => unknown) => {
+    try {
+      make()
+      return 'no error'
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  it.each(['WRegularizer', 'URegularizer'])('a file keeps which weights %s is of', async (key) => {
+    setSeed(1)
+    const model = new Sequential([new Plain(H, { inputShape: [T, D], [key]: 'l2' })])
+    const copy = modelFromJson(model.toJson())
+    copy.setWeights(model.getWeights())
+    const y = uniform(3, [B, H])
+    const losses = []
+    for (const each of [model, copy]) {
+      each.compile({ loss: 'mse', optimizer: 'sgd' })
+      losses.push(await each.evaluate(x, y, { verbose: 0 }))
+    }
+    expect(losses[1]).toBe(losses[0])
+    const twice = modelFromJson(copy.toJson())
+    expect(JSON.parse(twice.toJson())).toEqual(JSON.parse(model.toJson()))
+  })
+
+  it('a file keeps how weights begin', () => {
+    const model = new Sequential([new Plain(H, { inputShape: [T, D], init: 'one' })])
+    const [W, U] = modelFromJson(model.toJson()).getWeights()
+    expect(Array.from(W!.data).every((w) => w === 1)).toBe(true)
+    expect(Array.from(U!.data).every((w) => w === 1)).toBe(false)
+  })
+
+  const make = (definition: object) => () =>
+    new Sequential([
+      new (defineCell('Bad', { weights, states: { h: {} }, step, ...definition } as never))(2, {
+        inputShape: [3, 1],
+      }),
+    ])
+  it.each([
+    [
+      make({ weights: { ...weights, b: ['H'] } }),
+      'Bad: step: weight b must be part of what the step gives, got one that it does not read. A cell with options may have weights by them: weights: (options) => ({ … }).',
+    ],
+    [
+      make({
+        states: { h: {}, n: { initial: 'learned' } },
+        step: (v: never) => ({ ...step(v), n: 0 }),
+      }),
+      'Bad: new value of n must be [B, 2] as it was before, got [].',
+    ],
+    [
+      make({ weights: { ...weights, h0: ['H'] } }),
+      "defineCell 'Bad': names of weights and states must be different, and other than x, y (what the layer gives) and h0, got 'h0'.",
+    ],
+    [
+      make({ weights: { ...weights, U: ['K', 'H'] } }),
+      "defineCell 'Bad': an extent must be 'D', 'H', '4H' or a positive integer, got K.",
+    ],
+    [
+      make({ weights: { ...weights, U: ['H', 2.5] } }),
+      "defineCell 'Bad': an extent must be 'D', 'H', '4H' or a positive integer, got 2.5.",
+    ],
+    [
+      make({ weights: { ...weights, b: 'H' } }),
+      "defineCell 'Bad': weight b must be a list of extents, such as ['D', 'H'], got H.",
+    ],
+    [
+      make({ step: (v: never) => ({ ...step(v), gate: 1 }) }),
+      "Bad: step's result: it must be an object with h, and y if the layer gives no state, got one with 'gate'.",
+    ],
+    [
+      make({ step: () => undefined }),
+      "Bad: step's result: it must be an object with h, got nothing.",
+    ],
+    [
+      () => defineCell('LSTM', { weights, states: { h: {} }, step: step as never }),
+      "defineCell 'LSTM': name must be one that no layer of the package has, got 'LSTM'. Files go by the names of classes.",
+    ],
+  ])('%#', (wrong, message) => {
+    expect(says(wrong)).toBe(message)
+  })
+
+  it('dropout of a product that there is not is refused', () => {
+    const model = new Sequential([new IndRNN(2, { inputShape: [3, 1], dropoutU: 0.5 })])
+    expect(says(() => model.compile({ loss: 'mse', optimizer: 'sgd' }))).toBe(
+      'IndRNN: dropoutU must be 0 for a step without a product of a state, got 0.5.',
+    )
+  })
+
+  it('a weight of null is left out', () => {
+    const Optional = defineCell('Optional', {
+      options: { bias: true },
+      weights: ({ bias }) => ({ ...weights, b: bias ? ['H'] : null }),
+      states: { h: {} },
+      step({ x, h, W, U, b }, { bias }) {
+        const sum = add(dot(x, W), dot(h, U))
+        return { h: bias ? add(sum, b) : sum }
+      },
+    })
+    const count = (bias: boolean) =>
+      new Sequential([new Optional(3, { bias, inputShape: [2, 1] })]).countParams()
+    expect([count(true), count(false)]).toEqual([15, 12])
   })
 })
 

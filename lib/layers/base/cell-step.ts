@@ -1,6 +1,8 @@
 /** The step of a cell that is written as expressions, and the loop made of it. */
 import { at } from '../../expressions/arranging.js'
 import { type ExpressionData, fromData, toData } from '../../expressions/data.js'
+import { describe } from '../../ndarray.js'
+import { isRecord } from '../../per-name.js'
 import { type Dim, type Dims, sameDims, showDims } from '../../expressions/dims.js'
 import {
   add,
@@ -79,9 +81,22 @@ function checkedResult(
 ): { nexts: Map<string, Expr>; y: Expr } {
   const where = `${name}: step's result`
   const known = [...befores.keys()]
-  const values = (typeof given === 'object' && given !== null ? given : {}) as {
-    readonly [name: string]: unknown
-  }
+  if (!isRecord(given))
+    refuse({
+      where,
+      what: 'it',
+      expected: `an object with ${known.join(', ')}`,
+      actual: describe(given),
+    })
+  const values = given as { readonly [name: string]: unknown }
+  const unknown = Object.keys(values).find((key) => key !== 'y' && !befores.has(key))
+  if (unknown !== undefined)
+    refuse({
+      where,
+      what: 'it',
+      expected: `an object with ${known.join(', ')}, and y if the layer gives no state`,
+      actual: `one with '${unknown}'`,
+    })
   const nexts = new Map<string, Expr>()
   for (const [state, before] of befores) {
     if (values[state] === undefined)
@@ -165,7 +180,7 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
   const applied = applyStep(cell)
   const { weights, befores } = applied
   const x = new Placeholder(['T', BATCH, cell.features], 'x')
-  const { nexts, y } = withDropout(applied, x, how)
+  const { nexts, y } = withDropout(cell.name, applied, x, how)
   const mask = how.isMasked ? new Expr('mask', [], [BATCH, 1]) : null
   const kept = (next: Expr, before: Expr) => (mask ? where(mask, next, before) : next)
   const sequences: Expr[] = [x]
@@ -216,7 +231,7 @@ function updatedShares(x: Expr, dims: readonly number[], p: number): Expr {
  * Products with dropout: of what x alone makes with masks of dropoutW, of what states make with
  * masks of dropoutU. One mask serves all steps.
  */
-function withDropout(applied: AppliedStep, x: Placeholder, how: CellLoop) {
+function withDropout(name: string, applied: AppliedStep, x: Placeholder, how: CellLoop) {
   const { nexts, y, befores } = applied
   if (how.dropoutW === 0 && how.dropoutU === 0) return { nexts, y }
   const roots = [...nexts.values(), y]
@@ -235,8 +250,15 @@ function withDropout(applied: AppliedStep, x: Placeholder, how: CellLoop) {
     return weight - otherWeight || column - otherColumn
   }
   const masks = new Map<Expr, Expr>()
-  const draw = (some: Expr[], p: number, stream: number) => {
+  const draw = (what: string, some: Expr[], p: number, stream: number) => {
     if (p === 0) return
+    if (some.length === 0)
+      refuse({
+        where: name,
+        what,
+        expected: `0 for a step without a product of ${stream === 0 ? 'x' : 'a state'}`,
+        actual: String(p),
+      })
     const widths = new Set(some.map(({ args }) => args[0]!.shape[1]!))
     for (const width of widths) {
       const gates = some.filter(({ args }) => args[0]!.shape[1] === width).sort(byWeight)
@@ -252,11 +274,13 @@ function withDropout(applied: AppliedStep, x: Placeholder, how: CellLoop) {
     }
   }
   draw(
+    'dropoutU',
     products.filter((product) => ofStates.has(product.args[0]!)),
     how.dropoutU,
     1,
   )
   draw(
+    'dropoutW',
     products.filter(({ args }) => !ofStates.has(args[0]!) && ofX.has(args[0]!)),
     how.dropoutW,
     0,
