@@ -1,4 +1,5 @@
 /** Cells of one's own as layers, written as expressions of a step. */
+import { setClassName } from '../console-text.js'
 import { ConfigError, fail } from '../errors.js'
 import type { ExpressionData } from '../expressions/data.js'
 import type { Expr } from '../expressions/expr.js'
@@ -300,9 +301,11 @@ export function ownCell<
   O extends object = Record<never, never>,
 >(name: string, definition: CellDefinition<W, S, O>): CellClass<O> {
   const Class = cellClass(name, definition as unknown as Given)
-  return class extends Class {
+  class Known extends Class {
     static override readonly isKnown = true
-  } as unknown as CellClass<O>
+  }
+  setClassName(Known, name)
+  return Known as unknown as CellClass<O>
 }
 
 function cellClass(name: string, given: Given): typeof ExpressionCell {
@@ -313,7 +316,7 @@ function cellClass(name: string, given: Given): typeof ExpressionCell {
   if (taken !== undefined)
     refuse(name, 'options', 'named otherwise than those of all cells', `'${taken}'`)
   if (typeof weights !== 'function' && typeof states !== 'function') defined(name, given, options)
-  return class extends ExpressionCell {
+  class Own extends ExpressionCell {
     static override readonly className = name
     static override readonly defaults = { ...ExpressionCell.defaults, ...options }
     static override readonly own = Object.keys(options)
@@ -321,6 +324,8 @@ function cellClass(name: string, given: Given): typeof ExpressionCell {
       return defined(name, given, chosen)
     }
   }
+  setClassName(Own, name)
+  return Own
 }
 
 /** A definition as it is given. */

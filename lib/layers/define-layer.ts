@@ -1,5 +1,6 @@
 /** Layers of one's own, written as an expression of their input and weights. */
 import type { ConstraintLike } from '../constraints.js'
+import { setClassName } from '../console-text.js'
 import { ConfigError, fail, FormatError, ShapeError } from '../errors.js'
 import { applied, asData } from '../expressions/applied.js'
 import type { ExpressionData } from '../expressions/data.js'
@@ -329,7 +330,7 @@ function layerClass(
   const ofWeights = Object.keys(definition.weights).flatMap((weight) =>
     [`${weight}Regularizer`, `${weight}Constraint`].map((key) => [key, given[key] ?? null]),
   )
-  return class extends ExpressionLayer {
+  class Own extends ExpressionLayer {
     static override readonly className = name
     static override readonly own = Object.keys(definition.options)
     static override readonly defaults = {
@@ -338,7 +339,9 @@ function layerClass(
       ...definition.options,
     }
     static override readonly definition = definition
-  } as unknown as LayerClass
+  }
+  setClassName(Own, name)
+  return Own as unknown as LayerClass
 }
 
 /** A name that an option or a weight has though something else has it already. */
@@ -416,9 +419,11 @@ export function ownLayer<
   W extends string = never,
 >(name: string, definition: LayerDefinition<O, W>): DefinedClass<O, W> {
   const Class = defineLayer(name, definition) as unknown as typeof ExpressionLayer
-  return class extends Class {
+  class Known extends Class {
     static override readonly isKnown = true
-  } as unknown as DefinedClass<O, W>
+  }
+  setClassName(Known, name)
+  return Known as unknown as DefinedClass<O, W>
 }
 
 // ---- files ----
