@@ -3,13 +3,12 @@
  * after another, with attention to those read. Trained with the right characters as its input
  * (teacher forcing); then it goes on from its own, step by step. Draws where it looks.
  *
- *   npm start attention [-- DATE --epochs 12 --dates 4000 --seed 1 --smoke]
+ *   npm start attention [-- DATE --epochs 12 --dates 4000 --tests 500 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import {
   Adam,
   Attention,
@@ -20,30 +19,27 @@ import {
   Input,
   merge,
   Model,
-  setSeed,
   TimeDistributed,
 } from 'hiddenstate'
 import { padSequences } from 'hiddenstate/preprocessing'
-import { randomNumbers } from '../theano/reber.mjs'
+import { readOptions } from '../keras/options.mjs'
+import { mulberry32 } from '../sine/waves.mjs'
 import { drawDate } from './dates.mjs'
 import { drawAttention } from './drawing.mjs'
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    epochs: { type: 'string', default: '12' },
-    dates: { type: 'string', default: '4000' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-setSeed(Number(options.seed))
-const random = randomNumbers(Number(options.seed))
+const {
+  epochs,
+  dates,
+  tests,
+  seed,
+  path: asked,
+} = readOptions(
+  { epochs: 12, dates: 4000, tests: 500, seed: 1 },
+  { epochs: 1, dates: 64, tests: 8 },
+)
+const random = mulberry32(seed)
 const draw = (count) => Array.from({ length: count }, () => drawDate(random))
-const [train, test] = [
-  draw(options.smoke ? 64 : Number(options.dates)),
-  draw(options.smoke ? 8 : 500),
-]
+const [train, test] = [draw(dates), draw(tests)]
 
 const READ = ' ,./0123456789abcdefghijklmnopqrstuvwxyz' // 0 is padding
 const WRITTEN = '-0123456789' // 0 is what a decoder begins with
@@ -92,7 +88,7 @@ const before = {
 const after = { data: Int32Array.from(iso.flat()), shape: [iso.length, LENGTH, 1] }
 await model.fit([read, before], after, {
   batchSize: 32,
-  nbEpoch: options.smoke ? 1 : Number(options.epochs),
+  nbEpoch: epochs,
   verbose: 2,
 })
 
@@ -131,7 +127,7 @@ let right = 0
 for (const { written, iso: expected } of test)
   right += (await normalize(written)) === expected ? 1 : 0
 console.log(`\n${((100 * right) / test.length).toFixed(1)} % of ${test.length} new dates right`)
-const shown = positionals[0] ?? 'Wednesday, june 24th 2026'
+const shown = asked ?? 'Wednesday, june 24th 2026'
 const answer = await normalize(shown)
 console.log(`${shown} → ${answer}`)
 

@@ -1,14 +1,14 @@
-/** What every port takes on its command line. */
+/** What examples take on their command lines. */
 import { parseArgs } from 'node:util'
 import { setSeed } from 'hiddenstate'
 
 /**
- * `--name value` for each of `defaults` (numbers where the default is one), a path where the port
- * reads one, `--seed` (1337, Keras' own) and `--smoke`: values of `smoke` instead of the defaults,
- * for a look whether all runs.
+ * `--name value` for each of `defaults` (numbers where the default is one), a path or a text where
+ * the example reads one, `--seed` (default 1337, Keras' own) and `--smoke`: values of `smoke`
+ * instead of the defaults, for a look whether all runs.
  */
 export function readOptions(defaults, smoke = {}) {
-  const names = { ...defaults, seed: 1337 }
+  const names = { seed: 1337, ...defaults }
   const options = Object.fromEntries(Object.keys(names).map((name) => [name, { type: 'string' }]))
   const { values, positionals } = parseArgs({
     allowPositionals: true,

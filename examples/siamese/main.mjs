@@ -3,11 +3,10 @@
  * them says whether they swing alike. Trained by the contrastive loss of Hadsell, Chopra and LeCun
  * (2006), written as a function; tried on periods that it has never seen.
  *
- *   npm start siamese [-- --epochs 15 --pairs 4000 --seed 1 --smoke]
+ *   npm start siamese [-- --epochs 15 --pairs 4000 --tests 2000 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
-import { Dense, GRU, Input, merge, Model, Sequential, setSeed } from 'hiddenstate'
+import { Dense, GRU, Input, merge, Model, Sequential } from 'hiddenstate'
 import {
   add,
   lessEqual,
@@ -20,18 +19,19 @@ import {
   sub,
   sum,
 } from 'hiddenstate/backend'
-import { randomNumbers } from '../theano/reber.mjs'
+import { readOptions } from '../keras/options.mjs'
+import { mulberry32 } from '../sine/waves.mjs'
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '15' },
-    pairs: { type: 'string', default: '4000' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-setSeed(Number(values.seed))
-const random = randomNumbers(Number(values.seed))
+const {
+  epochs,
+  pairs: count,
+  tests,
+  seed,
+} = readOptions(
+  { epochs: 15, pairs: 4000, tests: 2000, seed: 1 },
+  { epochs: 1, pairs: 64, tests: 64 },
+)
+const random = mulberry32(seed)
 const T = 40
 
 /** A sine of this period with noise and any phase, T numbers. */
@@ -74,10 +74,10 @@ const contrastive = (alike, d) =>
 const accuracy = (alike, d) => mean(equal(alike, lessEqual(d, 0.5)), -1)
 model.compile({ loss: contrastive, metrics: [accuracy], optimizer: 'rmsprop' })
 
-const train = pairs(values.smoke ? 64 : Number(values.pairs), [5, 7, 9, 12, 16, 20, 26])
+const train = pairs(count, [5, 7, 9, 12, 16, 20, 26])
 await model.fit(train.x, train.y, {
   batchSize: 64,
-  nbEpoch: values.smoke ? 1 : Number(values.epochs),
+  nbEpoch: epochs,
   verbose: 2,
 })
 const percent = (share) => `${(100 * share).toFixed(1)} %`
@@ -85,7 +85,7 @@ for (const [what, periods] of [
   ['the same periods', [5, 7, 9, 12, 16, 20, 26]],
   ['periods never seen', [6, 8, 10.5, 14, 18, 23]],
 ]) {
-  const test = pairs(values.smoke ? 64 : 2000, periods)
+  const test = pairs(tests, periods)
   const [, right] = await model.evaluate(test.x, test.y, { verbose: 0 })
   console.log(`New pairs of ${what}: ${percent(right)} right`)
 }

@@ -2,24 +2,21 @@
  * A hidden Markov model learnt by gradient: the forward algorithm is a `scan` of sums in log space,
  * and the gradient of the log-likelihood is that of any other cost.
  *
- *   npm start theano/hmm_forward [-- --steps 300 --seed 1 --smoke]
+ *   npm start theano/hmm_forward [-- --steps 300 --length 2000 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
-import { setFloatx, setSeed } from 'hiddenstate'
+import { setFloatx } from 'hiddenstate'
 import * as K from 'hiddenstate/backend'
-import { randomNumbers } from './reber.mjs'
+import { readOptions } from '../keras/options.mjs'
+import { mulberry32 } from '../sine/waves.mjs'
 
-const { values } = parseArgs({
-  options: {
-    steps: { type: 'string', default: '300' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
+const {
+  steps,
+  length: T,
+  seed,
+} = readOptions({ steps: 300, length: 2000, seed: 1 }, { steps: 10, length: 50 })
 setFloatx('float64')
-setSeed(Number(values.seed))
-const random = randomNumbers(Number(values.seed))
+const random = mulberry32(seed)
 
 // Two coins behind a curtain, which are exchanged now and then: only heads and tails are seen.
 const truth = {
@@ -33,7 +30,6 @@ const truth = {
     [0.1, 0.9],
   ],
 }
-const T = values.smoke ? 50 : 2000
 const draw = (p) => (random() < p[0] ? 0 : 1)
 let coin = draw(truth.start)
 const seen = Array.from({ length: T }, () => {
@@ -83,7 +79,6 @@ const updates = params.flatMap((w, i) => {
   ]
 })
 const climb = K.fn([sides], cost, { updates, name: 'climb' })
-const steps = values.smoke ? 10 : Number(values.steps)
 for (let i = 1; i <= steps; i++) {
   const value = (await climb(seen)).data[0]
   if (i % Math.ceil(steps / 6) === 0)

@@ -3,33 +3,25 @@
  * Reber grammar (Hochreiter, Schmidhuber 1997): the last but one is the second one again, some
  * steps later.
  *
- *   npm start theano/lstm_reber [-- --strings 1000 --epochs 60 --seed 1 --smoke]
+ *   npm start theano/lstm_reber [-- --strings 1000 --epochs 60 --tests 1000 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
-import {
-  Adam,
-  Dense,
-  Masking,
-  PeepholeLSTM,
-  Sequential,
-  setSeed,
-  TimeDistributed,
-} from 'hiddenstate'
+import { Adam, Dense, Masking, PeepholeLSTM, Sequential, TimeDistributed } from 'hiddenstate'
 import { padSequences } from 'hiddenstate/preprocessing'
-import { embeddedReber, randomNumbers, SYMBOLS } from './reber.mjs'
+import { readOptions } from '../keras/options.mjs'
+import { mulberry32 } from '../sine/waves.mjs'
+import { embeddedReber, SYMBOLS } from './reber.mjs'
 
-const { values } = parseArgs({
-  options: {
-    strings: { type: 'string', default: '1000' },
-    epochs: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-setSeed(Number(values.seed))
-const random = randomNumbers(Number(values.seed))
-const count = values.smoke ? 50 : Number(values.strings)
+const {
+  strings,
+  epochs,
+  tests: testCount,
+  seed,
+} = readOptions(
+  { strings: 1000, epochs: 60, tests: 1000, seed: 1 },
+  { strings: 50, epochs: 1, tests: 50 },
+)
+const random = mulberry32(seed)
 const K = SYMBOLS.length
 
 const model = new Sequential([
@@ -39,14 +31,14 @@ const model = new Sequential([
 ])
 model.compile({ loss: 'binary_crossentropy', optimizer: new Adam({ lr: 0.005 }) })
 
-const train = encode(Array.from({ length: count }, () => embeddedReber(random)))
+const train = encode(Array.from({ length: strings }, () => embeddedReber(random)))
 await model.fit(train.x, train.y, {
   batchSize: 20,
-  nbEpoch: values.smoke ? 1 : Number(values.epochs),
+  nbEpoch: epochs,
   verbose: 2,
 })
 
-const tests = Array.from({ length: values.smoke ? 50 : 1000 }, () => embeddedReber(random))
+const tests = Array.from({ length: testCount }, () => embeddedReber(random))
 const test = encode(tests)
 const p = await model.predict(test.x)
 /** Whether the likeliest symbols are just those that the grammar allows, in each step. */

@@ -6,24 +6,15 @@
  */
 import '../one-sentence.mjs'
 import fs from 'node:fs'
-import { parseArgs } from 'node:util'
-import { setSeed } from 'hiddenstate'
 import * as K from 'hiddenstate/backend'
+import { readOptions } from '../keras/options.mjs'
+import { mulberry32 } from '../sine/waves.mjs'
 import { alphabetOf, draw } from '../text-generation/characters.mjs'
-import { randomNumbers } from './reber.mjs'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    passes: { type: 'string', default: '150' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-setSeed(Number(values.seed))
-const random = randomNumbers(Number(values.seed))
+const { passes, seed, path } = readOptions({ passes: 150, seed: 1 }, { passes: 1 })
+const random = mulberry32(seed)
 const carroll = new URL('../text-generation/carroll.txt', import.meta.url)
-const text = fs.readFileSync(positionals[0] ?? carroll, 'utf8')
+const text = fs.readFileSync(path ?? carroll, 'utf8')
 const [T, H] = [25, 100]
 if (text.length <= T)
   throw new Error(`The text must hold more than ${T} characters, got ${text.length}.`)
@@ -61,7 +52,6 @@ const train = K.fn([inputs, targets], cost, {
 const next = K.fn([inputs], K.exp(K.last(logP)), { updates: [[state, K.last(h)]], name: 'next' })
 
 let smooth = Math.log(V) * T
-const passes = values.smoke ? 1 : Number(values.passes)
 for (let pass = 1; pass <= passes; pass++) {
   state.setValue(new Float32Array(H))
   for (let at = 0; at + T < text.length; at += T) {

@@ -29,17 +29,6 @@ const ARROWS = [
   [['E', 7]],
 ]
 
-/** mulberry32: numbers from 0 to below 1 that follow from a seed. */
-export function randomNumbers(seed) {
-  let a = seed | 0
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /**
  * A string as its steps, `{ symbol, next }`: `next` are the symbols that the grammar allows then.
  * Around a string of the inner grammar stand B and a T or P, that T or P again, and E.

@@ -4,28 +4,19 @@
  *   npm start theano/rrnn_language [-- --epochs 20 --words 1000 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
 import {
   Dense,
   Dropout,
   Embedding,
   RatedRecurrentUnit,
   Sequential,
-  setSeed,
   TimeDistributed,
 } from 'hiddenstate'
+import { readOptions } from '../keras/options.mjs'
 import { bigramPerplexity, encodeSentences, readSentences } from './sentences.mjs'
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '20' },
-    words: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-setSeed(Number(values.seed))
-const sentences = readSentences({ words: Number(values.words) })
+const { epochs, words } = readOptions({ epochs: 20, words: 1000, seed: 1 }, { epochs: 1 })
+const sentences = readSentences({ words })
 const V = sentences.words
 
 const model = new Sequential([
@@ -37,7 +28,6 @@ const model = new Sequential([
 model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: 'adam' })
 
 const [train, test] = [sentences.train, sentences.test].map(encodeSentences)
-const epochs = values.smoke ? 1 : Number(values.epochs)
 await model.fit(train.x, train.y, {
   batchSize: 32,
   nbEpoch: epochs,

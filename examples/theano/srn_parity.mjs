@@ -5,24 +5,16 @@
  *   npm start theano/srn_parity [-- --bits 8 --rate 0.001 --epochs 5 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
-import { setSeed } from 'hiddenstate'
 import * as K from 'hiddenstate/backend'
+import { readOptions } from '../keras/options.mjs'
 
 const { add, fn, grad, log, mean, mul, neg, pick, placeholder, relu, scan, softmax, sub } = K
-const { values } = parseArgs({
-  options: {
-    bits: { type: 'string', default: '8' },
-    rate: { type: 'string' }, // default: 0.001, beyond 8 bits 0.0003
-    epochs: { type: 'string', default: '5' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-const bits = values.smoke ? 4 : Number(values.bits)
-const rate = Number(values.rate ?? (bits > 8 ? 3e-4 : 1e-3))
-const epochs = values.smoke ? 1 : Number(values.epochs)
-setSeed(Number(values.seed))
+const {
+  bits,
+  epochs,
+  rate: givenRate,
+} = readOptions({ bits: 8, rate: 0, epochs: 5, seed: 1 }, { bits: 4, epochs: 1 })
+const rate = givenRate || (bits > 8 ? 3e-4 : 1e-3)
 
 const M = 20
 const [Wx, Wh, bh] = [K.weights([1, M], 'Wx'), K.weights([M, M], 'Wh'), K.zeros([M], 'bh')]

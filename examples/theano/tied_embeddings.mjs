@@ -5,23 +5,16 @@
  *   npm start theano/tied_embeddings [-- --epochs 20 --words 1000 --seed 1 --smoke]
  */
 import '../one-sentence.mjs'
-import { parseArgs } from 'node:util'
 import { Dense, Dropout, Embedding, GRU, Sequential, setSeed, TimeDistributed } from 'hiddenstate'
+import { readOptions } from '../keras/options.mjs'
 import { encodeSentences, readSentences } from './sentences.mjs'
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '20' },
-    words: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
-const sentences = readSentences({ words: Number(values.words) })
+const { epochs, words, seed } = readOptions({ epochs: 20, words: 1000, seed: 1 }, { epochs: 1 })
+const sentences = readSentences({ words })
 const [train, test] = [sentences.train, sentences.test].map(encodeSentences)
 
 for (const isTied of [false, true]) {
-  setSeed(Number(values.seed))
+  setSeed(seed)
   const V = sentences.words
   const embedding = new Embedding(V, 96, { maskZero: true, inputShape: [null] })
   const tiedTo = isTied ? embedding : null
@@ -34,7 +27,7 @@ for (const isTied of [false, true]) {
   model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: 'adam' })
   await model.fit(train.x, train.y, {
     batchSize: 32,
-    nbEpoch: values.smoke ? 1 : Number(values.epochs),
+    nbEpoch: epochs,
     verbose: 0,
   })
   const loss = await model.evaluate(test.x, test.y, { verbose: 0 })
