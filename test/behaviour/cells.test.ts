@@ -376,6 +376,27 @@ describe('what a newcomer found', () => {
   })
 })
 
+it('the step is not called again for a batch like the last one', async () => {
+  let calls = 0
+  const Counted = defineCell('Counted', {
+    weights: { W: input, U: square },
+    states: { h: {} },
+    step({ x, h, W, U }) {
+      calls++
+      return { h: tanh(add(dot(x, W), dot(h, U))) }
+    },
+  })
+  const model = new Sequential([new Counted(H, { inputShape: [T, D] })])
+  model.compile({ loss: 'mse', optimizer: 'sgd' })
+  const y = uniform(2, [B, H])
+  await model.trainOnBatch(x, y)
+  expect(calls).toBeGreaterThan(0)
+  calls = 0
+  await model.trainOnBatch(x, y)
+  await model.predictOnBatch(x)
+  expect(calls).toBe(0)
+})
+
 describe('where a written cell stands', () => {
   it('TimeDistributed runs it over the parts of each sample', async () => {
     const parts = new Sequential([

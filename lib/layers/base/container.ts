@@ -415,7 +415,7 @@ export abstract class Container extends Layer<LayerOptions> {
 
   /** @internal */
   override arrayShapesAt(shapes: readonly Shape[]): readonly Shape[] {
-    return this.network.run(shapes, (layer, inputs) => layer.arrayShapesAt(inputs))
+    return this.network.arrayShapes(shapes)
   }
 
   /** @internal */

@@ -2,6 +2,7 @@
  * The calls of layers between tensors in and tensors out, in the order in which they are computed.
  * Keras 1.2.2 engine/topology.py, `Container`.
  */
+import type { Shape } from '../../spec.js'
 import type { Layer } from './layer.js'
 import type { Node, Tensor } from './tensor.js'
 
@@ -30,6 +31,8 @@ export class Network {
   readonly #steps: readonly Step[]
   readonly #outputs: readonly number[]
   readonly #size: number
+  /** What `arrayShapes` was asked last, and what it said. */
+  #arrays: { readonly inputs: string; readonly outputs: readonly Shape[] } | null = null
 
   constructor(
     readonly inputs: readonly Tensor[],
@@ -78,6 +81,17 @@ export class Network {
       for (let i = 0; i < outputs.length; i++) all[outputs[i]!] = made[i]!
     }
     return this.#outputs.map((place) => all[place]!)
+  }
+
+  /**
+   * The shapes of the outputs' arrays for those of the inputs. Each batch asks, mostly for the same
+   * ones; and layers that are written as expressions build them to know.
+   */
+  arrayShapes(shapes: readonly Shape[]): readonly Shape[] {
+    const inputs = JSON.stringify(shapes)
+    if (this.#arrays?.inputs !== inputs)
+      this.#arrays = { inputs, outputs: this.run(shapes, (layer, of) => layer.arrayShapesAt(of)) }
+    return this.#arrays.outputs
   }
 }
 
