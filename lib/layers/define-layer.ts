@@ -6,16 +6,15 @@ import { applied, asData } from '../expressions/applied.js'
 import type { ExpressionData } from '../expressions/data.js'
 import { showDims } from '../expressions/dims.js'
 import { Expr, Placeholder } from '../expressions/expr.js'
-import { inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
 import { ordered } from '../expressions/order.js'
 import { refuseShape } from '../expressions/place.js'
 import { describe, type TensorLike } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 import type { Regularizer, RegularizerLike } from '../regularizers.js'
-import type { Graph, ParamUse, Shape, Value } from '../spec.js'
+import type { Graph, Shape, Value } from '../spec.js'
 import { Written } from '../written.js'
 import { requireClassName } from './base/class-names.js'
-import { addExpression, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
+import { addValue, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
 import { type Decode, Layer, type LayerClass, type LayerOptions } from './base/layer.js'
 import type { LayerDefinition, LayerWeight } from './base/layer-definition.js'
 import { showShape } from './base/names.js'
@@ -176,24 +175,23 @@ abstract class ExpressionLayer extends Layer<Options> {
       (shape, i) => new Placeholder(dimsOf(shape), i === 0 ? 'x' : `inputs[${i}]`),
     )
     const { className } = this.layerClass
-    const weights = this.#weightShapes(inputShapes).map(
-      ([name, dims]) => new Expr('weight', [], dims, {}, `${className}/${name}`),
+    const weights = new Map(
+      this.#weightShapes(inputShapes).map(([name, dims]) => [
+        name,
+        new Expr('weight', [], dims, {}, `${className}/${name}`),
+      ]),
     )
     const masks = inputs.map(({ shape: [, steps, ...rest] }, i) =>
       rest.length > 0 ? new Placeholder([BATCH, steps!, 1], `masks[${i}]`) : null,
     )
     const { call } = this.#definition
     const options = this.#ownOptions
-    const names = this.#weightShapes(inputShapes).map(([name]) => name)
     const source =
       typeof call === 'function'
-        ? () => {
-            const named = Object.fromEntries(names.map((name, i) => [name, weights[i]!]))
-            return call({ ...named, x: inputs[0]!, inputs, masks, options })
-          }
+        ? () => call({ ...Object.fromEntries(weights), x: inputs[0]!, inputs, masks, options })
         : call
     const written = new Written(className, source)
-    const read = [...inputs, ...weights, ...masks.filter((mask) => mask !== null)]
+    const read = [...inputs, ...weights.values(), ...masks.filter((mask) => mask !== null)]
     const y = applied(written, read, this.where)
     if (y.shape[0] !== BATCH)
       refuseShape({
@@ -203,12 +201,12 @@ abstract class ExpressionLayer extends Layer<Options> {
         actual: showDims(y.shape),
       })
     const all = new Set(ordered([y]))
-    const unread = weights.findIndex((weight) => !all.has(weight))
-    if (unread >= 0)
+    const unread = [...weights].find(([, weight]) => !all.has(weight))
+    if (unread)
       fail(ConfigError, 'ERR_OPTION', {
         where: this.where,
         layer: this.where,
-        what: `weight ${names[unread]}`,
+        what: `weight ${unread[0]}`,
         expected: 'part of what call gives',
         actual: 'one that it does not read',
         hint: 'A shape of null leaves a weight out.',
@@ -241,8 +239,6 @@ abstract class ExpressionLayer extends Layer<Options> {
     const given = new Map(inputs.map((x, i) => [x, values[i]!]))
     for (const [i, mask] of masks.entries())
       if (mask && all.has(mask)) given.set(mask, this.#maskValue(graph, values[i]!, i))
-    const memory = new Map([...given.keys()].map((x) => [x, memoryOf(x)]))
-    const [root] = inMemoryOrder([y], memory)
     const uses = this.paramUses()
     const mask = this.#definition.mask === 'pass' ? first.mask : null
     if (mask !== null && (y.ndim < 3 || y.shape[1] !== inputs[0]!.shape[1]))
@@ -254,11 +250,10 @@ abstract class ExpressionLayer extends Layer<Options> {
         actual: showDims(y.shape),
         hint: "defineLayer(name, { mask: 'none', … }) lets the mask end here.",
       })
-    return addExpression(graph, root!, {
+    return addValue(graph, y, given, {
       ...this.opName(),
       where: this.where,
-      inputs: new Map([...given].map(([x, value]) => [memory.get(x)!, value])),
-      params: new Map(weights.map((weight, i): [Expr, ParamUse] => [weight, uses[i]!])),
+      params: new Map([...weights.values()].map((weight, i) => [weight, uses[i]!])),
       activity: opActivity(this),
       mask: { name: mask },
     })
@@ -285,20 +280,21 @@ abstract class ExpressionLayer extends Layer<Options> {
         expected: 'part of a model, which gives its function an input',
         actual: 'one of no model',
       })
-    const { read, y, written } = this.#applied(this.#inputShapes)
+    const { read, weights, y, written } = this.#applied(this.#inputShapes)
     const data = asData(written, read, y, this.where)
     const { mask } = this.#definition
-    const weights = this.#weightShapes(this.#inputShapes)
-    const names = weights.map(([name]) => name)
     const saved = (kind: 'Regularizer' | 'Constraint') =>
       Object.fromEntries(
-        names
+        [...weights.keys()]
           .filter((name) => this.options[`${name}${kind}`])
           .map((name) => [name, savedOption(this, `${name}${kind}`)]),
       )
     const definition: DefinitionData = {
       options: this.#ownOptions,
-      weights: weights.map(([name, shape]) => ({ name, shape })),
+      weights: [...weights].map(([name, { shape }]) => ({
+        name,
+        shape: shape as readonly number[],
+      })),
       mask,
       regularizers: saved('Regularizer'),
       constraints: saved('Constraint'),

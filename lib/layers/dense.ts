@@ -3,12 +3,11 @@ import type { ConstraintLike } from '../constraints.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import { activation as activate } from '../expressions/activations.js'
 import { Expr, Placeholder } from '../expressions/expr.js'
-import { memoryOf } from '../expressions/lowering/layout.js'
 import type { Init } from '../initializations.js'
 import type { TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, ParamUse, Shape, Value } from '../spec.js'
-import { addExpression, dimsOf } from './base/expression-ops.js'
+import { addValue, dimsOf } from './base/expression-ops.js'
 import { Layer, type LayerOptions, type WrittenOptions } from './base/layer.js'
 import { sameShape, showShape } from './base/names.js'
 import { checkSoftmaxInput } from './base/softmax-input.js'
@@ -177,14 +176,14 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
   #emitTied(graph: Graph, x: Value): Value {
     const { outputDim, activation, bias } = this.options
     const tied = this.#requireTied([outputDim, x.shape.at(-1)!])
-    const input = memoryOf(new Placeholder(dimsOf([null, ...x.shape]), 'x'))
+    const input = new Placeholder(dimsOf([null, ...x.shape]), 'x')
     const W = new Expr('weight', [], tied.dims, {}, 'W')
     const b = new Expr('weight', [], [outputDim], {}, 'b')
     const sum = bias ? input.dot(W.T).add(b) : input.dot(W.T)
-    return addExpression(graph, activate(sum, nativeActivation(activation)), {
+    const y = activate(sum, nativeActivation(activation))
+    return addValue(graph, y, new Map([[input, x]]), {
       ...this.opName(),
       where: this.where,
-      inputs: new Map([[input, x]]),
       params: new Map([[W, tied], ...this.paramUses().map((use): [Expr, ParamUse] => [b, use])]),
       activity: opActivity(this),
       mask: { name: x.mask },

@@ -2,10 +2,9 @@ import { ConfigError, fail } from '../errors.js'
 import { applied } from '../expressions/applied.js'
 import { type ExpressionData, toData } from '../expressions/data.js'
 import { type Expr, Placeholder } from '../expressions/expr.js'
-import { inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { type ExpressionFunction, Written } from '../written.js'
-import { addExpression, dimsOf, shapeOf } from './base/expression-ops.js'
+import { addValue, dimsOf, shapeOf } from './base/expression-ops.js'
 import { Layer, type LayerOptions } from './base/layer.js'
 
 /** What a {@link Lambda} does with its input, [B, …], written with `hiddenstate/backend`. */
@@ -58,12 +57,9 @@ export class Lambda extends Layer<LayerOptions & { function: LambdaFunction }> {
 
   protected emit(graph: Graph, value: Value): Value {
     const { x, y } = this.#applied([null, ...value.shape])
-    const memory = memoryOf(x)
-    const [root] = inMemoryOrder([y], new Map([[x, memory]]))
-    return addExpression(graph, root!, {
+    return addValue(graph, y, new Map([[x, value]]), {
       ...this.opName(),
       where: this.where,
-      inputs: new Map([[memory, value]]),
       params: new Map(),
       mask: { name: value.mask },
     })

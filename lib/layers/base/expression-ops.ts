@@ -1,7 +1,8 @@
 /** Layers that are expressions: from expressions to ops of a model's graph. */
 import { type Dims, showDims } from '../../expressions/dims.js'
-import type { Expr } from '../../expressions/expr.js'
+import type { Expr, Placeholder } from '../../expressions/expr.js'
 import { divided } from '../../expressions/lowering/divide.js'
+import { inMemoryOrder, memoryOf } from '../../expressions/lowering/layout.js'
 import { type Frame, type LoweredOp, opsOf } from '../../expressions/lowering/ops.js'
 import { fail, ShapeError } from '../../errors.js'
 import type { Activity, Graph, ParamUse, Shape, Value } from '../../spec.js'
@@ -105,6 +106,23 @@ export function addExpression(graph: Graph, root: Expr, rest: ExpressionOps): Va
       activity: rest.activity,
     })
   return rest.mask ? { ...value, mask: rest.mask.name } : value
+}
+
+/**
+ * The same of a value as users see it, [B, T, …].
+ *
+ * @param given the value of each placeholder that it reads
+ */
+export function addValue(
+  graph: Graph,
+  y: Expr,
+  given: ReadonlyMap<Placeholder, Value>,
+  rest: Omit<ExpressionOps, 'inputs'>,
+): Value {
+  const memory = new Map([...given.keys()].map((x) => [x, memoryOf(x)]))
+  const [root] = inMemoryOrder([y], memory)
+  const inputs = new Map([...given].map(([x, value]) => [memory.get(x)!, value]))
+  return addExpression(graph, root!, { ...rest, inputs })
 }
 
 /** A loop is called as the layer, whose states are its own; other ops say where they are. */

@@ -5,12 +5,11 @@ import { activation as named } from '../../expressions/activations.js'
 import { applied, asData } from '../../expressions/applied.js'
 import { sameDims, showDims } from '../../expressions/dims.js'
 import { type Expr, Placeholder } from '../../expressions/expr.js'
-import { inMemoryOrder, memoryOf } from '../../expressions/lowering/layout.js'
 import { refuseShape } from '../../expressions/place.js'
 import { activityOf, type Regularizer } from '../../regularizers.js'
 import type { Activity, Graph, Shape, Value } from '../../spec.js'
 import { Written } from '../../written.js'
-import { addExpression, dimsOf } from './expression-ops.js'
+import { addValue, dimsOf } from './expression-ops.js'
 import type { Layer } from './layer.js'
 import { serializeOption } from './option-rules.js'
 import { outputPenaltyData, paramFunctionData } from './written-penalty.js'
@@ -41,12 +40,9 @@ function activated(
   op: { layer: string; className: string; where: string; activity: Activity | null },
 ): Value {
   const x = new Placeholder(dimsOf([null, ...value.shape]), 'x')
-  const memory = memoryOf(x)
-  const [root] = inMemoryOrder([appliedTo(x, own, op.where)], new Map([[x, memory]]))
-  const y = addExpression(graph, root!, {
+  const y = addValue(graph, appliedTo(x, own, op.where), new Map([[x, value]]), {
     ...op,
     layer: `${op.layer}/activation`,
-    inputs: new Map([[memory, value]]),
     params: new Map(),
     mask: { name: value.mask },
   })
