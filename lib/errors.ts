@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'ERR_FILE_SYSTEM'
   | 'ERR_INTERNAL'
   | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_DEVICE'
 
 /** What an error knows beside its message. */
 export interface ErrorDetails {
@@ -98,7 +99,10 @@ export class FormatError extends HiddenstateError {
   }
 }
 
-/** Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`. */
+/**
+ * Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`, `ERR_DEVICE` (a card, its driver or
+ * cuBLAS that is missing, lost, or refuses a call).
+ */
 export class InternalError extends HiddenstateError {
   static {
     Object.defineProperty(InternalError, 'name', { value: 'InternalError' })
@@ -161,6 +165,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_FILE_SYSTEM: FormatError,
   ERR_INTERNAL: InternalError,
   ERR_OUT_OF_MEMORY: InternalError,
+  ERR_DEVICE: InternalError,
 }
 
 /**

@@ -18,6 +18,7 @@ const char* code_name(Code code) {
     case Code::kDisposed: return "ERR_DISPOSED";
     case Code::kInternal: return "ERR_INTERNAL";
     case Code::kOutOfMemory: return "ERR_OUT_OF_MEMORY";
+    case Code::kDevice: return "ERR_DEVICE";
   }
   return "ERR_INTERNAL";
 }

@@ -16,7 +16,8 @@ enum class Code {
   kBusy,
   kDisposed,
   kInternal,
-  kOutOfMemory
+  kOutOfMemory,
+  kDevice
 };
 
 // where: "lstm_1 (LSTM)" or "lstm_1/W"; what(): the whole sentence "where: what must be expected,

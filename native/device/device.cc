@@ -3,12 +3,31 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu.h"
+#include "device/cuda/cuda.h"
 
 namespace hs {
 
+namespace {
+
+// The card of "cuda" (0) or "cuda:N"; -1: it is no such name.
+int card_of(const std::string& name) {
+  if (name == "cuda") return 0;
+  if (name.compare(0, 5, "cuda:") != 0 || name.size() < 6 || name.size() > 8) return -1;
+  const std::string number = name.substr(5);
+  return number.find_first_not_of("0123456789") == std::string::npos ? std::stoi(number) : -1;
+}
+
+}  // namespace
+
 template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
-  if (name != "cpu") fail(Code::kUnknownName, "spec", "device", "cpu", "'" + name + "'");
+  const int card = card_of(name);
+  if (card >= 0 && mixed) {
+    throw Error(Code::kOption, "spec",
+                "mixed_bfloat16 does not run on a card yet. Use float32, or device 'cpu'.");
+  }
+  if (card >= 0) return std::make_unique<Cuda<real>>(card);
+  if (name != "cpu") fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {
     if (mixed) return std::make_unique<Cpu<real>>(mixed_kernels());
   }

@@ -45,7 +45,7 @@ constexpr bool needs_rows(Activation a) { return a == Activation::kSoftmax || sl
 }  // namespace hs
 
 #ifdef HS_ISA
-#include "device/cpu/kernels/math.h"
+#include "formulas/math.h"
 
 namespace hs {
 namespace HS_ISA {

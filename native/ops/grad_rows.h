@@ -1,6 +1,7 @@
 // The rows of a gradient [rows, width] that a batch has written; all others are zero. For
 // parameters of which a batch reads few rows, on devices that keep such a note.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct GradRows {
 
   const int64_t rows, width;
   std::vector<char> written;  // [rows]
+  void write_all() { std::fill(written.begin(), written.end(), char(1)); }
 };
 
 }  // namespace hs

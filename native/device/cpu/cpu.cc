@@ -82,7 +82,7 @@ void Cpu<real>::add_gradient(real* sum, GradRows* sum_rows, const real* more,
                              const GradRows* more_rows, int64_t n) {
   if (more_rows == nullptr) {
     add(sum, more, n);
-    if (sum_rows) write_all(*sum_rows);
+    if (sum_rows) sum_rows->write_all();
     return;
   }
   const int64_t width = more_rows->width;
@@ -107,7 +107,7 @@ void Cpu<real>::scatter(real* host_bt, const real* y_tb, const Extent& from) con
 template <typename real>
 void Cpu<real>::penalize(double* sum, const Penalty& penalty, const real* w, real* dw,
                          GradRows* rows, const Dims& dims) {
-  if (dw && rows) write_all(*rows);
+  if (dw && rows) rows->write_all();
   *sum += hs::penalize(penalty, w, dw, dims, k_);
 }
 

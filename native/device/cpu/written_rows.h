@@ -20,8 +20,4 @@ void each_written_run(const GradRows& rows, const Fn& fn) {
   each_row_run(rows, [&](int64_t v) { return rows.written[size_t(v)]; }, fn);
 }
 
-inline void write_all(GradRows& rows) {
-  std::fill(rows.written.begin(), rows.written.end(), char(1));
-}
-
 }  // namespace hs

@@ -7,7 +7,7 @@
 //
 //   backward: dg~ = dh'*(1-z) * a'(g)   dz~ = dh'*(h-g) * s'(z)   dq = dg~ Ug^T
 //             dr~ = dq*h * s'(r)        dh = dh'*z + dq*r + (dz~ dr~) (Uz Ur)^T
-#include "device/cpu/kernels/cell_kernels.h"
+#include "formulas/cells/compile.h"
 
 namespace hs {
 namespace HS_ISA {

@@ -6,7 +6,7 @@
 //
 //   backward: dg~ = dh'*(1-z) * a'(g)   dz~ = dh'*(h-g) * s'(z)   dr~ = dg~*q * s'(r)
 //             gradient of the products: (dz~ dr~ dg~*r), and so dh = dh'*z + (dz~ dr~ dg~*r) U^T
-#include "device/cpu/kernels/cell_kernels.h"
+#include "formulas/cells/compile.h"
 
 namespace hs {
 namespace HS_ISA {

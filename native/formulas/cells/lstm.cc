@@ -10,7 +10,7 @@
 //   do~ = dh'*q * s'(o)       dc' += dh'*o * a'(q)
 //   di~ = dc'*g * s'(i)       df~ = dc'*c * s'(f)       dg~ = dc'*i * a'(g)
 //   dc = dc'*f                dh = (di~ df~ dg~ do~) U^T
-#include "device/cpu/kernels/cell_kernels.h"
+#include "formulas/cells/compile.h"
 
 namespace hs {
 namespace HS_ISA {

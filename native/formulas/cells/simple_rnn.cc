@@ -2,7 +2,7 @@
 //
 //   h' = a(x W + h U + b)          backward: dg~ = dh' * a'(h')   dh = dg~ U^T
 //     (the one gate is the candidate g)
-#include "device/cpu/kernels/cell_kernels.h"
+#include "formulas/cells/compile.h"
 
 namespace hs {
 namespace HS_ISA {

@@ -5,7 +5,7 @@
 //   u = g * sqrt(d + epsilon) / sqrt(a + epsilon)
 //   p = p - lr_t * u
 //   d = rho * d + (1 - rho) * u^2
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -33,10 +33,7 @@ static bool skip_adadelta(real* const* moments, int64_t n, int64_t steps, const 
   return true;
 }
 
-extern constexpr OptimizerKernels<float> adadelta_f32 = {
-    "adadelta", 2, false, update<Adadelta, float, 2>, skip_adadelta<float>};
-extern constexpr OptimizerKernels<double> adadelta_f64 = {
-    "adadelta", 2, false, update<Adadelta, double, 2>, skip_adadelta<double>};
+HS_OPTIMIZER(Adadelta, adadelta, 2, false, skip_adadelta)
 
 }  // namespace HS_ISA
 }  // namespace hs

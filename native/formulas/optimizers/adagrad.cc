@@ -2,7 +2,7 @@
 // epsilon outside the root, no iterations saved.
 //   a = a + g^2
 //   p = p - lr_t * g / (sqrt(a) + epsilon)
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -23,10 +23,7 @@ static bool skip_adagrad(real* const*, int64_t, int64_t, const Hyper&) {
   return true;  // a + 0
 }
 
-extern constexpr OptimizerKernels<float> adagrad_f32 = {
-    "adagrad", 1, false, update<Adagrad, float, 1>, skip_adagrad<float>};
-extern constexpr OptimizerKernels<double> adagrad_f64 = {
-    "adagrad", 1, false, update<Adagrad, double, 1>, skip_adagrad<double>};
+HS_OPTIMIZER(Adagrad, adagrad, 1, false, skip_adagrad)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -4,7 +4,7 @@
 //   rate = lr_t * sqrt(1 - beta_2^t) / (1 - beta_1^t)
 //   m = beta_1 * m + (1 - beta_1) * g       v = beta_2 * v + (1 - beta_2) * g^2
 //   p = p - rate * m / (sqrt(v) + epsilon)
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -28,8 +28,7 @@ struct Adam {
   }
 };
 
-extern constexpr OptimizerKernels<float> adam_f32 = {"adam", 2, true, update<Adam, float, 2>};
-extern constexpr OptimizerKernels<double> adam_f64 = {"adam", 2, true, update<Adam, double, 2>};
+HS_OPTIMIZER(Adam, adam, 2, true, no_skip)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -3,7 +3,7 @@
 //   rate = lr_t / (1 - beta_1^t)
 //   m = beta_1 * m + (1 - beta_1) * g       u = max(beta_2 * u, |g|)
 //   p = p - rate * m / (u + epsilon)
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -25,9 +25,7 @@ struct Adamax {
   }
 };
 
-extern constexpr OptimizerKernels<float> adamax_f32 = {"adamax", 2, true, update<Adamax, float, 2>};
-extern constexpr OptimizerKernels<double> adamax_f64 = {"adamax", 2, true,
-                                                        update<Adamax, double, 2>};
+HS_OPTIMIZER(Adamax, adamax, 2, true, no_skip)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -5,7 +5,7 @@
 //   m = beta_1 * m + (1 - beta_1) * g       v = beta_2 * v + (1 - beta_2) * g^2
 //   n = (1 - mu_t) * g / (1 - M_t) + mu_(t+1) * m / (1 - M_(t+1))
 //   p = p - lr * n / (sqrt(v / (1 - beta_2^t)) + epsilon)      lr without decay
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -32,8 +32,7 @@ struct Nadam {
   }
 };
 
-extern constexpr OptimizerKernels<float> nadam_f32 = {"nadam", 2, true, update<Nadam, float, 2>};
-extern constexpr OptimizerKernels<double> nadam_f64 = {"nadam", 2, true, update<Nadam, double, 2>};
+HS_OPTIMIZER(Nadam, nadam, 2, true, no_skip)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -2,7 +2,7 @@
 // the root, no iterations saved.
 //   a = rho * a + (1 - rho) * g^2
 //   p = p - lr_t * g / (sqrt(a) + epsilon)
-#include "device/cpu/kernels/optimizer_loop.h"
+#include "formulas/optimizers/rule.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -28,10 +28,7 @@ static bool skip_rmsprop(real* const* moments, int64_t n, int64_t steps, const H
   return true;
 }
 
-extern constexpr OptimizerKernels<float> rmsprop_f32 = {
-    "rmsprop", 1, false, update<RmsProp, float, 1>, skip_rmsprop<float>};
-extern constexpr OptimizerKernels<double> rmsprop_f64 = {
-    "rmsprop", 1, false, update<RmsProp, double, 1>, skip_rmsprop<double>};
+HS_OPTIMIZER(RmsProp, rmsprop, 1, false, skip_rmsprop)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -12,7 +12,7 @@
 #include <cassert>
 
 #include "device/cpu/kernels/operands.h"
-#include "device/cpu/kernels/step.h"
+#include "device/cpu/kernels/row_step.h"
 
 namespace hs {
 namespace HS_ISA {

@@ -1,7 +1,7 @@
 // Elementwise work: whole vectors, then one partial vector. Every element is computed alike
 // wherever it lies.
 #include "device/cpu/kernels/entries.h"
-#include "device/cpu/kernels/vec.h"
+#include "formulas/vec.h"
 
 namespace hs {
 namespace HS_ISA {

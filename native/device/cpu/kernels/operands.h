@@ -16,7 +16,7 @@
 // there, two consecutive k lie in one element (k in the lower half); elsewhere an element is the
 // rounded float. A pair is handled as the float that has its bits: it is only ever copied.
 #pragma once
-#include "device/cpu/kernels/vec.h"
+#include "formulas/vec.h"
 
 namespace hs {
 namespace HS_ISA {

@@ -1,12 +1,6 @@
-// The loop that all optimizers share. A rule is made of Hyper once a call, and updates one vector:
-//   template <class real> struct Adam {
-//     explicit Adam(const Hyper&);
-//     void step(V& p, V g, V* m) const;  // m[i] is moment i
-//   };
-// It rounds hyperparameters to `real` first, as Keras keeps them in variables of floatx.
+// The loop that all optimizers share on the CPU. Included by formulas/optimizers/rule.h.
 #pragma once
 #include "device/cpu/kernels/optimizer.h"
-#include "device/cpu/kernels/vec.h"
 
 namespace hs {
 namespace HS_ISA {
@@ -34,40 +28,11 @@ static void update(real* p, const real* g, real* const* moments, int64_t n, cons
   }
 }
 
-// x *= factor, `steps` times, as updates would.
-template <class real>
-static void decay(real* x, int64_t n, int64_t steps, double factor) {
-  using V = Vec<real>;
-  constexpr int kVectors = 4;
-  const V f = V::set1(real(factor));
-  int64_t i = 0;
-  for (; i + kVectors * V::lanes <= n; i += kVectors * V::lanes) {
-    V v[kVectors];
-    for (int j = 0; j < kVectors; j++) v[j] = V::load(x + i + j * V::lanes);
-    for (int64_t step = 0; step < steps; step++)
-      for (int j = 0; j < kVectors; j++) v[j] = f * v[j];
-    for (int j = 0; j < kVectors; j++) v[j].store(x + i + j * V::lanes);
-  }
-  while (i < n) {
-    const int left = n - i < V::lanes ? static_cast<int>(n - i) : V::lanes;
-    V v = V::load_n(x + i, left);
-    for (int64_t step = 0; step < steps; step++) v = f * v;
-    v.store_n(x + i, left);
-    i += left;
-  }
-}
-
-// Keras' K.sqrt: theano_backend.py:378 clips at 0. A NaN stays one.
-template <class V>
-static HS_INLINE V root(V x) {
-  return sqrt(max(V::zero(), x));
-}
-
-// 1 - beta^t for a beta rounded to `real`, in double.
-template <class real>
-static inline double one_minus_power(double beta, double t) {
-  return 1.0 - ::pow(static_cast<double>(static_cast<real>(beta)), t);
-}
+#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                        \
+  extern constexpr OptimizerKernels<float> name##_f32 = {                                \
+      #name, moments, saves_iterations, update<Rule, float, moments>, skip<float>};      \
+  extern constexpr OptimizerKernels<double> name##_f64 = {                               \
+      #name, moments, saves_iterations, update<Rule, double, moments>, skip<double>};
 
 }  // namespace HS_ISA
 }  // namespace hs

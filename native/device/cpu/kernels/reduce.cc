@@ -1,7 +1,7 @@
 // Reductions in an order that depends on the shape alone: not on the instruction set, not on
 // alignment.
 #include "device/cpu/kernels/entries.h"
-#include "device/cpu/kernels/vec.h"
+#include "formulas/vec.h"
 
 namespace hs {
 namespace HS_ISA {

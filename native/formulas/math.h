@@ -7,7 +7,7 @@
 // (double). Errors of whole functions, rounding included, are measured in
 // native/test/activations_test.cc.
 #pragma once
-#include "device/cpu/kernels/vec.h"
+#include "formulas/vec.h"
 
 namespace hs {
 namespace HS_ISA {

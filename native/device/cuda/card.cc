@@ -1,0 +1,123 @@
+#include "device/cuda/card.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace hs {
+namespace {
+
+constexpr const char* kWhere = "device 'cuda'";
+constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+constexpr int kLeastMajor = 7;           // kernels are made for compute capability 7.0
+
+std::string& kernels_path() {
+  static std::string* const path = new std::string();
+  return *path;
+}
+
+// PTX, or whatever else the driver takes for a module.
+std::string kernels() {
+  const char* const given = std::getenv("HIDDENSTATE_CUDA_KERNELS");
+  const std::string path = given ? given : kernels_path();
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.str().empty())
+    throw Error(Code::kDevice, kWhere, "the kernels could not be read from '" + path + "'.");
+  return text.str();
+}
+
+int attribute(const CudaDriver& driver, int which, int device) {
+  int value = 0;
+  check_cuda(driver.cuDeviceGetAttribute(&value, which, device), "cuDeviceGetAttribute");
+  return value;
+}
+
+}  // namespace
+
+void set_cuda_kernels(const std::string& path) { kernels_path() = path; }
+
+Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal)
+    : driver(driver), blas(blas), ordinal(ordinal) {
+  int count = 0, device = 0;
+  check_cuda(driver.cuDeviceGetCount(&count), "cuDeviceGetCount");
+  if (ordinal < 0 || ordinal >= count) {
+    throw Error(Code::kDevice, kWhere,
+                "there is no card " + std::to_string(ordinal) + ": the driver finds " +
+                    std::to_string(count) + ", counted from 0.");
+  }
+  check_cuda(driver.cuDeviceGet(&device, ordinal), "cuDeviceGet");
+  const int major = attribute(driver, kMajor, device);
+  if (major < kLeastMajor) {
+    throw Error(Code::kDevice, kWhere,
+                "card " + std::to_string(ordinal) + " has compute capability " +
+                    std::to_string(major) + "." +
+                    std::to_string(attribute(driver, kMinor, device)) + ", 7.0 is needed.");
+  }
+  check_cuda(driver.cuDevicePrimaryCtxRetain(&context_, device), "cuDevicePrimaryCtxRetain");
+  use();
+  const std::string image = kernels();
+  check_cuda(driver.cuModuleLoadData(&module_, image.c_str()), "cuModuleLoadData");
+}
+
+Card& Card::open(int ordinal) {
+  static std::mutex* const mutex = new std::mutex();
+  static auto* const cards = new std::unordered_map<int, std::unique_ptr<Card>>();
+  const std::lock_guard<std::mutex> lock(*mutex);
+  std::unique_ptr<Card>& card = (*cards)[ordinal];
+  if (!card) {
+    std::string why;
+    const CudaDriver* const driver = cuda_driver(&why);
+    const Cublas* const blas = driver ? cublas(&why) : nullptr;
+    if (!blas) throw Error(Code::kDevice, kWhere, why + ".");
+    card.reset(new Card(*driver, *blas, ordinal));
+  }
+  return *card;
+}
+
+void Card::use() const {
+  // The driver keeps a context for each thread: most calls find their own there already.
+  static thread_local const Card* current = nullptr;
+  if (current == this) return;
+  check_cuda(driver.cuCtxSetCurrent(context_), "cuCtxSetCurrent");
+  current = this;
+}
+
+void* Card::kernel(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  void*& function = kernels_[name];
+  if (!function && driver.cuModuleGetFunction(&function, module_, name.c_str()) != 0)
+    throw Error(Code::kInternal, kWhere, "there is no kernel named '" + name + "'.");
+  return function;
+}
+
+CudaInfo cuda_info() {
+  CudaInfo info;
+  const CudaDriver* const driver = cuda_driver(&info.why);
+  if (const Cublas* const blas = cublas(&info.why_no_blas)) info.blas = blas->name;
+  if (!driver) return info;
+  driver->cuDriverGetVersion(&info.driver);
+  int count = 0;
+  driver->cuDeviceGetCount(&count);
+  for (int i = 0; i < count; i++) {
+    CardInfo card;
+    int device = 0;
+    char name[256] = "";
+    size_t bytes = 0;
+    driver->cuDeviceGet(&device, i);
+    driver->cuDeviceGetName(name, sizeof(name), device);
+    driver->cuDeviceTotalMem_v2(&bytes, device);
+    driver->cuDeviceGetAttribute(&card.major, kMajor, device);
+    driver->cuDeviceGetAttribute(&card.minor, kMinor, device);
+    card.name = name;
+    card.memory = static_cast<int64_t>(bytes);
+    info.cards.push_back(card);
+  }
+  return info;
+}
+
+}  // namespace hs

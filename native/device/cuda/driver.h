@@ -1,0 +1,88 @@
+// The driver (libcuda) and cuBLAS. Neither is needed to build, install or load the package: they are
+// opened when a program asks for the device. Names and types are those of NVIDIA's documentation;
+// handles are void*, results int, 0: success.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace hs {
+
+using CudaAddress = unsigned long long;
+
+#define HS_CUDA_FUNCTIONS(EACH)                                                              \
+  EACH(cuInit, (unsigned flags))                                                             \
+  EACH(cuDriverGetVersion, (int* version))                                                   \
+  EACH(cuDeviceGetCount, (int* count))                                                       \
+  EACH(cuDeviceGet, (int* device, int ordinal))                                              \
+  EACH(cuDeviceGetName, (char* name, int length, int device))                                \
+  EACH(cuDeviceTotalMem_v2, (size_t* bytes, int device))                                     \
+  EACH(cuDeviceGetAttribute, (int* value, int attribute, int device))                        \
+  EACH(cuDevicePrimaryCtxRetain, (void** context, int device))                               \
+  EACH(cuCtxSetCurrent, (void* context))                                                     \
+  EACH(cuModuleLoadData, (void** module, const void* image))                                 \
+  EACH(cuModuleGetFunction, (void** function, void* module, const char* name))               \
+  EACH(cuLaunchKernel, (void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,   \
+                        unsigned block_x, unsigned block_y, unsigned block_z,                \
+                        unsigned shared_bytes, void* stream, void** params, void** extra))   \
+  EACH(cuStreamCreate, (void** stream, unsigned flags))                                      \
+  EACH(cuStreamDestroy_v2, (void* stream))                                                   \
+  EACH(cuStreamSynchronize, (void* stream))                                                  \
+  EACH(cuEventCreate, (void** event, unsigned flags))                                        \
+  EACH(cuEventDestroy_v2, (void* event))                                                     \
+  EACH(cuEventRecord, (void* event, void* stream))                                           \
+  EACH(cuEventSynchronize, (void* event))                                                    \
+  EACH(cuMemAlloc_v2, (CudaAddress * address, size_t bytes))                                 \
+  EACH(cuMemFree_v2, (CudaAddress address))                                                  \
+  EACH(cuMemAllocHost_v2, (void** memory, size_t bytes))                                     \
+  EACH(cuMemFreeHost, (void* memory))                                                        \
+  EACH(cuMemGetInfo_v2, (size_t* free, size_t* total))                                       \
+  EACH(cuMemcpyHtoDAsync_v2, (CudaAddress to, const void* from, size_t bytes, void* stream)) \
+  EACH(cuMemcpyDtoHAsync_v2, (void* to, CudaAddress from, size_t bytes, void* stream))       \
+  EACH(cuMemcpyDtoDAsync_v2, (CudaAddress to, CudaAddress from, size_t bytes, void* stream)) \
+  EACH(cuMemsetD8Async, (CudaAddress to, unsigned char value, size_t bytes, void* stream))   \
+  EACH(cuGetErrorName, (int result, const char** name))                                      \
+  EACH(cuGetErrorString, (int result, const char** text))
+
+// Column-major, as Fortran's BLAS; operations: 0 as it is, 1 transposed.
+#define HS_CUBLAS_GEMM(real)                                                                    \
+  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,     \
+   int lda, const real* b, int ldb, const real* beta, real* c, int ldc)
+#define HS_CUBLAS_BATCHED(real)                                                                 \
+  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,     \
+   int lda, long long stride_a, const real* b, int ldb, long long stride_b, const real* beta,   \
+   real* c, int ldc, long long stride_c, int count)
+#define HS_CUBLAS_FUNCTIONS(EACH)                                          \
+  EACH(cublasCreate_v2, (void** handle))                                   \
+  EACH(cublasDestroy_v2, (void* handle))                                   \
+  EACH(cublasGetVersion_v2, (void* handle, int* version))                  \
+  EACH(cublasSetStream_v2, (void* handle, void* stream))                   \
+  EACH(cublasSetWorkspace_v2, (void* handle, void* workspace, size_t size)) \
+  EACH(cublasSetMathMode, (void* handle, int mode))                        \
+  EACH(cublasSgemm_v2, HS_CUBLAS_GEMM(float))                              \
+  EACH(cublasDgemm_v2, HS_CUBLAS_GEMM(double))                             \
+  EACH(cublasSgemmStridedBatched, HS_CUBLAS_BATCHED(float))                \
+  EACH(cublasDgemmStridedBatched, HS_CUBLAS_BATCHED(double))
+
+struct CudaDriver {
+#define HS_POINTER(name, args) int(*name) args = nullptr;
+  HS_CUDA_FUNCTIONS(HS_POINTER)
+};
+
+struct Cublas {
+  HS_CUBLAS_FUNCTIONS(HS_POINTER)
+#undef HS_POINTER
+  std::string name;  // of the file that was opened
+};
+
+// Opened at the first call, then kept. nullptr where there is none; *why says what was looked for.
+// HIDDENSTATE_LIBCUDA, HIDDENSTATE_LIBCUBLAS: files to open instead. HIDDENSTATE_CUBLAS: a folder
+// to look for cuBLAS in.
+const CudaDriver* cuda_driver(std::string* why);
+const Cublas* cublas(std::string* why);
+
+// Throws Error(kOutOfMemory) or Error(kDevice) where a call of the driver did not succeed.
+void check_cuda(int result, const char* call);
+void check_cublas(int result, const char* call);
+
+}  // namespace hs

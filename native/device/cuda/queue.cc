@@ -1,0 +1,190 @@
+#include "device/cuda/queue.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+
+namespace hs {
+namespace {
+
+constexpr unsigned kThreads = 256;         // of a block
+constexpr int64_t kMostBlocks = 2147483647;  // CUDA's limit of a grid
+constexpr size_t kWorkspace = 4 << 20;     // what NVIDIA advises; Hopper takes 32 MiB at most
+constexpr unsigned kOrderedAlone = 1;      // CU_STREAM_NON_BLOCKING
+constexpr unsigned kNoTiming = 2;          // CU_EVENT_DISABLE_TIMING
+// Larger uploads go in pieces, so that the memory for them stays small.
+constexpr int64_t kPiece = 4 << 20;
+
+CudaAddress address(const void* p) { return static_cast<CudaAddress>(reinterpret_cast<uintptr_t>(p)); }
+
+int fits_int(int64_t n) {
+  if (n > 2147483647)
+    throw Error(Code::kShape, "device 'cuda'",
+                "a matrix of more than 2^31 - 1 rows or columns is more than cuBLAS takes.");
+  return static_cast<int>(n);
+}
+
+}  // namespace
+
+CardQueue::CardQueue(Card& card) : card_(card) {
+  card_.use();
+  check_cuda(card_.driver.cuStreamCreate(&stream_, kOrderedAlone), "cuStreamCreate");
+  check_cublas(card_.blas.cublasCreate_v2(&blas_), "cublasCreate");
+  check_cublas(card_.blas.cublasSetStream_v2(blas_, stream_), "cublasSetStream");
+  workspace_ = allocate(kWorkspace);
+  check_cublas(card_.blas.cublasSetWorkspace_v2(blas_, workspace_, kWorkspace),
+               "cublasSetWorkspace");
+}
+
+// The driver may be gone at the end of the process: then its answers do not matter.
+CardQueue::~CardQueue() {
+  try {
+    card_.use();
+    wait();
+  } catch (const Error&) {
+  }
+  if (blas_) card_.blas.cublasDestroy_v2(blas_);
+  if (workspace_) card_.driver.cuMemFree_v2(address(workspace_));
+  for (Slot& slot : slots_) {
+    if (slot.memory) card_.driver.cuMemFreeHost(slot.memory);
+    if (slot.event) card_.driver.cuEventDestroy_v2(slot.event);
+  }
+  if (stream_) card_.driver.cuStreamDestroy_v2(stream_);
+}
+
+void* CardQueue::allocate(int64_t bytes) {
+  card_.use();
+  CudaAddress memory = 0;
+  const int result = card_.driver.cuMemAlloc_v2(&memory, size_t(std::max<int64_t>(bytes, 1)));
+  check_cuda(result, "cuMemAlloc");
+  return reinterpret_cast<void*>(static_cast<uintptr_t>(memory));
+}
+
+void CardQueue::release(void* memory) noexcept {
+  try {
+    card_.use();
+    wait();  // of what is freed nothing may be under way
+  } catch (const Error&) {
+  }
+  card_.driver.cuMemFree_v2(address(memory));
+}
+
+void CardQueue::copy(void* to, const void* from, int64_t bytes) {
+  if (bytes == 0) return;
+  card_.use();
+  check_cuda(
+      card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes), stream_),
+      "cuMemcpyDtoD");
+}
+
+void CardQueue::zero(void* to, int64_t bytes) {
+  if (bytes == 0) return;
+  card_.use();
+  check_cuda(card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_), "cuMemsetD8");
+}
+
+void CardQueue::reserve(Slot& slot, int64_t bytes) {
+  if (!slot.event)
+    check_cuda(card_.driver.cuEventCreate(&slot.event, kNoTiming), "cuEventCreate");
+  if (slot.busy) {
+    check_cuda(card_.driver.cuEventSynchronize(slot.event), "cuEventSynchronize");
+    slot.busy = false;
+  }
+  if (slot.bytes >= bytes) return;
+  if (slot.memory) check_cuda(card_.driver.cuMemFreeHost(slot.memory), "cuMemFreeHost");
+  slot.memory = nullptr, slot.bytes = 0;
+  check_cuda(card_.driver.cuMemAllocHost_v2(&slot.memory, size_t(bytes)), "cuMemAllocHost");
+  slot.bytes = bytes;
+}
+
+void* CardQueue::stage(int64_t bytes) {
+  card_.use();
+  Slot& slot = slots_[next_];
+  reserve(slot, std::max<int64_t>(bytes, 1));
+  return slot.memory;
+}
+
+void CardQueue::send(void* to, int64_t bytes) {
+  if (bytes == 0) return;
+  Slot& slot = slots_[next_];
+  check_cuda(
+      card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes), stream_),
+      "cuMemcpyHtoD");
+  check_cuda(card_.driver.cuEventRecord(slot.event, stream_), "cuEventRecord");
+  slot.busy = true;
+  next_ = (next_ + 1) % kSlots;
+}
+
+void CardQueue::upload(void* to, const void* host, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += kPiece) {
+    const int64_t n = std::min(kPiece, bytes - at);
+    std::memcpy(stage(n), static_cast<const char*>(host) + at, size_t(n));
+    send(static_cast<char*>(to) + at, n);
+  }
+}
+
+void CardQueue::download(void* host, const void* from, int64_t bytes) {
+  card_.use();
+  for (int64_t at = 0; at < bytes; at += kPiece) {
+    const int64_t n = std::min(kPiece, bytes - at);
+    void* const staged = stage(n);
+    check_cuda(card_.driver.cuMemcpyDtoHAsync_v2(
+                   staged, address(static_cast<const char*>(from) + at), size_t(n), stream_),
+               "cuMemcpyDtoH");
+    wait();
+    std::memcpy(static_cast<char*>(host) + at, staged, size_t(n));
+  }
+}
+
+void CardQueue::wait() { check_cuda(card_.driver.cuStreamSynchronize(stream_), "cuStreamSynchronize"); }
+
+void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
+  if (threads == 0) return;
+  card_.use();
+  std::string full = name;
+  full += single ? "_f32" : "_f64";
+  void*& kernel = kernels_[full];
+  if (!kernel) kernel = card_.kernel(full);
+  const int64_t blocks = (threads + kThreads - 1) / kThreads;
+  if (blocks > kMostBlocks)
+    throw Error(Code::kShape, "device 'cuda'", std::string(name) + ": too many numbers.");
+  void* params[] = {const_cast<void*>(args)};
+  check_cuda(card_.driver.cuLaunchKernel(kernel, unsigned(blocks), 1, 1, kThreads, 1, 1, 0, stream_,
+                                         params, nullptr),
+             name);
+}
+
+// cuBLAS counts by columns: what it takes for c^T = op(b)^T op(a)^T is c by rows.
+template <typename real>
+void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M,
+                         int64_t N, int64_t K, bool adds) {
+  if (M == 0 || N == 0) return;
+  if (K == 0) {
+    if (!adds) {
+      for (int64_t row = 0; row < M; row++) zero(c + row * ldc, N * int64_t(sizeof(real)));
+    }
+    return;
+  }
+  card_.use();
+  const real one = 1, beta = adds ? 1 : 0;
+  const int m = fits_int(N), n = fits_int(M), k = fits_int(K);
+  const int ldx = fits_int(b.ld), ldy = fits_int(a.ld), ldz = fits_int(ldc);
+  int result;
+  if constexpr (sizeof(real) == 4) {
+    result = card_.blas.cublasSgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
+                                       ldx, a.data, ldy, &beta, c, ldz);
+  } else {
+    result = card_.blas.cublasDgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
+                                       ldx, a.data, ldy, &beta, c, ldz);
+  }
+  check_cublas(result, "cublasGemm");
+}
+
+template void CardQueue::multiply<float>(float*, int64_t, Matrix<float>, Matrix<float>, int64_t,
+                                         int64_t, int64_t, bool);
+template void CardQueue::multiply<double>(double*, int64_t, Matrix<double>, Matrix<double>, int64_t,
+                                          int64_t, int64_t, bool);
+
+}  // namespace hs

@@ -1,0 +1,75 @@
+// Work for a card, done in the order in which it is asked for: one stream, one cuBLAS handle with a
+// workspace of its own (so that equal calls give equal bits), and memory for what goes to and fro.
+// A plan has one; one thread at a time uses it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "device/cuda/card.h"
+
+namespace hs {
+
+class CardQueue {
+ public:
+  explicit CardQueue(Card& card);
+  ~CardQueue();
+  CardQueue(const CardQueue&) = delete;
+  CardQueue& operator=(const CardQueue&) = delete;
+
+  // --- memory. Throws std::bad_alloc where the card has no more of it
+  void* allocate(int64_t bytes);
+  void release(void* memory) noexcept;
+  void copy(void* to, const void* from, int64_t bytes);
+  void zero(void* to, int64_t bytes);
+  // The host's bytes may change as soon as it returns.
+  void upload(void* to, const void* host, int64_t bytes);
+  // Returns when all that was asked for before has been done.
+  void download(void* host, const void* from, int64_t bytes);
+  // Memory of the host, `bytes` long: what the caller writes there until send() goes to the card.
+  // Holds for one send().
+  void* stage(int64_t bytes);
+  void send(void* to, int64_t bytes);
+  void wait();
+
+  // --- kernels (kernels/args.h): args.n threads. name without the precision: "fill"
+  template <template <typename> class Args, typename real>
+  void launch(const char* name, const Args<real>& args) {
+    launch(name, sizeof(real) == 4, &args, args.n);
+  }
+
+  // --- products, row-major: c [M, N] = op(a) op(b) + (adds ? c : 0), with rows of ld numbers.
+  template <typename real>
+  struct Matrix {
+    const real* data;
+    int64_t ld;
+    bool transposed = false;  // [cols, rows] lies there
+  };
+  template <typename real>
+  void multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
+                int64_t K, bool adds);
+
+ private:
+  struct Slot {  // of memory that the card reads on its own
+    void* memory = nullptr;
+    int64_t bytes = 0;
+    void* event = nullptr;
+    bool busy = false;  // until `event`
+  };
+  static constexpr int kSlots = 4;
+
+  void launch(const char* name, bool single, const void* args, int64_t threads);
+  void reserve(Slot& slot, int64_t bytes);
+
+  Card& card_;
+  void* stream_ = nullptr;
+  void* blas_ = nullptr;
+  void* workspace_ = nullptr;
+  Slot slots_[kSlots];
+  int next_ = 0;
+  std::unordered_map<std::string, void*> kernels_;
+};
+
+}  // namespace hs

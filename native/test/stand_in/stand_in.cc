@@ -1,0 +1,407 @@
+// libcuda and libcublas in one library, for tests on a machine without a card. Kernels and products
+// give the card's results but for rounding. What it is stricter in:
+//   - Work waits in its stream until somebody waits for it: a missing wait shows as old numbers.
+//   - The host may not touch the card's memory, which is NaN at first and lies between guard pages.
+//   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
+//     = "reversed" (default), "rising", or a number, the seed.
+//   - Products check their leading dimensions, that their matrices lie in the card's memory, and
+//     that the result overlaps no operand.
+//   - Call number n, of those that may fail on a card, fails: stand_in_fail().
+// The functions at the end, with names of their own, are for tests.
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "device/cuda/driver.h"
+#include "test/stand_in/kernel_list.h"
+#include "test/stand_in/memory.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101,
+              kInvalidImage = 200, kNotFound = 500;
+constexpr int kBlasAllocFailed = 3, kBlasInvalidValue = 7, kBlasExecutionFailed = 13;
+
+struct Stream {
+  std::deque<std::function<void()>> waiting;
+};
+struct Event {
+  Stream* stream = nullptr;
+  bool passed = true;
+};
+struct Blas {
+  Stream* stream = nullptr;
+};
+
+struct StandIn {
+  std::recursive_mutex mutex;
+  CardMemory memory;
+  std::set<std::unique_ptr<Stream>> streams;
+  std::map<const char*, size_t> pinned_bytes;
+  bool started = false;
+  long calls = 0, launches = 0, products = 0;
+  long fail_at = -1;  // of `calls`
+  int fail_with = 0;
+  bool sticky = false;
+  std::string image;
+};
+
+StandIn& state() {
+  static StandIn* const all = new StandIn();
+  return *all;
+}
+
+// Whether this call, one of those that a card may refuse, is the one to fail.
+int refused() {
+  StandIn& s = state();
+  const long call = s.calls++;
+  if (s.fail_at < 0 || call < s.fail_at) return 0;
+  if (call > s.fail_at && !s.sticky) return 0;
+  return s.fail_with;
+}
+
+void run_all(Stream& stream) {
+  StandIn& s = state();
+  if (stream.waiting.empty()) return;
+  s.memory.open(true);
+  while (!stream.waiting.empty()) {
+    const std::function<void()> work = std::move(stream.waiting.front());
+    stream.waiting.pop_front();
+    work();
+  }
+  s.memory.open(false);
+}
+
+bool is_pinned(const void* p, size_t bytes) {
+  const auto& all = state().pinned_bytes;
+  auto it = all.upper_bound(static_cast<const char*>(p));
+  if (it == all.begin()) return false;
+  --it;
+  return static_cast<const char*>(p) + bytes <= it->first + it->second;
+}
+
+void* pointer(CudaAddress a) { return reinterpret_cast<void*>(static_cast<uintptr_t>(a)); }
+
+// The order in which the threads of a kernel run.
+std::vector<int64_t> thread_order(int64_t n) {
+  static const char* const wanted = std::getenv("HIDDENSTATE_STAND_IN_ORDER");
+  static const std::string order = wanted ? wanted : "reversed";
+  std::vector<int64_t> threads(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; i++) threads[size_t(i)] = order == "rising" ? i : n - 1 - i;
+  if (order != "rising" && order != "reversed") {
+    static std::mt19937_64 random(std::strtoull(order.c_str(), nullptr, 10));
+    for (size_t i = threads.size(); i > 1; i--) std::swap(threads[i - 1], threads[random() % i]);
+  }
+  return threads;
+}
+
+// Row j, column i of what lies by columns with that leading dimension.
+template <typename real>
+struct Operand {
+  const real* data;
+  int ld;
+  bool transposed;
+  double at(int i, int j) const {
+    return double(transposed ? data[j + int64_t(i) * ld] : data[i + int64_t(j) * ld]);
+  }
+};
+
+// Numbers from the first to the last of a matrix of so many rows and columns.
+template <typename real>
+size_t span(int rows, int columns, int ld) {
+  return columns == 0 ? 0 : (size_t(ld) * size_t(columns - 1) + size_t(rows)) * sizeof(real);
+}
+
+template <typename real>
+int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const real* a, int lda,
+         const real* b, int ldb, real beta, real* c, int ldc) {
+  StandIn& s = state();
+  const int a_rows = op_a ? k : m, a_columns = op_a ? m : k;
+  const int b_rows = op_b ? n : k, b_columns = op_b ? k : n;
+  if (m < 0 || n < 0 || k < 0 || lda < std::max(1, a_rows) || ldb < std::max(1, b_rows) ||
+      ldc < std::max(1, m))
+    return kBlasInvalidValue;
+  const size_t a_bytes = span<real>(a_rows, a_columns, lda),
+               b_bytes = span<real>(b_rows, b_columns, ldb), c_bytes = span<real>(m, n, ldc);
+  if (!s.memory.has(a, a_bytes) || !s.memory.has(b, b_bytes) || !s.memory.has(c, c_bytes))
+    return kBlasExecutionFailed;
+  const Operand<real> x{a, lda, op_a != 0}, y{b, ldb, op_b != 0};
+  blas->stream->waiting.push_back([=] {
+    // Summed first: an operand may share rows with the result, but not numbers.
+    for (int j = 0; j < n; j++) {
+      for (int i = 0; i < m; i++) {
+        double sum = 0;
+        for (int l = 0; l < k; l++) sum += x.at(i, l) * y.at(l, j);
+        real& out = c[i + int64_t(j) * ldc];
+        out = real(double(alpha) * sum + (beta == 0 ? 0 : double(beta) * double(out)));
+      }
+    }
+  });
+  return 0;
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace hs
+
+using namespace hs;
+using namespace hs::test;
+
+#define HS_API extern "C" __attribute__((visibility("default")))
+#define HS_LOCKED StandIn& s = state(); \
+  const std::lock_guard<std::recursive_mutex> lock(s.mutex); (void)s
+#define HS_MAY_FAIL HS_LOCKED; \
+  if (const int result = refused()) return result
+
+HS_API int cuInit(unsigned) {
+  HS_LOCKED;
+  if (std::getenv("HIDDENSTATE_STAND_IN_NO_CARD")) return 100;
+  s.started = true;
+  return 0;
+}
+HS_API int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
+HS_API int cuDeviceGetCount(int* count) {
+  HS_LOCKED;
+  return *count = 1, s.started ? 0 : kNotInitialized;
+}
+HS_API int cuDeviceGet(int* device, int ordinal) {
+  return *device = ordinal, ordinal == 0 ? 0 : kInvalidDevice;
+}
+HS_API int cuDeviceGetName(char* name, int length, int) {
+  return std::snprintf(name, size_t(length), "stand-in card"), 0;
+}
+HS_API int cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = state().memory.limit, 0; }
+HS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
+  return *value = attribute == 75 ? 9 : 0, 0;
+}
+HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
+  HS_MAY_FAIL;
+  return *context = &s, 0;
+}
+HS_API int cuCtxSetCurrent(void*) { return 0; }
+
+HS_API int cuModuleLoadData(void** module, const void* image) {
+  HS_MAY_FAIL;
+  s.image = static_cast<const char*>(image);
+  if (s.image.find(".version") == std::string::npos) return kInvalidImage;
+  return *module = &s.image, 0;
+}
+// It must be in both: the PTX that the package ships, and the kernels built in here.
+HS_API int cuModuleGetFunction(void** function, void*, const char* name) {
+  HS_MAY_FAIL;
+  if (s.image.find(".entry " + std::string(name) + "(") == std::string::npos) return kNotFound;
+  for (const KernelEntry* entry = KernelEntry::first(); entry; entry = entry->next) {
+    if (std::string(name) == entry->name)
+      return *function = const_cast<KernelEntry*>(entry), 0;
+  }
+  return kNotFound;
+}
+
+HS_API int cuLaunchKernel(void* function, unsigned grid, unsigned y, unsigned z, unsigned block,
+                          unsigned, unsigned, unsigned, void* stream, void** params, void**) {
+  HS_MAY_FAIL;
+  if (grid == 0 || y != 1 || z != 1 || block == 0 || block > 1024) return kInvalidValue;
+  s.launches++;
+  const auto* const kernel = static_cast<const KernelEntry*>(function);
+  std::vector<char> args(kernel->bytes);
+  std::memcpy(args.data(), params[0], kernel->bytes);
+  int64_t n = 0;  // the first number of all arguments
+  std::memcpy(&n, args.data(), sizeof(n));
+  if (n > int64_t(grid) * block) n = int64_t(grid) * block;
+  static_cast<Stream*>(stream)->waiting.push_back([kernel, args, n] {
+    for (const int64_t thread : thread_order(n)) kernel->run(args.data(), thread);
+  });
+  return 0;
+}
+
+HS_API int cuStreamCreate(void** stream, unsigned) {
+  HS_MAY_FAIL;
+  auto made = std::make_unique<Stream>();
+  *stream = made.get();
+  s.streams.insert(std::move(made));
+  return 0;
+}
+HS_API int cuStreamDestroy_v2(void* stream) {
+  HS_LOCKED;
+  for (auto it = s.streams.begin(); it != s.streams.end(); ++it) {
+    if (it->get() == stream) return run_all(**it), s.streams.erase(it), 0;
+  }
+  return kInvalidValue;
+}
+HS_API int cuStreamSynchronize(void* stream) {
+  HS_MAY_FAIL;
+  return run_all(*static_cast<Stream*>(stream)), 0;
+}
+
+HS_API int cuEventCreate(void** event, unsigned) {
+  HS_MAY_FAIL;
+  return *event = new Event(), 0;
+}
+HS_API int cuEventDestroy_v2(void* event) { return delete static_cast<Event*>(event), 0; }
+HS_API int cuEventRecord(void* event, void* stream) {
+  HS_MAY_FAIL;
+  Event* const e = static_cast<Event*>(event);
+  e->stream = static_cast<Stream*>(stream);
+  e->passed = false;
+  e->stream->waiting.push_back([e] { e->passed = true; });
+  return 0;
+}
+HS_API int cuEventSynchronize(void* event) {
+  HS_MAY_FAIL;
+  Event* const e = static_cast<Event*>(event);
+  if (e->passed) return 0;
+  s.memory.open(true);
+  while (!e->passed && !e->stream->waiting.empty()) {
+    const std::function<void()> work = std::move(e->stream->waiting.front());
+    e->stream->waiting.pop_front();
+    work();
+  }
+  s.memory.open(false);
+  return 0;
+}
+
+HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {
+  HS_MAY_FAIL;
+  void* const data = s.memory.allocate(bytes);
+  if (!data) return kOutOfMemory;
+  return *address = reinterpret_cast<uintptr_t>(data), 0;
+}
+HS_API int cuMemFree_v2(CudaAddress address) {
+  HS_LOCKED;
+  return s.memory.release(pointer(address)) ? 0 : kInvalidValue;
+}
+HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
+  HS_MAY_FAIL;
+  *memory = std::malloc(bytes);
+  if (!*memory) return kOutOfMemory;
+  s.pinned_bytes[static_cast<const char*>(*memory)] = bytes;
+  return 0;
+}
+HS_API int cuMemFreeHost(void* memory) {
+  HS_LOCKED;
+  if (s.pinned_bytes.erase(static_cast<const char*>(memory)) == 0) return kInvalidValue;
+  return std::free(memory), 0;
+}
+HS_API int cuMemGetInfo_v2(size_t* free, size_t* total) {
+  HS_LOCKED;
+  return *total = s.memory.limit, *free = s.memory.limit - s.memory.used(), 0;
+}
+
+// Memory that is not pinned is copied at once, as a driver does; what is pinned, when its turn
+// comes: one who writes there too early changes what arrives.
+HS_API int cuMemcpyHtoDAsync_v2(CudaAddress to, const void* from, size_t bytes, void* stream) {
+  HS_MAY_FAIL;
+  if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
+  std::vector<char> now;
+  if (!is_pinned(from, bytes))
+    now.assign(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+  static_cast<Stream*>(stream)->waiting.push_back(
+      [=] { std::memcpy(pointer(to), now.empty() ? from : now.data(), bytes); });
+  return 0;
+}
+HS_API int cuMemcpyDtoHAsync_v2(void* to, CudaAddress from, size_t bytes, void* stream) {
+  HS_MAY_FAIL;
+  if (!s.memory.has(pointer(from), bytes)) return kInvalidValue;
+  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(to, pointer(from), bytes); });
+  return 0;
+}
+HS_API int cuMemcpyDtoDAsync_v2(CudaAddress to, CudaAddress from, size_t bytes, void* stream) {
+  HS_MAY_FAIL;
+  if (!s.memory.has(pointer(to), bytes) || !s.memory.has(pointer(from), bytes))
+    return kInvalidValue;
+  static_cast<Stream*>(stream)->waiting.push_back(
+      [=] { std::memcpy(pointer(to), pointer(from), bytes); });
+  return 0;
+}
+HS_API int cuMemsetD8Async(CudaAddress to, unsigned char value, size_t bytes, void* stream) {
+  HS_MAY_FAIL;
+  if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
+  static_cast<Stream*>(stream)->waiting.push_back(
+      [=] { std::memset(pointer(to), value, bytes); });
+  return 0;
+}
+
+HS_API int cuGetErrorName(int result, const char** name) {
+  static thread_local std::string text;
+  text = "CUDA_ERROR_" + std::to_string(result);
+  return *name = text.c_str(), 0;
+}
+HS_API int cuGetErrorString(int result, const char** text) {
+  *text = result == kOutOfMemory ? "out of memory"
+          : result == 100        ? "no CUDA-capable device is detected"
+                                 : "an error of the stand-in driver";
+  return 0;
+}
+
+// ---- cuBLAS
+
+HS_API int cublasCreate_v2(void** handle) {
+  HS_MAY_FAIL;
+  return *handle = new Blas(), 0;
+}
+HS_API int cublasDestroy_v2(void* handle) { return delete static_cast<Blas*>(handle), 0; }
+HS_API int cublasGetVersion_v2(void*, int* version) { return *version = 130000, 0; }
+HS_API int cublasSetStream_v2(void* handle, void* stream) {
+  return static_cast<Blas*>(handle)->stream = static_cast<Stream*>(stream), 0;
+}
+HS_API int cublasSetWorkspace_v2(void*, void* workspace, size_t bytes) {
+  return state().memory.has(workspace, bytes) ? 0 : kBlasInvalidValue;
+}
+HS_API int cublasSetMathMode(void*, int) { return 0; }
+
+#define HS_GEMM(name, real)                                                                      \
+  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,      \
+                  const real* a, int lda, const real* b, int ldb, const real* beta, real* c,     \
+                  int ldc) {                                                                     \
+    HS_LOCKED;                                                                                   \
+    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed; \
+    s.products++;                                                                                \
+    return gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta,  \
+                c, ldc);                                                                         \
+  }
+HS_GEMM(cublasSgemm_v2, float)
+HS_GEMM(cublasDgemm_v2, double)
+#undef HS_GEMM
+
+#define HS_BATCHED(name, real)                                                                   \
+  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,      \
+                  const real* a, int lda, long long stride_a, const real* b, int ldb,            \
+                  long long stride_b, const real* beta, real* c, int ldc, long long stride_c,    \
+                  int count) {                                                                   \
+    HS_LOCKED;                                                                                   \
+    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed; \
+    s.products++;                                                                                \
+    for (int i = 0; i < count; i++) {                                                            \
+      const int result =                                                                         \
+          gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a + i * stride_a, lda,   \
+               b + i * stride_b, ldb, *beta, c + i * stride_c, ldc);                             \
+      if (result) return result;                                                                 \
+    }                                                                                            \
+    return 0;                                                                                    \
+  }
+HS_BATCHED(cublasSgemmStridedBatched, float)
+HS_BATCHED(cublasDgemmStridedBatched, double)
+#undef HS_BATCHED
+
+// ---- for tests
+
+// From now on call number `call` (counted from 0), of those that a card may refuse, gives `code`;
+// sticky: all later ones, too. -1: none.
+HS_API void stand_in_fail(long call, int code, int sticky) {
+  HS_LOCKED;
+  s.calls = 0, s.fail_at = call, s.fail_with = code, s.sticky = sticky != 0;
+}
+HS_API long stand_in_calls() { return state().calls; }
+HS_API long stand_in_launches() { return state().launches; }
+HS_API long stand_in_products() { return state().products; }
+HS_API void stand_in_limit(size_t bytes) { state().memory.limit = bytes; }
