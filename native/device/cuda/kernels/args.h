@@ -141,4 +141,94 @@ struct CellStepArgs {  // a thread for each unit of each row
   const real* vectors[kMostVectors];  // instead of step.vectors
 };
 
+template <typename real>
+struct ActivateArgs {  // y = a(x), elementwise; y may be x
+  int64_t n;
+  int kind;  // Activation, but softmax
+  real* y;
+  const real* x;
+};
+
+template <typename real>
+struct SlopeArgs {  // dx = dy a'(x), from what the slope is made from; dx may be dy
+  int64_t n;
+  int kind;
+  real* dx;
+  const real* kept;
+  const real* dy;
+};
+
+template <typename real>
+struct SoftmaxArgs {  // a thread for each row of K; y may be x
+  int64_t n, K;
+  real* y;
+  const real* x;
+};
+
+template <typename real>
+struct SoftmaxSlopeArgs {  // dx = y (dy - sum dy y), a thread for each row; dx may be dy
+  int64_t n, K;
+  real* dx;
+  const real* y;
+  const real* dy;
+};
+
+template <typename real>
+struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
+  int64_t n, K;
+  real* y;
+  int64_t ldy;
+  const real* b;
+};
+
+// Sums over rows, in two halves: parts [blocks, K] of `each` rows, then sums [K] of those, in order.
+template <typename real>
+struct RowSumsArgs {  // n = blocks K
+  int64_t n, K, rows, each;
+  real* parts;
+  const real* x;
+  int64_t ldx;
+};
+
+template <typename real>
+struct ProductArgs {  // y[i] = (adds ? y[i] : 0) + x[i] m[i % period]
+  int64_t n, period;
+  real* y;
+  const real* x;
+  const real* m;
+  bool adds;
+};
+
+template <typename real>
+struct DropoutMaskArgs {  // four numbers a thread: inverted dropout (device/cpu/rng.h)
+  int64_t n, count;
+  real* mask;
+  uint64_t threshold;  // of 2^32: words below it drop
+  real keep;
+  uint64_t seed, step;
+  uint32_t stream;
+};
+
+template <typename real>
+struct ReverseArgs {  // y[t] = x[T-1-t], each `step` numbers; n = T step
+  int64_t n, T, step;
+  real* y;
+  const real* x;
+};
+
+template <typename real>
+struct SeenArgs {  // seen [T, B]: whether a step of the row up to this one is real; n = B
+  int64_t n, T;
+  real* seen;
+  const real* mask;  // [T, B]
+};
+
+template <typename real>
+struct SelectArgs {  // y[i] = keep[i / width] ? x[i] : 0
+  int64_t n, width;
+  real* y;
+  const real* x;
+  const real* keep;
+};
+
 }  // namespace hs

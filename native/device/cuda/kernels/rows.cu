@@ -1,0 +1,105 @@
+// What ops share: activations, rows and their sums, dropout.
+#include "device/cuda/kernels/card.h"
+
+HS_KERNELS_BEGIN
+#include "device/cuda/kernels/args.h"
+#include "formulas/activation.h"
+#include "formulas/philox.h"
+
+namespace hs {
+namespace HS_ISA {
+
+template <class real>
+static inline void activate(const ActivateArgs<real>& a, int64_t i) {
+  a.y[i] = activate(static_cast<Activation>(a.kind), Vec<real>{a.x[i]}).v;
+}
+HS_KERNEL(activate, ActivateArgs)
+
+template <class real>
+static inline void slope(const SlopeArgs<real>& a, int64_t i) {
+  const Vec<real> kept = {a.kept[i]};
+  a.dx[i] = a.dy[i] * activate_slope(static_cast<Activation>(a.kind), kept).v;
+}
+HS_KERNEL(slope, SlopeArgs)
+
+template <class real>
+static inline void softmax(const SoftmaxArgs<real>& a, int64_t row) {
+  const real* const x = a.x + row * a.K;
+  real* const y = a.y + row * a.K;
+  Vec<real> most = {x[0]};
+  for (int64_t k = 1; k < a.K; k++) most = max(most, Vec<real>{x[k]});
+  real sum = 0;
+  for (int64_t k = 0; k < a.K; k++) {
+    y[k] = exp_(Vec<real>{x[k] - most.v}).v;
+    sum += y[k];
+  }
+  for (int64_t k = 0; k < a.K; k++) y[k] /= sum;
+}
+HS_KERNEL(softmax, SoftmaxArgs)
+
+template <class real>
+static inline void softmax_slope(const SoftmaxSlopeArgs<real>& a, int64_t row) {
+  const int64_t at = row * a.K;
+  real sum = 0;
+  for (int64_t k = at; k < at + a.K; k++) sum += a.dy[k] * a.y[k];
+  for (int64_t k = at; k < at + a.K; k++) a.dx[k] = a.y[k] * (a.dy[k] - sum);
+}
+HS_KERNEL(softmax_slope, SoftmaxSlopeArgs)
+
+template <class real>
+static inline void broadcast_rows(const RowsArgs<real>& a, int64_t i) {
+  a.y[i / a.K * a.ldy + i % a.K] = a.b[i % a.K];
+}
+HS_KERNEL(broadcast_rows, RowsArgs)
+
+template <class real>
+static inline void row_sums(const RowSumsArgs<real>& a, int64_t i) {
+  const int64_t first = i / a.K * a.each, after = first + a.each;
+  real sum = 0;
+  for (int64_t row = first; row < after && row < a.rows; row++)
+    sum += a.x[row * a.ldx + i % a.K];
+  a.parts[i] = sum;
+}
+HS_KERNEL(row_sums, RowSumsArgs)
+
+template <class real>
+static inline void multiply(const ProductArgs<real>& a, int64_t i) {
+  const real product = a.x[i] * a.m[i % a.period];
+  a.y[i] = a.adds ? a.y[i] + product : product;
+}
+HS_KERNEL(multiply, ProductArgs)
+
+template <class real>
+static inline void dropout_mask(const DropoutMaskArgs<real>& a, int64_t i) {
+  uint32_t word[4];
+  philox(word, a.seed, a.step, a.stream, uint64_t(i));
+  for (int j = 0; j < 4 && 4 * i + j < a.count; j++)
+    a.mask[4 * i + j] = word[j] < a.threshold ? real(0) : a.keep;
+}
+HS_KERNEL(dropout_mask, DropoutMaskArgs)
+
+template <class real>
+static inline void reverse_steps(const ReverseArgs<real>& a, int64_t i) {
+  a.y[i] = a.x[(a.T - 1 - i / a.step) * a.step + i % a.step];
+}
+HS_KERNEL(reverse_steps, ReverseArgs)
+
+template <class real>
+static inline void seen_steps(const SeenArgs<real>& a, int64_t row) {
+  real seen = 0;
+  for (int64_t t = 0; t < a.T; t++) {
+    if (a.mask[t * a.n + row] != 0) seen = 1;
+    a.seen[t * a.n + row] = seen;
+  }
+}
+HS_KERNEL(seen_steps, SeenArgs)
+
+template <class real>
+static inline void select(const SelectArgs<real>& a, int64_t i) {
+  a.y[i] = a.keep[i / a.width] != 0 ? a.x[i] : real(0);
+}
+HS_KERNEL(select, SelectArgs)
+
+}  // namespace HS_ISA
+}  // namespace hs
+HS_KERNELS_END

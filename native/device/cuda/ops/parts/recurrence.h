@@ -1,0 +1,103 @@
+// The recurrence on a card; what it does stands in device/cuda/ops/recurrence.cc.
+#pragma once
+#include <algorithm>
+#include <string>
+
+#include "device/cuda/cuda.h"
+#include "device/cuda/kernels/args.h"
+#include "ops/recurrence.h"
+
+namespace hs {
+
+template <typename real>
+class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
+ public:
+  OpShape& shape() override { return *this; }
+  CudaRecurrence(const Config& options, const OpContext&, CardQueue&);
+  void prepare(Declaration&) override;
+  void forward(Pass<real>&) override;
+  void backward(Pass<real>&) override;
+  void commit(Pass<real>&) override;
+
+ private:
+  // As in device/cpu/ops/parts/recurrence.h.
+  int64_t steps() const { return std::min(segment_, T_ - from_); }
+  bool last_segment() const { return from_ + segment_ >= T_; }
+  real* h_at(const Pass<real>& p, int64_t t) const {
+    return p.at(h_) + (all_h_ ? t : t - from_) * B_ * H_;
+  }
+  real* c_at(const Pass<real>& p, int64_t t) const { return p.at(c_) + (t - from_) * B_ * H_; }
+  real* gates_at(const Pass<real>& p, int64_t t) const {  // [B, G*H]
+    return p.at(gates_) + (t - from_) * B_ * G_ * H_;
+  }
+  real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
+  int64_t aux_stride() const { return segment_ * B_ * H_; }
+  const real* operand_at(const Pass<real>& p, const Phase& ph, int64_t t) const {
+    return ph.operand == Operand::kH   ? h_at(p, t)
+           : ph.operand == Operand::kC ? c_at(p, t)
+                                       : aux_at(p, t) + ph.aux * aux_stride();
+  }
+  bool starts_at_zero() const { return !stateful_ && !learned_; }
+  bool left_out(const Phase& ph, int64_t t) const {
+    return t == 0 && starts_at_zero() && ph.zero_of_zeros;
+  }
+  bool detached(int64_t t) const {
+    return t == 0 ? !learned_ : truncate_ > 0 && t % truncate_ == 0;
+  }
+  const real* running_mask(const Pass<real>& p) const {
+    return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
+  }
+  // Of U, for gate g: [B, H].
+  const real* recurrent_mask(const Pass<real>& p, int g) const {
+    return p.at(drop_U_mask_) + (shared_dropout_ ? 0 : g) * B_ * H_;
+  }
+  const real* last_h(const Pass<real>&) const;
+  const real* last_c(const Pass<real>&) const;
+
+  CellStepArgs<real> step(const Pass<real>&, int64_t t) const;
+  std::string kernel(const char* way, int phase) const;
+  const real* running_input(Pass<real>&);
+  void draw_dropout(const Pass<real>&);
+  void times_mask(real* y, const real* x, const real* mask, int64_t n, int64_t width, bool adds);
+  void copy(real* to, const real* from, int64_t n) {
+    this->q.copy(to, from, n * int64_t(sizeof(real)));
+  }
+  void clear(real* to, int64_t n) { this->q.zero(to, n * int64_t(sizeof(real))); }
+
+  void first_states(Pass<real>&);
+  void keep_states(Pass<real>&, int64_t segment);
+  void load_states(Pass<real>&, int64_t segment);
+  void last_states(Pass<real>&);
+  void run_segment(Pass<real>&);
+  void project(Pass<real>&, const real* x);
+  void step_forward(Pass<real>&, int64_t t, int phase);
+  void late_output(Pass<real>&);
+
+  void last_states_backward(Pass<real>&);
+  void first_states_backward(Pass<real>&);
+  const real* seen_dy(Pass<real>&);
+  void steps_backward(Pass<real>&);
+  void operand_backward(Pass<real>&, int64_t t, int phase);
+  void weights_backward(Pass<real>&);
+  void sum_backward(Pass<real>&, real* sum, const real* d, int64_t width);
+  void input_backward(Pass<real>&);
+
+  int64_t from_ = 0;  // the first step of the segment at hand
+  // n: steps of a segment
+  Tensor x_run_;                  // [n, B, D] x in processing order, if that is backwards
+  Tensor mask_run_, seen_;        // [T, B]
+  Tensor x_drop_;                 // [n, B, D]
+  Tensor operand_drop_;           // [B, H]
+  Tensor product_;                // [B, G*H] of cells with a recurrent bias
+  Tensor dh_, dc_;                // [B, H]
+  Tensor daux_;                   // [auxes, B, H]
+  Tensor drec_;                   // [n, B, G*H]
+  Tensor dy_seen_;                // [n, B, H] or [1, B, H]
+  Tensor product_drop_;           // [B, H]
+  Tensor sequence_drop_;          // [n, B, H]
+  Tensor dx_run_, dx_gate_;       // [n, B, D]
+  Tensor dvectors_;               // [vectors, n, B, H]
+  Tensor sums_, part_;            // of row_sums; [G*H]
+};
+
+}  // namespace hs

@@ -1,0 +1,62 @@
+// What ops of a card share: activations over rows, sums over rows, dropout masks.
+#pragma once
+#include <algorithm>
+
+#include "device/cuda/cuda.h"
+#include "device/cuda/kernels/args.h"
+#include "ops/activation_name.h"
+#include "ops/row_activation.h"
+
+namespace hs {
+
+// y = a(x) over [rows, K]; y may be x.
+template <typename real>
+void activate(CardQueue& q, Activation kind, real* y, const real* x, int64_t rows, int64_t K) {
+  if (kind == Activation::kSoftmax) {
+    q.launch("softmax", SoftmaxArgs<real>{rows, K, y, x});
+  } else if (kind != Activation::kLinear) {
+    q.launch("activate", ActivateArgs<real>{rows * K, int(kind), y, x});
+  } else if (y != x) {
+    q.copy(y, x, rows * K * int64_t(sizeof(real)));
+  }
+}
+
+// dx = dy a'(x), from what the slope is made from; dx may be dy.
+template <typename real>
+void slope(CardQueue& q, Activation kind, real* dx, const real* kept, const real* dy, int64_t rows,
+           int64_t K) {
+  if (kind == Activation::kSoftmax) {
+    q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, kept, dy});
+  } else if (kind != Activation::kLinear) {
+    q.launch("slope", SlopeArgs<real>{rows * K, int(kind), dx, kept, dy});
+  } else if (dx != dy) {
+    q.copy(dx, dy, rows * K * int64_t(sizeof(real)));
+  }
+}
+
+// Rows of a block of a sum over rows.
+constexpr int64_t kSumRows = 64;
+inline int64_t row_sums_scratch(int64_t rows, int64_t K) {
+  return std::max<int64_t>(1, (rows + kSumRows - 1) / kSumRows) * K;
+}
+
+// sums [K] of x [rows, K], rows ldx apart. parts: row_sums_scratch numbers.
+template <typename real>
+void row_sums(CardQueue& q, real* sums, const real* x, int64_t ldx, int64_t rows, int64_t K,
+              real* parts) {
+  const int64_t blocks = std::max<int64_t>(1, (rows + kSumRows - 1) / kSumRows);
+  q.launch("row_sums", RowSumsArgs<real>{blocks * K, K, rows, kSumRows, parts, x, ldx});
+  q.launch("row_sums", RowSumsArgs<real>{K, K, blocks, blocks, sums, parts, K});
+}
+
+// mask[i] = 0 with probability p, else 1 / (1 - p): the numbers of device/cpu/rng.h.
+template <typename real>
+void dropout_mask(CardQueue& q, real* mask, int64_t count, double p, DropoutKey key,
+                  uint32_t stream) {
+  const real keep = p < 1 ? static_cast<real>(1 / (1 - p)) : real(0);
+  q.launch("dropout_mask",
+           DropoutMaskArgs<real>{(count + 3) / 4, count, mask, uint64_t(p * 4294967296.0), keep,
+                                 key.seed, key.step, stream});
+}
+
+}  // namespace hs

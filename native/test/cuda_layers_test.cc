@@ -1,0 +1,106 @@
+// Every op of a card against that of the CPU: the same cases, forward, backward and commit. Runs
+// where HIDDENSTATE_DEVICE names a card, or the stand-in driver (test/stand_in).
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "base/error.h"
+#include "device/cuda/cuda.h"
+#include "test/hosted_layer.h"
+#include "test/layer_cases.h"
+#include "test/test.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+bool wanted() {
+  const char* const device = std::getenv("HIDDENSTATE_DEVICE");
+  return device && std::strncmp(device, "cuda", 4) == 0;
+}
+
+template <typename real>
+Cuda<real>& card() {
+  static Cuda<real>* const device = new Cuda<real>(0);
+  return *device;
+}
+
+// nullptr: the op, or what its options ask of it, is not on a card; *why says so.
+template <typename real>
+std::unique_ptr<Layer<real>> on_card(const LayerCase& c, std::string* why) {
+  const Config options = tree(c.options);
+  try {
+    std::unique_ptr<Layer<real>> inner = card<real>().op(c.layer, options, kRigged);
+    if (!inner) return *why = c.layer, nullptr;
+    return std::make_unique<HostedLayer<real>>(std::move(inner), kRigged, card<real>());
+  } catch (const Error& error) {
+    if (error.code != Code::kOption) throw;
+    return *why = c.name + " (" + error.message + ")", nullptr;
+  }
+}
+
+// The largest difference over the largest number; a NaN in one alone is infinite.
+template <typename real>
+double distance(const real* a, const double* b, int64_t n) {
+  double most = 0, size = 1e-30;
+  for (int64_t i = 0; i < n; i++) {
+    if (std::isnan(double(a[i])) != std::isnan(b[i])) return HUGE_VAL;
+    if (std::isnan(b[i])) continue;
+    most = std::max(most, std::fabs(double(a[i]) - b[i]));
+    size = std::max(size, std::fabs(b[i]));
+  }
+  return most / std::max(size, 1e-3);
+}
+
+template <typename real>
+void compare(const LayerCase& c, bool training, double tolerance, std::set<std::string>& missing) {
+  std::string why;
+  std::unique_ptr<Layer<real>> layer = on_card<real>(c, &why);
+  if (!layer) return missing.insert(why), void();
+  Rig<double> want = make_rig<double>(c, training);
+  Rig<real> got = make_rig<real>(c, training, 1, std::move(layer));
+  const auto check = [&](const std::string& what, const real* a, const double* b, int64_t n) {
+    const double d = distance(a, b, n);
+    CHECK_MESSAGE(d <= tolerance, c.name + (training ? "" : " predicting") + ": " + what +
+                                      " differs by " + std::to_string(d));
+  };
+  const std::vector<double> y = want.forward();
+  const std::vector<real> card_y = got.forward();
+  check("y", card_y.data(), y.data(), int64_t(y.size()));
+  check("mask", got.mask_out.data(), want.mask_out.data(), int64_t(want.mask_out.size()));
+  if (training) {
+    want.backward(), got.backward();
+    for (size_t i = 0; i < want.input_gradients.size(); i++) {
+      check("dx " + std::to_string(i), got.input_gradients[i].data(),
+            want.input_gradients[i].data(), int64_t(want.input_gradients[i].size()));
+    }
+    for (const auto& [name, tensor] : want.params)
+      check("d" + name, got.gradient(name), want.gradient(name), tensor.size);
+    for (const auto& [name, tensor] : want.nexts)
+      check("next " + name, got.next(name), want.next(name), tensor.size);
+  }
+  want.commit(), got.commit();
+  for (const auto& [name, tensor] : want.carries)
+    check("carried " + name, got.carry(name), want.carry(name), tensor.size);
+}
+
+}  // namespace
+
+TEST(ops_of_a_card_agree_with_those_of_the_cpu) {
+  if (!wanted()) return;
+  std::set<std::string> missing;
+  int64_t cases = 0;
+  for (const LayerCase& c : layer_cases()) {
+    for (const bool training : {true, false}) {
+      compare<double>(c, training, 1e-9, missing);
+      compare<float>(c, training, 2e-3, missing);
+    }
+    cases++;
+  }
+  std::printf("%d cases, not on a card:\n", int(cases));
+  for (const std::string& name : missing) std::printf("  %s\n", name.c_str());
+}
+
+}  // namespace test
+}  // namespace hs
