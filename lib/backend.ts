@@ -1,6 +1,6 @@
-/** Settings of the whole process: precision, threads, what is loaded. */
+/** Settings of the whole process: precision, device, threads, what is loaded. */
 import { ConfigError, fail, nearest } from './errors.js'
-import { loadNative, type NativeInfo } from './native.js'
+import { loadNative, type NativeCards, type NativeInfo } from './native.js'
 import { describe } from './ndarray.js'
 
 const NAMES = ['float32', 'float64', 'mixed_bfloat16'] as const
@@ -63,6 +63,61 @@ export function setFloatx(name: Floatx): void {
   current = name
 }
 
+/** What computes: the processor, the first NVIDIA card, or card N, counted from 0. */
+export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`
+
+/**
+ * Checks the name of a device. Whether there is such a card is known when a model is compiled for
+ * it.
+ *
+ * @throws ConfigError ERR_UNKNOWN_NAME
+ * @internal
+ */
+export function checkedDevice(where: string, what: string, name: unknown): DeviceName {
+  if (typeof name === 'string' && /^(cpu|cuda(:\d{1,2})?)$/.test(name)) return name as DeviceName
+  const guess = typeof name === 'string' ? nearest(name, ['cpu', 'cuda']) : undefined
+  fail(ConfigError, 'ERR_UNKNOWN_NAME', {
+    where,
+    what,
+    expected: "'cpu', 'cuda' or 'cuda:N'",
+    actual: describe(name),
+    hint: guess && `Did you mean '${guess}'?`,
+  })
+}
+
+let chosenDevice: DeviceName | undefined
+
+/**
+ * The device of models that are compiled from now on without one of their own: what
+ * {@link setDevice} said last, else the environment's `HIDDENSTATE_DEVICE`, else `'cpu'`.
+ *
+ * @throws ConfigError ERR_UNKNOWN_NAME where `HIDDENSTATE_DEVICE` is no device
+ */
+export function device(): DeviceName {
+  const { HIDDENSTATE_DEVICE: named } = process.env
+  chosenDevice ??= named ? checkedDevice('the environment', 'HIDDENSTATE_DEVICE', named) : 'cpu'
+  return chosenDevice
+}
+
+/**
+ * Sets the device of models that are compiled from now on; `compile({ device })` chooses for one
+ * model. Theano's `THEANO_FLAGS=device=gpu` is the environment's `HIDDENSTATE_DEVICE=cuda` here.
+ *
+ * A card needs NVIDIA's driver and cuBLAS 11, 12 or 13 on the machine; they are opened when a model
+ * is compiled for it, and `info().devices` says what was found. The same seed draws the same
+ * numbers on all devices. A layer that does not run on a card is an error of `compile`.
+ *
+ * @param name 'cpu' (default), 'cuda' (the first card) or 'cuda:N'
+ * @throws ConfigError ERR_UNKNOWN_NAME for another name
+ * @example
+ * import { device, setDevice } from 'hiddenstate'
+ * setDevice('cpu')
+ * console.log(device()) // cpu
+ */
+export function setDevice(name: DeviceName): void {
+  chosenDevice = checkedDevice('setDevice', 'name', name)
+}
+
 /**
  * Number of threads that compute, for the whole process. Default: what `HIDDENSTATE_THREADS` says,
  * else the processors this process may use. The results do not depend on it.
@@ -81,19 +136,67 @@ export function setThreads(n: number): void {
   loadNative().setThreads(n)
 }
 
+/** An NVIDIA card. */
+export interface CardInfo {
+  /** What `compile` calls it: `'cuda:0'`. */
+  name: DeviceName
+  /** What its maker calls it. */
+  card: string
+  /** Bytes. */
+  memory: number
+  /** `'9.0'`. */
+  computeCapability: string
+  /** The newest CUDA that the driver knows: `'12.4'`. */
+  driver: string
+  /** The file of cuBLAS; absent: there is none, `problem` says what was looked for. */
+  cublas?: string
+  /** Why models cannot be compiled for it; absent: they can. */
+  problem?: string
+}
+
+/** A device that models may be compiled for, or why there is no card. */
+export type DeviceInfo = { name: 'cpu' } | { name: 'cuda'; problem: string } | CardInfo
+
 /** What {@link info} tells. */
 export interface Info extends NativeInfo {
-  /** Name of the graphics processor in use; null: none. */
-  gpu: string | null
+  /**
+   * The processor, then the cards that the driver finds, or why there is none. Read, it opens the
+   * driver and cuBLAS if they are there.
+   */
+  readonly devices: readonly DeviceInfo[]
+}
+
+const version = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`
+
+function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readonly DeviceInfo[] {
+  if (cards.length === 0) return [{ name: 'cpu' }, { name: 'cuda', problem: why }]
+  return [
+    { name: 'cpu' },
+    ...cards.map(({ name, memory, major, minor }, i): CardInfo => ({
+      name: `cuda:${i}`,
+      card: name,
+      memory,
+      computeCapability: `${major}.${minor}`,
+      driver: version(driver),
+      ...(blas ? { cublas: blas } : { problem: whyNoBlas }),
+    })),
+  ]
 }
 
 /**
- * Version, instruction set in use and those available, threads, GPU.
+ * Version, instruction set in use and those available, threads, devices.
  *
  * @example
  * import { info } from 'hiddenstate'
  * console.log(info().isa, info().threads)
+ * for (const { name, ...rest } of info().devices) console.log(name, rest)
  */
 export function info(): Info {
-  return { ...loadNative().info(), gpu: null }
+  const native = loadNative()
+  return {
+    ...native.info(),
+    get devices() {
+      return devicesOf(native.cards())
+    },
+  }
 }

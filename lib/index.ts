@@ -1,6 +1,19 @@
 /** The public surface. */
 export type { Resumable, Source } from './training/batches.js'
-export { epsilon, type Floatx, floatx, type Info, info, setFloatx, setThreads } from './backend.js'
+export {
+  type CardInfo,
+  device,
+  type DeviceInfo,
+  type DeviceName,
+  epsilon,
+  type Floatx,
+  floatx,
+  type Info,
+  info,
+  setDevice,
+  setFloatx,
+  setThreads,
+} from './backend.js'
 export type { ActivationFunction, ActivationLike, ActivationName } from './activations.js'
 export * from './callbacks/index.js'
 export type { CompileOptions, Metrics, MetricsByName, PerOutput } from './model/compile.js'

@@ -142,6 +142,18 @@ export interface NativeInfo {
   threading: 'openmp' | 'team'
 }
 
+/** NVIDIA cards, and what was found of their driver and of cuBLAS. */
+export interface NativeCards {
+  /** Empty: `why` says the reason. memory: bytes; major, minor: compute capability. */
+  cards: { name: string; memory: number; major: number; minor: number }[]
+  /** 1000 · major + 10 · minor. */
+  driver: number
+  /** The file of cuBLAS; '': none, `whyNoBlas` says what was looked for. */
+  blas: string
+  why: string
+  whyNoBlas: string
+}
+
 export interface Native {
   describe(): {
     layers: string[]
@@ -160,6 +172,10 @@ export interface Native {
   orthonormalization(n: number, m: number): (q: Float64Array) => boolean
   setThreads(n: number): void
   info(): NativeInfo
+  /** Opens the driver and cuBLAS, if they are there. */
+  cards(): NativeCards
+  /** Where the kernels of cards are; read when a plan is compiled for one. */
+  setKernels(file: string): void
   /**
    * Called once with the error classes of errors.ts, so that native errors are instances of them.
    */
@@ -385,6 +401,7 @@ export function loadNative(): Native {
     process.env.GOMP_SPINCOUNT = '2000'
   const native = loadAddon(addonFile().file)
   native.setErrorClasses(nativeError)
+  native.setKernels(path.join(packageRoot(), 'native', 'device', 'cuda', 'kernels.ptx'))
   loaded = native
   return native
 }

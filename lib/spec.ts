@@ -2,6 +2,7 @@
  * The Spec: the whole model as plain data, the only thing that flows from layers to native code.
  * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
  */
+import type { DeviceName } from './backend.js'
 import type { Penalty } from './regularizers.js'
 import type { Written } from './written.js'
 
@@ -96,7 +97,7 @@ export interface PredictionSpec {
 
 export interface Spec {
   /** What computes: a name of native/device/device.cc. */
-  device: 'cpu'
+  device: DeviceName
   floatx: 'float32' | 'float64' | 'mixed_bfloat16'
   inputs: { name: string; dims: Shape }[]
   params: ParamSpec[]

@@ -1,7 +1,7 @@
 /** `hiddenstate info`: what a bug report needs. */
 import os from 'node:os'
 import path from 'node:path'
-import { info } from '../backend.js'
+import { type DeviceInfo, info } from '../backend.js'
 import { addonFile, libc } from '../native.js'
 import { packageRoot, readManifest } from '../package-root.js'
 
@@ -13,17 +13,31 @@ function reason({ file, package: name }: ReturnType<typeof addonFile>): string {
   return path.dirname(file).endsWith(local) ? 'built on this machine' : 'prebuilt for this platform'
 }
 
-const SETTINGS = ['ISA', 'THREADS', 'THREADING', 'PREBUILD'].map((name) => `HIDDENSTATE_${name}`)
+const SETTINGS = ['DEVICE', 'ISA', 'THREADS', 'THREADING', 'PREBUILD', 'CUBLAS'].map((name) => `HIDDENSTATE_${name}`)
+
+const isCard = (device: DeviceInfo): device is Exclude<DeviceInfo, { name: 'cpu' }> =>
+  device.name !== 'cpu'
+
+/** 'NVIDIA H200, 139.8 GiB, compute capability 9.0, driver for CUDA 13.0, libcublas.so.12'. */
+function inWords(device: Exclude<DeviceInfo, { name: 'cpu' }>): string {
+  if (!('card' in device)) return `none: ${device.problem}`
+  const { card, memory, computeCapability, driver, cublas, problem } = device
+  const size = `${(memory / 2 ** 30).toFixed(1)} GiB`
+  return [
+    ...[card, size, `compute capability ${computeCapability}`, `driver for CUDA ${driver}`],
+    cublas ?? `cannot be used: ${problem}`,
+  ].join(', ')
+}
 
 /** The binary in use and what it can do; without one, why there is none. */
 function binary(): Record<string, unknown> {
   const addon = addonFile()
-  const { isa, isas, threads, threading, gpu, version } = info()
+  const { isa, isas, threads, threading, devices, version } = info()
   return {
     binary: `${addon.file} (${reason(addon)}, version ${version})`,
     'instruction set': `${isa} (there are ${isas.join(', ')})`,
     threads: `${threads} (${threading})`,
-    gpu: gpu ?? 'none',
+    ...Object.fromEntries(devices.filter(isCard).map((card) => [card.name, inWords(card)])),
   }
 }
 

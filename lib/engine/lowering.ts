@@ -1,4 +1,5 @@
 /** Layers and what `compile` was told → Spec. */
+import type { DeviceName } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import { Container } from '../layers/base/container.js'
 import { withChildren } from '../layers/base/members.js'
@@ -138,7 +139,11 @@ export function checkModelNames(model: Container): void {
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without
  *   support for them
  */
-export function lowerModel(model: Container, training: Training | null): Spec {
+export function lowerModel(
+  model: Container,
+  training: Training | null,
+  device: DeviceName = 'cpu',
+): Spec {
   checkModelNames(model)
   const graph = new Graph()
   const values = model.lowerAlone(graph)
@@ -148,7 +153,7 @@ export function lowerModel(model: Container, training: Training | null): Spec {
   checkNativeNames(graph)
   return {
     ...written,
-    device: 'cpu',
+    device,
     floatx: model.floatx,
     inputs: graph.inputs,
     params: graph.params,

@@ -1,7 +1,7 @@
 /**
  * What `compile` was told: optimizer, loss and metrics, resolved against the output of the model.
  */
-import type { Floatx } from '../backend.js'
+import { checkedDevice, device, type DeviceName, type Floatx } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
 import { Metric, type MetricFunction, type MetricName, metricName } from '../metrics.js'
@@ -63,6 +63,8 @@ export interface CompileOptions<
    * outputs, one for all of them, or one for each.
    */
   sampleWeightMode?: SampleWeightMode | PerOutput<SampleWeightMode>
+  /** What computes the model. Default: what `setDevice` or `HIDDENSTATE_DEVICE` says, `'cpu'`. */
+  device?: DeviceName
 }
 
 type SampleWeightMode = 'temporal' | null
@@ -75,6 +77,7 @@ const DEFAULTS = {
   lossWeights: null,
   metrics: [] as Metrics | MetricsByName,
   sampleWeightMode: null,
+  device: null,
 }
 
 /** Refuses `model.loss = …` and the like, which would change nothing. */
@@ -104,6 +107,7 @@ export interface Compiled {
   readonly optimizer: Optimizer
   /** Precision of the model. */
   readonly floatx: Floatx
+  readonly device: DeviceName
   // as the caller wrote them: files keep them. Functions are data: of several outputs, one each.
   readonly loss: Kept
   readonly lossWeights: PerOutput<number> | null
@@ -179,6 +183,8 @@ export function resolveCompile(
   return Object.freeze({
     optimizer,
     floatx,
+    device:
+      options.device === null ? device() : checkedDevice('compile', 'device', options.device),
     ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],

@@ -7,6 +7,7 @@ import {
   type MetricsByName,
   resolveCompile,
 } from './compile.js'
+import { device, type DeviceName } from '../backend.js'
 import type { History } from '../callbacks/index.js'
 import { setConsoleText } from '../console-text.js'
 import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
@@ -123,7 +124,7 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    this.#lower(compiled.training())
+    this.#lower(compiled.training(), compiled.device)
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.session)
     this.#whyUncompiled = null
@@ -181,11 +182,11 @@ export abstract class CompiledModel extends Container {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
     this.#namesAt = renames()
-    return this.#spec ?? this.#lower(null)
+    return this.#spec ?? this.#lower(null, device())
   }
 
-  #lower(training: Training | null): Spec {
-    this.#spec = lowerModel(this, training)
+  #lower(training: Training | null, on: DeviceName): Spec {
+    this.#spec = lowerModel(this, training, on)
     this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
     return this.#spec
   }

@@ -14,6 +14,7 @@
 #include "device/cpu/orthonormal.h"
 #include "device/cpu/registry.h"
 #include "device/cpu/threads/parallel.h"
+#include "device/cuda/card.h"
 
 #ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #error "without NODE_ADDON_API_CPP_EXCEPTIONS_ALL a std::bad_alloc in a callback ends the process"
@@ -92,6 +93,37 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value cards(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    const CudaInfo found = cuda_info();
+    Napi::Array list = Napi::Array::New(env);
+    for (const CardInfo& card : found.cards) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("name", Napi::String::New(env, card.name));
+      entry.Set("memory", Napi::Number::New(env, double(card.memory)));
+      entry.Set("major", Napi::Number::New(env, card.major));
+      entry.Set("minor", Napi::Number::New(env, card.minor));
+      list.Set(list.Length(), entry);
+    }
+    Napi::Object all = Napi::Object::New(env);
+    all.Set("cards", list);
+    all.Set("driver", Napi::Number::New(env, found.driver));
+    all.Set("blas", Napi::String::New(env, found.blas));
+    all.Set("why", Napi::String::New(env, found.why));
+    all.Set("whyNoBlas", Napi::String::New(env, found.why_no_blas));
+    return all;
+  });
+}
+
+void set_kernels(const Napi::CallbackInfo& info) {
+  guard(info.Env(), [&] {
+    if (info.Length() < 1 || !info[0].IsString())
+      fail(Code::kOption, "setKernels", "file", "a string", "something else");
+    set_cuda_kernels(info[0].As<Napi::String>().Utf8Value());
+  });
+}
+
 // orthonormalization(n, m): returns a function that does the next step on a Float64Array [n, m] and
 // says whether steps are left.
 Napi::Value orthonormalization(const Napi::CallbackInfo& info) {
@@ -140,6 +172,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("compile", Napi::Function::New<compile_spec>(env, "compile"));
   exports.Set("setThreads", Napi::Function::New<set_thread_count>(env, "setThreads"));
   exports.Set("info", Napi::Function::New<info_object>(env, "info"));
+  exports.Set("cards", Napi::Function::New<cards>(env, "cards"));
+  exports.Set("setKernels", Napi::Function::New<set_kernels>(env, "setKernels"));
   exports.Set("orthonormalization",
               Napi::Function::New<orthonormalization>(env, "orthonormalization"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));

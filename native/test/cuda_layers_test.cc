@@ -32,11 +32,10 @@ std::unique_ptr<Layer<real>> on_card(const LayerCase& c, std::string* why) {
   const Config options = tree(c.options);
   try {
     std::unique_ptr<Layer<real>> inner = card<real>().op(c.layer, options, kRigged);
-    if (!inner) return *why = c.layer, nullptr;
     return std::make_unique<HostedLayer<real>>(std::move(inner), kRigged, card<real>());
   } catch (const Error& error) {
     if (error.code != Code::kOption) throw;
-    return *why = c.name + " (" + error.message + ")", nullptr;
+    return *why = error.message, nullptr;
   }
 }
 

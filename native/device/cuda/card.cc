@@ -14,15 +14,22 @@ constexpr const char* kWhere = "device 'cuda'";
 constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 constexpr int kLeastMajor = 7;           // kernels are made for compute capability 7.0
 
-std::string& kernels_path() {
-  static std::string* const path = new std::string();
+// Each thread of Node that loads the package says the path.
+struct Path {
+  std::mutex mutex;
+  std::string path;
+};
+Path& kernels_path() {
+  static Path* const path = new Path();
   return *path;
 }
 
 // PTX, or whatever else the driver takes for a module.
 std::string kernels() {
   const char* const given = std::getenv("HIDDENSTATE_CUDA_KERNELS");
-  const std::string path = given ? given : kernels_path();
+  Path& known = kernels_path();
+  const std::lock_guard<std::mutex> lock(known.mutex);
+  const std::string path = given ? given : known.path;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
@@ -39,7 +46,11 @@ int attribute(const CudaDriver& driver, int which, int device) {
 
 }  // namespace
 
-void set_cuda_kernels(const std::string& path) { kernels_path() = path; }
+void set_cuda_kernels(const std::string& path) {
+  Path& known = kernels_path();
+  const std::lock_guard<std::mutex> lock(known.mutex);
+  known.path = path;
+}
 
 Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal)
     : driver(driver), blas(blas), ordinal(ordinal) {

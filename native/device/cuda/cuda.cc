@@ -55,7 +55,6 @@ void Cuda<real>::zero(void* to, int64_t bytes) {
   queue_.zero(to, bytes);
 }
 
-// nullptr where there is no op of that name on a card: the graph says so with the layer's name.
 template <typename real>
 std::unique_ptr<Layer<real>> Cuda<real>::op(const std::string& name, const Config& options,
                                             const OpContext& context) {
@@ -64,7 +63,12 @@ std::unique_ptr<Layer<real>> Cuda<real>::op(const std::string& name, const Confi
       new std::unordered_map<std::string, CudaLayerFactory<real>>{HS_CUDA_OPS(HS_ENTRY)};
 #undef HS_ENTRY
   const auto it = table->find(name);
-  return it == table->end() ? nullptr : it->second(options, context, queue_);
+  if (it == table->end()) {
+    throw Error(Code::kOption, context.where(),
+                "its operation '" + name +
+                    "' does not run on a card. Compile the model with device 'cpu'.");
+  }
+  return it->second(options, context, queue_);
 }
 
 template <typename real>
