@@ -20,7 +20,7 @@ import { withChildren } from '../layers/base/members.js'
 import { renames } from '../layers/base/names.js'
 import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
-import type { NativeArray } from '../native.js'
+import { loadNative, type NativeArray } from '../native.js'
 import type { NDArray, TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import type { Spec } from '../spec.js'
@@ -186,7 +186,10 @@ export abstract class CompiledModel extends Container {
   }
 
   #lower(training: Training | null, on: DeviceName): Spec {
-    this.#spec = lowerModel(this, training, on)
+    const spec = lowerModel(this, training, on)
+    // A card may be missing, or lack an operation: it says so now, not in the first batch.
+    if (on !== 'cpu') loadNative().compile(spec).dispose()
+    this.#spec = spec
     this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
     return this.#spec
   }
