@@ -1,9 +1,8 @@
 #include "device/cuda/card.h"
 
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "base/error.h"
 
@@ -30,12 +29,15 @@ std::string kernels() {
   Path& known = kernels_path();
   const std::lock_guard<std::mutex> lock(known.mutex);
   const std::string path = given ? given : known.path;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || text.str().empty())
+  std::string text;
+  if (std::FILE* const file = std::fopen(path.c_str(), "rb")) {
+    char part[1 << 16];
+    for (size_t n; (n = std::fread(part, 1, sizeof(part), file)) > 0;) text.append(part, n);
+    std::fclose(file);
+  }
+  if (text.empty())
     throw Error(Code::kDevice, kWhere, "the kernels could not be read from '" + path + "'.");
-  return text.str();
+  return text;
 }
 
 int attribute(const CudaDriver& driver, int which, int device) {
