@@ -172,14 +172,16 @@ function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readon
   if (cards.length === 0) return [{ name: 'cpu' }, { name: 'cuda', problem: why }]
   return [
     { name: 'cpu' },
-    ...cards.map(({ name, memory, major, minor }, i): CardInfo => ({
-      name: `cuda:${i}`,
-      card: name,
-      memory,
-      computeCapability: `${major}.${minor}`,
-      driver: version(driver),
-      ...(blas ? { cublas: blas } : { problem: whyNoBlas }),
-    })),
+    ...cards.map(
+      ({ name, memory, major, minor }, i): CardInfo => ({
+        name: `cuda:${i}`,
+        card: name,
+        memory,
+        computeCapability: `${major}.${minor}`,
+        driver: version(driver),
+        ...(blas ? { cublas: blas } : { problem: whyNoBlas }),
+      }),
+    ),
   ]
 }
 

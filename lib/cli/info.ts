@@ -13,7 +13,9 @@ function reason({ file, package: name }: ReturnType<typeof addonFile>): string {
   return path.dirname(file).endsWith(local) ? 'built on this machine' : 'prebuilt for this platform'
 }
 
-const SETTINGS = ['DEVICE', 'ISA', 'THREADS', 'THREADING', 'PREBUILD', 'CUBLAS'].map((name) => `HIDDENSTATE_${name}`)
+const SETTINGS = ['DEVICE', 'ISA', 'THREADS', 'THREADING', 'PREBUILD', 'CUBLAS'].map(
+  (name) => `HIDDENSTATE_${name}`,
+)
 
 const isCard = (device: DeviceInfo): device is Exclude<DeviceInfo, { name: 'cpu' }> =>
   device.name !== 'cpu'

@@ -183,8 +183,7 @@ export function resolveCompile(
   return Object.freeze({
     optimizer,
     floatx,
-    device:
-      options.device === null ? device() : checkedDevice('compile', 'device', options.device),
+    device: options.device === null ? device() : checkedDevice('compile', 'device', options.device),
     ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],

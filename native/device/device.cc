@@ -27,7 +27,8 @@ std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
                 "mixed_bfloat16 does not run on a card yet. Use float32, or device 'cpu'.");
   }
   if (card >= 0) return std::make_unique<Cuda<real>>(card);
-  if (name != "cpu") fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
+  if (name != "cpu")
+    fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {
     if (mixed) return std::make_unique<Cpu<real>>(mixed_kernels());
   }

@@ -6,8 +6,7 @@
 namespace hs {
 
 // Four 32-bit words of counter (index, stream, step) under key seed.
-inline void philox(uint32_t out[4], uint64_t seed, uint64_t step, uint32_t stream,
-                   uint64_t index) {
+inline void philox(uint32_t out[4], uint64_t seed, uint64_t step, uint32_t stream, uint64_t index) {
   constexpr uint64_t kMultiply0 = 0xD2511F53, kMultiply1 = 0xCD9E8D57;
   constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
   uint32_t c0 = static_cast<uint32_t>(index), c1 = static_cast<uint32_t>(index >> 32), c2 = stream,

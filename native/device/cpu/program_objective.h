@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "device/cpu/nodes/tape.h"
+#include "device/cpu/nodes/run.h"
 #include "device/device.h"
 
 namespace hs {
@@ -33,7 +33,7 @@ class ProgramObjective {
   const char* const name_;
   const Program program_;
   const int output_;
-  Tape<real> tape_;
+  Tape<real, const Table<real>> tape_;
   Stage<real> stage_;
   Frame<real> frame_;
   std::vector<int> nodes_;

@@ -35,8 +35,8 @@ class Card {
 // What is known of a card without opening it.
 struct CardInfo {
   std::string name;
-  int64_t memory = 0;           // bytes
-  int major = 0, minor = 0;     // compute capability
+  int64_t memory = 0;        // bytes
+  int major = 0, minor = 0;  // compute capability
 };
 
 struct CudaInfo {

@@ -66,10 +66,10 @@ template <typename real>
 using CudaLayerFactory = std::unique_ptr<Layer<real>> (*)(const Config& options, const OpContext&,
                                                           CardQueue&);
 
-#define HS_REGISTER_CUDA_LAYER(name)                                                         \
-  template std::unique_ptr<Layer<float>> make_cuda_##name<float>(const Config&,              \
-                                                                 const OpContext&, CardQueue&); \
-  template std::unique_ptr<Layer<double>> make_cuda_##name<double>(const Config&,            \
+#define HS_REGISTER_CUDA_LAYER(name)                                                              \
+  template std::unique_ptr<Layer<float>> make_cuda_##name<float>(const Config&, const OpContext&, \
+                                                                 CardQueue&);                     \
+  template std::unique_ptr<Layer<double>> make_cuda_##name<double>(const Config&,                 \
                                                                    const OpContext&, CardQueue&);
 
 }  // namespace hs

@@ -59,11 +59,11 @@ struct Found {
 };
 
 // Of Found::table; false, with why, where the library lacks one.
-#define HS_FIND(name, args)                                                                \
-  if (!(found.table.name = reinterpret_cast<decltype(found.table.name)>(                   \
-            symbol_of(library, #name)))) {                                                 \
-    found.why = opened + " has no function " #name;                                        \
-    return found;                                                                          \
+#define HS_FIND(name, args)                                                             \
+  if (!(found.table.name =                                                              \
+            reinterpret_cast<decltype(found.table.name)>(symbol_of(library, #name)))) { \
+    found.why = opened + " has no function " #name;                                     \
+    return found;                                                                       \
   }
 
 Found<CudaDriver> find_driver() {

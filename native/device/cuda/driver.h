@@ -45,23 +45,23 @@ using CudaAddress = unsigned long long;
   EACH(cuGetErrorString, (int result, const char** text))
 
 // Column-major, as Fortran's BLAS; operations: 0 as it is, 1 transposed.
-#define HS_CUBLAS_GEMM(real)                                                                    \
-  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,     \
+#define HS_CUBLAS_GEMM(real)                                                                \
+  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a, \
    int lda, const real* b, int ldb, const real* beta, real* c, int ldc)
-#define HS_CUBLAS_BATCHED(real)                                                                 \
-  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,     \
-   int lda, long long stride_a, const real* b, int ldb, long long stride_b, const real* beta,   \
+#define HS_CUBLAS_BATCHED(real)                                                               \
+  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,   \
+   int lda, long long stride_a, const real* b, int ldb, long long stride_b, const real* beta, \
    real* c, int ldc, long long stride_c, int count)
-#define HS_CUBLAS_FUNCTIONS(EACH)                                          \
-  EACH(cublasCreate_v2, (void** handle))                                   \
-  EACH(cublasDestroy_v2, (void* handle))                                   \
-  EACH(cublasGetVersion_v2, (void* handle, int* version))                  \
-  EACH(cublasSetStream_v2, (void* handle, void* stream))                   \
+#define HS_CUBLAS_FUNCTIONS(EACH)                                           \
+  EACH(cublasCreate_v2, (void** handle))                                    \
+  EACH(cublasDestroy_v2, (void* handle))                                    \
+  EACH(cublasGetVersion_v2, (void* handle, int* version))                   \
+  EACH(cublasSetStream_v2, (void* handle, void* stream))                    \
   EACH(cublasSetWorkspace_v2, (void* handle, void* workspace, size_t size)) \
-  EACH(cublasSetMathMode, (void* handle, int mode))                        \
-  EACH(cublasSgemm_v2, HS_CUBLAS_GEMM(float))                              \
-  EACH(cublasDgemm_v2, HS_CUBLAS_GEMM(double))                             \
-  EACH(cublasSgemmStridedBatched, HS_CUBLAS_BATCHED(float))                \
+  EACH(cublasSetMathMode, (void* handle, int mode))                         \
+  EACH(cublasSgemm_v2, HS_CUBLAS_GEMM(float))                               \
+  EACH(cublasDgemm_v2, HS_CUBLAS_GEMM(double))                              \
+  EACH(cublasSgemmStridedBatched, HS_CUBLAS_BATCHED(float))                 \
   EACH(cublasDgemmStridedBatched, HS_CUBLAS_BATCHED(double))
 
 struct CudaDriver {

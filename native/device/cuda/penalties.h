@@ -21,8 +21,7 @@ class CudaPenalties {
     }
     if (n == 0 || (p.l1 == 0 && p.l2 == 0)) return;
     parts_.reserve(kSumThreads);
-    queue_.launch("penalty",
-                  PenaltyArgs<real>{kSumThreads, parts_.data(), w, n, p.l1, p.l2});
+    queue_.launch("penalty", PenaltyArgs<real>{kSumThreads, parts_.data(), w, n, p.l1, p.l2});
     queue_.launch("add_up", AddUpArgs<real>{1, sum, parts_.data(), kSumThreads, true});
     if (dw)
       queue_.launch("penalty_gradient",

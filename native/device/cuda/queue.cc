@@ -9,15 +9,17 @@
 namespace hs {
 namespace {
 
-constexpr unsigned kThreads = 256;         // of a block
+constexpr unsigned kThreads = 256;           // of a block
 constexpr int64_t kMostBlocks = 2147483647;  // CUDA's limit of a grid
-constexpr size_t kWorkspace = 4 << 20;     // what NVIDIA advises; Hopper takes 32 MiB at most
-constexpr unsigned kOrderedAlone = 1;      // CU_STREAM_NON_BLOCKING
-constexpr unsigned kNoTiming = 2;          // CU_EVENT_DISABLE_TIMING
+constexpr size_t kWorkspace = 4 << 20;       // what NVIDIA advises; Hopper takes 32 MiB at most
+constexpr unsigned kOrderedAlone = 1;        // CU_STREAM_NON_BLOCKING
+constexpr unsigned kNoTiming = 2;            // CU_EVENT_DISABLE_TIMING
 // Larger uploads go in pieces, so that the memory for them stays small.
 constexpr int64_t kPiece = 4 << 20;
 
-CudaAddress address(const void* p) { return static_cast<CudaAddress>(reinterpret_cast<uintptr_t>(p)); }
+CudaAddress address(const void* p) {
+  return static_cast<CudaAddress>(reinterpret_cast<uintptr_t>(p));
+}
 
 int fits_int(int64_t n) {
   if (n > 2147483647)
@@ -74,9 +76,8 @@ void CardQueue::release(void* memory) noexcept {
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0) return;
   card_.use();
-  check_cuda(
-      card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes), stream_),
-      "cuMemcpyDtoD");
+  check_cuda(card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes), stream_),
+             "cuMemcpyDtoD");
 }
 
 void CardQueue::zero(void* to, int64_t bytes) {
@@ -86,8 +87,7 @@ void CardQueue::zero(void* to, int64_t bytes) {
 }
 
 void CardQueue::reserve(Slot& slot, int64_t bytes) {
-  if (!slot.event)
-    check_cuda(card_.driver.cuEventCreate(&slot.event, kNoTiming), "cuEventCreate");
+  if (!slot.event) check_cuda(card_.driver.cuEventCreate(&slot.event, kNoTiming), "cuEventCreate");
   if (slot.busy) {
     check_cuda(card_.driver.cuEventSynchronize(slot.event), "cuEventSynchronize");
     slot.busy = false;
@@ -109,9 +109,8 @@ void* CardQueue::stage(int64_t bytes) {
 void CardQueue::send(void* to, int64_t bytes) {
   if (bytes == 0) return;
   Slot& slot = slots_[next_];
-  check_cuda(
-      card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes), stream_),
-      "cuMemcpyHtoD");
+  check_cuda(card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes), stream_),
+             "cuMemcpyHtoD");
   check_cuda(card_.driver.cuEventRecord(slot.event, stream_), "cuEventRecord");
   slot.busy = true;
   next_ = (next_ + 1) % kSlots;
@@ -138,7 +137,9 @@ void CardQueue::download(void* host, const void* from, int64_t bytes) {
   }
 }
 
-void CardQueue::wait() { check_cuda(card_.driver.cuStreamSynchronize(stream_), "cuStreamSynchronize"); }
+void CardQueue::wait() {
+  check_cuda(card_.driver.cuStreamSynchronize(stream_), "cuStreamSynchronize");
+}
 
 void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
   if (threads == 0) return;
@@ -158,8 +159,8 @@ void CardQueue::launch(const char* name, bool single, const void* args, int64_t 
 
 // cuBLAS counts by columns: what it takes for c^T = op(b)^T op(a)^T is c by rows.
 template <typename real>
-void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M,
-                         int64_t N, int64_t K, bool adds) {
+void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
+                         int64_t K, bool adds) {
   if (M == 0 || N == 0) return;
   if (K == 0) {
     if (!adds) {

@@ -15,8 +15,8 @@ namespace hs {
 
 template <typename real>
 const CudaOptimizer* cuda_optimizer(const char* name) {
-#define HS_FIND(known)                                                        \
-  if (!std::strcmp(name, #known))                                             \
+#define HS_FIND(known)            \
+  if (!std::strcmp(name, #known)) \
     return sizeof(real) == 4 ? &cuda_host::known##_cuda_f32 : &cuda_host::known##_cuda_f64;
   HS_OPTIMIZERS(HS_FIND)
 #undef HS_FIND

@@ -17,8 +17,8 @@ void CudaUpdater<real>::prepare(const std::vector<Param>& params, bool) {
   for (const Param& p : params) {
     if (!p.trainable) continue;
     if (p.constraint.stride.size() > size_t(kMostDims)) {
-      fail(Code::kOption, p.path, "a constraint on a card", std::to_string(kMostDims) + " axes at most",
-           std::to_string(p.constraint.stride.size()));
+      fail(Code::kOption, p.path, "a constraint on a card",
+           std::to_string(kMostDims) + " axes at most", std::to_string(p.constraint.stride.size()));
     }
     for (int64_t begin = 0; begin < p.size; begin += kChunkElements)
       chunks.push_back({p.offset + begin, std::min(kChunkElements, p.size - begin)});
@@ -82,7 +82,7 @@ std::unique_ptr<Updater<real>> make_cuda_updater(const std::string& name, CardQu
   return std::make_unique<CudaUpdater<real>>(*optimizer, queue);
 }
 
-#define HS_INSTANTIATE(real)       \
+#define HS_INSTANTIATE(real)        \
   template class CudaUpdater<real>; \
   template std::unique_ptr<Updater<real>> make_cuda_updater<real>(const std::string&, CardQueue&);
 HS_INSTANTIATE(float)

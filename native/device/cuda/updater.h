@@ -35,7 +35,7 @@ class CudaUpdater final : public Updater<real> {
   CardQueue& queue_;
   QueueMemory memory_{queue_};
   Block<ParamChunk> chunks_{memory_};
-  int64_t count_ = 0;            // of chunks
+  int64_t count_ = 0;             // of chunks
   Block<double> parts_{memory_};  // [chunks], then [kSumThreads], then the sum
   Block<char> rule_{memory_};
   std::string update_;  // the kernel

@@ -158,9 +158,12 @@ using namespace hs;
 using namespace hs::test;
 
 #define HS_API extern "C" __attribute__((visibility("default")))
-#define HS_LOCKED StandIn& s = state(); \
-  const std::lock_guard<std::recursive_mutex> lock(s.mutex); (void)s
-#define HS_MAY_FAIL HS_LOCKED; \
+#define HS_LOCKED                                            \
+  StandIn& s = state();                                      \
+  const std::lock_guard<std::recursive_mutex> lock(s.mutex); \
+  (void)s
+#define HS_MAY_FAIL \
+  HS_LOCKED;        \
   if (const int result = refused()) return result
 
 HS_API int cuInit(unsigned) {
@@ -201,8 +204,7 @@ HS_API int cuModuleGetFunction(void** function, void*, const char* name) {
   HS_MAY_FAIL;
   if (s.image.find(".entry " + std::string(name) + "(") == std::string::npos) return kNotFound;
   for (const KernelEntry* entry = KernelEntry::first(); entry; entry = entry->next) {
-    if (std::string(name) == entry->name)
-      return *function = const_cast<KernelEntry*>(entry), 0;
+    if (std::string(name) == entry->name) return *function = const_cast<KernelEntry*>(entry), 0;
   }
   return kNotFound;
 }
@@ -326,8 +328,7 @@ HS_API int cuMemcpyDtoDAsync_v2(CudaAddress to, CudaAddress from, size_t bytes, 
 HS_API int cuMemsetD8Async(CudaAddress to, unsigned char value, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
-  static_cast<Stream*>(stream)->waiting.push_back(
-      [=] { std::memset(pointer(to), value, bytes); });
+  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memset(pointer(to), value, bytes); });
   return 0;
 }
 
@@ -359,15 +360,15 @@ HS_API int cublasSetWorkspace_v2(void*, void* workspace, size_t bytes) {
 }
 HS_API int cublasSetMathMode(void*, int) { return 0; }
 
-#define HS_GEMM(name, real)                                                                      \
-  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,      \
-                  const real* a, int lda, const real* b, int ldb, const real* beta, real* c,     \
-                  int ldc) {                                                                     \
-    HS_LOCKED;                                                                                   \
-    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed; \
-    s.products++;                                                                                \
-    return gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta,  \
-                c, ldc);                                                                         \
+#define HS_GEMM(name, real)                                                                        \
+  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,        \
+                  const real* a, int lda, const real* b, int ldb, const real* beta, real* c,       \
+                  int ldc) {                                                                       \
+    HS_LOCKED;                                                                                     \
+    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed;   \
+    s.products++;                                                                                  \
+    return gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, \
+                ldc);                                                                              \
   }
 HS_GEMM(cublasSgemm_v2, float)
 HS_GEMM(cublasDgemm_v2, double)

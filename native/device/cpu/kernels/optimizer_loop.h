@@ -28,10 +28,10 @@ static void update(real* p, const real* g, real* const* moments, int64_t n, cons
   }
 }
 
-#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                        \
-  extern constexpr OptimizerKernels<float> name##_f32 = {                                \
-      #name, moments, saves_iterations, update<Rule, float, moments>, skip<float>};      \
-  extern constexpr OptimizerKernels<double> name##_f64 = {                               \
+#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                   \
+  extern constexpr OptimizerKernels<float> name##_f32 = {                           \
+      #name, moments, saves_iterations, update<Rule, float, moments>, skip<float>}; \
+  extern constexpr OptimizerKernels<double> name##_f64 = {                          \
       #name, moments, saves_iterations, update<Rule, double, moments>, skip<double>};
 
 }  // namespace HS_ISA

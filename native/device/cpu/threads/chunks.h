@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/tiles.h"
 #include "device/cpu/threads/parallel.h"
 
 namespace hs {
@@ -14,11 +15,6 @@ constexpr int64_t kChunk = 1 << 14;
 // Below this many elements waking other threads costs more than it brings to work that streams
 // through memory.
 constexpr int64_t kParallelElements = 1 << 15;
-
-inline int64_t round_up(int64_t n, int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
-inline int64_t tiles_of(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
 
 // fn(begin, end) over [0, n): on one thread as a whole; over several, where there is enough work,
 // in chunks of `chunk`.

@@ -91,7 +91,7 @@ struct UpdateArgs {  // kChunkElements threads for each chunk
   int64_t n;
   real* values;
   const real* grads;
-  real* moments;   // [moments, stride]
+  real* moments;  // [moments, stride]
   int64_t stride;
   const ParamChunk* chunks;
   const void* rule;  // of the optimizer, made from Hyper by the host
@@ -103,7 +103,7 @@ template <typename real>
 struct ConstrainArgs {  // a thread for each norm
   int64_t n;
   real* w;
-  int kind, rank;  // Constraint::Kind
+  int kind, rank;                              // Constraint::Kind
   int64_t dims[kMostDims], stride[kMostDims];  // as in Constraint
   double m, low, high, rate;
   const double* finite;

@@ -11,11 +11,10 @@
 
 #if defined(HS_STAND_IN)
 #include "test/stand_in/kernel_list.h"
-#define HS_KERNEL_OF(name, Args, real, suffix)                                  \
-  static const ::hs::test::KernelEntry name##_##suffix(                         \
-      #name "_" #suffix, sizeof(Args<real>), [](const void* args, int64_t i) {  \
-        name(*static_cast<const Args<real>*>(args), i);                         \
-      });
+#define HS_KERNEL_OF(name, Args, real, suffix)          \
+  static const ::hs::test::KernelEntry name##_##suffix( \
+      #name "_" #suffix, sizeof(Args<real>),            \
+      [](const void* args, int64_t i) { name(*static_cast<const Args<real>*>(args), i); });
 #define HS_KERNELS_BEGIN
 #define HS_KERNELS_END
 
@@ -30,14 +29,14 @@ HS_DEVICE double fabs(double x) { return __builtin_fabs(x); }
 HS_DEVICE void* memcpy(void* to, const void* from, size_t n) {
   return __builtin_memcpy(to, from, n);
 }
-#define HS_KERNEL_OF(name, Args, real, suffix)                                          \
-  HS_KERNELS_END                                                                        \
-  extern "C" __attribute__((global)) void name##_##suffix(Args<real> args) {            \
-    const int64_t i = int64_t(__nvvm_read_ptx_sreg_ctaid_x()) *                         \
-                          int64_t(__nvvm_read_ptx_sreg_ntid_x()) +                      \
-                      int64_t(__nvvm_read_ptx_sreg_tid_x());                            \
-    if (i < args.n) name(args, i);                                                      \
-  }                                                                                     \
+#define HS_KERNEL_OF(name, Args, real, suffix)                                             \
+  HS_KERNELS_END                                                                           \
+  extern "C" __attribute__((global)) void name##_##suffix(Args<real> args) {               \
+    const int64_t i =                                                                      \
+        int64_t(__nvvm_read_ptx_sreg_ctaid_x()) * int64_t(__nvvm_read_ptx_sreg_ntid_x()) + \
+        int64_t(__nvvm_read_ptx_sreg_tid_x());                                             \
+    if (i < args.n) name(args, i);                                                         \
+  }                                                                                        \
   HS_KERNELS_BEGIN
 // Between these two all functions are for the card.
 #define HS_KERNELS_BEGIN _Pragma("clang force_cuda_host_device begin")

@@ -7,9 +7,9 @@
 namespace hs {
 namespace HS_ISA {
 
-#define HS_CELL(Cell, id)                                                            \
-  extern constexpr CellShape id##_cuda = {                                           \
-      Cell::name,  Cell::gates,   Cell::states,       Cell::kPhases,      Cell::phase, \
+#define HS_CELL(Cell, id)                                                               \
+  extern constexpr CellShape id##_cuda = {                                              \
+      Cell::name,  Cell::gates,   Cell::states,       Cell::kPhases,       Cell::phase, \
       Cell::auxes, Cell::vectors, Cell::vector_names, Cell::recurrent_bias};
 
 }  // namespace HS_ISA
@@ -39,8 +39,8 @@ static HS_INLINE void forward_unit(const CellArgs<real>& a, int64_t i) {
   const real* const products = Cell::recurrent_bias
                                    ? a.product + row * count * a.H + unit
                                    : a.gates + (row * Cell::kGates + first) * a.H + unit;
-  PanelStep<Cell, real, false> s{
-      a, i, row * Cell::kGates * a.H + unit, unit, 1, products, static_cast<int>(a.H), first};
+  PanelStep<Cell, real, false> s{a, i,        row * Cell::kGates * a.H + unit, unit,
+                                 1, products, static_cast<int>(a.H),           first};
   Cell::template forward<phase>(s);
 }
 
@@ -74,19 +74,18 @@ static HS_INLINE void with_vectors(const CellStepArgs<real>& args, const F& f) {
 }
 
 // Beyond the phases of a cell: nothing, and nobody asks for it.
-#define HS_CELL_STEP(Cell, id, way, phase)                                               \
-  template <class real>                                                                  \
-  static HS_INLINE void id##_##way##_##phase(const CellStepArgs<real>& args, int64_t i) { \
-    if constexpr (phase < Cell::kPhases) {                                               \
-      with_vectors<Cell>(args, [&](const CellArgs<real>& a) {                            \
-        way##_unit<Cell, real, phase>(a, i);                                             \
-      });                                                                                \
-    }                                                                                    \
-  }                                                                                      \
+#define HS_CELL_STEP(Cell, id, way, phase)                                                       \
+  template <class real>                                                                          \
+  static HS_INLINE void id##_##way##_##phase(const CellStepArgs<real>& args, int64_t i) {        \
+    if constexpr (phase < Cell::kPhases) {                                                       \
+      with_vectors<Cell>(args,                                                                   \
+                         [&](const CellArgs<real>& a) { way##_unit<Cell, real, phase>(a, i); }); \
+    }                                                                                            \
+  }                                                                                              \
   HS_KERNEL(id##_##way##_##phase, CellStepArgs)
-#define HS_CELL(Cell, id)            \
-  HS_CELL_STEP(Cell, id, forward, 0) \
-  HS_CELL_STEP(Cell, id, forward, 1) \
+#define HS_CELL(Cell, id)             \
+  HS_CELL_STEP(Cell, id, forward, 0)  \
+  HS_CELL_STEP(Cell, id, forward, 1)  \
   HS_CELL_STEP(Cell, id, backward, 0) \
   HS_CELL_STEP(Cell, id, backward, 1)
 

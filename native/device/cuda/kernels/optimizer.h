@@ -14,9 +14,9 @@ static void make_rule(const Hyper& hyper, void* to) {
   new (to) Rule(hyper);
 }
 
-#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                   \
-  extern constexpr CudaOptimizer name##_cuda_f32 = {#name, moments, sizeof(Rule<float>), \
-                                                    make_rule<Rule<float>>};        \
+#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                         \
+  extern constexpr CudaOptimizer name##_cuda_f32 = {#name, moments, sizeof(Rule<float>),  \
+                                                    make_rule<Rule<float>>};              \
   extern constexpr CudaOptimizer name##_cuda_f64 = {#name, moments, sizeof(Rule<double>), \
                                                     make_rule<Rule<double>>};
 
@@ -42,11 +42,11 @@ static HS_INLINE void update(const UpdateArgs<real>& a, int64_t i) {
   a.values[at] = x.v;
 }
 
-#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)                \
-  template <class real>                                                          \
-  static HS_INLINE void update_##name(const UpdateArgs<real>& a, int64_t i) {    \
-    update<Rule, real, moments>(a, i);                                           \
-  }                                                                              \
+#define HS_OPTIMIZER(Rule, name, moments, saves_iterations, skip)             \
+  template <class real>                                                       \
+  static HS_INLINE void update_##name(const UpdateArgs<real>& a, int64_t i) { \
+    update<Rule, real, moments>(a, i);                                        \
+  }                                                                           \
   HS_KERNEL(update_##name, UpdateArgs)
 
 }  // namespace HS_ISA

@@ -60,8 +60,7 @@ void CudaRecurrence<real>::forward(Pass<real>& p) {
   draw_dropout(p);
   if (backwards_ && masked_)
     this->q.launch("reverse_steps", ReverseArgs<real>{T_ * B, T_, B, p.at(mask_run_), p.mask});
-  if (late_)
-    this->q.launch("seen_steps", SeenArgs<real>{B, T_, p.at(seen_), running_mask(p)});
+  if (late_) this->q.launch("seen_steps", SeenArgs<real>{B, T_, p.at(seen_), running_mask(p)});
   from_ = 0;
   first_states(p);
   for (int64_t s = 0; s < segments(); s++) {
@@ -114,8 +113,7 @@ void CudaRecurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase) {
   int64_t ld = GH;
   if (cell_->recurrent_bias) {
     to = p.at(product_), ld = N, a.product = to;
-    this->q.launch("broadcast_rows",
-                   RowsArgs<real>{B * N, N, to, N, p.at(c_bias_) + ph.first * H});
+    this->q.launch("broadcast_rows", RowsArgs<real>{B * N, N, to, N, p.at(c_bias_) + ph.first * H});
   }
   if (!left_out(ph, t)) {
     const real* const operand = operand_at(p, ph, t);

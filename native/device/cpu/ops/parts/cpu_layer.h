@@ -10,6 +10,9 @@ namespace hs {
 
 template <typename real>
 class CpuLayer : public Layer<real> {
+ public:
+  using Machine = const Table<real>;  // what the nodes of a program run with (ops/node_run.h)
+
  protected:
   explicit CpuLayer(const Table<real>& kernels) : k(&kernels) {}
   // Whether commit is to keep the states of this batch.

@@ -84,20 +84,20 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
 
   int64_t from_ = 0;  // the first step of the segment at hand
   // n: steps of a segment
-  Tensor x_run_;                  // [n, B, D] x in processing order, if that is backwards
-  Tensor mask_run_, seen_;        // [T, B]
-  Tensor x_drop_;                 // [n, B, D]
-  Tensor operand_drop_;           // [B, H]
-  Tensor product_;                // [B, G*H] of cells with a recurrent bias
-  Tensor dh_, dc_;                // [B, H]
-  Tensor daux_;                   // [auxes, B, H]
-  Tensor drec_;                   // [n, B, G*H]
-  Tensor dy_seen_;                // [n, B, H] or [1, B, H]
-  Tensor product_drop_;           // [B, H]
-  Tensor sequence_drop_;          // [n, B, H]
-  Tensor dx_run_, dx_gate_;       // [n, B, D]
-  Tensor dvectors_;               // [vectors, n, B, H]
-  Tensor sums_, part_;            // of row_sums; [G*H]
+  Tensor x_run_;             // [n, B, D] x in processing order, if that is backwards
+  Tensor mask_run_, seen_;   // [T, B]
+  Tensor x_drop_;            // [n, B, D]
+  Tensor operand_drop_;      // [B, H]
+  Tensor product_;           // [B, G*H] of cells with a recurrent bias
+  Tensor dh_, dc_;           // [B, H]
+  Tensor daux_;              // [auxes, B, H]
+  Tensor drec_;              // [n, B, G*H]
+  Tensor dy_seen_;           // [n, B, H] or [1, B, H]
+  Tensor product_drop_;      // [B, H]
+  Tensor sequence_drop_;     // [n, B, H]
+  Tensor dx_run_, dx_gate_;  // [n, B, D]
+  Tensor dvectors_;          // [vectors, n, B, H]
+  Tensor sums_, part_;       // of row_sums; [G*H]
 };
 
 }  // namespace hs

@@ -56,8 +56,7 @@ void CudaRecurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase)
                                                 : p.at(daux_) + ph.aux * B * H;
   const bool adds = ph.on_state();
   const real* const U = p.at(U_) + ph.first * H;
-  if (!drop_U_)
-    return this->q.multiply(out, H, {d, GH}, {U, GH, true}, B, H, ph.count * H, adds);
+  if (!drop_U_) return this->q.multiply(out, H, {d, GH}, {U, GH, true}, B, H, ph.count * H, adds);
   const int products = shared_dropout_ ? 1 : ph.count;
   for (int g = 0; g < products; g++) {
     real* const product = p.at(product_drop_);
@@ -70,8 +69,8 @@ void CudaRecurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase)
 template <typename real>
 void CudaRecurrence<real>::weights_backward(Pass<real>& p) {
   const int64_t n = steps(), B = B_, D = D_, H = H_, GH = G_ * H, BH = B * H;
-  const bool adds = !last_segment();  // the last one comes first
-  const real* const gates = p.at(gates_);                                 // [n, B, G*H]
+  const bool adds = !last_segment();       // the last one comes first
+  const real* const gates = p.at(gates_);  // [n, B, G*H]
   const real* const drec = p.at(cell_->recurrent_bias ? drec_ : gates_);  // [n, B, G*H]
   for (int phase = 0; phase < cell_->phases; phase++) {
     const Phase& ph = cell_->phase[phase];
@@ -121,8 +120,8 @@ void CudaRecurrence<real>::input_backward(Pass<real>& p) {
     if (drop_W_) times_mask(dx, to, p.at(drop_W_mask_) + g * B * D, n, B * D, g > 0);
   }
   if (backwards_)
-    this->q.launch("reverse_steps", ReverseArgs<real>{rows * D, n, B * D,
-                                                      p.dx[0] + (T_ - from_ - n) * B * D, dx});
+    this->q.launch("reverse_steps",
+                   ReverseArgs<real>{rows * D, n, B * D, p.dx[0] + (T_ - from_ - n) * B * D, dx});
 }
 
 // dy of the segment, with zeros where late_output has written its 0 instead of h.
@@ -130,9 +129,9 @@ template <typename real>
 const real* CudaRecurrence<real>::seen_dy(Pass<real>& p) {
   const int64_t BH = B_ * H_, first = sequences_ ? from_ : T_ - 1;
   const int64_t n = sequences_ ? steps() : 1;
-  this->q.launch("select", SelectArgs<real>{n * BH, H_, p.at(dy_seen_),
-                                            p.dy + (sequences_ ? first * BH : 0),
-                                            p.at(seen_) + first * B_});
+  this->q.launch("select",
+                 SelectArgs<real>{n * BH, H_, p.at(dy_seen_), p.dy + (sequences_ ? first * BH : 0),
+                                  p.at(seen_) + first * B_});
   return p.at(dy_seen_);
 }
 
@@ -144,8 +143,7 @@ void CudaRecurrence<real>::first_states(Pass<real>& p) {
     if (stateful_) {
       copy(state, p.at(carry), B_ * H_);
     } else if (learned_) {
-      this->q.launch("broadcast_rows",
-                     RowsArgs<real>{B_ * H_, H_, state, H_, p.at(parameter)});
+      this->q.launch("broadcast_rows", RowsArgs<real>{B_ * H_, H_, state, H_, p.at(parameter)});
     } else {
       clear(state, B_ * H_);
     }
@@ -214,12 +212,12 @@ void CudaRecurrence<real>::commit(Pass<real>& p) {
   if (two_states_) keep(carry_c_, last_c(p));
 }
 
-#define HS_INSTANTIATE(real)                                                  \
-  template void CudaRecurrence<real>::backward(Pass<real>&);                  \
-  template void CudaRecurrence<real>::first_states(Pass<real>&);              \
-  template void CudaRecurrence<real>::last_states(Pass<real>&);               \
-  template void CudaRecurrence<real>::load_states(Pass<real>&, int64_t);      \
-  template void CudaRecurrence<real>::keep_states(Pass<real>&, int64_t);      \
+#define HS_INSTANTIATE(real)                                             \
+  template void CudaRecurrence<real>::backward(Pass<real>&);             \
+  template void CudaRecurrence<real>::first_states(Pass<real>&);         \
+  template void CudaRecurrence<real>::last_states(Pass<real>&);          \
+  template void CudaRecurrence<real>::load_states(Pass<real>&, int64_t); \
+  template void CudaRecurrence<real>::keep_states(Pass<real>&, int64_t); \
   template void CudaRecurrence<real>::commit(Pass<real>&);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

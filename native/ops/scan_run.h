@@ -1,21 +1,29 @@
-// State of a scan between prepare, forward and backward; see scan.cc.
+// The run of `scan`, the same on every device; scan_forward.h says what it does. Base: the device's
+// base of an op. Of its Machine `k` it asks, beside what the tape does,
+//   copy_numbers, copy_broadcast, add_broadcast
+//   row_threads(k)          how many blocks of rows may run at a time; 0: a device that shares out
+//                           the numbers of a step by itself, and has no use for blocks
+//   each_of(k, n, workers, fn)   fn(i, worker) for i < n, each once
+//   packed_size, pack       of a product's matrix; a device that packs nothing says 0
+//   matmul_tn, sum_columns  over rows that may lie backwards
+//   rows_together(k)        rows that a product takes together
+//   commit_numbers          a copy where the batch is finite
 #pragma once
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
-#include "device/cpu/nodes/tape.h"
-#include "device/cpu/ops/parts/cpu_layer.h"
-#include "device/cpu/threads/chunks.h"
+#include "base/tiles.h"
 #include "ops/scan.h"
+#include "ops/tape.h"
 
 namespace hs {
 
-template <typename real>
-class Scan final : public ScanShape, public CpuLayer<real> {
+template <typename real, class Base>
+class ScanRun final : public ScanShape, public Base {
  public:
+  using Machine = typename Base::Machine;
   OpShape& shape() override { return *this; }
-  Scan(const Config& options, const OpContext& context, const Table<real>& k);
+  ScanRun(const Config& options, const OpContext& context, Machine& k);
   void prepare(Declaration& d) override;
   void forward(Pass<real>& p) override;
   void backward(Pass<real>& p) override;
@@ -74,27 +82,19 @@ class Scan final : public ScanShape, public CpuLayer<real> {
   void deferred_gradients(const Pass<real>& p, int64_t first);
   void states_backward(const Pass<real>& p, int64_t first);
   void finish_leaves(const Pass<real>& p);
-  Stage<real> stage(const Pass<real>& p, int worker) const;
+  NodeStage<real, Machine> stage(const Pass<real>& p, int worker) const;
   static void look_whether_cancelled(const Pass<real>& p) {
     if (p.cancelled && p.cancelled->load(std::memory_order_relaxed)) throw Cancelled{};
   }
   // fn(block, worker), each once; over the threads if there are several.
   template <typename Fn>
   void each_block(const Fn& fn) {
-    const int workers = static_cast<int>(std::min<size_t>(size_t(threads()), workers_.size()));
-    if (workers <= 1) {
-      for (int64_t b = 0; b < blocks_; b++) fn(b, 0);
-      return;
-    }
-    std::atomic<int64_t> next{0};
-    parallel_region(workers, [&](int worker) {
-      for (int64_t b; (b = next.fetch_add(1)) < blocks_;) fn(b, worker);
-    });
+    each_of(this->k, blocks_, static_cast<int>(workers_.size()), fn);
   }
 
   bool detached(int64_t t) const { return truncate_ > 0 && t % truncate_ == 0; }
 
-  Tape<real> tape_;
+  Tape<real, Machine> tape_;
   // Nodes but leaves, in order: those that change from step to step, and the others.
   std::vector<int> step_nodes_, fixed_nodes_;
   std::vector<int> sequence_leaves_;

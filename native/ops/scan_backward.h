@@ -1,16 +1,15 @@
-// The backward pass of a scan; what it does stands in scan.cc.
+// The backward pass of a scan; what it does stands in scan_forward.h.
+#pragma once
 #include <algorithm>
 #include <string>
 
 #include "base/arena.h"
-#include "device/cpu/nodes/broadcast.h"
-#include "device/cpu/ops/parts/matmul.h"
-#include "device/cpu/ops/parts/scan.h"
+#include "ops/scan_run.h"
 
 namespace hs {
 
-template <typename real>
-void Scan<real>::place_grads(Declaration& d) {
+template <typename real, class Base>
+void ScanRun<real, Base>::place_grads(Declaration& d) {
   const size_t n = size_t(nodes());
   grads_.assign(n, {}), partial_at_.assign(n, -1), beside_at_.assign(n, -1), state_grads_.clear();
   summed_sequence_.assign(n, -1);
@@ -79,8 +78,8 @@ void Scan<real>::place_grads(Declaration& d) {
   for (Spot& spot : state_grads_) spot.tensor = grad_scratch_;
 }
 
-template <typename real>
-void Scan<real>::point_grads(const Pass<real>& p) {
+template <typename real, class Base>
+void ScanRun<real, Base>::point_grads(const Pass<real>& p) {
   now_ = grads_;
   for (Spot& spot : state_grads_) spot.base = p.at(spot.tensor) + spot.at;
   for (int i = 0; i < nodes(); i++) {
@@ -106,8 +105,8 @@ void Scan<real>::point_grads(const Pass<real>& p) {
   }
 }
 
-template <typename real>
-void Scan<real>::backward(Pass<real>& p) {
+template <typename real, class Base>
+void ScanRun<real, Base>::backward(Pass<real>& p) {
   point_values(p);
   point_grads(p);
   pack_products(p, true);
@@ -139,11 +138,12 @@ void Scan<real>::backward(Pass<real>& p) {
   finish_leaves(p);
 }
 
-template <typename real>
-void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, int64_t first) {
+template <typename real, class Base>
+void ScanRun<real, Base>::backward_rows(const Pass<real>& p, Worker& w, int64_t block,
+                                        int64_t first) {
   const int64_t r0 = block * block_, rows = rows_of(block);
   Frame<real>& f = w.frame[rows == block_ ? 0 : 1];
-  Stage<real> s = stage(p, static_cast<int>(&w - workers_.data()));
+  NodeStage<real, Machine> s = stage(p, static_cast<int>(&w - workers_.data()));
   w.written = begun_;
   const auto state_grad = [&](size_t i, int64_t t) {  // before step t
     const Spot& g = state_grads_[i];
@@ -157,7 +157,7 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
     if (written) {
       this->k->add(to, d, rows_size(node, rows));
     } else if (to != d) {
-      std::copy_n(d, rows_size(node, rows), to);
+      copy_numbers(this->k, to, d, rows_size(node, rows));
     }
     written = 1;
   };
@@ -218,8 +218,8 @@ void Scan<real>::backward_rows(const Pass<real>& p, Worker& w, int64_t block, in
 
 // What has been deferred, from step `first` of the segment on: one chain for each node, over
 // falling rows.
-template <typename real>
-void Scan<real>::deferred_gradients(const Pass<real>& p, int64_t first) {
+template <typename real, class Base>
+void ScanRun<real, Base>::deferred_gradients(const Pass<real>& p, int64_t first) {
   for (int i : step_nodes_) {
     if (tape_.deferred(i) < 0) continue;
     const Node& node = program_[i];
@@ -251,8 +251,8 @@ void Scan<real>::deferred_gradients(const Pass<real>& p, int64_t first) {
 
 // To the gradients that have been deferred: those of further nodes of the same argument, and what
 // the steps have added, in the order of the blocks.
-template <typename real>
-void Scan<real>::add_parts(const Pass<real>& p) {
+template <typename real, class Base>
+void ScanRun<real, Base>::add_parts(const Pass<real>& p) {
   for (int i : step_nodes_) {
     const int64_t beside = beside_at_[size_t(i)];
     if (beside < 0 || !chain_begun_[size_t(i)]) continue;
@@ -268,7 +268,7 @@ void Scan<real>::add_parts(const Pass<real>& p) {
       if (b > 0 || chain_begun_[size_t(i)]) {
         this->k->add(fixed_.grads[size_t(i)], part, size(i));
       } else {
-        std::copy_n(part, size(i), fixed_.grads[size_t(i)]);
+        copy_numbers(this->k, fixed_.grads[size_t(i)], part, size(i));
       }
     }
     written |= chain_begun_[size_t(i)];
@@ -276,8 +276,8 @@ void Scan<real>::add_parts(const Pass<real>& p) {
 }
 
 // From the states before step 0 to what they begin with.
-template <typename real>
-void Scan<real>::states_backward(const Pass<real>& p, int64_t first) {
+template <typename real, class Base>
+void ScanRun<real, Base>::states_backward(const Pass<real>& p, int64_t first) {
   std::vector<char> begun(p.dx.size(), 0);
   std::vector<std::string> params;
   for (size_t i = 0; i < states_.size(); i++) {
@@ -307,8 +307,8 @@ void Scan<real>::states_backward(const Pass<real>& p, int64_t first) {
 }
 
 // What no gradient has reached has one of zeros.
-template <typename real>
-void Scan<real>::finish_leaves(const Pass<real>& p) {
+template <typename real, class Base>
+void ScanRun<real, Base>::finish_leaves(const Pass<real>& p) {
   std::vector<char> read(p.dx.size(), 0);
   for (int i = 0; i < nodes(); i++) {
     const Node& node = program_[i];
@@ -323,12 +323,5 @@ void Scan<real>::finish_leaves(const Pass<real>& p) {
     if (!read[j] && p.dx[j]) this->k->fill(p.dx[j], 0, p.x_extent[j].size());
   }
 }
-
-#define HS_INSTANTIATE(real)                           \
-  template void Scan<real>::place_grads(Declaration&); \
-  template void Scan<real>::backward(Pass<real>&);
-HS_INSTANTIATE(float)
-HS_INSTANTIATE(double)
-#undef HS_INSTANTIATE
 
 }  // namespace hs

@@ -1,18 +1,18 @@
-// The interpreter of a program on the CPU: nodes in their order forward, against it backward. What
-// owns the memory (device/cpu/ops/expression.cc, scan.cc) fills a Frame with places and says which
-// nodes to run.
+// The interpreter of a program: nodes in their order forward, against it backward. What owns the
+// memory (ops/expression_run.h, scan_run.h) fills a Frame with places and says which nodes to run.
 #pragma once
 #include <vector>
 
-#include "device/cpu/nodes/run.h"
+#include "ops/node_run.h"
 
 namespace hs {
 
-template <typename real>
+template <typename real, class Machine>
 class Tape {
  public:
+  using Stage = NodeStage<real, Machine>;
   // Throws Error(kInternal) for a node that this device cannot run.
-  Tape(const Program& program, const Table<real>* k, std::string where);
+  Tape(const Program& program, Machine* k, std::string where);
 
   // What the nodes' memory depends on, at these extents. used_outside: nodes that are read besides
   // (outputs, states): their values stay, their gradients come from outside too. learns: leaves
@@ -42,14 +42,14 @@ class Tape {
   // Puts the leaves that are numbers, and the phase, into their places.
   void fill_numbers(const Frame<real>& frame, bool training) const;
   // Runs these nodes, in order; leaves are there.
-  void forward(const std::vector<int>& nodes, Frame<real>& frame, const Stage<real>& stage) const;
+  void forward(const std::vector<int>& nodes, Frame<real>& frame, const Stage& stage) const;
   // written: per node, whether its gradient has been; those of leaves and of other nodes go on from
   // what is there.
-  void backward(const std::vector<int>& nodes, Frame<real>& frame, const Stage<real>& stage,
+  void backward(const std::vector<int>& nodes, Frame<real>& frame, const Stage& stage,
                 std::vector<char>& written) const;
 
  private:
-  void run(int i, Frame<real>& frame, const Stage<real>& stage) const;
+  void run(int i, Frame<real>& frame, const Stage& stage) const;
   bool flows_to(int i, int arg) const;
   bool flows(int i, int arg) const {  // from node i to its argument
     return flows_[size_t(i)][size_t(arg)];
@@ -57,8 +57,8 @@ class Tape {
   void find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside);
 
   const Program& program_;
-  const Table<real>* const k_;
-  std::vector<const Run<real>*> runs_;  // per node; nullptr: a leaf
+  Machine* const k_;
+  std::vector<const NodeRun<real, Machine>*> runs_;  // per node; nullptr: a leaf
   std::vector<char> wants_, kept_, parts_;
   std::vector<char> added_;               // a product that runs where its sum does
   std::vector<std::vector<char>> flows_;  // per node and argument
