@@ -71,7 +71,7 @@ TEST(plan_small_model_trains) {
 TEST(a_device_that_there_is_not_is_refused) {
   Config spec = model({2}, {dense("a", "input", 2, 1, "linear")}, "a");
   spec.tree["device"] = text("gpu");
-  CHECK_ERROR(compile(spec), Code::kUnknownName, "device must be cpu, got 'gpu'");
+  CHECK_ERROR(compile(spec), Code::kUnknownName, "device must be cpu, cuda or cuda:N, got 'gpu'");
 }
 
 TEST(plan_parameters_begin_as_zeros_and_are_written_in_parts) {
