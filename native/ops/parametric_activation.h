@@ -4,21 +4,12 @@
 #include <string>
 
 #include "base/error.h"
+#include "formulas/parametric.h"
 #include "ops/op.h"
 
 namespace hs {
 
 constexpr int kMostParams = 4;
-
-enum class Parametric {
-  kLeakyRelu,
-  kElu,
-  kRelu,
-  kThresholdedRelu,
-  kPrelu,
-  kParametricSoftplus,
-  kSrelu,
-};
 
 struct ParametricKind {
   Parametric kind;

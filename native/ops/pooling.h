@@ -1,6 +1,5 @@
 // The shape of `pooling`; its formulas stand in device/cpu/ops/pooling.cc.
 #pragma once
-#include <algorithm>
 #include <initializer_list>
 #include <string>
 
@@ -10,36 +9,18 @@
 
 namespace hs {
 
-struct Span {
-  int64_t from, to;
-  int64_t size() const { return to - from; }
-};
-
 enum class PoolBorder { kValid, kSame, kSameTf };
 
-struct PoolAxis {
-  int64_t in, out, size, stride, pad;
-
-  PoolAxis(int64_t extent, int64_t asked, int64_t step, PoolBorder border)
-      : in(extent), out(0), size(asked > 0 ? asked : extent), stride(step), pad(0) {
-    if (border != PoolBorder::kValid) {
-      pad = border == PoolBorder::kSameTf ? pad_as_tensorflow(in, size, stride)
-            : size > 2 && size % 2 == 1   ? size - 2
-                                          : size - 1;
-      out = (in + stride - 1) / stride;
-    } else if (in >= size) {
-      out = (in - size) / stride + 1;
-    }
-  }
-  Span window(int64_t q) const {  // what position q looks at
-    const int64_t start = q * stride - pad;
-    return {std::max<int64_t>(0, start), std::min(in, start + size)};
-  }
-  Span seers(int64_t p) const {  // which positions look at p
-    const int64_t first = p + pad - size + 1;
-    return {first > 0 ? (first + stride - 1) / stride : 0, std::min(out, (p + pad) / stride + 1)};
-  }
-};
+// asked: of the window; 0: the whole axis. out < 1: it does not fit.
+inline PoolAxis pool_axis(int64_t extent, int64_t asked, int64_t stride, PoolBorder border) {
+  const int64_t size = asked > 0 ? asked : extent;
+  if (border == PoolBorder::kValid)
+    return {extent, extent >= size ? (extent - size) / stride + 1 : 0, size, stride, 0};
+  const int64_t pad = border == PoolBorder::kSameTf ? pad_as_tensorflow(extent, size, stride)
+                      : size > 2 && size % 2 == 1   ? size - 2
+                                                    : size - 1;
+  return {extent, (extent + stride - 1) / stride, size, stride, pad};
+}
 
 // The place of an option's value in the list of those there are.
 inline int pooling_one_of(const Config& options, const char* key,
@@ -81,7 +62,7 @@ class PoolingShape : public OpShape {
 
   PoolAxis axis(const Extent& x, size_t i) const {
     const int64_t extent = i == 0 ? x.dims[0] : x.dims.size() == 3 ? x.dims[1] : 1;
-    return {extent, size_[i], strides_[i], border_};
+    return pool_axis(extent, size_[i], strides_[i], border_);
   }
 
   Dims size_, strides_;  // along rows and columns

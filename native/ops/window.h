@@ -1,4 +1,4 @@
-// A window over rows and columns: which positions look at what.
+// The window of a convolution over rows and columns (formulas/window.h), from its options.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -6,23 +6,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/shape.h"
+#include "formulas/window.h"
 
 namespace hs {
-
-// One axis of a window over a value.
-struct Axis {
-  int64_t in = 1, out = 1;  // extents of what is looked at, and of the positions that look
-  int64_t taps = 1, stride = 1, step = 1, offset = 0, zoom = 1;
-
-  // What tap i of position q looks at; -1: nothing (beyond the border, or between the strides).
-  int64_t at(int64_t q, int64_t i) const {
-    const int64_t p = q * stride + i * step + offset;
-    if (p < 0 || (zoom > 1 && p % zoom != 0)) return -1;
-    return p / zoom < in ? p / zoom : -1;
-  }
-  // The same axis seen by what was looked at.
-  Axis turned() const { return {out, in, taps, 1, -step, -offset, stride}; }
-};
 
 // Elements from the first to the last tap.
 inline int64_t reach(int64_t taps, int64_t dilation) {
@@ -61,18 +47,6 @@ inline Axis convolution_axis(int64_t in, int64_t taps, int64_t stride, int64_t d
       in, length < 1 ? 0 : (length + stride - 1) / stride, taps, stride, -dilation, span - 1 - pad,
       1};
 }
-
-// A window over values that lie as [outer, rows, inner, columns, channels]: time-major ones have
-// outer 1 and inner B, samples that lie one after the other outer B and inner 1. Positions are
-// numbered in the same order.
-struct Window {
-  int64_t outer = 1, inner = 1;
-  Axis rows, columns;
-
-  int64_t taps() const { return rows.taps * columns.taps; }
-  int64_t positions() const { return outer * inner * rows.out * columns.out; }
-  Window turned() const { return {outer, inner, rows.turned(), columns.turned()}; }
-};
 
 // Keras' two orders of a kernel's axes. `th`: [N, D, rows, columns]; else [rows, columns, D, N].
 inline Dims kernel_dims(bool th, int64_t rows, int64_t columns, int64_t D, int64_t N) {

@@ -21,13 +21,13 @@
 // Kinks: at 0 the slope is that of the left, where Theano takes the mean of both sides
 // (docs/keras-parity.md). NaN stays NaN.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "device/cpu/ops/parts/cpu_layer.h"
 #include "device/cpu/threads/chunks.h"
+#include "formulas/parametric.h"
 #include "ops/parametric_activation.h"
 
 namespace hs {
@@ -54,11 +54,11 @@ struct LeakyRelu {
   static constexpr Parametric kKind = Parametric::kLeakyRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.a * q.x[i];
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = leaky_relu(q.x[i], q.a);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.x[i] > 0 ? q.dy[i] : q.a * q.dy[i];
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = leaky_relu_dx(q.x[i], q.a, q.dy[i]);
   }
 };
 
@@ -67,11 +67,11 @@ struct Elu {
   template <typename real>
   static void forward(const Piece<real>& q) {
     q.k->activate(Activation::kElu, q.y, q.x, q.n);
-    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.y[i] : q.a * q.y[i];
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = scaled_elu(q.x[i], q.a, q.y[i]);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.x[i] > 0 ? q.dy[i] : q.dy[i] * (q.y[i] + q.a);
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = scaled_elu_dx(q.x[i], q.a, q.y[i], q.dy[i]);
   }
 };
 
@@ -79,17 +79,12 @@ struct Relu {
   static constexpr Parametric kKind = Parametric::kRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) {
-      const real x = q.x[i];  // the comparisons are so that a NaN stays one
-      q.y[i] = !(x < q.threshold) ? (x >= q.max ? q.max : x) : q.a * (x - q.threshold);
-    }
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = bounded_relu(q.x[i], q.a, q.threshold, q.max);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) {
-      const real slope = !(q.x[i] <= q.threshold) ? real(!(q.x[i] >= q.max)) : q.a;
-      q.dx[i] = slope * q.dy[i];
-    }
+    for (int64_t i = 0; i < q.n; i++)
+      q.dx[i] = bounded_relu_dx(q.x[i], q.a, q.threshold, q.max, q.dy[i]);
   }
 };
 
@@ -97,11 +92,11 @@ struct ThresholdedRelu {
   static constexpr Parametric kKind = Parametric::kThresholdedRelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] * real(q.x[i] > q.a);
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = thresholded_relu(q.x[i], q.a);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.dx[i] = q.dy[i] * real(q.x[i] > q.a);
+    for (int64_t i = 0; i < q.n; i++) q.dx[i] = thresholded_relu_dx(q.x[i], q.a, q.dy[i]);
   }
 };
 
@@ -109,14 +104,13 @@ struct Prelu {
   static constexpr Parametric kKind = Parametric::kPrelu;
   template <typename real>
   static void forward(const Piece<real>& q) {
-    for (int64_t i = 0; i < q.n; i++) q.y[i] = q.x[i] > 0 ? q.x[i] : q.p[0][i] * q.x[i];
+    for (int64_t i = 0; i < q.n; i++) q.y[i] = leaky_relu(q.x[i], q.p[0][i]);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
     for (int64_t i = 0; i < q.n; i++) {
-      const bool right = q.x[i] > 0;
-      q.dp[0][i] += right ? real(0) : q.dy[i] * q.x[i];
-      q.dx[i] = right ? q.dy[i] : q.dy[i] * q.p[0][i];
+      q.dp[0][i] += prelu_dalpha(q.x[i], q.dy[i]);
+      q.dx[i] = leaky_relu_dx(q.x[i], q.p[0][i], q.dy[i]);
     }
   }
 };
@@ -147,25 +141,18 @@ struct Srelu {
   template <typename real>
   static void forward(const Piece<real>& q) {
     const real *t_left = q.p[0], *a_left = q.p[1], *t_right = q.p[2], *a_right = q.p[3];
-    for (int64_t i = 0; i < q.n; i++) {
-      const real r = t_left[i] + std::fabs(t_right[i]), u = q.x[i] - t_left[i], v = q.x[i] - r;
-      const real l = u > 0 ? u : a_left[i] * u;
-      q.y[i] = t_left[i] + std::min(l, r - t_left[i]) + (v <= 0 ? real(0) : v) * a_right[i];
-    }
+    for (int64_t i = 0; i < q.n; i++)
+      q.y[i] = srelu(q.x[i], t_left[i], a_left[i], t_right[i], a_right[i]);
   }
   template <typename real>
   static void backward(const Piece<real>& q) {
     const real *t_left = q.p[0], *a_left = q.p[1], *t_right = q.p[2], *a_right = q.p[3];
     for (int64_t i = 0; i < q.n; i++) {
-      const real r = t_left[i] + std::fabs(t_right[i]), w = r - t_left[i];
-      const real u = q.x[i] - t_left[i], v = q.x[i] - r, l = u > 0 ? u : a_left[i] * u;
-      const real dy = q.dy[i], dl = l <= w ? dy : real(0), dw = l >= w ? dy : real(0);
-      const real du = u > 0 ? dl : dl * a_left[i], dv = v > 0 ? dy * a_right[i] : real(0);
-      q.dx[i] = du + dv;
-      q.dp[0][i] += dy - du - dv;
-      q.dp[1][i] += u > 0 ? real(0) : dl * u;
-      q.dp[2][i] += t_right[i] > 0 ? dw - dv : t_right[i] < 0 ? dv - dw : real(0);
-      q.dp[3][i] += v > 0 ? dy * v : real(0);
+      const SreluSlopes<real> d =
+          srelu_slopes(q.x[i], t_left[i], a_left[i], t_right[i], a_right[i], q.dy[i]);
+      q.dx[i] = d.dx;
+      q.dp[0][i] += d.dt_left, q.dp[1][i] += d.da_left;
+      q.dp[2][i] += d.dt_right, q.dp[3][i] += d.da_right;
     }
   }
 };

@@ -24,8 +24,8 @@ class Resize final : public ResizeShape, public CpuLayer<real> {
 
   void forward(Pass<real>& p) override {
     const ResizeAxis rows = axis(p.x_extent[0], 0), columns = axis(p.x_extent[0], 1);
-    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), wide = columns.out();
-    for_rows(rows.out() * B, wide * D, [&](int64_t i0, int64_t i1) {
+    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), wide = columns.out;
+    for_rows(rows.out * B, wide * D, [&](int64_t i0, int64_t i1) {
       for (int64_t i = i0; i < i1; i++) {
         const int64_t r = rows.source(i / B);
         for (int64_t c = 0; c < wide; c++) {
@@ -44,7 +44,7 @@ class Resize final : public ResizeShape, public CpuLayer<real> {
   void backward(Pass<real>& p) override {
     if (!p.dx[0]) return;
     const ResizeAxis rows = axis(p.x_extent[0], 0), columns = axis(p.x_extent[0], 1);
-    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), wide = columns.out();
+    const int64_t B = p.y_extent.rows, D = p.y_extent.last(), wide = columns.out;
     for_rows(rows.in * B, columns.in * D * rows.repeat * columns.repeat,
              [&](int64_t i0, int64_t i1) {
                for (int64_t i = i0; i < i1; i++) {
