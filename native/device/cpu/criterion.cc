@@ -24,30 +24,9 @@
 
 namespace hs {
 
-namespace {
-
-// The score of a row is the mean of its numbers; there is no target.
-template <typename real>
-struct Itself {
-  static void value(real* score, const real*, const real* p, int64_t rows, int64_t, int64_t K) {
-    for (int64_t r = 0; r < rows; r++) {
-      double sum = 0;
-      for (int64_t k = 0; k < K; k++) sum += double(p[r * K + k]);
-      score[r] = static_cast<real>(sum / double(K));
-    }
-  }
-  static void gradient(real* dp, const real* coef, const real*, const real*, int64_t rows, int64_t,
-                       int64_t K) {
-    for (int64_t r = 0; r < rows; r++) std::fill_n(dp + r * K, K, coef[r] / real(K));
-  }
-  static constexpr Objective<real> objective = {"", value, gradient, false};
-};
-
-}  // namespace
-
 template <typename real>
 CpuCriterion<real>::CpuCriterion(const Config& spec)
-    : is_value_(spec.at("loss").has("value")), objective_(&Itself<real>::objective) {
+    : is_value_(spec.at("loss").has("value")), objective_(&output_itself<real>()) {
   if (spec.at("loss").has("nodes")) {
     program_ = std::make_unique<ProgramObjective<real>>(spec.at("loss"), "loss");
   } else if (!is_value_) {

@@ -28,6 +28,9 @@ struct Metric {
 
 template <typename real>
 const Objective<real>* objective(const char* name);  // nullptr when unknown
+// Where the loss is the mean of a value: no targets, and none of objective_names().
+template <typename real>
+const Objective<real>& output_itself();
 template <typename real>
 const Metric<real>* metric(const char* name);
 const char* const* objective_names();  // nullptr-terminated, canonical names
