@@ -1,12 +1,9 @@
 // Every op of a card against that of the CPU: the same cases, forward, backward and commit. Runs
-// where HIDDENSTATE_DEVICE names a card, or the stand-in driver (test/stand_in).
-#include <cmath>
-#include <cstdlib>
-#include <cstring>
+// where HIDDENSTATE_DEVICE names a card (test/card.h).
 #include <set>
 
 #include "base/error.h"
-#include "device/cuda/cuda.h"
+#include "test/card.h"
 #include "test/hosted_layer.h"
 #include "test/layer_cases.h"
 #include "test/test.h"
@@ -14,17 +11,6 @@
 namespace hs {
 namespace test {
 namespace {
-
-bool wanted() {
-  const char* const device = std::getenv("HIDDENSTATE_DEVICE");
-  return device && std::strncmp(device, "cuda", 4) == 0;
-}
-
-template <typename real>
-Cuda<real>& card() {
-  static Cuda<real>* const device = new Cuda<real>(0);
-  return *device;
-}
 
 // nullptr: the op, or what its options ask of it, is not on a card; *why says so.
 template <typename real>
@@ -37,19 +23,6 @@ std::unique_ptr<Layer<real>> on_card(const LayerCase& c, std::string* why) {
     if (error.code != Code::kOption) throw;
     return *why = error.message, nullptr;
   }
-}
-
-// The largest difference over the largest number; a NaN in one alone is infinite.
-template <typename real>
-double distance(const real* a, const double* b, int64_t n) {
-  double most = 0, size = 1e-30;
-  for (int64_t i = 0; i < n; i++) {
-    if (std::isnan(double(a[i])) != std::isnan(b[i])) return HUGE_VAL;
-    if (std::isnan(b[i])) continue;
-    most = std::max(most, std::fabs(double(a[i]) - b[i]));
-    size = std::max(size, std::fabs(b[i]));
-  }
-  return most / std::max(size, 1e-3);
 }
 
 template <typename real>
@@ -87,7 +60,7 @@ void compare(const LayerCase& c, bool training, double tolerance, std::set<std::
 }  // namespace
 
 TEST(ops_of_a_card_agree_with_those_of_the_cpu) {
-  if (!wanted()) return;
+  if (!card_wanted()) return;
   std::set<std::string> missing;
   int64_t cases = 0;
   for (const LayerCase& c : layer_cases()) {

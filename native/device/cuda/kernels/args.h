@@ -231,4 +231,113 @@ struct SelectArgs {  // y[i] = keep[i / width] ? x[i] : 0
   const real* keep;
 };
 
+// --- objectives and metrics (objectives.cu). What a reading of rows finds (formulas/rows.h) is
+// kFoundBytes at most, and lies one after the other for each of those who read.
+
+constexpr int64_t kFoundBytes = 24;
+
+struct Reader {
+  int kind;  // MetricKind, or kObjectives + ObjectiveKind
+  double argument;
+};
+
+template <typename real>
+struct OutputRows {
+  const real* y;  // [R, Ky]
+  const real* p;  // [R, K]
+  int64_t R, Ky, K;
+};
+
+// What is found of the rows, by as many threads a row as there are lanes.
+struct Found {
+  int64_t lanes;
+  char* first;   // [readers, R, lanes] of kFoundBytes at most
+  char* second;
+};
+
+template <typename real>
+struct ReadArgs {  // n = readers R lanes
+  int64_t n;
+  OutputRows<real> rows;
+  const Reader* readers;
+  Found found;
+  bool again;  // the second reading; of one lane, the first does both
+};
+
+template <typename real>
+struct CountArgs {  // parts [2, n]: sums of mask [masks], numbers of weights that are not 0
+  int64_t n;
+  double* parts;
+  const real* mask;     // or nullptr
+  const real* weights;  // or nullptr
+  int64_t masks, counted;
+};
+
+template <typename real>
+struct FactorArgs {  // one thread: factor[0] what coefficients have in common, [1] a Nothing
+  int64_t n;
+  double* factor;
+  const double* parts;  // [2, count]
+  int64_t count, R;
+  int64_t masks, weights;  // how many there are; 0: none
+};
+
+// Of the objective, which is the first reader: coefficients times scores. Of a metric its sums over
+// all rows, those over the rows that count, and how many these are.
+constexpr int kTerms = 7;
+template <typename real>
+struct TermsArgs {  // n = readers R
+  int64_t n;
+  OutputRows<real> rows;
+  const Reader* readers;
+  Found found;           // of the objective, the first lane becomes what all have found
+  const real* mask;      // [T, B] or nullptr
+  const real* weights;   // [B], or [T, B] if temporal; or nullptr
+  const double* factor;  // or nullptr
+  int64_t B, rest;       // R = T B rest
+  bool temporal;
+  real* coef;     // [R]
+  real* score;    // [R]
+  double* terms;  // [readers, kTerms, R]
+};
+
+template <typename real>
+struct ListSumsArgs {  // n = lists count: parts [lists, count] of terms [lists, R]
+  int64_t n, count, R;
+  double* parts;
+  const double* terms;
+};
+
+template <typename real>
+struct LossArgs {  // one thread
+  int64_t n;
+  double *loss, *weighted, *nothing;
+  const double* parts;  // [count]
+  int64_t count;
+  double weight;
+  const double* factor;  // or nullptr
+};
+
+template <typename real>
+struct ObjectiveGradientArgs {  // dp = weight coef d score / dp; n = R K
+  int64_t n;
+  OutputRows<real> rows;
+  int kind;  // ObjectiveKind
+  Found found;
+  const real* coef;
+  double weight;
+  bool selects;  // rows whose coefficient is 0 have no gradient
+  real* dp;
+};
+
+template <typename real>
+struct MetricValuesArgs {  // n = metrics
+  int64_t n, R, K;
+  const Reader* readers;
+  const double* parts;  // [metrics, kTerms, count]
+  int64_t count;
+  const double* factor;  // nullptr: all rows count
+  double* values;
+};
+
 }  // namespace hs

@@ -1,0 +1,79 @@
+// The card that tests compare with the CPU: where HIDDENSTATE_DEVICE names one, or the stand-in
+// driver (test/stand_in) does as if.
+#pragma once
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "base/arena.h"
+#include "device/cuda/cuda.h"
+
+namespace hs {
+namespace test {
+
+inline bool card_wanted() {
+  const char* const device = std::getenv("HIDDENSTATE_DEVICE");
+  return device && std::strncmp(device, "cuda", 4) == 0;
+}
+
+template <typename real>
+Cuda<real>& card() {
+  static Cuda<real>* const device = new Cuda<real>(0);
+  return *device;
+}
+
+// Numbers on the card. Nothing of an empty list: nullptr.
+template <typename T>
+class OnCard {
+ public:
+  OnCard(Memory& memory, const std::vector<T>& numbers)
+      : memory_(memory), block_(memory), size_(numbers.size()) {
+    block_.reserve(int64_t(size_));
+    if (size_ > 0) memory.upload(block_.data(), numbers.data(), int64_t(size_ * sizeof(T)));
+  }
+  T* data() const { return block_.data(); }
+  std::vector<T> read() const {
+    std::vector<T> numbers(size_);
+    if (size_ > 0) memory_.download(numbers.data(), block_.data(), int64_t(size_ * sizeof(T)));
+    return numbers;
+  }
+
+ private:
+  Memory& memory_;
+  Block<T> block_;
+  size_t size_;
+};
+
+// The largest difference over the largest number, which counts as `least` at least; infinite where
+// only one of two numbers is NaN, or infinite.
+template <typename A, typename B>
+double distance(const A* a, const B* b, int64_t n, double least = 1e-3) {
+  double most = 0, size = least;
+  for (int64_t i = 0; i < n; i++) {
+    const double x = double(a[i]), y = double(b[i]);
+    if (std::isnan(x) && std::isnan(y)) continue;
+    if (x == y) continue;
+    if (!std::isfinite(x) || !std::isfinite(y)) return HUGE_VAL;
+    most = std::max(most, std::fabs(x - y));
+    size = std::max(size, std::fabs(y));
+  }
+  return most / size;
+}
+
+// Launches of the stand-in driver so far; -1: it is a card's own.
+inline long launches() {
+#if defined(__linux__)
+  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
+  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
+  void* const function = library ? dlsym(library, "stand_in_launches") : nullptr;
+  if (function) return reinterpret_cast<long (*)()>(function)();
+#endif
+  return -1;
+}
+
+}  // namespace test
+}  // namespace hs
