@@ -51,14 +51,14 @@ class CudaConvolutionLayer final : public ConvolutionLayerShape, public CudaLaye
     if (bias_) row_sums(this->q, p.grad(b_), dz, N_, positions, N_, p.at(sums_));
     real* const dW = th_ ? p.at(matrix_) : p.grad(W_);  // [taps * D, N]
     conv_.weights(p, dW, N_, p.x[0], dz, N_, N_, false);
-    if (th_) matrix_to_kernel(this->q, p.grad(W_), dW, N_, taps, D_, N_);
+    if (th_) matrix_to_kernel(this->q, p.grad(W_), dW, N_, true, taps, D_, N_);
   }
 
  private:
   // W as [taps * D, N].
   const real* kernel(const Pass<real>& p) {
     if (!th_) return p.at(W_);
-    kernel_to_matrix(this->q, p.at(matrix_), N_, p.at(W_), window_.taps(), D_, N_);
+    kernel_to_matrix(this->q, p.at(matrix_), N_, p.at(W_), true, window_.taps(), D_, N_);
     return p.at(matrix_);
   }
 

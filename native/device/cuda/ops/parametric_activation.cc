@@ -1,6 +1,6 @@
 // As device/cpu/ops/parametric_activation.cc: formulas/parametric.h for
-// each element. The gradient of a parameter: that of every element, then sums over the batch and over
-// each axis that shares it.
+// each element. The gradient of a parameter: that of every element, then sums over the batch and
+// over each axis that shares it.
 #include "ops/parametric_activation.h"
 
 #include "device/cuda/ops/parts/rearrange.h"

@@ -3,6 +3,8 @@
 // long batch do not take all memory: 2 launches a block each way.
 #pragma once
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "device/cuda/ops/parts/rearrange.h"
 #include "ops/window.h"
@@ -81,16 +83,23 @@ class CudaConvolution {
   Tensor patches_;
 };
 
-// Between Keras' [N, D, taps] and the first N columns of a matrix [taps * D, ld].
-template <typename real>
-void kernel_to_matrix(CardQueue& q, real* matrix, int64_t ld, const real* kernel, int64_t taps,
-                      int64_t D, int64_t N) {
-  rearrange(q, matrix, kernel, {{taps, D * ld, 1}, {D, ld, taps}, {N, 1, D * taps}});
+// Between Keras' array of a kernel (kernel_dims: [taps, D, N], or `th` [N, D, taps]) and the first
+// N columns of a matrix [taps * D, ld].
+inline std::vector<CopyAxis> kernel_axes(bool th, int64_t ld, int64_t taps, int64_t D, int64_t N) {
+  if (th) return {{taps, D * ld, 1}, {D, ld, taps}, {N, 1, D * taps}};
+  return {{taps * D, ld, N}, {N, 1, 1}};
 }
 template <typename real>
-void matrix_to_kernel(CardQueue& q, real* kernel, const real* matrix, int64_t ld, int64_t taps,
-                      int64_t D, int64_t N) {
-  rearrange(q, kernel, matrix, {{N, D * taps, 1}, {D, taps, ld}, {taps, 1, D * ld}});
+void kernel_to_matrix(CardQueue& q, real* matrix, int64_t ld, const real* kernel, bool th,
+                      int64_t taps, int64_t D, int64_t N) {
+  rearrange(q, matrix, kernel, kernel_axes(th, ld, taps, D, N));
+}
+template <typename real>
+void matrix_to_kernel(CardQueue& q, real* kernel, const real* matrix, int64_t ld, bool th,
+                      int64_t taps, int64_t D, int64_t N) {
+  std::vector<CopyAxis> axes = kernel_axes(th, ld, taps, D, N);
+  for (CopyAxis& axis : axes) std::swap(axis.to, axis.from);
+  rearrange(q, kernel, matrix, axes);
 }
 
 // to [taps * n, D] = W [taps, D, n] with each tap transposed; rows of W lie ldw apart.
