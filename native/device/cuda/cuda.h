@@ -55,9 +55,13 @@ class Cuda final : public Device<real> {
 // An op of the card: it asks for work in the queue of its plan.
 template <typename real>
 class CudaLayer : public Layer<real> {
+ public:
+  using Machine = CardQueue;  // what the nodes of a program run with (ops/node_run.h)
+
  protected:
-  explicit CudaLayer(CardQueue& queue) : q(queue) {}
+  explicit CudaLayer(CardQueue& queue) : q(queue), k(&queue) {}
   CardQueue& q;
+  CardQueue* const k;
 };
 
 // A file of ops/ is the op of its name, as on the CPU (device/cpu/ops/parts/cpu_layer.h): it

@@ -4,11 +4,13 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "device/cuda/card.h"
+#include "device/cuda/kernels/args.h"
 
 namespace hs {
 
@@ -38,6 +40,15 @@ class CardQueue {
   template <template <typename> class Args, typename real>
   void launch(const char* name, const Args<real>& args) {
     launch(name, sizeof(real) == 4, &args, args.n);
+  }
+
+  template <typename real>
+  void fill(real* y, std::common_type_t<real> a, int64_t n) {
+    launch("fill", FillArgs<real>{n, y, a});
+  }
+  template <typename real>
+  void add(real* y, const real* x, int64_t n) {  // y += x
+    launch("add", AddArgs<real>{n, y, x});
   }
 
   // --- products, row-major: c [M, N] = op(a) op(b) + (adds ? c : 0), with rows of ld numbers.
