@@ -44,7 +44,7 @@ import type { CompileOptions, Metrics, MetricsByName } from './compile.js'
 import { CompiledModel } from './compiled-model.js'
 import { graphFromConfig } from './graph.js'
 import { modelClass, modelDecode } from './model-classes.js'
-import { recordSession, sessionsOf } from './layer-sessions.js'
+import { recordRunner, runnersOf } from './layer-runners.js'
 
 /** Options of {@link Model}. */
 export interface ModelOptions<O extends Tensors = Tensors> {
@@ -110,9 +110,9 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
     const inputs = tensorList(this.where, 'input', resolved.input)
     const outputs = tensorList(this.where, 'output', resolved.output)
     this.assemble(inputs, outputs)
-    const others = new Set(this.layers.flatMap((layer) => [...sessionsOf(layer)]))
-    for (const other of others) if (other !== this.session) this.session.join(other)
-    for (const layer of this.layers) recordSession(layer, this.session)
+    const others = new Set(this.layers.flatMap((layer) => [...runnersOf(layer)]))
+    for (const other of others) if (other !== this.runner) this.runner.join(other)
+    for (const layer of this.layers) recordRunner(layer, this.runner)
   }
 
   /**
@@ -340,7 +340,7 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * @returns the names of the layers that have got theirs: with `byName`, those in the file
    */
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<string[]> {
-    this.session.checkIdle('loadWeights', true)
+    this.runner.checkIdle('loadWeights', true)
     this.requireAlive('loadWeights')
     return loadWeights(this, path, options)
   }

@@ -40,20 +40,20 @@ export interface NativeState {
   readonly carries: readonly Carry[]
 }
 
-/** What the sessions of models that share layers have in common: one queue, one training. */
+/** What the runners of models that share layers have in common: one queue, one training. */
 class SharedTurns {
   readonly turns = new Turns()
   /** The call that trains now ('fit'), or null. */
   training: string | null = null
-  /** Those of another session, which these have become a part of; null: none. */
+  /** Those of another runner, which these have become a part of; null: none. */
   joined: SharedTurns | null = null
   isShared = false
 }
 
-export class Session {
+export class Runner {
   readonly #owner: Owner
   #plan: NativePlan | null = null
-  /** #plan as layers get it, see {@link Session.#guarded}. */
+  /** #plan as layers get it, see {@link Runner.#guarded}. */
   #layerPlan: NativePlan | null = null
   /** Whether weights are on their way into a plan. */
   #isMoving = false
@@ -66,7 +66,7 @@ export class Session {
   /** The hyper-parameters that #plan has got. */
   #pushed = new Map<string, unknown>()
   #sharedTurns = new SharedTurns()
-  /** How many turns this session has. */
+  /** How many turns this runner has. */
   #holding = 0
   readonly #dropoutSeed = new DropoutSeed()
   #disposed = false
@@ -103,10 +103,10 @@ export class Session {
   }
 
   /**
-   * From now on takes turns with the session of a model that has some of the same layers. No call
+   * From now on takes turns with the runner of a model that has some of the same layers. No call
    * may work on either.
    */
-  join(other: Session): void {
+  join(other: Runner): void {
     const [own, theirs] = [this.#common, other.#common]
     own.isShared = true
     if (own !== theirs) theirs.joined = own
