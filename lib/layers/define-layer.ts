@@ -18,7 +18,7 @@ import { addValue, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
 import { type Decode, Layer, type LayerClass, type LayerOptions } from './base/layer.js'
 import type { LayerDefinition, LayerWeight } from './base/layer-definition.js'
 import { showShape } from './base/names.js'
-import { partsOf } from './base/parts.js'
+import { partsOf, requireRead } from './base/parts.js'
 import { opActivity, savedOption } from './base/written-activation.js'
 
 /** Options of a layer that {@link defineLayer} makes. */
@@ -201,16 +201,12 @@ abstract class ExpressionLayer extends Layer<Options> {
         actual: showDims(y.shape),
       })
     const all = new Set(ordered([y]))
-    const unread = [...weights].find(([, weight]) => !all.has(weight))
-    if (unread)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: `weight ${unread[0]}`,
-        expected: 'part of what call gives',
-        actual: 'one that it does not read',
-        hint: 'A shape of null leaves a weight out.',
-      })
+    requireRead(
+      { where: this.where, layer: this.where },
+      { name: 'call', all },
+      [...weights].map(([name, weight]) => [`weight ${name}`, weight]),
+      'A shape of null leaves a weight out.',
+    )
     return { inputs, weights, masks, read, y, written, all }
   }
 
