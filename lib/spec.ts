@@ -66,6 +66,8 @@ export interface ProgramSpec {
   nodes: { [attribute: string]: Option }[]
   /** The node that is its value. */
   output: number
+  /** Of a loss: the last axis of its targets, where that is not the output's. */
+  targetDim?: number
 }
 
 /**

@@ -36,7 +36,8 @@ export interface DenseOptions extends LayerOptions {
   /**
    * A layer before this one, or its name, whose W is used here too, transposed: an Embedding [K, D]
    * for words that come out as they went in, or a Dense [K, D]. The gradient of that W is the sum
-   * over both; this layer has a b alone, and neither an `init` nor penalty or constraint of W. Not in Keras 1.2.2: a file with it cannot be read there.
+   * over both; this layer has a b alone, and neither an `init` nor penalty or constraint of W. Not
+   * in Keras 1.2.2: a file with it cannot be read there.
    * Default `null`.
    */
   tiedTo?: Layer | string | null
