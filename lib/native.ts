@@ -152,7 +152,11 @@ export interface Native {
     activations: string[]
     constraints: string[]
   }
-  compile(spec: Spec): NativePlan
+  /**
+   * @param weightsOf a plan whose parameters the new one has instead of its own, each that it says
+   *   it is `from`; while a run of either is under way, both are busy
+   */
+  compile(spec: Spec, weightsOf?: NativePlan): NativePlan
   /**
    * Gram-Schmidt on the rows of q [n, m], n <= m, in place, on this thread. Each call of what is
    * returned does a step of some milliseconds, and says whether there are more.

@@ -17,6 +17,8 @@ export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Opti
 export interface ParamSpec {
   /** 'lstm_1/W': the layer of the op that uses it first, and its name there. */
   path: string
+  /** In a plan that has the parameters of another one: which of those it is. */
+  from?: string
   dims: readonly number[]
   trainable: boolean
   /** Weight regularizer, already reduced to numbers; null: none. */
@@ -152,7 +154,7 @@ export interface ParamFunctions {
  * A parameter as a layer gives it to an op.
  * Two ops share one when their `variable` is the same object.
  */
-export interface ParamUse extends Omit<ParamSpec, 'path'> {
+export interface ParamUse extends Omit<ParamSpec, 'path' | 'from'> {
   variable: object
   /** What its layer calls it, and the op too: 'W'. */
   name: string
