@@ -71,9 +71,9 @@ const GATES = [
  *
  * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows',
  * columns', nbFilter]; with `dimOrdering: 'th'` the channels stand before the rows. Supports masks
- * [B, T]; there is no `zoneout`. Kernels are flipped, as on Theano. Weights: W_i [nbRow, nbCol, D, nbFilter], U_i [nbRow,
- * nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with `'th'` [nbFilter, D,
- * nbRow, nbCol] and so on.
+ * [B, T]; there is no `zoneout`. Kernels are flipped, as on Theano. Weights: W_i [nbRow, nbCol, D,
+ * nbFilter], U_i [nbRow, nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with
+ * `'th'` [nbFilter, D, nbRow, nbCol] and so on.
  * @param nbFilter channels of the states
  * @param nbRow rows under the windows
  * @param nbCol columns under the windows
