@@ -171,11 +171,6 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
-  const validation = hasValidation
-    ? validationOf(model, options.validationData, batchSize, signal)
-    : split < data.count
-      ? rowValidation(model, data, [split, data.count], batchSize, signal)
-      : null
   const batches = new Batches(
     new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)),
     'fit',
@@ -192,6 +187,12 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     classWeight,
     signal,
   })
+  // Last, since it may hold data of its own.
+  const validation = hasValidation
+    ? validationOf(model, options.validationData, batchSize, signal)
+    : split < data.count
+      ? rowValidation(model, data, [split, data.count], batchSize, signal)
+      : null
   return train(model, { ...call, batchSize, source, validation, resumption })
 }
 

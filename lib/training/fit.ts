@@ -169,7 +169,13 @@ export async function fit(
     'validation data': kept ? identityOf(arraysOf(kept)) : 'none',
   }))
   const validation = kept ? runner.load(kept) : null
-  const data = runner.load(prepared)
+  let data: LoadedData
+  try {
+    data = runner.load(prepared)
+  } catch (error) {
+    validation?.dispose()
+    throw error
+  }
   const { signal } = call
   return train(model, {
     ...call,

@@ -287,3 +287,19 @@ describe('a run that is rejected in a later batch', () => {
     )
   })
 })
+
+it('validation data are freed at once where the training data cannot be loaded', async () => {
+  const model = compiled()
+  const load = vi.spyOn(model.runner, 'load')
+  let dispose = vi.fn()
+  load.mockImplementationOnce((arrays) => {
+    const loaded = model.runner.load(arrays)
+    dispose = vi.spyOn(loaded, 'dispose')
+    load.mockImplementationOnce(() => {
+      throw new Error('no memory left')
+    })
+    return loaded
+  })
+  await expect(model.fit(x, y, { ...quiet, validationData: [x, y] })).rejects.toThrow(/no memory/)
+  expect(dispose).toHaveBeenCalledOnce()
+})
