@@ -91,10 +91,8 @@ export function modelToDot(model: Model, options?: ModelToDotOptions): string {
         boxOf(layer, shapesOf(layer, 'inputs'), shapesOf(layer, 'outputs')),
       ]),
     )
-    for (const layer of layers)
-      for (const node of network.nodes)
-        if (node.layer === layer)
-          for (const input of node.inputs) arrow(places.get(input.node.layer)!, places.get(layer)!)
+    for (const { layer, inputs } of network.nodes)
+      for (const input of inputs) arrow(places.get(input.node.layer)!, places.get(layer)!)
   }
   if (model.isGraph) drawGraph(model)
   else drawChain(model.layers)
