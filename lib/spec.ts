@@ -2,6 +2,7 @@
  * The Spec: the whole model as plain data, the only thing that flows from layers to native code.
  * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
  */
+import type { Steps } from './layers/base/steps.js'
 import type { Penalty } from './regularizers.js'
 import type { Written } from './written.js'
 
@@ -173,11 +174,21 @@ export class Graph {
   readonly written: { param: ParamSpec; use: ParamUse }[] = []
   /** Outputs whose penalty is a function, and the layers that they are of. */
   readonly activities: { value: Value; penalty: Written; where: string }[] = []
+  /** The shape of each value, without the batch. */
+  readonly shapes = new Map<string, Shape>()
   #paramOf = new Map<object, ParamSpec>()
   #met = new Set<object>()
   #names = new Set<string>()
   #scope = ''
   #trains = true
+
+  /** @param steps of a model that goes step by step; null: it is run on whole sequences */
+  constructor(readonly steps: Steps | null = null) {}
+
+  /** What a parameter is the value of. */
+  get variables(): ReadonlyMap<ParamSpec, object> {
+    return new Map([...this.#paramOf].map(([variable, param]) => [param, variable]))
+  }
 
   /**
    * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside is
@@ -195,6 +206,11 @@ export class Graph {
       this.#scope = scope
       this.#trains = trains
     }
+  }
+
+  /** A name, with those of the models that it is inside in front. */
+  placeOf(name: string): string {
+    return this.#scope + name
   }
 
   /** Whether a layer is met for the first time. */
@@ -231,6 +247,7 @@ export class Graph {
   input(shape: Shape): Value {
     const name = this.fresh(INPUT)
     this.inputs.push({ name, dims: shape })
+    this.shapes.set(name, shape)
     return { name, shape, mask: null }
   }
 
@@ -243,6 +260,7 @@ export class Graph {
   several(op: string, inputs: readonly Value[], shapes: readonly Shape[], rest: OpRest): Value[] {
     const layer = this.#scope + rest.layer
     const outputs = shapes.map(() => this.fresh(layer))
+    for (const [i, name] of outputs.entries()) this.shapes.set(name, shapes[i]!)
     const maskOut = rest.mask === 'make' ? this.fresh(`${layer}/mask`) : null
     this.ops.push({
       op,

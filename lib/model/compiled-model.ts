@@ -12,6 +12,7 @@ import { setConsoleText } from '../console-text.js'
 import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
 import * as state from '../engine/optimizer-state.js'
 import { Runner } from '../engine/runner.js'
+import { lowerSteps, type StepInput, type SteppedModel } from '../engine/stepping.js'
 import { fail, StateError } from '../errors.js'
 import { Container } from '../layers/base/container.js'
 import type { Layer } from '../layers/base/layer.js'
@@ -47,6 +48,8 @@ export abstract class CompiledModel extends Container {
   #spec: Spec | null = null
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
+  /** As sessions run it, by what its inputs are to them and the count of {@link renames}. */
+  readonly #stepped = new Map<string, SteppedModel>()
   /** The count of {@link renames} at which the names were checked last. */
   #namesAt = -1
 
@@ -65,6 +68,31 @@ export abstract class CompiledModel extends Container {
     this.#compiled = null
     this.#whyUncompiled = null
     this.#spec = null
+    this.#forgetSteps()
+  }
+
+  #forgetSteps(): void {
+    for (const { once, step } of this.#stepped.values()) {
+      once?.dispose()
+      step.dispose()
+    }
+    this.#stepped.clear()
+  }
+
+  /**
+   * @internal The model as sessions run it; they share what it gives.
+   * @throws ConfigError ERR_OPTION for a layer that cannot go step by step
+   */
+  stepped(inputs: readonly StepInput[]): SteppedModel {
+    const key = `${inputs.join()} ${renames()}`
+    const stepped = this.#stepped.get(key) ?? lowerSteps(this, inputs)
+    this.#stepped.set(key, stepped)
+    return stepped
+  }
+
+  /** @internal Whether layers have been added or removed since. */
+  hasStepped(stepped: SteppedModel): boolean {
+    return [...this.#stepped.values()].includes(stepped)
   }
 
   /** @throws StateError ERR_DISPOSED, ERR_NOT_BUILT */
@@ -253,6 +281,7 @@ export abstract class CompiledModel extends Container {
    * stops and rejects; every later call throws ERR_DISPOSED. Twice does no harm.
    */
   dispose(): void {
+    this.#forgetSteps()
     this.runner.dispose()
   }
 

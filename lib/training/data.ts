@@ -126,7 +126,8 @@ function checkNotEmpty(array: NativeArray, where: string, what: string): void {
   })
 }
 
-function checkIntegers(
+/** @throws ConfigError ERR_OPTION for a number that is no integer below `limit` */
+export function checkIntegers(
   array: NativeArray,
   where: string,
   what: string,
@@ -159,7 +160,7 @@ const hasNames = (given: unknown, names: readonly string[]): boolean =>
  * @throws ShapeError ERR_SHAPE for a list of another length; ConfigError ERR_OPTION,
  *   ERR_UNKNOWN_NAME for a record without some name, or with another
  */
-function listFor(
+export function listFor(
   given: Arrays,
   slots: readonly { name?: string; where: string }[],
   { name, each }: { name: string; each: 'input' | 'output' },
