@@ -115,6 +115,13 @@ export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving
 export type { Backend } from './saving/kernels.js'
 export { Model, type ModelOptions } from './model/model.js'
 export { Sequential } from './model/sequential.js'
+export type {
+  ModelSession,
+  SavedSession,
+  SessionOptions,
+  SessionState,
+} from './model/session.js'
+export type { StepInputs } from './model/session-inputs.js'
 export type { CheckpointOptions } from './training/checkpoint.js'
 export type { Plain } from './training/plain-data.js'
 export type { ResumeOptions } from './training/resume.js'

@@ -14,6 +14,9 @@ export interface NativeArray {
   shape: readonly number[]
 }
 
+/** What a plan predicts: an array for each output, [samples, …]. */
+export type NativeOutputs = { data: Floats; shape: number[] }[]
+
 /** A data set in native memory, made by {@link NativePlan.load}; opaque. */
 export interface NativeData {
   readonly samples: number
@@ -53,7 +56,7 @@ export interface CallRequest {
 /** What one call of a function gives. */
 export interface CallResult {
   /** One for each of the Spec's `outputs`, each with a batch axis of 1. */
-  outputs: { data: Floats; shape: number[] }[]
+  outputs: NativeOutputs
   /** 0: a new value of a parameter was not finite, and no parameter was changed. Else -1. */
   badBatch: number
 }
@@ -74,7 +77,7 @@ export interface RunResult {
   /** Values of the last batch. */
   last: number[]
   /** predict and call only. */
-  outputs?: { data: Floats; shape: number[] }[]
+  outputs?: NativeOutputs
   /**
    * First batch of this run, from 0, whose loss or gradient was not finite;
    * -1: none. Such batches change nothing.
@@ -119,7 +122,7 @@ export interface NativePlan {
   /**
    * Predicts one batch inline, on this thread alone. ERR_BUSY while the engine works on this plan.
    */
-  predict(arrays: { x: NativeArray[] }): { data: Floats; shape: number[] }[]
+  predict(arrays: { x: NativeArray[] }): NativeOutputs
   /** One call of a function, in the same way. */
   call(request: CallRequest): CallResult
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
@@ -164,7 +167,11 @@ export interface Native {
     activations: string[]
     constraints: string[]
   }
-  compile(spec: Spec): NativePlan
+  /**
+   * @param weightsOf a plan whose parameters the new one has instead of its own, each that it says
+   *   it is `from`; while a run of either is under way, both are busy
+   */
+  compile(spec: Spec, weightsOf?: NativePlan): NativePlan
   /**
    * Gram-Schmidt on the rows of q [n, m], n <= m, in place, on this thread. Each call of what is
    * returned does a step of some milliseconds, and says whether there are more.

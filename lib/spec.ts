@@ -3,6 +3,7 @@
  * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
  */
 import type { DeviceName } from './backend.js'
+import type { Steps } from './layers/base/steps.js'
 import type { Penalty } from './regularizers.js'
 import type { Written } from './written.js'
 
@@ -18,6 +19,8 @@ export type Option = Scalar | readonly Scalar[] | { readonly [key: string]: Opti
 export interface ParamSpec {
   /** 'lstm_1/W': the layer of the op that uses it first, and its name there. */
   path: string
+  /** In a plan that has the parameters of another one: which of those it is. */
+  from?: string
   dims: readonly number[]
   trainable: boolean
   /** Weight regularizer, already reduced to numbers; null: none. */
@@ -67,6 +70,8 @@ export interface ProgramSpec {
   nodes: { [attribute: string]: Option }[]
   /** The node that is its value. */
   output: number
+  /** Of a loss: the last axis of its targets, where that is not the output's. */
+  targetDim?: number
 }
 
 /**
@@ -151,7 +156,7 @@ export interface ParamFunctions {
  * A parameter as a layer gives it to an op.
  * Two ops share one when their `variable` is the same object.
  */
-export interface ParamUse extends Omit<ParamSpec, 'path'> {
+export interface ParamUse extends Omit<ParamSpec, 'path' | 'from'> {
   variable: object
   /** What its layer calls it, and the op too: 'W'. */
   name: string
@@ -170,11 +175,21 @@ export class Graph {
   readonly written: { param: ParamSpec; use: ParamUse }[] = []
   /** Outputs whose penalty is a function, and the layers that they are of. */
   readonly activities: { value: Value; penalty: Written; where: string }[] = []
+  /** The shape of each value, without the batch. */
+  readonly shapes = new Map<string, Shape>()
   #paramOf = new Map<object, ParamSpec>()
   #met = new Set<object>()
   #names = new Set<string>()
   #scope = ''
   #trains = true
+
+  /** @param steps of a model that goes step by step; null: it is run on whole sequences */
+  constructor(readonly steps: Steps | null = null) {}
+
+  /** What a parameter is the value of. */
+  get variables(): ReadonlyMap<ParamSpec, object> {
+    return new Map([...this.#paramOf].map(([variable, param]) => [param, variable]))
+  }
 
   /**
    * Lowers a part of the model: names inside begin with `scope` and a slash, and nothing inside is
@@ -192,6 +207,11 @@ export class Graph {
       this.#scope = scope
       this.#trains = trains
     }
+  }
+
+  /** A name, with those of the models that it is inside in front. */
+  placeOf(name: string): string {
+    return this.#scope + name
   }
 
   /** Whether a layer is met for the first time. */
@@ -228,6 +248,7 @@ export class Graph {
   input(shape: Shape): Value {
     const name = this.fresh(INPUT)
     this.inputs.push({ name, dims: shape })
+    this.shapes.set(name, shape)
     return { name, shape, mask: null }
   }
 
@@ -240,6 +261,7 @@ export class Graph {
   several(op: string, inputs: readonly Value[], shapes: readonly Shape[], rest: OpRest): Value[] {
     const layer = this.#scope + rest.layer
     const outputs = shapes.map(() => this.fresh(layer))
+    for (const [i, name] of outputs.entries()) this.shapes.set(name, shapes[i]!)
     const maskOut = rest.mask === 'make' ? this.fresh(`${layer}/mask`) : null
     this.ops.push({
       op,

@@ -15,6 +15,8 @@ export type ExpressionFunction = (...values: Expr[]) => unknown
 export interface WrittenConfig {
   readonly name: string
   readonly expression: ExpressionData
+  /** What it computes of other shapes, where that is something else. */
+  readonly others?: readonly ExpressionData[]
 }
 
 /** A function of expressions: of a program, or data of a file. */
@@ -22,15 +24,19 @@ export class Written {
   /**
    * @param name what messages, logs and files call it
    * @param source the function, or what it computes
+   * @param others what it computes of inputs of other shapes, where it is data and that differs
    */
   constructor(
     readonly name: string,
     readonly source: ExpressionFunction | ExpressionData,
+    readonly others: readonly ExpressionData[] = [],
   ) {}
 
   /** What a configuration holds of one that is data. */
   toJSON(): { name: string; [key: string]: Option } {
-    return { name: this.name, expression: this.source as unknown as Option }
+    const { name, source, others } = this
+    const more = others.length > 0 ? { others: others as unknown as Option } : {}
+    return { name, expression: source as unknown as Option, ...more }
   }
 }
 
@@ -46,11 +52,11 @@ export function toWritten(value: unknown, where: string, unnamed: string): Writt
   if (value instanceof Written) return value
   if (typeof value === 'function' && !isClass(value))
     return new Written(value.name || unnamed, value as ExpressionFunction)
-  const { name, expression } = (
+  const { name, expression, others } = (
     typeof value === 'object' && value !== null ? value : {}
   ) as Partial<WrittenConfig>
   if (typeof expression !== 'object' || expression === null) return null
-  return fromConfig(name, expression, where)
+  return fromConfig({ name, expression, others }, where)
 }
 
 /**
@@ -58,13 +64,13 @@ export function toWritten(value: unknown, where: string, unnamed: string): Writt
  *
  * @throws FormatError ERR_FILE_FORMAT
  */
-export function fromConfig(name: unknown, expression: unknown, where: string): Written {
-  if (typeof name === 'string' && name !== '')
-    return new Written(name, expression as ExpressionData)
-  return fail(FormatError, 'ERR_FILE_FORMAT', {
-    where,
-    what: 'the name of a function',
-    expected: 'a text',
-    actual: describe(name),
-  })
+export function fromConfig(
+  { name, expression, others = [] }: { readonly [K in keyof WrittenConfig]?: unknown },
+  where: string,
+): Written {
+  const wrong = (what: string, expected: string, actual: unknown) =>
+    fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual: describe(actual) })
+  if (typeof name !== 'string' || name === '') wrong('the name of a function', 'a text', name)
+  if (!Array.isArray(others)) wrong('what a function gives for others', 'a list', others)
+  return new Written(name as string, expression as ExpressionData, others as ExpressionData[])
 }

@@ -206,28 +206,28 @@ function install(name, args) {
     'npm install',
     process.execPath,
     [npm, 'install', ...quiet, '--ignore-scripts', '--offline', ...args],
-    {
-      cwd,
-      env,
-    },
+    { cwd, env },
   )
   return cwd
 }
 const project = install('project', tarballs)
 
 const strict = ['--throw-deprecation', '--trace-warnings']
-/** Both programs; a line of each. @param flags of the runtime, before the program */
+/** Both programs; a line of each. @param flags before them @param runtime what they must run in */
 function train(
   what,
   node = process.execPath,
   settings = { cwd: project, env },
   args = [],
   flags = strict,
+  runtime = 'node',
 ) {
-  for (const file of Object.keys(programs))
-    console.log(
-      `${what}, ${file}: ${must(`${what}: ${file}`, node, [...args, ...flags, file], settings).trim()}`,
-    )
+  for (const file of Object.keys(programs)) {
+    const line = must(`${what}: ${file}`, node, [...args, ...flags, file], settings).trim()
+    if (!line.includes(` loaded with ${runtime} `))
+      fail(`${what}, ${file}: must run in ${runtime}, got '${line}'`)
+    console.log(`${what}, ${file}: ${line}`)
+  }
 }
 train('npm')
 
@@ -370,6 +370,12 @@ const RUNTIMES = {
   },
   bun: { binary: /^@oven\/[^/]+\/bin\/bun(\.exe)?$/, flags: ['--no-install'] },
 }
+/** Whether npm has a binary of it for this platform; it goes on where it could not fetch that. */
+const isFor = ({ optional, os: systems, cpu, libc: libraries }) =>
+  optional &&
+  systems?.includes(process.platform) &&
+  cpu?.includes(process.arch) &&
+  (!libraries || libraries.includes(libc))
 for (const [name, { binary, flags }] of options.runtimes ? Object.entries(RUNTIMES) : []) {
   const own = folder(`runtime-${name}`, { 'package.json': consumer() })
   fetch(name, ['--ignore-scripts', name], { cwd: own })
@@ -379,8 +385,11 @@ for (const [name, { binary, flags }] of options.runtimes ? Object.entries(RUNTIM
     .readdirSync(modules, { recursive: true })
     .map((each) => each.replaceAll(path.sep, '/'))
   const found = all.find((each) => binary.test(each))
+  const locked = JSON.parse(fs.readFileSync(path.join(own, 'package-lock.json'), 'utf8')).packages
   if (found)
-    train(name, path.join(modules, found), { cwd: project, env, timeout: 120_000 }, [], flags)
+    train(name, path.join(modules, found), { cwd: project, env, timeout: 120_000 }, [], flags, name)
+  else if (Object.values(locked).some(isFor))
+    fail(`${name}: npm must have installed its binary for ${platformName}`)
   else console.log(`${name}: skipped, npm has no ${name} for ${platformName}`)
 }
 

@@ -1,4 +1,4 @@
-import type { NativeArrays, NativeData } from '../native.js'
+import type { NativeArray, NativeArrays, NativeData } from '../native.js'
 
 /**
  * The data set of a call in native memory.
@@ -27,4 +27,14 @@ export class LoadedData {
 /** The arrays alone, without the other properties that an object with them has. */
 export function onlyArrays({ x, y, weights }: NativeArrays): NativeArrays {
   return { x, ...(y ? { y } : {}), ...(weights ? { weights } : {}) }
+}
+
+/** The same with numbers of their own. */
+export function copied({ x, y, weights }: NativeArrays): NativeArrays {
+  const copy = ({ data, shape }: NativeArray): NativeArray => ({ data: data.slice(), shape })
+  return {
+    x: x.map(copy),
+    ...(y ? { y: y.map(copy) } : {}),
+    ...(weights ? { weights: weights.map((each) => each && copy(each)) } : {}),
+  }
 }

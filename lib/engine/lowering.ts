@@ -95,7 +95,7 @@ function checkFileNames(model: Container): void {
  *
  * @throws ConfigError ERR_UNKNOWN_NAME
  */
-function checkNativeNames({ ops }: Graph): void {
+export function checkNativeNames({ ops }: Graph): void {
   const { layers, cells } = loadNative().describe()
   const operations = new Set(layers)
   const cellNames = new Set(cells.map(({ name }) => name))

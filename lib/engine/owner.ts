@@ -1,11 +1,11 @@
-/** Whose weights a session takes into its plan, and what they are trained with. */
+/** Whose weights a runner takes into its plan, and what they are trained with. */
 import type { LayerNames, ParameterOwner } from '../layers/base/weights.js'
 import type { Spec } from '../spec.js'
 
 /** What weights belong to: a layer, or a function of expressions. */
 export type WeightHolder = Pick<ParameterOwner, 'variables' | 'attach' | 'detach' | 'isIn'>
 
-/** What a session asks its model, or its function, before each chunk. */
+/** What a runner asks its model, or its function, before each chunk. */
 export interface Owner {
   layers(): readonly WeightHolder[]
   /** The Spec that the next run needs. */

@@ -3,6 +3,7 @@ import { FormatError, HiddenstateError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { Written } from '../written.js'
 import { type ExpressionData, fromData, toData } from './data.js'
+import { sameDims } from './dims.js'
 import { Expr, lift } from './expr.js'
 import { Gradient } from './gradient.js'
 import { ordered } from './order.js'
@@ -14,8 +15,10 @@ import { refuse, within } from './place.js'
  * @param where what errors name first
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
  */
-export function applied({ source }: Written, inputs: readonly Expr[], where: string): Expr {
-  if (typeof source !== 'function') return fromFile(source, inputs, where)
+export function applied(own: Written, inputs: readonly Expr[], where: string): Expr {
+  const { source, others } = own
+  if (typeof source !== 'function')
+    return fromFile(others.find((data) => isFor(data, inputs)) ?? source, inputs, where)
   const given = within(where, () => source(...inputs))
   if (!(given instanceof Expr) && typeof given !== 'number')
     refuse({
@@ -26,6 +29,14 @@ export function applied({ source }: Written, inputs: readonly Expr[], where: str
     })
   return requireOwn(lift(given), inputs, where)
 }
+
+/** Whether it was made of inputs of these shapes. */
+const isFor = (data: Partial<ExpressionData> | null, inputs: readonly Expr[]): boolean =>
+  Array.isArray(data?.inputs) &&
+  inputs.every(({ shape }, i) => {
+    const dims: unknown = data.inputs?.[i]?.shape
+    return Array.isArray(dims) && sameDims(dims, shape)
+  })
 
 function fromFile(data: ExpressionData, inputs: readonly Expr[], where: string): Expr {
   const { outputs } = fromData(

@@ -73,10 +73,11 @@ export class ScanOutput extends Expr {
 /** What a step reads that is the same at every step, in parts as large as possible. */
 function readFromOutside(outputs: readonly Expr[], inner: ReadonlySet<Expr>): Expr[] {
   const list = ordered(outputs)
-  const changing = dependents(list, inner)
+  const isMask = ({ op }: Expr) => op === 'mask' // of a layer: it is another one at each step
+  const changing = dependents(list, new Set([...inner, ...list.filter(isMask)]))
   const read = list.filter((expr) => changing.has(expr) && !inner.has(expr))
   const outside = [...read.flatMap(({ args }) => args), ...outputs].filter(
-    (expr) => !changing.has(expr) && expr.op !== 'number',
+    (expr) => (!changing.has(expr) || isMask(expr)) && expr.op !== 'number',
   )
   return [...new Set(outside)]
 }

@@ -1,7 +1,7 @@
 /** Functions of expressions: native code computes outputs and updates of one call. */
 import { checkBoolean, checkOneOf, checkSignal } from '../call-options.js'
 import type { WeightHolder } from '../engine/owner.js'
-import { Session } from '../engine/session.js'
+import { Runner } from '../engine/runner.js'
 import { fail, StateError } from '../errors.js'
 import { sameDims, showDims } from '../expressions/dims.js'
 import { Expr, lift, Placeholder } from '../expressions/expr.js'
@@ -94,10 +94,10 @@ export function fn<const O extends Expr | readonly Expr[]>(
   })
 }
 
-/** For each variable the session of a function that uses it: functions that share it take turns. */
-const sessions = new WeakMap<SharedVariable, Session>()
+/** For each variable the runner of a function that uses it: functions that share it take turns. */
+const runners = new WeakMap<SharedVariable, Runner>()
 
-/** The variables of a function, as its session sees them. */
+/** The variables of a function, as its runner sees them. */
 class Variables implements WeightHolder {
   constructor(readonly scopes: LoweredFunction['scopes']) {}
 
@@ -119,7 +119,7 @@ class FunctionOfExpressions {
   readonly #name: string
   readonly #inputs: readonly Expr[]
   readonly #placeholders: readonly Placeholder[]
-  readonly #session: Session
+  readonly #runner: Runner
   /** How many outputs it has. */
   readonly #outputs: number
   readonly #training: boolean
@@ -147,25 +147,25 @@ class FunctionOfExpressions {
       updates: checkedUpdates(name, updates),
     }
     const lowered = lowerFunction(graph, name)
-    this.#session = this.#sessionOf(lowered)
+    this.#runner = this.#runnerOf(lowered)
   }
 
-  #sessionOf({ spec, scopes }: LoweredFunction): Session {
+  #runnerOf({ spec, scopes }: LoweredFunction): Runner {
     const holders = [new Variables(scopes)]
-    const session = new Session({
+    const runner = new Runner({
       layers: () => holders,
       spec: () => spec,
       names: () => new Map(),
       hyper: () => null,
       noun: 'function',
     })
-    const others = new Set([...scopes.keys()].flatMap((one) => sessions.get(one) ?? []))
+    const others = new Set([...scopes.keys()].flatMap((one) => runners.get(one) ?? []))
     const [first, ...rest] = others
     for (const other of rest) other.checkUnused(this.#name)
-    first?.join(session)
+    first?.join(runner)
     for (const other of rest) first!.join(other)
-    for (const variable of scopes.keys()) sessions.set(variable, session)
-    return session
+    for (const variable of scopes.keys()) runners.set(variable, runner)
+    return runner
   }
 
   /** The arrays of a call for native code, and whether it is training. */
@@ -179,8 +179,8 @@ class FunctionOfExpressions {
   }
 
   async run(values: readonly TensorLike[], given: object = {}): Promise<NDArray[]> {
-    const session = this.#session
-    session.checkAlive(this.#name)
+    const runner = this.#runner
+    runner.checkAlive(this.#name)
     const { signal: wanted } = resolveOptions<{ signal: unknown }>(
       this.#name,
       { signal: null },
@@ -189,9 +189,9 @@ class FunctionOfExpressions {
     const signal = checkSignal(this.#name, wanted)
     signal?.throwIfAborted()
     const { x, training } = this.#prepared(values)
-    const data = session.load({ x })
-    if (training) session.drawSeed()
-    const turn = await session.take(signal)
+    const data = runner.load({ x })
+    if (training) runner.drawSeed()
+    const turn = await runner.take(signal)
     try {
       const request = {
         mode: 'call',
@@ -200,7 +200,7 @@ class FunctionOfExpressions {
         batchSize: 1,
         maxBatches: 1,
       } as const
-      const { outputs, badBatch } = await session.run(this.#name, request, signal)
+      const { outputs, badBatch } = await runner.run(this.#name, request, signal)
       return this.#result({ outputs: outputs!, badBatch })
     } finally {
       data.dispose()
@@ -209,12 +209,12 @@ class FunctionOfExpressions {
   }
 
   sync(values: readonly TensorLike[]): NDArray[] {
-    const session = this.#session
-    session.checkUnused(this.#name)
-    session.checkStill(this.#name)
+    const runner = this.#runner
+    runner.checkUnused(this.#name)
+    runner.checkStill(this.#name)
     const { x, training } = this.#prepared(values)
-    if (training) session.drawSeed()
-    return this.#result(session.callAtOnce({ x, training }))
+    if (training) runner.drawSeed()
+    return this.#result(runner.callAtOnce({ x, training }))
   }
 
   #result({ outputs, badBatch }: CallResult): NDArray[] {
@@ -242,7 +242,7 @@ class FunctionOfExpressions {
   }
 
   dispose(): void {
-    this.#session.dispose()
+    this.#runner.dispose()
   }
 }
 

@@ -70,6 +70,7 @@ export const Attention: DefinedClass<AttentionOptions, Weight> = ownLayer('Atten
       init: 'glorot_uniform',
     },
   },
+  steps: 'each',
   call({ inputs: [given, values], masks, options, ...weights }) {
     oneOf('Attention', 'score', ['additive', 'dot', 'general'], options.score)
     oneOf('Attention', 'returns', ['context', 'weights'], options.returns)

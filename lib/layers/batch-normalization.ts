@@ -5,6 +5,7 @@ import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
+import { refuseSteps } from './base/steps.js'
 
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationOptions extends LayerOptions {
@@ -99,6 +100,15 @@ export class BatchNormalization extends Layer<BatchNormalizationOptions> {
   /** @internal The last axis is the same axis for every step. */
   override get perStep(): boolean {
     return this.options.axis === -1
+  }
+
+  /** @internal In mode 2 the statistics are those of all steps. */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    const { mode, axis } = this.options
+    const isLast = axis === -1 || axis + 1 === this.inputShape?.length
+    if ((mode !== 2 && isLast) || !stepped.includes(true)) return stepped
+    const what = mode === 2 ? 'one with the statistics of all steps' : `one along axis ${axis}`
+    return refuseSteps(this, what, 'With mode: 0 and axis: -1 it treats each step by itself.')
   }
 
   /** @internal */

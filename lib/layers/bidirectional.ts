@@ -3,6 +3,7 @@ import { describe, type TensorLike } from '../ndarray.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { type Decode, Layer, type LayerConfig, type LayerOptions } from './base/layer.js'
 import type { Recurrent } from './base/recurrent.js'
+import { refuseSteps } from './base/steps.js'
 import { wrapperFromConfig } from './base/wrapper.js'
 
 const mergeModes = ['sum', 'mul', 'concat', 'ave'] as const
@@ -88,6 +89,16 @@ export class Bidirectional extends Layer<BidirectionalOptions & { layer: Recurre
   /** @internal */
   override computeMask(masked: boolean): boolean {
     return super.computeMask(masked) && this.forward.returnSequences
+  }
+
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    if (!stepped.includes(true)) return [false]
+    return refuseSteps(
+      this,
+      'one whose backward half begins at the last step',
+      'model.predict runs it on the whole sequence. In an encoder, give its sequence in `fixed`.',
+    )
   }
 
   protected override checkInput(inputShape: Shape): void {

@@ -1,11 +1,12 @@
 import type { ActivationName } from '../activations.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { Init } from '../initializations.js'
-import type { TensorLike } from '../ndarray.js'
+import { describe } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
+import type { RecurrentOptions } from './base/recurrent-options.js'
 import type { LayerState } from './base/states.js'
 import type { KerasArray, Variable } from './base/variable.js'
 import {
@@ -19,10 +20,20 @@ import {
   windowPlaces,
 } from './base/windows.js'
 
+/** What it takes as other recurrent layers do. */
+type Shared =
+  | 'init'
+  | 'WRegularizer'
+  | 'bRegularizer'
+  | 'dropoutW'
+  | 'dropoutU'
+  | 'returnSequences'
+  | 'goBackwards'
+  | 'stateful'
+  | 'weights'
+
 /** Options of {@link ConvLSTM2D}. */
-export interface ConvLSTM2DOptions extends LayerOptions {
-  /** Initial W of each gate. Default `'glorot_uniform'`. */
-  init?: Init
+export interface ConvLSTM2DOptions extends LayerOptions, Pick<RecurrentOptions, Shared> {
   /** Initial U of each gate. Default `'orthogonal'`. */
   innerInit?: Init
   /** Initial bias of the forget gate. Default `'one'`. */
@@ -42,30 +53,8 @@ export interface ConvLSTM2DOptions extends LayerOptions {
   innerBorderMode?: 'same' | 'same_tf'
   /** Rows and columns of the input from one window to the next. Default `[1, 1]`. */
   subsample?: readonly [number, number]
-  /** Penalty on W. Default none. */
-  WRegularizer?: RegularizerLike
   /** Penalty on U. Default none. */
   URegularizer?: RegularizerLike
-  /** Penalty on the biases. Default none. */
-  bRegularizer?: RegularizerLike
-  /** Share of the inputs dropped in training, a mask a gate for all steps. 0 to 1, default 0. */
-  dropoutW?: number
-  /**
-   * Share of the state dropped on its way into the gates, a mask a gate for all steps.
-   * 0 to 1, default 0.
-   */
-  dropoutU?: number
-  /** Output of every step instead of the last alone. Default `false`. */
-  returnSequences?: boolean
-  /** Reads from the last step to the first; output in the order of processing. Default `false`. */
-  goBackwards?: boolean
-  /**
-   * A batch begins with the states that the one before left; needs the batch size in
-   * `batchInputShape`. Default `false`.
-   */
-  stateful?: boolean
-  /** Initial values, as `getWeights()` orders them. */
-  weights?: readonly TensorLike[] | null
 }
 
 /** [gate as native code calls it, Keras' letter], in the order of Keras' weights. */
@@ -82,9 +71,9 @@ const GATES = [
  *
  * [B, T, rows, columns, D] → [B, rows', columns', nbFilter], with `returnSequences` [B, T, rows',
  * columns', nbFilter]; with `dimOrdering: 'th'` the channels stand before the rows. Supports masks
- * [B, T]. Kernels are flipped, as on Theano. Weights: W_i [nbRow, nbCol, D, nbFilter], U_i [nbRow,
- * nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with `'th'` [nbFilter, D,
- * nbRow, nbCol] and so on.
+ * [B, T]; there is no `zoneout`. Kernels are flipped, as on Theano. Weights: W_i [nbRow, nbCol, D,
+ * nbFilter], U_i [nbRow, nbCol, nbFilter, nbFilter], b_i [nbFilter], then the same of c, f, o; with
+ * `'th'` [nbFilter, D, nbRow, nbCol] and so on.
  * @param nbFilter channels of the states
  * @param nbRow rows under the windows
  * @param nbCol columns under the windows
@@ -128,6 +117,14 @@ export class ConvLSTM2D extends Layer<
   protected override readonly inputLetters = ['B', 'T', '1', '2', '3']
 
   constructor(nbFilter: number, nbRow: number, nbCol: number, options?: ConvLSTM2DOptions) {
+    if (options && 'zoneout' in options)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'ConvLSTM2D',
+        what: 'zoneout',
+        expected: 'left out',
+        actual: describe(options.zoneout),
+        hint: 'It needs the step as an expression, and there are no convolutions in expressions.',
+      })
     super([nbFilter, nbRow, nbCol], options)
     checkBorder(this, this.options.borderMode, ['valid', 'same', 'full', 'same_tf'])
     checkBorder(this, this.options.innerBorderMode, ['same', 'same_tf'], 'innerBorderMode')

@@ -17,7 +17,7 @@ import {
   stepToData,
 } from './base/cell-step.js'
 import type { LayerClass } from './base/layer.js'
-import { type Part, partsOf } from './base/parts.js'
+import { type Part, partsOf, requireRead } from './base/parts.js'
 import { Recurrent } from './base/recurrent.js'
 import type { RecurrentOptions } from './base/recurrent-options.js'
 import type { LayerState } from './base/states.js'
@@ -164,7 +164,7 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   protected override createVariables(inputShape: Shape): void {
     const { init, innerInit, WRegularizer, URegularizer, bRegularizer } = this.given
     const cell = this.#cellFor(inputShape)
-    this.#requireRead(cell)
+    this.#requireAllRead(cell)
     for (const [name, weight] of Object.entries(this.#definition.weights)) {
       const dims = cell.weights[name]!
       const [first] = shapeOfWeight(weight)
@@ -188,24 +188,20 @@ abstract class ExpressionCell extends Recurrent<CellOptions> {
   }
 
   /** @throws ConfigError ERR_OPTION for a parameter that the step does not read */
-  #requireRead(cell: SizedCell): void {
+  #requireAllRead(cell: SizedCell): void {
     const { weights, befores, nexts, y } = applyStep(cell)
-    const read = new Set(ordered([...nexts.values(), y]))
+    const all = new Set(ordered([...nexts.values(), y]))
     const begins = this.learnedStates.map((state): [string, Expr] => [
       `learned state ${state}`,
       befores.get(state)!,
     ])
     const params = [...weights].map(([name, expr]): [string, Expr] => [`weight ${name}`, expr])
-    const unread = [...params, ...begins].find(([, expr]) => !read.has(expr))
-    if (!unread) return
-    fail(ConfigError, 'ERR_OPTION', {
-      where: `${cell.name}: step`,
-      layer: this.where,
-      what: unread[0],
-      expected: 'part of what the step gives',
-      actual: 'one that it does not read',
-      hint: 'A cell with options may have weights by them: weights: (options) => ({ … }).',
-    })
+    requireRead(
+      { where: `${cell.name}: step`, layer: this.where },
+      { name: 'the step', all },
+      [...params, ...begins],
+      'A cell with options may have weights by them: weights: (options) => ({ … }).',
+    )
   }
 
   /** @internal */

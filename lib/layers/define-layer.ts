@@ -18,7 +18,7 @@ import { addValue, BATCH, dimsOf, shapeOf } from './base/expression-ops.js'
 import { type Decode, Layer, type LayerClass, type LayerOptions } from './base/layer.js'
 import type { LayerDefinition, LayerWeight } from './base/layer-definition.js'
 import { showShape } from './base/names.js'
-import { partsOf } from './base/parts.js'
+import { partsOf, requireRead } from './base/parts.js'
 import { opActivity, savedOption } from './base/written-activation.js'
 
 /** Options of a layer that {@link defineLayer} makes. */
@@ -42,6 +42,7 @@ interface Definition {
   readonly options: Readonly<Record<string, unknown>>
   readonly weights: Readonly<Record<string, LayerWeight<Record<string, unknown>>>>
   readonly mask: 'pass' | 'none'
+  readonly steps: 'each' | 'all'
   readonly call: ((values: Readonly<Record<string, unknown>>) => unknown) | ExpressionData
 }
 
@@ -50,6 +51,7 @@ interface DefinitionData {
   readonly options: Readonly<Record<string, unknown>>
   readonly weights: readonly { name: string; shape: readonly number[] }[]
   readonly mask: 'pass' | 'none'
+  readonly steps?: 'each'
   /** By the names of weights. */
   readonly regularizers?: Readonly<Record<string, unknown>>
   readonly constraints?: Readonly<Record<string, unknown>>
@@ -68,7 +70,13 @@ abstract class ExpressionLayer extends Layer<Options> {
     activityRegularizer: null,
     weights: null,
   }
-  static readonly definition: Definition = { options: {}, weights: {}, mask: 'pass', call: () => 0 }
+  static readonly definition: Definition = {
+    options: {},
+    weights: {},
+    mask: 'pass',
+    steps: 'all',
+    call: () => 0,
+  }
   /** Whether it is a layer of this package, which a file need not describe. */
   static readonly isKnown: boolean = false
   override readonly supportsMasking = true
@@ -149,6 +157,12 @@ abstract class ExpressionLayer extends Layer<Options> {
     return super.computeMask(masked) && this.#definition.mask === 'pass'
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    const isEach = this.#definition.steps === 'each' && !stepped.slice(1).includes(true)
+    return isEach ? [stepped[0]!] : super.stepsAt(stepped)
+  }
+
   // ---- shapes and weights ----
 
   #weightShapes(inputShapes: readonly Shape[]): [name: string, dims: readonly number[]][] {
@@ -201,16 +215,12 @@ abstract class ExpressionLayer extends Layer<Options> {
         actual: showDims(y.shape),
       })
     const all = new Set(ordered([y]))
-    const unread = [...weights].find(([, weight]) => !all.has(weight))
-    if (unread)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: this.where,
-        layer: this.where,
-        what: `weight ${unread[0]}`,
-        expected: 'part of what call gives',
-        actual: 'one that it does not read',
-        hint: 'A shape of null leaves a weight out.',
-      })
+    requireRead(
+      { where: this.where, layer: this.where },
+      { name: 'call', all },
+      [...weights].map(([name, weight]) => [`weight ${name}`, weight]),
+      'A shape of null leaves a weight out.',
+    )
     return { inputs, weights, masks, read, y, written, all }
   }
 
@@ -282,7 +292,7 @@ abstract class ExpressionLayer extends Layer<Options> {
       })
     const { read, weights, y, written } = this.#applied(this.#inputShapes)
     const data = asData(written, read, y, this.where)
-    const { mask } = this.#definition
+    const { mask, steps } = this.#definition
     const saved = (kind: 'Regularizer' | 'Constraint') =>
       Object.fromEntries(
         [...weights.keys()]
@@ -296,6 +306,7 @@ abstract class ExpressionLayer extends Layer<Options> {
         shape: shape as readonly number[],
       })),
       mask,
+      ...(steps === 'each' ? { steps } : {}),
       regularizers: saved('Regularizer'),
       constraints: saved('Constraint'),
       expression: data.source as ExpressionData,
@@ -384,6 +395,7 @@ export function defineLayer<
     options = {},
     weights = {},
     mask = 'pass',
+    steps = 'all',
     call,
   } = definition as unknown as Partial<Definition>
   const wrong = (what: string, expected: string, actual: unknown) =>
@@ -396,11 +408,12 @@ export function defineLayer<
   requireClassName(`defineLayer '${name}'`, name)
   if (typeof call !== 'function') wrong('call', 'a function', call)
   if (mask !== 'pass' && mask !== 'none') wrong('mask', "'pass' or 'none'", mask)
+  if (steps !== 'each' && steps !== 'all') wrong('steps', "'each' or 'all'", steps)
   for (const part of Object.keys(weights))
     if (!/^[A-Za-z]\w{0,60}$/.test(part)) wrong('a weight', 'called by letters and digits', part)
   const twice = usedTwice(Object.keys(weights), Object.keys(options))
   if (twice !== undefined) wrong('names of options and weights', 'new', `'${twice}'`)
-  const made = layerClass(name, { options, weights, mask, call: call! })
+  const made = layerClass(name, { options, weights, mask, steps, call: call! })
   return made as unknown as DefinedClass<O, W>
 }
 
@@ -435,7 +448,7 @@ export function definedClassOf(name: unknown, config: unknown): LayerClass | und
   if (typeof name !== 'string' || !isRecord(data) || data.expression === undefined) return undefined
   const called = name.slice(0, 80)
   const weights = partsOf(called, 'weights of the layer', data.weights)
-  const { options, regularizers = {}, constraints = {}, mask, expression } = data
+  const { options, regularizers = {}, constraints = {}, mask, steps, expression } = data
   for (const [what, value] of Object.entries({ options, regularizers, constraints }))
     if (!isRecord(value))
       fail(FormatError, 'ERR_FILE_FORMAT', {
@@ -463,6 +476,7 @@ export function definedClassOf(name: unknown, config: unknown): LayerClass | und
     options: options as Readonly<Record<string, unknown>>,
     weights: Object.fromEntries(weights.map((part) => [part.name, { shape: part.shape }])),
     mask: mask === 'none' ? 'none' : 'pass',
+    steps: steps === 'each' ? 'each' : 'all',
     call: expression as ExpressionData,
   }
   return layerClass(called, definition, Object.fromEntries(given))

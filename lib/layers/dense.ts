@@ -4,7 +4,7 @@ import { ConfigError, fail, ShapeError } from '../errors.js'
 import { activation as activate } from '../expressions/activations.js'
 import { Expr, Placeholder } from '../expressions/expr.js'
 import type { Init } from '../initializations.js'
-import type { TensorLike } from '../ndarray.js'
+import { describe, type TensorLike } from '../ndarray.js'
 import type { RegularizerLike } from '../regularizers.js'
 import type { Graph, ParamUse, Shape, Value } from '../spec.js'
 import { addValue, dimsOf } from './base/expression-ops.js'
@@ -36,7 +36,8 @@ export interface DenseOptions extends LayerOptions {
   /**
    * A layer before this one, or its name, whose W is used here too, transposed: an Embedding [K, D]
    * for words that come out as they went in, or a Dense [K, D]. The gradient of that W is the sum
-   * over both; this layer has a b alone. Not in Keras 1.2.2: a file with it cannot be read there.
+   * over both; this layer has a b alone, and neither an `init` nor penalty or constraint of W. Not
+   * in Keras 1.2.2: a file with it cannot be read there.
    * Default `null`.
    */
   tiedTo?: Layer | string | null
@@ -85,10 +86,15 @@ export class Dense extends Layer<DenseOptions & { outputDim: number }> {
 
   constructor(outputDim: number, options?: DenseOptions) {
     super([outputDim], options)
-    const { tiedTo, WRegularizer, WConstraint } = this.options
-    if (tiedTo === null || (WRegularizer === null && WConstraint === null)) return
-    const key = WRegularizer === null ? 'WConstraint' : 'WRegularizer'
-    this.#refuse(key, 'null with tiedTo: W is that of the other layer', 'one')
+    if (this.options.tiedTo === null) return
+    for (const key of ['init', 'WRegularizer', 'WConstraint'] as const) {
+      const left = Dense.defaults[key]
+      const given = this.options[key]
+      if (given === left) continue
+      const expected = `${left === null ? 'null' : 'left out'} with tiedTo`
+      const actual = typeof given === 'string' ? describe(given) : 'one'
+      this.#refuse(key, `${expected}: W is that of the other layer`, actual)
+    }
   }
 
   #refuse(key: string, expected: string, actual: string): never {

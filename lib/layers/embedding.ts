@@ -121,6 +121,11 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
     return this.options.maskZero
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return stepped
+  }
+
   protected override createVariables(): void {
     const { inputDim: V, outputDim: D, init, WRegularizer, WConstraint } = this.options
     this.addVariable('W', [V, D], init, { regularizer: WRegularizer, constraint: WConstraint })

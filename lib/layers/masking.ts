@@ -34,6 +34,11 @@ export class Masking extends Layer<MaskingOptions> {
     return true
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return stepped
+  }
+
   protected emit(graph: Graph, x: Value): Value {
     const { maskValue } = this.options
     return graph.op('masking', [x], x.shape, {

@@ -5,9 +5,11 @@ import type { Expr } from '../expressions/expr.js'
 import type { Graph, Shape, Value } from '../spec.js'
 import { Container } from './base/container.js'
 import type { Called } from './base/called.js'
+import { joinedMask } from './base/joined-mask.js'
 import { defineLayer } from './define-layer.js'
 import { type Decode, Layer, type LayerOptions } from './base/layer.js'
 import { showShape } from './base/names.js'
+import { refuseSteps } from './base/steps.js'
 import type { Tensor } from './base/tensor.js'
 
 const modes = ['sum', 'mul', 'concat', 'ave', 'cos', 'dot', 'max'] as const
@@ -353,6 +355,20 @@ export class Merge extends Layer<
   }
 
   /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    const each = this.#ofBranches(stepped, (branch, part) => branch.stepsAt(part))
+    if (!each.includes(true)) return [false]
+    const { mode, concatAxis } = this.options
+    const isAcross = mode === 'dot' || mode === 'cos' || (mode === 'concat' && concatAxis === 1)
+    if (!isAcross && !each.includes(false)) return [true]
+    return refuseSteps(
+      this,
+      isAcross ? 'one that joins several steps' : 'one of a sequence and something that is none',
+      'What is given in `fixed` is no sequence to go through; Attention reads it whole at each step.',
+    )
+  }
+
+  /** @internal */
   override lowerAt(graph: Graph, inputs: readonly Value[]): readonly Value[] {
     return graph.within({ scope: '', trains: this.trainable }, () => [this.#merge(graph, inputs)])
   }
@@ -425,34 +441,6 @@ export class Merge extends Layer<
     const branches = layers.map((layer, i) => decode(layer, `layers[${i}]`))
     return Layer.fromConfig.call(Merge, { ...given, layers: branches }, decode)
   }
-}
-
-/**
- * The mask of what is merged; null for none. Keras 1.2.2 topology.py, `Merge.compute_mask`: a step
- * is real where it is so in all inputs that have a mask; joined along the steps, one without has
- * real steps alone.
- *
- * @param concat the axis that is joined, counted with the batch
- */
-function joinedMask(
-  graph: Graph,
-  layer: string,
-  values: readonly Value[],
-  concat: number | null,
-): string | null {
-  const masked = values.filter(({ mask }) => mask !== null)
-  const joins = concat === 1
-  if (masked.length === 0) return null
-  if (!joins && new Set(masked.map(({ mask }) => mask)).size === 1) return masked[0]!.mask
-  const op = { layer: `${layer}/mask`, className: 'Merge' }
-  const masks = (joins ? values : masked).map((value) =>
-    graph.op('mask_value', [value], [value.shape[0] ?? null, 1], { ...op, reads: value.mask }),
-  )
-  const steps = joins ? null : (masked[0]!.shape[0] ?? null)
-  const options = joins ? { mode: 'concat', axis: 0 } : { mode: 'mul', axis: -1 }
-  const all = graph.op('merge', masks, [steps, 1], { ...op, options })
-  return graph.op('masking', [all], [steps, 1], { ...op, options: { maskValue: 0 }, mask: 'make' })
-    .mask
 }
 
 /** What one tensor is made of several by: the inputs, [B, …] each → [B, …]. */

@@ -51,6 +51,11 @@ export class Softmax extends Layer<SoftmaxOptions> {
   }
 
   /** @internal */
+  override get perStep(): boolean {
+    return this.options.axis === -1
+  }
+
+  /** @internal */
   computeOutputShape(inputShape: Shape): Shape {
     return inputShape
   }

@@ -23,6 +23,11 @@ export class SpatialDropout1D extends Dropout {
     super(p, options)
   }
 
+  /** @internal It draws in training alone. */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return stepped
+  }
+
   protected override get noiseShape(): readonly (number | null)[] {
     return [null, 1, null]
   }

@@ -60,6 +60,11 @@ export class TimeDistributed extends Layer<LayerOptions & { layer: Layer }> {
     return [batch, inputShape[1] ?? null, ...rest]
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return stepped
+  }
+
   protected override createVariables(inputShape: Shape): void {
     this.buildInside(this.layer, this.#step(inputShape))
   }

@@ -4,6 +4,7 @@
 import { checkedDevice, device, type DeviceName, type Floatx } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
+import { ofFile } from '../expressions/applied.js'
 import { Metric, type MetricFunction, type MetricName, metricName } from '../metrics.js'
 import { describe } from '../ndarray.js'
 import { type LossFunction, type ObjectiveName, objectiveName } from '../objectives.js'
@@ -19,6 +20,7 @@ import {
   metricFunction,
   type ObjectiveFunction,
   type Scored,
+  targetDimOfData,
 } from './objective-function.js'
 
 /**
@@ -45,6 +47,13 @@ export interface CompileOptions<
    * For several outputs, one for all of them, or one for each.
    */
   loss: AnyLoss | PerOutput<AnyLoss>
+  /**
+   * The last axis of the targets where it is not the output's, for a loss that is a function: with
+   * 1, an output [B, T, K] has targets [B, T, 1], such as the numbers of classes. Metrics get the
+   * same targets. Default `null`: that of the output. For several outputs, one for all of them, or
+   * one for each.
+   */
+  targetDim?: number | null | PerOutput<number | null>
   /**
    * What the loss of each output counts in the total. Default `null`: 1; so for outputs that are
    * not named.
@@ -74,6 +83,7 @@ export type MetricsByName = Readonly<Record<string, AnyMetric | Metrics>>
 const DEFAULTS = {
   optimizer: undefined,
   loss: undefined,
+  targetDim: null,
   lossWeights: null,
   metrics: [] as Metrics | MetricsByName,
   sampleWeightMode: null,
@@ -98,7 +108,9 @@ interface CompiledOutput {
   readonly weight: number
   readonly metrics: readonly ResolvedMetric[]
   readonly temporal: boolean
-  /** Classes of a sparse loss; null: targets have the output's shape. */
+  /** The last axis of the targets; null: the output's. */
+  readonly targetDim: number | null
+  /** Classes of a sparse loss; null: targets are any numbers. */
   readonly classes: number | null
 }
 
@@ -163,20 +175,22 @@ export function resolveCompile(
     if (mode !== null && mode !== 'temporal') refuse('sampleWeightMode', "'temporal' or null", mode)
   const optimizer = toOptimizer(options.optimizer, 'compile: optimizer')
   const losses = perOutput('loss') ?? names.map(() => options.loss)
+  const dims = perOutput('targetDim', { instead: null }) ?? names.map(() => options.targetDim)
   const weights = options.lossWeights === null ? names.map(() => 1) : weightsOf(perOutput, options)
   const metrics = metricsOf(options.metrics, names)
   const isMany = names.length > 1
   const label = (i: number, text: string) => (isMany ? `${names[i]}_${text}` : text)
   const resolved = names.map((name, i) => {
     const of = isMany ? ` of ${name}` : ''
-    return resolveOutput(outputShapes[i]!, losses[i], metrics[i]!, of)
+    return resolveOutput(outputShapes[i]!, losses[i], dims[i], metrics[i]!, of)
   })
   const outputs = resolved.map(
-    ({ loss, metrics: list, classes }, i): CompiledOutput => ({
+    ({ loss, metrics: list, targetDim, classes }, i): CompiledOutput => ({
       loss: typeof loss === 'string' ? loss : loss.program,
       weight: weights[i]!,
       metrics: list,
       temporal: modes[i] === 'temporal',
+      targetDim,
       classes,
     }),
   )
@@ -216,6 +230,7 @@ interface ResolvedMetric {
 interface ResolvedOutput {
   readonly loss: string | ObjectiveFunction
   readonly metrics: readonly ResolvedMetric[]
+  readonly targetDim: number | null
   readonly classes: number | null
   /** As {@link Compiled.loss} has it. */
   readonly kept: Kept
@@ -225,20 +240,45 @@ interface ResolvedOutput {
 function resolveOutput(
   output: Shape,
   given: unknown,
+  dim: unknown,
   metrics: readonly unknown[],
   of: string,
 ): ResolvedOutput {
   const own = toWritten(given, `compile: loss${of}`, 'loss')
   const name = own ? null : objectiveName(given, 'compile: loss')
   const isSparse = name === 'sparse_categorical_crossentropy'
-  const scored = { output, targets: isSparse ? [...output.slice(0, -1), 1] : output }
+  const targetDim = isSparse && dim === null ? 1 : targetDimOf(own, dim, output, of)
+  const scored = {
+    output,
+    targets: targetDim === null ? output : [...output.slice(0, -1), targetDim],
+  }
   const loss = own ? lossFunction(own, scored, `loss${of}`) : name!
   return {
     loss,
     metrics: metrics.map((metric) => resolveMetric(metric, name, scored, of)),
+    targetDim,
     classes: isSparse ? (output.at(-1) ?? null) : null,
     kept: typeof loss === 'string' ? (given as string) : loss.written,
   }
+}
+
+/** The last axis of the targets of an output; null: the output's. */
+function targetDimOf(
+  own: Written | null,
+  given: unknown,
+  output: Shape,
+  of: string,
+): number | null {
+  if (!own) {
+    if (given !== null)
+      refuse(`targetDim${of}`, 'null for a loss with a name, which has targets of its own', given)
+    return null
+  }
+  // What a file holds of a loss says what targets it was made for.
+  const dim = given ?? targetDimOfData(own)
+  if (dim === null || dim === output.at(-1)) return null
+  if (Number.isSafeInteger(dim) && Number(dim) > 0) return Number(dim)
+  return ofFile(own, () => refuse(`targetDim${of}`, 'a positive integer or null', dim))
 }
 
 /** Loss and metrics as the caller wrote them; with functions, those of each output. */
@@ -308,13 +348,11 @@ function metricsOf(given: unknown, names: readonly string[]): (readonly unknown[
 
 /**
  * Keras' choice of the accuracy (training.py, compile):
- * by the width of the output, then by the loss.
+ * by the width of the output, then by the loss and its targets.
  */
-function accuracyFor(loss: string | null, width: number | null): string {
-  if (width === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
-  return loss === 'sparse_categorical_crossentropy'
-    ? 'sparse_categorical_accuracy'
-    : 'categorical_accuracy'
+function accuracyFor(loss: string | null, { output, targets }: Scored): string {
+  if (output.at(-1) === 1 || loss === 'binary_crossentropy') return 'binary_accuracy'
+  return targets.at(-1) === 1 ? 'sparse_categorical_accuracy' : 'categorical_accuracy'
 }
 
 function resolveMetric(
@@ -331,7 +369,7 @@ function resolveMetric(
   if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name, kept: metric }
   const given = metric as string
   if (given === 'accuracy' || given === 'acc') {
-    const name = accuracyFor(loss, scored.output.at(-1) ?? null)
+    const name = accuracyFor(loss, scored)
     return { spec: { name }, label: 'acc', kept: given }
   }
   const name = metricName(given, 'compile: metrics')

@@ -1,4 +1,4 @@
-/** What a model is below its calls: its session, its Spec, how it is compiled, its optimizer. */
+/** What a model is below its calls: its runner, its Spec, how it is compiled, its optimizer. */
 import {
   chosenByCompile,
   type Compiled,
@@ -12,7 +12,8 @@ import type { History } from '../callbacks/index.js'
 import { setConsoleText } from '../console-text.js'
 import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
 import * as state from '../engine/optimizer-state.js'
-import { Session } from '../engine/session.js'
+import { Runner } from '../engine/runner.js'
+import { lowerSteps, type StepInput, type SteppedModel } from '../engine/stepping.js'
 import { fail, StateError } from '../errors.js'
 import { Container } from '../layers/base/container.js'
 import type { Layer } from '../layers/base/layer.js'
@@ -38,7 +39,7 @@ export abstract class CompiledModel extends Container {
   /** Of the last fit. */
   history: History | undefined
   /** @internal */
-  readonly session: Session
+  readonly runner: Runner
   #compiled: Compiled | null = null
   /** Why it is not compiled though its file says how; null: no file has failed. */
   #whyUncompiled: string | null = null
@@ -48,12 +49,14 @@ export abstract class CompiledModel extends Container {
   #spec: Spec | null = null
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
+  /** As sessions run it, by what its inputs are to them and the count of {@link renames}. */
+  readonly #stepped = new Map<string, SteppedModel>()
   /** The count of {@link renames} at which the names were checked last. */
   #namesAt = -1
 
   protected constructor(options?: { name?: string | null }) {
     super(options)
-    this.session = new Session({
+    this.runner = new Runner({
       layers: () => this.layers,
       spec: () => this.#lowered('predict'),
       names: () => this.#names,
@@ -66,11 +69,36 @@ export abstract class CompiledModel extends Container {
     this.#compiled = null
     this.#whyUncompiled = null
     this.#spec = null
+    this.#forgetSteps()
+  }
+
+  #forgetSteps(): void {
+    for (const { once, step } of this.#stepped.values()) {
+      once?.dispose()
+      step.dispose()
+    }
+    this.#stepped.clear()
+  }
+
+  /**
+   * @internal The model as sessions run it; they share what it gives.
+   * @throws ConfigError ERR_OPTION for a layer that cannot go step by step
+   */
+  stepped(inputs: readonly StepInput[]): SteppedModel {
+    const key = `${inputs.join()} ${renames()}`
+    const stepped = this.#stepped.get(key) ?? lowerSteps(this, inputs)
+    this.#stepped.set(key, stepped)
+    return stepped
+  }
+
+  /** @internal Whether layers have been added or removed since. */
+  hasStepped(stepped: SteppedModel): boolean {
+    return [...this.#stepped.values()].includes(stepped)
   }
 
   /** @throws StateError ERR_DISPOSED, ERR_NOT_BUILT */
   protected requireAlive(call: string): readonly Layer[] {
-    this.session.checkAlive(call)
+    this.runner.checkAlive(call)
     return this.requireLayers(call)
   }
 
@@ -87,9 +115,9 @@ export abstract class CompiledModel extends Container {
   // ---- weights and states ----
 
   protected override checkReady(call: string, writes: boolean): void {
-    if (writes) this.session.checkIdle(call, true)
-    else this.session.checkAlive(call)
-    this.session.checkStill(`model.${call}`)
+    if (writes) this.runner.checkIdle(call, true)
+    else this.runner.checkAlive(call)
+    this.runner.checkStill(`model.${call}`)
   }
 
   /**
@@ -111,7 +139,7 @@ export abstract class CompiledModel extends Container {
    */
   override resetStates(): void {
     this.checkReady('resetStates', true)
-    this.session.resetStates()
+    this.runner.resetStates()
     super.resetStates()
   }
 
@@ -119,14 +147,14 @@ export abstract class CompiledModel extends Container {
 
   /** As {@link Model.compile}. */
   protected compileWith(options: CompileOptions<Metrics | MetricsByName>): void {
-    this.session.checkUnused('compile')
+    this.runner.checkUnused('compile')
     this.requireAlive('compile')
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
     this.#lower(compiled.training(), compiled.device)
     this.#compiled = compiled
-    compiled.optimizer.countsWith(this.session)
+    compiled.optimizer.countsWith(this.runner)
     this.#whyUncompiled = null
     this.#trained = new Set(
       state.optimizerOrder(this.kerasArrays()).map(({ variable }) => variable),
@@ -164,7 +192,7 @@ export abstract class CompiledModel extends Container {
 
   /** @internal @throws StateError ERR_NOT_COMPILED, ERR_DISPOSED */
   requireCompiled(call: string): Compiled {
-    this.session.checkAlive(call)
+    this.runner.checkAlive(call)
     if (this.#compiled) return this.#compiled
     fail(StateError, 'ERR_NOT_COMPILED', {
       where: `model.${call}`,
@@ -199,8 +227,9 @@ export abstract class CompiledModel extends Container {
     const shapes = this.arrayShapesAt(inputs.map((input) => input.shape))
     const { outputs } = this.requireCompiled(call)
     return this.network.outputs.map(({ node: { layer } }, i) => {
-      const { classes, temporal } = outputs[i]!
-      return { name: layer.name, where: layer.where, shape: shapes[i]!, classes, temporal }
+      const { targetDim, classes, temporal } = outputs[i]!
+      const shape = targetDim === null ? shapes[i]! : [...shapes[i]!.slice(0, -1), targetDim]
+      return { name: layer.name, where: layer.where, shape, classes, temporal }
     })
   }
 
@@ -209,11 +238,11 @@ export abstract class CompiledModel extends Container {
    *   whose callback asks for it.
    */
   async whenIdle<T>(call: string, use: () => T, writes = false): Promise<T> {
-    this.session.checkAlive(call)
-    const turn = await this.session.take()
+    this.runner.checkAlive(call)
+    const turn = await this.runner.take()
     try {
-      if (writes) this.session.checkIdle(call, true)
-      else await this.session.fill(call)
+      if (writes) this.runner.checkIdle(call, true)
+      else await this.runner.fill(call)
       return use()
     } finally {
       turn.release()
@@ -222,7 +251,7 @@ export abstract class CompiledModel extends Container {
 
   /** @internal The optimizer's state in the order of Keras; null when no training has begun. */
   optimizerWeights(): NDArray[] | null {
-    return this.#compiled && this.session.hasTrained
+    return this.#compiled && this.runner.hasTrained
       ? state.optimizerWeights(this.#trainedState('save'))
       : null
   }
@@ -235,7 +264,7 @@ export abstract class CompiledModel extends Container {
   /** @internal Sets the optimizer's state, all or none, in steps. */
   *setOptimizerWeights(weights: readonly NDArray[]) {
     yield* state.setOptimizerWeights(this.#trainedState('loadModel'), weights)
-    this.session.hasTrained = true
+    this.runner.hasTrained = true
   }
 
   /** @internal What has trained since `compile`, in the order of `getWeights`. */
@@ -245,7 +274,7 @@ export abstract class CompiledModel extends Container {
 
   #trainedState(call: string): state.Trained {
     const { optimizer } = this.requireCompiled(call)
-    const plan = this.session.plan()
+    const plan = this.runner.plan()
     // in the order of the names that the layers have now, as in a file
     const arrays = state.inNameOrder(this.trainedArrays())
     return { arrays, floatx: this.floatx, optimizer, plan }
@@ -256,7 +285,8 @@ export abstract class CompiledModel extends Container {
    * stops and rejects; every later call throws ERR_DISPOSED. Twice does no harm.
    */
   dispose(): void {
-    this.session.dispose()
+    this.#forgetSteps()
+    this.runner.dispose()
   }
 
   /** For `using model = …`. */

@@ -44,7 +44,8 @@ import type { CompileOptions, Metrics, MetricsByName } from './compile.js'
 import { CompiledModel } from './compiled-model.js'
 import { graphFromConfig } from './graph.js'
 import { modelClass, modelDecode } from './model-classes.js'
-import { recordSession, sessionsOf } from './layer-sessions.js'
+import { recordRunner, runnersOf } from './layer-runners.js'
+import { type ModelSession, sessionOf, type SessionOptions } from './session.js'
 
 /** Options of {@link Model}. */
 export interface ModelOptions<O extends Tensors = Tensors> {
@@ -110,9 +111,9 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
     const inputs = tensorList(this.where, 'input', resolved.input)
     const outputs = tensorList(this.where, 'output', resolved.output)
     this.assemble(inputs, outputs)
-    const others = new Set(this.layers.flatMap((layer) => [...sessionsOf(layer)]))
-    for (const other of others) if (other !== this.session) this.session.join(other)
-    for (const layer of this.layers) recordSession(layer, this.session)
+    const others = new Set(this.layers.flatMap((layer) => [...runnersOf(layer)]))
+    for (const other of others) if (other !== this.runner) this.runner.join(other)
+    for (const layer of this.layers) recordRunner(layer, this.runner)
   }
 
   /**
@@ -314,6 +315,30 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
     }
   }
 
+  /**
+   * Steps through a sequence, from states that are the session's own: for streams, and for decoding
+   * word by word, without a `stateful` copy of the model. Needs no compile. Not in Keras.
+   *
+   * Recurrent layers (SimpleRNN, LSTM, GRU, those of `defineCell`) on the sequence go on from step
+   * to step; what lies around them must treat each step by itself, as Dense, Embedding, Masking,
+   * TimeDistributed, BatchNormalization, Dropout and Attention (of queries that are steps) do.
+   * The outputs are those of `predict` for the whole sequence, to the bit.
+   *
+   * @returns a session at the beginning; any number of them may go side by side
+   * @throws ConfigError `ERR_OPTION` for a layer that needs more than one step at a time, such as
+   *   Bidirectional, and for bad options; ShapeError `ERR_SHAPE`; StateError `ERR_DISPOSED`
+   * @example
+   * import { Dense, LSTM, Sequential } from 'hiddenstate'
+   * const model = new Sequential([new LSTM(8, { inputShape: [null, 3] }), new Dense(1)])
+   * const session = model.session()
+   * await session.step([1, 2, 3])
+   * console.log((await session.step([4, 5, 6])).shape) // [ 1 ]
+   * console.log(Object.keys(session.state)) // [ 'lstm_1' ]
+   */
+  session(options?: SessionOptions): ModelSession<O> {
+    return sessionOf<O>(this, options)
+  }
+
   // ---- files ----
 
   /**
@@ -340,7 +365,7 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * @returns the names of the layers that have got theirs: with `byName`, those in the file
    */
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<string[]> {
-    this.session.checkIdle('loadWeights', true)
+    this.runner.checkIdle('loadWeights', true)
     this.requireAlive('loadWeights')
     return loadWeights(this, path, options)
   }

@@ -46,7 +46,22 @@ function lossOf(written: Written, scored: Scored, where: string): ObjectiveFunct
     })
   // Rows lie in the order of the output's memory: [T, B].
   const lies = value.ndim === 2 ? exchanged(value) : value
-  return { written: asData(written, [y, p], value, where), program: programFor(y, p, lies) }
+  const targetDim = y.shape.at(-1)
+  return {
+    written: asData(written, [y, p], value, where),
+    program: {
+      ...programFor(y, p, lies),
+      ...(targetDim === p.shape.at(-1) ? {} : { targetDim: targetDim as number }),
+    },
+  }
+}
+
+/** The last axis of the targets that the loss of a file was made for; null for a function. */
+export function targetDimOfData({ source }: Written): unknown {
+  if (typeof source === 'function') return null
+  const [targets] = Array.isArray(source.inputs) ? source.inputs : []
+  const dim = Array.isArray(targets?.shape) ? targets.shape.at(-1) : undefined
+  return typeof dim === 'string' ? null : (dim ?? null)
 }
 
 const expectedScores = (rows: Dims): string =>

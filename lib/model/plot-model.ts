@@ -9,6 +9,7 @@ import { resolveOptions } from '../options.js'
 import type { Layer } from '../layers/base/layer.js'
 import type { Model } from './model.js'
 import type { Shape } from '../spec.js'
+import { pythonShape, shapesOf } from './summary.js'
 
 /** Options of {@link modelToDot}. */
 export interface ModelToDotOptions {
@@ -26,15 +27,15 @@ export interface PlotModelOptions extends ModelToDotOptions {
 
 const defaults = { showShapes: false, showLayerNames: true }
 
+/** Letters of one width: others are wider where a font is not there, and boxes are not. */
+const NODES = '  node [shape=record fontname=Courier fontsize=12]'
+
 /** Text for a record of DOT: signs with a meaning there are escaped. */
 const record = (text: string): string => text.replace(/[\\{}|<>"]/g, '\\$&').replace(/\n/g, ' ')
 
-/** A shape as Keras prints it. */
-const python = (shape: readonly (number | null)[] | undefined): string =>
-  `(${(shape ?? []).map((n) => n ?? 'None').join(', ')}${shape?.length === 1 ? ',' : ''})`
-
 /**
- * A model in Graphviz' language DOT: a box for each layer, an arrow for each way that data go.
+ * A model in Graphviz' language DOT: a box for each layer, an arrow for each way that data go. A
+ * layer in several places has one box, with the shape `multiple` where they differ.
  *
  * @throws StateError `ERR_NOT_BUILT` for a model without layers; ConfigError `ERR_OPTION`
  * @example
@@ -54,33 +55,48 @@ export function modelToDot(model: Model, options?: ModelToDotOptions): string {
     })
   const boxes: string[] = []
   const arrows: string[] = []
-  const box = (
-    name: string,
-    className: string,
-    from: Shape | undefined,
-    to: Shape | undefined,
-  ): number => {
+  const box = (name: string, className: string, from: string, to: string): number => {
     const title = record(showLayerNames ? `${name} (${className})` : className)
-    const shapes = `|{input:|output:}|{{${record(python(from))}}|{${record(python(to))}}}`
+    const shapes = `|{input:|output:}|{{${record(from)}}|{${record(to)}}}`
     return boxes.push(`  ${boxes.length} [label="${showShapes ? `${title}${shapes}` : title}"]`) - 1
   }
+  const arrow = (from: number, to: number) => arrows.push(`  ${from} -> ${to}`)
+  const shapeText = (shape: Shape | undefined) => pythonShape(shape ?? [])
+  const boxOf = (layer: Layer, from: string, to: string) => {
+    const inner = (layer as { layer?: Layer }).layer // of a wrapper
+    const { className } = layer.layerClass
+    return inner
+      ? box(`${layer.name}(${inner.name})`, `${className}(${inner.layerClass.className})`, from, to)
+      : box(layer.name, className, from, to)
+  }
   /** @returns the box of the last layer */
-  const draw = (layers: readonly Layer[]): number => {
+  const drawChain = (layers: readonly Layer[]): number => {
     const first = layers[0]!
-    const sources = first.branches.map((branch) => draw((branch as unknown as Model).layers))
-    if (sources.length === 0)
-      sources.push(box(`${first.name}_input`, 'InputLayer', first.inputShape, first.inputShape))
-    for (const { name, layerClass, inputShape, outputShape } of layers) {
-      const here = box(name, layerClass.className, inputShape, outputShape)
-      for (const source of sources.splice(0, sources.length, here))
-        arrows.push(`  ${source} -> ${here}`)
+    const sources = first.branches.map((branch) => drawChain((branch as unknown as Model).layers))
+    if (sources.length === 0) {
+      const shape = shapeText(first.inputShape)
+      sources.push(box(`${first.name}_input`, 'InputLayer', shape, shape))
+    }
+    for (const layer of layers) {
+      const here = boxOf(layer, shapeText(layer.inputShape), shapeText(layer.outputShape))
+      for (const source of sources.splice(0, sources.length, here)) arrow(source, here)
     }
     return sources[0]!
   }
-  draw(model.layers)
-  return ['digraph {', '  rankdir=TB', '  node [shape=record]', ...boxes, ...arrows, '}', ''].join(
-    '\n',
-  )
+  /** A box for each layer, also where it is in several places. */
+  const drawGraph = ({ layers, network }: Model): void => {
+    const places = new Map(
+      layers.map((layer) => [
+        layer,
+        boxOf(layer, shapesOf(layer, 'inputs'), shapesOf(layer, 'outputs')),
+      ]),
+    )
+    for (const { layer, inputs } of network.nodes)
+      for (const input of inputs) arrow(places.get(input.node.layer)!, places.get(layer)!)
+  }
+  if (model.isGraph) drawGraph(model)
+  else drawChain(model.layers)
+  return ['digraph {', '  rankdir=TB', NODES, ...boxes, ...arrows, '}', ''].join('\n')
 }
 
 /**

@@ -11,7 +11,7 @@ import { classesOf, warnUnlessProbabilities } from '../training/predictions.js'
 import type { PredictOptions } from '../training/results.js'
 import type { Rows } from '../training/row-source.js'
 import { setClassName } from '../console-text.js'
-import { recordSession, sessionsOf, forgetSession } from './layer-sessions.js'
+import { recordRunner, runnersOf, forgetRunner } from './layer-runners.js'
 import { modelClass, modelDecode } from './model-classes.js'
 import { CHAIN, Model } from './model.js'
 
@@ -89,12 +89,12 @@ export class Sequential extends Model<Tensor> {
    *   it does not fit the one before; StateError ERR_BUSY while a call works on the model
    */
   add(layer: Layer): this {
-    this.session.checkUnused('add')
-    const others = sessionsOf(layer)
+    this.runner.checkUnused('add')
+    const others = runnersOf(layer)
     for (const other of others) other.checkUnused('add')
     this.push(layer, entrance)
-    for (const other of others) if (other !== this.session) this.session.join(other)
-    recordSession(layer, this.session)
+    for (const other of others) if (other !== this.runner) this.runner.join(other)
+    recordRunner(layer, this.runner)
     this.changed()
     return this
   }
@@ -105,10 +105,10 @@ export class Sequential extends Model<Tensor> {
    * @throws StateError ERR_NOT_BUILT when there is none, ERR_BUSY while a call works on the model
    */
   pop(): void {
-    this.session.checkUnused('pop')
+    this.runner.checkUnused('pop')
     const last = this.drop()
-    this.session.release([last])
-    if (!this.session.isShared) forgetSession(last)
+    this.runner.release([last])
+    if (!this.runner.isShared) forgetRunner(last)
     this.changed()
   }
 

@@ -22,8 +22,8 @@ function row(fields: readonly string[]): string {
   return line.trimEnd()
 }
 
-/** `(None, 28, 64)`. */
-const pythonShape = (shape: readonly (number | null)[]): string =>
+/** As Keras prints it: `(None, 28, 64)`. */
+export const pythonShape = (shape: readonly (number | null)[]): string =>
   `(${shape.map((extent) => extent ?? 'None').join(', ')}${shape.length === 1 ? ',' : ''})`
 
 const withCommas = (n: number): string => n.toLocaleString('en-US')
@@ -48,10 +48,11 @@ function rows(model: Container): string[] {
   })
 }
 
-/** The output shape in all places of a layer, as Keras prints it. */
-function shapeOf(layer: Layer): string {
-  const shapes = layer.calls.map(({ outputs }) => {
-    const texts = outputs.map(({ shape }) => pythonShape(shape))
+/** The shapes that go in or out in all places of a layer, as Keras prints them. */
+export function shapesOf(layer: Layer, which: 'inputs' | 'outputs'): string {
+  const shapes = layer.calls.map((node) => {
+    const tensors = node[which].length > 0 ? node[which] : node.outputs // of an input layer
+    const texts = tensors.map(({ shape }) => pythonShape(shape))
     return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
   })
   return new Set(shapes).size === 1 ? shapes[0]! : 'multiple'
@@ -67,7 +68,7 @@ function graphRows({ layers, network }: Container): string[] {
       .map(({ node, index }) => `${node.layer.name}[${node.layer.calls.indexOf(node)}][${index}]`)
     const title = `${layer.name} (${layer.layerClass.className})`
     return [
-      row([title, shapeOf(layer), String(layer.countParams()), first]),
+      row([title, shapesOf(layer, 'outputs'), String(layer.countParams()), first]),
       ...more.map((from) => row(['', '', '', from])),
     ].join('\n')
   })

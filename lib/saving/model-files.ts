@@ -98,7 +98,7 @@ export interface SavableModel {
   /** Sets the optimizer's state, all or none, in steps. In `whenIdle` only. */
   setOptimizerWeights(state: readonly NDArray[]): SlicedWork<void>
   /** What the optimizer has counted; null when no training has begun. In `whenIdle` only. */
-  readonly session: { counts: Counts | null }
+  readonly runner: { counts: Counts | null }
   dispose(): void
 }
 
@@ -139,7 +139,7 @@ export function modelContent(model: SavableModel): H5Builder {
   root.set('model_config', asciiJson({ class_name: className, config: model.getConfig() }))
   writeLayers(content, 'model_weights', model.flattenedLayers)
   if (model.compiled)
-    writeTraining(content, model.compiled, model.optimizerWeights(), model.session.counts)
+    writeTraining(content, model.compiled, model.optimizerWeights(), model.runner.counts)
   return content
 }
 
@@ -345,7 +345,7 @@ async function restore(
   )
   await runInSlices(stepsInFile(path, 'optimizer_weights', () => model.setOptimizerWeights(here)))
   const counts = countsOf(path, training)
-  if (counts) model.session.counts = counts
+  if (counts) model.runner.counts = counts
   else if (model.compiled && needsCounts(model.compiled.optimizer)) {
     const message = `${path}: the file does not say how many batches the optimizer has counted; decay and schedule begin anew.`
     process.emitWarning(`${message} Set model.optimizer.iterations to go on.`, {

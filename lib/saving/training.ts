@@ -123,7 +123,7 @@ function joined(
 
 /** A function instead of its name. */
 const functionFrom = (name: unknown, expression: unknown): Written =>
-  fromConfig(name, expression, 'functions')
+  fromConfig({ name, expression }, 'functions')
 
 /**
  * The options of `compile` for a model to be as it was when it was saved.

@@ -2,7 +2,7 @@
 import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
 import { RandomStream } from '../random.js'
-import type { Session } from '../engine/session.js'
+import type { Runner } from '../engine/runner.js'
 import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
 
@@ -17,7 +17,7 @@ export class ArraySource implements BatchSource {
    * @param own.samples the first ones of the data
    */
   constructor(
-    readonly session: Session,
+    readonly runner: Runner,
     readonly data: LoadedData,
     readonly own: {
       samples: number
@@ -51,7 +51,7 @@ export class ArraySource implements BatchSource {
   ): Promise<RunResult> {
     const { batchSize, signal } = this.own
     const order = this.#order.subarray(seen)
-    return this.session.run(
+    return this.runner.run(
       'fit',
       { ...request, mode: 'train', data: this.data.set, order, batchSize },
       signal,

@@ -46,7 +46,7 @@ export async function loadBatch(
   const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
   const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight })
   checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-  return { samples: prepared.samples, data: model.session.load(prepared) }
+  return { samples: prepared.samples, data: model.runner.load(prepared) }
 }
 
 /** Trains or tests on a batch and frees it. @param sums over the batches before it */
@@ -59,7 +59,7 @@ export async function runBatch(
 ): Promise<RunResult> {
   const request = { mode, data: data.set, batchSize: samples, maxBatches: 1, sums } as const
   try {
-    return await model.session.run(call, request, signal)
+    return await model.runner.run(call, request, signal)
   } finally {
     data.dispose()
   }

@@ -40,7 +40,7 @@ export interface TargetSlot {
   /** By which targets are given it. */
   name: string
   where: string
-  /** With the batch. */
+  /** With the batch: of the targets. */
   shape: Shape
   /** Labels are integers from 0 up to, not including, this (sparse losses); null: any numbers. */
   classes: number | null
@@ -126,7 +126,8 @@ function checkNotEmpty(array: NativeArray, where: string, what: string): void {
   })
 }
 
-function checkIntegers(
+/** @throws ConfigError ERR_OPTION for a number that is no integer below `limit` */
+export function checkIntegers(
   array: NativeArray,
   where: string,
   what: string,
@@ -159,7 +160,7 @@ const hasNames = (given: unknown, names: readonly string[]): boolean =>
  * @throws ShapeError ERR_SHAPE for a list of another length; ConfigError ERR_OPTION,
  *   ERR_UNKNOWN_NAME for a record without some name, or with another
  */
-function listFor(
+export function listFor(
   given: Arrays,
   slots: readonly { name?: string; where: string }[],
   { name, each }: { name: string; each: 'input' | 'output' },
@@ -273,9 +274,9 @@ function prepareTarget(
   name: string,
 ): NativeArray {
   const array = asColumn(toNative(y, name))
-  const wanted = slot.classes === null ? slot.shape : [...slot.shape.slice(0, -1), 1]
+  const wanted = slot.shape
   if (!fits(array.shape, wanted)) {
-    const isSparse = slot.classes === null && fits(array.shape, [...slot.shape.slice(0, -1), 1])
+    const isSparse = slot.classes === null && fits(array.shape, [...wanted.slice(0, -1), 1])
     fail(ShapeError, 'ERR_SHAPE', {
       where: slot.where,
       layer: slot.where,
@@ -283,7 +284,7 @@ function prepareTarget(
       expected: expectedText(wanted),
       actual: shapeText(array.shape),
       hint: isSparse
-        ? "For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."
+        ? "For class numbers use the loss 'sparse_categorical_crossentropy', toCategorical of hiddenstate/utils, or targetDim: 1 with a loss of your own."
         : lastAxisHint(array.shape, wanted),
     })
   }

@@ -24,7 +24,7 @@ import {
   type Scores,
   type TrainOnBatchOptions,
 } from './results.js'
-import type { Session } from '../engine/session.js'
+import type { Runner } from '../engine/runner.js'
 import type { Turn } from '../engine/turns.js'
 
 /** A data set for a model: checked, not yet in native memory. */
@@ -87,7 +87,7 @@ export function checkStatefulBatches(
 
 /** Runs `samples` samples in chunks; the caller holds the turn. */
 export async function runChunks(
-  session: Session,
+  runner: Runner,
   turn: Turn,
   request: {
     mode: 'test' | 'predict' | 'train'
@@ -105,7 +105,7 @@ export async function runChunks(
   let seen = 0
   let sums: number[] = []
   while (seen < samples) {
-    const result = await session.run(options.call, { ...request, from: seen, sums }, options.signal)
+    const result = await runner.run(options.call, { ...request, from: seen, sums }, options.signal)
     if (result.samples <= 0) {
       fail(InternalError, 'ERR_INTERNAL', {
         where: request.mode,
@@ -143,7 +143,7 @@ export async function testLoop(
   const { call, order, batchSize, samples } = options
   let firstBatch = 0
   await runChunks(
-    model.session,
+    model.runner,
     turn,
     { mode: 'test', data, batchSize, ...(order ? { order } : {}) },
     samples,
@@ -180,8 +180,8 @@ export async function evaluate(
   y: Inputs,
   given?: EvaluateOptions,
 ): Promise<Scores> {
-  const { session } = model
-  session.checkAlive('evaluate')
+  const { runner } = model
+  runner.checkAlive('evaluate')
   model.requireCompiled('evaluate')
   const options = resolveOptions<Record<string, unknown>>(
     'evaluate',
@@ -195,8 +195,8 @@ export async function evaluate(
     sampleWeight: options.sampleWeight as SampleWeights,
   })
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
-  const data = session.load(prepared)
-  const turn = await session.take(signal)
+  const data = runner.load(prepared)
+  const turn = await runner.take(signal)
   try {
     const bar = barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.(seen)
@@ -214,8 +214,8 @@ export async function predict(
   given?: PredictOptions,
   where = 'predict',
 ): Promise<Predictions> {
-  const { session } = model
-  session.checkAlive(where)
+  const { runner } = model
+  runner.checkAlive(where)
   const options = resolveOptions<Record<string, unknown>>(
     where,
     { batchSize: undefined, verbose: 0, signal: null },
@@ -227,7 +227,7 @@ export async function predict(
   const arrays = prepareInputs(x, model.inputSlots())
   const samples = arrays[0]!.shape[0]!
   const batchSize = batchSizeFor(model, where, options.batchSize, samples)
-  return predictPrepared(where, session, arrays, {
+  return predictPrepared(where, runner, arrays, {
     samples,
     batchSize,
     signal,
@@ -237,7 +237,7 @@ export async function predict(
 
 async function predictPrepared(
   call: string,
-  session: Session,
+  runner: Runner,
   x: NativeArray[],
   options: {
     samples: number
@@ -247,11 +247,11 @@ async function predictPrepared(
   },
 ): Promise<Predictions> {
   const { samples, batchSize, signal, bar } = options
-  const data = session.load({ x })
-  const turn = await session.take(signal)
+  const data = runner.load({ x })
+  const turn = await runner.take(signal)
   try {
     const outputs: Output[] = []
-    await runChunks(session, turn, { mode: 'predict', data: data.set, batchSize }, samples, {
+    await runChunks(runner, turn, { mode: 'predict', data: data.set, batchSize }, samples, {
       call,
       signal,
       onChunk: (result, seen) => {
@@ -273,7 +273,7 @@ function prepareBatch(
   where: string,
   x: Inputs,
 ): { arrays: NativeArray[]; samples: number } {
-  model.session.checkAlive(where)
+  model.runner.checkAlive(where)
   const arrays = prepareInputs(x, model.inputSlots())
   const samples = arrays[0]!.shape[0]!
   checkStatefulBatches(model, where, samples, samples)
@@ -282,7 +282,7 @@ function prepareBatch(
 
 export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<Predictions> {
   const { arrays, samples } = prepareBatch(model, call, x)
-  return predictPrepared(call, model.session, arrays, {
+  return predictPrepared(call, model.runner, arrays, {
     samples,
     batchSize: samples,
     signal: null,
@@ -291,11 +291,11 @@ export async function predictOnBatch(model: Model, x: Inputs, call: string): Pro
 }
 
 export function predictOnBatchSync(model: Model, x: Inputs): Predictions {
-  const { session } = model
-  session.checkIdle('predictOnBatchSync', true)
-  session.checkStill('model.predictOnBatchSync')
+  const { runner } = model
+  runner.checkIdle('predictOnBatchSync', true)
+  runner.checkStill('model.predictOnBatchSync')
   const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
-  const outputs = session.filledPlan().predict({ x: arrays })
+  const outputs = runner.filledPlan().predict({ x: arrays })
   return asPredictions(outputs.map(({ data, shape }) => new NDArray(data, shape)))
 }
 
@@ -308,9 +308,9 @@ export async function onBatch(
   given: TrainOnBatchOptions | undefined,
 ): Promise<Scores> {
   const where = mode === 'train' ? 'trainOnBatch' : 'testOnBatch'
-  const { session } = model
-  if (mode === 'train') session.checkIdle(where)
-  else session.checkAlive(where)
+  const { runner } = model
+  if (mode === 'train') runner.checkIdle(where)
+  else runner.checkAlive(where)
   model.requireCompiled(where)
   const defaults: Record<string, unknown> =
     mode === 'train' ? { classWeight: null, sampleWeight: null } : { sampleWeight: null }
@@ -322,11 +322,11 @@ export async function onBatch(
     resolveOptions(where, defaults, given) as TrainOnBatchOptions,
   )
   checkStatefulBatches(model, where, prepared.samples, prepared.samples)
-  const data = session.load(prepared)
-  if (mode === 'train') session.drawSeed()
-  const turn = await session.take()
+  const data = runner.load(prepared)
+  if (mode === 'train') runner.drawSeed()
+  const turn = await runner.take()
   try {
-    const result = await session.run(where, {
+    const result = await runner.run(where, {
       mode,
       data: data.set,
       batchSize: prepared.samples,
@@ -354,8 +354,8 @@ export async function gradients(
   y: Inputs,
   given: TrainOnBatchOptions | undefined,
 ): Promise<NDArray[]> {
-  const { session } = model
-  session.checkAlive('gradients')
+  const { runner } = model
+  runner.checkAlive('gradients')
   model.requireCompiled('gradients')
   const weighting = resolveOptions(
     'gradients',
@@ -364,9 +364,9 @@ export async function gradients(
   ) as TrainOnBatchOptions
   const prepared = prepareTraining(model, 'gradients', x, y, weighting)
   checkStatefulBatches(model, 'gradients', prepared.samples, prepared.samples)
-  const data = session.load(prepared)
-  if (session.training === null) session.drawSeed()
-  const turn = await session.take()
+  const data = runner.load(prepared)
+  if (runner.training === null) runner.drawSeed()
+  const turn = await runner.take()
   try {
     const request = {
       mode: 'gradient',
@@ -374,8 +374,8 @@ export async function gradients(
       batchSize: prepared.samples,
       maxBatches: 1,
     } as const
-    await session.run('gradients', request)
-    const plan = session.plan()
+    await runner.run('gradients', request)
+    const plan = runner.plan()
     return readKerasArrays(
       model.trainedArrays(),
       ({ planPath }) => plan.read(`${planPath}:grad`).data,

@@ -135,8 +135,8 @@ export async function fitGenerator(
   given: FitGeneratorOptions,
 ): Promise<History> {
   const where = 'fitGenerator'
-  const { session } = model
-  session.checkIdle(where)
+  const { runner } = model
+  runner.checkIdle(where)
   model.requireCompiled(where)
   const options = resolveOptions(where, DEFAULTS, given)
   const batches = new Batches(source, where)
@@ -181,7 +181,7 @@ function prepareValidationOf(
   if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
     const prepared = prepareValidation(model, 'fitGenerator', validationData)
     const { samples } = prepared
-    return arrayValidation(model, model.session.load(prepared), {
+    return arrayValidation(model, model.runner.load(prepared), {
       call: 'fitGenerator',
       samples,
       signal,
@@ -264,7 +264,7 @@ export async function evaluateGenerator(
   given: GeneratorOptions,
 ): Promise<Scores> {
   const where = 'evaluateGenerator'
-  model.session.checkAlive(where)
+  model.runner.checkAlive(where)
   model.requireCompiled(where)
   const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
   const samples = requireCount(where, 'valSamples', options.valSamples)
@@ -283,7 +283,7 @@ export function evaluateAll(
   signal: AbortSignal | null,
 ): Promise<Scores> {
   return closing([batches], async () => {
-    const turn = await model.session.take(signal)
+    const turn = await model.runner.take(signal)
     try {
       const means = await evaluateBatches(model, call, batches, { samples, turn, signal })
       return asScores(means)
@@ -300,7 +300,7 @@ export async function predictGenerator(
   given: GeneratorOptions,
 ): Promise<Predictions> {
   const where = 'predictGenerator'
-  model.session.checkAlive(where)
+  model.runner.checkAlive(where)
   const options = resolveOptions(where, GENERATOR_DEFAULTS, given)
   const samples = requireCount(where, 'valSamples', options.valSamples)
   checkInteger(where, 'maxQSize', options.maxQSize, 1)

@@ -161,8 +161,8 @@ function shuffler(shuffle: unknown): RandomStream | null {
 }
 
 async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Promise<History> {
-  const { session } = model
-  session.checkIdle('fit')
+  const { runner } = model
+  runner.checkIdle('fit')
   model.requireCompiled('fit')
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
   const call = callOptions('fit', model, options)
@@ -171,11 +171,6 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
-  const validation = hasValidation
-    ? validationOf(model, options.validationData, batchSize, signal)
-    : split < data.count
-      ? rowValidation(model, data, [split, data.count], batchSize, signal)
-      : null
   const batches = new Batches(
     new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)),
     'fit',
@@ -192,6 +187,12 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     classWeight,
     signal,
   })
+  // Last, since it may hold data of its own.
+  const validation = hasValidation
+    ? validationOf(model, options.validationData, batchSize, signal)
+    : split < data.count
+      ? rowValidation(model, data, [split, data.count], batchSize, signal)
+      : null
   return train(model, { ...call, batchSize, source, validation, resumption })
 }
 
@@ -223,7 +224,7 @@ function validationOf(
   const prepared = prepareValidation(model, 'fit', value)
   const { samples } = prepared
   checkStatefulBatches(model, 'fit: validationData', samples, batchSize)
-  return arrayValidation(model, model.session.load(prepared), { call: 'fit', samples, signal })
+  return arrayValidation(model, model.runner.load(prepared), { call: 'fit', samples, signal })
 }
 
 async function evaluateRows(
@@ -233,7 +234,7 @@ async function evaluateRows(
   given?: EvaluateOptions,
 ): Promise<Scores> {
   const where = 'evaluate'
-  model.session.checkAlive(where)
+  model.runner.checkAlive(where)
   model.requireCompiled(where)
   const defaults = { batchSize: undefined, sampleWeight: null, verbose: 1, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)
@@ -252,7 +253,7 @@ async function predictRows(
   given?: PredictOptions,
   where = 'predict',
 ): Promise<Predictions> {
-  model.session.checkAlive(where)
+  model.runner.checkAlive(where)
   const defaults = { batchSize: undefined, verbose: 0, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)
   checkVerbose(where, options.verbose)

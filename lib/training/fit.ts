@@ -139,8 +139,8 @@ export async function fit(
   y: Inputs,
   given?: FitOptions,
 ): Promise<History> {
-  const { session } = model
-  session.checkIdle('fit')
+  const { runner } = model
+  runner.checkIdle('fit')
   model.requireCompiled('fit')
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
   const call = callOptions('fit', model, options)
@@ -168,13 +168,19 @@ export async function fit(
     data: identityOf(arraysOf(prepared)),
     'validation data': kept ? identityOf(arraysOf(kept)) : 'none',
   }))
-  const validation = kept ? session.load(kept) : null
-  const data = session.load(prepared)
+  const validation = kept ? runner.load(kept) : null
+  let data: LoadedData
+  try {
+    data = runner.load(prepared)
+  } catch (error) {
+    validation?.dispose()
+    throw error
+  }
   const { signal } = call
   return train(model, {
     ...call,
     batchSize,
-    source: new ArraySource(session, data, {
+    source: new ArraySource(runner, data, {
       samples: split,
       batchSize,
       shuffle,

@@ -3,7 +3,7 @@ import { Callback, type Logs } from '../callbacks/index.js'
 import { ConfigError, fail } from '../errors.js'
 import { describe } from '../ndarray.js'
 import type { Model } from '../model/model.js'
-import type { Session } from '../engine/session.js'
+import type { Runner } from '../engine/runner.js'
 import type { Plain } from './plain-data.js'
 
 /** What callbacks see as `this.params`. */
@@ -60,13 +60,13 @@ export class Hooks {
   /** Whether a callback has hooks for batches. */
   readonly wantsBatches: boolean
   readonly #callbacks: readonly Callback[]
-  readonly #session: Session
+  readonly #runner: Runner
   readonly #signal: AbortSignal | null
   #isIntroduced = false
 
-  constructor(callbacks: readonly Callback[], session: Session, signal: AbortSignal | null) {
+  constructor(callbacks: readonly Callback[], runner: Runner, signal: AbortSignal | null) {
     this.#callbacks = callbacks
-    this.#session = session
+    this.#runner = runner
     this.#signal = signal
     this.wantsBatches = callbacks.some((c) => c.wantsBatches)
   }
@@ -96,7 +96,7 @@ export class Hooks {
   async #settled(reason: unknown): Promise<unknown[]> {
     const errors: unknown[] = []
     for (const callback of this.#isIntroduced ? this.#callbacks : []) {
-      await this.#session
+      await this.#runner
         .callback(() => callback.onTrainSettled(reason), null)
         .catch((error) => errors.push(error))
     }
@@ -116,7 +116,7 @@ export class Hooks {
   async states(): Promise<Plain[]> {
     const states: Plain[] = []
     for (const callback of this.#callbacks)
-      await this.#session.callback(async () => {
+      await this.#runner.callback(async () => {
         states.push((await callback.getState()) ?? null)
       }, this.#signal)
     return states
@@ -126,7 +126,7 @@ export class Hooks {
   async restore(states: readonly Plain[]): Promise<void> {
     for (const [i, callback] of this.#callbacks.entries()) {
       const state = states[i] ?? null
-      if (state !== null) await this.#session.callback(() => callback.setState(state), this.#signal)
+      if (state !== null) await this.#runner.callback(() => callback.setState(state), this.#signal)
     }
   }
 
@@ -158,7 +158,7 @@ export class Hooks {
   async #call(hook: Hook, args: readonly unknown[]): Promise<void> {
     for (const callback of this.#callbacks) {
       const method = callback[hook] as (...args: unknown[]) => unknown
-      await this.#session.callback(() => method.apply(callback, [...args]), this.#signal)
+      await this.#runner.callback(() => method.apply(callback, [...args]), this.#signal)
     }
   }
 }

@@ -35,22 +35,22 @@ export interface Job {
 
 /** Trains, and tidies up whatever happens. */
 export async function train(model: Model, job: Job): Promise<History> {
-  const { session } = model
-  session.drawSeed()
-  session.training = job.call
+  const { runner } = model
+  runner.drawSeed()
+  runner.training = job.call
   const history = new History()
   model.history = history
   try {
-    const turn = await session.take(job.signal)
+    const turn = await runner.take(job.signal)
     try {
       await job.resumption.open()
-      const hooks = new Hooks([...job.callbacks, history], session, job.signal)
+      const hooks = new Hooks([...job.callbacks, history], runner, job.signal)
       await hooks.settling(() => new Loop(model, job, hooks, turn).run())
     } finally {
       turn.release()
     }
   } finally {
-    session.training = null
+    runner.training = null
     job.source.close()
     job.validation?.close()
     await job.resumption.close()

@@ -180,10 +180,10 @@ export class Resumption {
     const { state, weights } = this.#found
     const model = this.#model
     // as a callback does: nobody else may write weights during a fit
-    await model.session.callback(() => {
+    await model.runner.callback(() => {
       weights()
       Object.assign(model.optimizer, state.hyper)
-      model.session.nativeState = state.native
+      model.runner.nativeState = state.native
     }, null)
     setRandomState(state.random)
     await source.restore(state.source)
@@ -221,7 +221,7 @@ export class Resumption {
   /** What a validation changes, as it is now. */
   async changed({ validation }: Sources): Promise<Changed> {
     return {
-      native: this.#model.session.nativeState,
+      native: this.#model.runner.nativeState,
       validation: (await validation?.state()) ?? null,
     }
   }
@@ -259,7 +259,7 @@ export class Resumption {
     changed: Changed,
   ): Promise<void> {
     const model = this.#model
-    await model.session.fill(this.#call)
+    await model.runner.fill(this.#call)
     const state: TrainingState = {
       identity: this.#ownIdentity,
       batches: this.batches,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
-import type { NativeState } from '../engine/session.js'
+import type { NativeState } from '../engine/runner.js'
 import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain-data.js'
 

@@ -62,7 +62,7 @@ Napi::Value compile_spec(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     if (info.Length() < 1 || !info[0].IsObject())
       fail(Code::kOption, "compile", "spec", "an object", "something else");
-    return PlanObject::create(info.Env(), compile(to_config(info[0])));
+    return PlanObject::compile(info.Env(), to_config(info[0]), info[1]);
   });
 }
 

@@ -10,10 +10,13 @@
 namespace hs {
 namespace {
 
+// Marks the objects that this class has made; no other object in the process has the tag.
+constexpr napi_type_tag kPlanTag = {0x6869646465e57a7eULL, 0x706c616e706c616eULL};
+
 // Tells V8 how much native memory hangs on the object. Only while the engine does not work on the
 // plan.
 void report_memory(Napi::Env env, PlanState& state) {
-  if (state.finalized || state.pending > 0) return;
+  if (state.finalized || *state.pending > 0) return;
   const int64_t bytes = state.plan ? state.plan->bytes() : 0;
   if (bytes != state.reported)
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes - state.reported);
@@ -49,7 +52,7 @@ class PromisedRun final : public RunJob,
   }
 
   void open(Napi::Env env) noexcept override {
-    state_->pending--;
+    --*state_->pending;
     auto& jobs = state_->jobs;
     jobs.erase(
         std::remove_if(jobs.begin(), jobs.end(),
@@ -120,12 +123,23 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
        InstanceMethod<&PlanObject::dispose>("dispose")}));
 }
 
-Napi::Object PlanObject::create(Napi::Env env, std::unique_ptr<Plan> plan) {
+Napi::Object PlanObject::compile(Napi::Env env, const Config& spec, const Napi::Value& weights_of) {
   Environment& environment = Environment::of(env);
   auto state = std::make_shared<PlanState>();
-  state->plan = std::move(plan);
+  if (weights_of.IsUndefined()) {
+    state->plan = hs::compile(spec);
+  } else {
+    bool ours = false;
+    if (!weights_of.IsObject() ||
+        napi_check_object_type_tag(env, weights_of, &kPlanTag, &ours) != napi_ok || !ours)
+      fail(Code::kOption, "compile", "the plan with the weights", "a plan", "something else");
+    const PlanObject& owner = *Unwrap(weights_of.As<Napi::Object>());
+    state->plan = hs::compile(spec, owner.alive().get());
+    state->pending = owner.state_->pending;
+  }
   const Constructing given(environment, &state);
   const Napi::Object object = environment.plan_class.New({});
+  if (napi_type_tag_object(env, object, &kPlanTag) != napi_ok) throw Napi::Error::New(env);
   report_memory(env, *state);
   return object;
 }
@@ -155,8 +169,8 @@ std::shared_ptr<Plan> PlanObject::alive() const {
 
 std::shared_ptr<Plan> PlanObject::idle(const char* what) const {
   std::shared_ptr<Plan> plan = alive();
-  if (state_->pending > 0) Environment::of(Env()).mailbox->collect_unheard(Env());
-  if (state_->pending > 0)
+  if (*state_->pending > 0) Environment::of(Env()).mailbox->collect_unheard(Env());
+  if (*state_->pending > 0)
     fail(Code::kBusy, "plan", std::string("for ") + what + " the model", "idle", "one that runs",
          "Await it first.");
   return plan;
@@ -199,7 +213,7 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
     auto job = std::make_shared<PromisedRun>(env, deferred, state_, std::move(request));
     state_->jobs.push_back(job);
     Engine::get().submit(job);
-    state_->pending++;
+    ++*state_->pending;
     mailbox->expect();
   } catch (...) {
     reject(env, deferred, std::current_exception());

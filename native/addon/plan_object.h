@@ -30,11 +30,12 @@ class DataObject : public Napi::ObjectWrap<DataObject> {
 };
 
 // What a Plan object and its jobs share. JS thread only, but for `plan`, which belongs to the
-// engine thread while pending > 0.
+// engine thread while *pending > 0.
 struct PlanState {
   std::shared_ptr<Plan> plan;  // null: disposed
   std::vector<std::weak_ptr<Job>> jobs;
-  int pending = 0;         // runs under way or queued
+  // Runs under way or queued, of this plan and of those that have the same parameters.
+  std::shared_ptr<int> pending = std::make_shared<int>(0);
   int64_t reported = 0;    // bytes that V8 has been told of
   bool finalized = false;  // the JS object is gone
 };
@@ -43,7 +44,8 @@ struct PlanState {
 class PlanObject : public Napi::ObjectWrap<PlanObject> {
  public:
   static void define(Napi::Env env, Environment& environment);
-  static Napi::Object create(Napi::Env env, std::unique_ptr<Plan> plan);
+  // weights_of: the Plan object whose parameters it has; undefined: its own.
+  static Napi::Object compile(Napi::Env env, const Config& spec, const Napi::Value& weights_of);
 
   // Does not throw once the object is wrapped: where JavaScript is being terminated, the wrap of a
   // failed constructor cannot be removed, and its finalizer would find no object.

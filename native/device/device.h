@@ -39,8 +39,9 @@ template <typename real>
 class Criterion {
  public:
   virtual ~Criterion() = default;
-  virtual bool sparse() const = 0;       // a target has a last axis of 1: labels
-  virtual bool has_targets() const = 0;  // else y is nullptr: the numbers themselves are the loss
+  virtual bool sparse() const = 0;         // targets are labels: numbers of classes
+  virtual int64_t target_dim() const = 0;  // the last axis of targets; 0: that of the output
+  virtual bool has_targets() const = 0;    // else y is nullptr: the numbers themselves are the loss
   virtual int metrics() const = 0;
   // Fills coef and score; *loss without penalties; *weighted, that times the weight; *nothing, a
   // Nothing.

@@ -191,7 +191,7 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   if (!packed.same_sizes(packed_)) {
     packed_block_.reserve(packed.total());
     packed_ = std::move(packed);
-    params_changed();
+    repack();
   }
   backward_ = backward;
   version_ = device_->layout_version();

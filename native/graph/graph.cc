@@ -239,6 +239,8 @@ void Graph<real>::plan_backward() {
 template <typename real>
 void Graph<real>::forward(bool training, DropoutKey key, bool scored) {
   has_values_ = false;
+  if (changes_seen_ != params_->changes()) repack();  // by a plan that shares them
+  changes_seen_ = params_->changes();
   for (Op<real>& op : ops_) {
     if (op.after == After::kNothing || (scored && op.after == After::kOutputs))
       run(op, training, key);
@@ -409,13 +411,21 @@ void Graph<real>::packed_are_current() {
 }
 
 template <typename real>
-void Graph<real>::params_changed() {
+void Graph<real>::repack() {
   for (Op<real>& op : ops_) op.fresh = true;
+}
+
+template <typename real>
+void Graph<real>::params_changed() {
+  repack();
+  params_->changed();
 }
 
 template <typename real>
 void Graph<real>::trained() {
   for (Op<real>& op : ops_) op.fresh = op.shape().trainable() || !op.next.empty();
+  params_->changed();
+  changes_seen_ = params_->changes();
 }
 
 template <typename real>

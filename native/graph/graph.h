@@ -171,6 +171,7 @@ class Graph {
   void packed_are_current();  // a whole step has run: packed tensors are filled
   void params_changed();      // all of them: weights were written
   void trained();             // the trainable ones
+  void repack();              // the next pass fills packed tensors anew
   void reset_states();
   int64_t bytes() const;
 
@@ -242,6 +243,7 @@ class Graph {
   Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},
       packed_block_{*device_}, scratch_block_{*device_}, grad_block_{*device_};
   Block<double> penalties_{*device_};  // [ops] of their outputs
+  int64_t changes_seen_ = 0;           // of parameters, when packed tensors were last looked at
   const std::atomic<bool>* cancelled_ = nullptr;
   bool carry_live_ = false;  // states are worth keeping
   std::vector<EarlyCarry<real>> early_carries_;

@@ -19,6 +19,13 @@ int Params<real>::add(const Config& config) {
     fail(Code::kOption, p.path, "a parameter with an eigenvalue regularizer", "a matrix",
          to_string(p.dims));
   }
+  if (of_) {
+    const int other = of_->find(config.str("from"));
+    if (other < 0 || (*of_)[other].dims != p.dims)
+      fail(Code::kInternal, p.path, "what it is from", "a parameter " + to_string(p.dims),
+           "'" + config.str("from") + "'");
+    p.offset = (*of_)[other].offset;
+  }
   const int index = static_cast<int>(list_.size());
   if (!by_path_.emplace(p.path, index).second)
     fail(Code::kInternal, p.path, "the name of a parameter", "unique", "a second one");
@@ -28,7 +35,8 @@ int Params<real>::add(const Config& config) {
 
 template <typename real>
 void Params<real>::allocate(const std::vector<char>& learns) {
-  total_ = 0;
+  of_ = nullptr;
+  if (!owns_) return;
   for (const bool wanted : {true, false}) {
     for (size_t i = 0; i < list_.size(); i++) {
       if (bool(learns[i]) != wanted) continue;
@@ -38,7 +46,7 @@ void Params<real>::allocate(const std::vector<char>& learns) {
     if (wanted) trained_size_ = total_;
   }
   check_budget(total_, sizeof(real), "the parameters of the model");
-  values_.make_zeros(total_);
+  store_->values.make_zeros(total_);
 }
 
 template <typename real>

@@ -35,6 +35,8 @@ class CellOp : public OpShape {
     if (x.dims[0] < 1) fail(Code::kShape, where(), "the number of steps T", "at least 1", x.text());
   }
 
+  int states_count() const { return two_states_ ? 2 : 1; }
+
   // To be called first in declare().
   void take_extent(const Declaration& d, const Extent& x, bool masked) {
     T_ = x.dims[0], B_ = x.rows, D_ = x.last();

@@ -10,22 +10,32 @@ RecurrenceShape::RecurrenceShape(const Config& options, const OpContext& context
                                  const CellShape* cell)
     : CellOp(options, context, cell),
       learned_(options.on("learnedStates")),
+      takes_states_(options.on("takesStates")),
       gives_states_(options.on("givesStates")),
       shared_dropout_(options.on("sharedDropout")),
       truncate_(options.integer("truncate", 0)),
       checkpoint_(checkpoint_of(options, "recurrence")) {
-  if (learned_ && stateful_)
-    throw Error(Code::kOption, where(), "states that are learned cannot be carried, too.");
+  if (learned_ + takes_states_ + stateful_ > 1)
+    throw Error(Code::kOption, where(), "states are carried, learned or inputs, one of these.");
 }
 
 Extent RecurrenceShape::output(const std::vector<Extent>& x) const {
   if (x[0].dims.size() != 2) fail(Code::kShape, where(), "input", "[B, T, D]", x[0].text());
   check_steps(x[0]);
+  const size_t states = takes_states_ ? size_t(states_count()) : 0;
+  if (x.size() != 1 + states)
+    fail(Code::kInternal, where(), "the number of inputs", std::to_string(1 + states),
+         std::to_string(x.size()));
+  for (size_t i = 1; i < x.size(); i++) {
+    const Extent wanted{x[0].rows, {H_}};
+    if (x[i].rows != wanted.rows || x[i].dims != wanted.dims)
+      fail(Code::kShape, where(), "a state before the first step", wanted.text(), x[i].text());
+  }
   return {x[0].rows, sequences_ ? Dims{x[0].dims[0], H_} : Dims{H_}};
 }
 
 std::vector<Extent> RecurrenceShape::more_outputs(const std::vector<Extent>& x) const {
-  const size_t n = gives_states_ ? two_states_ ? 2 : 1 : 0;
+  const size_t n = gives_states_ ? size_t(states_count()) : 0;
   return std::vector<Extent>(n, Extent{x[0].rows, {H_}});
 }
 

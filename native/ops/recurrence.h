@@ -19,7 +19,8 @@ class RecurrenceShape : public CellOp {
   int masks() const { return shared_dropout_ ? 1 : G_; }  // dropout masks of W, and of U
   int64_t segments() const { return (T_ + segment_ - 1) / segment_; }
 
-  bool learned_, gives_states_, shared_dropout_;
+  // takes_states_: inputs after the first are the states before step 0, [B, H] each.
+  bool learned_, takes_states_, gives_states_, shared_dropout_;
   int64_t truncate_;    // gradients stop after so many steps; 0: nowhere
   int64_t checkpoint_;  // steps of a segment; 0: all, -1: about sqrt(T)
 

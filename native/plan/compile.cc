@@ -1,29 +1,43 @@
 // Spec -> Plan. The work is in the constructors: Graph (ops, values, parameters), Loss, Update.
+#include "base/error.h"
 #include "plan/typed_plan.h"
 
 namespace hs {
 
 template <typename real>
-TypedPlan<real>::TypedPlan(const Config& spec, std::unique_ptr<Device<real>> device)
+TypedPlan<real>::TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device,
+                           const TypedPlan* of)
     : device_(std::move(device)),
-      params_(*device_),
+      params_(device_, of ? &of->params_ : nullptr),
       graph_(spec, params_, *device_),
       losses_(spec, *device_),
       update_(spec.has("optimizer") ? &spec.at("optimizer") : nullptr, *device_),
       numbers_(*device_),
       seed_(checked_number("spec", "random/seed", spec.num("seed", 0))) {}
 
-template TypedPlan<float>::TypedPlan(const Config&, std::unique_ptr<Device<float>>);
-template TypedPlan<double>::TypedPlan(const Config&, std::unique_ptr<Device<double>>);
+template TypedPlan<float>::TypedPlan(const Config&, std::shared_ptr<Device<float>>,
+                                     const TypedPlan<float>*);
+template TypedPlan<double>::TypedPlan(const Config&, std::shared_ptr<Device<double>>,
+                                      const TypedPlan<double>*);
 
-std::unique_ptr<Plan> compile(const Config& spec) {
+namespace {
+
+template <typename real>
+std::unique_ptr<Plan> compiled(const Config& spec, bool mixed, const Plan* of) {
+  const auto* owner = dynamic_cast<const TypedPlan<real>*>(of);
+  if (of && !owner)
+    fail(Code::kInternal, "spec", "floatx", "that of the plan with the weights", "another");
+  return std::make_unique<TypedPlan<real>>(spec, make_device<real>(spec.str("device"), mixed),
+                                           owner);
+}
+
+}  // namespace
+
+std::unique_ptr<Plan> compile(const Config& spec, const Plan* weights_of) {
   const std::string& floatx = spec.str("floatx");
-  const std::string& device = spec.str("device");
   const bool mixed = floatx == "mixed_bfloat16";
-  if (floatx == "float32" || mixed)
-    return std::make_unique<TypedPlan<float>>(spec, make_device<float>(device, mixed));
-  if (floatx == "float64")
-    return std::make_unique<TypedPlan<double>>(spec, make_device<double>(device, false));
+  if (floatx == "float32" || mixed) return compiled<float>(spec, mixed, weights_of);
+  if (floatx == "float64") return compiled<double>(spec, false, weights_of);
   throw Error(Code::kUnknownName, "spec",
               "floatx must be float32, mixed_bfloat16 or float64, got '" + floatx + "'.");
 }

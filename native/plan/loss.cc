@@ -36,7 +36,7 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
   bound_ = false;
   Dims wanted = p.dims;
   if (wanted.empty()) fail(Code::kShape, "targets", "the output", "at least [B, K]", p.text());
-  if (criterion_->sparse()) wanted.back() = 1;
+  if (criterion_->target_dim() > 0) wanted.back() = criterion_->target_dim();
   if (!criterion_->has_targets()) wanted = {0};
   if (criterion_->has_targets()) check_targets(wanted, data);
   weighted_ = !weights.dims.empty();

@@ -17,7 +17,9 @@ namespace hs {
 template <typename real>
 class TypedPlan final : public Plan {
  public:
-  TypedPlan(const Config& spec, std::unique_ptr<Device<real>> device);
+  // of: the plan whose parameters it has; nullptr: its own.
+  TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device,
+            const TypedPlan* of = nullptr);
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
@@ -63,7 +65,7 @@ class TypedPlan final : public Plan {
   const Param* moment_to_come(const std::string& name) const;
   double* find_number(const std::string& name);
 
-  const std::unique_ptr<Device<real>> device_;
+  const std::shared_ptr<Device<real>> device_;
   Params<real> params_;
   Graph<real> graph_;
   Losses<real> losses_;

@@ -259,6 +259,7 @@ class CheckingDevice final : public Device<real> {
     Checking(CheckingDevice& device, std::unique_ptr<Criterion<real>> inner)
         : device_(device), inner_(std::move(inner)) {}
     bool sparse() const override { return inner_->sparse(); }
+    int64_t target_dim() const override { return inner_->target_dim(); }
     bool has_targets() const override { return inner_->has_targets(); }
     int metrics() const override { return inner_->metrics(); }
     void value(const Scored<real>& s, double* loss, double* weighted, double* nothing) override {

@@ -264,6 +264,18 @@ std::vector<LayerCase> recurrence_cases() {
         {{"learnedStates", true}, {"checkpoint", 2}, {"returnSequences", true}});
     add("learned states, segments and dropout", 3, {4, {5, 2}}, true,
         {{"learnedStates", true}, {"checkpoint", 2}, {"dropoutW", 0.3}, {"dropoutU", 0.3}});
+    const auto taking = [&](const std::string& name, bool masked, Options options) {
+      options.push_back({"takesStates", true});
+      add("states as inputs" + name, 3, {3, {4, 2}}, masked, options);
+      list.back().x.resize(cell == "lstm" ? 3 : 2, {3, {3}});
+    };
+    taking("", false, {});
+    taking(", masked", true, {{"returnSequences", true}});
+    taking(", backwards", true, {{"goBackwards", true}});
+    taking(", segments", true, {{"checkpoint", 2}});
+    taking(", segments of sequences", true, {{"checkpoint", 3}, {"returnSequences", true}});
+    taking(", dropout", true, {{"dropoutW", 0.3}, {"dropoutU", 0.3}});
+    taking(", softmax", true, {{"activation", "softmax"}});
     add("one step", 3, {3, {1, 2}}, false, {});
     add("one unit, one row", 1, {1, {3, 1}}, false, {{"returnSequences", true}});
     add("H17: a tail after whole vectors", 17, {2, {2, 3}}, false, {{"returnSequences", true}});

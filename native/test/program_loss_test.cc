@@ -68,6 +68,51 @@ TEST(a_loss_that_is_a_program_is_the_named_one) {
   }
 }
 
+// Labels [.., 1] of an output [.., K]: -log of the output's share that the label picks.
+Config crossentropy(int axes, double target_dim) {
+  ProgramText p;
+  const Dims rows = axes == 3 ? Dims{-2, -3} : Dims{-2};  // the extents that the targets have
+  const int labels = p.node("reshape", {p.input(0)}, {{"dims", rows}});
+  const int outputs = p.input(1), all = p.node("sum", {outputs}, {{"axes", Dims{axes - 1}}});
+  const int share = p.node("div", {p.node("pick", {outputs, labels}), all});
+  const int score = p.mul(p.number(-1), p.node("log", {share}));
+  Config c = tree(p.expression({score}));
+  c.tree["output"] = number(score);
+  if (target_dim != 0) c.tree["targetDim"] = number(target_dim);
+  return c;
+}
+
+TEST(targets_of_a_program_have_a_last_axis_of_their_own) {
+  for (const bool sequences : {true, false}) {
+    const auto spec = [&](Config loss) {
+      Config c = tagger(std::move(loss), sequences);
+      for (Config& op : c.tree["ops"].list)
+        if (op.tree.count("layer") && op.str("layer") == "d")
+          op.tree["options"].tree["activation"] = text("sigmoid");
+      output_of(c)["metrics"] = list({tree({{"name", text("sparse_categorical_accuracy")}})});
+      return c;
+    };
+    const int axes = sequences ? 3 : 2;
+    const std::unique_ptr<Plan> named = compile(spec(text("sparse_categorical_crossentropy"))),
+                                written = compile(spec(crossentropy(axes, 1)));
+    fill(*named), fill(*written);
+    const Array x = array({4, 3}, {1, 2, 0, 3, 4, 1, 0, 0, 2, 4, 4, 4});
+    const Array y = sequences ? array({4, 3, 1}, {0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 0})
+                              : array({4, 1}, {0, 1, 1, 0});
+    const auto set = data(x, y, sequences ? Array{} : array({4}, {1, 0, 2, 0.5}));
+    for (int step = 0; step < 3; step++) {
+      const RunResult want = run(*named, Mode::kTrain, set), got = run(*written, Mode::kTrain, set);
+      for (size_t i = 0; i < 2; i++) CHECK_CLOSE(got.last[i], want.last[i], 1e-12);
+    }
+    for (size_t i = 0; i < 15; i++)
+      CHECK_CLOSE(written->read("e/W").f64[i], named->read("e/W").f64[i], 1e-12);
+    CHECK(gradient_error(*written, set) < 1e-7);
+    const std::unique_ptr<Plan> wide = compile(spec(crossentropy(axes, 0)));
+    CHECK_ERROR(run(*wide, Mode::kTrain, set), Code::kShape, "targets");
+    CHECK_ERROR(compile(spec(crossentropy(axes, -1))), Code::kOption, "targetDim");
+  }
+}
+
 TEST(a_loss_that_is_a_program_gives_a_number_for_each_row) {
   ProgramText p;
   const int all = p.node("sum", {p.input(1)}, {{"axes", Dims{0, 1, 2}}});

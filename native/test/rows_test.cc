@@ -24,8 +24,9 @@ constexpr int64_t V = 37, D = 19;
 
 template <typename real>
 struct Side {  // a model of one matrix
-  Cpu<real> device{kernels<real>()};
-  Params<real> params{device};
+  std::shared_ptr<Cpu<real>> made = std::make_shared<Cpu<real>>(kernels<real>());
+  Cpu<real>& device = *made;
+  Params<real> params{made};
   Update<real> update;
   GradRows* rows = nullptr;
 

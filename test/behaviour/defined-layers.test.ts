@@ -219,6 +219,10 @@ describe('errors', () => {
     expect(() => new Sequential([new NoBatch({ inputShape: [D] })])).toThrow(
       /what call gives must be \[B, …\], got \[\]/,
     )
+    const Idle = defineLayer('Idle', { weights: { W: { shape: [3] } }, call: ({ x }) => x })
+    expect(() => new Sequential([new Idle({ inputShape: [D], name: 'idle' })])).toThrow(
+      'idle (Idle): weight W must be part of what call gives, got one that it does not read. A shape of null leaves a weight out.',
+    )
     expect(() => new Sequential([new Own({ inputShape: [null, null] })])).toThrow(
       /shape of W must be a list of positive integers, got \[null, 4\]\. The input is/,
     )

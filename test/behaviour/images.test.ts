@@ -299,6 +299,17 @@ test('a model of them learns', async () => {
   expect(loss.at(-1)).toBeLessThan(0.3 * (loss[0] as number))
 })
 
+test('ConvLSTM2D says why it has no zoneout', () => {
+  const options = { zoneout: 0.1 } as object
+  expect(() => new ConvLSTM2D(2, 2, 2, options)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_OPTION',
+      message:
+        'ConvLSTM2D: zoneout must be left out, got 0.1. It needs the step as an expression, and there are no convolutions in expressions.',
+    }),
+  )
+})
+
 describe('files', () => {
   const make = () =>
     new Sequential([

@@ -193,7 +193,7 @@ describe('iterations', () => {
     const model = compiled(new RMSprop())
     await steps(model, 0, 1)
     for (const counts of [{ iterations: -1, m_schedule: 1 }, { iterations: 1 }, 'x']) {
-      vi.spyOn(model.session, 'counts', 'get').mockReturnValue(counts as never)
+      vi.spyOn(model.runner, 'counts', 'get').mockReturnValue(counts as never)
       await model.save(file('damaged'))
       await expect(loadModel(file('damaged'))).rejects.toThrow(
         /training_config: optimizer_counts must be/,

@@ -148,6 +148,9 @@ it('says what it cannot be tied to', () => {
   expect(() => new Dense(V, { tiedTo: 'words', WRegularizer: 'l2', name })).toThrow(
     'out (Dense): WRegularizer must be null with tiedTo: W is that of the other layer, got one.',
   )
+  expect(() => new Dense(V, { tiedTo: 'words', init: 'zero', name })).toThrow(
+    "out (Dense): init must be left out with tiedTo: W is that of the other layer, got the string 'zero'.",
+  )
   expect(() => new Dense(V, { tiedTo: 3 as never })).toThrow(
     'tiedTo must be a layer, its name, or null, got 3.',
   )

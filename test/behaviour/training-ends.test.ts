@@ -247,7 +247,7 @@ describe('a run that is rejected in a later batch', () => {
     shape: [n, 1],
   })
   const options = { batchSize: 4, nbEpoch: 1, shuffle: false, verbose: 0 } as const
-  const step = (model: Sequential) => model.session.plan().read('random/step').data[0]
+  const step = (model: Sequential) => model.runner.plan().read('random/step').data[0]
 
   it.each([
     ['at once', false],
@@ -259,13 +259,13 @@ describe('a run that is rejected in a later batch', () => {
     const callbacks = batchwise ? [new LambdaCallback({ onBatchEnd: () => {} })] : []
     await expect(model.fit(bad, targets(32), { ...options, callbacks })).rejects.toThrow(/99/)
     expect(step(model)).toBe(7)
-    expect(model.session.dropoutState.step).toBe(7)
-    expect(model.session.plan().read('optimizer/iterations').data[0]).toBe(7)
+    expect(model.runner.dropoutState.step).toBe(7)
+    expect(model.runner.plan().read('optimizer/iterations').data[0]).toBe(7)
     expect(model.optimizerWeights()).not.toBeNull()
 
     const after = model.getWeights()
     await model.fit(words(12), targets(12), options)
-    expect([step(model), model.session.dropoutState.step]).toEqual([10, 10])
+    expect([step(model), model.runner.dropoutState.step]).toEqual([10, 10])
 
     const twin = make()
     await twin.fit(words(28), targets(28), options)
@@ -276,14 +276,30 @@ describe('a run that is rejected in a later batch', () => {
 
   it('says what is wrong with it when the model is disposed meanwhile', async () => {
     const model = make()
-    const plan = model.session.plan()
+    const plan = model.runner.plan()
     const data = plan.load({ x: [words(4)], y: [targets(4)] })
     vi.spyOn(plan, 'run').mockImplementation(async () => {
       model.dispose()
       throw new Error('what is wrong')
     })
-    await expect(model.session.run('fit', { mode: 'train', data, batchSize: 4 })).rejects.toThrow(
+    await expect(model.runner.run('fit', { mode: 'train', data, batchSize: 4 })).rejects.toThrow(
       'what is wrong',
     )
   })
+})
+
+it('validation data are freed at once where the training data cannot be loaded', async () => {
+  const model = compiled()
+  const load = vi.spyOn(model.runner, 'load')
+  let dispose = vi.fn()
+  load.mockImplementationOnce((arrays) => {
+    const loaded = model.runner.load(arrays)
+    dispose = vi.spyOn(loaded, 'dispose')
+    load.mockImplementationOnce(() => {
+      throw new Error('no memory left')
+    })
+    return loaded
+  })
+  await expect(model.fit(x, y, { ...quiet, validationData: [x, y] })).rejects.toThrow(/no memory/)
+  expect(dispose).toHaveBeenCalledOnce()
 })

@@ -266,9 +266,9 @@ it('compile, add and pop keep the states of stateful layers, as Keras does', asy
 it('errors of the engine have the stack of the caller', async () => {
   const model = new Sequential([new LSTM(3, { batchInputShape: [null, null, 3] }), new Dense(2)])
   model.compile({ optimizer: 'sgd', loss: 'mse' })
-  const own = model.session.plan().load({ x: [{ data: new Float32Array(9), shape: [1, 3, 3] }] })
+  const own = model.runner.plan().load({ x: [{ data: new Float32Array(9), shape: [1, 3, 3] }] })
   const error = await failure(async function asker() {
-    await model.session.run('fit', { mode: 'train', data: own, batchSize: 1 }) // no targets
+    await model.runner.run('fit', { mode: 'train', data: own, batchSize: 1 }) // no targets
   })
   expect(error?.code).toMatch(/^ERR_/)
   expect(error?.stack).toMatch(/asker.*turns\.test\.ts/)

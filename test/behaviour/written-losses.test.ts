@@ -14,6 +14,7 @@ import {
   type LossFunction,
   loadModel,
   Masking,
+  type MetricFunction,
   Model,
   Sequential,
   setFloatx,
@@ -24,7 +25,7 @@ import { readH5 } from '../../lib/hdf5/file.js'
 import { objectiveNames } from '../../lib/objectives.js'
 import { type Plain, uniform } from '../arrays.js'
 
-const { abs, dropout, mean, objective, placeholder, scan, shared, square, sub, sum } = K
+const { abs, dropout, mean, mul, objective, placeholder, scan, shared, square, sub, sum } = K
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hs-losses-'))
 beforeAll(() => setFloatx('float64'))
@@ -191,6 +192,115 @@ it('targets of a sparse loss have one number a row for metrics, too', async () =
   const [, accuracy, own] = await model.testOnBatch(masked, y)
   expect(own).toBe(accuracy)
   expect(accuracy).toBeGreaterThan(0)
+})
+
+describe('targetDim', () => {
+  /** Labels as numbers of classes, [.., 1]. */
+  const labels = (...shape: number[]): Plain => ({
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => (i * 7) % C),
+    shape,
+  })
+  const crossentropy = objective('sparse_categorical_crossentropy')
+  const sparseCases: [string, () => Sequential, Plain, object, object][] = [
+    ['samples', vectors, labels(N, 1), { classWeight: { 0: 1, 1: 3, 2: 0.5 } }, {}],
+    ['steps with a mask', sequences, labels(N, T, 1), {}, {}],
+    [
+      'steps with weights',
+      sequences,
+      labels(N, T, 1),
+      { sampleWeight: steps },
+      { sampleWeightMode: 'temporal' },
+    ],
+  ]
+
+  it.each(sparseCases)('labels of %s: as the named loss', async (_, make, y, fit, compile) => {
+    const results = []
+    for (const loss of [
+      { loss: 'sparse_categorical_crossentropy' },
+      { loss: crossentropy, targetDim: 1 },
+    ] as const) {
+      const model = make()
+      const hits: MetricFunction = (a, p) =>
+        K.equal(K.reshape(a, a.shape.slice(0, -1)), K.argmax(p, -1))
+      model.compile({ optimizer: 'sgd', metrics: ['acc', hits], ...loss, ...compile })
+      const options = { nbEpoch: 2, batchSize: 5, verbose: 0, shuffle: false, ...fit } as const
+      const { history } = await model.fit(masked, y, options)
+      results.push({ history, weights: model.getWeights().flatMap(({ data }) => [...data]) })
+    }
+    const [named, own] = results as [(typeof results)[0], (typeof results)[0]]
+    expect(gap(named.weights, own.weights)).toBeLessThan(1e-12)
+    expect(gap(named.history.loss!, own.history.loss!)).toBeLessThan(1e-12)
+    expect(own.history.acc).toEqual(named.history.acc)
+    expect(own.history.hits).toEqual(own.history.acc)
+  })
+
+  // Three quantiles of one number.
+  const quantiles: LossFunction = (y, p) => {
+    const [low, middle, high] = [0.1, 0.5, 0.9].map((q, i) => {
+      const below = sub(y, K.slice(p, i, i + 1, -1))
+      return mean(K.maximum(mul(q, below), mul(q - 1, below)), -1)
+    })
+    return K.add(low!, middle!, high!)
+  }
+  const regression = () => {
+    setSeed(2)
+    const model = new Sequential([new Dense(3, { inputDim: D, name: 'quantiles' })])
+    model.compile({ optimizer: 'adam', loss: quantiles, targetDim: 1 })
+    return model
+  }
+  const amounts = uniform(5, [N, 1])
+
+  it('a file says what targets the loss takes, and training goes on with the same bits', async () => {
+    const file = path.join(folder, 'quantiles.h5')
+    const model = regression()
+    await model.fit(rows, amounts, { nbEpoch: 2, verbose: 0 })
+    await model.save(file)
+    const again = await loadModel(file)
+    for (const each of [model, again])
+      await each.fit(rows, amounts, { nbEpoch: 2, verbose: 0, shuffle: false })
+    expect(again.getWeights()).toEqual(model.getWeights())
+    expect(await again.evaluate(rows, amounts)).toBe(await model.evaluate(rows, amounts))
+    await expect(again.trainOnBatch(rows, uniform(5, [N, 3]))).rejects.toThrow(
+      /y must be \[B, 1\], got \[12, 3\]/,
+    )
+  })
+
+  it('a checkpoint goes on with the same bits', async () => {
+    const dir = path.join(folder, 'quantiles')
+    const whole = regression()
+    await whole.fit(rows, amounts, { nbEpoch: 3, verbose: 0 })
+    await regression().fit(rows, amounts, { nbEpoch: 2, verbose: 0, checkpoint: { dir } })
+    const resumed = regression()
+    await resumed.fit(rows, amounts, { nbEpoch: 3, verbose: 0, resume: dir })
+    expect(resumed.getWeights()).toEqual(whole.getWeights())
+  })
+
+  it('of several outputs each has its own; 2 is a width, too', async () => {
+    const model = twoOutputs()
+    const spread: LossFunction = (y, p) => mean(square(sub(y, p)), -1)
+    const loss = { kind: crossentropy, amount: spread }
+    model.compile({ optimizer: 'sgd', loss, targetDim: { kind: 1, amount: 2 }, metrics: [] })
+    const [total] = await model.trainOnBatch(rows, [labels(N, 1), uniform(5, [N, 2])])
+    expect(total).toBeGreaterThan(0)
+    await expect(model.trainOnBatch(rows, targets)).rejects.toThrow(
+      /y\[0\] must be \[B, 1\], got \[12, 3\]/,
+    )
+  })
+
+  it('a label that is no class is refused; so are wrong values, and a named loss', async () => {
+    const model = vectors()
+    model.compile({ optimizer: 'sgd', loss: crossentropy, targetDim: 1 })
+    const y = labels(N, 1)
+    y.data[3] = C
+    await expect(model.trainOnBatch(masked, y)).rejects.toThrow(/from 0 to 2, got 3/)
+    const compile = (options: object) => () =>
+      vectors().compile({ optimizer: 'sgd', loss: mse, ...options } as never)
+    for (const wrong of [0, 1.5, -1, '1'])
+      expect(compile({ targetDim: wrong })).toThrow(/targetDim must be a positive integer or null/)
+    expect(compile({ loss: 'mse', targetDim: 1 })).toThrow(
+      /targetDim must be null for a loss with a name, which has targets of its own, got 1/,
+    )
+  })
 })
 
 describe('errors name the function and the shapes', () => {

@@ -11,6 +11,7 @@ import {
   type ConstraintFunction,
   Convolution1D,
   Dense,
+  defineCell,
   defineLayer,
   Embedding,
   GRU,
@@ -23,6 +24,7 @@ import {
   maxnorm,
   Model,
   modelFromJson,
+  modelFromYaml,
   type RegularizerFunction,
   Sequential,
   setFloatx,
@@ -238,6 +240,49 @@ describe('in files', () => {
     const resumed = named()
     await resumed.fit(steps, steps, { ...fit, resume: dir })
     expect(resumed.getWeights()).toEqual(whole.getWeights())
+  })
+  it('a penalty that depends on the shape is right for each weight of a cell', async () => {
+    const Cell = defineCell('Narrow', {
+      weights: { W: ['D', 'H'], V: ['D', 2], P: [2, 'H'], U: ['H', 'H'], b: ['H'], c: [2] },
+      states: { h: {} },
+      step: ({ x, h, W, V, P, U, b, c }) => ({
+        h: K.tanh(add(x.dot(W), add(x.dot(V), c).dot(P), h.dot(U), b)),
+      }),
+    })
+    const size = (dims: readonly unknown[]) => dims.reduce<number>((a, b) => a * Number(b), 1)
+    const scaled: RegularizerFunction = (w) => mul(size(w.shape), sum(square(w)))
+    const penalties = { WRegularizer: scaled, URegularizer: scaled, bRegularizer: scaled }
+    setSeed(5)
+    const model = new Sequential([new Cell(D, { ...penalties, inputShape: [T, D] })])
+    model.setWeights(model.getWeights().map(({ shape }, i) => uniform(20 + i, [...shape])))
+    const y = await model.predict(steps)
+    const file = path.join(folder, 'cell.h5')
+    let each = model
+    for (let round = 0; round < 3; round++) {
+      each.compile({ loss: 'mse', optimizer: 'sgd' })
+      const penalty = each
+        .getWeights()
+        .reduce(
+          (all, { shape, data }) =>
+            all + size(shape) * Array.from(data).reduce((a, w) => a + w * w, 0),
+          0,
+        )
+      expect(penalty).toBeGreaterThan(1)
+      expect(await each.evaluate(steps, y)).toBeCloseTo(penalty, 12)
+      await each.save(file)
+      each = round === 0 ? ((await loadModel(file)) as Sequential) : modelFromYaml(each.toYaml())
+      each.setWeights(model.getWeights())
+    }
+    const { config } = JSON.parse(model.toJson()).config[0]
+    expect(config.W_regularizer.others).toHaveLength(1) // V; W is the first
+    expect(config.U_regularizer.others).toHaveLength(1) // U; P is the first
+    const same = new Sequential([new Cell(D, { WRegularizer: l1l2Own, inputShape: [T, D] })])
+    expect(JSON.parse(same.toJson()).config[0].config.W_regularizer).not.toHaveProperty('others')
+    config.W_regularizer.others = 3
+    const damaged = { class_name: 'Sequential', config: [{ class_name: 'Narrow', config }] }
+    expect(() => modelFromJson(JSON.stringify(damaged))).toThrow(
+      /what a function gives for others must be a list, got 3/,
+    )
   })
   it('what is damaged is refused', () => {
     const text = everywhere().toJson()

@@ -63,9 +63,9 @@ describe('runs', () => {
     const all = []
     for (const cut of cuts) {
       const { model, x, y } = slow()
-      const { session } = model
-      const run = session.run.bind(session)
-      session.run = (call, request, signal) => run(call, { ...request, ...cut }, signal)
+      const { runner } = model
+      const run = runner.run.bind(runner)
+      runner.run = (call, request, signal) => run(call, { ...request, ...cut }, signal)
       // thirds: sums are rounded
       const options = { batchSize: 3, nbEpoch: 2, verbose: 0, validationSplit: 0.25 } as const
       const { history } = await model.fit(x, y, options)

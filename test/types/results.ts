@@ -9,6 +9,7 @@ import {
   LSTM,
   modelFromJson,
   type Metrics,
+  type Model,
   type NDArray,
   type Scores,
   Sequential,
@@ -29,6 +30,8 @@ expectTypeOf(model.layers).toExtend<readonly Layer[]>()
 expectTypeOf(model.toJson()).toEqualTypeOf<string>()
 expectTypeOf(modelFromJson('')).toEqualTypeOf<Sequential>()
 expectTypeOf(loadModel('a.h5')).toEqualTypeOf<Promise<Sequential>>()
+const loaded = await loadModel<Model>('a.h5')
+if (loaded instanceof Sequential) expectTypeOf(loaded).toEqualTypeOf<Sequential>()
 expectTypeOf<History>().toExtend<Callback>()
 expectTypeOf<History['history']>().toExtend<Record<string, number[]>>()
 expectTypeOf<HiddenstateError['code']>().toExtend<string>()

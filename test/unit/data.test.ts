@@ -14,7 +14,7 @@ const slot: InputSlot = { where: 'lstm_1 (LSTM)', shape: [null, 2, 3], indexLimi
 const words: InputSlot = { where: 'embedding_1 (Embedding)', shape: [null, null], indexLimit: 5 }
 const output = { name: 'dense_1', where: 'dense_1 (Dense)', shape: [null, 3], temporal: false }
 const dense: TargetSlot = { ...output, classes: null }
-const sparse: TargetSlot = { ...output, classes: 3 }
+const sparse: TargetSlot = { ...output, shape: [null, 1], classes: 3 }
 const zeros = (...shape: number[]) => ({
   data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
   shape,
@@ -140,7 +140,7 @@ describe('prepareTargets', () => {
 
   it('suggests the sparse loss for class numbers', () => {
     expect(thrown(() => prepareTargets([0, 1, 2], [dense], 3)).message).toMatchInlineSnapshot(
-      `"dense_1 (Dense): y must be [B, 3], got [3, 1]. For class numbers use the loss 'sparse_categorical_crossentropy', or toCategorical of hiddenstate/utils."`,
+      `"dense_1 (Dense): y must be [B, 3], got [3, 1]. For class numbers use the loss 'sparse_categorical_crossentropy', toCategorical of hiddenstate/utils, or targetDim: 1 with a loss of your own."`,
     )
   })
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { H5Builder, writeH5 } from '../../lib/hdf5/file.js'
 import { expectAllSameBits, expectSameBits } from '../arrays.js'
 import {
@@ -209,4 +209,16 @@ describe('HDF5Matrix', () => {
     expect((await good.rows(0, 1)).shape).toEqual([1, T, D])
     await good.close()
   })
+})
+
+it('validation data are loaded last: nothing is left of them where an option is refused', async () => {
+  const [a, b] = [await open('x'), await open('y')]
+  const made = model()
+  const load = vi.spyOn(made.runner, 'load')
+  const options = { validationData: [x, y] as const, verbose: 0 } as const
+  await expect(made.fit(a, b, options)).rejects.toThrow(/shuffle must be 'batch' or false/)
+  expect(load).not.toHaveBeenCalled()
+  await made.fit(a, b, { ...options, shuffle: false, nbEpoch: 1 })
+  expect(load).toHaveBeenCalled()
+  await Promise.all([a.close(), b.close()])
 })

@@ -1,6 +1,14 @@
 /** What layers lower to; no native code. */
 import { describe, expect, it } from 'vitest'
-import { Bidirectional, Dense, GRU, LSTM, TimeDistributed } from '../../lib/layers/index.js'
+import { add, dot, tanh } from '../../lib/functions/index.js'
+import {
+  Bidirectional,
+  Dense,
+  defineCell,
+  GRU,
+  LSTM,
+  TimeDistributed,
+} from '../../lib/layers/index.js'
 import { EigenvalueRegularizer } from '../../lib/regularizers.js'
 import { layerFromConfig } from '../../lib/saving/config.js'
 import { lower } from './golden-models.js'
@@ -197,4 +205,21 @@ it('resetAfter has a recurrent bias and says so in its configuration', () => {
   expect(
     (layerFromConfig({ class_name: 'GRU', config: layer.getConfig() }) as GRU).options.resetAfter,
   ).toBe(true)
+})
+// `checkpoint` changes no bit, so that no number of a training would tell that it is lost.
+it('a written cell, and a built-in one that runs as one: the loop has the options of time', () => {
+  const Own = defineCell('Own', {
+    weights: { W: ['D', 'H'], U: ['H', 'H'] },
+    states: { h: {} },
+    step: ({ x, h, W, U }) => ({ h: tanh(add(dot(x, W), dot(h, U))) }),
+  })
+  const time = { inputShape: [6, 3], checkpoint: 3, truncate: 2, goBackwards: true }
+  for (const layer of [new Own(2, time), new LSTM(2, { ...time, zoneout: 0.1 })]) {
+    const loop = lower(layer).ops.find(({ op }) => op === 'scan')
+    expect(loop?.options).toMatchObject({ checkpoint: 3, truncate: 2, goBackwards: true })
+  }
+  const auto = lower(new Own(2, { inputShape: [6, 3], checkpoint: 'auto' })).ops
+  expect(auto.find(({ op }) => op === 'scan')?.options).toMatchObject({ checkpoint: 'auto' })
+  const none = lower(new Own(2, { inputShape: [6, 3] })).ops
+  expect(none.find(({ op }) => op === 'scan')?.options).toMatchObject({ checkpoint: 0 })
 })

@@ -4,7 +4,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseHTML } from 'linkedom'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { Dense, LSTM, Merge, Sequential, utils } from '../package.js'
+import {
+  Dense,
+  Embedding,
+  Input,
+  LSTM,
+  Merge,
+  merge,
+  Model,
+  Sequential,
+  TimeDistributed,
+  utils,
+} from '../package.js'
 
 const { modelToDot, plotModel, Progbar } = utils
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-plot-'))
@@ -19,7 +30,7 @@ describe('modelToDot', () => {
   it('names, classes, shapes', () => {
     expect(modelToDot(model(), { showShapes: true })).toBe(`digraph {
   rankdir=TB
-  node [shape=record]
+  node [shape=record fontname=Courier fontsize=12]
   0 [label="a\\{b\\}\\"\\<c\\>\\|_input (InputLayer)|{input:|output:}|{{(None, None, 3)}|{(None, None, 3)}}"]
   1 [label="a\\{b\\}\\"\\<c\\>\\| (LSTM)|{input:|output:}|{{(None, None, 3)}|{(None, 4)}}"]
   2 [label="out (Dense)|{input:|output:}|{{(None, 4)}|{(None, 2)}}"]
@@ -37,6 +48,42 @@ describe('modelToDot', () => {
     )
     expect(dot).toContain('4 [label="both (Merge)"]')
     expect(dot.match(/\d+ -> \d+/g)).toEqual(['0 -> 1', '2 -> 3', '1 -> 4', '3 -> 4', '4 -> 5'])
+  })
+
+  it('draws a graph: a box for each layer, an arrow for each input of its places', () => {
+    const [q, a] = [Input({ shape: [7], name: 'q' }), Input({ shape: [5], name: 'a' })]
+    const words = new Embedding(20, 6, { name: 'words' })
+    const read = new LSTM(4, { name: 'read' })
+    const both = merge([read.call(words.call(q)), read.call(words.call(a))], {
+      mode: 'concat',
+      name: 'both',
+    })
+    const kind = new Dense(2, { name: 'kind' }).call(both)
+    const inside = new TimeDistributed(new Dense(3, { name: 'tag' }), { name: 'tags' })
+    const graph = new Model({ input: [q, a], output: [kind, inside.call(words.call(q))] })
+    const boxes = [
+      ['q', 'InputLayer', '(None, 7)', '(None, 7)'],
+      ['a', 'InputLayer', '(None, 5)', '(None, 5)'],
+      ['words', 'Embedding', 'multiple', 'multiple'],
+      ['read', 'LSTM', 'multiple', '(None, 4)'],
+      ['both', 'Merge', '[(None, 4), (None, 4)]', '(None, 8)'],
+      ['kind', 'Dense', '(None, 8)', '(None, 2)'],
+      ['tags(tag)', 'TimeDistributed(Dense)', '(None, 7, 6)', '(None, 7, 3)'],
+    ] as const
+    const dot = modelToDot(graph, { showShapes: true })
+    for (const [i, [name, className, from, to]] of boxes.entries())
+      expect(dot).toContain(
+        `  ${i} [label="${name} (${className})|{input:|output:}|{{${from}}|{${to}}}"]\n`,
+      )
+    const arrows = '0 -> 2,0 -> 2,1 -> 2,2 -> 3,2 -> 3,2 -> 6,3 -> 4,3 -> 4,4 -> 5'
+    expect(dot.match(/\d+ -> \d+/g)?.sort()).toEqual(arrows.split(','))
+    // a model inside a model is one box
+    const x = Input({ shape: [7], name: 'x' })
+    const outer = new Model({ input: [x, a], output: graph.call([x, a]) })
+    expect(modelToDot(outer, { showLayerNames: false }).match(/\d+ -> \d+/g)).toEqual([
+      '0 -> 2',
+      '1 -> 2',
+    ])
   })
 
   it('refuses a model without layers, and unknown options', () => {

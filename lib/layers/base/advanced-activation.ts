@@ -82,6 +82,12 @@ export abstract class LearnedActivation<
   /** The parameters in Keras' order with their initial values. */
   protected abstract parameters(): readonly (readonly [name: string, init: Init])[]
 
+  /** @internal Where all steps have the same parameters. */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    const isShared = this.variables.every(({ dims }) => dims[0] === 1)
+    return isShared ? stepped : super.stepsAt(stepped)
+  }
+
   protected override checkInput(inputShape: Shape): void {
     super.checkInput(inputShape)
     const wrong = this.#axes().find((axis) => axis >= inputShape.length)

@@ -4,6 +4,7 @@ import { describe } from '../../ndarray.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import type { Layer } from './layer.js'
 import { NamedLayer } from './layer-name.js'
+import { refuseSteps } from './steps.js'
 import { Node, Tensor } from './tensor.js'
 
 /** What a layer says that gives other than one tensor; of no value. */
@@ -48,6 +49,20 @@ export abstract class CalledLayer extends NamedLayer {
   /** @internal Which outputs carry a mask. */
   masksAt(masked: readonly boolean[]): readonly boolean[] {
     return [this.computeMask(this.#only(masked))]
+  }
+
+  /**
+   * @internal Which outputs are sequences that a session goes through where these inputs are: their
+   *   step t is made of the steps up to t.
+   * @throws ConfigError `ERR_OPTION` for inputs of which the layer needs more than that
+   */
+  stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    if (!stepped.includes(true)) return [false]
+    return refuseSteps(
+      this,
+      'one that sees several steps at once',
+      'Outside of a session, model.predict takes whole sequences. What is to be done to each step by itself is new TimeDistributed(layer); an input that does not change from step to step is given in `fixed`.',
+    )
   }
 
   /** @internal Adds this layer's ops to the graph. */

@@ -1,5 +1,5 @@
 /** The step of a cell that is written as expressions, and the loop made of it. */
-import { at } from '../../expressions/arranging.js'
+import { at, expandDims, squeeze } from '../../expressions/arranging.js'
 import { type ExpressionData, fromData, toData } from '../../expressions/data.js'
 import { describe } from '../../ndarray.js'
 import { isRecord } from '../../per-name.js'
@@ -18,6 +18,7 @@ import { dependents, ordered } from '../../expressions/order.js'
 import { refuse, refuseShape, within } from '../../expressions/place.js'
 import { inStep, Scan, ScanOutput, type ScanState } from '../../expressions/scan.js'
 import { BATCH } from './expression-ops.js'
+import { exchanged, memoryOf } from '../../expressions/lowering/layout.js'
 
 /**
  * Extents of a weight or a state: 'D' the features of the input, 'H' the units, '4H' four times as
@@ -162,6 +163,17 @@ export interface CellLoop {
   zoneout(state: string): number
   /** Parameters that states begin with, by the state's name. */
   readonly initial: ReadonlyMap<string, Expr>
+  /** Whether all states come from outside and go there. */
+  readonly isGivenStates: boolean
+}
+
+/** A state that comes from outside, and goes there after the last step, as memory has it. */
+export interface GivenState {
+  readonly name: string
+  /** Without the batch. */
+  readonly shape: readonly number[]
+  readonly before: Placeholder
+  readonly after: Expr
 }
 
 /** The layer's value, as memory has it, and what it is made of. */
@@ -170,6 +182,14 @@ export interface CellExpression {
   /** [T, B, D] */
   readonly x: Placeholder
   readonly weights: ReadonlyMap<string, Expr>
+  /** Those of {@link CellLoop.isGivenStates}. */
+  readonly states: readonly GivenState[]
+}
+
+/** The mask, [B, 1], for a value of so many axes: [B], [B, 1, 1]. */
+const ofAxes = (mask: Expr, axes: number): Expr => {
+  if (axes < 2) return squeeze(mask, 1)
+  return Array.from({ length: axes - 2 }).reduce<Expr>((made) => expandDims(made, 1), mask)
 }
 
 const zeros = (dims: readonly number[]): Expr =>
@@ -182,9 +202,19 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
   const x = new Placeholder(['T', BATCH, cell.features], 'x')
   const { nexts, y } = withDropout(cell.name, applied, x, how)
   const mask = how.isMasked ? new Expr('mask', [], [BATCH, 1]) : null
-  const kept = (next: Expr, before: Expr) => (mask ? where(mask, next, before) : next)
+  const kept = (next: Expr, before: Expr) =>
+    mask ? where(ofAxes(mask, next.ndim), next, before) : next
   const sequences: Expr[] = [x]
   const steps: Expr[] = [applied.x]
+  const given: (Omit<GivenState, 'after'> & { index: number })[] = []
+  /** What a state begins with that does not go on from outside; else that. */
+  const beginning = (name: string, shape: readonly number[], otherwise: Expr): Expr => {
+    if (!how.isGivenStates) return otherwise
+    const state = new Placeholder([BATCH, ...shape], name)
+    const memory = memoryOf(state)
+    given.push({ name, shape, before: memory, index: given.length })
+    return memory === state ? memory : exchanged(memory)
+  }
   const states = [...befores].map(([name, before]): ScanState => {
     const dims = before.shape.slice(1) as number[]
     let next = nexts.get(name)!
@@ -195,7 +225,8 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
       steps.push(share)
       next = add(mul(share, next), mul(sub(1, share), before))
     }
-    return { initial: how.initial.get(name) ?? zeros(dims), before, next: kept(next, before) }
+    const initial = beginning(name, dims, how.initial.get(name) ?? zeros(dims))
+    return { initial, before, next: kept(next, before) }
   })
   const own = [...nexts.values()].indexOf(y)
   let output = own < 0 ? y : states[own]!.next
@@ -203,17 +234,28 @@ export function cellLoop(cell: SizedCell, how: CellLoop): CellExpression {
     // A masked step gives what the step before gave; before the first one, zeros.
     const before = new Expr('state', [], y.shape, {}, 'y')
     output = kept(y, before)
-    states.push({ initial: zeros(y.shape.slice(1) as number[]), before, next: output })
+    const dims = y.shape.slice(1) as number[]
+    states.push({ initial: beginning('y', dims, zeros(dims)), before, next: output })
   }
   const { goBackwards, truncate, checkpoint, stateful } = how
-  const loop = new Scan(cell.name, sequences, steps, states, [output], 'T', {
+  const outputs = [output, ...given.map(({ index }) => states[index]!.next)]
+  const loop = new Scan(cell.name, sequences, steps, states, outputs, 'T', {
     goBackwards,
     truncate,
     checkpoint,
     stateful,
     lastSteps: null,
   })
-  return { root: new ScanOutput(loop, 0, !how.returnSequences), x, weights }
+  const after = (index: number, { length }: readonly number[]) => {
+    const last = new ScanOutput(loop, 1 + index, true)
+    return length > 1 ? exchanged(last) : last
+  }
+  return {
+    root: new ScanOutput(loop, 0, !how.returnSequences),
+    x,
+    weights,
+    states: given.map(({ index, ...state }) => ({ ...state, after: after(index, state.shape) })),
+  }
 }
 
 /**

@@ -1,16 +1,15 @@
 /** A model as a layer: layers that are called on one another, from input tensors to outputs. */
 import type { Floatx } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
-import { ConfigError, fail, ShapeError, StateError } from '../../errors.js'
+import { ConfigError, fail, StateError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
 import { refusesAssignment, resolveOptions } from '../../options.js'
 import type { Graph, Shape, Value } from '../../spec.js'
 import { type Called, oneOrList } from './called.js'
-import { checkGraph } from './graph-checks.js'
+import { checkGraph, checkInputs } from './graph-checks.js'
 import { graphConfig } from './graph-config.js'
 import { Layer, type LayerOptions } from './layer.js'
 import { CHANGE, giveNames, Members, withChildren } from './members.js'
-import { showShape } from './names.js'
 import { requireOnePlace } from './one-place.js'
 import { Node, type Tensor } from './tensor.js'
 import type { KerasArray } from './variable.js'
@@ -386,21 +385,7 @@ export abstract class Container extends Layer<LayerOptions> {
    */
   override buildAt(shapes: readonly Shape[]): void {
     this.requireFilled()
-    const own = this.inputShapes
-    const fits = (shape: Shape, i: number) =>
-      shape.length === own[i]!.length &&
-      own[i]!.every((extent, axis) => extent === null || extent === shape[axis])
-    if (shapes.length === own.length && shapes.every(fits)) return
-    fail(ShapeError, 'ERR_SHAPE', {
-      where: this.where,
-      layer: this.where,
-      what: own.length === 1 ? 'input' : 'inputs',
-      expected:
-        own.length === 1
-          ? showShape(own[0]!)
-          : `${own.length} tensors, ${own.map(showShape).join(' and ')}`,
-      actual: shapes.map(showShape).join(' and '),
-    })
+    checkInputs(this.where, this.inputShapes, shapes)
   }
 
   /** @internal */
@@ -434,6 +419,11 @@ export abstract class Container extends Layer<LayerOptions> {
     return this.#only(this.masksAt([masked]))
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return this.network.run(stepped, (layer, inputs) => layer.stepsAt(inputs))
+  }
+
   #only<T>(list: readonly T[]): T {
     if (list.length === 1) return list[0]!
     return fail(ConfigError, 'ERR_OPTION', {
@@ -462,15 +452,25 @@ export abstract class Container extends Layer<LayerOptions> {
     return graph.within(part, () => this.#lowerAll(graph, inputs))
   }
 
-  /** @internal Adds the whole model to an empty graph, with the inputs of that. */
-  lowerAlone(graph: Graph): readonly Value[] {
-    const inputs = this.inputShapes.map((shape) => graph.input(shape.slice(1)))
+  /**
+   * @internal Adds the whole model to an empty graph, with the inputs of that.
+   * @param stepped of a graph of steps: which inputs are sequences
+   */
+  lowerAlone(graph: Graph, stepped: readonly boolean[] = []): readonly Value[] {
+    const inputs = this.inputShapes.map((shape, i) => {
+      const own = stepped[i] ? [null, ...shape.slice(2)] : shape.slice(1)
+      const value = graph.input(own)
+      return stepped[i] ? graph.steps!.add(value) : value
+    })
     const part = { scope: '', trains: this.trainable }
     return graph.within(part, () => this.#lowerAll(graph, inputs))
   }
 
   #lowerAll(graph: Graph, inputs: readonly Value[]): readonly Value[] {
-    return this.network.run(inputs, (layer, values) => layer.lowerAt(graph, values))
+    return this.network.run(inputs, (layer, values) => {
+      const made = layer.lowerAt(graph, values)
+      return graph.steps?.made(layer, values, made) ?? made
+    })
   }
 
   /** @internal */

@@ -66,17 +66,27 @@ export interface ExpressionOps {
  * @throws ShapeError ERR_SHAPE where the batch is none of its axes
  */
 export function addExpression(graph: Graph, root: Expr, rest: ExpressionOps): Value {
-  const [made] = divided([root], crosses)
-  if (!crosses(made!.shape))
+  return addExpressions(graph, [root], rest)[0]!
+}
+
+/** The same of several; mask and penalty are of the first. @throws as {@link addExpression} */
+export function addExpressions(
+  graph: Graph,
+  roots: readonly Expr[],
+  rest: ExpressionOps,
+): readonly Value[] {
+  const made = divided(roots, crosses)
+  const wrong = made.findIndex(({ shape }) => !crosses(shape))
+  if (wrong >= 0)
     fail(ShapeError, 'ERR_SHAPE', {
       where: rest.where,
       layer: rest.where,
       what: 'the value',
       expected: `one with the batch, ${BATCH}, as its first axis`,
-      actual: showDims(root.shape),
+      actual: showDims(roots[wrong]!.shape),
     })
   const values = new Map(rest.inputs)
-  const ops = opsOf([made!], null, FRAME)
+  const ops = opsOf(made, null, FRAME)
   const last = ops.length - 1
   for (const [i, one] of ops.entries()) {
     const outputs = graph.several(
@@ -96,7 +106,8 @@ export function addExpression(graph: Graph, root: Expr, rest: ExpressionOps): Va
     )
     for (const [k, expr] of one.outputs.entries()) values.set(expr, outputs[k]!)
   }
-  let value = values.get(made!)!
+  const [first, ...others] = made.map((expr) => values.get(expr)!)
+  let value = first!
   // An input itself: nothing computes it whose output could be penalized.
   if (last < 0 && rest.activity)
     value = graph.op('activation', [value], value.shape, {
@@ -105,7 +116,7 @@ export function addExpression(graph: Graph, root: Expr, rest: ExpressionOps): Va
       options: { activation: 'linear' },
       activity: rest.activity,
     })
-  return rest.mask ? { ...value, mask: rest.mask.name } : value
+  return [rest.mask ? { ...value, mask: rest.mask.name } : value, ...others]
 }
 
 /**

@@ -1,5 +1,7 @@
 /** What must hold of tensors for what lies between them to be a model. */
-import { ConfigError, fail } from '../../errors.js'
+import { ConfigError, fail, ShapeError } from '../../errors.js'
+import type { Shape } from '../../spec.js'
+import { showShape } from './names.js'
 import type { Network } from './network.js'
 import { Tensor } from './tensor.js'
 import { describe } from '../../ndarray.js'
@@ -46,4 +48,26 @@ export function checkGraph(where: string, { inputs, missing, nodes, outputs }: N
   const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)])
   const idle = inputs.find((input) => !used.has(input))
   if (idle) refuse('one that an output depends on', `${idle.node.layer.where}, which leads to none`)
+}
+
+/**
+ * @param where the model, for errors
+ * @param own shapes that it was made for
+ * @throws ShapeError ERR_SHAPE where it is called on others
+ */
+export function checkInputs(where: string, own: readonly Shape[], shapes: readonly Shape[]): void {
+  const fits = (shape: Shape, i: number) =>
+    shape.length === own[i]!.length &&
+    own[i]!.every((extent, axis) => extent === null || extent === shape[axis])
+  if (shapes.length === own.length && shapes.every(fits)) return
+  fail(ShapeError, 'ERR_SHAPE', {
+    where,
+    layer: where,
+    what: own.length === 1 ? 'input' : 'inputs',
+    expected:
+      own.length === 1
+        ? showShape(own[0]!)
+        : `${own.length} tensors, ${own.map(showShape).join(' and ')}`,
+    actual: shapes.map(showShape).join(' and '),
+  })
 }

@@ -30,6 +30,12 @@ export interface LayerDefinition<O, W extends string> {
   readonly weights?: Readonly<Record<W, LayerWeight<O>>>
   /** `'pass'` (default): the output has the mask of the first input; `'none'`: it has none. */
   readonly mask?: 'pass' | 'none'
+  /**
+   * `'each'`: step t of the output is made of step t of the first input, and of other inputs as a
+   * whole, so that a session (`model.session`) can go through the first input step by step. Default
+   * `'all'`.
+   */
+  readonly steps?: 'each' | 'all'
   /** What the layer gives: an expression with the batch as its first axis. */
   call(
     values: {

@@ -177,6 +177,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     return false
   }
 
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    return this.perStep && this.ownActivation === null ? stepped : super.stepsAt(stepped)
+  }
+
   /** @internal Inputs must be word indices: integers below this. Null: any numbers. */
   get indexLimit(): number | null {
     return null

@@ -1,11 +1,35 @@
-/** Weights and states of layers that a file describes. */
-import { fail, FormatError } from '../../errors.js'
+/** Weights and states of layers that are expressions. */
+import { ConfigError, fail, FormatError } from '../../errors.js'
+import type { Expr } from '../../expressions/expr.js'
 import { describe } from '../../ndarray.js'
 
 /** A weight or a state. */
 export interface Part {
   readonly name: string
   readonly shape: readonly number[]
+}
+
+/**
+ * @param given.name the function that gives values, for messages: 'call'
+ * @param given.all what those are made of
+ * @param parts what it was given, by what messages call each: 'weight W'
+ * @throws ConfigError ERR_OPTION for a part that the values are not made of: it would never train
+ */
+export function requireRead(
+  at: { readonly where: string; readonly layer: string },
+  given: { readonly name: string; readonly all: ReadonlySet<Expr> },
+  parts: readonly (readonly [string, Expr])[],
+  hint: string,
+): void {
+  const unread = parts.find(([, expr]) => !given.all.has(expr))
+  if (!unread) return
+  fail(ConfigError, 'ERR_OPTION', {
+    ...at,
+    what: unread[0],
+    expected: `part of what ${given.name} gives`,
+    actual: 'one that it does not read',
+    hint,
+  })
 }
 
 /** @throws FormatError ERR_FILE_FORMAT for anything but names with extents */

@@ -11,13 +11,16 @@ import { hasEigenvalue } from '../../regularizers.js'
 import type { Graph, ParamUse, Shape, Value } from '../../spec.js'
 import { Written } from '../../written.js'
 import { cellLoop, type SizedCell } from './cell-step.js'
-import { addExpression } from './expression-ops.js'
+import { addExpressions } from './expression-ops.js'
 import { Layer, type WrittenOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
 import type { RecurrentOptions } from './recurrent-options.js'
 import type { LayerState } from './states.js'
+import { refuseSteps, type StateBefore } from './steps.js'
 import type { KerasArray, Variable } from './variable.js'
 import { activate } from './written-activation.js'
+
+const OF_WHOLE_SEQUENCES = 'model.predict runs it on the whole sequence.'
 
 /** What the formula of a built-in cell is made of. */
 export interface StepOfGates {
@@ -148,6 +151,13 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   /** @internal */
   override computeMask(masked: boolean): boolean {
     return super.computeMask(masked) && this.returnSequences
+  }
+
+  /** @internal */
+  override stepsAt(stepped: readonly boolean[]): readonly boolean[] {
+    if (stepped.includes(true) && this.given.goBackwards)
+      refuseSteps(this, 'one with goBackwards, which begins at the last step', OF_WHOLE_SEQUENCES)
+    return stepped.map((each) => each && this.returnSequences)
   }
 
   /** Initial bias of one gate. */
@@ -320,10 +330,19 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
   }
 
+  /** A state, where it comes from outside: with the parameter that it begins with. */
+  #stateOf(name: string, shape: readonly number[]): Omit<StateBefore, 'value'> {
+    const isLearned = this.learnedStates.includes(name)
+    const begins = isLearned && this.variables.find(({ param }) => param === `${name}0`)
+    return { name, shape, begins: begins || null }
+  }
+
   #emitExpressions(graph: Graph, x: Value, cell: SizedCell): Value {
     const { dropoutW, dropoutU, consumeLess, goBackwards, stateful } = this.given
     const { truncate, checkpoint } = this.given
     const uses = new Map(this.paramUses().map((use) => [use.name, use]))
+    const steps = graph.steps?.has(x) ? graph.steps : null
+    const states: StateBefore[] = []
     const params = new Map<Expr, ParamUse>()
     const initial = new Map(
       this.learnedStates.map((state) => {
@@ -339,22 +358,31 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
       dropoutU,
       sharedDropout: consumeLess === 'gpu',
       goBackwards,
-      stateful,
+      stateful: stateful && steps === null,
       truncate,
       checkpoint,
       returnSequences: this.returnSequences,
       zoneout: (state) => this.#zoneoutOf(state),
       initial,
+      isGivenStates: steps !== null,
     })
     for (const [name, expr] of made.weights) params.set(expr, uses.get(name)!)
-    return addExpression(graph, made.root, {
+    const inputs = new Map<Expr, Value>([[made.x, x]])
+    for (const { name, shape, before } of made.states) {
+      const [state] = steps!.enter(graph, [this.#stateOf(name, shape)])
+      inputs.set(before, state!.value)
+      states.push(state!)
+    }
+    const [y, ...after] = addExpressions(graph, [made.root, ...made.states.map((s) => s.after)], {
       ...this.opName(),
       where: this.where,
-      inputs: new Map([[made.x, x]]),
+      inputs,
       params,
       reads: x.mask,
       mask: { name: this.returnSequences ? x.mask : null },
     })
+    steps?.leave(graph.placeOf(this.name), states, after)
+    return y!
   }
 
   /** @throws ConfigError `ERR_OPTION` for zoneout of a state that there is not */
@@ -390,7 +418,18 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     } = this.given
     const { truncate, checkpoint, initialState } = this.given
     const { innerActivation = null } = this.options as { innerActivation?: ActivationName }
-    return graph.op('recurrence', [x], this.computeOutputShape([null, ...x.shape]).slice(1), {
+    const steps = graph.steps?.has(x) ? graph.steps : null
+    const states =
+      steps?.enter(
+        graph,
+        this.stateNames.map((name) => this.#stateOf(name, [outputDim])),
+      ) ?? []
+    const before = states.map(({ value }) => value)
+    const shape = this.computeOutputShape([null, ...x.shape]).slice(1)
+    const shapes = [shape, ...before.map((state) => state.shape)]
+    const isLearned = ({ name }: ParamUse) =>
+      this.learnedStates.some((state) => name === `${state}0`)
+    const [y, ...after] = graph.several('recurrence', [x, ...before], shapes, {
       ...this.opName(),
       options: {
         cell: this.cell,
@@ -399,18 +438,21 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
         innerActivation,
         returnSequences,
         goBackwards,
-        stateful,
-        learnedStates: initialState === 'learned',
+        stateful: stateful && steps === null,
+        learnedStates: initialState === 'learned' && steps === null,
+        ...(steps ? { takesStates: true, givesStates: true } : {}),
         dropoutW,
         dropoutU,
         sharedDropout: consumeLess === 'gpu',
         truncate: truncate ?? 0,
         checkpoint: checkpoint ?? 0,
       },
-      params: this.paramUses(),
+      params: this.paramUses().filter((use) => steps === null || !isLearned(use)),
       reads: x.mask,
       mask: returnSequences ? 'pass' : 'none',
     })
+    steps?.leave(graph.placeOf(this.name), states, after)
+    return y!
   }
 
   /** @internal What a configuration tells of the layer when it is built, beside its options. */

@@ -3,6 +3,7 @@ import { applied, asData } from '../../expressions/applied.js'
 import { slice } from '../../expressions/arranging.js'
 import { type Dims, sameDims, showDims } from '../../expressions/dims.js'
 import { add } from '../../expressions/elementwise.js'
+import type { ExpressionData } from '../../expressions/data.js'
 import { Expr, Placeholder } from '../../expressions/expr.js'
 import { ordered } from '../../expressions/order.js'
 import { refuse, refuseShape } from '../../expressions/place.js'
@@ -91,15 +92,27 @@ export function checkParamFunctions(params: readonly WrittenParam[]): void {
   }
 }
 
-/** A function of a parameter as data; null: it is of none. */
+/**
+ * A function of parameters as data; null: it is of none. Where it computes something else of
+ * parameters of other shapes (`w.shape` is at hand), it holds that too.
+ */
 export function paramFunctionData(own: Written, params: readonly WrittenParam[]): Written | null {
-  const found = params.find(({ functions: f }) => f.penalty === own || f.constraint === own)
-  if (!found) return null
-  const { variable, functions } = found
+  const [first, ...rest] = params
+    .filter(({ functions: f }) => f.penalty === own || f.constraint === own)
+    .map((param) => dataOf(own, param))
+  if (!first) return null
+  const computes = ({ nodes, outputs }: ExpressionData) => JSON.stringify([nodes, outputs])
+  const others = rest.filter((data) => computes(data) !== computes(first))
+  const byShape = new Map(others.map((data) => [String(data.inputs?.[0]?.shape), data]))
+  return new Written(own.name, first, [...byShape.values()])
+}
+
+function dataOf(own: Written, { variable, functions }: WrittenParam): ExpressionData {
   const whole = parameter(variable.param, variable.dims)
   const part = own === functions.penalty ? partsOf(whole, functions)[0]! : whole
   const w = parameter(variable.param, part.shape as readonly number[])
-  return asData(own, [w], applied(own, [w], functions.where), functions.where)
+  const data = asData(own, [w], applied(own, [w], functions.where), functions.where)
+  return data.source as ExpressionData
 }
 
 /** A function of an output as data. */

@@ -29,6 +29,9 @@ CpuCriterion<real>::CpuCriterion(const Config& spec)
     : is_value_(spec.at("loss").has("value")), objective_(&output_itself<real>()) {
   if (spec.at("loss").has("nodes")) {
     program_ = std::make_unique<ProgramObjective<real>>(spec.at("loss"), "loss");
+    target_dim_ = spec.at("loss").integer("targetDim", 0);
+    if (target_dim_ < 0)
+      fail(Code::kOption, "loss", "targetDim", "a positive integer", std::to_string(target_dim_));
   } else if (!is_value_) {
     const std::string& name = spec.str("loss");
     objective_ = objective<real>(name.c_str());

@@ -15,6 +15,7 @@ class CpuCriterion final : public Criterion<real> {
  public:
   explicit CpuCriterion(const Config& spec);
   bool sparse() const override { return objective_->sparse; }
+  int64_t target_dim() const override { return sparse() ? 1 : target_dim_; }
   bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(metrics_.size()); }
   void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;
@@ -30,7 +31,8 @@ class CpuCriterion final : public Criterion<real> {
   template <typename Fn>
   static void each_run(const Scored<real>&, bool wanted, const Fn& fn);
 
-  bool is_value_;  // the loss is the mean of what is given
+  bool is_value_;           // the loss is the mean of what is given
+  int64_t target_dim_ = 0;  // of a program
   const Objective<real>* objective_;
   std::unique_ptr<ProgramObjective<real>> program_;  // instead
   std::vector<Chosen> metrics_;

@@ -22,6 +22,7 @@ class CudaCriterion final : public Criterion<real> {
   // Throws Error(kUnknownName), and Error(kOption) for a loss or metric that is a program.
   CudaCriterion(const Config& spec, CardQueue&);
   bool sparse() const override { return sparse_; }
+  int64_t target_dim() const override { return sparse_ ? 1 : 0; }
   bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(readers_.size()) - 1; }
   void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;

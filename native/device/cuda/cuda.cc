@@ -38,6 +38,7 @@ void Cuda<real>::release(void* memory, int64_t, bool) noexcept {
 template <typename real>
 void Cuda<real>::upload(void* to, const void* host, int64_t bytes) {
   queue_.upload(to, host, bytes);
+  queue_.wait();  // another plan, with a queue of its own, may have the same weights
 }
 
 template <typename real>

@@ -14,8 +14,8 @@
 // Rows of a batch never meet inside the loop, so a thread takes its rows through all T steps
 // without a barrier; a small batch is split by hidden panels instead, with a barrier a phase.
 // Neither changes a bit of the result (kernels/cell_kernels.h). h is [T+1, B, H]: slot 0 the state
-// before step 0 (zero, carried, or learned: a parameter, the same for all rows), slots 1..T the
-// output itself.
+// before step 0 (zero, carried, an input, or learned: a parameter, the same for all rows), slots
+// 1..T the output itself.
 //
 // checkpoint k: what backward reads lies there for k steps only, a segment. Forward keeps the
 // states between segments; backward makes the gates of a segment again, from the last segment to

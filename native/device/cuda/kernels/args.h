@@ -251,7 +251,7 @@ struct OutputRows {
 // What is found of the rows, by as many threads a row as there are lanes.
 struct Found {
   int64_t lanes;
-  char* first;   // [readers, R, lanes] of kFoundBytes at most
+  char* first;  // [readers, R, lanes] of kFoundBytes at most
   char* second;
 };
 

@@ -6,8 +6,25 @@ namespace hs {
 
 // What a node makes of numbers in the same place. Those of the second line have two arguments.
 enum class NodeOp : int {
-  kCopy, kExp, kLog, kSqrt, kSquare, kAbs, kSign, kReciprocal, kPower, kClip,
-  kAdd, kSub, kMul, kDiv, kMax, kMin, kEqual, kLess, kLessEqual,
+  kCopy,
+  kExp,
+  kLog,
+  kSqrt,
+  kSquare,
+  kAbs,
+  kSign,
+  kReciprocal,
+  kPower,
+  kClip,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMax,
+  kMin,
+  kEqual,
+  kLess,
+  kLessEqual,
   kWhere,
 };
 // What a node makes of the numbers of some axes.

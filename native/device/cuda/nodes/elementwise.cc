@@ -24,8 +24,8 @@ void forward(const CardCall<real>& c) {
 template <typename real, NodeOp op>
 void backward(const CardCall<real>& c, int i, real* dx, bool add) {
   const int64_t n = count(c.x_dims(i));
-  const bool row = c.x_dims(i).size() == 1 && n > 0 && n < count(c.y_dims()) &&
-                   n == c.y_dims().back() && !add;
+  const bool row =
+      c.x_dims(i).size() == 1 && n > 0 && n < count(c.y_dims()) && n == c.y_dims().back() && !add;
   if (op == NodeOp::kAdd && row)  // in two halves
     return row_sums(*c.k, dx, c.dy(), n, count(c.y_dims()) / n, n, c.temp);
   NodeBackArgs<real> a = {};
@@ -55,7 +55,9 @@ int64_t sums_temp(CardQueue*, const Node&, const std::vector<Dims>& x, const Dim
 unsigned keeps_of_activation(const Node& node) {
   return slope_from_input(Activation(node.index)) ? 1 : kKeepsY;
 }
-int64_t rows_of(const Dims& dims) { return dims.empty() ? 1 : dims.back() ? count(dims) / dims.back() : 0; }
+int64_t rows_of(const Dims& dims) {
+  return dims.empty() ? 1 : dims.back() ? count(dims) / dims.back() : 0;
+}
 int64_t width_of(const Dims& dims) { return dims.empty() ? 1 : dims.back(); }
 template <typename real>
 void activation(const CardCall<real>& c) {
@@ -99,7 +101,8 @@ struct Sizes {
 };
 Sizes sizes_of(const Node& node, const Dims& x, const Dims& b) {
   const int64_t K = x.back();
-  if (node.is("dot")) return {1, K ? count(x) / K : 0, b[node.transposed ? 0 : 1], K, node.transposed};
+  if (node.is("dot"))
+    return {1, K ? count(x) / K : 0, b[node.transposed ? 0 : 1], K, node.transposed};
   const size_t axes = x.size();
   int64_t n = 1;
   for (size_t i = 0; i + 2 < axes; i++) n *= x[i];
@@ -137,9 +140,9 @@ void dot_back(const CardCall<real>& c, int which, real* dx, bool add) {
 unsigned keeps_of_div(const Node&) { return 2 | kKeepsY; }
 
 #define HS_NODE(name, keeps, op) \
-  { name, keeps, 0, true, forward<real, NodeOp::op>, backward<real, NodeOp::op>, sums_temp<real> }
+  {name, keeps, 0, true, forward<real, NodeOp::op>, backward<real, NodeOp::op>, sums_temp<real>}
 #define HS_TEST(name, op) \
-  { name, keeps_nothing, 3, false, forward<real, NodeOp::op>, nullptr, nullptr }
+  {name, keeps_nothing, 3, false, forward<real, NodeOp::op>, nullptr, nullptr}
 
 }  // namespace
 

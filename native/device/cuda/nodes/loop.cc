@@ -79,10 +79,9 @@ void add_broadcast(CardQueue* q, real* x, const Dims& x_dims, real a, const real
   q->launch("node_back", s);
 }
 
-#define HS_INSTANTIATE(real)                                                                     \
-  template void copy_broadcast<real>(CardQueue*, real*, const Dims&, const real*, const Dims&);  \
-  template void add_broadcast<real>(CardQueue*, real*, const Dims&, real, const real*,           \
-                                    const Dims&);
+#define HS_INSTANTIATE(real)                                                                    \
+  template void copy_broadcast<real>(CardQueue*, real*, const Dims&, const real*, const Dims&); \
+  template void add_broadcast<real>(CardQueue*, real*, const Dims&, real, const real*, const Dims&);
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)
 #undef HS_INSTANTIATE

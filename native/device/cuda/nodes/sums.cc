@@ -84,11 +84,9 @@ void log_softmax_back(const CardCall<real>& c, int, real* dx, bool) {
 
 unsigned keeps_all(const Node&) { return 1 | kKeepsY; }
 
-#define HS_SUM(name, keeps, op, mean)                                                         \
-  {                                                                                           \
-    name, keeps, 0, true, forward<real, NodeSum::op, mean>, backward<real, NodeSum::op, mean>, \
-        nullptr                                                                               \
-  }
+#define HS_SUM(name, keeps, op, mean)                                                           \
+  {name,   keeps, 0, true, forward<real, NodeSum::op, mean>, backward<real, NodeSum::op, mean>, \
+   nullptr}
 
 }  // namespace
 

@@ -61,7 +61,7 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   bool left_out(const Phase& ph, int64_t t) const {
     return t == 0 && starts_at_zero() && ph.zero_of_zeros;
   }
-  bool starts_at_zero() const { return !stateful_ && !learned_; }
+  bool starts_at_zero() const { return !stateful_ && !learned_ && !takes_states_; }
   void first_states(Pass<real>&) const;
   void first_states_backward(Pass<real>&) const;
   // After step T, forward and backward: [B, H].
@@ -105,7 +105,7 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   const real* seen_dy(Pass<real>&) const;
   // Whether the state before step t counts as given, so that no gradient goes there.
   bool detached(int64_t t) const {
-    return t == 0 ? !learned_ : truncate_ > 0 && t % truncate_ == 0;
+    return t == 0 ? !learned_ && !takes_states_ : truncate_ > 0 && t % truncate_ == 0;
   }
   void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
                         int64_t n1);

@@ -21,7 +21,7 @@ void Recurrence<real>::backward(Pass<real>& p) {
     if (this->trainable()) weights_backward(p);
     if (p.dx[0]) input_backward(p);
   }
-  if (this->trainable()) first_states_backward(p);
+  first_states_backward(p);
 }
 
 template <typename real>

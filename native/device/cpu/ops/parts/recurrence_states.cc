@@ -6,12 +6,14 @@
 
 namespace hs {
 
-// The states before step 0. A learned one is the same for all rows, so its gradient is a sum over
-// them.
+// The states before step 0: inputs, carried, learned or zeros. A learned one is the same for all
+// rows, so its gradient is a sum over them.
 template <typename real>
 void Recurrence<real>::first_states(Pass<real>& p) const {
-  const auto begin = [&](real* state, const Tensor& carry, const Tensor& parameter) {  // [B, H]
-    if (stateful_) {
+  const auto begin = [&](real* state, size_t i, const Tensor& carry, const Tensor& parameter) {
+    if (takes_states_) {  // state: [B, H]
+      std::copy_n(p.x[i], B_ * H_, state);
+    } else if (stateful_) {
       std::copy_n(p.at(carry), B_ * H_, state);
     } else if (learned_) {
       this->k->broadcast_rows(state, p.at(parameter), B_, H_);
@@ -19,13 +21,15 @@ void Recurrence<real>::first_states(Pass<real>& p) const {
       this->k->fill(state, 0, B_ * H_);
     }
   };
-  begin(h_at(p, 0), carry_h_, h0_);
-  if (two_states_) begin(c_at(p, 0), carry_c_, c0_);
+  begin(h_at(p, 0), 1, carry_h_, h0_);
+  if (two_states_) begin(c_at(p, 0), 2, carry_c_, c0_);
 }
 
 template <typename real>
 void Recurrence<real>::first_states_backward(Pass<real>& p) const {
-  if (!learned_) return;
+  if (takes_states_ && p.dx[1]) std::copy_n(p.at(dh_), B_ * H_, p.dx[1]);
+  if (takes_states_ && two_states_ && p.dx[2]) std::copy_n(p.at(dc_), B_ * H_, p.dx[2]);
+  if (!learned_ || !this->trainable()) return;
   this->k->column_sums(p.grad(h0_), p.at(dh_), H_, B_, H_, false);
   if (two_states_) this->k->column_sums(p.grad(c0_), p.at(dc_), H_, B_, H_, false);
 }

@@ -37,12 +37,12 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
            : ph.operand == Operand::kC ? c_at(p, t)
                                        : aux_at(p, t) + ph.aux * aux_stride();
   }
-  bool starts_at_zero() const { return !stateful_ && !learned_; }
+  bool starts_at_zero() const { return !stateful_ && !learned_ && !takes_states_; }
   bool left_out(const Phase& ph, int64_t t) const {
     return t == 0 && starts_at_zero() && ph.zero_of_zeros;
   }
   bool detached(int64_t t) const {
-    return t == 0 ? !learned_ : truncate_ > 0 && t % truncate_ == 0;
+    return t == 0 ? !learned_ && !takes_states_ : truncate_ > 0 && t % truncate_ == 0;
   }
   const real* running_mask(const Pass<real>& p) const {
     return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;

@@ -18,7 +18,7 @@ void CudaRecurrence<real>::backward(Pass<real>& p) {
     if (this->trainable()) weights_backward(p);
     if (p.dx[0]) input_backward(p);
   }
-  if (this->trainable()) first_states_backward(p);
+  first_states_backward(p);
 }
 
 template <typename real>
@@ -139,8 +139,10 @@ const real* CudaRecurrence<real>::seen_dy(Pass<real>& p) {
 
 template <typename real>
 void CudaRecurrence<real>::first_states(Pass<real>& p) {
-  const auto begin = [&](real* state, const Tensor& carry, const Tensor& parameter) {  // [B, H]
-    if (stateful_) {
+  const auto begin = [&](real* state, size_t i, const Tensor& carry, const Tensor& parameter) {
+    if (takes_states_) {  // state: [B, H]
+      copy(state, p.x[i], B_ * H_);
+    } else if (stateful_) {
       copy(state, p.at(carry), B_ * H_);
     } else if (learned_) {
       this->q.launch("broadcast_rows", RowsArgs<real>{B_ * H_, H_, state, H_, p.at(parameter)});
@@ -148,13 +150,15 @@ void CudaRecurrence<real>::first_states(Pass<real>& p) {
       clear(state, B_ * H_);
     }
   };
-  begin(h_at(p, 0), carry_h_, h0_);
-  if (two_states_) begin(c_at(p, 0), carry_c_, c0_);
+  begin(h_at(p, 0), 1, carry_h_, h0_);
+  if (two_states_) begin(c_at(p, 0), 2, carry_c_, c0_);
 }
 
 template <typename real>
 void CudaRecurrence<real>::first_states_backward(Pass<real>& p) {
-  if (!learned_) return;
+  if (takes_states_ && p.dx[1]) copy(p.dx[1], p.at(dh_), B_ * H_);
+  if (takes_states_ && two_states_ && p.dx[2]) copy(p.dx[2], p.at(dc_), B_ * H_);
+  if (!learned_ || !this->trainable()) return;
   row_sums(this->q, p.grad(h0_), p.at(dh_), H_, B_, H_, p.at(sums_));
   if (two_states_) row_sums(this->q, p.grad(c0_), p.at(dc_), H_, B_, H_, p.at(sums_));
 }

@@ -11,13 +11,13 @@ import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
 import type { LayerNames } from '../layers/base/weights.js'
-import { LoadedData, onlyArrays } from './loaded-data.js'
+import { guardedPlan } from './guarded-plan.js'
+import { copied, LoadedData, onlyArrays } from './loaded-data.js'
 import { type Owner, ownerNames, type WeightHolder } from './owner.js'
 import {
   type CallRequest,
   type CallResult,
   loadNative,
-  type NativeArray,
   type NativeArrays,
   type NativePlan,
   type RunRequest,
@@ -26,7 +26,8 @@ import {
 import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
 import type { Spec } from '../spec.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
-import { type Turn, Turns } from './turns.js'
+import { SharedTurns } from './shared-turns.js'
+import type { Turn, Turns } from './turns.js'
 import { abortable } from '../waiting.js'
 
 /** The longest time a chunk keeps the engine and its plan from others. */
@@ -40,20 +41,10 @@ export interface NativeState {
   readonly carries: readonly Carry[]
 }
 
-/** What the sessions of models that share layers have in common: one queue, one training. */
-class SharedTurns {
-  readonly turns = new Turns()
-  /** The call that trains now ('fit'), or null. */
-  training: string | null = null
-  /** Those of another session, which these have become a part of; null: none. */
-  joined: SharedTurns | null = null
-  isShared = false
-}
-
-export class Session {
+export class Runner {
   readonly #owner: Owner
   #plan: NativePlan | null = null
-  /** #plan as layers get it, see {@link Session.#guarded}. */
+  /** #plan as layers get it, see {@link Runner.#guarded}. */
   #layerPlan: NativePlan | null = null
   /** Whether weights are on their way into a plan. */
   #isMoving = false
@@ -66,7 +57,7 @@ export class Session {
   /** The hyper-parameters that #plan has got. */
   #pushed = new Map<string, unknown>()
   #sharedTurns = new SharedTurns()
-  /** How many turns this session has. */
+  /** How many turns this runner has. */
   #holding = 0
   readonly #dropoutSeed = new DropoutSeed()
   #disposed = false
@@ -103,10 +94,10 @@ export class Session {
   }
 
   /**
-   * From now on takes turns with the session of a model that has some of the same layers. No call
+   * From now on takes turns with the runner of a model that has some of the same layers. No call
    * may work on either.
    */
-  join(other: Session): void {
+  join(other: Runner): void {
     const [own, theirs] = [this.#common, other.#common]
     own.isShared = true
     if (own !== theirs) theirs.joined = own
@@ -355,27 +346,13 @@ export class Session {
     if (this.#layerPlan) for (const layer of layers) layer.detach(this.#layerPlan)
   }
 
-  /**
-   * The plan for layers, whose own `getWeights`, `setWeights` and `resetStates` must not get
-   * between the batches of a fit.
-   */
+  /** The plan for layers, which must not get between the batches of a fit. */
   #guarded(plan: NativePlan): NativePlan {
-    const guarded: Pick<NativePlan, 'names' | 'read' | 'write'> = {
-      names: () => {
-        this.checkStill('states of a layer')
-        return plan.names()
-      },
-      read: (name) => {
-        this.checkStill(name)
-        return plan.read(name)
-      },
-      write: (name, array, from) => {
-        if (!this.#isMoving && this.training !== null && !this.#turns.isInCallback) this.#busy(name)
-        this.checkStill(name)
-        plan.write(name, array, from)
-      },
-    }
-    return guarded as NativePlan
+    return guardedPlan(plan, (name, writes) => {
+      const isForeign = writes && !this.#isMoving && !this.#turns.isInCallback
+      if (isForeign && this.training !== null) this.#busy(name)
+      this.checkStill(name)
+    })
   }
 
   /**
@@ -390,16 +367,7 @@ export class Session {
       return new LoadedData(plan.load(onlyArrays(arrays)))
     }
     // loaded later: another call runs on a plan that must be replaced first
-    const copy = (array: NativeArray): NativeArray => ({
-      data: array.data.slice(),
-      shape: array.shape,
-    })
-    const { x, y, weights } = arrays
-    const kept: NativeArrays = {
-      x: x.map(copy),
-      ...(y ? { y: y.map(copy) } : {}),
-      ...(weights ? { weights: weights.map((each) => each && copy(each)) } : {}),
-    }
+    const kept = copied(arrays)
     return new LoadedData(() => this.plan().load(kept))
   }
 
@@ -411,6 +379,19 @@ export class Session {
    * @throws the signal's reason when aborted before or during the chunk
    */
   async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
+    const plan = await this.whole(call, signal)
+    const { mode, training } = request
+    if (mode === 'train' || mode === 'gradient' || training) this.#prepare(plan)
+    try {
+      return await this.running(call, plan, request, signal)
+    } finally {
+      const hasCounted = (mode === 'train' || training) && this.#dropoutSeed.recount(plan)
+      if (hasCounted) this.hasTrained = true
+    }
+  }
+
+  /** The plan with all weights; the caller holds a turn. @throws as {@link fill} */
+  async whole(call: string, signal?: AbortSignal | null): Promise<NativePlan> {
     this.checkAlive(call)
     signal?.throwIfAborted()
     let plan = this.plan()
@@ -418,8 +399,16 @@ export class Session {
       await this.fill(call, signal)
       plan = this.plan() // a model that shares layers may have taken them in a pause
     }
-    const { mode, training } = request
-    if (mode === 'train' || mode === 'gradient' || training) this.#prepare(plan)
+    return plan
+  }
+
+  /** One chunk of a plan; the caller holds a turn. @throws as {@link run} */
+  async running(
+    call: string,
+    plan: NativePlan,
+    request: RunRequest,
+    signal?: AbortSignal | null,
+  ): Promise<RunResult> {
     const cancel = () => plan.cancel()
     const running = plan.run(
       request.maxBatches === undefined && request.maxMs === undefined
@@ -438,8 +427,6 @@ export class Session {
     } finally {
       this.#cancel = null
       signal?.removeEventListener('abort', cancel)
-      const hasCounted = (mode === 'train' || training) && this.#dropoutSeed.recount(plan)
-      if (hasCounted) this.hasTrained = true
     }
     signal?.throwIfAborted()
     this.checkAlive(call)

@@ -1,8 +1,8 @@
-/** The session of a model when a new plan cannot be made. */
+/** The runner of a model when a new plan cannot be made. */
 import { expect, it } from 'vitest'
 import { lowerModel } from '../../lib/engine/lowering.js'
 import type { WeightHolder } from '../../lib/engine/owner.js'
-import { Session } from '../../lib/engine/session.js'
+import { Runner } from '../../lib/engine/runner.js'
 import { Dense, Sequential } from '../../lib/index.js'
 
 it('trains the weights of the old plan where a new one has failed', async () => {
@@ -25,19 +25,19 @@ it('trains the weights of the old plan where a new one has failed', async () => 
     detach: (plan) => layer.detach(plan),
     isIn: (plan) => layer.isIn(plan),
   }
-  const session = new Session({
+  const runner = new Runner({
     layers: () => [holder],
     spec: () => spec,
     names: () => new Map(),
     hyper: () => null,
   })
   const train = async () => {
-    const data = session.load({
+    const data = runner.load({
       x: [{ data: Float32Array.of(1), shape: [1, 1] }],
       y: [{ data: Float32Array.of(0), shape: [1, 1] }],
     })
     const request = { mode: 'train', data: data.set, batchSize: 1, maxBatches: 1 } as const
-    await session.run('trainOnBatch', request)
+    await runner.run('trainOnBatch', request)
     return layer.getWeights()[0]!.data[0]!
   }
   // w - 0.01 · 2w
@@ -47,6 +47,6 @@ it('trains the weights of the old plan where a new one has failed', async () => 
   await expect(train()).rejects.toThrow('allocation failed')
   spec = old!
   expect(await train()).toBeCloseTo(1.9208, 6)
-  session.dispose()
+  runner.dispose()
   expect(layer.getWeights()[0]!.data[0]).toBeCloseTo(1.9208, 6)
 })
