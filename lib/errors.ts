@@ -100,8 +100,8 @@ export class FormatError extends HiddenstateError {
 }
 
 /**
- * Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`, `ERR_DEVICE` (a card, its driver or
- * cuBLAS that is missing, lost, or refuses a call).
+ * Never the caller's fault: `ERR_INTERNAL`, `ERR_OUT_OF_MEMORY`, `ERR_DEVICE` (a card, its driver
+ * or cuBLAS that is missing, lost, or refuses a call).
  */
 export class InternalError extends HiddenstateError {
   static {

@@ -1,6 +1,7 @@
 /**
- * Builds `native/device/cuda/kernels.ptx`, what runs on an NVIDIA card, with clang; neither nvcc nor
- * CUDA's headers are needed. The file is committed, so that a build of the package needs no clang.
+ * Builds `native/device/cuda/kernels.ptx`, what runs on an NVIDIA card, with clang; neither nvcc
+ * nor CUDA's headers are needed. The file is committed, so that a build of the package needs no
+ * clang.
  *
  *   node scripts/build-kernels.mjs            writes it
  *   node scripts/build-kernels.mjs --check    exit status 1 where it is not what the sources give,

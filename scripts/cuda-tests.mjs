@@ -1,7 +1,7 @@
 /**
- * `npm run test:cuda`: the tests of the device 'cuda' on the stand-in driver (native/test/stand_in),
- * on any machine: the native tests, and the vitest files given, or those below. Where the machine
- * has a card, `--card` runs them there.
+ * `npm run test:cuda`: the tests of the device 'cuda' on the stand-in driver
+ * (native/test/stand_in), on any machine: the native tests, and the vitest files given, or those
+ * below. Where the machine has a card, `--card` runs them there.
  */
 import path from 'node:path'
 import { parseArgs } from 'node:util'

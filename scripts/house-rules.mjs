@@ -23,7 +23,7 @@ const includes = (text) =>
  */
 const mayInclude = {
   base: ['base/'],
-  formulas: ['formulas/', 'device/cpu/kernels/'],
+  formulas: ['formulas/', 'device/cpu/kernels/', 'device/cuda/kernels/'],
   program: ['program/', 'formulas/activation.h', 'base/'],
   ops: [
     'ops/',
@@ -34,14 +34,22 @@ const mayInclude = {
     'formulas/cells/cell.h',
     'base/',
   ],
-  device: ['device/device.h', 'device/param.h', 'device/cpu/cpu.h', 'ops/', 'formulas/', 'base/'],
+  device: [
+    ...['device/device.h', 'device/param.h', 'device/cpu/cpu.h', 'device/cuda/cuda.h'],
+    ...['ops/', 'formulas/', 'base/'],
+  ],
   'device/cpu': ['device/', 'ops/', 'program/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/kernels': ['device/cpu/kernels/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/threads': ['device/cpu/threads/', 'base/'],
+  'device/cuda': [
+    ...['device/cuda/', 'device/device.h', 'device/param.h', 'device/cpu/rows.h'],
+    ...['ops/', 'program/', 'formulas/', 'base/', 'registry.inc', 'formulas.inc'],
+  ],
+  'device/cuda/kernels': ['device/cuda/', 'formulas/', 'test/stand_in/'],
   graph: ['graph/', 'device/device.h', 'ops/op.h', 'base/'],
   plan: ['plan/', 'graph/', 'device/device.h', 'ops/op.h', 'base/'],
   engine: ['engine/', 'plan/plan.h', 'device/cpu/threads/parallel.h', 'base/'],
-  addon: ['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'base/'],
+  addon: ['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'device/cuda/card.h', 'base/'],
   test: [''],
 }
 

@@ -131,8 +131,9 @@ class Device : public Memory {
   virtual void commit(real* to, const real* from, int64_t n, const double* finite) = 0;
 };
 
-// name: "cpu", "cuda" (the first card) or "cuda:N". mixed: operands of products are rounded to bfloat16 (float only). Throws
-// Error(kUnknownName), which says the names that there are; Error(kDevice) where there is no card.
+// name: "cpu", "cuda" (the first card) or "cuda:N". mixed: operands of products are rounded to
+// bfloat16 (float only). Throws Error(kUnknownName), which says the names that there are;
+// Error(kDevice) where there is no such card.
 template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed);
 

@@ -1,6 +1,6 @@
-// The driver (libcuda) and cuBLAS. Neither is needed to build, install or load the package: they are
-// opened when a program asks for the device. Names and types are those of NVIDIA's documentation;
-// handles are void*, results int, 0: success.
+// The driver (libcuda) and cuBLAS. Neither is needed to build, install or load the package: they
+// are opened when a program asks for the device. Names and types are those of NVIDIA's
+// documentation; handles are void*, results int, 0: success.
 #pragma once
 #include <cstddef>
 #include <cstdint>

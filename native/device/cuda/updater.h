@@ -1,5 +1,5 @@
-// The update of all parameters on a card: a launch for clipping, one for the optimizer, one for each
-// constraint. All of them read whether the batch is finite, so that the host need not wait.
+// The update of all parameters on a card: a launch for clipping, one for the optimizer, one for
+// each constraint. All of them read whether the batch is finite, so that the host need not wait.
 #pragma once
 #include <memory>
 #include <string>

@@ -1,5 +1,5 @@
-// HS_CELL(Cell, name), the last line of a cell's file: what the device that compiles it makes of its
-// formulas.
+// HS_CELL(Cell, name), the last line of a cell's file: what the device that compiles it makes of
+// its formulas.
 #pragma once
 
 #if defined(HS_CUDA)

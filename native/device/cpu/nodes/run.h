@@ -1,5 +1,5 @@
-// How nodes run on the CPU: loops over the threads (device/cpu/threads/chunks.h), or on one, inside a
-// region.
+// How nodes run on the CPU: loops over the threads (device/cpu/threads/chunks.h), or on one, inside
+// a region.
 #pragma once
 #include <algorithm>
 

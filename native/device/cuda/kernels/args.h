@@ -181,7 +181,7 @@ struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
   const real* b;
 };
 
-// Sums over rows, in two halves: parts [blocks, K] of `each` rows, then sums [K] of those, in order.
+// Sums over rows, in two halves: parts [blocks, K] of `each` rows, then sums [K] of those.
 template <typename real>
 struct RowSumsArgs {  // n = blocks K
   int64_t n, K, rows, each;

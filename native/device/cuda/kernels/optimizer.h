@@ -1,5 +1,5 @@
-// What a card makes of an optimizer: a kernel, and for the host a function that makes the numbers of
-// its rule from Hyper. Included by formulas/optimizers/rule.h.
+// What a card makes of an optimizer: a kernel, and for the host a function that makes the numbers
+// of its rule from Hyper. Included by formulas/optimizers/rule.h.
 #pragma once
 #include "device/cuda/kernels/args.h"
 

@@ -1,8 +1,8 @@
 // The recurrence on a card: what device/cpu/ops/recurrence.cc computes, with a product and a kernel
 // for each phase of each step.
 //
-//   forward    x W + b of all steps, one product; for each t, for each phase: gates[t] += operand U,
-//              then the cell's formulas, a thread for each unit of each row
+//   forward    x W + b of all steps, one product; for each t, for each phase: gates[t] += operand
+//              U, then the cell's formulas, a thread for each unit of each row
 //   backward   for each t from the end: the formulas, which put the gradients of the gates in their
 //              place, then d operand += dgates U^T; after the loop dU, dW, db and dx of all steps
 //
