@@ -1,7 +1,7 @@
 // Objectives and metrics on a card: device/cpu/criterion.cc says what they are. Nothing of them
 // waits for the card. Launches, of the loss and all metrics together:
 //   count_rows, row_factor  with a mask or weights: what the coefficients of rows have in common
-//   read_rows               what is to be found in rows; of many columns twice, several threads a row
+//   read_rows               what is to be found in rows; of many columns twice, by several threads
 //   row_terms               coefficients and scores, and what a row is to each sum
 //   list_sums               of many rows, the first half of all sums
 //   loss, metric_values     the second
