@@ -27,7 +27,7 @@ std::vector<Param> params() {
              {"high", number(0.9)},
              {"rate", number(0.5)},
              {"axis", extents({0, 1})}})},
-      {{3, 2, 4}, tree({{"name", text("maxnorm")}, {"m", number(0.5)}, {"axis", number(1)}})},
+      {{2, 3, 4}, tree({{"name", text("maxnorm")}, {"m", number(0.5)}, {"axis", number(1)}})},
       {{600}, {}},
       {{1}, {}},
   };
