@@ -1,7 +1,9 @@
 // The card that tests compare with the CPU: where HIDDENSTATE_DEVICE names one, or the stand-in
 // driver (test/stand_in) does as if.
 #pragma once
+#if defined(__linux__)
 #include <dlfcn.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -62,6 +64,15 @@ double distance(const A* a, const B* b, int64_t n, double least = 1e-3) {
     size = std::max(size, std::fabs(y));
   }
   return most / size;
+}
+
+// What the CPU gives to the bit whatever way it takes; a card, which adds up in another order then,
+// but for roundings.
+template <typename real>
+bool same_on_device(const std::vector<real>& a, const std::vector<real>& b) {
+  if (a.size() != b.size()) return false;
+  if (card_wanted()) return distance(a.data(), b.data(), int64_t(a.size())) < 1e-4;
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0;
 }
 
 // Launches of the stand-in driver so far; -1: it is a card's own.
