@@ -75,16 +75,18 @@ bool same_on_device(const std::vector<real>& a, const std::vector<real>& b) {
   return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0;
 }
 
-// Launches of the stand-in driver so far; -1: it is a card's own.
-inline long launches() {
+// What the stand-in driver counts under that name; -1: it is a card's own.
+inline long counted(const char* name) {
 #if defined(__linux__)
   const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
   void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
-  void* const function = library ? dlsym(library, "stand_in_launches") : nullptr;
+  void* const function = library ? dlsym(library, name) : nullptr;
   if (function) return reinterpret_cast<long (*)()>(function)();
 #endif
   return -1;
 }
+inline long launches() { return counted("stand_in_launches"); }  // so far
+inline long products() { return counted("stand_in_products"); }
 
 }  // namespace test
 }  // namespace hs
