@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "plan/typed_plan.h"
+#include "test/card.h"
 #include "test/checking_device.h"
 #include "test/faulty_op.h"
 #include "test/layer_cases.h"
@@ -178,7 +179,8 @@ TEST(ops_that_do_not_are_caught) {
 }
 
 TEST(a_plan_reaches_numbers_through_its_device_alone) {
-  const Config spec = everything();
+  Config spec = everything();
+  spec.tree["device"] = text("cpu");
   CheckingDevice<double>* device = nullptr;
   const std::unique_ptr<Plan> plain = compile(spec), plan = checked(spec, &device);
   const std::unique_ptr<Plan>* both[] = {&plain, &plan};
@@ -209,6 +211,46 @@ TEST(a_plan_reaches_numbers_through_its_device_alone) {
   for (const char* call : {"gather", "penalize", "check", "total", "apply", "commit",
                            "add_gradient", "value", "gradient", "measure", "recurrence backward"})
     CHECK_MESSAGE(device->calls[call] > 0, call);
+}
+
+TEST(a_plan_on_a_card_trains_as_on_the_cpu) {
+  if (!card_wanted()) return;
+  Config spec = everything();
+  const std::unique_ptr<Plan> got = compile(spec);
+  spec.tree["device"] = text("cpu");
+  const std::unique_ptr<Plan> want = compile(spec);
+  for (Plan* const plan : {got.get(), want.get()}) {
+    fill(*plan);
+    plan->write("n/running_std", array({3}, {1, 2, 3}));
+  }
+  const auto close = [](const std::vector<double>& a, const std::vector<double>& b) {
+    return a.size() == b.size() && distance(a.data(), b.data(), int64_t(a.size())) < 1e-9;
+  };
+  const Mode modes[] = {Mode::kTrain, Mode::kGradient, Mode::kTest, Mode::kPredict, Mode::kTrain};
+  for (const bool finite : {true, false, true}) {
+    const auto set = words_and_targets(finite);
+    for (const Mode mode : modes) {
+      const std::string when = "mode " + std::to_string(int(mode)) + (finite ? "" : " of a NaN");
+      const RunResult a = run(*got, mode, set), b = run(*want, mode, set);
+      CHECK_MESSAGE(close(a.last, b.last) && close(a.sums, b.sums), when);
+      CHECK_MESSAGE(a.bad_batch == b.bad_batch && a.bad_layer == b.bad_layer &&
+                        a.bad_number.array == b.bad_number.array && a.bad_nothing == b.bad_nothing,
+                    when + ": " + a.bad_layer + ", not " + b.bad_layer);
+      CHECK_MESSAGE(a.outputs.size() == b.outputs.size(), when);
+      for (size_t i = 0; i < a.outputs.size() && i < b.outputs.size(); i++)
+        CHECK_MESSAGE(close(a.outputs[i].f64, b.outputs[i].f64), when);
+      const std::vector<std::string> names = got->names();
+      for (const std::string& name : want->names()) {
+        const bool lasts = name.find("/") != std::string::npos &&
+                           (name.find(':') == std::string::npos ||
+                            name.find(":grad") != std::string::npos) &&
+                           std::find(names.begin(), names.end(), name) != names.end() &&
+                           std::find(names.begin(), names.end(), name + ":grad") != names.end();
+        if (lasts || name.rfind("optimizer/", 0) == 0)
+          CHECK_MESSAGE(close(got->read(name).f64, want->read(name).f64), when + ": " + name);
+      }
+    }
+  }
 }
 
 // A batch waits for its numbers once, whatever it trains.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "device/cpu/threads/parallel.h"
+#include "test/card.h"
 #include "test/compare.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
@@ -124,7 +125,8 @@ std::vector<Variant> variants() {
       v.name += " dropout";
       all.push_back(v);
     }
-    Variant softmax;  // the path of whole rows
+    if (card_wanted()) continue;  // which takes no such cell yet
+    Variant softmax;              // the path of whole rows
     softmax.cell = cell, softmax.activation = "softmax", softmax.masked = true;
     softmax.name = std::string(cell) + " softmax";
     all.push_back(softmax);
@@ -137,7 +139,7 @@ void compare(const Variant& v, int64_t B, int64_t T, const Config& checkpoint,
   const auto whole = trained(v, B, T, number(0)), parts = trained(v, B, T, checkpoint);
   CHECK(whole.size() == parts.size() && whole.size() > 8);
   for (const auto& [name, values] : whole)
-    CHECK_MESSAGE(same_bits(values, parts.at(name)), v.name + ", " + what + ": " + name);
+    CHECK_MESSAGE(same_on_device(values, parts.at(name)), v.name + ", " + what + ": " + name);
 }
 
 }  // namespace
@@ -169,6 +171,7 @@ TEST(checkpoint_changes_no_bit_with_threads) {
 // Where products take rows two by two (AVX512-BF16), segments of an odd number of rows must not
 // show either.
 TEST(checkpoint_changes_no_bit_in_bfloat16) {
+  if (card_wanted()) return;  // which has no bfloat16 yet
   for (Variant v : variants()) {
     v.floatx = "mixed_bfloat16", v.name += " mixed";
     for (const int64_t B : {1, 3, 6}) {

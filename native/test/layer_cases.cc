@@ -182,6 +182,12 @@ std::vector<LayerCase> layer_cases() {
                   {{3, {4}}},
                   false,
                   true});
+  list.push_back({"embedding",
+                  "embedding/words that come up often",
+                  {{"inputDim", 9}, {"outputDim", 3}, {"dropout", 0.4}},
+                  {{5, {60}}},
+                  false,
+                  true});
   list.push_back({"dropout", "dropout", {{"p", 0.3}}, {{3, {4, 5}}}});
   list.push_back(
       {"dropout", "dropout/shared steps", {{"p", 0.3}, {"shared", Dims{0, 1, 0}}}, {{3, {4, 5}}}});

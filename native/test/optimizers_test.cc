@@ -15,21 +15,6 @@ namespace hs {
 namespace test {
 namespace {
 
-// Hyperparameters as the plan would give them before step t, rounded as Keras' variables are.
-template <typename real>
-Hyper hyper_at(int t, bool nesterov, double* schedule) {
-  Hyper h;
-  h.lr = real(0.01), h.lr_t = real(0.01 / (1 + 0.1 * (t - 1)));
-  h.momentum = real(0.9), h.rho = real(0.95), h.beta_1 = real(0.9), h.beta_2 = real(0.999),
-  h.epsilon = 1e-8;
-  h.nesterov = nesterov, h.t = t;
-  const auto mu = [&](int s) { return h.beta_1 * (1 - 0.5 * std::pow(0.96, s * 0.004)); };
-  h.momentum_t = mu(t), h.momentum_t_1 = mu(t + 1);
-  h.m_schedule = *schedule *= h.momentum_t;
-  h.m_schedule_next = h.m_schedule * h.momentum_t_1;
-  return h;
-}
-
 // Largest relative difference after five steps on n numbers; infinity when it writes beyond them.
 template <typename real>
 double difference(const OptimizerKernels<real>& o, const Formula& formula, int64_t n,

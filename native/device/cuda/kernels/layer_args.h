@@ -5,6 +5,8 @@
 
 namespace hs {
 
+constexpr int kMostAxes = 16;
+
 // to[sum of i_d to_stride_d] = from[sum of i_d from_stride_d] for all i_d in [0, dims_d), the last
 // of which goes fastest; n: as many as there are.
 template <typename real>
@@ -13,7 +15,7 @@ struct RearrangeArgs {
   real* to;
   const real* from;
   int rank;
-  int64_t dims[kMostDims], to_stride[kMostDims], from_stride[kMostDims];
+  int64_t dims[kMostAxes], to_stride[kMostAxes], from_stride[kMostAxes];
 };
 
 // The same numbers of B samples, in the order of a sample: its number j lies at

@@ -29,7 +29,7 @@ inline std::vector<CopyAxis> simplified(const std::vector<CopyAxis>& axes) {
   return list;
 }
 
-// axes: outermost first. Throws Error(kShape) where more than kMostDims are left.
+// axes: outermost first. Throws Error(kShape) where more than kMostAxes are left.
 template <typename real>
 void rearrange(CardQueue& q, real* to, const real* from, const std::vector<CopyAxis>& axes) {
   const std::vector<CopyAxis> list = simplified(axes);
@@ -40,9 +40,9 @@ void rearrange(CardQueue& q, real* to, const real* from, const std::vector<CopyA
     if (to != from) q.copy(to, from, a.n * int64_t(sizeof(real)));
     return;
   }
-  if (list.size() > size_t(kMostDims)) {
-    fail(Code::kShape, "device 'cuda'", "axes of what is moved", std::to_string(kMostDims),
-         std::to_string(list.size()));
+  if (list.size() > size_t(kMostAxes)) {
+    fail(Code::kShape, "device 'cuda'", "axes of what is moved",
+         std::to_string(kMostAxes) + " at most", std::to_string(list.size()));
   }
   a.to = to, a.from = from, a.rank = static_cast<int>(list.size());
   for (size_t d = 0; d < list.size(); d++)

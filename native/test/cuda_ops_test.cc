@@ -1,0 +1,123 @@
+// What ops of a card ask for and refuse, beside the numbers (cuda_layers_test.cc). Runs where
+// HIDDENSTATE_DEVICE names a card (test/card.h).
+#include <algorithm>
+
+#include "base/error.h"
+#include "test/card.h"
+#include "test/hosted_layer.h"
+#include "test/layer_cases.h"
+#include "test/test.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+std::unique_ptr<Layer<float>> hosted(const std::string& op, const Options& options) {
+  return std::make_unique<HostedLayer<float>>(card<float>().op(op, tree(options), kRigged), kRigged,
+                                              card<float>());
+}
+
+struct Asked {
+  const char* name;        // of a case
+  long forward, backward;  // kernels and products
+};
+
+// In training, with all gradients.
+constexpr Asked kAsked[] = {
+    {"dense/relu", 3, 5},
+    {"activation/softmax", 1, 1},
+    {"embedding", 1, 2},
+    {"embedding/dropout", 2, 2},
+    {"dropout", 2, 1},
+    {"dropout/shared steps", 3, 1},
+    {"masking", 2, 2},
+    {"mask_value", 1, 0},
+    {"reverse", 1, 1},
+    {"reshape/flatten", 1, 1},
+    {"permute/three axes", 1, 1},
+    {"repeat_vector", 1, 1},
+    {"merge/max", 1, 3},
+    {"merge/concat axis 1 of [3, 2, 5]", 2, 2},
+    {"fold/three axes", 1, 1},
+    {"unfold/three axes", 1, 1},
+    {"batch_normalization/mode 0, axis 2 of [3, 4, 5]", 5, 4},
+    {"sample_normalization/[3, 4, 5]", 1, 6},
+    {"noise/multiply", 1, 1},
+    {"relu", 1, 1},
+    {"prelu shared by steps", 2, 4},
+    {"srelu of steps", 1, 5},
+    {"highway/tanh", 7, 11},
+    {"maxout_dense", 7, 15},
+    {"dot/[0, 0] of [3, 5] and [3, 5]", 1, 2},
+    {"pooling/max [2, 1] stride [2, 1] of [7, 2] valid", 1, 1},
+    {"resize/pad", 1, 1},
+    {"convolution/T7 L3.valid", 4, 8},
+    {"convolution/T7 L3.valid.th", 3, 7},
+    {"locally_connected/stride 1", 9, 16},
+    {"lstm/T4.B3.D2.H3.sequences", 9, 12},
+    {"gru/T4.B3.D2.H3.sequences", 16, 21},
+    {"conv lstm/T3.B3.3x2.sequences", 18, 32},
+    {"conv gru/T3.B3.3x2.sequences", 23, 40},
+};
+
+}  // namespace
+
+TEST(ops_of_a_card_ask_for_few_kernels) {
+  if (!card_wanted()) return;
+  card<float>();  // loads the driver
+  if (launches() < 0) return;
+  const std::vector<LayerCase> list = layer_cases();
+  for (const Asked& asked : kAsked) {
+    const auto it = std::find_if(list.begin(), list.end(),
+                                 [&](const LayerCase& c) { return c.name == asked.name; });
+    CHECK_MESSAGE(it != list.end(), asked.name);
+    if (it == list.end()) continue;
+    Rig<float> rig = make_rig<float>(*it, true, 1, hosted(it->layer, it->options));
+    const auto count = [](const auto& run) {
+      const long before = launches() + products();
+      run();
+      return launches() + products() - before;
+    };
+    const long forward = count([&] { rig.forward(); });
+    const long backward = count([&] { rig.backward(); });
+    CHECK_MESSAGE(forward == asked.forward && backward == asked.backward,
+                  std::string(asked.name) + ": " + std::to_string(forward) + " and " +
+                      std::to_string(backward));
+  }
+}
+
+TEST(an_embedding_of_a_card_names_a_wrong_index) {
+  if (!card_wanted()) return;
+  const Options options = {{"inputDim", 7}, {"outputDim", 5}};
+  Rig<float> rig(hosted("embedding", options), {{2, {3}}}, true);
+  rig.inputs[0] = {0, 6, 1, 2, 7, 3};
+  CHECK_ERROR(rig.forward(), Code::kOption,
+              "index at position 1 of row 1 of the batch must be an integer from 0 to 6, got 7");
+  rig.inputs[0] = {0, 6, 1, 2, 0, NAN};
+  CHECK_ERROR(rig.forward(), Code::kOption, "position 2 of row 1");
+  rig.inputs[0] = {0, 6, 1, 2, 5, 3};
+  rig.forward();
+  CHECK(rig.mask_out[0] == 0);
+}
+
+TEST(merges_of_a_card_take_so_many_inputs) {
+  if (!card_wanted()) return;
+  const std::vector<Extent> most(size_t(32), Extent{2, {3}}), more(size_t(33), Extent{2, {3}});
+  Rig<float> rig(hosted("merge", {{"mode", "sum"}}), most, false);
+  for (auto& x : rig.inputs) std::fill(x.begin(), x.end(), 1.f);
+  CHECK(rig.forward()[5] == 32);
+  CHECK_ERROR(hosted("merge", {{"mode", "sum"}})->shape().output(more), Code::kOption,
+              "32 at most, got 33");
+  CHECK(hosted("merge", {{"mode", "concat"}})->shape().output(more).dims == Dims{99});
+}
+
+TEST(more_axes_than_a_card_moves_are_an_error) {
+  if (!card_wanted()) return;
+  Dims turned;
+  for (int64_t axis = 16; axis > 0; axis--) turned.push_back(axis);
+  Rig<float> rig(hosted("permute", {{"dims", turned}}), {{2, Dims(16, 2)}}, false);
+  CHECK_ERROR(rig.forward(), Code::kShape, "axes of what is moved must be 16 at most, got 17");
+}
+
+}  // namespace test
+}  // namespace hs
