@@ -55,25 +55,19 @@ const numbers = (text, characters) => {
 // ---- the net ----
 
 const H = 64
-const source = Input({ shape: [null], dtype: 'int32' }) // [B, T]
+const source = Input({ shape: [null], dtype: 'int32', name: 'source' }) // [B, T]
 const target = Input({ shape: [null], dtype: 'int32' }) // [B, S]: what was written before
 const encoded = new Bidirectional(new GRU(H, { returnSequences: true })).call(
   new Embedding(READ.length + 1, 32, { maskZero: true }).call(source),
 ) // [B, T, 2H]
-const embedding = new Embedding(WRITTEN.length + 1, 16)
-const decoder = new GRU(H, { returnSequences: true })
-const query = decoder.call(embedding.call(target)) // [B, S, H]
+const query = new GRU(H, { returnSequences: true }).call(
+  new Embedding(WRITTEN.length + 1, 16).call(target),
+) // [B, S, H]
 const attention = new Attention({ score: 'general' })
-const hidden = new TimeDistributed(new Dense(H, { activation: 'tanh' }))
+const both = merge([query, attention.call([query, encoded])], { mode: 'concat' })
+const hidden = new TimeDistributed(new Dense(H, { activation: 'tanh' })).call(both)
 const output = new TimeDistributed(new Dense(WRITTEN.length + 1, { activation: 'softmax' }))
-/** The next character, of a query and what it attends to. */
-const next = (query, context) =>
-  output.call(hidden.call(merge([query, context], { mode: 'concat' })))
-
-const model = new Model({
-  input: [source, target],
-  output: next(query, attention.call([query, encoded])),
-})
+const model = new Model({ input: [source, target], output: output.call(hidden) })
 model.compile({ loss: 'sparse_categorical_crossentropy', optimizer: new Adam({ lr: 0.002 }) })
 
 const read = padSequences(
@@ -94,29 +88,13 @@ await model.fit([read, before], after, {
 
 // ---- writing, a character at a time ----
 
-const encoder = new Model({ input: source, output: encoded })
-const lastWritten = Input({ batchShape: [1, 1], dtype: 'int32' })
-const readBefore = Input({ batchShape: [1, null, 2 * H] })
-const stateful = new GRU(H, { returnSequences: true, stateful: true })
-const step = stateful.call(embedding.call(lastWritten)) // [1, 1, H]
-const writer = new Model({
-  input: [lastWritten, readBefore],
-  output: next(step, attention.call([step, readBefore])),
-})
-stateful.setWeights(decoder.getWeights())
-
 async function normalize(text) {
-  const list = numbers(text, READ)
-  const encodedText = await encoder.predict({
-    data: Int32Array.from(list),
-    shape: [1, list.length],
-  })
-  writer.resetStates()
+  // Reads the text in its first step, and writes one character a step.
+  const writer = model.session({ fixed: { source: numbers(text, READ) } })
   let last = 0
   let written = ''
   while (written.length < LENGTH) {
-    const one = { data: Int32Array.of(last), shape: [1, 1] }
-    const { data } = await writer.predictOnBatch([one, encodedText])
+    const { data } = await writer.step(last)
     last = data.indexOf(Math.max(...data))
     written += last === 0 ? ' ' : WRITTEN[last - 1]
   }

@@ -60,22 +60,19 @@ const history = await model.fit(x, y, {
 })
 console.log(`Loss ${history.history.loss.at(-1).toFixed(3)} nats a character`)
 
-// To write, the same weights in a stateful model that reads one character a call.
-const writer = new Sequential()
-writer.add(new LSTM(units, { stateful: true, batchInputShape: [1, 1, K] }))
-writer.add(new Dense(K, { activation: 'softmax' }))
-writer.setWeights(model.getWeights())
+// To write, the model reads one character a step.
+const writer = model.session()
 
 /** Probabilities of the next character after reading `character`. */
 function read(character) {
-  const input = new Float32Array(K) // [1, 1, K]
+  const input = new Float32Array(K)
   input[number.get(character)] = 1
-  return writer.predictOnBatchSync({ data: input, shape: [1, 1, K] }).data // [1, K]
+  return writer.stepSync(input).data // [K]
 }
 
 const opening = text.slice(0, window)
 for (const temperature of values.temperature.map(Number)) {
-  writer.resetStates()
+  writer.reset()
   let probabilities
   for (const character of opening) probabilities = read(character)
   let written = ''

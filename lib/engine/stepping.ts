@@ -20,6 +20,8 @@ export type StepInput =
 
 /** A model as a session runs it. */
 export interface SteppedModel {
+  /** Whether the layers are still those of the model. */
+  isCurrent: boolean
   readonly inputs: readonly StepInput[]
   /** Of each output, whether it is a sequence, [B, T, …]. */
   readonly outputs: readonly boolean[]
@@ -68,6 +70,7 @@ export function lowerSteps(model: Container, inputs: readonly StepInput[]): Step
   const { states } = steps
   const given = names.filter((_, i) => inputs[i] !== 'fixed')
   return {
+    isCurrent: true,
     inputs,
     outputs,
     states,

@@ -73,9 +73,10 @@ export abstract class CompiledModel extends Container {
   }
 
   #forgetSteps(): void {
-    for (const { once, step } of this.#stepped.values()) {
-      once?.dispose()
-      step.dispose()
+    for (const stepped of this.#stepped.values()) {
+      stepped.isCurrent = false
+      stepped.once?.dispose()
+      stepped.step.dispose()
     }
     this.#stepped.clear()
   }
@@ -89,11 +90,6 @@ export abstract class CompiledModel extends Container {
     const stepped = this.#stepped.get(key) ?? lowerSteps(this, inputs)
     this.#stepped.set(key, stepped)
     return stepped
-  }
-
-  /** @internal Whether layers have been added or removed since. */
-  hasStepped(stepped: SteppedModel): boolean {
-    return [...this.#stepped.values()].includes(stepped)
   }
 
   /** @throws StateError ERR_DISPOSED, ERR_NOT_BUILT */

@@ -1,6 +1,6 @@
 /** Steps of a model, from states to states: what `model.session()` gives. */
 import { checkInteger } from '../call-options.js'
-import type { SteppedModel } from '../engine/stepping.js'
+import type { StepInput, SteppedModel } from '../engine/stepping.js'
 import { ConfigError, fail, ShapeError, StateError } from '../errors.js'
 import type { Tensor } from '../layers/base/tensor.js'
 import type { Floats, NativeArray, NativeOutputs } from '../native.js'
@@ -50,7 +50,9 @@ export interface SessionOptions {
 interface Base {
   readonly model: CompiledModel
   readonly stepped: SteppedModel
+  /** What each step gets: the inputs that are not fixed, and what they are. */
   readonly slots: readonly InputSlot[]
+  readonly inputs: readonly StepInput[]
   readonly batchSize: number | null
   /** By the places of the model's inputs. */
   readonly fixed: ReadonlyMap<number, NativeArray>
@@ -209,18 +211,14 @@ export class ModelSession<O extends Tensors = any> {
   // ---- what it is given ----
 
   #given(call: string, x: unknown, isMany: boolean): NativeArray[] {
-    const { stepped, slots, batchSize } = this.#base
-    const places = [...slots.keys()].filter((i) => stepped.inputs[i] !== 'fixed')
-    const own = places.map((i) => slots[i]!)
-    const values = listFor(x as Inputs, own, { name: 'x', each: 'input' })
+    const { slots, inputs, batchSize } = this.#base
+    const values = listFor(x as Inputs, slots, { name: 'x', each: 'input' })
     const given = values.map((value, i) => {
-      const what = own.length > 1 ? `x of ${own[i]!.name}` : 'x'
-      const input = stepped.inputs[places[i]!]!
-      return checkedInput({ where: place(call), what, batchSize, isMany }, input, own[i]!, value)
+      const what = slots.length > 1 ? `x of ${slots[i]!.name}` : 'x'
+      const how = { where: place(call), what, batchSize, isMany }
+      return checkedInput(how, inputs[i]!, slots[i]!, value)
     })
-    const steps = given.flatMap(({ shape }, i) =>
-      stepped.inputs[places[i]!] === 'sequence' ? [shape[1]!] : [],
-    )
+    const steps = given.filter((_, i) => inputs[i] === 'sequence').map(({ shape }) => shape[1]!)
     if (steps.every((n) => n === steps[0])) return given
     return fail(ShapeError, 'ERR_SHAPE', {
       where: place(call),
@@ -392,7 +390,7 @@ export class ModelSession<O extends Tensors = any> {
         expected: 'in use',
         actual: 'one that was disposed',
       })
-    if (!model.hasStepped(stepped))
+    if (!stepped.isCurrent)
       fail(StateError, 'ERR_NOT_BUILT', {
         where: place(call),
         what: 'session',
@@ -436,6 +434,14 @@ export function sessionOf<O extends Tensors = Tensor>(
     const array = checkedInput({ where, what, batchSize, isMany: true }, 'fixed', slots[i]!, value)
     fixed.set(i, { data: array.data.slice(), shape: array.shape })
   }
-  const session = new ModelSession<O>({ model, stepped, slots, batchSize, fixed })
+  const isGiven = (_: unknown, i: number) => inputs[i] !== 'fixed'
+  const session = new ModelSession<O>({
+    model,
+    stepped,
+    slots: slots.filter(isGiven),
+    inputs: inputs.filter(isGiven),
+    batchSize,
+    fixed,
+  })
   return options.state === null ? session : session.begin(options.state)
 }

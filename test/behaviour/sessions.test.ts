@@ -88,9 +88,9 @@ describe('states', () => {
     })
     const x = uniform(1, [2, 3])
     const y = await session.step(x)
-    const { state } = session
+    const [{ state }, saved] = [session, session.save()]
     for (const each of Object.values(session.state)) each.h!.fill(9)
-    expect(session.state).toEqual(state)
+    expect(session.save()).toEqual(saved)
     const z = await session.step(x)
     session.state = state
     for (const each of Object.values(state)) each.h!.fill(9)
@@ -198,6 +198,9 @@ describe('weights are those of the model', () => {
     const expected = await apart(model, first.save()).step([4, 5, 6])
     model.compile({ loss: 'mse', optimizer: 'sgd' }) // another plan
     expect((await first.step([4, 5, 6])).data).toEqual(expected.data)
+    await model.trainOnBatch(x, y)
+    const trained = await apart(model, first.save()).step([4, 5, 6])
+    expect((await first.step([4, 5, 6])).data).toEqual(trained.data)
   })
 
   it('also where another model with the same layers has them', async () => {

@@ -4,15 +4,17 @@ import {
   type Callback,
   type History,
   type HiddenstateError,
+  Input,
   type Layer,
   loadModel,
   LSTM,
   modelFromJson,
   type Metrics,
-  type Model,
+  Model,
   type NDArray,
   type Scores,
   Sequential,
+  type SessionState,
 } from '../package.js'
 
 const model = new Sequential()
@@ -23,6 +25,13 @@ expectTypeOf(model.add(new LSTM(3))).toEqualTypeOf<Sequential>()
 expectTypeOf(model.fit(x, y)).toEqualTypeOf<Promise<History>>()
 expectTypeOf(model.predict(x)).toEqualTypeOf<Promise<NDArray>>()
 expectTypeOf(model.predictOnBatchSync(x)).toEqualTypeOf<NDArray>()
+expectTypeOf(model.session().step([1, 2])).toEqualTypeOf<Promise<NDArray>>()
+expectTypeOf(model.session({ state: model.session().save() }).stepSync(1)).toEqualTypeOf<NDArray>()
+expectTypeOf(model.session().fork().state).toEqualTypeOf<SessionState>()
+const [a, b] = [Input({ shape: [null, 1] }), Input({ shape: [null, 1] })]
+const two = new Model({ input: [a, b], output: [a, b] }).session({ fixed: { b: [[1]] } })
+expectTypeOf(two.step({ a: 1 })).toEqualTypeOf<Promise<[NDArray, NDArray]>>()
+expectTypeOf(two.predict([[[1]], [[1]]])).toEqualTypeOf<Promise<[NDArray, NDArray]>>()
 expectTypeOf(model.optimizer.lr).toEqualTypeOf<number>()
 expectTypeOf(model.getWeights()).toEqualTypeOf<NDArray[]>()
 expectTypeOf(model.metricsNames).toExtend<readonly string[]>()
