@@ -168,6 +168,11 @@ export interface Info extends NativeInfo {
 
 const version = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`
 
+const WITHOUT_CARDS = {
+  name: 'cuda',
+  problem: 'this binary has no code for cards; `npx hiddenstate build` makes one that has',
+} as const
+
 function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readonly DeviceInfo[] {
   if (cards.length === 0) return [{ name: 'cpu' }, { name: 'cuda', problem: why }]
   return [
@@ -198,7 +203,7 @@ export function info(): Info {
   return {
     ...native.info(),
     get devices() {
-      return devicesOf(native.cards())
+      return native.cards ? devicesOf(native.cards()) : [{ name: 'cpu' }, WITHOUT_CARDS]
     },
   }
 }

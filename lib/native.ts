@@ -179,10 +179,10 @@ export interface Native {
   orthonormalization(n: number, m: number): (q: Float64Array) => boolean
   setThreads(n: number): void
   info(): NativeInfo
-  /** Opens the driver and cuBLAS, if they are there. */
-  cards(): NativeCards
+  /** Opens the driver and cuBLAS, if they are there. Absent: the binary has no code for cards. */
+  cards?(): NativeCards
   /** Where the kernels of cards are; read when a plan is compiled for one. */
-  setKernels(file: string): void
+  setKernels?(file: string): void
   /**
    * Called once with the error classes of errors.ts, so that native errors are instances of them.
    */
@@ -408,7 +408,7 @@ export function loadNative(): Native {
     process.env.GOMP_SPINCOUNT = '2000'
   const native = loadAddon(addonFile().file)
   native.setErrorClasses(nativeError)
-  native.setKernels(path.join(packageRoot(), 'native', 'device', 'cuda', 'kernels.ptx'))
+  native.setKernels?.(path.join(packageRoot(), 'native', 'device', 'cuda', 'kernels.ptx'))
   loaded = native
   return native
 }

@@ -14,7 +14,9 @@
 #include "device/cpu/orthonormal.h"
 #include "device/cpu/registry.h"
 #include "device/cpu/threads/parallel.h"
+#if HS_WITH_CUDA
 #include "device/cuda/card.h"
+#endif
 
 #ifndef NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #error "without NODE_ADDON_API_CPP_EXCEPTIONS_ALL a std::bad_alloc in a callback ends the process"
@@ -93,6 +95,7 @@ Napi::Value info_object(const Napi::CallbackInfo& info) {
   });
 }
 
+#if HS_WITH_CUDA
 Napi::Value cards(const Napi::CallbackInfo& info) {
   return guard(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
@@ -123,6 +126,7 @@ void set_kernels(const Napi::CallbackInfo& info) {
     set_cuda_kernels(info[0].As<Napi::String>().Utf8Value());
   });
 }
+#endif
 
 // orthonormalization(n, m): returns a function that does the next step on a Float64Array [n, m] and
 // says whether steps are left.
@@ -172,8 +176,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("compile", Napi::Function::New<compile_spec>(env, "compile"));
   exports.Set("setThreads", Napi::Function::New<set_thread_count>(env, "setThreads"));
   exports.Set("info", Napi::Function::New<info_object>(env, "info"));
+#if HS_WITH_CUDA
   exports.Set("cards", Napi::Function::New<cards>(env, "cards"));
   exports.Set("setKernels", Napi::Function::New<set_kernels>(env, "setKernels"));
+#endif
   exports.Set("orthonormalization",
               Napi::Function::New<orthonormalization>(env, "orthonormalization"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));

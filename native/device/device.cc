@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu.h"
+#if HS_WITH_CUDA
 #include "device/cuda/cuda.h"
+#endif
 
 namespace hs {
 
@@ -22,11 +24,18 @@ int card_of(const std::string& name) {
 template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
   const int card = card_of(name);
+#if HS_WITH_CUDA
   if (card >= 0 && mixed) {
     throw Error(Code::kOption, "spec",
                 "mixed_bfloat16 does not run on a card yet. Use float32, or device 'cpu'.");
   }
   if (card >= 0) return std::make_unique<Cuda<real>>(card);
+#else
+  if (card >= 0) {
+    throw Error(Code::kDevice, "device '" + name + "'",
+                "this binary has no code for cards. `npx hiddenstate build` makes one that has.");
+  }
+#endif
   if (name != "cpu")
     fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {

@@ -34,10 +34,12 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
   void prepare(Declaration& d) override {
     ids_.resize(size_t(steps_));
     if (!d.training() || !trainable()) return;
-    const int64_t words = std::min(steps_, V_), pieces = steps_ / kPiece + words;
-    parts_ = d.scratch("sums of pieces", {pieces, D_});
-    grouped_.reserve(steps_ + pieces + 1 + words + 1 + words);
+    most_words_ = std::min(steps_, V_), most_pieces_ = steps_ / kPiece + most_words_;
+    parts_ = d.scratch("sums of pieces", {most_pieces_, D_});
     word_of_.assign(size_t(V_), -1);
+    next_.resize(size_t(most_words_));
+    list_.resize(size_t(steps_ + most_pieces_ + 1 + most_words_ + 1 + most_words_));
+    grouped_.reserve(int64_t(list_.size()));
   }
 
   void forward(Pass<real>& p) override {
@@ -76,50 +78,44 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
     const int32_t* ids;          // [words] in the order in which they come up
   };
 
-  // Of the ids that forward has read.
+  // Of the ids that forward has read. Allocates nothing, so that word_of_ is always put back.
   Groups group(int64_t B, int64_t T) {
-    std::vector<int32_t> ids, next;  // of each word: its id, where its next step goes
+    int32_t *const order = list_.data(), *const first_step = order + steps_,
+                   *const first_piece = first_step + most_pieces_ + 1,
+                   *const ids = first_piece + most_words_ + 1;
     const auto id_at = [&](int64_t s) { return size_t(int64_t(ids_[size_t(s % B * T + s / B)])); };
+    int32_t words = 0, pieces = 0, from = 0;
     for (int64_t s = 0; s < steps_; s++) {
       int32_t& word = word_of_[id_at(s)];
       if (word < 0) {
-        word = static_cast<int32_t>(ids.size());
-        ids.push_back(static_cast<int32_t>(id_at(s)));
-        next.push_back(0);
+        word = words++;
+        ids[word] = static_cast<int32_t>(id_at(s));
+        next_[size_t(word)] = 0;
       }
-      next[size_t(word)]++;
+      next_[size_t(word)]++;
     }
-    std::vector<int32_t> order(static_cast<size_t>(steps_)), first_step, first_piece;
-    int32_t from = 0;
-    for (int32_t& steps : next) {
-      const int32_t end = from + steps;
-      first_piece.push_back(static_cast<int32_t>(first_step.size()));
-      for (int32_t at = from; at < end; at += kPiece) first_step.push_back(at);
-      steps = from, from = end;
+    for (int32_t word = 0; word < words; word++) {  // from counts to where the next step goes
+      const int32_t end = from + next_[size_t(word)];
+      first_piece[word] = pieces;
+      for (int32_t at = from; at < end; at += kPiece) first_step[pieces++] = at;
+      next_[size_t(word)] = from, from = end;
     }
-    first_piece.push_back(static_cast<int32_t>(first_step.size()));
-    first_step.push_back(from);
+    first_piece[words] = pieces, first_step[pieces] = from;
     for (int64_t s = 0; s < steps_; s++)
-      order[size_t(next[size_t(word_of_[id_at(s)])]++)] = static_cast<int32_t>(s);
-    for (const int32_t id : ids) word_of_[size_t(id)] = -1;
+      order[next_[size_t(word_of_[id_at(s)])]++] = static_cast<int32_t>(s);
+    for (int32_t word = 0; word < words; word++) word_of_[size_t(ids[word])] = -1;
 
-    Groups g = {
-        int64_t(first_step.size()) - 1, int64_t(ids.size()), nullptr, nullptr, nullptr, nullptr};
-    std::vector<int32_t> all;
-    const auto place = [&](const std::vector<int32_t>& list) {
-      const int32_t* const at = grouped_.data() + all.size();
-      all.insert(all.end(), list.begin(), list.end());
-      return at;
-    };
-    g.order = place(order), g.first_step = place(first_step);
-    g.first_piece = place(first_piece), g.ids = place(ids);
-    this->q.upload(grouped_.data(), all.data(), int64_t(all.size() * sizeof(int32_t)));
-    return g;
+    this->q.upload(grouped_.data(), list_.data(), int64_t(list_.size() * sizeof(int32_t)));
+    const auto there = [&](const int32_t* at) { return grouped_.data() + (at - list_.data()); };
+    return {pieces, words, there(order), there(first_step), there(first_piece), there(ids)};
   }
 
-  int64_t steps_ = 0;             // T * B
-  std::vector<real> ids_;         // [B, T]
+  int64_t steps_ = 0;      // T * B
+  std::vector<real> ids_;  // [B, T]
+  int64_t most_words_ = 0, most_pieces_ = 0;
   std::vector<int32_t> word_of_;  // [V]; -1 between batches
+  std::vector<int32_t> next_;     // [words]
+  std::vector<int32_t> list_;     // what Groups points to, here and there
   QueueMemory memory_{this->q};
   Block<int32_t> grouped_{memory_};
   Tensor parts_;  // [pieces, D]
