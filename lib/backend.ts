@@ -168,10 +168,13 @@ export interface Info extends NativeInfo {
 
 const version = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`
 
-const WITHOUT_CARDS = {
-  name: 'cuda',
-  problem: 'this binary has no code for cards; `npx hiddenstate build` makes one that has',
-} as const
+const WITHOUT_CARDS: readonly DeviceInfo[] = [
+  { name: 'cpu' },
+  {
+    name: 'cuda',
+    problem: 'this binary has no code for cards; `npx hiddenstate build` makes one that has',
+  },
+]
 
 function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readonly DeviceInfo[] {
   if (cards.length === 0) return [{ name: 'cpu' }, { name: 'cuda', problem: why }]
@@ -203,7 +206,7 @@ export function info(): Info {
   return {
     ...native.info(),
     get devices() {
-      return native.cards ? devicesOf(native.cards()) : [{ name: 'cpu' }, WITHOUT_CARDS]
+      return native.cards ? devicesOf(native.cards()) : WITHOUT_CARDS
     },
   }
 }
