@@ -25,15 +25,9 @@ export interface SteppedModel {
   readonly inputs: readonly StepInput[]
   /** Of each output, whether it is a sequence, [B, T, …]. */
   readonly outputs: readonly boolean[]
-  /**
-   * Makes of the fixed inputs the values that steps read; null: none are made, the steps read
-   * `once.reads` of the fixed inputs themselves.
-   */
+  /** Makes of the fixed inputs what steps read; null: steps read none, or those themselves. */
   readonly once: PlanBeside | null
-  /**
-   * What the steps read that stays the same, in the order of its inputs: a number says which output
-   * of `once`, or, of a fixed input, which input of the model.
-   */
+  /** What stays the same from step to step: an output of `once`, or a fixed input of the model. */
   readonly kept: readonly ({ readonly made: number } | { readonly input: number })[]
   /** Inputs: those of the model that are not fixed, `kept`, states. Outputs, then states. */
   readonly step: PlanBeside
@@ -55,12 +49,11 @@ export function lowerSteps(model: Container, inputs: readonly StepInput[]): Step
   const fixed = names.filter((_, i) => inputs[i] === 'fixed')
   const asked = values.map(({ name }) => name)
   const { once, each, read } = divided(graph.ops, fixed, asked)
-  const dims = ({ name }: { name: string }) => ({ name, dims: graph.shapes.get(name)! })
   const part = (ops: readonly OpSpec[], given: readonly string[], gives: readonly string[]) =>
     new PlanBeside(
       specOf(graph, ops, {
         floatx: model.floatx,
-        inputs: given.map((name) => dims({ name })),
+        inputs: given.map((name) => ({ name, dims: graph.shapes.get(name)! })),
         predictions: gives.map(prediction),
       }),
       new Map([...graph.variables].map(([{ path }, variable]) => [path, variable as Variable])),

@@ -88,7 +88,13 @@ export function checkedInput(
   const full = [batchSize ?? 1, ...(isSequence && !isMany ? [1] : []), ...at]
   const array = { data, shape: full }
   if (indexLimit !== null)
-    checkIntegers(array, where, `word indices in ${what}`, indexLimit, 'A word is its index.')
+    checkIntegers(
+      array,
+      where,
+      `word indices in ${what}`,
+      indexLimit,
+      'inputDim must be the largest index + 1.',
+    )
   return array
 }
 
