@@ -173,6 +173,28 @@ struct SoftmaxSlopeArgs {  // dx = y (dy - sum dy y), a thread for each row; dx 
   const real* dy;
 };
 
+// The same of rows of many columns, by several threads each: parts of a row (kRowLanes of them),
+// then its totals, then its numbers.
+constexpr int64_t kRowLanes = 32;
+template <typename real>
+struct SoftmaxRowsArgs {  // n = rows kRowLanes, rows, rows K; y may be x
+  int64_t n, K;
+  real* y;
+  const real* x;
+  real* parts;   // [rows, kRowLanes, 2]: the largest, and the sum of e^(x - that)
+  real* totals;  // [rows, 2]
+};
+
+template <typename real>
+struct SoftmaxSlopeRowsArgs {  // n likewise; dx may be dy
+  int64_t n, K;
+  real* dx;
+  const real* y;
+  const real* dy;
+  real* parts;   // [rows, kRowLanes]: sums of dy y
+  real* totals;  // [rows]
+};
+
 template <typename real>
 struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
   int64_t n, K;
