@@ -66,6 +66,7 @@ void CudaUpdater<real>::constrain(const Param& p, real* w, const double* finite)
 template <typename real>
 void CudaUpdater<real>::apply(const std::vector<Param>& params, const Weights<real>& w,
                               const Hyper& hyper, const Clipping& clipping, const double* finite) {
+  if (count_ == 0) return;  // none is trained
   void* const rule = queue_.stage(static_cast<int64_t>(optimizer_.rule_bytes));
   optimizer_.make_rule(hyper, rule);
   queue_.send(rule_.data(), static_cast<int64_t>(optimizer_.rule_bytes));
