@@ -4,8 +4,8 @@
 //                               kHasSecond: whether there is one
 //   add(First&, row, k)         the first reading, of column k
 //   join(First&, First, row)    two parts of a row become one
-//   add(First, Second&, row, k), join(Second&, Second)  the same of the second, which knows what the
-//                               first has found
+//   add(First, Second&, row, k), join(Second&, Second)  the same of the second, which knows what
+//                               the first has found
 // so that one thread reads a row, or several a part of it each. Sums are in double. Compiled for
 // the processor without HS_ISA; for a card, which has no C library, with it.
 #pragma once
