@@ -19,7 +19,7 @@
 // A struct here is (rows.h) what is found in a row, and
 //   kName, kArgument, kByDefault  Keras' name; its argument, nullptr: none; what that is by default
 //   kAnyWidth                     targets may have another last axis than the output
-//   count(to, First, Second, row, argument)  adds what the row is to the batch to `to` [kSums]
+//   count(to, First, Second, row, argument)  adds to `to` [kMostSums] what the row is to the batch
 //   value(sums, rows, K, argument)  of the batch
 #pragma once
 #include "formulas/objectives.h"

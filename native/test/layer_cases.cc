@@ -28,6 +28,10 @@ std::vector<LayerCase> dense_cases() {
                   "dense/tails: 17 units of 19",
                   {{"units", 17}, {"activation", "softmax"}},
                   {{3, {19}}}});
+  list.push_back({"dense",
+                  "dense/rows of many columns",
+                  {{"units", 77}, {"activation", "softmax"}},
+                  {{3, {2}}}});
   return list;
 }
 

@@ -2,6 +2,7 @@
 // promises nothing, and with gaps of a guard value between the tensors. A layer that relies on old
 // scratch, adds where it must write, or reads or writes beyond a tensor is caught by that alone.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -149,11 +150,14 @@ class Rig : private Declaration {
 
   void check_gaps() {
     for (const Tensor& t : tensors_) {
-      for (int64_t i = t.size; i < t.size + kGap; i++) {
-        if (memory(t)[i] != guard())
-          throw std::runtime_error(layer_->shape().name() + ": wrote beyond a tensor");
-      }
+      check_gap(memory(t) + t.size);
+      if (t.arena == Arena::kParams)
+        check_gap(memory_[int(Arena::kGrads)].data() + t.offset + t.size);
     }
+  }
+  void check_gap(const real* gap) const {
+    if (std::any_of(gap, gap + kGap, [](real v) { return v != guard(); }))
+      throw std::runtime_error(layer_->shape().name() + ": wrote beyond a tensor");
   }
 
   Tensor place(Arena arena, const Dims& dims) {

@@ -131,7 +131,8 @@ TEST(penalties_of_what_is_frozen_count_without_a_gradient) {
 }
 
 TEST(programs_of_a_step_touch_numbers_through_the_device_alone) {
-  const Config spec = written(true, true);
+  Config spec = written(true, true);
+  spec.tree["device"] = text("cpu");
   const std::unique_ptr<Plan> plain = compile(spec);
   auto device = std::make_unique<CheckingDevice<double>>();
   TypedPlan<double> checked(spec, std::move(device));

@@ -1,7 +1,8 @@
 // Penalties on a card: Keras 1.2.2 regularizers.py, as device/cpu/penalties.cc.
 #pragma once
+#include <vector>
+
 #include "base/arena.h"
-#include "base/error.h"
 #include "device/cuda/queue_memory.h"
 #include "device/param.h"
 
@@ -15,23 +16,58 @@ class CudaPenalties {
   // *sum += the penalty on w [dims...]; dw nullptr, or dw += its gradient.
   void penalize(double* sum, const Penalty& p, const real* w, real* dw, const Dims& dims) {
     const int64_t n = count(dims);
-    if (p.eigenvalue != 0) {
-      throw Error(Code::kOption, "device 'cuda'",
-                  "eigenvalue regularizers do not run on a card. Use l1 or l2, or device 'cpu'.");
+    if (n == 0) return;
+    if (p.l1 != 0 || p.l2 != 0) {
+      parts_.reserve(kSumThreads);
+      queue_.launch("penalty", PenaltyArgs<real>{kSumThreads, parts_.data(), w, n, p.l1, p.l2});
+      queue_.launch("add_up", AddUpArgs<real>{1, sum, parts_.data(), kSumThreads, true});
+      if (dw)
+        queue_.launch("penalty_gradient",
+                      PenaltyGradientArgs<real>{n, dw, w, real(p.l1), real(2 * p.l2)});
     }
-    if (n == 0 || (p.l1 == 0 && p.l2 == 0)) return;
-    parts_.reserve(kSumThreads);
-    queue_.launch("penalty", PenaltyArgs<real>{kSumThreads, parts_.data(), w, n, p.l1, p.l2});
-    queue_.launch("add_up", AddUpArgs<real>{1, sum, parts_.data(), kSumThreads, true});
-    if (dw)
-      queue_.launch("penalty_gradient",
-                    PenaltyGradientArgs<real>{n, dw, w, real(p.l1), real(2 * p.l2)});
+    if (p.eigenvalue != 0) eigenvalue(sum, p.eigenvalue, w, dw, dims[0], dims[1]);
   }
 
  private:
+  void eigenvalue(double* sum, double k, const real* w, real* dw, int64_t R, int64_t C) {
+    constexpr int kSteps = kPowerSteps;
+    vectors_.reserve(2 * (kSteps + 1) * C + (2 * kSteps + 3) * R + kSteps + 3);
+    double* const v = vectors_.data();            // [kSteps + 1, C]
+    double* const dv = v + (kSteps + 1) * C;      // likewise
+    double* const u = dv + (kSteps + 1) * C;      // [kSteps + 1, R]
+    double* const du = u + (kSteps + 1) * R;      // [kSteps + 2, R]
+    double* const scale = du + (kSteps + 2) * R;  // [kSteps + 1]
+    double *const twice_g = scale + kSteps + 1, *const less = twice_g + 1;
+    const auto times = [&](double* out, const double* x) {
+      queue_.launch("eigen_times", EigenTimesArgs<real>{R, C, out, w, x});
+    };
+    const std::vector<double> ones(size_t(C), 1.0);
+    queue_.upload(v, ones.data(), C * int64_t(sizeof(double)));
+    for (int i = 1; i <= kSteps; i++) {
+      double* const at = v + i * C;
+      times(u + i * R, v + (i - 1) * C);
+      queue_.launch("eigen_back",
+                    EigenBackArgs<real>{C, R, at, w, u + i * R, nullptr, nullptr, nullptr});
+      queue_.launch("eigen_scale", EigenScaleArgs<real>{1, C, scale + i, at});
+      queue_.launch("eigen_scaled", EigenScaledArgs<real>{C, at, at, scale + i});
+    }
+    double* const last = du + (kSteps + 1) * R;
+    times(last, v + kSteps * C);
+    queue_.launch("eigen_value", EigenValueArgs<real>{1, R, sum, last, k, twice_g, less});
+    if (!dw) return;
+    queue_.launch("eigen_scaled", EigenScaledArgs<real>{R, last, last, twice_g});
+    for (int i = kSteps; i >= 1; i--) {
+      queue_.launch("eigen_back",
+                    EigenBackArgs<real>{C, R, dv + i * C, w, du + (i + 1) * R,
+                                        i == kSteps ? less : nullptr, v + i * C, scale + i});
+      times(du + i * R, dv + i * C);
+    }
+    queue_.launch("eigen_gradient", EigenGradientArgs<real>{R * C, R, C, dw, v, dv, u, du});
+  }
+
   CardQueue& queue_;
   QueueMemory memory_{queue_};
-  Block<double> parts_{memory_};
+  Block<double> parts_{memory_}, vectors_{memory_};
 };
 
 }  // namespace hs

@@ -1,8 +1,10 @@
 #include "device/cuda/queue.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <new>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -49,6 +51,7 @@ CardQueue::~CardQueue() {
   }
   if (blas_) card_.blas.cublasDestroy_v2(blas_);
   if (workspace_) card_.driver.cuMemFree_v2(address(workspace_));
+  if (scratch_) card_.driver.cuMemFree_v2(address(scratch_));
   for (Slot& slot : slots_) {
     if (slot.memory) card_.driver.cuMemFreeHost(slot.memory);
     if (slot.event) card_.driver.cuEventDestroy_v2(slot.event);
@@ -71,6 +74,14 @@ void CardQueue::release(void* memory) noexcept {
   } catch (const Error&) {
   }
   card_.driver.cuMemFree_v2(address(memory));
+}
+
+void* CardQueue::scratch(int64_t bytes) {
+  if (bytes <= scratch_bytes_) return scratch_;
+  void* const grown = allocate(bytes);
+  if (scratch_) release(scratch_);
+  scratch_ = grown, scratch_bytes_ = bytes;
+  return scratch_;
 }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
@@ -141,13 +152,18 @@ void CardQueue::wait() {
   check_cuda(card_.driver.cuStreamSynchronize(stream_), "cuStreamSynchronize");
 }
 
+void* CardQueue::kernel(const char* name, bool single) {
+  char full[64];  // no string: launches need no memory of the host
+  std::snprintf(full, sizeof(full), "%s_%s", name, single ? "f32" : "f64");
+  const auto it = kernels_.find(std::string_view(full));
+  if (it != kernels_.end()) return it->second;
+  return kernels_[full] = card_.kernel(full);
+}
+
 void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
   if (threads == 0) return;
   card_.use();
-  std::string full = name;
-  full += single ? "_f32" : "_f64";
-  void*& kernel = kernels_[full];
-  if (!kernel) kernel = card_.kernel(full);
+  void* const kernel = this->kernel(name, single);
   const int64_t blocks = (threads + kThreads - 1) / kThreads;
   if (blocks > kMostBlocks)
     throw Error(Code::kShape, "device 'cuda'", std::string(name) + ": too many numbers.");

@@ -3,9 +3,10 @@
 // A plan has one; one thread at a time uses it.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -35,11 +36,18 @@ class CardQueue {
   void* stage(int64_t bytes);
   void send(void* to, int64_t bytes);
   void wait();
+  // Memory of the card for what is asked for next: whoever calls it after that gets the same.
+  void* scratch(int64_t bytes);
 
   // --- kernels (kernels/args.h): args.n threads. name without the precision: "fill"
   template <template <typename> class Args, typename real>
   void launch(const char* name, const Args<real>& args) {
     launch(name, sizeof(real) == 4, &args, args.n);
+  }
+  // Finds a kernel, so that its first launch, too, needs no memory of the host.
+  template <typename real>
+  void find(const char* name) {
+    kernel(name, sizeof(real) == 4);
   }
 
   template <typename real>
@@ -71,6 +79,7 @@ class CardQueue {
   };
   static constexpr int kSlots = 4;
 
+  void* kernel(const char* name, bool single);
   void launch(const char* name, bool single, const void* args, int64_t threads);
   void reserve(Slot& slot, int64_t bytes);
 
@@ -80,7 +89,9 @@ class CardQueue {
   void* workspace_ = nullptr;
   Slot slots_[kSlots];
   int next_ = 0;
-  std::unordered_map<std::string, void*> kernels_;
+  std::map<std::string, void*, std::less<>> kernels_;
+  void* scratch_ = nullptr;
+  int64_t scratch_bytes_ = 0;
 };
 
 }  // namespace hs

@@ -27,6 +27,9 @@ void CudaUpdater<real>::prepare(const std::vector<Param>& params, bool) {
   chunks_.reserve(std::max<int64_t>(n, 1));
   parts_.reserve(n + kSumThreads + 1);
   rule_.reserve(static_cast<int64_t>(optimizer_.rule_bytes));
+  // Once a parameter has changed nothing may fail.
+  for (const char* kernel : {update_.c_str(), "non_negative", "constrain", "commit"})
+    queue_.find<real>(kernel);
   queue_.upload(chunks_.data(), chunks.data(), n * int64_t(sizeof(ParamChunk)));
   count_ = n;
 }
@@ -63,6 +66,7 @@ void CudaUpdater<real>::constrain(const Param& p, real* w, const double* finite)
 template <typename real>
 void CudaUpdater<real>::apply(const std::vector<Param>& params, const Weights<real>& w,
                               const Hyper& hyper, const Clipping& clipping, const double* finite) {
+  if (count_ == 0) return;  // none is trained
   void* const rule = queue_.stage(static_cast<int64_t>(optimizer_.rule_bytes));
   optimizer_.make_rule(hyper, rule);
   queue_.send(rule_.data(), static_cast<int64_t>(optimizer_.rule_bytes));

@@ -173,6 +173,28 @@ struct SoftmaxSlopeArgs {  // dx = y (dy - sum dy y), a thread for each row; dx 
   const real* dy;
 };
 
+// The same of rows of many columns, by several threads each: parts of a row (kRowLanes of them),
+// then its totals, then its numbers.
+constexpr int64_t kRowLanes = 32;
+template <typename real>
+struct SoftmaxRowsArgs {  // n = rows kRowLanes, rows, rows K; y may be x
+  int64_t n, K;
+  real* y;
+  const real* x;
+  real* parts;   // [rows, kRowLanes, 2]: the largest, and the sum of e^(x - that)
+  real* totals;  // [rows, 2]
+};
+
+template <typename real>
+struct SoftmaxSlopeRowsArgs {  // n likewise; dx may be dy
+  int64_t n, K;
+  real* dx;
+  const real* y;
+  const real* dy;
+  real* parts;   // [rows, kRowLanes]: sums of dy y
+  real* totals;  // [rows]
+};
+
 template <typename real>
 struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
   int64_t n, K;
@@ -338,6 +360,61 @@ struct MetricValuesArgs {  // n = metrics
   int64_t count;
   const double* factor;  // nullptr: all rows count
   double* values;
+};
+
+// --- eigenvalue penalties (eigenvalue.cu), of w [R, C]
+
+template <typename real>
+struct EigenTimesArgs {  // out [R] = w v; n = R
+  int64_t n, C;
+  double* out;
+  const real* w;
+  const double* v;
+};
+
+template <typename real>
+struct EigenBackArgs {  // out [C] = (w^T u - less v) scale; n = C
+  int64_t n, R;
+  double* out;
+  const real* w;
+  const double* u;
+  const double* less;   // a number, with v [C]; or nullptr
+  const double* v;
+  const double* scale;  // a number, or nullptr
+};
+
+template <typename real>
+struct EigenScaleArgs {  // one thread: *scale = 1 / |v|, 0 where that is 0
+  int64_t n, C;
+  double* scale;
+  const double* v;
+};
+
+template <typename real>
+struct EigenScaledArgs {  // y = x *scale; y may be x
+  int64_t n;
+  double* y;
+  const double* x;
+  const double* scale;
+};
+
+template <typename real>
+struct EigenValueArgs {  // one thread: *sum += k sqrt(lambda), lambda = |last|^2
+  int64_t n, R;
+  double* sum;
+  const double* last;
+  double k;
+  double *twice_g, *less;  // 2 d value / d lambda, and that times lambda
+};
+
+constexpr int kPowerSteps = 9;  // Keras 1.2.2 regularizers.py
+template <typename real>
+struct EigenGradientArgs {  // n = R C
+  int64_t n, R, C;
+  real* dw;
+  const double *v, *dv;  // [kPowerSteps + 1, C]
+  const double* u;       // [kPowerSteps + 1, R]
+  const double* du;      // [kPowerSteps + 2, R]
 };
 
 }  // namespace hs

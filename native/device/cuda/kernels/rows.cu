@@ -47,6 +47,61 @@ static inline void softmax_slope(const SoftmaxSlopeArgs<real>& a, int64_t row) {
 HS_KERNEL(softmax_slope, SoftmaxSlopeArgs)
 
 template <class real>
+static inline void softmax_parts(const SoftmaxRowsArgs<real>& a, int64_t i) {
+  const real* const x = a.x + i / kRowLanes * a.K;
+  const int64_t lane = i % kRowLanes;
+  Vec<real> most = {x[lane]};
+  for (int64_t k = lane + kRowLanes; k < a.K; k += kRowLanes) most = max(most, Vec<real>{x[k]});
+  if (most.v == -real(INFINITY)) most.v = 0;  // e^-inf: 0
+  real sum = 0;
+  for (int64_t k = lane; k < a.K; k += kRowLanes) sum += exp_(Vec<real>{x[k] - most.v}).v;
+  a.parts[2 * i] = most.v, a.parts[2 * i + 1] = sum;
+}
+HS_KERNEL(softmax_parts, SoftmaxRowsArgs)
+
+template <class real>
+static inline void softmax_totals(const SoftmaxRowsArgs<real>& a, int64_t row) {
+  const real* const parts = a.parts + 2 * row * kRowLanes;
+  Vec<real> most = {parts[0]};
+  for (int64_t j = 1; j < kRowLanes; j++) most = max(most, Vec<real>{parts[2 * j]});
+  real sum = 0;
+  for (int64_t j = 0; j < kRowLanes; j++)
+    sum += parts[2 * j + 1] * exp_(Vec<real>{parts[2 * j] - most.v}).v;
+  a.totals[2 * row] = most.v, a.totals[2 * row + 1] = sum;
+}
+HS_KERNEL(softmax_totals, SoftmaxRowsArgs)
+
+template <class real>
+static inline void softmax_numbers(const SoftmaxRowsArgs<real>& a, int64_t i) {
+  const real* const totals = a.totals + 2 * (i / a.K);
+  a.y[i] = exp_(Vec<real>{a.x[i] - totals[0]}).v / totals[1];
+}
+HS_KERNEL(softmax_numbers, SoftmaxRowsArgs)
+
+template <class real>
+static inline void softmax_slope_parts(const SoftmaxSlopeRowsArgs<real>& a, int64_t i) {
+  const int64_t at = i / kRowLanes * a.K;
+  real sum = 0;
+  for (int64_t k = at + i % kRowLanes; k < at + a.K; k += kRowLanes) sum += a.dy[k] * a.y[k];
+  a.parts[i] = sum;
+}
+HS_KERNEL(softmax_slope_parts, SoftmaxSlopeRowsArgs)
+
+template <class real>
+static inline void softmax_slope_totals(const SoftmaxSlopeRowsArgs<real>& a, int64_t row) {
+  real sum = 0;
+  for (int64_t j = 0; j < kRowLanes; j++) sum += a.parts[row * kRowLanes + j];
+  a.totals[row] = sum;
+}
+HS_KERNEL(softmax_slope_totals, SoftmaxSlopeRowsArgs)
+
+template <class real>
+static inline void softmax_slope_numbers(const SoftmaxSlopeRowsArgs<real>& a, int64_t i) {
+  a.dx[i] = a.y[i] * (a.dy[i] - a.totals[i / a.K]);
+}
+HS_KERNEL(softmax_slope_numbers, SoftmaxSlopeRowsArgs)
+
+template <class real>
 static inline void broadcast_rows(const RowsArgs<real>& a, int64_t i) {
   a.y[i / a.K * a.ldy + i % a.K] = a.b[i % a.K];
 }

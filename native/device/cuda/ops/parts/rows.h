@@ -9,11 +9,42 @@
 
 namespace hs {
 
+// A row of fewer columns is read by one thread.
+constexpr int64_t kManyColumns = 64;
+
+template <typename real>
+void softmax(CardQueue& q, real* y, const real* x, int64_t rows, int64_t K) {
+  if (K < kManyColumns) return q.launch("softmax", SoftmaxArgs<real>{rows, K, y, x});
+  const int64_t parts = 2 * rows * kRowLanes;
+  real* const scratch = static_cast<real*>(q.scratch((parts + 2 * rows) * int64_t(sizeof(real))));
+  SoftmaxRowsArgs<real> a{rows * kRowLanes, K, y, x, scratch, scratch + parts};
+  q.launch("softmax_parts", a);
+  a.n = rows;
+  q.launch("softmax_totals", a);
+  a.n = rows * K;
+  q.launch("softmax_numbers", a);
+}
+
+template <typename real>
+void softmax_slope(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows,
+                   int64_t K) {
+  if (K < kManyColumns)
+    return q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, y, dy});
+  const int64_t parts = rows * kRowLanes;
+  real* const scratch = static_cast<real*>(q.scratch((parts + rows) * int64_t(sizeof(real))));
+  SoftmaxSlopeRowsArgs<real> a{rows * kRowLanes, K, dx, y, dy, scratch, scratch + parts};
+  q.launch("softmax_slope_parts", a);
+  a.n = rows;
+  q.launch("softmax_slope_totals", a);
+  a.n = rows * K;
+  q.launch("softmax_slope_numbers", a);
+}
+
 // y = a(x) over [rows, K]; y may be x.
 template <typename real>
 void activate(CardQueue& q, Activation kind, real* y, const real* x, int64_t rows, int64_t K) {
   if (kind == Activation::kSoftmax) {
-    q.launch("softmax", SoftmaxArgs<real>{rows, K, y, x});
+    softmax(q, y, x, rows, K);
   } else if (kind != Activation::kLinear) {
     q.launch("activate", ActivateArgs<real>{rows * K, int(kind), y, x});
   } else if (y != x) {
@@ -26,7 +57,7 @@ template <typename real>
 void slope(CardQueue& q, Activation kind, real* dx, const real* kept, const real* dy, int64_t rows,
            int64_t K) {
   if (kind == Activation::kSoftmax) {
-    q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, kept, dy});
+    softmax_slope(q, dx, kept, dy, rows, K);
   } else if (kind != Activation::kLinear) {
     q.launch("slope", SlopeArgs<real>{rows * K, int(kind), dx, kept, dy});
   } else if (dx != dy) {
