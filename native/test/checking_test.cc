@@ -241,11 +241,11 @@ TEST(a_plan_on_a_card_trains_as_on_the_cpu) {
         CHECK_MESSAGE(close(a.outputs[i].f64, b.outputs[i].f64), when);
       const std::vector<std::string> names = got->names();
       for (const std::string& name : want->names()) {
-        const bool lasts = name.find("/") != std::string::npos &&
-                           (name.find(':') == std::string::npos ||
-                            name.find(":grad") != std::string::npos) &&
-                           std::find(names.begin(), names.end(), name) != names.end() &&
-                           std::find(names.begin(), names.end(), name + ":grad") != names.end();
+        const bool lasts =
+            name.find("/") != std::string::npos &&
+            (name.find(':') == std::string::npos || name.find(":grad") != std::string::npos) &&
+            std::find(names.begin(), names.end(), name) != names.end() &&
+            std::find(names.begin(), names.end(), name + ":grad") != names.end();
         if (lasts || name.rfind("optimizer/", 0) == 0)
           CHECK_MESSAGE(close(got->read(name).f64, want->read(name).f64), when + ": " + name);
       }

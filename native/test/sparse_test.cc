@@ -104,10 +104,10 @@ TEST(inputs_of_mostly_zeros_have_the_same_bits) {
         for (const int64_t sparse : {2, 8}) {  // x W made beforehand, and within the steps
           const auto few = results(v, sparse, sparse), all = results(v, 2 * sparse, sparse);
           for (size_t i = 0; i < few.size(); i++)
-            CHECK_MESSAGE(same_on_device(few[i], all[i]), std::string(cell) + " " + std::to_string(bits) +
-                                                " checkpoint " + std::to_string(checkpoint) +
-                                                " samples " + std::to_string(sparse) + " result " +
-                                                std::to_string(i));
+            CHECK_MESSAGE(same_on_device(few[i], all[i]),
+                          std::string(cell) + " " + std::to_string(bits) + " checkpoint " +
+                              std::to_string(checkpoint) + " samples " + std::to_string(sparse) +
+                              " result " + std::to_string(i));
         }
       }
     }

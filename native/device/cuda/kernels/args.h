@@ -378,7 +378,7 @@ struct EigenBackArgs {  // out [C] = (w^T u - less v) scale; n = C
   double* out;
   const real* w;
   const double* u;
-  const double* less;   // a number, with v [C]; or nullptr
+  const double* less;  // a number, with v [C]; or nullptr
   const double* v;
   const double* scale;  // a number, or nullptr
 };

@@ -26,8 +26,7 @@ void softmax(CardQueue& q, real* y, const real* x, int64_t rows, int64_t K) {
 }
 
 template <typename real>
-void softmax_slope(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows,
-                   int64_t K) {
+void softmax_slope(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows, int64_t K) {
   if (K < kManyColumns)
     return q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, y, dy});
   const int64_t parts = rows * kRowLanes;
