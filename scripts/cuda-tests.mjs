@@ -1,42 +1,48 @@
 /**
  * `npm run test:cuda`: the tests of the device 'cuda' on the stand-in driver
- * (native/test/stand_in), on any machine: the native tests, and the vitest files given, or those
- * below. Where the machine has a card, `--card` runs them there.
+ * (native/test/stand_in), on any Linux machine: that kernels.ptx is what its sources give, the
+ * native tests with every op and plan on the card, and the vitest files given. Where the machine
+ * has a card, `--card` runs them there.
  */
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildTs, buildWith } from './build.mjs'
 import { runNativeTests } from './native-tests.mjs'
 import { root, run, runBin } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
 
-const { values, positionals } = parseArgs({
-  options: { card: { type: 'boolean', default: false } },
-  allowPositionals: true,
-})
-
-/** Builds the native tests and the stand-in driver; exit status. */
-export const buildStandIn = () => buildWith('build', { HS_TESTS: 'ON' }, 'native_tests')
-
 const standIn = path.join(root, 'build', 'stand-in', 'libstand_in.so')
-const env = {
+const onCard = {
   ...process.env,
   HIDDENSTATE_DEVICE: 'cuda',
   HIDDENSTATE_CUDA_KERNELS: path.join(root, 'native', 'device', 'cuda', 'kernels.ptx'),
-  ...(values.card ? {} : { HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }),
+}
+const onStandIn = { ...onCard, HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }
+
+/** Kernels and native tests, which must be built; `{ passed, failed }`. */
+export function cudaTests(env = onStandIn) {
+  const kernels = run(process.execPath, ['scripts/build-kernels.mjs', '--check']) === 0 ? 0 : 1
+  const { passed, failed } = runNativeTests('build', env)
+  return { passed, failed: failed + kernels }
 }
 
-/** What runs on a card as it does on a processor. */
-const files = positionals.length > 0 ? positionals : ['test/cuda']
-
-if (process.platform !== 'linux') {
-  console.error('test:cuda: runs on Linux only.')
-  process.exit(1)
+function main() {
+  const { values, positionals } = parseArgs({
+    options: { card: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  if (process.platform !== 'linux') {
+    console.error('test:cuda: runs on Linux only.')
+    return 1
+  }
+  requireTools()
+  if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0 || buildTs() !== 0) return 1
+  const env = values.card ? onCard : onStandIn
+  const { failed } = cudaTests(env)
+  const files = positionals.length > 0 ? runBin('vitest', ['run', ...positionals], { env }) : 0
+  return failed === 0 && files === 0 ? 0 : 1
 }
-requireTools()
-let failed = run(process.execPath, ['scripts/build-kernels.mjs', '--check']) === 0 ? 0 : 1
-if (buildStandIn() !== 0 || buildTs() !== 0) process.exit(1)
-const native = runNativeTests('build', env)
-failed += native.failed
-failed += runBin('vitest', ['run', ...files], { env }) === 0 ? 0 : 1
-process.exit(failed === 0 ? 0 : 1)
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url))
+  process.exit(main())

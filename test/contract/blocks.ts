@@ -20,6 +20,7 @@ export const GUIDES = {
   'docs/keras-1-to-hiddenstate.md': { blocks: 11, data: true },
   'docs/troubleshooting.md': { blocks: 1, data: false },
   'docs/functional.md': { blocks: 3, data: false },
+  'docs/gpu.md': { blocks: 1, data: false },
   'docs/sessions.md': { blocks: 3, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },
   'docs/from-theano.md': { blocks: 2, data: false },

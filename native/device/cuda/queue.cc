@@ -33,6 +33,15 @@ int fits_int(int64_t n) {
 }  // namespace
 
 CardQueue::CardQueue(Card& card) : card_(card) {
+  try {
+    open();
+  } catch (...) {
+    close();
+    throw;
+  }
+}
+
+void CardQueue::open() {
   card_.use();
   check_cuda(card_.driver.cuStreamCreate(&stream_, kOrderedAlone), "cuStreamCreate");
   check_cublas(card_.blas.cublasCreate_v2(&blas_), "cublasCreate");
@@ -49,6 +58,10 @@ CardQueue::~CardQueue() {
     wait();
   } catch (const Error&) {
   }
+  close();
+}
+
+void CardQueue::close() noexcept {
   if (blas_) card_.blas.cublasDestroy_v2(blas_);
   if (workspace_) card_.driver.cuMemFree_v2(address(workspace_));
   if (scratch_) card_.driver.cuMemFree_v2(address(scratch_));

@@ -79,6 +79,9 @@ class CardQueue {
   };
   static constexpr int kSlots = 4;
 
+  void open();
+  void close() noexcept;
+
   void* kernel(const char* name, bool single);
   void launch(const char* name, bool single, const void* args, int64_t threads);
   void reserve(Slot& slot, int64_t bytes);

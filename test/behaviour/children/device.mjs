@@ -1,0 +1,60 @@
+/**
+ * What a program is told of cards, as JSON: the devices; what `compile` says of a model for a card,
+ * and of one that no card takes; the largest difference of the weights that both devices train.
+ */
+import { mean, square, sub } from 'hiddenstate/backend'
+import { Dense, Dropout, Embedding, GRU, info, LSTM, Sequential, setSeed } from 'hiddenstate'
+
+const saidBy = (call) => {
+  try {
+    call()
+    return null
+  } catch ({ name, code, message }) {
+    return { name, code, message }
+  }
+}
+
+const made = () =>
+  new Sequential([
+    new Embedding(12, 5, { inputLength: 6, maskZero: true }),
+    new LSTM(7, { returnSequences: true, dropoutU: 0.2 }),
+    new GRU(4),
+    new Dropout(0.3),
+    new Dense(3, { activation: 'softmax' }),
+  ])
+const compiled = (model, device, loss = 'sparse_categorical_crossentropy') =>
+  model.compile({ optimizer: 'adam', loss, metrics: ['accuracy'], device })
+
+const x = Array.from({ length: 20 }, (_, i) => Array.from({ length: 6 }, (_, t) => (i * t) % 12))
+const y = x.map((_, i) => [i % 3])
+
+async function trained(device, weights) {
+  const model = made()
+  compiled(model, device)
+  model.setWeights(weights)
+  setSeed(5)
+  const { history } = await model.fit(x, y, { nbEpoch: 3, batchSize: 8, verbose: 0 })
+  return { weights: model.getWeights(), loss: history.loss, predicted: await model.predict(x) }
+}
+
+const difference = (a, b) => Math.max(...a.data.map((v, i) => Math.abs(v - b.data[i])))
+
+const refused = made()
+const result = {
+  devices: info().devices,
+  card: saidBy(() => compiled(refused, 'cuda')),
+  notOnCards: saidBy(() => compiled(made(), 'cuda', (t, p) => mean(square(sub(t, p)), -1))),
+}
+if (result.card === null) {
+  const weights = made().getWeights()
+  const [cpu, cuda] = [await trained('cpu', weights), await trained('cuda', weights)]
+  const again = await trained('cuda', weights)
+  result.weights = Math.max(...cpu.weights.map((w, i) => difference(w, cuda.weights[i])))
+  result.loss = Math.max(...cpu.loss.map((v, i) => Math.abs(v - cuda.loss[i])))
+  result.predicted = difference(cpu.predicted, cuda.predicted)
+  result.again = Math.max(...cuda.weights.map((w, i) => difference(w, again.weights[i])))
+} else {
+  compiled(refused, 'cpu')
+  result.afterwards = (await refused.fit(x, y, { nbEpoch: 1, verbose: 0 })).history.loss.length
+}
+console.log(JSON.stringify(result))
