@@ -271,6 +271,13 @@ std::vector<LayerCase> scan_cases() {
       add(("attention" + rows).c_str(), p.scan(1, {{"h", next, {-1, 4}}}, {next}),
           {{B, {3, 4}}, {B, {5, 4}}});
     }
+    {  // other random numbers at every step
+      ProgramText p;
+      const int dropped = p.node("dropout", {p.state(0)}, {{"p", 0.4}});
+      const int sum = p.add(p.sequence(0), p.dot(dropped, p.param("U", {4, 4})));
+      const int next = p.activation("tanh", sum);
+      add(("dropout" + rows).c_str(), p.scan(1, {{"h", next, {-1, 4}}}, {next}), {{B, {3, 4}}});
+    }
     {  // masked: the state stays
       ProgramText p;
       const int h = vanilla(p);
