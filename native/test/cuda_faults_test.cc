@@ -1,5 +1,5 @@
-// A card that refuses a call, each call of a step once: a typed error, weights of before the batch or
-// of all of it, and the next batch runs. On the stand-in driver (test/stand_in) alone.
+// A card that refuses a call, each call of a step once: a typed error, weights of before the batch
+// or of all of it, and the next batch runs. On the stand-in driver (test/stand_in) alone.
 #include "base/error.h"
 #include "test/card.h"
 #include "test/plan_spec.h"
