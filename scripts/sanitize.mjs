@@ -62,6 +62,7 @@ function address() {
         // read by node-gyp-build: where to look for build/Release
         HIDDENSTATE_PREBUILD: path.join(root, 'build-asan'),
         HS_TEST_SANITIZER: 'address', // tests that measure time or memory leave room
+        HS_TEST_TIMEOUT: '120000',
       },
     }),
     'the vitest suite',
