@@ -188,6 +188,7 @@ function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readon
         computeCapability: `${major}.${minor}`,
         driver: version(driver),
         ...(blas ? { cublas: blas } : { problem: whyNoBlas }),
+        ...(major < 7 ? { problem: 'compute capability 7.0 is needed' } : {}),
       }),
     ),
   ]

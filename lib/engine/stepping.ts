@@ -123,5 +123,6 @@ function specOf(
 ): Spec {
   const used = new Set(ops.flatMap((op) => op.params.map(({ param }) => param)))
   const params = graph.params.filter(({ path }) => used.has(path))
+  // The device is that of the plan whose weights it reads.
   return { device: 'cpu', ...rest, ops: [...ops], params, optimizer: null }
 }

@@ -7,7 +7,8 @@ namespace hs {
 template <typename real>
 TypedPlan<real>::TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device,
                            const TypedPlan* of)
-    : device_(std::move(device)),
+    : device_name_(of ? of->device_name_ : spec.str("device")),
+      device_(std::move(device)),
       params_(device_, of ? &of->params_ : nullptr),
       graph_(spec, params_, *device_),
       losses_(spec, *device_),
@@ -27,8 +28,8 @@ std::unique_ptr<Plan> compiled(const Config& spec, bool mixed, const Plan* of) {
   const auto* owner = dynamic_cast<const TypedPlan<real>*>(of);
   if (of && !owner)
     fail(Code::kInternal, "spec", "floatx", "that of the plan with the weights", "another");
-  return std::make_unique<TypedPlan<real>>(spec, make_device<real>(spec.str("device"), mixed),
-                                           owner);
+  const std::string& device = owner ? owner->device_name() : spec.str("device");
+  return std::make_unique<TypedPlan<real>>(spec, make_device<real>(device, mixed), owner);
 }
 
 }  // namespace

@@ -17,9 +17,10 @@ namespace hs {
 template <typename real>
 class TypedPlan final : public Plan {
  public:
-  // of: the plan whose parameters it has; nullptr: its own.
+  // of: the plan whose parameters it has, on the same device; nullptr: its own.
   TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device,
             const TypedPlan* of = nullptr);
+  const std::string& device_name() const { return device_name_; }
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
@@ -65,6 +66,7 @@ class TypedPlan final : public Plan {
   const Param* moment_to_come(const std::string& name) const;
   double* find_number(const std::string& name);
 
+  const std::string device_name_;  // as the Spec has it
   const std::shared_ptr<Device<real>> device_;
   Params<real> params_;
   Graph<real> graph_;

@@ -51,5 +51,6 @@ describe('devices', () => {
     expect(said.loss).toBeLessThan(1e-5)
     expect(said.predicted).toBeLessThan(1e-5)
     expect(said.again).toBe(0)
+    expect(said.session).toBeLessThan(1e-6)
   })
 })

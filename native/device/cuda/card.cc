@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kWhere = "device 'cuda'";
 constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+constexpr int kNotFound = 500;           // CUDA_ERROR_NOT_FOUND
 constexpr int kLeastMajor = 7;           // kernels are made for compute capability 7.0
 
 // Each thread of Node that loads the package says the path.
@@ -71,9 +72,9 @@ Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal)
                     std::to_string(major) + "." +
                     std::to_string(attribute(driver, kMinor, device)) + ", 7.0 is needed.");
   }
+  const std::string image = kernels();
   check_cuda(driver.cuDevicePrimaryCtxRetain(&context_, device), "cuDevicePrimaryCtxRetain");
   use();
-  const std::string image = kernels();
   check_cuda(driver.cuModuleLoadData(&module_, image.c_str()), "cuModuleLoadData");
 }
 
@@ -92,19 +93,17 @@ Card& Card::open(int ordinal) {
   return *card;
 }
 
-void Card::use() const {
-  // The driver keeps a context for each thread: most calls find their own there already.
-  static thread_local const Card* current = nullptr;
-  if (current == this) return;
-  check_cuda(driver.cuCtxSetCurrent(context_), "cuCtxSetCurrent");
-  current = this;
-}
+// At every call: other code in the process may have chosen another context for the thread.
+void Card::use() const { check_cuda(driver.cuCtxSetCurrent(context_), "cuCtxSetCurrent"); }
 
 void* Card::kernel(const std::string& name) {
   const std::lock_guard<std::mutex> lock(mutex_);
   void*& function = kernels_[name];
-  if (!function && driver.cuModuleGetFunction(&function, module_, name.c_str()) != 0)
+  if (function) return function;
+  const int result = driver.cuModuleGetFunction(&function, module_, name.c_str());
+  if (result == kNotFound)
     throw Error(Code::kInternal, kWhere, "there is no kernel named '" + name + "'.");
+  check_cuda(result, "cuModuleGetFunction");
   return function;
 }
 

@@ -13,9 +13,10 @@ namespace {
 
 constexpr unsigned kThreads = 256;           // of a block
 constexpr int64_t kMostBlocks = 2147483647;  // CUDA's limit of a grid
-constexpr size_t kWorkspace = 4 << 20;       // what NVIDIA advises; Hopper takes 32 MiB at most
-constexpr unsigned kOrderedAlone = 1;        // CU_STREAM_NON_BLOCKING
-constexpr unsigned kNoTiming = 2;            // CU_EVENT_DISABLE_TIMING
+// What NVIDIA advises for cards before Hopper; for Hopper it is 32 MiB.
+constexpr size_t kWorkspace = 4 << 20;
+constexpr unsigned kNonBlocking = 1;  // CU_STREAM_NON_BLOCKING
+constexpr unsigned kNoTiming = 2;     // CU_EVENT_DISABLE_TIMING
 // Larger uploads go in pieces, so that the memory for them stays small.
 constexpr int64_t kPiece = 4 << 20;
 
@@ -43,7 +44,7 @@ CardQueue::CardQueue(Card& card) : card_(card) {
 
 void CardQueue::open() {
   card_.use();
-  check_cuda(card_.driver.cuStreamCreate(&stream_, kOrderedAlone), "cuStreamCreate");
+  check_cuda(card_.driver.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
   check_cublas(card_.blas.cublasCreate_v2(&blas_), "cublasCreate");
   check_cublas(card_.blas.cublasSetStream_v2(blas_, stream_), "cublasSetStream");
   workspace_ = allocate(kWorkspace);
@@ -56,7 +57,7 @@ CardQueue::~CardQueue() {
   try {
     card_.use();
     wait();
-  } catch (const Error&) {
+  } catch (...) {
   }
   close();
 }
@@ -84,7 +85,7 @@ void CardQueue::release(void* memory) noexcept {
   try {
     card_.use();
     wait();  // of what is freed nothing may be under way
-  } catch (const Error&) {
+  } catch (...) {
   }
   card_.driver.cuMemFree_v2(address(memory));
 }

@@ -22,7 +22,7 @@ class CardQueue {
   CardQueue(const CardQueue&) = delete;
   CardQueue& operator=(const CardQueue&) = delete;
 
-  // --- memory. Throws std::bad_alloc where the card has no more of it
+  // --- memory. Throws Error(kOutOfMemory) where the card has no more of it
   void* allocate(int64_t bytes);
   void release(void* memory) noexcept;
   void copy(void* to, const void* from, int64_t bytes);

@@ -4,8 +4,7 @@
 //   - The host may not touch the card's memory, which is NaN at first and lies between guard pages.
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
-//   - Products check their leading dimensions, that their matrices lie in the card's memory, and
-//     that the result overlaps no operand.
+//   - Products check their leading dimensions, and that their matrices lie in the card's memory.
 //   - Call number n, of those that may fail on a card, fails: stand_in_fail().
 // The functions at the end, with names of their own, are for tests.
 #include <cstdio>

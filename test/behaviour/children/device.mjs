@@ -37,6 +37,18 @@ async function trained(device, weights) {
   return { weights: model.getWeights(), loss: history.loss, predicted: await model.predict(x) }
 }
 
+/** Steps of a session of a model for a card beside what it predicts. */
+async function stepped(weights) {
+  const model = made()
+  compiled(model, 'cuda')
+  model.setWeights(weights)
+  const session = model.session()
+  let last
+  for (const word of x[1]) last = await session.step(word)
+  const whole = await model.predict([x[1]])
+  return Math.max(...[...last.data].map((v, i) => Math.abs(v - whole.data[i])))
+}
+
 const difference = (a, b) => Math.max(...a.data.map((v, i) => Math.abs(v - b.data[i])))
 
 const refused = made()
@@ -49,6 +61,7 @@ if (result.card === null) {
   const weights = made().getWeights()
   const [cpu, cuda] = [await trained('cpu', weights), await trained('cuda', weights)]
   const again = await trained('cuda', weights)
+  result.session = await stepped(cuda.weights)
   result.weights = Math.max(...cpu.weights.map((w, i) => difference(w, cuda.weights[i])))
   result.loss = Math.max(...cpu.loss.map((v, i) => Math.abs(v - cuda.loss[i])))
   result.predicted = difference(cpu.predicted, cuda.predicted)

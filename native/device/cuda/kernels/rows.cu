@@ -52,9 +52,9 @@ static inline void softmax_parts(const SoftmaxRowsArgs<real>& a, int64_t i) {
   const int64_t lane = i % kRowLanes;
   Vec<real> most = {x[lane]};
   for (int64_t k = lane + kRowLanes; k < a.K; k += kRowLanes) most = max(most, Vec<real>{x[k]});
-  if (most.v == -real(INFINITY)) most.v = 0;  // e^-inf: 0
+  const real shift = most.v == -real(INFINITY) ? 0 : most.v;  // e^-inf: 0
   real sum = 0;
-  for (int64_t k = lane; k < a.K; k += kRowLanes) sum += exp_(Vec<real>{x[k] - most.v}).v;
+  for (int64_t k = lane; k < a.K; k += kRowLanes) sum += exp_(Vec<real>{x[k] - shift}).v;
   a.parts[2 * i] = most.v, a.parts[2 * i + 1] = sum;
 }
 HS_KERNEL(softmax_parts, SoftmaxRowsArgs)
@@ -64,6 +64,7 @@ static inline void softmax_totals(const SoftmaxRowsArgs<real>& a, int64_t row) {
   const real* const parts = a.parts + 2 * row * kRowLanes;
   Vec<real> most = {parts[0]};
   for (int64_t j = 1; j < kRowLanes; j++) most = max(most, Vec<real>{parts[2 * j]});
+  if (most.v == -real(INFINITY)) most.v = 0;
   real sum = 0;
   for (int64_t j = 0; j < kRowLanes; j++)
     sum += parts[2 * j + 1] * exp_(Vec<real>{parts[2 * j] - most.v}).v;
