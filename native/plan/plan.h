@@ -100,7 +100,8 @@ class Plan {
 
 // spec: lib/spec.ts, `Spec`. Throws ERR_SHAPE, ERR_UNKNOWN_NAME, ERR_INTERNAL.
 // weights_of: a plan whose parameters it has instead of its own, each under the name that it says
-// it is `from`, on the device of that plan. No two such plans may be in use at one time; either may be destroyed first.
+// it is `from`, on the device of that plan. No two such plans may be in use at one time; either
+// may be destroyed first.
 std::unique_ptr<Plan> compile(const Config& spec, const Plan* weights_of = nullptr);
 
 }  // namespace hs
