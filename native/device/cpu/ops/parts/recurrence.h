@@ -37,36 +37,8 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   // Rows of a worker, [first, end), balanced by unmasked steps; all rows if workers share panels.
   std::pair<int64_t, int64_t> rows_of(const Split&, int worker) const;
 
-  // The segment at hand: steps [from_, from_ + steps()) of T; all of them without checkpoints.
-  // Saved tensors have room for one segment, except those of the states between segments.
-  int64_t steps() const { return std::min(segment_, T_ - from_); }
-  bool last_segment() const { return from_ + segment_ >= T_; }
-  // States before step t: [B, H]; those of the steps after it follow.
-  real* h_at(const Pass<real>& p, int64_t t) const {
-    return p.at(h_) + (all_h_ ? t : t - from_) * B_ * H_;
-  }
-  real* c_at(const Pass<real>& p, int64_t t) const { return p.at(c_) + (t - from_) * B_ * H_; }
-  real* gates_at(const Pass<real>& p, int64_t t) const {  // [B, G*H]
-    return p.at(gates_) + (t - from_) * B_ * G_ * H_;
-  }
-  real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
-  int64_t aux_stride() const { return segment_ * B_ * H_; }  // from an aux to the next
-  // Operand of a phase at step t: [B, H]; those of the steps after it follow.
-  const real* operand_at(const Pass<real>& p, const Phase& ph, int64_t t) const {
-    return ph.operand == Operand::kH   ? h_at(p, t)
-           : ph.operand == Operand::kC ? c_at(p, t)
-                                       : aux_at(p, t) + ph.aux * aux_stride();
-  }
-  // Whether the operand is known to be zero: its product is left out, and so is its gradient.
-  bool left_out(const Phase& ph, int64_t t) const {
-    return t == 0 && starts_at_zero() && ph.zero_of_zeros;
-  }
-  bool starts_at_zero() const { return !stateful_ && !learned_ && !takes_states_; }
   void first_states(Pass<real>&) const;
   void first_states_backward(Pass<real>&) const;
-  // After step T, forward and backward: [B, H].
-  const real* last_h(const Pass<real>&) const;
-  const real* last_c(const Pass<real>&) const;
   // Copies the last states to the outputs after the first, and dh_ and dc_ from their gradients.
   void last_states(Pass<real>&) const;
   void last_states_backward(Pass<real>&) const;
@@ -103,10 +75,6 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   void late_output(Pass<real>&) const;
 
   const real* seen_dy(Pass<real>&) const;
-  // Whether the state before step t counts as given, so that no gradient goes there.
-  bool detached(int64_t t) const {
-    return t == 0 ? !learned_ && !takes_states_ : truncate_ > 0 && t % truncate_ == 0;
-  }
   void operand_backward(Pass<real>&, int64_t t, int phase, int64_t r0, int64_t r1, int64_t n0,
                         int64_t n1);
   void pack_backward(Pass<real>&);
@@ -131,7 +99,6 @@ class Recurrence final : public RecurrenceShape, public CpuLayer<real> {
   bool plain_;  // an activation that needs_rows, or a cell that is not fused
 
   // of the extent declared last
-  int64_t from_ = 0;     // the first step of the segment at hand
   bool folded_ = false;  // x W is part of the products of the steps; else it is made before them
   // The unmasked rows, [T * B] at most. real_b_: of each step, as rows of the step, rising.
   // real_tb_: of each segment, as rows of the segment, falling. real_from_ [T + 1]: where those of

@@ -64,19 +64,6 @@ void Recurrence<real>::late_output(Pass<real>& p) const {
   }
 }
 
-// Not in h_ and c_ where those have room for one segment: after backward that is the first one.
-template <typename real>
-const real* Recurrence<real>::last_h(const Pass<real>& p) const {
-  const int64_t BH = B_ * H_;
-  return all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + segments() * BH;
-}
-
-template <typename real>
-const real* Recurrence<real>::last_c(const Pass<real>& p) const {
-  const int64_t BH = B_ * H_, S = segments();
-  return S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH;
-}
-
 template <typename real>
 void Recurrence<real>::last_states(Pass<real>& p) const {
   if (!gives_states_) return;

@@ -20,30 +20,6 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   void commit(Pass<real>&) override;
 
  private:
-  // As in device/cpu/ops/parts/recurrence.h.
-  int64_t steps() const { return std::min(segment_, T_ - from_); }
-  bool last_segment() const { return from_ + segment_ >= T_; }
-  real* h_at(const Pass<real>& p, int64_t t) const {
-    return p.at(h_) + (all_h_ ? t : t - from_) * B_ * H_;
-  }
-  real* c_at(const Pass<real>& p, int64_t t) const { return p.at(c_) + (t - from_) * B_ * H_; }
-  real* gates_at(const Pass<real>& p, int64_t t) const {  // [B, G*H]
-    return p.at(gates_) + (t - from_) * B_ * G_ * H_;
-  }
-  real* aux_at(const Pass<real>& p, int64_t t) const { return p.at(aux_) + (t - from_) * B_ * H_; }
-  int64_t aux_stride() const { return segment_ * B_ * H_; }
-  const real* operand_at(const Pass<real>& p, const Phase& ph, int64_t t) const {
-    return ph.operand == Operand::kH   ? h_at(p, t)
-           : ph.operand == Operand::kC ? c_at(p, t)
-                                       : aux_at(p, t) + ph.aux * aux_stride();
-  }
-  bool starts_at_zero() const { return !stateful_ && !learned_ && !takes_states_; }
-  bool left_out(const Phase& ph, int64_t t) const {
-    return t == 0 && starts_at_zero() && ph.zero_of_zeros;
-  }
-  bool detached(int64_t t) const {
-    return t == 0 ? !learned_ && !takes_states_ : truncate_ > 0 && t % truncate_ == 0;
-  }
   const real* running_mask(const Pass<real>& p) const {
     return !masked_ ? nullptr : backwards_ ? p.at(mask_run_) : p.mask;
   }
@@ -51,9 +27,6 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   const real* recurrent_mask(const Pass<real>& p, int g) const {
     return p.at(drop_U_mask_) + (shared_dropout_ ? 0 : g) * B_ * H_;
   }
-  const real* last_h(const Pass<real>&) const;
-  const real* last_c(const Pass<real>&) const;
-
   CellStepArgs<real> step(const Pass<real>&, int64_t t) const;
   std::string kernel(const char* way, int phase) const;
   const real* running_input(Pass<real>&);
@@ -82,7 +55,6 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   void sum_backward(Pass<real>&, real* sum, const real* d, int64_t width);
   void input_backward(Pass<real>&);
 
-  int64_t from_ = 0;  // the first step of the segment at hand
   // n: steps of a segment
   Tensor x_run_;             // [n, B, D] x in processing order, if that is backwards
   Tensor mask_run_, seen_;   // [T, B]

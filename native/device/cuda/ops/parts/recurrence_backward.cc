@@ -178,18 +178,6 @@ void CudaRecurrence<real>::keep_states(Pass<real>& p, int64_t s) {
 }
 
 template <typename real>
-const real* CudaRecurrence<real>::last_h(const Pass<real>& p) const {
-  const int64_t BH = B_ * H_;
-  return all_h_ ? p.at(h_) + T_ * BH : p.at(kept_h_) + segments() * BH;
-}
-
-template <typename real>
-const real* CudaRecurrence<real>::last_c(const Pass<real>& p) const {
-  const int64_t BH = B_ * H_, S = segments();
-  return S == 1 ? p.at(c_) + T_ * BH : p.at(kept_c_) + S * BH;
-}
-
-template <typename real>
 void CudaRecurrence<real>::last_states(Pass<real>& p) {
   if (!gives_states_) return;
   copy(p.more[0].y, last_h(p), B_ * H_);
