@@ -42,7 +42,8 @@ const mayInclude = {
   'device/cpu/kernels': ['device/cpu/kernels/', 'formulas/', 'base/', 'registry.inc'],
   'device/cpu/threads': ['device/cpu/threads/', 'base/'],
   'device/cuda': [
-    ...['device/cuda/', 'device/device.h', 'device/param.h', 'device/cpu/rows.h'],
+    ...['device/cuda/', 'device/device.h', 'device/param.h', 'device/program_objective.h'],
+    'device/cpu/rows.h',
     ...['ops/', 'program/', 'formulas/', 'base/', 'registry.inc', 'formulas.inc'],
   ],
   'device/cuda/kernels': ['device/cuda/', 'formulas/', 'test/stand_in/'],

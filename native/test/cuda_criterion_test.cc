@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu.h"
+#include "device/cpu/host_memory.h"
 #include "device/cpu/objectives/objective.h"
 #include "test/card.h"
 #include "test/plan_spec.h"
+#include "test/program_cases.h"
 #include "test/test.h"
 
 namespace hs {
@@ -76,6 +78,11 @@ struct ScoredBatch {
     s.B = z.B, s.T = z.T, s.R = steps * z.rest, s.K = z.K;
     s.Ky = !targets ? 0 : sparse ? 1 : z.K;
     s.temporal = c.weights == Weighted::kSteps, s.weight = c.weight;
+    if (z.T > 1) s.p_dims.push_back(z.T);
+    s.p_dims.push_back(z.B);
+    if (z.rest > 1) s.p_dims.push_back(z.rest);
+    s.y_dims = s.p_dims;
+    s.p_dims.push_back(s.K), s.y_dims.push_back(s.Ky);
     p = bent<real>(s.R * s.K, 3), y = bent<real>(s.R * s.Ky, 4);
     for (int64_t r = 0; sparse && r < s.R; r++) y[size_t(r)] = real((r * 7 + 1) % s.K);
     if (c.mask != Mask::kNone) {
@@ -146,32 +153,69 @@ Config criterion_spec(const std::string& loss, bool sparse) {
 }
 
 template <typename real>
-void compare(const std::string& loss, const Config& spec, bool sparse, bool targets) {
+void compare(const std::string& loss, const ScoredCase& c, Criterion<real>& cpu,
+             Criterion<real>& cuda, bool sparse, bool targets) {
   // Sums in another order, log by another polynomial: some roundings. A float may be rounded to its
   // neighbour, and 1 / (1 - q) of the one beside 1 differs by 2e-7 of itself then.
   const double tolerance = sizeof(real) == 8 ? 1e-12 : 1e-5;
+  const ScoredBatch<real> batch(c, sparse, targets);
+  const Outcome<real> want = outcome<real>(batch, cpu, host_memory());
+  const Outcome<real> got = outcome<real>(batch, cuda, card<real>());
+  const std::string name = c.name(loss) + (sizeof(real) == 8 ? " f64" : " f32");
+  for (size_t i = 0; i < want.values.size(); i++) {
+    const double d = distance(&got.values[i], &want.values[i], 1, 1e-2);
+    const std::string which = i < 3 ? std::vector<std::string>{"loss", "weighted", "nothing"}[i]
+                                    : "metric " + std::to_string(i - 3);
+    CHECK_MESSAGE(d <= tolerance, name + ": " + which + " is " + std::to_string(got.values[i]) +
+                                      ", not " + std::to_string(want.values[i]) + ": " +
+                                      std::to_string(d / tolerance) + " tolerances");
+  }
+  CHECK_MESSAGE(distance(got.coef.data(), want.coef.data(), batch.s.R) == 0, name + ": coef");
+  const double d = distance(got.dp.data(), want.dp.data(), batch.s.R * batch.s.K, 1e-9);
+  CHECK_MESSAGE(d <= tolerance,
+                name + ": gradient, " + std::to_string(d / tolerance) + " tolerances");
+}
+
+template <typename real>
+void compare(const std::string& loss, const Config& spec, bool sparse, bool targets) {
   Cpu<real> cpu(kernels<real>());
-  const auto want_of = cpu.criterion(spec);
-  const auto got_of = card<real>().criterion(spec);
-  CHECK(got_of->metrics() == want_of->metrics() && got_of->sparse() == want_of->sparse() &&
-        got_of->has_targets() == want_of->has_targets());
+  const auto want = cpu.criterion(spec);
+  const auto got = card<real>().criterion(spec);
+  CHECK(got->metrics() == want->metrics() && got->sparse() == want->sparse() &&
+        got->target_dim() == want->target_dim() && got->has_targets() == want->has_targets());
+  for (const ScoredCase& c : scored_cases()) compare(loss, c, *want, *got, sparse, targets);
+}
+
+// The mean of (1.5 y - p)^2 over these axes of targets y and outputs p.
+Config written(const Dims& over) {
+  ProgramText p;
+  const int y = p.mul(p.number(1.5), p.input(0));
+  const int squares = p.node("square", {p.node("sub", {y, p.input(1)})});
+  const int mean = p.node("mean", {squares}, {{"axes", over}});
+  Config c = tree(p.expression({mean}));
+  c.tree["output"] = number(mean), c.tree["name"] = text("written");
+  return c;
+}
+
+// A score for each row, or for each sample; beside it metrics that are one number, and many, and
+// one with a name.
+template <typename real>
+void compare_written() {
   for (const ScoredCase& c : scored_cases()) {
-    const ScoredBatch<real> batch(c, sparse, targets);
-    const Outcome<real> want = outcome<real>(batch, *want_of, cpu);
-    const Outcome<real> got = outcome<real>(batch, *got_of, card<real>());
-    const std::string name = c.name(loss) + (sizeof(real) == 8 ? " f64" : " f32");
-    for (size_t i = 0; i < want.values.size(); i++) {
-      const double d = distance(&got.values[i], &want.values[i], 1, 1e-2);
-      const std::string which = i < 3 ? std::vector<std::string>{"loss", "weighted", "nothing"}[i]
-                                      : spec.at("metrics").list[i - 3].str("name");
-      CHECK_MESSAGE(d <= tolerance, name + ": " + which + " is " + std::to_string(got.values[i]) +
-                                        ", not " + std::to_string(want.values[i]) + ": " +
-                                        std::to_string(d / tolerance) + " tolerances");
+    const int64_t steps = c.sizes.T > 1, axes = 2 + steps + (c.sizes.rest > 1);
+    const Dims row = {axes - 1};
+    Dims sample, all;
+    for (int64_t i = 0; i < axes; i++) {
+      all.push_back(i);
+      if (i != steps) sample.push_back(i);
     }
-    CHECK_MESSAGE(distance(got.coef.data(), want.coef.data(), batch.s.R) == 0, name + ": coef");
-    const double d = distance(got.dp.data(), want.dp.data(), batch.s.R * batch.s.K, 1e-9);
-    CHECK_MESSAGE(d <= tolerance,
-                  name + ": gradient, " + std::to_string(d / tolerance) + " tolerances");
+    for (const Dims& over : {row, sample}) {
+      const Config metrics = list({written(all), tree({{"name", text("hinge")}}), written(row)});
+      const Config spec = tree({{"loss", written(over)}, {"metrics", metrics}});
+      Cpu<real> cpu(kernels<real>());
+      compare("written over " + std::to_string(over.size()) + " axes", c, *cpu.criterion(spec),
+              *card<real>().criterion(spec), false, true);
+    }
   }
 }
 
@@ -187,6 +231,12 @@ TEST(objectives_and_metrics_of_a_card_agree_with_those_of_the_cpu) {
   const Config itself = tree({{"loss", tree({{"value", text("v")}})}});
   compare<double>("value", itself, false, false);
   compare<float>("value", itself, false, false);
+}
+
+TEST(written_losses_and_metrics_of_a_card_agree_with_those_of_the_cpu) {
+  if (!card_wanted()) return;
+  compare_written<double>();
+  compare_written<float>();
 }
 
 // 1 - q cut off at 53 bits would leave 9 digits of the logarithm.
@@ -215,16 +265,11 @@ TEST(a_loss_of_a_card_is_few_launches) {
   CHECK(count({5, 3, 1, 100}, Mask::kNone) == 6);  // rows are read twice
 }
 
-TEST(what_a_card_has_not_of_losses_is_told) {
+TEST(losses_that_there_are_not_are_told) {
   if (!card_wanted()) return;
-  const Config program = tree({{"nodes", list({})}, {"output", number(0)}});
   const auto made = [](const Config& loss, const Config& metrics) {
     return card<double>().criterion(tree({{"loss", loss}, {"metrics", metrics}}));
   };
-  CHECK_ERROR(made(program, list({})), Code::kOption, "device 'cpu'");
-  Config named = program;
-  named.tree["name"] = text("mine");
-  CHECK_ERROR(made(text("hinge"), list({named})), Code::kOption, "device 'cpu'");
   CHECK_ERROR(made(text("mse"), list({})), Code::kUnknownName, "no objective named 'mse'");
   CHECK_ERROR(made(text("hinge"), list({tree({{"name", text("acc")}})})), Code::kUnknownName,
               "no metric named 'acc'");

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "test/card.h"
 #include "test/plan_spec.h"
 #include "test/program_cases.h"
 #include "test/test.h"
@@ -48,7 +47,6 @@ Config tagger(Config loss, bool sequences) {
 }
 
 TEST(a_loss_that_is_a_program_is_the_named_one) {
-  if (card_wanted()) return;  // which takes no program as a loss yet
   for (const bool sequences : {true, false}) {
     const std::unique_ptr<Plan> named = compile(tagger(text("mean_squared_error"), sequences)),
                                 written =
@@ -85,7 +83,6 @@ Config crossentropy(int axes, double target_dim) {
 }
 
 TEST(targets_of_a_program_have_a_last_axis_of_their_own) {
-  if (card_wanted()) return;  // which takes no program as a loss yet
   for (const bool sequences : {true, false}) {
     const auto spec = [&](Config loss) {
       Config c = tagger(std::move(loss), sequences);
@@ -117,7 +114,6 @@ TEST(targets_of_a_program_have_a_last_axis_of_their_own) {
 }
 
 TEST(a_loss_that_is_a_program_gives_a_number_for_each_row) {
-  if (card_wanted()) return;  // which takes no program as a loss yet
   ProgramText p;
   const int all = p.node("sum", {p.input(1)}, {{"axes", Dims{0, 1, 2}}});
   Config loss = tree(p.expression({all}));

@@ -49,6 +49,7 @@ describe('devices', () => {
     expect(said.notOnCards).toMatchObject({ name: 'ConfigError', code: 'ERR_OPTION' })
     expect(said.weights).toBeLessThan(1e-5)
     expect(said.loss).toBeLessThan(1e-5)
+    expect(said.writtenLoss).toBeLessThan(1e-5)
     expect(said.predicted).toBeLessThan(1e-5)
     expect(said.again).toBe(0)
     expect(said.session).toBeLessThan(1e-6)

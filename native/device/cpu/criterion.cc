@@ -20,6 +20,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "device/cpu/host_memory.h"
+#include "device/cpu/nodes/broadcast.h"
 #include "device/cpu/threads/chunks.h"
 
 namespace hs {
@@ -28,10 +30,7 @@ template <typename real>
 CpuCriterion<real>::CpuCriterion(const Config& spec)
     : is_value_(spec.at("loss").has("value")), objective_(&output_itself<real>()) {
   if (spec.at("loss").has("nodes")) {
-    program_ = std::make_unique<ProgramObjective<real>>(spec.at("loss"), "loss");
-    target_dim_ = spec.at("loss").integer("targetDim", 0);
-    if (target_dim_ < 0)
-      fail(Code::kOption, "loss", "targetDim", "a positive integer", std::to_string(target_dim_));
+    program_ = std::make_unique<Written>(spec.at("loss"), "loss", &kernels<real>(), host_memory());
   } else if (!is_value_) {
     const std::string& name = spec.str("loss");
     objective_ = objective<real>(name.c_str());
@@ -46,7 +45,9 @@ CpuCriterion<real>::CpuCriterion(const Config& spec)
   for (const Config& config : spec.at("metrics").list) {
     const std::string& metric_name = config.str("name");
     if (config.has("nodes")) {
-      metrics_.push_back({nullptr, 0, std::make_unique<ProgramObjective<real>>(config, "metric")});
+      metrics_.push_back(
+          {nullptr, 0,
+           std::make_unique<Written>(config, "metric", &kernels<real>(), host_memory())});
       continue;
     }
     const Metric<real>* found = metric<real>(metric_name.c_str());
@@ -87,7 +88,7 @@ void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
   }
 
   if (program_) {
-    program_->scores(s);
+    program_->scores(s, s.score);
   } else {
     each_run(s, true, [&](int64_t r, int64_t end) {
       objective_->value(s.score + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky, s.K);
@@ -107,7 +108,7 @@ void CpuCriterion<real>::gradient(const Scored<real>& s, real* dp) {
   for (int64_t r = 0; s.weight != 1 && r < s.R; r++)
     s.coef[r] = static_cast<real>(s.weight * double(s.coef[r]));
   if (program_) {
-    program_->scores_gradient(s, dp);
+    program_->gradient(s, s.coef, dp);
   } else {
     each_run(s, true, [&](int64_t r, int64_t end) {
       objective_->gradient(dp + r * s.K, s.coef + r, s.y + r * s.Ky, s.p + r * s.K, end - r, s.Ky,
@@ -136,7 +137,11 @@ void CpuCriterion<real>::measure(const Scored<real>& s, double* values) {
   for (size_t i = 0; i < metrics_.size(); i++) {
     const auto& [metric, argument, program] = metrics_[i];
     if (program) {
-      values[i] = program->mean(s);
+      const real* const value = program->value(s);
+      const int64_t n = count(program->dims());
+      double sum = 0;
+      for (int64_t j = 0; j < n; j++) sum += double(value[j]);
+      values[i] = sum / double(n);
       continue;
     }
     values[i] = metric->value(s.y, s.p, s.R, s.Ky, s.K, argument);

@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "device/cpu/nodes/run.h"
 #include "device/cpu/objectives/objective.h"
-#include "device/cpu/program_objective.h"
-#include "device/device.h"
+#include "device/program_objective.h"
 
 namespace hs {
 
@@ -15,7 +15,9 @@ class CpuCriterion final : public Criterion<real> {
  public:
   explicit CpuCriterion(const Config& spec);
   bool sparse() const override { return objective_->sparse; }
-  int64_t target_dim() const override { return sparse() ? 1 : target_dim_; }
+  int64_t target_dim() const override {
+    return sparse() ? 1 : program_ ? program_->target_dim() : 0;
+  }
   bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(metrics_.size()); }
   void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;
@@ -23,18 +25,18 @@ class CpuCriterion final : public Criterion<real> {
   void measure(const Scored<real>&, double* values) override;
 
  private:
+  using Written = ProgramObjective<real, const Table<real>>;
   struct Chosen {
     const Metric<real>* metric;
     double argument;
-    std::unique_ptr<ProgramObjective<real>> program;  // instead
+    std::unique_ptr<Written> program;  // instead
   };
   template <typename Fn>
   static void each_run(const Scored<real>&, bool wanted, const Fn& fn);
 
-  bool is_value_;           // the loss is the mean of what is given
-  int64_t target_dim_ = 0;  // of a program
+  bool is_value_;  // the loss is the mean of what is given
   const Objective<real>* objective_;
-  std::unique_ptr<ProgramObjective<real>> program_;  // instead
+  std::unique_ptr<Written> program_;  // instead
   std::vector<Chosen> metrics_;
   Nothing nothing_ = Nothing::kNone;  // of the value taken last
 };

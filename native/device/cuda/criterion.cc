@@ -37,20 +37,14 @@ int kind_of(const std::string& name, int first) {
   return -1;
 }
 
-void refuse_program(const Config& config, const char* where) {
-  if (!config.has("nodes")) return;
-  throw Error(Code::kOption, where,
-              "functions as losses and metrics do not run on a card yet. Use one of those that "
-              "have names, or device 'cpu'.");
-}
-
 }  // namespace
 
 template <typename real>
 CudaCriterion<real>::CudaCriterion(const Config& spec, CardQueue& queue)
     : queue_(queue), is_value_(spec.at("loss").has("value")), kind_(int(ObjectiveKind::kItself)) {
-  refuse_program(spec.at("loss"), "loss");
-  if (!is_value_) {
+  if (spec.at("loss").has("nodes")) {
+    loss_ = written(spec.at("loss"), "loss");
+  } else if (!is_value_) {
     const std::string& name = spec.str("loss");
     const int kind = kind_of(name, kObjectives);
     if (kind < 0)
@@ -66,7 +60,11 @@ CudaCriterion<real>::CudaCriterion(const Config& spec, CardQueue& queue)
                   "there are none where the loss is a value: they would have no targets.");
     }
     const std::string& name = config.str("name");
-    refuse_program(config, "metrics");
+    metrics_.push_back(config.has("nodes") ? written(config, "metric") : nullptr);
+    if (metrics_.back()) {
+      readers_.push_back({kObjectives + int(ObjectiveKind::kItself), 0});  // its value is not used
+      continue;
+    }
     const int kind = kind_of(name, 0);
     if (kind < 0)
       throw Error(Code::kUnknownName, "metrics", "there is no metric named '" + name + "'.");
@@ -80,6 +78,12 @@ CudaCriterion<real>::CudaCriterion(const Config& spec, CardQueue& queue)
 }
 
 template <typename real>
+std::unique_ptr<ProgramObjective<real, CardQueue>> CudaCriterion<real>::written(
+    const Config& config, const char* name) {
+  return std::make_unique<Written>(config, name, &queue_, memory_);
+}
+
+template <typename real>
 void CudaCriterion<real>::reserve(const Scored<real>& s) {
   const int64_t lanes = std::max(s.K, s.Ky) < kManyColumns ? 1 : kLanes;
   first_.reserve(readers() * s.R * lanes * kFoundBytes);
@@ -88,6 +92,7 @@ void CudaCriterion<real>::reserve(const Scored<real>& s) {
   counts_.reserve(2 * kSumThreads + 2);
   terms_.reserve(readers() * kTerms * s.R);
   parts_.reserve(readers() * kTerms * kSumThreads);
+  if (loss_) seed_.reserve(s.R);
 }
 
 template <typename real>
@@ -119,11 +124,12 @@ void CudaCriterion<real>::value(const Scored<real>& s, double* loss, double* wei
   reserve(s);
   find_factor(s);
   read(s);
+  if (loss_) loss_->scores(s, s.score);
   TermsArgs<real> a = {};
   a.n = readers() * s.R, a.rows = rows(s), a.readers = card_readers_.data(), a.found = found_;
   a.mask = s.mask, a.weights = s.weights, a.factor = factor(s);
   a.B = s.B, a.rest = s.T * s.B > 0 ? s.R / (s.T * s.B) : 0, a.temporal = s.temporal;
-  a.coef = s.coef, a.score = s.score, a.terms = terms_.data();
+  a.coef = s.coef, a.score = s.score, a.terms = terms_.data(), a.scored = loss_ != nullptr;
   queue_.launch("row_terms", a);
   if (!few(s))
     queue_.launch("list_sums", ListSumsArgs<real>{readers() * kTerms * kSumThreads, kSumThreads,
@@ -134,9 +140,15 @@ void CudaCriterion<real>::value(const Scored<real>& s, double* loss, double* wei
 
 template <typename real>
 void CudaCriterion<real>::gradient(const Scored<real>& s, real* dp) {
-  queue_.launch("objective_gradient",
-                ObjectiveGradientArgs<real>{s.R * s.K, rows(s), kind_, found_, s.coef, s.weight,
-                                            selects(s), dp});
+  const auto launch = [&](const OutputRows<real>& rows, real* to) {
+    queue_.launch("objective_gradient",
+                  ObjectiveGradientArgs<real>{s.R * rows.K, rows, kind_, found_, s.coef, s.weight,
+                                              selects(s), to});
+  };
+  if (!loss_) return launch(rows(s), dp);
+  launch({nullptr, nullptr, s.R, 0, 1}, seed_.data());  // of scores: weighted coefficients
+  loss_->gradient(s, seed_.data(), dp);
+  if (selects(s)) queue_.launch("select", SelectArgs<real>{s.R * s.K, s.K, dp, dp, s.coef});
 }
 
 template <typename real>
@@ -144,6 +156,13 @@ void CudaCriterion<real>::measure(const Scored<real>& s, double* values) {
   queue_.launch("metric_values",
                 MetricValuesArgs<real>{metrics(), s.R, s.K, card_readers_.data() + 1, sums(s, 1),
                                        count(s), factor(s), values});
+  for (size_t i = 0; i < metrics_.size(); i++) {
+    if (!metrics_[i]) continue;
+    const real* const value = metrics_[i]->value(s);
+    queue_.launch("mean_parts", MeanPartsArgs<real>{kSumThreads, parts_.data(), value,
+                                                    hs::count(metrics_[i]->dims())});
+    queue_.launch("add_up", AddUpArgs<real>{1, values + i, parts_.data(), kSumThreads, false});
+  }
 }
 
 template class CudaCriterion<float>;

@@ -5,24 +5,25 @@
 //   row_terms               coefficients and scores, and what a row is to each sum
 //   list_sums               of many rows, the first half of all sums
 //   loss, metric_values     the second
-// and one for the gradient.
+// and one for the gradient. What users write as expressions has launches of its own: a node each,
+// and two for the mean of a metric.
 #pragma once
 #include <vector>
 
 #include "base/arena.h"
 #include "device/cuda/kernels/args.h"
+#include "device/cuda/nodes/run.h"
 #include "device/cuda/queue_memory.h"
-#include "device/device.h"
+#include "device/program_objective.h"
 
 namespace hs {
 
 template <typename real>
 class CudaCriterion final : public Criterion<real> {
  public:
-  // Throws Error(kUnknownName), and Error(kOption) for a loss or metric that is a program.
   CudaCriterion(const Config& spec, CardQueue&);
   bool sparse() const override { return sparse_; }
-  int64_t target_dim() const override { return sparse_ ? 1 : 0; }
+  int64_t target_dim() const override { return sparse_ ? 1 : loss_ ? loss_->target_dim() : 0; }
   bool has_targets() const override { return !is_value_; }
   int metrics() const override { return static_cast<int>(readers_.size()) - 1; }
   void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;
@@ -30,6 +31,7 @@ class CudaCriterion final : public Criterion<real> {
   void measure(const Scored<real>&, double* values) override;
 
  private:
+  using Written = ProgramObjective<real, CardQueue>;
   static bool selects(const Scored<real>& s) { return s.mask || s.weights; }
   static bool few(const Scored<real>& s) { return s.R <= kSumThreads; }
   static OutputRows<real> rows(const Scored<real>& s) { return {s.y, s.p, s.R, s.Ky, s.K}; }
@@ -45,18 +47,22 @@ class CudaCriterion final : public Criterion<real> {
   void reserve(const Scored<real>&);
   void find_factor(const Scored<real>&);
   void read(const Scored<real>&);
+  std::unique_ptr<Written> written(const Config&, const char* name);
 
   CardQueue& queue_;
   QueueMemory memory_{queue_};
   bool is_value_, sparse_ = false;  // is_value: the loss is the mean of what is given
   int kind_;                        // ObjectiveKind
   std::vector<Reader> readers_;     // the objective, then the metrics
+  std::unique_ptr<Written> loss_;   // instead of the objective
+  std::vector<std::unique_ptr<Written>> metrics_;  // instead of a reader; nullptr: not
   Block<Reader> card_readers_{memory_};
   Found found_ = {};  // of the batch at hand, in first_ and second_
   Block<char> first_{memory_}, second_{memory_};
   Block<double> counts_{memory_};  // [2, kSumThreads], then the factor and a Nothing
   Block<double> terms_{memory_};   // [readers, kTerms, R]
   Block<double> parts_{memory_};   // [readers, kTerms, kSumThreads]
+  Block<real> seed_{memory_};      // [R] coefficients, as the gradient of a program has them
 };
 
 }  // namespace hs

@@ -321,6 +321,7 @@ struct TermsArgs {  // n = readers R
   real* coef;     // [R]
   real* score;    // [R]
   double* terms;  // [readers, kTerms, R]
+  bool scored;    // scores of the objective are there already
 };
 
 template <typename real>
@@ -350,6 +351,14 @@ struct ObjectiveGradientArgs {  // dp = weight coef d score / dp; n = R K
   double weight;
   bool selects;  // rows whose coefficient is 0 have no gradient
   real* dp;
+};
+
+template <typename real>
+struct MeanPartsArgs {  // parts[i] = (x[i] + x[i + n] + ...) / count
+  int64_t n;
+  double* parts;
+  const real* x;  // [count]
+  int64_t count;
 };
 
 template <typename real>

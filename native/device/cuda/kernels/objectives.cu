@@ -126,7 +126,11 @@ static inline void row_terms(const TermsArgs<real>& a, int64_t i) {
   });
   if (reader == 0) {
     a.coef[r] = coef;
-    a.score[r] = real(sums[0]);
+    if (a.scored) {
+      sums[0] = double(a.score[r]);
+    } else {
+      a.score[r] = real(sums[0]);
+    }
     terms[0] = coef == 0 ? 0 : double(coef) * sums[0];
     return;
   }
@@ -200,6 +204,14 @@ static inline void metric_values(const MetricValuesArgs<real>& a, int64_t i) {
   });
 }
 HS_KERNEL(metric_values, MetricValuesArgs)
+
+template <class real>
+static inline void mean_parts(const MeanPartsArgs<real>& a, int64_t i) {
+  double sum = 0;
+  for (int64_t j = i; j < a.count; j += a.n) sum += double(a.x[j]);
+  a.parts[i] = sum / double(a.count);
+}
+HS_KERNEL(mean_parts, MeanPartsArgs)
 
 }  // namespace HS_ISA
 }  // namespace hs
