@@ -8,6 +8,7 @@ export default defineConfig({
     utils: 'lib/utils.ts',
     datasets: 'lib/datasets/index.ts',
     backend: 'lib/functions/index.ts',
+    audio: 'lib/audio/index.ts',
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

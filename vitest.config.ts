@@ -9,6 +9,7 @@ const toBuilt = [
   { find: /^\.\.\/lib\/utils\.js$/, replacement: built('utils') },
   { find: /^\.\.\/lib\/datasets\/index\.js$/, replacement: built('datasets') },
   { find: /^\.\.\/lib\/functions\/index\.js$/, replacement: built('backend') },
+  { find: /^\.\.\/lib\/audio\/index\.js$/, replacement: built('audio') },
 ]
 
 /** HS_TEST_NODE: the workers run in that Node (scripts/platform-tests.mjs), which may be slow. */

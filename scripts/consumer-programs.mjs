@@ -21,18 +21,20 @@ const training = `
 /** One in each module system. */
 export const programs = {
   'esm.mjs': `import * as hs from 'hiddenstate'
+import { readWav } from 'hiddenstate/audio'
 import { placeholder } from 'hiddenstate/backend'
 import { mnist } from 'hiddenstate/datasets'
 import { padSequences } from 'hiddenstate/preprocessing'
 import { writeNpy } from 'hiddenstate/utils'
-if (!padSequences || !mnist || !placeholder) throw new Error('an entry point is empty')
+if (!padSequences || !mnist || !placeholder || !readWav) throw new Error('an entry point is empty')
 ${training}`,
   'cjs.cjs': `const hs = require('hiddenstate')
+const { readWav } = require('hiddenstate/audio')
 const { placeholder } = require('hiddenstate/backend')
 const { mnist } = require('hiddenstate/datasets')
 const { padSequences } = require('hiddenstate/preprocessing')
 const { writeNpy } = require('hiddenstate/utils')
-if (!padSequences || !mnist || !placeholder) throw new Error('an entry point is empty')
+if (!padSequences || !mnist || !placeholder || !readWav) throw new Error('an entry point is empty')
 ;(async () => {${training}})().catch((error) => { console.error(error); process.exit(1) })
 `,
 }

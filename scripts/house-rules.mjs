@@ -80,6 +80,7 @@ const rooms = {
   yaml: [],
   preprocessing: [],
   datasets: ['files'],
+  audio: ['files'],
   hdf5: ['files'],
   tensorboard: ['files'],
   optimizers: [],

@@ -24,6 +24,7 @@ const options: ts.CompilerOptions = {
     'hiddenstate/utils': [`${root}lib/utils.ts`],
     'hiddenstate/datasets': [`${root}lib/datasets/index.ts`],
     'hiddenstate/backend': [`${root}lib/functions/index.ts`],
+    'hiddenstate/audio': [`${root}lib/audio/index.ts`],
   },
 }
 

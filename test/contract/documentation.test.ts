@@ -9,6 +9,7 @@ const ENTRIES = [
   'utils.ts',
   'datasets/index.ts',
   'functions/index.ts',
+  'audio/index.ts',
 ]
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
