@@ -100,6 +100,7 @@ class Device : public Memory {
   virtual void batch(int kind, double work, FunctionRef<void()> run) = 0;
   // What ops have declared holds for as long as this number stays.
   virtual int64_t layout_version() const = 0;
+  virtual int64_t bytes() const { return 0; }  // that it holds beside the blocks of others
 
   // --- verbs
   virtual void fill(real* y, real a, int64_t n) = 0;

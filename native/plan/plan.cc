@@ -352,7 +352,7 @@ void TypedPlan<real>::keep_outputs(RunResult& result) const {
 
 template <typename real>
 int64_t TypedPlan<real>::bytes() const {
-  return params_.bytes() + graph_.bytes() + update_.bytes() + losses_.bytes();
+  return params_.bytes() + graph_.bytes() + update_.bytes() + losses_.bytes() + device_->bytes();
 }
 
 template class TypedPlan<float>;

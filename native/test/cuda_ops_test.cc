@@ -6,6 +6,7 @@
 #include "test/card.h"
 #include "test/hosted_layer.h"
 #include "test/layer_cases.h"
+#include "test/plan_spec.h"
 #include "test/test.h"
 
 namespace hs {
@@ -109,6 +110,14 @@ TEST(merges_of_a_card_take_so_many_inputs) {
   CHECK_ERROR(hosted("merge", {{"mode", "sum"}})->shape().output(more), Code::kOption,
               "32 at most, got 33");
   CHECK(hosted("merge", {{"mode", "concat"}})->shape().output(more).dims == Dims{99});
+}
+
+// The engine's garbage collector is told, so that plans nobody holds any more go in time.
+TEST(a_plan_counts_what_its_queue_holds_of_a_card) {
+  if (!card_wanted()) return;
+  const Config spec = model({3}, {dense("d", "input", 3, 2, "linear")}, "d");
+  const int64_t bytes = compile(spec)->bytes();
+  CHECK_MESSAGE(bytes >= (4 << 20), std::to_string(bytes));  // cuBLAS' workspace
 }
 
 TEST(more_axes_than_a_card_moves_are_an_error) {

@@ -31,6 +31,7 @@ class Cuda final : public Device<real> {
 
   void batch(int kind, double work, FunctionRef<void()> run) override;
   int64_t layout_version() const override { return 0; }
+  int64_t bytes() const override { return queue_.bytes(); }
 
   void fill(real* y, real a, int64_t n) override;
   void add(real* y, const real* x, int64_t n) override;

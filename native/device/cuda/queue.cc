@@ -98,6 +98,8 @@ void* CardQueue::scratch(int64_t bytes) {
   return scratch_;
 }
 
+int64_t CardQueue::bytes() const { return int64_t(kWorkspace) + scratch_bytes_; }
+
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0) return;
   card_.use();

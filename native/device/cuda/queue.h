@@ -38,6 +38,7 @@ class CardQueue {
   void wait();
   // Memory of the card for what is asked for next: whoever calls it after that gets the same.
   void* scratch(int64_t bytes);
+  int64_t bytes() const;  // of the card's memory that it holds itself
 
   // --- kernels (kernels/args.h): args.n threads. name without the precision: "fill"
   template <template <typename> class Args, typename real>
