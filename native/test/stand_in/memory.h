@@ -1,5 +1,5 @@
-// The memory of the stand-in card: the host may not touch it but while work runs; it lies between
-// pages that nobody may touch, and is NaN at first.
+// The memory of the stand-in card: what it hands out is an address that the host may never touch;
+// the numbers lie elsewhere, between pages that nobody may touch, and are NaN at first.
 #pragma once
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,56 +13,71 @@ namespace test {
 
 class CardMemory {
  public:
-  // nullptr where the system has no more, or beyond `limit` bytes in all.
+  // The address on the card; nullptr where the system has no more, or beyond `limit` bytes in all.
   void* allocate(size_t bytes) {
     const size_t page = size_t(sysconf(_SC_PAGESIZE)), size = (bytes + page - 1) / page * page;
     if (used_ + size > limit) return nullptr;
-    void* const all = mmap(nullptr, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED) return nullptr;
-    char* const pages = static_cast<char*>(all) + page;
-    mprotect(pages, size, PROT_READ | PROT_WRITE);
-    std::memset(pages, 0xff, size);
-    if (open_ == 0) mprotect(pages, size, PROT_NONE);
+    Block block = {reserve(size + 2 * page), reserve(size + 2 * page), size + 2 * page, bytes};
+    if (!block.card || !block.host) return unmap(block), nullptr;
+    mprotect(block.host + page, size, PROT_READ | PROT_WRITE);
+    std::memset(block.host + page, 0xff, size);
     // Its end lies at a page that nobody may touch, as near as cuMemAlloc's alignment allows.
-    char* const data = pages + (size - bytes) / 256 * 256;
-    blocks_[data] = {all, pages, size, bytes};
+    char* const data = block.card + page + (size - bytes) / 256 * 256;
+    blocks_[data] = block;
     used_ += size;
     return data;
   }
   bool release(void* data) {
     const auto it = blocks_.find(static_cast<const char*>(data));
     if (it == blocks_.end()) return false;
-    const size_t page = size_t(sysconf(_SC_PAGESIZE));
-    used_ -= it->second.size;
-    munmap(it->second.all, it->second.size + 2 * page);
+    used_ -= it->second.size - 2 * size_t(sysconf(_SC_PAGESIZE));
+    unmap(it->second);
     blocks_.erase(it);
     return true;
   }
   // [data, data + bytes) lies in one block.
   bool has(const void* data, size_t bytes) const {
-    const char* const at = static_cast<const char*>(data);
-    auto it = blocks_.upper_bound(at);
-    if (it == blocks_.begin()) return false;
-    --it;
-    return at + bytes <= it->first + it->second.bytes;
+    const auto it = block_of(data);
+    return it != blocks_.end() &&
+           static_cast<const char*>(data) + bytes <= it->first + it->second.bytes;
   }
-  void open(bool on) {
-    open_ += on ? 1 : -1;
-    if (on ? open_ != 1 : open_ != 0) return;
-    for (auto& [data, block] : blocks_)
-      mprotect(block.pages, block.size, on ? PROT_READ | PROT_WRITE : PROT_NONE);
+  // Where the numbers of an address of the card lie; what is none stays as it is.
+  template <typename T>
+  T* numbers(T* address) const {
+    const auto it = block_of(address);
+    if (it == blocks_.end()) return address;
+    const Block& block = it->second;
+    return reinterpret_cast<T*>(uintptr_t(address) - uintptr_t(block.card) + uintptr_t(block.host));
   }
   size_t used() const { return used_; }
   size_t limit = size_t(8) << 30;
 
  private:
   struct Block {
-    void* all;
-    char* pages;
-    size_t size, bytes;
+    char* card;
+    char* host;
+    size_t size;   // with a page before and one after
+    size_t bytes;  // that were asked for
   };
-  std::map<const char*, Block> blocks_;
-  int open_ = 0;
+  static char* reserve(size_t size) {
+    void* const all =
+        mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return all == MAP_FAILED ? nullptr : static_cast<char*>(all);
+  }
+  static void unmap(const Block& block) {
+    if (block.card) munmap(block.card, block.size);
+    if (block.host) munmap(block.host, block.size);
+  }
+  // That which holds the address, or ends at it; end() where none does.
+  std::map<const char*, Block>::const_iterator block_of(const void* address) const {
+    const char* const at = static_cast<const char*>(address);
+    auto it = blocks_.upper_bound(at);
+    if (it == blocks_.begin()) return blocks_.end();
+    --it;
+    return at < it->second.card + it->second.size ? it : blocks_.end();
+  }
+
+  std::map<const char*, Block> blocks_;  // by address
   size_t used_ = 0;
 };
 

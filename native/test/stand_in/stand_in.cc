@@ -1,7 +1,8 @@
 // libcuda and libcublas in one library, for tests on a machine without a card. Kernels and products
 // give the card's results but for rounding. What it is stricter in:
 //   - Work waits in its stream until somebody waits for it: a missing wait shows as old numbers.
-//   - The host may not touch the card's memory, which is NaN at first and lies between guard pages.
+//   - The host may not touch the card's memory, which is NaN at first and lies between guard pages
+//     (memory.h).
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
 //   - Products check their leading dimensions, and that their matrices lie in the card's memory.
@@ -71,15 +72,11 @@ int refused() {
 }
 
 void run_all(Stream& stream) {
-  StandIn& s = state();
-  if (stream.waiting.empty()) return;
-  s.memory.open(true);
   while (!stream.waiting.empty()) {
     const std::function<void()> work = std::move(stream.waiting.front());
     stream.waiting.pop_front();
     work();
   }
-  s.memory.open(false);
 }
 
 bool is_pinned(const void* p, size_t bytes) {
@@ -92,29 +89,32 @@ bool is_pinned(const void* p, size_t bytes) {
 
 void* pointer(CudaAddress a) { return reinterpret_cast<void*>(static_cast<uintptr_t>(a)); }
 
-// The order in which the threads of a kernel run.
-std::vector<int64_t> thread_order(int64_t n) {
+// Runs a kernel's threads, which there are n of.
+void run_threads(const KernelEntry& kernel, const void* args, int64_t n) {
   static const char* const wanted = std::getenv("HIDDENSTATE_STAND_IN_ORDER");
   static const std::string order = wanted ? wanted : "reversed";
+  if (order == "rising") return kernel.run(args, 0, n, 1);
+  if (order == "reversed") return kernel.run(args, n - 1, n, -1);
+  static std::mt19937_64 random(std::strtoull(order.c_str(), nullptr, 10));
   std::vector<int64_t> threads(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; i++) threads[size_t(i)] = order == "rising" ? i : n - 1 - i;
-  if (order != "rising" && order != "reversed") {
-    static std::mt19937_64 random(std::strtoull(order.c_str(), nullptr, 10));
-    for (size_t i = threads.size(); i > 1; i--) std::swap(threads[i - 1], threads[random() % i]);
-  }
-  return threads;
+  for (int64_t i = 0; i < n; i++) threads[size_t(i)] = i;
+  for (size_t i = threads.size(); i > 1; i--) std::swap(threads[i - 1], threads[random() % i]);
+  for (const int64_t thread : threads) kernel.run(args, thread, 1, 1);
 }
 
-// Row j, column i of what lies by columns with that leading dimension.
-template <typename real>
-struct Operand {
-  const real* data;
-  int ld;
-  bool transposed;
-  double at(int i, int j) const {
-    return double(transposed ? data[j + int64_t(i) * ld] : data[i + int64_t(j) * ld]);
+// A kernel's arguments with the places of numbers instead of the card's addresses.
+std::vector<char> on_host(const KernelEntry& kernel, const void* given) {
+  std::vector<char> args(kernel.bytes);
+  std::memcpy(args.data(), given, kernel.bytes);
+  kernel.clear_padding(args.data());
+  for (size_t at = 0; at + sizeof(void*) <= kernel.bytes; at += sizeof(void*)) {
+    char* word;
+    std::memcpy(&word, args.data() + at, sizeof(word));
+    word = state().memory.numbers(word);
+    std::memcpy(args.data() + at, &word, sizeof(word));
   }
-};
+  return args;
+}
 
 // Numbers from the first to the last of a matrix of so many rows and columns.
 template <typename real>
@@ -135,15 +135,25 @@ int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const 
                b_bytes = span<real>(b_rows, b_columns, ldb), c_bytes = span<real>(m, n, ldc);
   if (!s.memory.has(a, a_bytes) || !s.memory.has(b, b_bytes) || !s.memory.has(c, c_bytes))
     return kBlasExecutionFailed;
-  const Operand<real> x{a, lda, op_a != 0}, y{b, ldb, op_b != 0};
+  a = s.memory.numbers(a), b = s.memory.numbers(b), c = s.memory.numbers(c);
   blas->stream->waiting.push_back([=] {
-    // Summed first: an operand may share rows with the result, but not numbers.
+    const size_t rows = size_t(m);
+    std::vector<double> x(rows * size_t(k)), sums(rows);  // [k, m], [m]
+    for (int l = 0; l < k; l++) {
+      for (int i = 0; i < m; i++)
+        x[size_t(l) * rows + size_t(i)] =
+            double(op_a ? a[l + int64_t(i) * lda] : a[i + int64_t(l) * lda]);
+    }
     for (int j = 0; j < n; j++) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (int l = 0; l < k; l++) {
+        const double y = double(op_b ? b[j + int64_t(l) * ldb] : b[l + int64_t(j) * ldb]);
+        for (size_t i = 0; i < rows; i++) sums[i] += x[size_t(l) * rows + i] * y;
+      }
       for (int i = 0; i < m; i++) {
-        double sum = 0;
-        for (int l = 0; l < k; l++) sum += x.at(i, l) * y.at(l, j);
         real& out = c[i + int64_t(j) * ldc];
-        out = real(double(alpha) * sum + (beta == 0 ? 0 : double(beta) * double(out)));
+        const double old = beta == 0 ? 0 : double(beta) * double(out);
+        out = real(double(alpha) * sums[size_t(i)] + old);
       }
     }
   });
@@ -224,14 +234,12 @@ HS_API int cuLaunchKernel(void* function, unsigned grid, unsigned y, unsigned z,
   if (grid == 0 || y != 1 || z != 1 || block == 0 || block > 1024) return kInvalidValue;
   s.launches++;
   const auto* const kernel = static_cast<const KernelEntry*>(function);
-  std::vector<char> args(kernel->bytes);
-  std::memcpy(args.data(), params[0], kernel->bytes);
+  const std::vector<char> args = on_host(*kernel, params[0]);
   int64_t n = 0;  // the first number of all arguments
   std::memcpy(&n, args.data(), sizeof(n));
   if (n > int64_t(grid) * block) n = int64_t(grid) * block;
-  static_cast<Stream*>(stream)->waiting.push_back([kernel, args, n] {
-    for (const int64_t thread : thread_order(n)) kernel->run(args.data(), thread);
-  });
+  static_cast<Stream*>(stream)->waiting.push_back(
+      [kernel, args, n] { run_threads(*kernel, args.data(), n); });
   return 0;
 }
 
@@ -271,13 +279,11 @@ HS_API int cuEventSynchronize(void* event) {
   HS_MAY_FAIL;
   Event* const e = static_cast<Event*>(event);
   if (e->passed) return 0;
-  s.memory.open(true);
   while (!e->passed && !e->stream->waiting.empty()) {
     const std::function<void()> work = std::move(e->stream->waiting.front());
     e->stream->waiting.pop_front();
     work();
   }
-  s.memory.open(false);
   return 0;
 }
 
@@ -287,8 +293,10 @@ HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {
   if (!data) return kOutOfMemory;
   return *address = reinterpret_cast<uintptr_t>(data), 0;
 }
+// As a driver does, it waits for all work first: some of it may be on this memory.
 HS_API int cuMemFree_v2(CudaAddress address) {
   HS_LOCKED;
+  for (const auto& stream : s.streams) run_all(*stream);
   return s.memory.release(pointer(address)) ? 0 : kInvalidValue;
 }
 HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
@@ -316,28 +324,32 @@ HS_API int cuMemcpyHtoDAsync_v2(CudaAddress to, const void* from, size_t bytes, 
   std::vector<char> now;
   if (!is_pinned(from, bytes))
     now.assign(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+  void* const there = s.memory.numbers(pointer(to));
   static_cast<Stream*>(stream)->waiting.push_back(
-      [=] { std::memcpy(pointer(to), now.empty() ? from : now.data(), bytes); });
+      [=] { std::memcpy(there, now.empty() ? from : now.data(), bytes); });
   return 0;
 }
 HS_API int cuMemcpyDtoHAsync_v2(void* to, CudaAddress from, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(from), bytes)) return kInvalidValue;
-  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(to, pointer(from), bytes); });
+  const void* const there = s.memory.numbers(pointer(from));
+  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(to, there, bytes); });
   return 0;
 }
 HS_API int cuMemcpyDtoDAsync_v2(CudaAddress to, CudaAddress from, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes) || !s.memory.has(pointer(from), bytes))
     return kInvalidValue;
-  static_cast<Stream*>(stream)->waiting.push_back(
-      [=] { std::memcpy(pointer(to), pointer(from), bytes); });
+  void* const there = s.memory.numbers(pointer(to));
+  const void* const source = s.memory.numbers(pointer(from));
+  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(there, source, bytes); });
   return 0;
 }
 HS_API int cuMemsetD8Async(CudaAddress to, unsigned char value, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
-  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memset(pointer(to), value, bytes); });
+  void* const there = s.memory.numbers(pointer(to));
+  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memset(there, value, bytes); });
   return 0;
 }
 
@@ -365,7 +377,8 @@ HS_API int cublasSetStream_v2(void* handle, void* stream) {
   return static_cast<Blas*>(handle)->stream = static_cast<Stream*>(stream), 0;
 }
 HS_API int cublasSetWorkspace_v2(void*, void* workspace, size_t bytes) {
-  return state().memory.has(workspace, bytes) ? 0 : kBlasInvalidValue;
+  HS_LOCKED;
+  return s.memory.has(workspace, bytes) ? 0 : kBlasInvalidValue;
 }
 HS_API int cublasSetMathMode(void*, int) { return 0; }
 

@@ -11,10 +11,14 @@
 
 #if defined(HS_STAND_IN)
 #include "test/stand_in/kernel_list.h"
-#define HS_KERNEL_OF(name, Args, real, suffix)          \
-  static const ::hs::test::KernelEntry name##_##suffix( \
-      #name "_" #suffix, sizeof(Args<real>),            \
-      [](const void* args, int64_t i) { name(*static_cast<const Args<real>*>(args), i); });
+#define HS_KERNEL_OF(name, Args, real, suffix)                           \
+  static const ::hs::test::KernelEntry name##_##suffix(                  \
+      #name "_" #suffix, sizeof(Args<real>),                             \
+      [](const void* args, int64_t first, int64_t count, int64_t step) { \
+        const Args<real>& a = *static_cast<const Args<real>*>(args);     \
+        for (int64_t i = 0; i < count; i++) name(a, first + i * step);   \
+      },                                                                 \
+      [](void* args) { __builtin_clear_padding(static_cast<Args<real>*>(args)); });
 #define HS_KERNELS_BEGIN
 #define HS_KERNELS_END
 
