@@ -47,6 +47,7 @@ export type {
   Inputs,
   PredictionsOf,
   PredictOptions,
+  RaggedPredictions,
   Scored,
   Scores,
   ScoresOf,
@@ -93,8 +94,10 @@ export * from './optimizers/classes.js'
 export type { OptimizerName } from './optimizers/by-name.js'
 export { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js'
 export type { Verbose } from './progress.js'
+export { Ragged } from './ragged.js'
 export { setSeed } from './random.js'
 export type { Rows, RowSource } from './training/row-source.js'
+export type { Samples } from './training/data.js'
 export {
   activityL1,
   activityL1l2,

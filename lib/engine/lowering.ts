@@ -7,7 +7,14 @@ import type { Layer } from '../layers/base/layer.js'
 import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
-import { Graph, type MetricSpec, type Option, type ProgramSpec, type Spec } from '../spec.js'
+import {
+  Graph,
+  type MetricSpec,
+  type Option,
+  type ProgramSpec,
+  type Spec,
+  type Value,
+} from '../spec.js'
 import { addWritten } from './written.js'
 
 /** The part of a Spec that `compile` decides. */
@@ -133,9 +140,25 @@ export function checkModelNames(model: Container): void {
 }
 
 /**
+ * What batches of sequences of different lengths are padded with where the model's first layer
+ * masks no value: a number that data do not hold, and that every type of number holds exactly.
+ */
+export const RAGGED_PADDING = -(2 ** 127)
+
+/** The mask of an input that is padded with {@link RAGGED_PADDING}: [T, D] → the same, masked. */
+const maskedInput = (graph: Graph, layer: string, x: Value): Value =>
+  graph.op('masking', [x], x.shape, {
+    layer,
+    className: 'InputLayer',
+    options: { maskValue: RAGGED_PADDING },
+    mask: 'make',
+  })
+
+/**
  * Lowers a model.
  *
  * @param training null: for predictions only
+ * @param masked the inputs that may be padded with {@link RAGGED_PADDING}
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without
  *   support for them
  */
@@ -143,10 +166,15 @@ export function lowerModel(
   model: Container,
   training: Training | null,
   device: DeviceName = 'cpu',
+  masked: ReadonlySet<number> = new Set(),
 ): Spec {
   checkModelNames(model)
   const graph = new Graph()
-  const values = model.lowerAlone(graph)
+  const inputs = model.inputShapes.map((shape, i) => {
+    const value = graph.input(shape.slice(1))
+    return masked.has(i) ? maskedInput(graph, model.inputNames[i]!, value) : value
+  })
+  const values = model.lowerAlone(graph, inputs)
   if (training && values.some((value) => value.mask !== null && value.isReversed))
     tellReversedSteps(model, 'loss')
   const written = training ? addWritten(graph) : {}

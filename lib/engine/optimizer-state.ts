@@ -95,6 +95,26 @@ export function writeCounts(plan: NativePlan, { iterations, m_schedule }: Counts
   plan.write('optimizer/m_schedule', { data: Float64Array.of(m_schedule), shape: [] })
 }
 
+/** Moments and counts of a plan, each by its variable: for one with the same variables. */
+export function readMoments(plan: NativePlan, variables: readonly Variable[]) {
+  const names = new Set(plan.names())
+  const moments: { variable: Variable; moment: number; value: ReturnType<NativePlan['read']> }[] =
+    []
+  for (const variable of variables)
+    for (let m = 0; names.has(momentOf(variable, m)); m++)
+      moments.push({ variable, moment: m, value: plan.read(momentOf(variable, m)) })
+  return { moments, counts: readCounts(plan) }
+}
+
+/** Puts back what {@link readMoments} gave. */
+export function writeMoments(
+  plan: NativePlan,
+  { moments, counts }: ReturnType<typeof readMoments>,
+): void {
+  for (const { variable, moment, value } of moments) plan.write(momentOf(variable, moment), value)
+  writeCounts(plan, counts)
+}
+
 /** Whether a training that goes on without its {@link Counts} takes other steps. */
 export function needsCounts(optimizer: Optimizer): boolean {
   const { decay = 0, scheduleDecay } = optimizer.hyper()

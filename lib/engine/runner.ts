@@ -10,6 +10,7 @@ import { type Carry, readCarries, writeCarries } from './carry.js'
 import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
+import type { Variable } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
 import { guardedPlan } from './guarded-plan.js'
 import { copied, LoadedData, onlyArrays } from './loaded-data.js'
@@ -23,7 +24,13 @@ import {
   type RunRequest,
   type RunResult,
 } from '../native.js'
-import { type Counts, readCounts, writeCounts } from './optimizer-state.js'
+import {
+  type Counts,
+  readCounts,
+  readMoments,
+  writeCounts,
+  writeMoments,
+} from './optimizer-state.js'
 import type { Spec } from '../spec.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 import { SharedTurns } from './shared-turns.js'
@@ -206,7 +213,8 @@ export class Runner {
    * @throws StateError ERR_BUSY
    */
   get counts(): Counts | null {
-    if (!this.#spec?.optimizer || this.#spec !== this.#owner.spec() || !this.hasTrained) return null
+    const optimizer = this.#spec?.optimizer
+    if (!optimizer || optimizer !== this.#owner.spec().optimizer || !this.hasTrained) return null
     this.checkStill('optimizer.iterations')
     return readCounts(this.#plan!)
   }
@@ -258,10 +266,13 @@ export class Runner {
     const plan = loadNative().compile(spec)
     const layerPlan = this.#guarded(plan)
     const old = this.#plan
+    const goesOn = spec.optimizer !== null && spec.optimizer === this.#spec?.optimizer
+    const optimizer = old && goesOn ? readMoments(old, this.#variables) : null
     this.#isMoving = true
     try {
       if (old) writeCarries(plan, readCarries(old))
       for (const layer of this.#owner.layers()) layer.attach(layerPlan, '', names)
+      if (optimizer) writeMoments(plan, optimizer)
     } catch (error) {
       for (const layer of this.#owner.layers()) layer.detach(layerPlan)
       if (this.#layerPlan && !this.isShared)
@@ -279,9 +290,13 @@ export class Runner {
     this.#names = names
     this.#pushed = new Map(Object.entries(spec.optimizer ?? {}))
     this.#dropoutSeed.isIn = null
-    this.hasTrained = false
+    this.hasTrained &&= goesOn
     this.#isFilled = false
     return plan
+  }
+
+  get #variables(): readonly Variable[] {
+    return this.#owner.layers().flatMap((layer) => layer.variables)
   }
 
   /** The plan with all weights, for those who cannot wait. @throws as {@link plan} */
@@ -314,7 +329,7 @@ export class Runner {
 
   *#filling(): SlicedWork<void> {
     if (this.#isFilled) return
-    const variables = this.#owner.layers().flatMap((layer) => layer.variables)
+    const variables = this.#variables
     const fillStep = () => {
       this.#isMoving = true
       try {

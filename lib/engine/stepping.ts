@@ -43,7 +43,10 @@ export function lowerSteps(model: Container, inputs: readonly StepInput[]): Step
   const outputs = model.stepsAt(sequences)
   const steps = new Steps()
   const graph = new Graph(steps)
-  const values = model.lowerAlone(graph, sequences)
+  const given = model.inputShapes.map((shape, i) =>
+    sequences[i] ? steps.add(graph.input([null, ...shape.slice(2)])) : graph.input(shape.slice(1)),
+  )
+  const values = model.lowerAlone(graph, given)
   checkNativeNames(graph)
   const names = graph.inputs.slice(0, inputs.length).map(({ name }) => name)
   const fixed = names.filter((_, i) => inputs[i] === 'fixed')
@@ -61,7 +64,7 @@ export function lowerSteps(model: Container, inputs: readonly StepInput[]): Step
   const keptNames = [...fixed, ...once.flatMap((op) => op.outputs)].filter((name) => read.has(name))
   const madeNames = keptNames.filter((name) => !fixed.includes(name))
   const { states } = steps
-  const given = names.filter((_, i) => inputs[i] !== 'fixed')
+  const eachStep = names.filter((_, i) => inputs[i] !== 'fixed')
   return {
     isCurrent: true,
     inputs,
@@ -73,7 +76,7 @@ export function lowerSteps(model: Container, inputs: readonly StepInput[]): Step
     ),
     step: part(
       each,
-      [...given, ...keptNames, ...states.map(({ before }) => before)],
+      [...eachStep, ...keptNames, ...states.map(({ before }) => before)],
       [...asked, ...states.map(({ after }) => after)],
     ),
   }

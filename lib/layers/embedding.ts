@@ -116,6 +116,11 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
   }
 
   /** @internal */
+  override get padding(): number | null {
+    return this.options.maskZero ? 0 : null
+  }
+
+  /** @internal */
   override computeMask(masked: boolean): boolean {
     super.computeMask(masked)
     return this.options.maskZero

@@ -30,6 +30,11 @@ export class Masking extends Layer<MaskingOptions> {
   }
 
   /** @internal */
+  override get padding(): number {
+    return this.options.maskValue
+  }
+
+  /** @internal */
   override computeMask(_masked: boolean): boolean {
     return true
   }

@@ -10,11 +10,11 @@ import {
 import { device, type DeviceName } from '../backend.js'
 import type { History } from '../callbacks/index.js'
 import { setConsoleText } from '../console-text.js'
-import { checkModelNames, lowerModel, type Training } from '../engine/lowering.js'
+import { checkModelNames, lowerModel, RAGGED_PADDING, type Training } from '../engine/lowering.js'
 import * as state from '../engine/optimizer-state.js'
 import { Runner } from '../engine/runner.js'
 import { lowerSteps, type StepInput, type SteppedModel } from '../engine/stepping.js'
-import { fail, StateError } from '../errors.js'
+import { ConfigError, fail, StateError } from '../errors.js'
 import { Container } from '../layers/base/container.js'
 import type { Layer } from '../layers/base/layer.js'
 import { withChildren } from '../layers/base/members.js'
@@ -22,11 +22,27 @@ import { renames } from '../layers/base/names.js'
 import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
 import { loadNative, type NativeArray } from '../native.js'
-import type { NDArray, TensorLike } from '../ndarray.js'
+import { type NDArray, shapeText, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
-import type { Spec } from '../spec.js'
-import type { TargetSlot } from '../training/data.js'
+import type { Shape, Spec } from '../spec.js'
+import type { InputSlot, TargetSlot } from '../training/data.js'
 import { modelText, printSummary } from './summary.js'
+
+/** @throws ConfigError ERR_OPTION for an input whose padding only the user's own layer can mask */
+function checkMaskable({ where, shape, indexLimit }: InputSlot): void {
+  if (indexLimit === null && shape.length === 3) return
+  fail(ConfigError, 'ERR_OPTION', {
+    where,
+    layer: where,
+    what: 'input for sequences of different lengths',
+    expected: 'one whose padding is masked',
+    actual: 'one without a mask',
+    hint:
+      indexLimit !== null
+        ? 'An Embedding with maskZero: true masks it; index 0 is no word then.'
+        : `Only steps of one axis of features, [B, T, D], are masked; the input is ${shapeText(shape)}.`,
+  })
+}
 
 /** The part of {@link Model} below its calls. */
 export abstract class CompiledModel extends Container {
@@ -51,6 +67,8 @@ export abstract class CompiledModel extends Container {
   #names: LayerNames = new Map()
   /** As sessions run it, by what its inputs are to them and the count of {@link renames}. */
   readonly #stepped = new Map<string, SteppedModel>()
+  /** The inputs that got sequences of different lengths, and that no layer masks. */
+  #maskedInputs: ReadonlySet<number> = new Set()
   /** The count of {@link renames} at which the names were checked last. */
   #namesAt = -1
 
@@ -69,6 +87,7 @@ export abstract class CompiledModel extends Container {
     this.#compiled = null
     this.#whyUncompiled = null
     this.#spec = null
+    this.#maskedInputs = new Set()
     this.#forgetSteps()
   }
 
@@ -210,12 +229,52 @@ export abstract class CompiledModel extends Container {
   }
 
   #lower(training: Training | null, on: DeviceName): Spec {
-    const spec = lowerModel(this, training, on)
+    const spec = lowerModel(this, training, on, this.#maskedInputs)
     // A card may be missing, or lack an operation: it says so now, not in the first batch.
     if (on !== 'cpu') loadNative().compile(spec).dispose()
     this.#spec = spec
     this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
     return this.#spec
+  }
+
+  /**
+   * @internal From now on the padding of these inputs is masked, also where no layer does it. The
+   *   optimizer goes on as it was.
+   * @returns with what to pad each of them
+   * @throws ConfigError ERR_OPTION for an input that cannot be masked, and for a layer that
+   *   supports no mask
+   */
+  maskInputs(inputs: readonly number[], call: string): readonly number[] {
+    const slots = this.inputSlots()
+    const missing = inputs.filter((i) => slots[i]!.padding === null && !this.#maskedInputs.has(i))
+    if (missing.length > 0) this.#mask(missing, call)
+    return inputs.map((i) => slots[i]!.padding ?? RAGGED_PADDING)
+  }
+
+  #mask(missing: readonly number[], call: string): void {
+    const slots = this.inputSlots()
+    for (const i of missing) checkMaskable(slots[i]!)
+    const before = { spec: this.#lowered(call), masked: this.#maskedInputs }
+    this.#maskedInputs = new Set([...before.masked, ...missing])
+    try {
+      this.#lower(this.#compiled?.training() ?? null, this.#compiled?.device ?? device())
+    } catch (error) {
+      this.#maskedInputs = before.masked
+      this.#spec = before.spec
+      throw error
+    }
+    // the same optimizer: the runner has it go on in the plan of the new Spec
+    this.#spec = { ...this.#spec!, optimizer: before.spec.optimizer }
+  }
+
+  /** @internal The outputs that targets are for; shapes with the batch. */
+  targetPlaces(): readonly { name: string; shape: Shape }[] {
+    return this.outputNames.map((name, i) => ({ name, shape: this.outputShapes[i]! }))
+  }
+
+  /** @internal The same of weights per step. */
+  weightPlaces(): readonly { name: string; shape: Shape }[] {
+    return this.targetPlaces().map(({ name, shape }) => ({ name, shape: shape.slice(0, 2) }))
   }
 
   /** @internal What targets must be for these inputs, whose extents are known. */

@@ -10,6 +10,7 @@ import { tensorList } from '../layers/base/graph-checks.js'
 import type { Decode } from '../layers/base/layer.js'
 import { Tensor } from '../layers/base/tensor.js'
 import { describe, type NDArray } from '../ndarray.js'
+import type { Ragged } from '../ragged.js'
 import { resolveOptions } from '../options.js'
 import { isRecord } from '../per-name.js'
 import { KERAS_VERSION } from '../saving/layout.js'
@@ -31,6 +32,7 @@ import type {
   PredictOptions,
   NoMetrics,
   PredictionsOf,
+  RaggedPredictions,
   Scored,
   Scores,
   ScoresOf,
@@ -159,7 +161,8 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * Trains for a number of epochs.
    *
    * @param x `[N, …]`, as the first layer takes it;
-   *   copied at once (an `HDF5Matrix` is read batch by batch)
+   *   copied at once (an `HDF5Matrix` is read batch by batch); sequences of different lengths as a
+   *   {@link Ragged} or a list of arrays
    * @param y `[N, …]`, as the output; `[N]` counts as `[N, 1]`
    * @returns the history: `history.loss`, `history.acc`,
    *   `history.val_loss`, … with one value per epoch
@@ -254,11 +257,13 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
   /**
    * The outputs for x, in batches. Needs no compile.
    *
-   * @param x `[N, …]`
-   * @returns `[N, …]`
+   * @param x `[N, …]`; sequences of different lengths as a {@link Ragged} or a list of arrays
+   * @returns `[N, …]`; for sequences, outputs of each step are a Ragged
    * @throws ShapeError ERR_SHAPE; ConfigError ERR_OPTION; StateError ERR_DISPOSED
    */
-  async predict(x: Rows, options?: PredictOptions): Promise<PredictionsOf<O>> {
+  async predict(x: Ragged, options?: PredictOptions): Promise<RaggedPredictions>
+  async predict(x: Rows, options?: PredictOptions): Promise<PredictionsOf<O>>
+  async predict(x: Rows, options?: PredictOptions): Promise<PredictionsOf<O> | RaggedPredictions> {
     return (await byRows.predict(this, x, options)) as PredictionsOf<O>
   }
 
@@ -276,7 +281,9 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
   }
 
   /** The outputs for x as one batch. @throws as {@link Model.predict} */
-  async predictOnBatch(x: Inputs): Promise<PredictionsOf<O>> {
+  async predictOnBatch(x: Ragged): Promise<RaggedPredictions>
+  async predictOnBatch(x: Inputs): Promise<PredictionsOf<O>>
+  async predictOnBatch(x: Inputs): Promise<PredictionsOf<O> | RaggedPredictions> {
     return (await running.predictOnBatch(this, x, 'predictOnBatch')) as PredictionsOf<O>
   }
 
@@ -287,7 +294,9 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * @throws StateError ERR_BUSY while a fit runs (callbacks may call it) or a batch of this model
    *   runs; ShapeError ERR_SHAPE
    */
-  predictOnBatchSync(x: Inputs): PredictionsOf<O> {
+  predictOnBatchSync(x: Ragged): RaggedPredictions
+  predictOnBatchSync(x: Inputs): PredictionsOf<O>
+  predictOnBatchSync(x: Inputs): PredictionsOf<O> | RaggedPredictions {
     return running.predictOnBatchSync(this, x) as PredictionsOf<O>
   }
 

@@ -5,10 +5,11 @@ import type { Tensor } from '../layers/base/tensor.js'
 import { InputLayer, withoutInputLayer } from '../layers/input-layer.js'
 import type { Decode, Layer } from '../layers/base/layer.js'
 import { describe, type NDArray } from '../ndarray.js'
+import type { Ragged } from '../ragged.js'
 import { isRecord } from '../per-name.js'
 import * as byRows from '../training/fit-rows.js'
 import { classesOf, warnUnlessProbabilities } from '../training/predictions.js'
-import type { PredictOptions } from '../training/results.js'
+import type { PredictOptions, RaggedPredictions } from '../training/results.js'
 import type { Rows } from '../training/row-source.js'
 import { setClassName } from '../console-text.js'
 import { recordRunner, runnersOf, forgetRunner } from './layer-runners.js'
@@ -137,11 +138,15 @@ export class Sequential extends Model<Tensor> {
    *
    * @throws as {@link Model.predict}
    */
-  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray> {
+  async predictClasses(x: Ragged, options?: PredictOptions): Promise<RaggedPredictions>
+  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray>
+  async predictClasses(x: Rows, options?: PredictOptions): Promise<NDArray | Ragged> {
     return classesOf(await byRows.predict(this, x, options, 'predictClasses'))
   }
 
   /** {@link Model.predict}, with a process warning when an output is no probability. */
+  async predictProba(x: Ragged, options?: PredictOptions): Promise<RaggedPredictions>
+  async predictProba(x: Rows, options?: PredictOptions): Promise<NDArray>
   async predictProba(x: Rows, options?: PredictOptions): Promise<NDArray> {
     const outputs = await byRows.predict(this, x, options, 'predictProba')
     warnUnlessProbabilities(outputs)

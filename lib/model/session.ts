@@ -148,7 +148,7 @@ export class ModelSession<O extends Tensors = any> {
    *   `batchSize` [B, T, K] or [B, K]
    * @throws as {@link ModelSession.step}
    */
-  async predict(x: Inputs): Promise<PredictionsOf<O>> {
+  async predict(x: StepInputs): Promise<PredictionsOf<O>> {
     return this.#run('predict', x, true)
   }
 

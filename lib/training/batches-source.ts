@@ -21,7 +21,7 @@ interface LoadedBatch {
 }
 
 /** How batches of an iterable are taken. */
-interface Taking {
+export interface Taking {
   /** The public call, for errors. */
   call: string
   classWeight?: ClassWeights

@@ -21,6 +21,7 @@ import {
   type TensorLike,
 } from '../ndarray.js'
 import { isRecord, namesText, perName } from '../per-name.js'
+import type { Ragged } from '../ragged.js'
 import type { Shape } from '../spec.js'
 
 /** What a model expects of one of its inputs. */
@@ -33,6 +34,8 @@ export interface InputSlot {
   shape: Shape
   /** Word indices: integers from 0 up to, not including, this; null: any numbers. */
   indexLimit: number | null
+  /** A step all of whose features equal this is masked; null: no value is. */
+  padding: number | null
 }
 
 /** What a model expects of its targets. */
@@ -49,7 +52,10 @@ export interface TargetSlot {
 }
 
 /** One array, or one for each input or output of a model: in a list, or by their names. */
-export type Arrays = TensorLike | readonly TensorLike[] | Readonly<Record<string, TensorLike>>
+export type Arrays = Samples | readonly Samples[] | Readonly<Record<string, Samples>>
+
+/** An array, or sequences of different lengths. */
+export type Samples = TensorLike | Ragged
 
 /**
  * Any array as a typed array in C order with its shape; native code rounds it to the precision of
@@ -316,10 +322,10 @@ export type ClassWeight = Readonly<Record<string | number, number>> | ReadonlyMa
 
 /** Sample weights of each output: in a list, or by their names; null: ones. */
 export type SampleWeights =
-  | TensorLike
+  | Samples
   | null
-  | readonly (TensorLike | null)[]
-  | Readonly<Record<string, TensorLike | null>>
+  | readonly (Samples | null)[]
+  | Readonly<Record<string, Samples | null>>
 
 /** Class weights of each output: in a list, or by their names; null: none. */
 export type ClassWeights =

@@ -3,7 +3,8 @@
  * on one batch.
  */
 import { checkInteger, checkSignal, checkVerbose } from '../call-options.js'
-import { prepareInputs, prepareTargets, prepareWeights, type SampleWeights } from './data.js'
+import { prepareTargets, prepareWeights, type SampleWeights } from './data.js'
+import { cut, padLike, type ReadInputs, readInputs } from './ragged-data.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
 import { readKerasArrays } from '../layers/base/variable.js'
 import { Means } from './means.js'
@@ -44,11 +45,16 @@ export function prepareTraining(
   weighting: TrainOnBatchOptions,
   names = { x: 'x', y: 'y', sampleWeight: 'sampleWeight' },
 ): Prepared {
-  const arrays = prepareInputs(x, model.inputSlots(), names.x)
+  const { arrays, lengths } = readInputs(model, call, x, names.x)
   const samples = arrays[0]!.shape[0]!
   const slots = model.targetSlots(arrays, call)
-  const targets = prepareTargets(y, slots, samples, names.y)
-  const weights = prepareWeights(weighting, targets, slots, names.sampleWeight)
+  const targets = prepareTargets(padLike(y, slots, lengths, names.y), slots, samples, names.y)
+  const places = model.weightPlaces()
+  // in the padding the mask makes the loss 0; a weight of 0 there would change its mean
+  const padding = lengths.some((each) => each) ? 1 : 0
+  const given = weighting.sampleWeight
+  const sampleWeight = padLike(given, places, lengths, names.sampleWeight, padding)
+  const weights = prepareWeights({ ...weighting, sampleWeight }, targets, slots, names.sampleWeight)
   return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
 }
 
@@ -224,7 +230,7 @@ export async function predict(
   const verbose = checkVerbose(where, options.verbose)
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
-  const arrays = prepareInputs(x, model.inputSlots())
+  const { arrays } = readInputs(model, where, x)
   const samples = arrays[0]!.shape[0]!
   const batchSize = batchSizeFor(model, where, options.batchSize, samples)
   return predictPrepared(where, runner, arrays, {
@@ -268,35 +274,29 @@ async function predictPrepared(
 }
 
 /** Inputs of a call on one batch. */
-function prepareBatch(
-  model: Model,
-  where: string,
-  x: Inputs,
-): { arrays: NativeArray[]; samples: number } {
+function prepareBatch(model: Model, where: string, x: Inputs): ReadInputs & { samples: number } {
   model.runner.checkAlive(where)
-  const arrays = prepareInputs(x, model.inputSlots())
-  const samples = arrays[0]!.shape[0]!
+  const inputs = readInputs(model, where, x)
+  const samples = inputs.arrays[0]!.shape[0]!
   checkStatefulBatches(model, where, samples, samples)
-  return { arrays, samples }
+  return { ...inputs, samples }
 }
 
 export async function predictOnBatch(model: Model, x: Inputs, call: string): Promise<Predictions> {
-  const { arrays, samples } = prepareBatch(model, call, x)
-  return predictPrepared(call, model.runner, arrays, {
-    samples,
-    batchSize: samples,
-    signal: null,
-    bar: null,
-  })
+  const inputs = prepareBatch(model, call, x)
+  const { arrays, samples } = inputs
+  const whole = { samples, batchSize: samples, signal: null, bar: null }
+  return cut(model, await predictPrepared(call, model.runner, arrays, whole), inputs)
 }
 
 export function predictOnBatchSync(model: Model, x: Inputs): Predictions {
   const { runner } = model
   runner.checkIdle('predictOnBatchSync', true)
   runner.checkStill('model.predictOnBatchSync')
-  const { arrays } = prepareBatch(model, 'predictOnBatchSync', x)
-  const outputs = runner.filledPlan().predict({ x: arrays })
-  return asPredictions(outputs.map(({ data, shape }) => new NDArray(data, shape)))
+  const inputs = prepareBatch(model, 'predictOnBatchSync', x)
+  const outputs = runner.filledPlan().predict({ x: inputs.arrays })
+  const arrays = outputs.map(({ data, shape }) => new NDArray(data, shape))
+  return cut(model, asPredictions(arrays), inputs)
 }
 
 /** One step of training or of testing on the whole of x as one batch. */

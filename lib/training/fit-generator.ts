@@ -6,25 +6,17 @@ import { Batches, closing, type Source } from './batches.js'
 import { checkInteger, checkSignal } from '../call-options.js'
 import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeights, InputSlot } from './data.js'
-import { ConfigError, fail, ShapeError } from '../errors.js'
+import { ConfigError, fail } from '../errors.js'
 import { predictOnBatch } from './evaluate.js'
 import { arrayValidation, callOptions, prepareValidation, type Triple } from './fit.js'
 import { Means } from './means.js'
 import { NanWatch } from './nan-watch.js'
-import {
-  describe,
-  isArrayObject,
-  type NDArray,
-  type Nested,
-  nestedShape,
-  sizeOf,
-} from '../ndarray.js'
+import { describe, isArrayObject, type NDArray, type Nested, nestedShape } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 import {
-  asPredictions,
   asScores,
   type Inputs,
-  joined,
+  joinedOutputs,
   predictionList,
   type Predictions,
   type Scores,
@@ -32,7 +24,8 @@ import {
 import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
 import type { Model } from '../model/model.js'
-import { BatchesSource, loadBatch, runBatch } from './batches-source.js'
+import { Ragged } from '../ragged.js'
+import { BatchesSource, loadBatch, runBatch, type Taking } from './batches-source.js'
 import { type Job, train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
@@ -200,11 +193,11 @@ function prepareValidationOf(
 export function batchesValidation(
   model: Model,
   batches: Batches,
-  { call, samples, signal }: { call: string; samples: number; signal: AbortSignal | null },
+  { samples, ...taking }: Taking & { samples: number },
 ): Validation {
   return {
     samples,
-    run: (turn) => evaluateBatches(model, call, batches, { samples, turn, signal }),
+    run: (turn) => evaluateBatches(model, batches, { ...taking, samples, turn }),
     state: () => batches.state(),
     restore: (state) => batches.restore(state),
     close: () => batches.close(),
@@ -230,15 +223,14 @@ function isBatchList(list: readonly unknown[], slots: readonly InputSlot[]): boo
 /** Means over batches until `samples` were seen; the caller holds the turn. */
 export async function evaluateBatches(
   model: Model,
-  call: string,
   batches: Batches,
-  { samples, turn, signal }: { samples: number; turn: Turn; signal: AbortSignal | null },
+  { samples, turn, ...taking }: Taking & { samples: number; turn: Turn },
 ): Promise<number[]> {
   const means = new Means(model.metricsNames.length)
   let seen = 0
   for (let firstBatch = 0; seen < samples; firstBatch++) {
-    const batch = await loadBatch(model, batches, samples - seen, turn, { call, signal })
-    const result = await runBatch(model, 'test', batch, means.sums, { call, signal })
+    const batch = await loadBatch(model, batches, samples - seen, turn, taking)
+    const result = await runBatch(model, 'test', batch, means.sums, taking)
     NanWatch.ofModel(model).check(result, batches.where, 'test', {
       epoch: null,
       firstBatch,
@@ -285,7 +277,7 @@ export function evaluateAll(
   return closing([batches], async () => {
     const turn = await model.runner.take(signal)
     try {
-      const means = await evaluateBatches(model, call, batches, { samples, turn, signal })
+      const means = await evaluateBatches(model, batches, { call, samples, turn, signal })
       return asScores(means)
     } finally {
       turn.release()
@@ -324,31 +316,9 @@ export async function predictBatches(
     const given = batches.next(samples - seen)
     const value = isThenable(given) ? await abortable(given, signal) : given
     const part = predictionList(await predictOnBatch(model, inputOf(model, value), call))
-    for (const [i, { shape }] of part.entries()) checkSameRows(call, shape, parts[0]?.[i]?.shape)
     parts.push(part)
-    seen += part[0]!.shape[0]!
+    const first: NDArray | Ragged = part[0]!
+    seen += first instanceof Ragged ? first.length : first.shape[0]!
   }
-  return asPredictions(
-    parts[0]!.map((_, i) =>
-      joined(
-        parts.map((part) => part[i]!),
-        samples,
-      ),
-    ),
-  )
-}
-
-/** @throws ShapeError ERR_SHAPE for samples of another shape than in the first batch */
-function checkSameRows(
-  where: string,
-  shape: readonly number[],
-  first: readonly number[] = shape,
-): void {
-  if (sizeOf(shape.slice(1)) === sizeOf(first.slice(1))) return
-  fail(ShapeError, 'ERR_SHAPE', {
-    where,
-    what: 'outputs of all batches',
-    expected: `[${first.slice(1).join(', ')}] for each sample`,
-    actual: `[${shape.slice(1).join(', ')}]`,
-  })
+  return joinedOutputs(call, parts, samples)
 }

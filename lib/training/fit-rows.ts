@@ -1,14 +1,15 @@
 /**
- * fit, evaluate and predict on rows that stay where they are until a batch needs them: memory holds
- * a batch or two.
+ * fit, evaluate and predict batch by batch: on rows that stay where they are until a batch needs
+ * them, and on sequences that are padded to the longest of their batch.
  */
 import { Batches, closing } from './batches.js'
 import { checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { History } from '../callbacks/index.js'
 import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
+import { Buckets, predictSequences, type Sequences } from './buckets.js'
 import * as inMemory from './evaluate.js'
-import { batchSizeFor, checkStatefulBatches } from './evaluate.js'
+import { batchSizeFor, checkStatefulBatches, prepareTraining } from './evaluate.js'
 import type { EvaluateOptions, Inputs, PredictOptions, Predictions, Scores } from './results.js'
 import * as fitting from './fit.js'
 import {
@@ -20,25 +21,39 @@ import {
   prepareValidation,
   splitAt,
   type Triple,
+  VALIDATION_NAMES,
 } from './fit.js'
 import { batchesValidation, evaluateAll, predictBatches } from './fit-generator.js'
 import { resolveOptions } from '../options.js'
 import { nextSeed, RandomStream } from '../random.js'
-import { areFetched, type Rows, tableOf } from './row-source.js'
+import { withRagged } from './ragged-data.js'
+import { goesByBatch, type Rows, tableOf } from './row-source.js'
 import type { Model } from '../model/model.js'
 import { BatchesSource } from './batches-source.js'
 import { train } from './loop.js'
 import type { Plain } from './plain-data.js'
 import { Resumption } from './resume.js'
 import type { Validation } from './source.js'
+import { identityOf } from './state.js'
 
-/** Whether x or y are to be fetched batch by batch. */
-const areRows = (x: Rows, y: Rows): boolean => areFetched(x) || areFetched(y)
+/** Whether x or y go batch by batch. */
+const areRows = (x: Rows, y: Rows): boolean => goesByBatch(x) || goesByBatch(y)
+
+/** The data of a call, lists of sequences recognised. @throws ShapeError, ConfigError */
+function read(model: Model, x: Rows, y: Rows, names = { x: 'x', y: 'y' }): { x: Rows; y: Rows } {
+  return {
+    x: withRagged(x, model.inputSlots(), names.x),
+    y: withRagged(y, model.targetPlaces(), names.y),
+  }
+}
 
 /** See {@link Sequential.fit}. */
 export async function fit(model: Model, x: Rows, y: Rows, options?: FitOptions): Promise<History> {
-  if (areRows(x, y)) return fitRows(model, x, y, options)
-  return fitting.fit(model, x as Inputs, y as Inputs, options)
+  model.runner.checkIdle('fit')
+  model.requireCompiled('fit')
+  const given = read(model, x, y)
+  if (areRows(given.x, given.y)) return fitRows(model, given.x, given.y, options)
+  return fitting.fit(model, given.x as Inputs, given.y as Inputs, options)
 }
 
 /** See {@link Sequential.evaluate}. */
@@ -48,8 +63,11 @@ export async function evaluate(
   y: Rows,
   options?: EvaluateOptions,
 ): Promise<Scores> {
-  if (areRows(x, y)) return evaluateRows(model, x, y, options)
-  return inMemory.evaluate(model, x as Inputs, y as Inputs, options)
+  model.runner.checkAlive('evaluate')
+  model.requireCompiled('evaluate')
+  const given = read(model, x, y)
+  if (areRows(given.x, given.y)) return evaluateRows(model, given.x, given.y, options)
+  return inMemory.evaluate(model, given.x as Inputs, given.y as Inputs, options)
 }
 
 /** See {@link Sequential.predict}. */
@@ -59,18 +77,63 @@ export async function predict(
   options?: PredictOptions,
   where = 'predict',
 ): Promise<Predictions> {
-  if (areFetched(x)) return predictRows(model, x, options, where)
-  return inMemory.predict(model, x as Inputs, options, where)
+  model.runner.checkAlive(where)
+  const given = withRagged(x, model.inputSlots(), 'x')
+  if (goesByBatch(given)) return predictRows(model, given, options, where)
+  return inMemory.predict(model, given as Inputs, options, where)
 }
 
 interface Table {
   count: number
   /** `[x, y]` or `[x, y, sampleWeight]` of some rows. */
   take(from: number, to: number): Promise<Triple>
+  /** Sequences in memory: batches may have any of them. Null: rows are fetched in order. */
+  sequences: Sequences | null
+  /** What the data are, for checkpoints. */
+  identity(): string
 }
 
-/** Columns of equal length. @throws ShapeError ERR_SHAPE */
-function table(where: string, x: Rows, y: Rows, sampleWeight: SampleWeights): Table {
+/**
+ * Columns of equal length. Where some are sequences, and all are in memory, they are copied, and
+ * checked sample by sample.
+ *
+ * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION
+ */
+function table(
+  model: Model,
+  where: string,
+  given: readonly [x: Rows, y: Rows, sampleWeight?: SampleWeights],
+  weighting: { call: string; classWeight?: ClassWeights },
+): Table {
+  const columns = columnsFor(where, given)
+  const { count } = columns[0]!
+  const lengths = columns.find((column) => column.lengths)?.lengths
+  const picks = columns.flatMap(({ pick }) => pick ?? [])
+  if (lengths && picks.length === columns.length) {
+    const all = picks.map((pick) => pick(Int32Array.from(lengths, (_, i) => i))) // copied
+    const own = columnsFor(where, all as unknown as Triple)
+    const pick = (rows: Int32Array) => own.map((each) => each.pick!(rows)) as unknown as Triple
+    checkEach(model, count, pick, weighting)
+    return {
+      count,
+      take: async (from, to) => pick(Int32Array.from({ length: to - from }, (_, i) => from + i)),
+      sequences: { lengths, pick },
+      identity: () => identityOf(own.flatMap((column) => column.arrays())),
+    }
+  }
+  return {
+    count,
+    take: async (from, to) =>
+      (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple,
+    sequences: null,
+    identity: () => `${count} rows of a file`,
+  }
+}
+
+function columnsFor(
+  where: string,
+  [x, y, sampleWeight = null]: readonly [x: Rows, y: Rows, sampleWeight?: SampleWeights],
+): readonly ReturnType<typeof tableOf>[] {
   const columns = [
     tableOf(x, `${where}: x`),
     tableOf(y, `${where}: y`),
@@ -86,10 +149,20 @@ function table(where: string, x: Rows, y: Rows, sampleWeight: SampleWeights): Ta
       actual: `${other.count}`,
     })
   }
-  return {
-    count,
-    take: async (from, to) =>
-      (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple,
+  return columns
+}
+
+/** Each sample by itself, so that errors say which it is. @throws ShapeError, ConfigError */
+function checkEach(
+  model: Model,
+  count: number,
+  pick: (rows: Int32Array) => Triple,
+  { call, classWeight = null }: { call: string; classWeight?: ClassWeights },
+): void {
+  for (let i = 0; i < count; i++) {
+    const [x, y, sampleWeight = null] = pick(Int32Array.of(i))
+    const names = { x: `x[${i}]`, y: `y[${i}]`, sampleWeight: `sampleWeight[${i}]` }
+    prepareTraining(model, call, x, y, { sampleWeight, classWeight }, names)
   }
 }
 
@@ -146,9 +219,10 @@ class Rounds implements AsyncIterableIterator<Triple> {
   }
 }
 
-/** What shuffles whole batches; null: nothing. @throws ConfigError ERR_OPTION */
-function shuffler(shuffle: unknown): RandomStream | null {
-  if (checkOneOf('fit', 'shuffle', shuffle, [true, false, 'batch'] as const) === true) {
+/** What shuffles; null: nothing. @throws ConfigError ERR_OPTION */
+function shuffler(shuffle: unknown, isInMemory: boolean): RandomStream | null {
+  const way = checkOneOf('fit', 'shuffle', shuffle, [true, false, 'batch'] as const)
+  if (way === true && !isInMemory) {
     fail(ConfigError, 'ERR_OPTION', {
       where: 'fit',
       what: 'shuffle',
@@ -157,41 +231,53 @@ function shuffler(shuffle: unknown): RandomStream | null {
       hint: "Single rows from all over a file are slow to read; 'batch' shuffles whole batches.",
     })
   }
-  return shuffle === false ? null : new RandomStream(nextSeed())
+  return way === false ? null : new RandomStream(nextSeed())
+}
+
+/** Batches of some rows in the order for tests: sequences by length, rows of a file as they lie. */
+function testBatches(
+  model: Model,
+  data: Pick<Table, 'take' | 'sequences'>,
+  range: readonly [number, number],
+  batchSize: number,
+): Buckets | Rounds {
+  const shuffle = model.stateful ? false : 'length'
+  return data.sequences
+    ? new Buckets(data.sequences, { range, batchSize, shuffle })
+    : new Rounds(data, range, batchSize)
 }
 
 async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Promise<History> {
-  const { runner } = model
-  runner.checkIdle('fit')
-  model.requireCompiled('fit')
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
   const call = callOptions('fit', model, options)
   const { signal } = call
-  const data = table('fit', x, y, options.sampleWeight as SampleWeights)
+  const classWeight = options.classWeight as ClassWeights
+  const sampleWeight = withRagged(options.sampleWeight, model.weightPlaces(), 'sampleWeight')
+  const weighting = { call: 'fit', classWeight }
+  const data = table(model, 'fit', [x, y, sampleWeight as SampleWeights], weighting)
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
+  const range = [0, split] as const
+  const stream = shuffler(options.shuffle, data.sequences !== null)
+  const shuffle = options.shuffle as boolean | 'batch'
   const batches = new Batches(
-    new Rounds(data, [0, split], batchSize, shuffler(options.shuffle)),
+    data.sequences
+      ? new Buckets(data.sequences, { range, batchSize, shuffle, stream })
+      : new Rounds(data, range, batchSize, stream),
     'fit',
   )
-  const classWeight = options.classWeight as ClassWeights
   const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
-    batches: JSON.stringify({ batchSize, shuffle: options.shuffle, split }),
-    data: `${data.count} rows of a file`,
+    batches: JSON.stringify({ batchSize, shuffle, split }),
+    data: data.identity(),
   }))
   batches.keepsState = resumption.writes
-  const source = new BatchesSource(model, batches, {
-    call: 'fit',
-    samples: split,
-    classWeight,
-    signal,
-  })
+  const source = new BatchesSource(model, batches, { ...weighting, samples: split, signal })
   // Last, since it may hold data of its own.
   const validation = hasValidation
     ? validationOf(model, options.validationData, batchSize, signal)
     : split < data.count
-      ? rowValidation(model, data, [split, data.count], batchSize, signal)
+      ? rowValidation(model, data, [split, data.count], batchSize, { ...weighting, signal })
       : null
   return train(model, { ...call, batchSize, source, validation, resumption })
 }
@@ -202,24 +288,27 @@ function rowValidation(
   data: Table,
   range: readonly [number, number],
   batchSize: number,
-  signal: AbortSignal | null,
+  taking: { call: string; classWeight?: ClassWeights; signal: AbortSignal | null },
 ): Validation {
   const samples = range[1] - range[0]
   checkStatefulBatches(model, 'fit: validation', samples, batchSize)
-  const batches = new Batches(new Rounds(data, range, batchSize), 'fit: validation')
-  return batchesValidation(model, batches, { call: 'fit', samples, signal })
+  const batches = new Batches(testBatches(model, data, range, batchSize), 'fit: validation')
+  return batchesValidation(model, batches, { ...taking, samples })
 }
 
-function validationOf(
+/** Validation on `validationData`. @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
+export function validationOf(
   model: Model,
   value: unknown,
   batchSize: number,
   signal: AbortSignal | null,
 ): Validation {
-  const [x, y, sampleWeight = null] = checkTriple('fit: validationData', value)
+  const [givenX, givenY, sampleWeight = null] = checkTriple('fit: validationData', value)
+  const { x, y } = read(model, givenX, givenY, VALIDATION_NAMES)
   if (areRows(x, y)) {
-    const data = table('fit: validationData', x, y, sampleWeight)
-    return rowValidation(model, data, [0, data.count], batchSize, signal)
+    const weights = withRagged(sampleWeight, model.weightPlaces(), VALIDATION_NAMES.sampleWeight)
+    const data = table(model, 'fit: validationData', [x, y, weights], { call: 'fit' })
+    return rowValidation(model, data, [0, data.count], batchSize, { call: 'fit', signal })
   }
   const prepared = prepareValidation(model, 'fit', value)
   const { samples } = prepared
@@ -234,16 +323,15 @@ async function evaluateRows(
   given?: EvaluateOptions,
 ): Promise<Scores> {
   const where = 'evaluate'
-  model.runner.checkAlive(where)
-  model.requireCompiled(where)
   const defaults = { batchSize: undefined, sampleWeight: null, verbose: 1, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)
   checkVerbose(where, options.verbose)
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
-  const data = table(where, x, y, options.sampleWeight as SampleWeights)
+  const weights = withRagged(options.sampleWeight, model.weightPlaces(), 'sampleWeight')
+  const data = table(model, where, [x, y, weights as SampleWeights], { call: where })
   const batchSize = batchSizeFor(model, where, options.batchSize, data.count)
-  const batches = new Batches(new Rounds(data, [0, data.count], batchSize), where)
+  const batches = new Batches(testBatches(model, data, [0, data.count], batchSize), where)
   return evaluateAll(model, where, batches, data.count, signal)
 }
 
@@ -253,14 +341,14 @@ async function predictRows(
   given?: PredictOptions,
   where = 'predict',
 ): Promise<Predictions> {
-  model.runner.checkAlive(where)
   const defaults = { batchSize: undefined, verbose: 0, signal: null }
   const options = resolveOptions<Record<string, unknown>>(where, defaults, given)
   checkVerbose(where, options.verbose)
   const signal = checkSignal(where, options.signal)
   signal?.throwIfAborted()
-  const { count, take } = tableOf(x, `${where}: x`)
+  const { count, take, pick, lengths } = tableOf(x, `${where}: x`)
   const batchSize = batchSizeFor(model, where, options.batchSize, count)
+  if (lengths && pick) return predictSequences(model, where, { lengths, pick }, batchSize, signal)
   const source = new Rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
   const batches = new Batches(source, where)
   return closing([batches], () => predictBatches(model, where, batches, count, signal))

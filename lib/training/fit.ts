@@ -97,7 +97,8 @@ export function checkTriple(where: string, value: unknown): Triple {
   })
 }
 
-const VALIDATION_NAMES = {
+/** How messages call the parts of `validationData`. */
+export const VALIDATION_NAMES = {
   x: 'validationData[0]',
   y: 'validationData[1]',
   sampleWeight: 'validationData[2]',

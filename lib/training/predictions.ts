@@ -1,12 +1,26 @@
 /** Classes from a model's outputs, and a check that these are probabilities. */
-import { NDArray } from '../ndarray.js'
+import { NDArray, sizeOf } from '../ndarray.js'
+import { Ragged } from '../ragged.js'
 
 /**
  * Index of the largest output; for one output, 1 where it is above 0.5. [N, …, K] → int32 [N, …]
- * ([N, …, 1] stays so).
+ * ([N, …, 1] stays so). Of sequences of
+ * different lengths, the same of each step.
  */
-export function classesOf(outputs: NDArray): NDArray {
-  const { data, shape } = outputs
+export function classesOf(outputs: NDArray | Ragged): NDArray | Ragged {
+  if (outputs instanceof Ragged) {
+    const { data, shape } = classesOfArray(
+      new NDArray(outputs.data, [
+        outputs.data.length / sizeOf(outputs.stepShape),
+        ...outputs.stepShape,
+      ]),
+    )
+    return new Ragged(data, outputs.lengths, shape.slice(1))
+  }
+  return classesOfArray(outputs)
+}
+
+function classesOfArray({ data, shape }: NDArray): NDArray {
   const width = shape.at(-1)!
   if (width === 1)
     return new NDArray(

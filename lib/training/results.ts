@@ -1,7 +1,9 @@
 /** What the calls of a model take and give, and results as lists of arrays and numbers. */
 import type { Tensor } from '../layers/base/tensor.js'
 import type { Floats } from '../native.js'
-import { NDArray, sizeOf } from '../ndarray.js'
+import { allocate, NDArray, shapeText, sizeOf } from '../ndarray.js'
+import { fail, ShapeError } from '../errors.js'
+import { Ragged } from '../ragged.js'
 import type { Verbose } from '../progress.js'
 import type { Source } from './batches.js'
 import type { Arrays, ClassWeights, SampleWeights } from './data.js'
@@ -51,6 +53,12 @@ export interface TrainOnBatchOptions {
  */
 export type Scores = number & [loss: number, ...metrics: number[]]
 
+/**
+ * The result of `predict` for a {@link Ragged}: a Ragged where the output is a sequence, an array
+ * `[N, K]` where it is one for a whole sequence. You know which; the type lets you use either.
+ */
+export type RaggedPredictions = NDArray & Ragged
+
 /** Tensors in or out of a model. */
 export type Tensors = Tensor | readonly Tensor[]
 
@@ -79,7 +87,7 @@ export type PredictionsOf<O> = ByOutputs<
   any
 >
 
-/** An array or a list of them. */
+/** An array or a list of them; of sequences of different lengths, a Ragged where it is per step. */
 export type Predictions = NDArray & NDArray[]
 
 /** What a call of a model with the outputs O gives: a tensor, or a list. */
@@ -170,14 +178,40 @@ export const asPredictions = (arrays: readonly NDArray[]): Predictions =>
 export const predictionList = (predictions: Predictions): readonly NDArray[] =>
   Array.isArray(predictions) ? predictions : [predictions]
 
-/** The first `samples` rows of arrays one after the other. */
-export function joined(parts: readonly NDArray[], samples: number): NDArray {
+/**
+ * The first `samples` samples of parts one after the other.
+ *
+ * @param parts each with all outputs of the model
+ * @throws ShapeError ERR_SHAPE for samples of different shapes
+ */
+export function joinedOutputs(
+  where: string,
+  parts: readonly (readonly (NDArray | Ragged)[])[],
+  samples: number,
+): Predictions {
+  const outputs = parts[0]!.map((first, i) => {
+    const list = parts.map((part) => part[i]!)
+    if (first instanceof Ragged) return Ragged.join(list as Ragged[]).slice(0, samples)
+    return joined(where, list as NDArray[], samples)
+  })
+  return asPredictions(outputs as NDArray[])
+}
+
+function joined(where: string, parts: readonly NDArray[], samples: number): NDArray {
   const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0)
   const first = parts[0]!
-  const size = rows * sizeOf(first.shape.slice(1))
-  const data = first.data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
+  const row = sizeOf(first.shape.slice(1))
+  const data = allocate(first.dtype, rows * row)
   let at = 0
   for (const part of parts) {
+    const own = part.shape.slice(1)
+    if (sizeOf(own) !== row)
+      fail(ShapeError, 'ERR_SHAPE', {
+        where,
+        what: 'outputs of all batches',
+        expected: `${shapeText(first.shape.slice(1))} for each sample`,
+        actual: shapeText(own),
+      })
     data.set(part.data, at)
     at += part.data.length
   }

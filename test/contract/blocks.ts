@@ -21,6 +21,7 @@ export const GUIDES = {
   'docs/troubleshooting.md': { blocks: 1, data: false },
   'docs/functional.md': { blocks: 3, data: false },
   'docs/gpu.md': { blocks: 1, data: false },
+  'docs/sequences.md': { blocks: 1, data: false },
   'docs/sessions.md': { blocks: 3, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },
   'docs/from-theano.md': { blocks: 2, data: false },

@@ -10,8 +10,18 @@ import {
 } from '../../lib/training/data.js'
 import { NDArray } from '../../lib/ndarray.js'
 
-const slot: InputSlot = { where: 'lstm_1 (LSTM)', shape: [null, 2, 3], indexLimit: null }
-const words: InputSlot = { where: 'embedding_1 (Embedding)', shape: [null, null], indexLimit: 5 }
+const slot: InputSlot = {
+  where: 'lstm_1 (LSTM)',
+  shape: [null, 2, 3],
+  indexLimit: null,
+  padding: null,
+}
+const words: InputSlot = {
+  where: 'embedding_1 (Embedding)',
+  shape: [null, null],
+  indexLimit: 5,
+  padding: null,
+}
 const output = { name: 'dense_1', where: 'dense_1 (Dense)', shape: [null, 3], temporal: false }
 const dense: TargetSlot = { ...output, classes: null }
 const sparse: TargetSlot = { ...output, shape: [null, 1], classes: 3 }
@@ -73,7 +83,7 @@ describe('prepareInputs', () => {
   })
 
   it('gives a flat array a last axis of 1', () => {
-    const column: InputSlot = { where: 'd', shape: [null, 1], indexLimit: null }
+    const column: InputSlot = { where: 'd', shape: [null, 1], indexLimit: null, padding: null }
     expect(prepareInputs([1, 2, 3], [column])[0]!.shape).toEqual([3, 1])
   })
 

@@ -341,6 +341,9 @@ export abstract class Container extends Layer<LayerOptions> {
         where: this.#isGraph ? layer.where : slots[0]!.where,
         shape,
         indexLimit: limits.length > 0 ? Math.min(...limits) : null,
+        padding: slots.every(({ padding }) => padding === slots[0]!.padding)
+          ? slots[0]!.padding
+          : null,
       }
     })
   }
@@ -452,16 +455,8 @@ export abstract class Container extends Layer<LayerOptions> {
     return graph.within(part, () => this.#lowerAll(graph, inputs))
   }
 
-  /**
-   * @internal Adds the whole model to an empty graph, with the inputs of that.
-   * @param stepped of a graph of steps: which inputs are sequences
-   */
-  lowerAlone(graph: Graph, stepped: readonly boolean[] = []): readonly Value[] {
-    const inputs = this.inputShapes.map((shape, i) => {
-      const own = stepped[i] ? [null, ...shape.slice(2)] : shape.slice(1)
-      const value = graph.input(own)
-      return stepped[i] ? graph.steps!.add(value) : value
-    })
+  /** @internal Adds the whole model to a graph that holds nothing but its inputs. */
+  lowerAlone(graph: Graph, inputs: readonly Value[]): readonly Value[] {
     const part = { scope: '', trains: this.trainable }
     return graph.within(part, () => this.#lowerAll(graph, inputs))
   }

@@ -187,6 +187,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
     return null
   }
 
+  /** @internal Steps of the input that hold only this number are masked. Null: no number is. */
+  get padding(): number | null {
+    return null
+  }
+
   // ---- shapes and parameters ----
 
   /**
@@ -338,7 +343,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
         layer: this.where,
         what: 'input',
         expected: 'without a mask, which this layer does not support',
-        actual: 'one with a mask (from Masking, or Embedding with maskZero)',
+        actual:
+          'one with a mask (from Masking, Embedding with maskZero, or sequences of several lengths)',
         hint: this.maskHint(),
       })
     }
@@ -412,8 +418,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   }
 
   /** @internal What data must be that go into one of its inputs. */
-  slotAt(_at: number): Pick<InputSlot, 'where' | 'indexLimit'> {
-    return { where: this.where, indexLimit: this.indexLimit }
+  slotAt(_at: number): Pick<InputSlot, 'where' | 'indexLimit' | 'padding'> {
+    return { where: this.where, indexLimit: this.indexLimit, padding: this.padding }
   }
 
   /** Name and class for an op. */
