@@ -34,8 +34,9 @@ const isNamed = (value: unknown): value is Record<string, unknown> =>
   isRecord(value) && !isArrayObject(value)
 
 /**
- * Data of a call in which each list of sequences is a Ragged; a list of arrays that all have the
- * length that the model was given is one array.
+ * Data of a call in which each list of sequences is a Ragged. Where the model was made for one
+ * number of steps, a list of arrays that have it is one array, and one of others stays what it is:
+ * somebody has mistaken it.
  *
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION as Ragged.from
  */
@@ -43,8 +44,9 @@ export function withRagged<T>(given: T, places: readonly Place[], where: string)
   const read = (value: unknown, place: Place | undefined, label: string): unknown => {
     if (!place || !isListOfSamples(value, place.shape.length - 1)) return value
     const ragged = Ragged.from(value, undefined, label)
-    const isEven = ragged.lengths.every((length) => length === place.shape[1])
-    return isEven ? ragged.padded() : ragged
+    const steps = place.shape[1] ?? null
+    if (steps === null) return ragged
+    return ragged.lengths.every((length) => length === steps) ? ragged.padded() : value
   }
   if (isNamed(given)) {
     const entries = Object.entries(given).map(([name, value]) => {
