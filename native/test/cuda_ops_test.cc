@@ -57,6 +57,9 @@ constexpr Asked kAsked[] = {
     {"locally_connected/stride 1", 9, 16},
     {"lstm/T4.B3.D2.H3.sequences", 9, 12},
     {"gru/T4.B3.D2.H3.sequences", 16, 21},
+    // A step is three rounds of formulas, between them i, f, g, o and q; back it is q, then those.
+    {"lstm/outer softmax", 28, 31},
+    {"lstm/outer swish", 28, 40},
     {"conv lstm/T3.B3.3x2.sequences", 18, 32},
     {"conv gru/T3.B3.3x2.sequences", 23, 40},
 };

@@ -25,7 +25,7 @@ const CudaOptimizer* cuda_optimizer(const char* name) {
 template const CudaOptimizer* cuda_optimizer<float>(const char*);
 template const CudaOptimizer* cuda_optimizer<double>(const char*);
 
-const CellShape* cuda_cell(const char* name) {
+const CudaCell* cuda_cell(const char* name) {
 #define HS_FIND(known) \
   if (!std::strcmp(name, #known)) return &cuda_host::known##_cuda;
   HS_CELLS(HS_FIND)

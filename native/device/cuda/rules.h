@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 
+#include "device/cuda/kernels/sites.h"
 #include "formulas/cells/cell.h"
 #include "formulas/optimizers/hyper.h"
 
@@ -14,8 +15,14 @@ struct CudaOptimizer {
   void (*make_rule)(const Hyper&, void* to);
 };
 
+struct CudaCell : CellShape {
+  // Where a phase asks for activations, in the order of its formulas: into `sites` [kMostSites];
+  // returns how many there are.
+  int (*sites)(bool forward, int phase, Activation inner, Activation outer, StagedSite* sites);
+};
+
 template <typename real>
 const CudaOptimizer* cuda_optimizer(const char* name);  // nullptr: there is none
-const CellShape* cuda_cell(const char* name);
+const CudaCell* cuda_cell(const char* name);
 
 }  // namespace hs

@@ -1,6 +1,6 @@
 /**
- * What a program is told of cards, as JSON: the devices; what `compile` says of a model for a card,
- * and of one that no card takes; the largest difference of the weights that both devices train.
+ * What a program is told of cards, as JSON: the devices; what `compile` says of a model for a card;
+ * the largest difference of the weights that both devices train.
  */
 import { mean, square, sub } from 'hiddenstate/backend'
 import { Dense, Dropout, Embedding, GRU, info, LSTM, Sequential, setSeed } from 'hiddenstate'
@@ -14,11 +14,11 @@ const saidBy = (call) => {
   }
 }
 
-const made = (activation = 'tanh') =>
+const made = () =>
   new Sequential([
     new Embedding(12, 5, { inputLength: 6, maskZero: true }),
-    new LSTM(7, { returnSequences: true, dropoutU: 0.2, activation }),
-    new GRU(4),
+    new LSTM(7, { returnSequences: true, dropoutU: 0.2 }),
+    new GRU(4, { activation: 'softmax' }),
     new Dropout(0.3),
     new Dense(3, { activation: 'softmax' }),
   ])
@@ -57,7 +57,6 @@ const refused = made()
 const result = {
   devices: info().devices,
   card: saidBy(() => compiled(refused, 'cuda')),
-  notOnCards: saidBy(() => compiled(made('swish'), 'cuda')),
 }
 if (result.card === null) {
   const weights = made().getWeights()

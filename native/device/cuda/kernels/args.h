@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "device/cuda/kernels/sites.h"
 #include "formulas/cells/args.h"
 
 namespace hs {
@@ -139,6 +140,13 @@ struct CellStepArgs {  // a thread for each unit of each row
   int64_t n;
   CellArgs<real> step;
   const real* vectors[kMostVectors];  // instead of step.vectors
+};
+
+template <typename real>
+struct StagedStepArgs {  // one round of it
+  int64_t n;
+  CellStepArgs<real> cell;
+  Sites<real> sites;
 };
 
 template <typename real>

@@ -9,7 +9,7 @@ namespace {
 // ---- indices
 
 template <typename real>
-NodeIndexArgs<real> indexed(const CardCall<real>& c, NodeIndex op, real* to, const real* from) {
+NodeIndexArgs<real> indexed(NodeIndex op, real* to, const real* from) {
   NodeIndexArgs<real> a = {};
   a.op = op, a.to = to, a.from = from;
   return a;
@@ -21,34 +21,34 @@ void gather_args(const CardCall<real>& c, NodeIndexArgs<real>& a) {
 }
 template <typename real>
 void gather(const CardCall<real>& c) {
-  NodeIndexArgs<real> a = indexed(c, NodeIndex::kGather, c.y(), c.x(0));
+  NodeIndexArgs<real> a = indexed(NodeIndex::kGather, c.y(), c.x(0));
   gather_args(c, a);
   a.n = a.count * a.width;
   c.k->launch("node_index", a);
 }
 template <typename real>
 void gather_back(const CardCall<real>& c, int, real* dx, bool add) {
-  NodeIndexArgs<real> a = indexed(c, NodeIndex::kGatherBack, dx, c.dy());
+  NodeIndexArgs<real> a = indexed(NodeIndex::kGatherBack, dx, c.dy());
   gather_args(c, a);
   a.n = a.V * a.width, a.adds = add;
   c.k->launch("node_index", a);
 }
 template <typename real>
 void pick(const CardCall<real>& c) {
-  NodeIndexArgs<real> a = indexed(c, NodeIndex::kPick, c.y(), c.x(0));
+  NodeIndexArgs<real> a = indexed(NodeIndex::kPick, c.y(), c.x(0));
   a.V = c.x_dims(0).back(), a.count = a.n = count(c.y_dims()), a.index = c.x(1);
   c.k->launch("node_index", a);
 }
 template <typename real>
 void pick_back(const CardCall<real>& c, int, real* dx, bool add) {
-  NodeIndexArgs<real> a = indexed(c, NodeIndex::kPickBack, dx, c.dy());
+  NodeIndexArgs<real> a = indexed(NodeIndex::kPickBack, dx, c.dy());
   a.V = c.x_dims(0).back(), a.count = count(c.y_dims()), a.index = c.x(1);
   a.n = a.count * a.V, a.adds = add;
   c.k->launch("node_index", a);
 }
 template <typename real>
 void one_hot(const CardCall<real>& c) {
-  NodeIndexArgs<real> a = indexed<real>(c, NodeIndex::kOneHot, c.y(), nullptr);
+  NodeIndexArgs<real> a = indexed<real>(NodeIndex::kOneHot, c.y(), nullptr);
   a.V = c.node().count, a.count = count(c.x_dims(0)), a.index = c.x(0);
   a.n = a.count * a.V;
   c.k->launch("node_index", a);

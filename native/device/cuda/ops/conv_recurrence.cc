@@ -4,9 +4,9 @@
 // each phase, forward and backward.
 #include "ops/conv_recurrence.h"
 
+#include "device/cuda/ops/parts/cell_steps.h"
 #include "device/cuda/ops/parts/convolve.h"
 #include "device/cuda/ops/parts/rows.h"
-#include "device/cuda/rules.h"
 
 namespace hs {
 namespace {
@@ -17,13 +17,8 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
   OpShape& shape() override { return *this; }
   CudaConvRecurrence(const Config& options, const OpContext& context, CardQueue& queue)
       : ConvRecurrenceShape(options, context, cuda_cell(options.str("cell").c_str())),
-        CudaLayer<real>(queue) {
-    if (needs_rows(inner_) || needs_rows(outer_)) {
-      throw Error(Code::kOption, where(),
-                  "swish as an activation of a recurrent layer does not run on a card. Use another "
-                  "activation, or device 'cpu'.");
-    }
-  }
+        CudaLayer<real>(queue),
+        steps_(queue, cuda_cell(options.str("cell").c_str()), inner_, outer_) {}
 
   void prepare(Declaration& d) override {
     const int64_t T = T_, P = P_, H = H_, GH = G_ * H, taps = window_x_.taps();
@@ -40,6 +35,7 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
     if (drop_U_) h_drop_ = d.scratch("operand dropped", {P, H});
     if (late_) seen_ = d.saved("seen", {T, P});
     if (late_ || !sequences_) shown_ = d.scratch("h as it is shown", {sequences_ ? T : 1, P, H});
+    steps_.declare(d, P, H);
     if (!d.training()) return;
     conv_h_all_.declare(d);
     turned_W_ = d.scratch("W turned", {taps * GH, D_});
@@ -85,7 +81,7 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
         CellArgs<real>& a = args.step;
         a.dy = sequences_ ? dy + s * PH : s == T_ - 1 ? dy : nullptr;
         a.dh = p.at(dh_), a.dc = p.at(dc_), a.daux = p.at(daux_), a.daux_stride = PH;
-        this->q.launch(kernel("backward", phase).c_str(), args);
+        steps_.run(p, false, phase, args);
         operand_backward(p, s, phase);
       }
     }
@@ -114,10 +110,6 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
   int products_W() const { return drop_W_ ? G_ : 1; }
 
   void clear(real* to, int64_t n) { this->q.zero(to, n * int64_t(sizeof(real))); }
-
-  std::string kernel(const char* way, int phase) const {
-    return std::string(cell_->name) + "_" + way + "_" + std::to_string(phase);
-  }
 
   // y (+)= x times mask, n times over.
   void times_mask(real* y, const real* x, const real* mask, int64_t n, int64_t width, bool adds) {
@@ -227,7 +219,7 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
       conv_h_.forward(p, args.step.gates + gate * H, GH, drop_U_ ? p.at(h_drop_) : operand,
                       p.at(matrix_U_) + gate * H, GH, drop_U_ ? H : phase.count * H, true);
     }
-    this->q.launch(kernel("forward", i).c_str(), args);
+    steps_.run(p, true, i, args);
   }
 
   // d operand += d gates * U turned, through the operand's dropout mask; into dh or daux.
@@ -327,6 +319,7 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
     return dy;
   }
 
+  CellSteps<real> steps_;
   CudaConvolution<real> conv_x_, conv_h_, conv_h_all_;
   Tensor matrix_W_, matrix_U_, row_b_;  // [taps*D, G*H] [taps*H, G*H] [G*H]
   Tensor turned_W_, turned_U_;          // [taps*G*H, D] [taps*G*H, H], part after part

@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "device/cuda/ops/parts/rows.h"
-#include "device/cuda/rules.h"
 
 namespace hs {
 
@@ -20,13 +19,8 @@ template <typename real>
 CudaRecurrence<real>::CudaRecurrence(const Config& options, const OpContext& context,
                                      CardQueue& queue)
     : RecurrenceShape(options, context, cuda_cell(options.str("cell").c_str())),
-      CudaLayer<real>(queue) {
-  if (needs_rows(inner_) || needs_rows(outer_)) {
-    throw Error(Code::kOption, where(),
-                "softmax and swish as activations of a recurrent layer do not run on a card. Use "
-                "another activation, or device 'cpu'.");
-  }
-}
+      CudaLayer<real>(queue),
+      steps_(queue, cuda_cell(options.str("cell").c_str()), inner_, outer_) {}
 
 template <typename real>
 void CudaRecurrence<real>::prepare(Declaration& d) {
@@ -37,6 +31,7 @@ void CudaRecurrence<real>::prepare(Declaration& d) {
   if (drop_W_) x_drop_ = d.scratch("x dropped", {n, B, D});
   if (drop_U_) operand_drop_ = d.scratch("operand dropped", {B, H});
   if (cell_->recurrent_bias) product_ = d.scratch("product", {B, GH});
+  steps_.declare(d, B, H);
   if (!d.training()) return;
   dh_ = d.scratch("dh", {B, H});
   dc_ = d.scratch("dc", {B, H});
@@ -125,7 +120,7 @@ void CudaRecurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase) {
                        {p.at(U_) + (ph.first + g) * H, GH}, B, products > 1 ? H : N, H, true);
     }
   }
-  this->q.launch(kernel("forward", phase).c_str(), args);
+  steps_.run(p, true, phase, args);
 }
 
 template <typename real>
@@ -142,11 +137,6 @@ CellStepArgs<real> CudaRecurrence<real>::step(const Pass<real>& p, int64_t t) co
   a.gates = gates_at(p, t);
   if (cell_->auxes > 0) a.aux = aux_at(p, t), a.aux_stride = aux_stride();
   return args;
-}
-
-template <typename real>
-std::string CudaRecurrence<real>::kernel(const char* way, int phase) const {
-  return std::string(cell_->name) + "_" + way + "_" + std::to_string(phase);
 }
 
 template <typename real>

@@ -1,10 +1,10 @@
 // The recurrence on a card; what it does stands in device/cuda/ops/recurrence.cc.
 #pragma once
 #include <algorithm>
-#include <string>
 
 #include "device/cuda/cuda.h"
 #include "device/cuda/kernels/args.h"
+#include "device/cuda/ops/parts/cell_steps.h"
 #include "ops/recurrence.h"
 
 namespace hs {
@@ -28,7 +28,6 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
     return p.at(drop_U_mask_) + (shared_dropout_ ? 0 : g) * B_ * H_;
   }
   CellStepArgs<real> step(const Pass<real>&, int64_t t) const;
-  std::string kernel(const char* way, int phase) const;
   const real* running_input(Pass<real>&);
   void draw_dropout(const Pass<real>&);
   void times_mask(real* y, const real* x, const real* mask, int64_t n, int64_t width, bool adds);
@@ -55,6 +54,7 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   void sum_backward(Pass<real>&, real* sum, const real* d, int64_t width);
   void input_backward(Pass<real>&);
 
+  CellSteps<real> steps_;
   // n: steps of a segment
   Tensor x_run_;             // [n, B, D] x in processing order, if that is backwards
   Tensor mask_run_, seen_;   // [T, B]

@@ -35,7 +35,7 @@ void CudaRecurrence<real>::steps_backward(Pass<real>& p) {
       if (cell_->vectors > 0)
         a.dvectors = p.at(dvectors_) + (t - from_) * BH, a.dvector_stride = aux_stride();
       if (cell_->recurrent_bias) a.drec = p.at(drec_) + (t - from_) * BH * G_;
-      this->q.launch(kernel("backward", phase).c_str(), args);
+      steps_.run(p, false, phase, args);
       operand_backward(p, t, phase);
     }
     if (detached(t)) clear(p.at(dh_), BH), clear(p.at(dc_), BH);
