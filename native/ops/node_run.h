@@ -46,6 +46,7 @@ struct NodeCall {
   const Frame<real>& frame;
   const NodeStage<real, Machine>& stage;
   int index;
+  int op;  // NodeRun::op
 
   Machine* const k = stage.k;
   real* const temp = stage.temp;
@@ -62,17 +63,22 @@ struct NodeCall {
 // What backward reads: bit i of argument i, and
 constexpr unsigned kKeepsY = 1u << 31;
 
-template <typename real, class Machine>
-struct NodeRun {
+// What a plan asks of a node, whatever runs it.
+struct NodeRule {
   const char* name;
   unsigned (*keeps)(const Node&);
   unsigned no_gradient;  // bit i: nothing flows to argument i
   bool adds;             // backward adds to dx where it is told to; else it writes alone
+};
+
+template <typename real, class Machine>
+struct NodeRun : NodeRule {
   void (*forward)(const NodeCall<real, Machine>&);
-  // The gradient of argument i; nullptr: nothing flows to any.
+  // The gradient of argument i; nullptr where nothing flows to any.
   void (*backward)(const NodeCall<real, Machine>&, int i, real* dx, bool add);
   // Numbers of Call::temp that it needs; nullptr: none.
   int64_t (*temp)(Machine*, const Node&, const std::vector<Dims>& x, const Dims& y);
+  int op = 0;  // for functions that several nodes share: the device's own number of the node
 };
 
 // nullptr: leaves have none, and no more do nodes that the device cannot run.

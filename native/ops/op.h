@@ -9,6 +9,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +58,15 @@ class Declaration {
   virtual void output_is_input() = 0;
   // false: no backward will follow, declare only what forward needs
   virtual bool training() const = 0;
+
+  // The same with a list of sizes, which is no Dims yet: a call of these is a tenth of the code.
+  using Sizes = std::initializer_list<int64_t>;
+  Tensor param(const char* name, Sizes);
+  Tensor saved(const char* name, Sizes);
+  Tensor scratch(const char* name, Sizes);
+  Tensor carry(const char* name, Sizes);
+  Tensor packed(const char* name, Sizes);
+  Tensor next(const char* param, Sizes);
 };
 
 // What the random numbers of a batch are made from; an op adds its own stream (OpContext).

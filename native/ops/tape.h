@@ -1,19 +1,16 @@
 // The interpreter of a program: nodes in their order forward, against it backward. What owns the
 // memory (ops/expression_run.h, scan_run.h) fills a Frame with places and says which nodes to run.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "ops/node_run.h"
 
 namespace hs {
 
-template <typename real, class Machine>
-class Tape {
+// What is known of a program's memory before it runs, whatever runs it.
+class TapePlan {
  public:
-  using Stage = NodeStage<real, Machine>;
-  // Throws Error(kInternal) for a node that this device cannot run.
-  Tape(const Program& program, Machine* k, std::string where);
-
   // What the nodes' memory depends on, at these extents. used_outside: nodes that are read besides
   // (outputs, states): their values stay, their gradients come from outside too. learns: leaves
   // that want a gradient. With neither, nothing is kept.
@@ -33,11 +30,36 @@ class Tape {
   // is added to all rows. -1: none.
   void defer(int i, int arg) { deferred_[size_t(i)] = arg; }
   int deferred(int i) const { return deferred_[size_t(i)]; }
+  int64_t spare_size(const std::vector<Dims>& dims) const;
+
+ protected:
+  explicit TapePlan(const Program& program) : program_(program) {}
+  bool flows(int i, int arg) const {  // from node i to its argument
+    return flows_[size_t(i)][size_t(arg)];
+  }
+
+  const Program& program_;
+  std::vector<const NodeRule*> rules_;  // per node; nullptr: a leaf
+  std::vector<char> wants_, kept_, parts_;
+  std::vector<char> added_;               // a product that runs where its sum does
+  std::vector<std::vector<char>> flows_;  // per node and argument
+  std::vector<int> value_place_, grad_place_, product_, deferred_;
+
+ private:
+  bool flows_to(int i, int arg) const;
+  void find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside);
+};
+
+template <typename real, class Machine>
+class Tape : public TapePlan {
+ public:
+  using Stage = NodeStage<real, Machine>;
+  // Throws Error(kInternal) for a node that this device cannot run.
+  Tape(const Program& program, Machine* k, std::string where);
 
   // Without places.
   Frame<real> frame(const std::vector<Dims>& dims) const;
   int64_t temp_size(const std::vector<Dims>& dims) const;
-  int64_t spare_size(const std::vector<Dims>& dims) const;
 
   // Puts the leaves that are numbers, and the phase, into their places.
   void fill_numbers(const Frame<real>& frame, bool training) const;
@@ -49,20 +71,12 @@ class Tape {
                 std::vector<char>& written) const;
 
  private:
-  void run(int i, Frame<real>& frame, const Stage& stage) const;
-  bool flows_to(int i, int arg) const;
-  bool flows(int i, int arg) const {  // from node i to its argument
-    return flows_[size_t(i)][size_t(arg)];
+  const NodeRun<real, Machine>& run_of(int i) const {
+    return *static_cast<const NodeRun<real, Machine>*>(rules_[size_t(i)]);
   }
-  void find_parts(const std::vector<Dims>& dims, const std::vector<char>& used_outside);
+  void run(int i, Frame<real>& frame, const Stage& stage) const;
 
-  const Program& program_;
   Machine* const k_;
-  std::vector<const NodeRun<real, Machine>*> runs_;  // per node; nullptr: a leaf
-  std::vector<char> wants_, kept_, parts_;
-  std::vector<char> added_;               // a product that runs where its sum does
-  std::vector<std::vector<char>> flows_;  // per node and argument
-  std::vector<int> value_place_, grad_place_, product_, deferred_;
 };
 
 }  // namespace hs

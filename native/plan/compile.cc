@@ -25,9 +25,9 @@ namespace {
 
 template <typename real>
 std::unique_ptr<Plan> compiled(const Config& spec, bool mixed, const Plan* of) {
-  const auto* owner = dynamic_cast<const TypedPlan<real>*>(of);
-  if (of && !owner)
+  if (of && of->float64() != (sizeof(real) == 8))
     fail(Code::kInternal, "spec", "floatx", "that of the plan with the weights", "another");
+  const auto* owner = static_cast<const TypedPlan<real>*>(of);  // there is no other kind of Plan
   const std::string& device = owner ? owner->device_name() : spec.str("device");
   return std::make_unique<TypedPlan<real>>(spec, make_device<real>(device, mixed), owner);
 }

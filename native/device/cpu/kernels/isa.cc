@@ -18,6 +18,9 @@
 #if !defined(HS_WITH_AVX512BF16)
 #define HS_WITH_AVX512BF16 0
 #endif
+#if !defined(HS_WITH_SCALAR)
+#define HS_WITH_SCALAR 0
+#endif
 
 namespace hs {
 
@@ -30,7 +33,9 @@ namespace hs {
   namespace isa {                             \
   extern const Products<float> products_bf16; \
   }
+#if HS_WITH_SCALAR
 HS_DECLARE_ISA(scalar)
+#endif
 HS_DECLARE_BF16(scalar)
 #if HS_WITH_X86
 HS_DECLARE_ISA(sse)
@@ -119,7 +124,9 @@ const Table<real>* find(const char* isa) {
   if (!*names) return nullptr;
 #define HS_FIND_ISA(x) \
   if (std::strcmp(isa, #x) == 0) return pick<real>(&x::table_f32, &x::table_f64);
+#if HS_WITH_SCALAR
   HS_FIND_ISA(scalar)
+#endif
 #if HS_WITH_X86
   HS_FIND_ISA(sse)
   HS_FIND_ISA(avx2)
@@ -173,7 +180,9 @@ const Table<float>& mixed(const Table<float>& exact) {
     static const Table<float> table = with_products(exact, products::products_bf16); \
     return table;                                                                    \
   }
+#if HS_WITH_SCALAR
   HS_FIND_MIXED(scalar, scalar)
+#endif
 #if HS_WITH_X86
   HS_FIND_MIXED(sse, scalar)
   HS_FIND_MIXED(avx2, avx2)
@@ -192,22 +201,28 @@ const Table<float>& mixed(const Table<float>& exact) {
 
 }  // namespace
 
+#if HS_WITH_SCALAR
+#define HS_FIRST "scalar",
+#else
+#define HS_FIRST
+#endif
 const char* const* available_isas() {
 #if HS_WITH_X86
-  static const char* const all[] = {"scalar", "sse", "avx2", "avx512", kPairs, nullptr};
-  static const char* const without_pairs[] = {"scalar", "sse", "avx2", "avx512", nullptr};
-  static const char* const without_512[] = {"scalar", "sse", "avx2", nullptr};
-  static const char* const baseline[] = {"scalar", "sse", nullptr};
+  static const char* const all[] = {HS_FIRST "sse", "avx2", "avx512", kPairs, nullptr};
+  static const char* const without_pairs[] = {HS_FIRST "sse", "avx2", "avx512", nullptr};
+  static const char* const without_512[] = {HS_FIRST "sse", "avx2", nullptr};
+  static const char* const baseline[] = {HS_FIRST "sse", nullptr};
   static const int level = x86_level();
   return level == 3 ? all : level == 2 ? without_pairs : level == 1 ? without_512 : baseline;
 #elif HS_WITH_NEON
-  static const char* const all[] = {"scalar", "neon", nullptr};
+  static const char* const all[] = {HS_FIRST "neon", nullptr};
   return all;
 #else
-  static const char* const all[] = {"scalar", nullptr};
+  static const char* const all[] = {HS_FIRST nullptr};
   return all;
 #endif
 }
+#undef HS_FIRST
 
 template <typename real>
 const Table<real>& kernels() {

@@ -107,6 +107,6 @@ const Table<real>& kernels_for(const char* isa);  // throws likewise: tests comp
 // math stay float.
 const Table<float>& mixed_kernels();
 const Table<float>& mixed_kernels_for(const char* isa);
-const char* const* available_isas();  // nullptr-terminated, from "scalar" up
+const char* const* available_isas();  // nullptr-terminated, from the slowest up
 
 }  // namespace hs

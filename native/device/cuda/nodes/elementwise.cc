@@ -8,31 +8,31 @@
 namespace hs {
 namespace {
 
-template <typename real, NodeOp op>
+template <typename real>
 void forward(const CardCall<real>& c) {
   NodeArgs<real> a = {};
   const int args = static_cast<int>(c.node().args.size());
   std::vector<const Dims*> dims;
   for (int i = 0; i < args; i++) a.x[i] = c.x(i), dims.push_back(&c.x_dims(i));
-  a.n = count(c.y_dims()), a.op = op, a.y = c.y();
+  a.n = count(c.y_dims()), a.op = NodeOp(c.op), a.y = c.y();
   a.loop = node_loop(c.y_dims(), dims);
   a.value = real(c.node().value), a.low = real(c.node().low), a.high = real(c.node().high);
   c.k->launch("node", a);
 }
 
 // dx (+)= dy times the slope, summed over the places that read x.
-template <typename real, NodeOp op>
+template <typename real>
 void backward(const CardCall<real>& c, int i, real* dx, bool add) {
   const int64_t n = count(c.x_dims(i));
   const bool row =
       c.x_dims(i).size() == 1 && n > 0 && n < count(c.y_dims()) && n == c.y_dims().back() && !add;
-  if (op == NodeOp::kAdd && row)  // in two halves
+  if (NodeOp(c.op) == NodeOp::kAdd && row)  // in two halves
     return row_sums(*c.k, dx, c.dy(), n, count(c.y_dims()) / n, n, c.temp);
   NodeBackArgs<real> a = {};
   const int args = static_cast<int>(c.node().args.size());
   const Dims none;
   const Dims* const second = args > 1 ? &c.x_dims(1) : &none;
-  a.n = n, a.op = op, a.which = i, a.adds = add;
+  a.n = n, a.op = NodeOp(c.op), a.which = i, a.adds = add;
   a.dx = dx, a.dy = c.dy(), a.y = c.y();
   a.x[0] = c.x(0), a.x[1] = args > 1 ? c.x(1) : nullptr;
   split_loop(node_loop(c.y_dims(), {&c.x_dims(0), second, &c.y_dims(), &c.x_dims(i)}), 3, &a.kept,
@@ -140,9 +140,9 @@ void dot_back(const CardCall<real>& c, int which, real* dx, bool add) {
 unsigned keeps_of_div(const Node&) { return 2 | kKeepsY; }
 
 #define HS_NODE(name, keeps, op) \
-  {name, keeps, 0, true, forward<real, NodeOp::op>, backward<real, NodeOp::op>, sums_temp<real>}
+  {name, keeps, 0, true, forward<real>, backward<real>, sums_temp<real>, int(NodeOp::op)}
 #define HS_TEST(name, op) \
-  {name, keeps_nothing, 3, false, forward<real, NodeOp::op>, nullptr, nullptr}
+  {name, keeps_nothing, 3, false, forward<real>, nullptr, nullptr, int(NodeOp::op)}
 
 }  // namespace
 
@@ -155,7 +155,7 @@ const CardRun<real>* card_elementwise_runs() {
       HS_NODE("sqrt", keeps_result, kSqrt),
       HS_NODE("square", keeps_first, kSquare),
       HS_NODE("abs", keeps_first, kAbs),
-      {"sign", keeps_nothing, 1, false, forward<real, NodeOp::kSign>, nullptr, nullptr},
+      {"sign", keeps_nothing, 1, false, forward<real>, nullptr, nullptr, int(NodeOp::kSign)},
       HS_NODE("reciprocal", keeps_result, kReciprocal),
       HS_NODE("power", keeps_first, kPower),
       HS_NODE("clip", keeps_first, kClip),
@@ -169,8 +169,7 @@ const CardRun<real>* card_elementwise_runs() {
       HS_TEST("equal", kEqual),
       HS_TEST("less", kLess),
       HS_TEST("less_equal", kLessEqual),
-      {"where", keeps_first, 1, true, forward<real, NodeOp::kWhere>, backward<real, NodeOp::kWhere>,
-       nullptr},
+      {"where", keeps_first, 1, true, forward<real>, backward<real>, nullptr, int(NodeOp::kWhere)},
       {"dot", keeps_both, 0, true, dot, dot_back, nullptr},
       {"batch_dot", keeps_both, 0, true, dot, dot_back, nullptr},
       {nullptr, nullptr, 0, false, nullptr, nullptr, nullptr},

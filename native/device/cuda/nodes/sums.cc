@@ -19,29 +19,29 @@ real mean_of(const CardCall<real>& c) {
               double(std::max<int64_t>(1, count(c.x_dims(0)))));
 }
 
-template <typename real, NodeSum op, bool mean>
+template <typename real>
 void forward(const CardCall<real>& c) {
   const Dims kept = kept_dims(c.node(), c.x_dims(0));
   NodeSumArgs<real> a = {};
-  a.n = count(c.y_dims()), a.op = op, a.y = c.y(), a.x = c.x(0);
+  a.n = count(c.y_dims()), a.op = NodeSum(c.op), a.y = c.y(), a.x = c.x(0);
   const NodeLoop loop = node_loop(c.x_dims(0), {&c.x_dims(0), &kept});
   split_loop(loop, 1, &a.kept, &a.summed);
   a.summed_count = count_of(a.summed);
-  a.factor = mean ? mean_of(c) : real(1);
+  a.factor = c.node().is("mean") ? mean_of(c) : real(1);
   c.k->launch("node_sum", a);
 }
 
-template <typename real, NodeSum op, bool mean>
+template <typename real>
 void backward(const CardCall<real>& c, int, real* dx, bool add) {
   const Dims kept = kept_dims(c.node(), c.x_dims(0));
   NodeSpreadArgs<real> a = {};
-  a.n = count(c.x_dims(0)), a.op = op, a.adds = add;
+  a.n = count(c.x_dims(0)), a.op = NodeSum(c.op), a.adds = add;
   a.dx = dx, a.dy = c.dy(), a.x = c.x(0), a.y = c.y();
   a.loop = node_loop(c.x_dims(0), {&c.x_dims(0), &kept});
   NodeLoop unused;
   split_loop(a.loop, 1, &unused, &a.summed);
   a.summed_count = count_of(a.summed);
-  a.factor = mean ? mean_of(c) : real(1);
+  a.factor = c.node().is("mean") ? mean_of(c) : real(1);
   c.k->launch("node_spread", a);
 }
 
@@ -84,20 +84,19 @@ void log_softmax_back(const CardCall<real>& c, int, real* dx, bool) {
 
 unsigned keeps_all(const Node&) { return 1 | kKeepsY; }
 
-#define HS_SUM(name, keeps, op, mean)                                                           \
-  {name,   keeps, 0, true, forward<real, NodeSum::op, mean>, backward<real, NodeSum::op, mean>, \
-   nullptr}
+#define HS_SUM(name, keeps, op) \
+  {name, keeps, 0, true, forward<real>, backward<real>, nullptr, int(NodeSum::op)}
 
 }  // namespace
 
 template <typename real>
 const CardRun<real>* card_sum_runs() {
   static constexpr CardRun<real> runs[] = {
-      HS_SUM("sum", keeps_nothing, kSum, false),
-      HS_SUM("mean", keeps_nothing, kSum, true),
-      HS_SUM("max_of", keeps_all, kMax, false),
-      HS_SUM("min_of", keeps_all, kMin, false),
-      HS_SUM("prod", keeps_first, kProd, false),
+      HS_SUM("sum", keeps_nothing, kSum),
+      HS_SUM("mean", keeps_nothing, kSum),
+      HS_SUM("max_of", keeps_all, kMax),
+      HS_SUM("min_of", keeps_all, kMin),
+      HS_SUM("prod", keeps_first, kProd),
       {"argmax", keeps_nothing, 1, false, argmax, nullptr, nullptr},
       {"cumsum", keeps_nothing, 0, false, cumsum, cumsum_back, nullptr},
       {"log_softmax", keeps_result, 0, false, log_softmax, log_softmax_back, nullptr},
