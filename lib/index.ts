@@ -67,12 +67,14 @@ export {
   orthogonal,
   uniform,
 } from './initializations.js'
+export { ctc, type CtcLoss, type CtcOptions } from './ctc.js'
 export type { Container } from './layers/base/container.js'
 export * from './layers/index.js'
 export { Tensor } from './layers/base/tensor.js'
 export { Layer, type LayerConfig, type LayerOptions } from './layers/base/layer.js'
 export {
   fbetaScore,
+  labelErrorRate,
   type Metric,
   type MetricFunction,
   type MetricName,

@@ -34,10 +34,13 @@ const aliases = {
   cosine: 'cosine_proximity',
   fscore: 'fmeasure',
   f1score: 'fmeasure',
+  labelErrorRate: 'label_error_rate',
 } as const satisfies Record<string, CanonicalMetric>
 
-/** A canonical name, which native code knows too. */
-export type CanonicalMetric = (typeof metricNames)[number] | Objective
+/**
+ * A canonical name, which native code knows too. 'label_error_rate' is for the loss 'ctc' alone.
+ */
+export type CanonicalMetric = (typeof metricNames)[number] | Objective | 'label_error_rate'
 /**
  * Names that `compile({ metrics })` takes; `'acc'` picks the accuracy that suits output and loss.
  */
@@ -50,7 +53,7 @@ export type MetricFunction = (yTrue: Expr, yPred: Expr) => Expr | number
 
 /**
  * A metric with an argument of its own;
- * made by {@link topKCategoricalAccuracy} and {@link fbetaScore}.
+ * made by {@link topKCategoricalAccuracy}, {@link fbetaScore} and {@link labelErrorRate}.
  */
 export class Metric {
   /** How logs call it. */
@@ -130,6 +133,28 @@ export function fbetaScore(options: { beta?: number; name?: string | null } = {}
 }
 
 /**
+ * How wrong the labels are that the likeliest class of each frame gives: the edit distance from the
+ * target (labels put in, left out or changed) over the number of its labels, 1 for an empty one;
+ * the mean over samples. Frames that a mask leaves out are not there. For the loss `'ctc'` alone,
+ * whose blank it has; also as the string `'label_error_rate'`.
+ * @param options.name how logs call it; default `'label_error_rate'`
+ * @throws ConfigError `ERR_OPTION` for an empty name
+ * @example
+ * import { ctc, Dense, labelErrorRate, LSTM, Sequential, TimeDistributed } from 'hiddenstate'
+ * const model = new Sequential([
+ *   new LSTM(8, { inputShape: [20, 4], returnSequences: true }),
+ *   new TimeDistributed(new Dense(5, { activation: 'softmax' })),
+ * ])
+ * model.compile({ loss: ctc(), optimizer: 'adam', metrics: [labelErrorRate({ name: 'ler' })] })
+ * console.log(model.metricsNames) // [ 'loss', 'ler' ]
+ * @see Graves et al. 2006, eq. 2
+ */
+export function labelErrorRate(options: { name?: string | null } = {}): Metric {
+  const { name } = resolveOptions('labelErrorRate', { name: null as unknown }, options)
+  return new Metric('label_error_rate', {}, name)
+}
+
+/**
  * A metric from the training configuration of a file.
  * @param given its arguments and `name`, if the file has any
  * @throws ConfigError `ERR_OPTION`, `ERR_UNKNOWN_NAME`
@@ -138,10 +163,11 @@ export function metricFromConfig(name: unknown, given: unknown): unknown {
   if (given === null || given === undefined) return name
   if (name === 'top_k_categorical_accuracy') return topKCategoricalAccuracy(given)
   if (name === 'fbeta_score') return fbetaScore(given)
+  if (name === 'label_error_rate') return labelErrorRate(given)
   return refuse('metrics', 'arguments', `none for ${describe(name)}`, given)
 }
 
-const canonical: readonly string[] = [...metricNames, ...objectiveNames]
+const canonical: readonly string[] = [...metricNames, ...objectiveNames, 'label_error_rate']
 
 /**
  * The canonical name of a metric, by which logs call it too; `'acc'` is resolved in compile.ts,

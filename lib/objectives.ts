@@ -57,12 +57,12 @@ export function objectiveName(value: unknown, where = 'compile'): Objective {
   }
   const near =
     typeof value === 'string'
-      ? nearest(value, [...objectiveNames, ...Object.keys(aliases)])
+      ? nearest(value, [...objectiveNames, 'ctc', ...Object.keys(aliases)])
       : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,
     what: 'loss',
-    expected: `one of ${objectiveNames.join(', ')}`,
+    expected: `one of ${objectiveNames.join(', ')}, ctc`,
     actual: describe(value),
     hint: near && `Did you mean '${near}'?`,
   })

@@ -74,6 +74,9 @@ export interface ProgramSpec {
   targetDim?: number
 }
 
+/** The loss 'ctc': targets are labels [L] of whole samples. */
+export type CtcSpec = { name: 'ctc'; blank: number; zeroInfinity: boolean }
+
 /**
  * A metric by its canonical name, see lib/metrics.ts, with its argument if it has one; or a name
  * and the program that it is.
@@ -92,7 +95,9 @@ export interface PredictionSpec {
    * or a value of the graph, whose mean over all rows it is: then there are neither targets nor
    * metrics. Null: not compiled, predict only.
    */
-  loss: string | ProgramSpec | { value: string } | null
+  loss: string | ProgramSpec | CtcSpec | { value: string } | null
+  /** What the loss is taken of, where it is not the value: of 'ctc', what the softmax gets. */
+  scored?: string
   /** Of the loss, in the total. */
   weight: number
   metrics: MetricSpec[]

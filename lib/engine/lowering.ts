@@ -8,6 +8,7 @@ import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
 import {
+  type CtcSpec,
   Graph,
   type MetricSpec,
   type Option,
@@ -15,13 +16,14 @@ import {
   type Spec,
   type Value,
 } from '../spec.js'
+import { logitsOf } from './logits.js'
 import { addWritten } from './written.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
-  /** Of each output. The loss: a canonical name, or a program. */
+  /** Of each output. The loss: a canonical name, a program, or 'ctc'. */
   outputs: readonly {
-    loss: string | ProgramSpec
+    loss: string | ProgramSpec | CtcSpec
     weight: number
     metrics: readonly MetricSpec[]
     temporal: boolean
@@ -188,8 +190,19 @@ export function lowerModel(
     ops: graph.ops,
     predictions: values.map(({ name, mask }, i) => {
       const { loss = null, weight = 1, metrics = [], temporal = false } = training?.outputs[i] ?? {}
-      return { value: name, mask, loss, weight, metrics: [...metrics], temporal }
+      const scored = scoredBy(loss, graph, name)
+      return { value: name, mask, loss, ...scored, weight, metrics: [...metrics], temporal }
     }),
     optimizer: training?.optimizer ?? null,
   }
 }
+
+/** What a loss is taken of, where it is not the output itself. */
+const scoredBy = (
+  loss: string | ProgramSpec | CtcSpec | null,
+  graph: Graph,
+  value: string,
+): { scored?: string } =>
+  typeof loss === 'object' && loss !== null && 'name' in loss
+    ? { scored: logitsOf(graph, value, loss.name) }
+    : {}

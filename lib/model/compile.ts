@@ -2,6 +2,7 @@
  * What `compile` was told: optimizer, loss and metrics, resolved against the output of the model.
  */
 import { checkedDevice, device, type DeviceName, type Floatx } from '../backend.js'
+import { type CtcLoss, ctcLoss } from '../ctc.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
 import { ofFile } from '../expressions/applied.js'
@@ -12,7 +13,7 @@ import { type OptimizerName, toOptimizer } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import { refusesAssignment, resolveOptions } from '../options.js'
 import { isRecord, perName } from '../per-name.js'
-import type { MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
+import type { CtcSpec, MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
 import type { NoMetrics } from '../training/results.js'
 import { toWritten, Written } from '../written.js'
 import {
@@ -29,7 +30,7 @@ import {
  */
 export type Metrics = readonly AnyMetric[]
 type AnyMetric = MetricName | Metric | MetricFunction
-type AnyLoss = ObjectiveName | LossFunction
+type AnyLoss = ObjectiveName | 'ctc' | CtcLoss | LossFunction
 
 /** A value for each output: in a list, or by the names of the outputs. */
 export type PerOutput<T> = readonly T[] | Readonly<Record<string, T>>
@@ -41,7 +42,8 @@ export interface CompileOptions<
   /** A name, for Keras' defaults, or an instance: `new RMSprop({ lr: 0.001 })`. */
   optimizer: OptimizerName | Optimizer
   /**
-   * Name of the objective, `'binary_crossentropy'`, `'mse'`, …, or a function of targets and
+   * Name of the objective, `'binary_crossentropy'`, `'mse'`, `'ctc'`, …, {@link ctc} with options,
+   * or a function of targets and
    * outputs, both in the shape of the output, written with `hiddenstate/backend`: one number for
    * each row of the last axis or for each sample. It is called here, and never while a batch runs.
    * For several outputs, one for all of them, or one for each.
@@ -103,8 +105,8 @@ export function chosenByCompile(Class: { readonly prototype: object }): void {
 
 /** What `compile` was told of one output. */
 interface CompiledOutput {
-  /** Canonical name, or a program. */
-  readonly loss: string | ProgramSpec
+  /** Canonical name, a program, or 'ctc'. */
+  readonly loss: string | ProgramSpec | CtcSpec
   readonly weight: number
   readonly metrics: readonly ResolvedMetric[]
   readonly temporal: boolean
@@ -112,6 +114,8 @@ interface CompiledOutput {
   readonly targetDim: number | null
   /** Classes of a sparse loss; null: targets are any numbers. */
   readonly classes: number | null
+  /** Targets are labels of whole samples, and this is no label; null: they are not. */
+  readonly blank: number | null
 }
 
 /** A finished `compile`; immutable, but for the properties of the optimizer. */
@@ -135,7 +139,13 @@ export interface Compiled {
 }
 
 /** What an option of `compile` was: names, metrics, functions, in lists and by names. */
-export type Kept = string | Metric | Written | readonly Kept[] | { readonly [name: string]: Kept }
+export type Kept =
+  | string
+  | Metric
+  | CtcLoss
+  | Written
+  | readonly Kept[]
+  | { readonly [name: string]: Kept }
 
 /** What is compiled. */
 export interface Compilable {
@@ -182,16 +192,22 @@ export function resolveCompile(
   const label = (i: number, text: string) => (isMany ? `${names[i]}_${text}` : text)
   const resolved = names.map((name, i) => {
     const of = isMany ? ` of ${name}` : ''
-    return resolveOutput(outputShapes[i]!, losses[i], dims[i], metrics[i]!, of)
+    const ctc = ctcLoss(losses[i])
+    if (ctc && modes[i] === 'temporal')
+      refuse(`sampleWeightMode${of}`, "null with the loss 'ctc': weights are of samples", modes[i])
+    return ctc
+      ? resolveCtc(ctc, outputShapes[i]!, { given: losses[i], dim: dims[i] }, metrics[i]!, of)
+      : resolveOutput(outputShapes[i]!, losses[i], dims[i], metrics[i]!, of)
   })
   const outputs = resolved.map(
     ({ loss, metrics: list, targetDim, classes }, i): CompiledOutput => ({
-      loss: typeof loss === 'string' ? loss : loss.program,
+      loss: typeof loss === 'object' && 'program' in loss ? loss.program : loss,
       weight: weights[i]!,
       metrics: list,
       temporal: modes[i] === 'temporal',
       targetDim,
       classes,
+      blank: typeof loss === 'object' && 'blank' in loss ? loss.blank : null,
     }),
   )
   return Object.freeze({
@@ -228,7 +244,7 @@ interface ResolvedMetric {
 }
 
 interface ResolvedOutput {
-  readonly loss: string | ObjectiveFunction
+  readonly loss: string | ObjectiveFunction | CtcSpec
   readonly metrics: readonly ResolvedMetric[]
   readonly targetDim: number | null
   readonly classes: number | null
@@ -260,6 +276,35 @@ function resolveOutput(
     classes: isSparse ? (output.at(-1) ?? null) : null,
     kept: typeof loss === 'string' ? (given as string) : loss.written,
   }
+}
+
+function resolveCtc(
+  loss: CtcLoss,
+  output: Shape,
+  { given, dim }: { given: unknown; dim: unknown },
+  metrics: readonly unknown[],
+  of: string,
+): ResolvedOutput {
+  if (dim !== null)
+    refuse(`targetDim${of}`, "null with the loss 'ctc', whose targets are labels [N, L]", dim)
+  return {
+    loss: loss.spec(output, `compile: loss${of}`),
+    metrics: metrics.map((metric) => resolveLabelMetric(metric, of)),
+    targetDim: null,
+    classes: output.at(-1) ?? null,
+    kept: given as Kept,
+  }
+}
+
+/** Of labels, one that compares them with a row of the output each has no meaning. */
+function resolveLabelMetric(metric: unknown, of: string): ResolvedMetric {
+  const isAccuracy = metric === 'accuracy' || metric === 'acc'
+  const own = metric instanceof Metric ? metric : null
+  const isName = typeof metric === 'string' && !isAccuracy
+  const name = own?.canonical ?? (isName ? metricName(metric, 'compile: metrics') : null)
+  if (name !== 'label_error_rate')
+    refuse(`metrics${of}`, "'label_error_rate' alone beside the loss 'ctc'", metric)
+  return { spec: { name: 'label_error_rate' }, label: own?.name ?? name!, kept: metric as Kept }
 }
 
 /** The last axis of the targets of an output; null: the output's. */
@@ -366,12 +411,15 @@ function resolveMetric(
     const { program, written: data } = metricFunction(own, scored, `metric ${own.name}${of}`)
     return { spec: { name: own.name, ...program }, label: own.name, kept: data }
   }
-  if (metric instanceof Metric) return { spec: metric.spec(), label: metric.name, kept: metric }
+  if (metric instanceof Metric && metric.canonical !== 'label_error_rate')
+    return { spec: metric.spec(), label: metric.name, kept: metric }
   const given = metric as string
   if (given === 'accuracy' || given === 'acc') {
     const name = accuracyFor(loss, scored)
     return { spec: { name }, label: 'acc', kept: given }
   }
-  const name = metricName(given, 'compile: metrics')
+  const name = metric instanceof Metric ? metric.canonical : metricName(given, 'compile: metrics')
+  if (name === 'label_error_rate')
+    refuse(`metrics${of}`, `others than '${name}', which needs the loss 'ctc'`, name)
   return { spec: { name }, label: name, kept: given }
 }

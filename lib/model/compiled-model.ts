@@ -282,9 +282,9 @@ export abstract class CompiledModel extends Container {
     const shapes = this.arrayShapesAt(inputs.map((input) => input.shape))
     const { outputs } = this.requireCompiled(call)
     return this.network.outputs.map(({ node: { layer } }, i) => {
-      const { targetDim, classes, temporal } = outputs[i]!
+      const { targetDim, classes, blank, temporal } = outputs[i]!
       const shape = targetDim === null ? shapes[i]! : [...shapes[i]!.slice(0, -1), targetDim]
-      return { name: layer.name, where: layer.where, shape, classes, temporal }
+      return { name: layer.name, where: layer.where, shape, classes, blank, temporal }
     })
   }
 

@@ -2,6 +2,7 @@
 import type { Compiled, CompileOptions, Kept } from '../model/compile.js'
 import { formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import { checkJson, type ResolvedLimits } from '../limits.js'
+import { CtcLoss, lossFromConfig } from '../ctc.js'
 import { Metric, metricFromConfig } from '../metrics.js'
 import { NDArray } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
@@ -15,7 +16,7 @@ import { writeArrays } from './weights.js'
 
 const GROUP = 'optimizer_weights'
 
-type One = string | Metric | Written
+type One = string | Metric | CtcLoss | Written
 
 /** What a loss or metrics are with `use` of each; lists and names of outputs stay. */
 function each(value: Kept, use: (one: One) => unknown): unknown {
@@ -27,8 +28,11 @@ function each(value: Kept, use: (one: One) => unknown): unknown {
 }
 
 /** What Keras knows: names. */
-const nameOf = (one: One): string =>
-  one instanceof Metric ? one.canonical : one instanceof Written ? one.name : one
+function nameOf(one: One): string {
+  if (one instanceof Metric) return one.canonical
+  if (one instanceof CtcLoss) return 'ctc'
+  return one instanceof Written ? one.name : one
+}
 
 /**
  * The same with `use` of each that is of a class, null for others, under a key: Keras neither has a
@@ -67,6 +71,10 @@ export function writeTraining(
     sample_weight_mode: sampleWeightMode,
     loss_weights: lossWeights,
     ...beside('metric_arguments', metrics, Metric, (one) => ({ ...one.arguments, name: one.name })),
+    ...beside('loss_arguments', loss, CtcLoss, ({ blank, zeroInfinity }) => ({
+      blank,
+      zeroInfinity,
+    })),
     ...beside('loss_expressions', loss, Written, ({ source }) => source),
     ...beside('metric_expressions', metrics, Written, ({ source }) => source),
     ...(counts ? { optimizer_counts: counts } : {}),
@@ -137,7 +145,8 @@ export function compileOptions(found: Record<string, unknown>, keras2: boolean):
   const config = keras2 ? trainingFromKeras2(found) : found
   const withArguments = joined(config.metrics, config.metric_arguments, metricFromConfig)
   const metrics = joined(withArguments, config.metric_expressions, functionFrom)
-  const loss = joined(config.loss, config.loss_expressions, functionFrom)
+  const withOptions = joined(config.loss, config.loss_arguments, lossFromConfig)
+  const loss = joined(withOptions, config.loss_expressions, functionFrom)
   return {
     optimizer: optimizerFromConfig(config.optimizer_config),
     loss: loss as CompileOptions['loss'], // compile checks them

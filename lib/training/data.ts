@@ -23,6 +23,7 @@ import {
 import { isRecord, namesText, perName } from '../per-name.js'
 import type { Ragged } from '../ragged.js'
 import type { Shape } from '../spec.js'
+import { checkLabels, paddedLabels } from './label-targets.js'
 
 /** What a model expects of one of its inputs. */
 export interface InputSlot {
@@ -47,6 +48,8 @@ export interface TargetSlot {
   shape: Shape
   /** Labels are integers from 0 up to, not including, this (sparse losses); null: any numbers. */
   classes: number | null
+  /** Targets are labels of whole samples, [N, L] whatever `shape` says, without this one. */
+  blank: number | null
   /** Whether sample weights are per step: [N, T]. */
   temporal: boolean
 }
@@ -279,6 +282,12 @@ function prepareTarget(
   samples: number,
   name: string,
 ): NativeArray {
+  if (slot.blank !== null) {
+    const labels = toNative(paddedLabels(y, name), name)
+    checkLabels(labels, { ...slot, classes: slot.classes!, blank: slot.blank }, name)
+    checkSamples(labels.shape[0]!, samples, name)
+    return labels
+  }
   const array = asColumn(toNative(y, name))
   const wanted = slot.shape
   if (!fits(array.shape, wanted)) {
@@ -352,9 +361,17 @@ export function prepareWeights(
 ): (NativeArray | null)[] | null {
   const sample = weightsFor(name, given.sampleWeight, slots)
   const ofClasses = weightsFor('classWeight', given.classWeight, slots)
-  const list = slots.map(({ temporal }, i) => {
+  const list = slots.map(({ temporal, blank }, i) => {
     const label = slots.length > 1 ? `${name}[${i}]` : name
     const weights = { sample: sample[i], classes: ofClasses[i] }
+    if (blank !== null && (weights.classes ?? null) !== null)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: 'classWeight',
+        what: 'value',
+        expected: "left out with the loss 'ctc': a sample has many labels",
+        actual: describe(weights.classes),
+        hint: 'Give sampleWeight instead.',
+      })
     return prepareWeight(weights, y[i]!, temporal, label)
   })
   return list.every((weights) => weights === null) ? null : list

@@ -28,7 +28,10 @@ struct Scored {
   int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
   Dims p_dims, y_dims;  // as they lie: time, batch, rest
   bool temporal = false;
-  double weight = 1;  // of this loss in the total
+  double weight = 1;               // of this loss in the total
+  const int32_t* order = nullptr;  // host: what row b is of the data set; nullptr: first + b
+  int64_t first = 0;
+  int64_t sample(int64_t b) const { return order ? order[b] : first + b; }
 };
 
 // Why nothing was left of a loss to take a mean of: a mask of zeros, weights that are all 0.
@@ -42,6 +45,11 @@ class Criterion {
   virtual bool sparse() const = 0;         // targets are labels: numbers of classes
   virtual int64_t target_dim() const = 0;  // the last axis of targets; 0: that of the output
   virtual bool has_targets() const = 0;    // else y is nullptr: the numbers themselves are the loss
+  // Targets are [L], the labels of a whole sample, whatever the output's shape.
+  virtual bool labelling() const { return false; }
+  // Before the first batch of a data set, y [samples, L] and weights [samples] of the host: where
+  // labelling(). Throws Error(kOption, kShape) for what no batch of outputs [p] could be scored on.
+  virtual void check_labels(const real*, const real*, int64_t, int64_t, const Extent&) const {}
   virtual int metrics() const = 0;
   // Fills coef and score; *loss without penalties; *weighted, that times the weight; *nothing, a
   // Nothing.

@@ -63,7 +63,10 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
     if (each.has("loss")) {
       const Config& loss = each.at("loss");
       const bool is_value = loss.has("value");
-      output.scored = is_value ? value_named(loss.str("value"), "loss") : output.value;
+      output.scored = is_value             ? value_named(loss.str("value"), "loss")
+                      : each.has("scored") ? value_named(each.str("scored"), "loss")
+                                           : output.value;
+      output.masked = !is_value || output.scored == output.value;
     }
     for (const Output& before : outputs_) output.adds |= before.scored == output.scored;
     outputs_.push_back(output);

@@ -95,8 +95,9 @@ struct EarlyCarry {
 // What a graph gives: a value, and what the loss of it is taken of.
 struct Output {
   int value = -1;
-  int mask = -1;    // of the value
-  int scored = -1;  // the value, or another; -1: no loss
+  int mask = -1;        // of the value
+  int scored = -1;      // the value, or another; -1: no loss
+  bool masked = false;  // the mask is that of what is scored, too
   // Another output has the same value and has written its gradient: this one's is made beside it
   // and added. Offset among other gradients of values, at the extent bound last.
   bool adds = false;
@@ -122,7 +123,7 @@ class Graph {
   const Value<real>& scored(size_t i) const { return values_[size_t(outputs_[i].scored)]; }
   const MaskValue<real>* scored_mask(size_t i) const {
     const Output& o = outputs_[i];
-    return o.mask >= 0 && o.scored == o.value ? &masks_[size_t(o.mask)] : nullptr;
+    return o.mask >= 0 && o.masked ? &masks_[size_t(o.mask)] : nullptr;
   }
   // Where its loss writes its gradient; nullptr: it needs none. Another place than that of the
   // value where it is to be added there.

@@ -35,6 +35,8 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
     return;
   bound_ = false;
   Dims wanted = p.dims;
+  if (criterion_->labelling())
+    wanted = y.dims.size() == 2 ? Dims{y.dims[1]} : Dims{-1};  // any number of labels
   if (wanted.empty()) fail(Code::kShape, "targets", "the output", "at least [B, K]", p.text());
   if (criterion_->target_dim() > 0) wanted.back() = criterion_->target_dim();
   if (!criterion_->has_targets()) wanted = {0};
@@ -87,9 +89,13 @@ void Loss<real>::check_targets(const Dims& wanted, const DataSet& data) const {
 
 template <typename real>
 void Loss<real>::check_labels(const Graph<real>& graph, const DataSet& data) const {
+  const std::vector<real>& y = values_of<real>(one(data.y, i_));
+  if (criterion_->labelling()) {
+    const real* const weights = weighted_ ? values_of<real>(one(data.weights, i_)).data() : nullptr;
+    criterion_->check_labels(y.data(), weights, data.samples, scored_.Ky, graph.scored(i_).extent);
+  }
   if (!criterion_->sparse()) return;
   const int64_t K = graph.scored(i_).extent.last();
-  const std::vector<real>& y = values_of<real>(one(data.y, i_));
   for (size_t i = 0; i < y.size(); i++) {
     if (y[i] >= 0 && y[i] < real(K) && y[i] == std::floor(y[i])) continue;
     std::string got = std::to_string(y[i]);
@@ -105,6 +111,7 @@ void Loss<real>::check_labels(const Graph<real>& graph, const DataSet& data) con
 
 template <typename real>
 void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
+  scored_.order = order, scored_.first = first;
   if (criterion_->has_targets())
     device_->gather(at(y_), values_of<real>(data.y[i_]).data(), target_extent_, order, first);
   if (weighted_)

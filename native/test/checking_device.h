@@ -260,6 +260,11 @@ class CheckingDevice final : public Device<real> {
         : device_(device), inner_(std::move(inner)) {}
     bool sparse() const override { return inner_->sparse(); }
     int64_t target_dim() const override { return inner_->target_dim(); }
+    bool labelling() const override { return inner_->labelling(); }
+    void check_labels(const real* y, const real* weights, int64_t samples, int64_t L,
+                      const Extent& p) const override {
+      inner_->check_labels(y, weights, samples, L, p);
+    }
     bool has_targets() const override { return inner_->has_targets(); }
     int metrics() const override { return inner_->metrics(); }
     void value(const Scored<real>& s, double* loss, double* weighted, double* nothing) override {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "device/cpu/criterion.h"
+#include "device/cpu/ctc_criterion.h"
 #include "device/cpu/ops/parts/cpu_layer.h"
 #include "device/cpu/penalties.h"
 #include "device/cpu/rows.h"
@@ -35,6 +36,7 @@ std::unique_ptr<Layer<real>> Cpu<real>::op(const std::string& name, const Config
 
 template <typename real>
 std::unique_ptr<Criterion<real>> Cpu<real>::criterion(const Config& spec) {
+  if (spec.at("loss").has("name")) return std::make_unique<CtcCriterion<real>>(spec);
   return std::make_unique<CpuCriterion<real>>(spec);
 }
 

@@ -42,6 +42,10 @@ int kind_of(const std::string& name, int first) {
 template <typename real>
 CudaCriterion<real>::CudaCriterion(const Config& spec, CardQueue& queue)
     : queue_(queue), is_value_(spec.at("loss").has("value")), kind_(int(ObjectiveKind::kItself)) {
+  if (spec.at("loss").has("name"))
+    throw Error(Code::kOption, "loss",
+                "'" + spec.at("loss").str("name") +
+                    "' does not run on a card yet. Compile for device 'cpu'.");
   if (spec.at("loss").has("nodes")) {
     loss_ = written(spec.at("loss"), "loss");
   } else if (!is_value_) {
