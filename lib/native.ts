@@ -137,6 +137,37 @@ export interface NativePlan {
   dispose(): void
 }
 
+/** Work on the engine thread. */
+export interface NativeWork<T> {
+  done: Promise<T>
+  /** It ends early; `done` resolves with whatever there is. */
+  cancel(): void
+}
+
+/** Probabilities [B, T, K] for what comes after a softmax. */
+export interface CtcOutputs {
+  p: NativeArray
+  /** [B] how many frames count. */
+  lengths: NativeArray
+  blank: number
+}
+
+export interface CtcDecoding extends CtcOutputs {
+  /** 0: the best path. */
+  beamWidth: number
+  topPaths: number
+  /** Whether prefixes are scored by the caller. */
+  asks: boolean
+  /** Or by n-grams. */
+  arpa?: string
+  ngram?: object
+}
+
+/** Prefixes to be scored, or what was found for each sample, the best first. */
+export type CtcDecoded =
+  | { asked: Int32Array[] }
+  | { found: { label: Int32Array; logP: number }[][] }
+
 export interface NativeInfo {
   version: string
   isa: string
@@ -177,6 +208,12 @@ export interface Native {
    * returned does a step of some milliseconds, and says whether there are more.
    */
   orthonormalization(n: number, m: number): (q: Float64Array) => boolean
+  /** Costs [B]; labels [B, L], of which labelLengths count. */
+  ctcCost(
+    request: CtcOutputs & { labels: NativeArray; labelLengths: NativeArray },
+  ): NativeWork<Float64Array>
+  /** Each call goes on, until it asks or is done; scores [asked, K] after it has asked. */
+  ctcDecoder(request: CtcDecoding): (scores?: NativeArray) => NativeWork<CtcDecoded>
   setThreads(n: number): void
   info(): NativeInfo
   /** Opens the driver and cuBLAS, if they are there. Absent: the binary has no code for cards. */

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "addon/ctc_work.h"
 #include "addon/environment.h"
 #include "addon/js_config.h"
 #include "addon/js_errors.h"
@@ -182,6 +183,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 #endif
   exports.Set("orthonormalization",
               Napi::Function::New<orthonormalization>(env, "orthonormalization"));
+  exports.Set("ctcCost", Napi::Function::New<ctc_cost>(env, "ctcCost"));
+  exports.Set("ctcDecoder", Napi::Function::New<ctc_decoder>(env, "ctcDecoder"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));
   return exports;
 }

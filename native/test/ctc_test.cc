@@ -206,6 +206,25 @@ TEST(ctc_is_finite_and_exact_in_ten_thousand_cases) {
   CHECK_MESSAGE(gradients == 0, std::to_string(gradients));
 }
 
+// Where some classes have the probability 0 in some frames.
+TEST(ctc_is_exact_beside_probabilities_of_0) {
+  std::mt19937 draw(4);
+  int possible = 0;
+  for (int i = 0; i < 500; i++) {
+    const int64_t T = 4 + draw() % 20, K = 3 + draw() % 3;
+    Rows<double> rows(numbers<double>(T * K, draw(), -40, 40), K);
+    for (double& z : rows.z) {
+      if (draw() % 4 == 0) z = -std::numeric_limits<double>::infinity();
+    }
+    for (int64_t t = 0; t < T; t++) rows.z[size_t(t * K + t % K)] = 1;  // not all of a frame
+    const Label label = {0, 1, 0};
+    const double expected = by_logarithms(rows.z, K, label, K - 1);
+    possible += std::isfinite(expected);
+    CHECK(is_close(cost(rows, label, K - 1), expected, 1e-11));
+  }
+  CHECK(possible > 100 && possible < 500);
+}
+
 template <typename real>
 void check_ten_thousand_frames(double scale) {
   const int64_t T = 10000, K = 30;
@@ -365,7 +384,7 @@ TEST(ctc_labels_must_be_classes) {
 
 TEST(ctc_has_the_same_bits_for_any_number_of_threads) {
   const int before = threads_wanted();
-  const int64_t B = 24, T = 50;
+  const int64_t B = 40, T = 100;  // enough for several threads
   std::vector<double> x, y;
   std::mt19937 draw(7);
   for (int64_t i = 0; i < B * T; i++) x.push_back(double(draw() % 9));

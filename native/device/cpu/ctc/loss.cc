@@ -108,7 +108,7 @@ double CtcSpace::cost(const CtcSample<real>& sample, real* dz) {
   const Wide all =
       Wide{last.v[S - 1], last.e[S - 1]} + (S > 1 ? Wide{last.v[S - 2], last.e[S - 2]} : kWideZero);
   if (dz && all.v > 0) occupancies(sample, all, dz);
-  return -log_of(all);
+  return 0 - log_of(all);
 }
 
 // From the last frame to the first; a row of b_ holds b_t(s) p_t(l'(s)) of frame t.
