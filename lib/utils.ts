@@ -1,4 +1,5 @@
 /** The public `hiddenstate/utils`: Keras 1.2.2 `keras.utils`, and NumPy's files. */
+export { cer, wer } from './error-rates.js'
 export { getFile, type GetFileOptions } from './files/download.js'
 export { HDF5Matrix, type HDF5MatrixOptions } from './hdf5/hdf5-matrix.js'
 export {

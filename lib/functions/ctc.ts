@@ -153,7 +153,7 @@ function checkedLabels(
   given: TensorLike | null | undefined,
   { B, K, blank }: { B: number; K: number; blank: number },
 ) {
-  const y = toNative(paddedLabels(value, 'yTrue'), `${where}: yTrue`)
+  const y = toNative(paddedLabels(value, 'yTrue') as TensorLike, `${where}: yTrue`)
   const [rows, L = 0] = y.shape
   if (y.shape.length !== 2 || rows !== B)
     fail(ShapeError, 'ERR_SHAPE', {

@@ -268,8 +268,11 @@ export abstract class CompiledModel extends Container {
   }
 
   /** @internal The outputs that targets are for; shapes with the batch. */
-  targetPlaces(): readonly { name: string; shape: Shape }[] {
-    return this.outputNames.map((name, i) => ({ name, shape: this.outputShapes[i]! }))
+  targetPlaces(): readonly { name: string; shape: Shape; blank: number | null }[] {
+    return this.outputNames.map((name, i) => {
+      const blank = this.#compiled?.outputs[i]?.blank ?? null
+      return { name, shape: this.outputShapes[i]!, blank }
+    })
   }
 
   /** @internal The same of weights per step. */

@@ -23,7 +23,7 @@ import {
 import { isRecord, namesText, perName } from '../per-name.js'
 import type { Ragged } from '../ragged.js'
 import type { Shape } from '../spec.js'
-import { checkLabels, paddedLabels } from './label-targets.js'
+import { checkLabels } from './label-targets.js'
 
 /** What a model expects of one of its inputs. */
 export interface InputSlot {
@@ -283,7 +283,7 @@ function prepareTarget(
   name: string,
 ): NativeArray {
   if (slot.blank !== null) {
-    const labels = toNative(paddedLabels(y, name), name)
+    const labels = toNative(y, name)
     checkLabels(labels, { ...slot, classes: slot.classes!, blank: slot.blank }, name)
     checkSamples(labels.shape[0]!, samples, name)
     return labels

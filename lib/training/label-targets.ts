@@ -1,32 +1,39 @@
 /** Targets that are labels of whole samples, of any length: for the loss 'ctc'. */
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { NativeArray } from '../native.js'
-import { isArrayObject, shapeText, type TensorLike } from '../ndarray.js'
+import { contiguous, isArrayObject, shapeText } from '../ndarray.js'
+import { Ragged } from '../ragged.js'
 
 /**
- * A list of lists of any length as an array [N, L], padded with -1; all else as it is.
+ * Labels of any length, a list or a Ragged, as an array [N, L] padded with -1; all else as it is.
  *
  * @param name how messages call it
  * @throws ConfigError ERR_OPTION for a list of something else
  */
-export function paddedLabels(y: TensorLike, name: string): TensorLike {
-  if (!Array.isArray(y) || y.length === 0 || !y.every(isList)) return y
-  const rows = y as unknown as readonly ArrayLike<unknown>[]
-  const L = rows.reduce((most, row) => Math.max(most, row.length), 1)
-  const data = new Float64Array(rows.length * L).fill(-1) // [N, L]
-  for (const [n, row] of rows.entries()) {
+export function paddedLabels(y: unknown, name: string): unknown {
+  if (y instanceof Ragged && y.stepShape.length === 0) return y.padded(undefined, { value: -1 })
+  if (!Array.isArray(y) || y.length === 0) return y
+  const rows = y.map(rowOf)
+  if (rows.includes(null)) return y
+  const labels = rows as ArrayLike<unknown>[]
+  const L = labels.reduce((most, row) => Math.max(most, row.length), 1)
+  const data = new Float64Array(labels.length * L).fill(-1) // [N, L]
+  for (const [n, row] of labels.entries()) {
     for (let i = 0; i < row.length; i++) {
       const label = row[i]
       if (typeof label !== 'number') refuse(name, n, 'a list of integers', typeof label)
       data[n * L + i] = label as number
     }
   }
-  return { data, shape: [rows.length, L] }
+  return { data, shape: [labels.length, L] }
 }
 
-const isList = (row: unknown): boolean =>
-  !isArrayObject(row) &&
-  (Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)))
+/** The label of one sample; null for what is none. */
+function rowOf(row: unknown): ArrayLike<unknown> | null {
+  if (isArrayObject(row)) return row.shape.length === 1 ? contiguous(row, 'label').data : null
+  const isList = Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView))
+  return isList ? (row as unknown as ArrayLike<unknown>) : null
+}
 
 function refuse(name: string, n: number, expected: string, actual: string): never {
   return fail(ConfigError, 'ERR_OPTION', {

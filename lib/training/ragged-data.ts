@@ -7,6 +7,7 @@ import { isRecord } from '../per-name.js'
 import { Ragged } from '../ragged.js'
 import type { Shape } from '../spec.js'
 import { type Arrays, listFor, prepareInputs, type TargetSlot } from './data.js'
+import { paddedLabels } from './label-targets.js'
 import { asPredictions, predictionList, type Predictions } from './results.js'
 
 /** What a list of sequences is told by: the name of an input or output, and its shape. */
@@ -14,6 +15,8 @@ interface Place {
   name?: string
   /** With the batch. */
   shape: Shape
+  /** Of targets: as in TargetSlot. */
+  blank?: number | null
 }
 
 const isList = (value: unknown): value is ArrayLike<unknown> =>
@@ -34,14 +37,15 @@ const isNamed = (value: unknown): value is Record<string, unknown> =>
   isRecord(value) && !isArrayObject(value)
 
 /**
- * Data of a call in which each list of sequences is a Ragged. Where the model was made for one
- * number of steps, a list of arrays that have it is one array, and one of others stays what it is:
- * somebody has mistaken it.
+ * Data of a call in which each list of sequences is a Ragged, and each of labels padded. Where the
+ * model was made for one number of steps, a list of arrays that have it is one array, and one of
+ * others stays what it is: somebody has mistaken it.
  *
  * @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION as Ragged.from
  */
 export function withRagged<T>(given: T, places: readonly Place[], where: string): T {
   const read = (value: unknown, place: Place | undefined, label: string): unknown => {
+    if ((place?.blank ?? null) !== null) return paddedLabels(value, label)
     if (!place || !isListOfSamples(value, place.shape.length - 1)) return value
     const ragged = Ragged.from(value, undefined, label)
     const steps = place.shape[1] ?? null
@@ -122,7 +126,7 @@ function pad(ragged: Ragged, steps: number | null, value: number, where: string)
  */
 export function padLike<T>(
   given: T,
-  slots: readonly Pick<TargetSlot, 'name' | 'shape'>[],
+  slots: readonly (Pick<TargetSlot, 'name' | 'shape'> & Partial<Pick<TargetSlot, 'blank'>>)[],
   lengths: ReadInputs['lengths'],
   name: string,
   value = 0,

@@ -20,6 +20,7 @@ import {
   loadModel,
   Masking,
   Model,
+  Ragged,
   Sequential,
   setFloatx,
   setSeed,
@@ -191,6 +192,38 @@ describe('targets', () => {
     expect(losses[1]).toEqual(losses[0])
     expect(losses[2]).toEqual(losses[0])
     expect(losses[3]).toEqual(losses[0])
+  })
+
+  it('go with sequences of any length, without a mask layer', async () => {
+    const model = recogniser()
+    const short = [9, 4, 2, 5, 6, 3].map((length, n) =>
+      array(x)
+        .slice(n, n + 1)
+        .data.slice(0, length * D),
+    )
+    const sequences = short.map((data) => array({ data, shape: [data.length / D, D] }))
+    const { history } = await model.fit(sequences, labels, {
+      ...quiet,
+      nbEpoch: 2,
+      batchSize: 4,
+      validationData: [sequences, labels],
+    })
+    expect(history.val_loss!.every((loss) => loss > 0 && Number.isFinite(loss))).toBe(true)
+    const whole = await model.evaluate(sequences, labels, { ...quiet, batchSize: 2 })
+    let mean = 0
+    for (const [n, one] of sequences.entries()) {
+      const [loss] = await model.testOnBatch(array({ data: one.data, shape: [1, ...one.shape] }), [
+        labels[n]!,
+      ])
+      mean += loss! / N
+    }
+    expect(whole[0]).toBeCloseTo(mean, 5)
+    const typed = labels.map((label) => array(Int32Array.from(label)))
+    expect(await model.evaluate(sequences, typed, { ...quiet, batchSize: 2 })).toEqual(whole)
+    const some = Ragged.from([[0, 1], [2], [1], [1, 1, 1], [0, 1, 2, 0], [2, 2]])
+    expect(await model.testOnBatch(sequences, some)).toEqual(
+      await model.testOnBatch(sequences, [[0, 1], [2], [1], [1, 1, 1], [0, 1, 2, 0], [2, 2]]),
+    )
   })
 
   it('validationSplit and batches of other lengths work', async () => {

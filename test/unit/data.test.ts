@@ -22,7 +22,13 @@ const words: InputSlot = {
   indexLimit: 5,
   padding: null,
 }
-const output = { name: 'dense_1', where: 'dense_1 (Dense)', shape: [null, 3], blank: null, temporal: false }
+const output = {
+  name: 'dense_1',
+  where: 'dense_1 (Dense)',
+  shape: [null, 3],
+  blank: null,
+  temporal: false,
+}
 const dense: TargetSlot = { ...output, classes: null }
 const sparse: TargetSlot = { ...output, shape: [null, 1], classes: 3 }
 const zeros = (...shape: number[]) => ({
