@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "device/cuda/rules.h"
 #include "test/card.h"
 #include "test/hosted_layer.h"
 #include "test/layer_cases.h"
@@ -16,6 +17,14 @@ namespace {
 std::unique_ptr<Layer<float>> hosted(const std::string& op, const Options& options) {
   return std::make_unique<HostedLayer<float>>(card<float>().op(op, tree(options), kRigged), kRigged,
                                               card<float>());
+}
+
+// Kernels and products that `run` asks for.
+template <class F>
+long asked_by(const F& run) {
+  const long before = launches() + products();
+  run();
+  return launches() + products() - before;
 }
 
 struct Asked {
@@ -77,16 +86,73 @@ TEST(ops_of_a_card_ask_for_few_kernels) {
     CHECK_MESSAGE(it != list.end(), asked.name);
     if (it == list.end()) continue;
     Rig<float> rig = make_rig<float>(*it, true, 1, hosted(it->layer, it->options));
-    const auto count = [](const auto& run) {
-      const long before = launches() + products();
-      run();
-      return launches() + products() - before;
-    };
-    const long forward = count([&] { rig.forward(); });
-    const long backward = count([&] { rig.backward(); });
+    const long forward = asked_by([&] { rig.forward(); });
+    const long backward = asked_by([&] { rig.backward(); });
     CHECK_MESSAGE(forward == asked.forward && backward == asked.backward,
                   std::string(asked.name) + ": " + std::to_string(forward) + " and " +
                       std::to_string(backward));
+  }
+}
+
+// Of T steps, in training with all gradients: kernels and products. A step forward is a product and a
+// kernel for each phase of the cell, and so it is back; beside the steps there are, forward, x W and
+// b, and back dW, db in two halves, dx, and a dU for each phase. The first step has no states to
+// multiply by U, and no gradients to hand back to them.
+TEST(a_recurrence_of_a_card_asks_for_two_kernels_a_phase_and_step) {
+  if (!card_wanted()) return;
+  card<float>();
+  if (launches() < 0) return;
+  for (const std::string& cell : cell_names()) {
+    const CellShape& shape = *cuda_cell(cell.c_str());
+    const long phases = shape.phases, own_bias = shape.recurrent_bias;
+    long of_states = 0;  // phases that multiply states by U
+    for (int i = 0; i < shape.phases; i++) of_states += shape.phase[i].on_state();
+    for (const long T : {2L, 3L, 9L}) {
+      Rig<float> rig(
+          hosted("recurrence", {{"cell", cell}, {"units", 3}, {"returnSequences", true}}),
+          {{3, {T, 2}}}, true);
+      const long forward = asked_by([&] { rig.forward(); });
+      const long backward = asked_by([&] { rig.backward(); });
+      CHECK_MESSAGE(forward == (2 + own_bias) * phases * T + 2 - phases,
+                    cell + " of " + std::to_string(T) + ": " + std::to_string(forward));
+      CHECK_MESSAGE(
+          backward == 2 * phases * T - of_states + 4 + phases + 2 * own_bias + 2 * shape.vectors,
+          cell + " of " + std::to_string(T) + ": " + std::to_string(backward));
+    }
+  }
+}
+
+// A batch of a whole model once it runs: in each step of T the recurrent layers' kernels, and
+// beside them a number that depends on neither T nor the batch.
+TEST(a_step_of_training_on_a_card_asks_for_so_many_kernels) {
+  if (!card_wanted()) return;
+  card<double>();
+  if (launches() < 0) return;
+  const auto count = [](const char* optimizer, bool clipped, bool metric, int64_t T, Mode mode) {
+    Config spec =
+        model({T, 3}, {lstm("r", "input", 3, 2, false), dense("d", "r", 2, 2, "softmax")}, "d");
+    output_of(spec)["loss"] = text("categorical_crossentropy");
+    if (metric) output_of(spec)["metrics"] = list({tree({{"name", text("categorical_accuracy")}})});
+    spec.tree["optimizer"] = tree({{"name", text(optimizer)}, {"lr", number(0.1)}});
+    if (clipped) spec.tree["optimizer"].tree["clipnorm"] = number(1);
+    auto plan = compile(spec);
+    const auto samples =
+        data(array({3, T, 3}, noise(size_t(9 * T), 1)), array({3, 2}, {1, 0, 0, 1, 1, 0}));
+    run(*plan, mode, samples);
+    const long first = asked_by([&] { run(*plan, mode, samples); });
+    CHECK(first == asked_by([&] { run(*plan, mode, samples); }));
+    return first;
+  };
+  for (const int64_t T : {2, 5, 30}) {
+    const auto is = [&](long got, long expected, const char* what) {
+      CHECK_MESSAGE(got == expected, std::string(what) + " of " + std::to_string(T) + ": " +
+                                         std::to_string(got) + " instead of " +
+                                         std::to_string(expected));
+    };
+    is(count("sgd", false, false, T, Mode::kTrain), 4 * T + 25, "sgd");
+    is(count("adam", false, false, T, Mode::kTrain), 4 * T + 25, "adam");
+    is(count("rmsprop", true, true, T, Mode::kTrain), 4 * T + 30, "rmsprop, clipped, a metric");
+    is(count("sgd", false, true, T, Mode::kTest), 2 * T + 11, "a batch of evaluate");
   }
 }
 
