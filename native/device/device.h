@@ -106,6 +106,8 @@ class Device : public Memory {
   // --- running run() is one batch: `work` numbers of input, of one of kBatchKinds kinds of batches
   // that last alike.
   virtual void batch(int kind, double work, FunctionRef<void()> run) = 0;
+  // What is asked for from here to the end of the batch changes what stays after it.
+  virtual void change() {}
   // What ops have declared holds for as long as this number stays.
   virtual int64_t layout_version() const = 0;
   virtual int64_t bytes() const { return 0; }  // that it holds beside the blocks of others

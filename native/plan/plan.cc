@@ -177,6 +177,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   if (r.mode == Mode::kPredict) {
     keep_outputs(result);
     graph_.packed_are_current();
+    device_->change();
     graph_.commit(nullptr);
     graph_.committed();
     return;
@@ -190,6 +191,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
     penalties(false);
     graph_.activity_penalty(number(kActivity));
     device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
+    device_->change();
     graph_.commit(nullptr);
   }
   graph_.packed_are_current();
@@ -243,6 +245,7 @@ void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   graph_.check_updates(finite);
   keep_outputs(result);
   graph_.packed_are_current();
+  device_->change();
   graph_.commit(finite);
   graph_.commit_updates(finite);
   device_->download(numbers_read_.data(), numbers_.data(), numbers_.bytes());
@@ -301,6 +304,7 @@ void TypedPlan<real>::learn(Mode mode, DropoutKey key) {
   params_.check_gradients(finite);
   graph_.check_next(finite);
   if (mode != Mode::kTrain) return;
+  device_->change();
   update_.apply(params_, finite);
   hold(key);
   graph_.commit(finite);

@@ -94,10 +94,10 @@ TEST(ops_of_a_card_ask_for_few_kernels) {
   }
 }
 
-// Of T steps, in training with all gradients: kernels and products. A step forward is a product and a
-// kernel for each phase of the cell, and so it is back; beside the steps there are, forward, x W and
-// b, and back dW, db in two halves, dx, and a dU for each phase. The first step has no states to
-// multiply by U, and no gradients to hand back to them.
+// Of T steps, in training with all gradients: kernels and products. A step forward is a product and
+// a kernel for each phase of the cell, and so it is back; beside the steps there are, forward, x W
+// and b, and back dW, db in two halves, dx, and a dU for each phase. The first step has no states
+// to multiply by U, and no gradients to hand back to them.
 TEST(a_recurrence_of_a_card_asks_for_two_kernels_a_phase_and_step) {
   if (!card_wanted()) return;
   card<float>();

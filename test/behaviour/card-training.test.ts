@@ -10,6 +10,7 @@ import {
   Dense,
   LayerNormLSTM,
   Masking,
+  type OptimizerName,
   PeepholeLSTM,
   Sequential,
   type SimpleRNN,
@@ -40,7 +41,7 @@ const cells = [
   PeepholeLSTM,
   LayerNormLSTM,
 ] as (typeof SimpleRNN)[]
-const names = Object.keys(optimizers).filter((name) => name !== 'TFOptimizer')
+const names = Object.keys(optimizers).map((name) => name.toLowerCase() as OptimizerName)
 
 const x = uniform(1, [B, T, D])
 for (let i = 0; i < 2 * D; i++) x.data[i] = 0 // the first two steps of a row
@@ -56,7 +57,7 @@ const made = (cell: typeof SimpleRNN, masked: boolean, p: number) =>
     new Dense(K, { activation: 'softmax' }),
   ])
 
-async function losses(model: Sequential, device: 'cpu' | 'cuda', optimizer: string) {
+async function losses(model: Sequential, device: 'cpu' | 'cuda', optimizer: OptimizerName) {
   model.compile({ optimizer, loss: 'categorical_crossentropy', device })
   setSeed(3)
   const list: number[] = []

@@ -84,7 +84,9 @@ std::unique_ptr<Updater<real>> Cuda<real>::updater(const std::string& optimizer)
 
 template <typename real>
 void Cuda<real>::batch(int, double, FunctionRef<void()> run) {
+  queue_.change(false);
   run();
+  queue_.change(false);
 }
 
 template <typename real>

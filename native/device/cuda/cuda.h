@@ -30,6 +30,7 @@ class Cuda final : public Device<real> {
   std::unique_ptr<Updater<real>> updater(const std::string& optimizer) override;
 
   void batch(int kind, double work, FunctionRef<void()> run) override;
+  void change() override { queue_.change(true); }
   int64_t layout_version() const override { return 0; }
   int64_t bytes() const override { return queue_.bytes(); }
 

@@ -98,36 +98,54 @@ void* CardQueue::scratch(int64_t bytes) {
   return scratch_;
 }
 
+int CardQueue::ask(FunctionRef<int()> call) {
+  const int result = call();
+  if (result == 0 || !changes_) return result;
+  card_.driver.cuStreamSynchronize(stream_);
+  return call();
+}
+
 int64_t CardQueue::bytes() const { return int64_t(kWorkspace) + scratch_bytes_; }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0) return;
   card_.use();
-  check_cuda(card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes), stream_),
+  check_cuda(ask([&] {
+               return card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes),
+                                                        stream_);
+             }),
              "cuMemcpyDtoD");
 }
 
 void CardQueue::zero(void* to, int64_t bytes) {
   if (bytes == 0) return;
   card_.use();
-  check_cuda(card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_), "cuMemsetD8");
+  check_cuda(
+      ask([&] { return card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_); }),
+      "cuMemsetD8");
 }
 
 void CardQueue::reserve(Slot& slot, int64_t bytes) {
-  if (!slot.event) check_cuda(card_.driver.cuEventCreate(&slot.event, kNoTiming), "cuEventCreate");
+  if (!slot.event)
+    check_cuda(ask([&] { return card_.driver.cuEventCreate(&slot.event, kNoTiming); }),
+               "cuEventCreate");
   if (slot.busy) {
-    check_cuda(card_.driver.cuEventSynchronize(slot.event), "cuEventSynchronize");
+    check_cuda(ask([&] { return card_.driver.cuEventSynchronize(slot.event); }),
+               "cuEventSynchronize");
     slot.busy = false;
   }
   if (slot.bytes >= bytes) return;
-  if (slot.memory) check_cuda(card_.driver.cuMemFreeHost(slot.memory), "cuMemFreeHost");
+  if (slot.memory)
+    check_cuda(ask([&] { return card_.driver.cuMemFreeHost(slot.memory); }), "cuMemFreeHost");
   slot.memory = nullptr, slot.bytes = 0;
-  check_cuda(card_.driver.cuMemAllocHost_v2(&slot.memory, size_t(bytes)), "cuMemAllocHost");
+  check_cuda(ask([&] { return card_.driver.cuMemAllocHost_v2(&slot.memory, size_t(bytes)); }),
+             "cuMemAllocHost");
   slot.bytes = bytes;
 }
 
 void* CardQueue::stage(int64_t bytes) {
   card_.use();
+  if (in_flight_) wait();
   Slot& slot = slots_[next_];
   reserve(slot, std::max<int64_t>(bytes, 1));
   return slot.memory;
@@ -136,10 +154,14 @@ void* CardQueue::stage(int64_t bytes) {
 void CardQueue::send(void* to, int64_t bytes) {
   if (bytes == 0) return;
   Slot& slot = slots_[next_];
-  check_cuda(card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes), stream_),
+  check_cuda(ask([&] {
+               return card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes),
+                                                        stream_);
+             }),
              "cuMemcpyHtoD");
-  check_cuda(card_.driver.cuEventRecord(slot.event, stream_), "cuEventRecord");
-  slot.busy = true;
+  in_flight_ = true;
+  check_cuda(ask([&] { return card_.driver.cuEventRecord(slot.event, stream_); }), "cuEventRecord");
+  in_flight_ = false, slot.busy = true;
   next_ = (next_ + 1) % kSlots;
 }
 
@@ -156,16 +178,20 @@ void CardQueue::download(void* host, const void* from, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += kPiece) {
     const int64_t n = std::min(kPiece, bytes - at);
     void* const staged = stage(n);
-    check_cuda(card_.driver.cuMemcpyDtoHAsync_v2(
-                   staged, address(static_cast<const char*>(from) + at), size_t(n), stream_),
+    check_cuda(ask([&] {
+                 return card_.driver.cuMemcpyDtoHAsync_v2(
+                     staged, address(static_cast<const char*>(from) + at), size_t(n), stream_);
+               }),
                "cuMemcpyDtoH");
+    in_flight_ = true;
     wait();
     std::memcpy(static_cast<char*>(host) + at, staged, size_t(n));
   }
 }
 
 void CardQueue::wait() {
-  check_cuda(card_.driver.cuStreamSynchronize(stream_), "cuStreamSynchronize");
+  check_cuda(ask([&] { return card_.driver.cuStreamSynchronize(stream_); }), "cuStreamSynchronize");
+  in_flight_ = false;
 }
 
 void* CardQueue::kernel(const char* name, bool single) {
@@ -184,8 +210,10 @@ void CardQueue::launch(const char* name, bool single, const void* args, int64_t 
   if (blocks > kMostBlocks)
     throw Error(Code::kShape, "device 'cuda'", std::string(name) + ": too many numbers.");
   void* params[] = {const_cast<void*>(args)};
-  check_cuda(card_.driver.cuLaunchKernel(kernel, unsigned(blocks), 1, 1, kThreads, 1, 1, 0, stream_,
-                                         params, nullptr),
+  check_cuda(ask([&] {
+               return card_.driver.cuLaunchKernel(kernel, unsigned(blocks), 1, 1, kThreads, 1, 1, 0,
+                                                  stream_, params, nullptr);
+             }),
              name);
 }
 
@@ -204,14 +232,15 @@ void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, i
   const real one = 1, beta = adds ? 1 : 0;
   const int m = fits_int(N), n = fits_int(M), k = fits_int(K);
   const int ldx = fits_int(b.ld), ldy = fits_int(a.ld), ldz = fits_int(ldc);
-  int result;
-  if constexpr (sizeof(real) == 4) {
-    result = card_.blas.cublasSgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
+  const int result = ask([&] {
+    if constexpr (sizeof(real) == 4) {
+      return card_.blas.cublasSgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
                                        ldx, a.data, ldy, &beta, c, ldz);
-  } else {
-    result = card_.blas.cublasDgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
+    } else {
+      return card_.blas.cublasDgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
                                        ldx, a.data, ldy, &beta, c, ldz);
-  }
+    }
+  });
   check_cublas(result, "cublasGemm");
 }
 

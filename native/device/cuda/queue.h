@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "device/cuda/card.h"
 #include "device/cuda/kernels/args.h"
 
@@ -36,6 +37,9 @@ class CardQueue {
   void* stage(int64_t bytes);
   void send(void* to, int64_t bytes);
   void wait();
+  // Whether what is asked for changes what stays after a batch: then a call that the driver refuses
+  // is asked again when all before it is done, since half of a change is of no use to anybody.
+  void change(bool on) { changes_ = on; }
   // Memory of the card for what is asked for next: whoever calls it after that gets the same.
   void* scratch(int64_t bytes);
   int64_t bytes() const;  // of the card's memory that it holds itself
@@ -83,6 +87,7 @@ class CardQueue {
   void open();
   void close() noexcept;
 
+  int ask(FunctionRef<int()> call);  // what it answers; see change()
   void* kernel(const char* name, bool single);
   void launch(const char* name, bool single, const void* args, int64_t threads);
   void reserve(Slot& slot, int64_t bytes);
@@ -93,6 +98,8 @@ class CardQueue {
   void* workspace_ = nullptr;
   Slot slots_[kSlots];
   int next_ = 0;
+  bool in_flight_ = false;  // slots_[next_] is copied to or from, and no event says until when
+  bool changes_ = false;
   std::map<std::string, void*, std::less<>> kernels_;
   void* scratch_ = nullptr;
   int64_t scratch_bytes_ = 0;

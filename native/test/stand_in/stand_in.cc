@@ -264,12 +264,16 @@ HS_API int cuStreamSynchronize(void* stream) {
 
 HS_API int cuEventCreate(void** event, unsigned) {
   HS_MAY_FAIL;
-  return *event = new Event(), 0;
+  return *event = new std::shared_ptr<Event>(new Event()), 0;
 }
-HS_API int cuEventDestroy_v2(void* event) { return delete static_cast<Event*>(event), 0; }
+// Work that will pass it keeps it.
+HS_API int cuEventDestroy_v2(void* event) {
+  HS_LOCKED;
+  return delete static_cast<std::shared_ptr<Event>*>(event), 0;
+}
 HS_API int cuEventRecord(void* event, void* stream) {
   HS_MAY_FAIL;
-  Event* const e = static_cast<Event*>(event);
+  const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
   e->stream = static_cast<Stream*>(stream);
   e->passed = false;
   e->stream->waiting.push_back([e] { e->passed = true; });
@@ -277,7 +281,7 @@ HS_API int cuEventRecord(void* event, void* stream) {
 }
 HS_API int cuEventSynchronize(void* event) {
   HS_MAY_FAIL;
-  Event* const e = static_cast<Event*>(event);
+  const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
   if (e->passed) return 0;
   while (!e->passed && !e->stream->waiting.empty()) {
     const std::function<void()> work = std::move(e->stream->waiting.front());
@@ -308,6 +312,7 @@ HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
 }
 HS_API int cuMemFreeHost(void* memory) {
   HS_LOCKED;
+  for (const auto& stream : s.streams) run_all(*stream);
   if (s.pinned_bytes.erase(static_cast<const char*>(memory)) == 0) return kInvalidValue;
   return std::free(memory), 0;
 }
