@@ -108,6 +108,11 @@ class Device : public Memory {
   virtual void batch(int kind, double work, FunctionRef<void()> run) = 0;
   // What is asked for from here to the end of the batch changes what stays after it.
   virtual void change() {}
+  // run() asks for work and reads nothing of what that gives. While `alike` is the same, the work
+  // is the same but for the step of DropoutKey and the numbers of Hyper, so that a device may keep
+  // it, and do it without being asked. run() is called each time, and may be called twice: what it
+  // does on the host it can do again.
+  virtual void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) = 0;
   // What ops have declared holds for as long as this number stays.
   virtual int64_t layout_version() const = 0;
   virtual int64_t bytes() const { return 0; }  // that it holds beside the blocks of others

@@ -125,6 +125,7 @@ void Graph<real>::add_op(const Config& spec) {
   const std::string where = context.where();
   for (const std::string& input : spec.strings("inputs"))
     op.inputs.push_back(value_or_gradient(input, where));
+  op.looks = std::all_of(op.inputs.begin(), op.inputs.end(), [&](int v) { return v < inputs_; });
   op.after = after_named(spec, where);
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
@@ -252,13 +253,28 @@ void Graph<real>::forward(bool training, DropoutKey key, bool scored) {
 }
 
 template <typename real>
+void Graph<real>::look(bool training) {
+  for (Op<real>& op : ops_) {
+    if (!op.looks) continue;
+    enter(op, training, {});
+    op.layer->look(op.pass);
+  }
+}
+
+template <typename real>
 void Graph<real>::run(Op<real>& op, bool training, DropoutKey key) {
+  enter(op, training, key);
+  op.layer->forward(op.pass);
+}
+
+template <typename real>
+void Graph<real>::enter(Op<real>& op, bool training, DropoutKey key) {
   op.pass.training = training;
   op.pass.backward_follows = backward_ && !op.late();
   op.pass.repack = op.fresh;
   op.pass.dropout = key;
   op.pass.cancelled = cancelled_;
-  op.layer->forward(op.pass);
+  op.pass.looked = op.looks;
 }
 
 template <typename real>

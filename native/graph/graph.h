@@ -78,7 +78,8 @@ struct Op {
   After after = After::kNothing;
   // It runs when the graph has gone backward.
   bool late() const { return after >= After::kGradients; }
-  bool fresh = true;  // parameters have changed since the packed tensors were filled
+  bool looks = false;  // it reads nothing but inputs of the model
+  bool fresh = true;   // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   // per input: where dx is to be added, if another consumer has written it already; else nullptr
   std::vector<real*> add_to;
@@ -141,6 +142,8 @@ class Graph {
 
   // Ops may end a pass by throwing Cancelled when it becomes true.
   void watch(const std::atomic<bool>& cancelled) { cancelled_ = &cancelled; }
+  // Ops look at the inputs. It comes before what is repeated: forward and all that follows it.
+  void look(bool training);
   // scored: penalties are asked for.
   void forward(bool training, DropoutKey key, bool scored);
   // The gradients of the losses have been written. *activity: as activity_penalty().
@@ -204,6 +207,7 @@ class Graph {
   int value_named(const std::string& name, const std::string& where) const;
   int value_or_gradient(const std::string& name, const std::string& where);
   void add_updates(const Config& updates);
+  void enter(Op<real>& op, bool training, DropoutKey key);
   void run(Op<real>& op, bool training, DropoutKey key);
   static After after_named(const Config& spec, const std::string& where);
   int mask_named(const std::string& name, const std::string& where) const;

@@ -79,7 +79,8 @@ template <typename real>
 struct Pass {
   bool training = false;          // Keras' learning phase
   bool backward_follows = false;  // forward must fill what backward reads
-  bool repack = true;  // parameters have changed since this op last filled its packed tensors
+  bool repack = true;   // parameters have changed since this op last filled its packed tensors
+  bool looked = false;  // look() comes before forward()
   DropoutKey dropout;
   std::vector<const real*> x;  // inputs, by Extent
   std::vector<Extent> x_extent;
@@ -160,6 +161,9 @@ class Layer {
   const OpShape& shape() const { return const_cast<Layer*>(this)->shape(); }
   // Follows shape().declare(): what this device needs besides (scratch, packed).
   virtual void prepare(Declaration&) {}
+  // Of an op that reads nothing but inputs of the model: what the host must see of them, before the
+  // work of a batch begins. Only forward() where Pass::looked is not set.
+  virtual void look(Pass<real>&) {}
   virtual void forward(Pass<real>&) = 0;
   virtual void backward(Pass<real>&) = 0;
   // Carry tensors become valid only when the whole batch has succeeded; the plan calls this then.

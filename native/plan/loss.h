@@ -35,6 +35,8 @@ class Loss {
   // Whether number i of the target of row b counts in the value taken last; a function, since it
   // fetches what counts when it is made.
   std::function<bool(int64_t b, int64_t i)> counts() const;
+  // What is asked of the device depends on that, beside the output's extent.
+  bool weighted() const { return weighted_; }
   int64_t bytes() const { return block_.bytes(); }
 
  private:
@@ -74,6 +76,9 @@ class Losses {
   void load(const DataSet& data, const int32_t* order, int64_t first);
   void value(const Graph<real>& graph, double* logs, double* nothing);  // nothing [outputs]
   void gradient(const Graph<real>& graph);                              // after value()
+  void alike(std::vector<int64_t>& numbers) const {                     // of Device::repeated()
+    for (const auto& loss : losses_) numbers.push_back(loss->weighted());
+  }
   auto counts(size_t i) const { return losses_[i]->counts(); }
   int64_t bytes() const;
 

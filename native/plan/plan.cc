@@ -167,33 +167,48 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
 }
 
 template <typename real>
+template <typename Run>
+void TypedPlan<real>::repeated(Mode mode, int part, const Run& run) {
+  alike_.assign({int64_t(mode), part, static_cast<int64_t>(seed_)});
+  for (int i = 0; i < graph_.inputs(); i++) {
+    const Extent& extent = graph_.input(i).extent;
+    alike_.push_back(extent.rows);
+    alike_.insert(alike_.end(), extent.dims.begin(), extent.dims.end());
+  }
+  if (logs(mode)) losses_.alike(alike_);
+  if (mode == Mode::kTrain) update_.alike(alike_);
+  device_->repeated(alike_, run);
+}
+
+template <typename real>
 void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
   gather_inputs(*r.data, batch);
   if (r.mode == Mode::kCall) return call(r, result);
   const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
   if (r.mode != Mode::kPredict) losses_.load(*r.data, batch.order, batch.first);
+  graph_.look(learns);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
-  graph_.forward(learns, key, r.mode != Mode::kPredict);
   if (r.mode == Mode::kPredict) {
+    repeated(r.mode, 0, [&] { graph_.forward(false, key, false); });
     keep_outputs(result);
     graph_.packed_are_current();
     device_->change();
-    graph_.commit(nullptr);
+    repeated(r.mode, 1, [&] { graph_.commit(nullptr); });
     graph_.committed();
     return;
   }
   const int logs = losses_.logs();
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
-  losses_.value(graph_, number(kLoss), number(kLoss + logs));
-  if (learns) {
-    learn(r.mode, key);
-  } else {
+  repeated(r.mode, 0, [&] {
+    graph_.forward(learns, key, true);
+    losses_.value(graph_, number(kLoss), number(kLoss + logs));
+    if (learns) return learn(r.mode, key);
     penalties(false);
     graph_.activity_penalty(number(kActivity));
     device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
     device_->change();
     graph_.commit(nullptr);
-  }
+  });
   graph_.packed_are_current();
   // All has been asked for: the one wait of a step.
   std::vector<double>& read = numbers_read_;
@@ -233,6 +248,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
 template <typename real>
 void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
+  graph_.look(r.training);
   graph_.forward(r.training, key, false);
   device_->zero(numbers_.data(), numbers_.bytes());
   if (graph_.has_cost()) {

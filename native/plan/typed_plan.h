@@ -60,6 +60,9 @@ class TypedPlan final : public Plan {
   static bool logs(Mode mode) { return mode != Mode::kPredict && mode != Mode::kCall; }
   void call(const RunRequest&, RunResult&);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
+  // Part `part` of a batch of that mode, as Device::repeated() takes it.
+  template <typename Run>
+  void repeated(Mode mode, int part, const Run& run);
   void keep_outputs(RunResult&) const;
   BadNumber bad_number(const DataSet&, const Batch&, bool targets) const;
   bool find_tensor(const std::string& name, Cell& cell);
@@ -74,6 +77,7 @@ class TypedPlan final : public Plan {
   Update<real> update_;
   Block<double> numbers_;                     // on the device
   std::vector<double> numbers_read_;          // those of the last step, read back
+  std::vector<int64_t> alike_;                // of Device::repeated()
   double seed_ = 0, step_ = 0;                // of DropoutKey; whole numbers
   std::weak_ptr<const DataSet> labels_seen_;  // its labels have been checked
 };

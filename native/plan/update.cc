@@ -5,6 +5,7 @@
 #include "plan/update.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -86,6 +87,15 @@ void Update<real>::apply(const Params<real>& params, const double* finite) {
   h.m_schedule_next = h.m_schedule * h.momentum_t_1;
   updater_->apply(params.list(), weights_, h, clipping_, finite);
   next_m_schedule_ = h.m_schedule;
+}
+
+template <typename real>
+void Update<real>::alike(std::vector<int64_t>& numbers) const {
+  for (const double number : {clipping_.norm, clipping_.value}) {
+    int64_t bits;
+    std::memcpy(&bits, &number, sizeof(bits));
+    numbers.push_back(bits);
+  }
 }
 
 template <typename real>

@@ -33,6 +33,9 @@ class Update {
   void apply(const Params<real>& params, const double* finite);
   void applied();
 
+  // Of Device::repeated(): what apply() asks for depends on clipping, whose numbers are no Hyper.
+  void alike(std::vector<int64_t>& numbers) const;
+
   double iterations = 0, m_schedule = 1;
   // Of p, the i-th. settle_moments() comes before it is read, moment_written() after it is written.
   real* moment(const Param& p, int i) const {

@@ -172,6 +172,10 @@ class CheckingDevice final : public Device<real> {
     calls["batch"]++;
     run();
   }
+  void repeated(const std::vector<int64_t>&, FunctionRef<void()> run) override {
+    calls["repeated"]++;
+    run();
+  }
   int64_t layout_version() const override { return cpu_.layout_version(); }
 
   void fill(real* y, real a, int64_t n) override {

@@ -37,6 +37,7 @@ class Cpu final : public Device<real> {
   std::unique_ptr<Updater<real>> updater(const std::string& optimizer) override;
 
   void batch(int kind, double work, FunctionRef<void()> run) override;
+  void repeated(const std::vector<int64_t>&, FunctionRef<void()> run) override { run(); }
   int64_t layout_version() const override;  // threads: ops may have scratch for each
 
   void fill(real* y, real a, int64_t n) override;

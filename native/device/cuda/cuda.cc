@@ -90,6 +90,11 @@ void Cuda<real>::batch(int, double, FunctionRef<void()> run) {
 }
 
 template <typename real>
+void Cuda<real>::repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) {
+  queue_.repeated(alike, run);
+}
+
+template <typename real>
 void Cuda<real>::fill(real* y, real a, int64_t n) {
   queue_.launch("fill", FillArgs<real>{n, y, a});
 }

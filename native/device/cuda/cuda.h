@@ -31,6 +31,7 @@ class Cuda final : public Device<real> {
 
   void batch(int kind, double work, FunctionRef<void()> run) override;
   void change() override { queue_.change(true); }
+  void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) override;
   int64_t layout_version() const override { return 0; }
   int64_t bytes() const override { return queue_.bytes(); }
 

@@ -78,6 +78,12 @@ Found<CudaDriver> find_driver() {
     return found;
   }
   HS_CUDA_FUNCTIONS(HS_FIND)
+  found.table.graphs = true;
+#define HS_FIND_GRAPH(name, args)                                                             \
+  found.table.name = reinterpret_cast<decltype(found.table.name)>(symbol_of(library, #name)); \
+  found.table.graphs = found.table.graphs && found.table.name;
+  HS_CUDA_GRAPH_FUNCTIONS(HS_FIND_GRAPH)
+#undef HS_FIND_GRAPH
   const int result = found.table.cuInit(0);
   if (result != 0) {
     const char* text = nullptr;

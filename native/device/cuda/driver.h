@@ -10,6 +10,15 @@ namespace hs {
 
 using CudaAddress = unsigned long long;
 
+// Of graphs; a driver may lack them (before 11.4).
+#define HS_CUDA_GRAPH_FUNCTIONS(EACH)                                                     \
+  EACH(cuStreamBeginCapture_v2, (void* stream, int mode))                                 \
+  EACH(cuStreamEndCapture, (void* stream, void** graph))                                  \
+  EACH(cuGraphInstantiateWithFlags, (void** exec, void* graph, unsigned long long flags)) \
+  EACH(cuGraphLaunch, (void* exec, void* stream))                                         \
+  EACH(cuGraphExecDestroy, (void* exec))                                                  \
+  EACH(cuGraphDestroy, (void* graph))
+
 #define HS_CUDA_FUNCTIONS(EACH)                                                              \
   EACH(cuInit, (unsigned flags))                                                             \
   EACH(cuDriverGetVersion, (int* version))                                                   \
@@ -67,6 +76,8 @@ using CudaAddress = unsigned long long;
 struct CudaDriver {
 #define HS_POINTER(name, args) int(*name) args = nullptr;
   HS_CUDA_FUNCTIONS(HS_POINTER)
+  HS_CUDA_GRAPH_FUNCTIONS(HS_POINTER)
+  bool graphs = false;  // it has those
 };
 
 struct Cublas {

@@ -41,8 +41,7 @@ class CudaPenalties {
     const auto times = [&](double* out, const double* x) {
       queue_.launch("eigen_times", EigenTimesArgs<real>{R, C, out, w, x});
     };
-    const std::vector<double> ones(size_t(C), 1.0);
-    queue_.upload(v, ones.data(), C * int64_t(sizeof(double)));
+    queue_.fill(v, 1, C);
     for (int i = 1; i <= kSteps; i++) {
       double* const at = v + i * C;
       times(u + i * R, v + (i - 1) * C);

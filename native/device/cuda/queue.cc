@@ -47,6 +47,10 @@ void CardQueue::open() {
   check_cuda(card_.driver.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
   check_cublas(card_.blas.cublasCreate_v2(&blas_), "cublasCreate");
   check_cublas(card_.blas.cublasSetStream_v2(blas_, stream_), "cublasSetStream");
+  graphs_.use(stream_);
+  told_.assign(size_t(kTold), 0);
+  told_there_ = allocate(kTold);
+  step_place_ = place(sizeof(step_number_));
   workspace_ = allocate(kWorkspace);
   check_cublas(card_.blas.cublasSetWorkspace_v2(blas_, workspace_, kWorkspace),
                "cublasSetWorkspace");
@@ -63,7 +67,9 @@ CardQueue::~CardQueue() {
 }
 
 void CardQueue::close() noexcept {
+  graphs_.drop();
   if (blas_) card_.blas.cublasDestroy_v2(blas_);
+  if (told_there_) card_.driver.cuMemFree_v2(address(told_there_));
   if (workspace_) card_.driver.cuMemFree_v2(address(workspace_));
   if (scratch_) card_.driver.cuMemFree_v2(address(scratch_));
   for (Slot& slot : slots_) {
@@ -75,6 +81,7 @@ void CardQueue::close() noexcept {
 
 void* CardQueue::allocate(int64_t bytes) {
   card_.use();
+  graphs_.needs_host();
   CudaAddress memory = 0;
   const int result = card_.driver.cuMemAlloc_v2(&memory, size_t(std::max<int64_t>(bytes, 1)));
   check_cuda(result, "cuMemAlloc");
@@ -87,6 +94,7 @@ void CardQueue::release(void* memory) noexcept {
     wait();  // of what is freed nothing may be under way
   } catch (...) {
   }
+  graphs_.drop();
   card_.driver.cuMemFree_v2(address(memory));
 }
 
@@ -100,7 +108,8 @@ void* CardQueue::scratch(int64_t bytes) {
 
 int CardQueue::ask(FunctionRef<int()> call) {
   const int result = call();
-  if (result == 0 || !changes_) return result;
+  // What is recorded has not been done: it is all asked for anew.
+  if (result == 0 || !changes_ || graphs_.records()) return result;
   card_.driver.cuStreamSynchronize(stream_);
   return call();
 }
@@ -108,7 +117,7 @@ int CardQueue::ask(FunctionRef<int()> call) {
 int64_t CardQueue::bytes() const { return int64_t(kWorkspace) + scratch_bytes_; }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || graphs_.leaves_out()) return;
   card_.use();
   check_cuda(ask([&] {
                return card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes),
@@ -118,7 +127,7 @@ void CardQueue::copy(void* to, const void* from, int64_t bytes) {
 }
 
 void CardQueue::zero(void* to, int64_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || graphs_.leaves_out()) return;
   card_.use();
   check_cuda(
       ask([&] { return card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_); }),
@@ -144,6 +153,11 @@ void CardQueue::reserve(Slot& slot, int64_t bytes) {
 }
 
 void* CardQueue::stage(int64_t bytes) {
+  graphs_.needs_host();
+  return next_slot(bytes);
+}
+
+void* CardQueue::next_slot(int64_t bytes) {
   card_.use();
   if (in_flight_) wait();
   Slot& slot = slots_[next_];
@@ -189,7 +203,65 @@ void CardQueue::download(void* host, const void* from, int64_t bytes) {
   }
 }
 
+void CardQueue::repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) {
+  card_.use();
+  const bool changes = changes_;
+  const auto from_start = [&] {
+    changes_ = changes;
+    run();
+  };
+  graphs_.repeated(alike, from_start, [&] { send_told(); });
+}
+
+void* CardQueue::place(int64_t bytes) {
+  for (Told& told : places_) {
+    if (told.used || told.bytes != bytes) continue;
+    told.used = true;
+    return static_cast<char*>(told_there_) + told.offset;
+  }
+  const int64_t offset = (told_bytes_ + 15) / 16 * 16;
+  if (offset + bytes > kTold)
+    fail(Code::kInternal, "device 'cuda'", "what a card is told", std::to_string(kTold) + " bytes",
+         std::to_string(offset + bytes));
+  places_.push_back({offset, bytes, 0, true});
+  told_bytes_ = offset + bytes;
+  told_changed_ = true;
+  return static_cast<char*>(told_there_) + offset;
+}
+
+CardQueue::Told& CardQueue::told_at(const void* place) {
+  const int64_t offset = static_cast<const char*>(place) - static_cast<char*>(told_there_);
+  return *std::find_if(places_.begin(), places_.end(),
+                       [&](const Told& t) { return t.offset == offset; });
+}
+
+void CardQueue::leave(void* place) { told_at(place).used = false; }
+
+void CardQueue::tell(void* place, FunctionRef<void(void* host)> write) {
+  Told& told = told_at(place);
+  if (graphs_.turn() != 0 && told.turn == graphs_.turn())
+    fail(Code::kInternal, "device 'cuda'", "what a card is told", "one content a step", "another");
+  told.turn = graphs_.turn();
+  write(told_.data() + told.offset);
+  told_changed_ = true;
+}
+
+const uint64_t* CardQueue::step_number(uint64_t step) {
+  if (step != step_number_)
+    tell(step_place_, [&](void* host) { std::memcpy(host, &step, sizeof(step)); });
+  step_number_ = step;
+  return static_cast<const uint64_t*>(step_place_);
+}
+
+void CardQueue::send_told() {
+  if (!told_changed_) return;
+  std::memcpy(next_slot(told_bytes_), told_.data(), size_t(told_bytes_));
+  send(told_there_, told_bytes_);
+  told_changed_ = false;
+}
+
 void CardQueue::wait() {
+  graphs_.needs_host();
   check_cuda(ask([&] { return card_.driver.cuStreamSynchronize(stream_); }), "cuStreamSynchronize");
   in_flight_ = false;
 }
@@ -203,8 +275,9 @@ void* CardQueue::kernel(const char* name, bool single) {
 }
 
 void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
-  if (threads == 0) return;
+  if (threads == 0 || graphs_.leaves_out()) return;
   card_.use();
+  if (told_changed_ && !graphs_.records()) send_told();
   void* const kernel = this->kernel(name, single);
   const int64_t blocks = (threads + kThreads - 1) / kThreads;
   if (blocks > kMostBlocks)
@@ -221,7 +294,7 @@ void CardQueue::launch(const char* name, bool single, const void* args, int64_t 
 template <typename real>
 void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
                          int64_t K, bool adds) {
-  if (M == 0 || N == 0) return;
+  if (M == 0 || N == 0 || graphs_.leaves_out()) return;
   if (K == 0) {
     if (!adds) {
       for (int64_t row = 0; row < M; row++) zero(c + row * ldc, N * int64_t(sizeof(real)));

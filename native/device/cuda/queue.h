@@ -12,6 +12,7 @@
 
 #include "base/function_ref.h"
 #include "device/cuda/card.h"
+#include "device/cuda/graphs.h"
 #include "device/cuda/kernels/args.h"
 
 namespace hs {
@@ -43,6 +44,17 @@ class CardQueue {
   // Memory of the card for what is asked for next: whoever calls it after that gets the same.
   void* scratch(int64_t bytes);
   int64_t bytes() const;  // of the card's memory that it holds itself
+
+  // --- work that is asked for again and again (graphs.h)
+  void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run);
+  // What changes from one time to the next is told to the card: kernels are given its place, which
+  // holds as long as the queue. write(host) puts it there: a place has one content while repeated
+  // work is under way.
+  void* place(int64_t bytes);
+  void leave(void* place);  // no longer used
+  void tell(void* place, FunctionRef<void(void* host)> write);
+  // The number of a batch (DropoutKey::step) on the card.
+  const uint64_t* step_number(uint64_t step);
 
   // --- kernels (kernels/args.h): args.n threads. name without the precision: "fill"
   template <template <typename> class Args, typename real>
@@ -83,9 +95,18 @@ class CardQueue {
     bool busy = false;  // until `event`
   };
   static constexpr int kSlots = 4;
+  struct Told {
+    int64_t offset, bytes;
+    int64_t turn;  // of repeated work, when it was told
+    bool used;
+  };
+  static constexpr int64_t kTold = 4096;
 
   void open();
   void close() noexcept;
+  void* next_slot(int64_t bytes);
+  void send_told();
+  Told& told_at(const void* place);
 
   int ask(FunctionRef<int()> call);  // what it answers; see change()
   void* kernel(const char* name, bool single);
@@ -96,6 +117,14 @@ class CardQueue {
   void* stream_ = nullptr;
   void* blas_ = nullptr;
   void* workspace_ = nullptr;
+  CardGraphs graphs_{card_};
+  std::vector<Told> places_;
+  std::vector<char> told_;  // as it is to be on the card: [kTold] bytes
+  void* told_there_ = nullptr;
+  int64_t told_bytes_ = 0;
+  bool told_changed_ = false;
+  uint64_t step_number_ = 0;
+  void* step_place_ = nullptr;
   Slot slots_[kSlots];
   int next_ = 0;
   bool in_flight_ = false;  // slots_[next_] is copied to or from, and no event says until when

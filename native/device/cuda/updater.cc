@@ -8,7 +8,10 @@ namespace hs {
 
 template <typename real>
 CudaUpdater<real>::CudaUpdater(const CudaOptimizer& optimizer, CardQueue& queue)
-    : optimizer_(optimizer), queue_(queue), update_("update_" + std::string(optimizer.name)) {}
+    : optimizer_(optimizer),
+      queue_(queue),
+      rule_(queue.place(static_cast<int64_t>(optimizer.rule_bytes))),
+      update_("update_" + std::string(optimizer.name)) {}
 
 template <typename real>
 void CudaUpdater<real>::prepare(const std::vector<Param>& params, bool) {
@@ -26,7 +29,6 @@ void CudaUpdater<real>::prepare(const std::vector<Param>& params, bool) {
   const int64_t n = static_cast<int64_t>(chunks.size());
   chunks_.reserve(std::max<int64_t>(n, 1));
   parts_.reserve(n + kSumThreads + 1);
-  rule_.reserve(static_cast<int64_t>(optimizer_.rule_bytes));
   // Once a parameter has changed nothing may fail.
   for (const char* kernel : {update_.c_str(), "non_negative", "constrain", "commit"})
     queue_.find<real>(kernel);
@@ -67,13 +69,11 @@ template <typename real>
 void CudaUpdater<real>::apply(const std::vector<Param>& params, const Weights<real>& w,
                               const Hyper& hyper, const Clipping& clipping, const double* finite) {
   if (count_ == 0) return;  // none is trained
-  void* const rule = queue_.stage(static_cast<int64_t>(optimizer_.rule_bytes));
-  optimizer_.make_rule(hyper, rule);
-  queue_.send(rule_.data(), static_cast<int64_t>(optimizer_.rule_bytes));
+  queue_.tell(rule_, [&](void* rule) { optimizer_.make_rule(hyper, rule); });
   clip(w, clipping, finite);
   queue_.launch(update_.c_str(),
                 UpdateArgs<real>{count_ * kChunkElements, w.values, w.grads, w.moments, w.stride,
-                                 chunks_.data(), rule_.data(), finite});
+                                 chunks_.data(), rule_, finite});
   for (const Param& p : params) {
     if (p.trainable) constrain(p, w.values + p.offset, finite);
   }

@@ -18,6 +18,7 @@ template <typename real>
 class CudaUpdater final : public Updater<real> {
  public:
   CudaUpdater(const CudaOptimizer& optimizer, CardQueue& queue);
+  ~CudaUpdater() override { queue_.leave(rule_); }
   int moments() const override { return optimizer_.moments; }
   // Throws Error(kOption) for a constraint of more axes than a card takes.
   void prepare(const std::vector<Param>&, bool begun) override;
@@ -37,8 +38,8 @@ class CudaUpdater final : public Updater<real> {
   Block<ParamChunk> chunks_{memory_};
   int64_t count_ = 0;             // of chunks
   Block<double> parts_{memory_};  // [chunks], then [kSumThreads], then the sum
-  Block<char> rule_{memory_};
-  std::string update_;  // the kernel
+  void* const rule_;              // told
+  std::string update_;            // the kernel
 };
 
 // nullptr: there is no optimizer of that name.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <set>
 
 namespace hs {
 namespace test {
@@ -17,12 +18,14 @@ class CardMemory {
   void* allocate(size_t bytes) {
     const size_t page = size_t(sysconf(_SC_PAGESIZE)), size = (bytes + page - 1) / page * page;
     if (used_ + size > limit) return nullptr;
-    Block block = {reserve(size + 2 * page), reserve(size + 2 * page), size + 2 * page, bytes};
+    Block block = {reserve(size + 2 * page), reserve(size + 2 * page), size + 2 * page, bytes, 0};
     if (!block.card || !block.host) return unmap(block), nullptr;
     mprotect(block.host + page, size, PROT_READ | PROT_WRITE);
     std::memset(block.host + page, 0xff, size);
     // Its end lies at a page that nobody may touch, as near as cuMemAlloc's alignment allows.
     char* const data = block.card + page + (size - bytes) / 256 * 256;
+    block.serial = ++serials_;
+    alive_.insert(serials_);
     blocks_[data] = block;
     used_ += size;
     return data;
@@ -32,6 +35,7 @@ class CardMemory {
     if (it == blocks_.end()) return false;
     used_ -= it->second.size - 2 * size_t(sysconf(_SC_PAGESIZE));
     unmap(it->second);
+    alive_.erase(it->second.serial);
     blocks_.erase(it);
     return true;
   }
@@ -49,6 +53,12 @@ class CardMemory {
     const Block& block = it->second;
     return reinterpret_cast<T*>(uintptr_t(address) - uintptr_t(block.card) + uintptr_t(block.host));
   }
+  // Of the block in which an address lies, a number that no other block has had; 0: in none.
+  uint64_t serial(const void* address) const {
+    const auto it = block_of(address);
+    return it == blocks_.end() ? 0 : it->second.serial;
+  }
+  bool alive(uint64_t serial) const { return alive_.count(serial) > 0; }
   size_t used() const { return used_; }
   size_t limit = size_t(8) << 30;
 
@@ -58,6 +68,7 @@ class CardMemory {
     char* host;
     size_t size;   // with a page before and one after
     size_t bytes;  // that were asked for
+    uint64_t serial;
   };
   static char* reserve(size_t size) {
     void* const all =
@@ -78,6 +89,8 @@ class CardMemory {
   }
 
   std::map<const char*, Block> blocks_;  // by address
+  std::set<uint64_t> alive_;
+  uint64_t serials_ = 0;
   size_t used_ = 0;
 };
 

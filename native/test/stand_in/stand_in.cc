@@ -6,74 +6,34 @@
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
 //   - Products check their leading dimensions, and that their matrices lie in the card's memory.
+//   - While a stream is recorded, what a graph cannot hold is refused, and spoils it; a graph whose
+//     memory has been freed fails.
 //   - Call number n, of those that may fail on a card, fails: stand_in_fail().
 // The functions at the end, with names of their own, are for tests.
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "device/cuda/driver.h"
 #include "test/stand_in/kernel_list.h"
-#include "test/stand_in/memory.h"
+#include "test/stand_in/state.h"
 
 namespace hs {
 namespace test {
 namespace {
 
-constexpr int kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101,
-              kInvalidImage = 200, kNotFound = 500;
-constexpr int kBlasAllocFailed = 3, kBlasInvalidValue = 7, kBlasExecutionFailed = 13;
-
-struct Stream {
-  std::deque<std::function<void()>> waiting;
-};
-struct Event {
-  Stream* stream = nullptr;
-  bool passed = true;
-};
 struct Blas {
   Stream* stream = nullptr;
 };
 
-struct StandIn {
-  std::recursive_mutex mutex;
-  CardMemory memory;
-  std::set<std::unique_ptr<Stream>> streams;
-  std::map<const char*, size_t> pinned_bytes;
-  bool started = false;
-  long calls = 0, launches = 0, products = 0;
-  long fail_at = -1;  // of `calls`
-  int fail_with = 0;
-  bool sticky = false;
-  std::string image;
-};
-
-StandIn& state() {
-  static StandIn* const all = new StandIn();
-  return *all;
-}
-
-// Whether this call, one of those that a card may refuse, is the one to fail.
-int refused() {
-  StandIn& s = state();
-  const long call = s.calls++;
-  if (s.fail_at < 0 || call < s.fail_at) return 0;
-  if (call > s.fail_at && !s.sticky) return 0;
-  return s.fail_with;
-}
-
 void run_all(Stream& stream) {
   while (!stream.waiting.empty()) {
-    const std::function<void()> work = std::move(stream.waiting.front());
+    const Work work = std::move(stream.waiting.front());
     stream.waiting.pop_front();
     work();
   }
@@ -135,8 +95,9 @@ int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const 
                b_bytes = span<real>(b_rows, b_columns, ldb), c_bytes = span<real>(m, n, ldc);
   if (!s.memory.has(a, a_bytes) || !s.memory.has(b, b_bytes) || !s.memory.has(c, c_bytes))
     return kBlasExecutionFailed;
+  const std::vector<const void*> addresses = {a, b, c};
   a = s.memory.numbers(a), b = s.memory.numbers(b), c = s.memory.numbers(c);
-  blas->stream->waiting.push_back([=] {
+  const auto multiply = [=] {
     const size_t rows = size_t(m);
     std::vector<double> x(rows * size_t(k)), sums(rows);  // [k, m], [m]
     for (int l = 0; l < k; l++) {
@@ -156,8 +117,8 @@ int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const 
         out = real(double(alpha) * sums[size_t(i)] + old);
       }
     }
-  });
-  return 0;
+  };
+  return ask(blas->stream, multiply, addresses) ? kBlasExecutionFailed : 0;
 }
 
 }  // namespace
@@ -175,15 +136,6 @@ void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace hs;
 using namespace hs::test;
-
-#define HS_API extern "C" __attribute__((visibility("default")))
-#define HS_LOCKED                                            \
-  StandIn& s = state();                                      \
-  const std::lock_guard<std::recursive_mutex> lock(s.mutex); \
-  (void)s
-#define HS_MAY_FAIL \
-  HS_LOCKED;        \
-  if (const int result = refused()) return result
 
 HS_API int cuInit(unsigned) {
   HS_LOCKED;
@@ -213,7 +165,7 @@ HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
 HS_API int cuCtxSetCurrent(void*) { return 0; }
 
 HS_API int cuModuleLoadData(void** module, const void* image) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   s.image = static_cast<const char*>(image);
   if (s.image.find(".version") == std::string::npos) return kInvalidImage;
   return *module = &s.image, 0;
@@ -238,13 +190,13 @@ HS_API int cuLaunchKernel(void* function, unsigned grid, unsigned y, unsigned z,
   int64_t n = 0;  // the first number of all arguments
   std::memcpy(&n, args.data(), sizeof(n));
   if (n > int64_t(grid) * block) n = int64_t(grid) * block;
-  static_cast<Stream*>(stream)->waiting.push_back(
-      [kernel, args, n] { run_threads(*kernel, args.data(), n); });
-  return 0;
+  return ask(
+      stream, [kernel, args, n] { run_threads(*kernel, args.data(), n); },
+      addresses_in(params[0], kernel->bytes));
 }
 
 HS_API int cuStreamCreate(void** stream, unsigned) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   auto made = std::make_unique<Stream>();
   *stream = made.get();
   s.streams.insert(std::move(made));
@@ -258,7 +210,7 @@ HS_API int cuStreamDestroy_v2(void* stream) {
   return kInvalidValue;
 }
 HS_API int cuStreamSynchronize(void* stream) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   return run_all(*static_cast<Stream*>(stream)), 0;
 }
 
@@ -274,17 +226,21 @@ HS_API int cuEventDestroy_v2(void* event) {
 HS_API int cuEventRecord(void* event, void* stream) {
   HS_MAY_FAIL;
   const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
+  if (const int result = wrong_stream(stream)) return result;
   e->stream = static_cast<Stream*>(stream);
+  e->recorded = s.recording.stream == stream;
+  if (e->recorded) return 0;
   e->passed = false;
   e->stream->waiting.push_back([e] { e->passed = true; });
   return 0;
 }
 HS_API int cuEventSynchronize(void* event) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
+  if (e->recorded) return kInvalidValue;
   if (e->passed) return 0;
   while (!e->passed && !e->stream->waiting.empty()) {
-    const std::function<void()> work = std::move(e->stream->waiting.front());
+    const Work work = std::move(e->stream->waiting.front());
     e->stream->waiting.pop_front();
     work();
   }
@@ -292,7 +248,7 @@ HS_API int cuEventSynchronize(void* event) {
 }
 
 HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   void* const data = s.memory.allocate(bytes);
   if (!data) return kOutOfMemory;
   return *address = reinterpret_cast<uintptr_t>(data), 0;
@@ -300,11 +256,12 @@ HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {
 // As a driver does, it waits for all work first: some of it may be on this memory.
 HS_API int cuMemFree_v2(CudaAddress address) {
   HS_LOCKED;
+  if (const int result = not_recorded()) return result;
   for (const auto& stream : s.streams) run_all(*stream);
   return s.memory.release(pointer(address)) ? 0 : kInvalidValue;
 }
 HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
-  HS_MAY_FAIL;
+  HS_MAY_FAIL_OUTSIDE;
   *memory = std::malloc(bytes);
   if (!*memory) return kOutOfMemory;
   s.pinned_bytes[static_cast<const char*>(*memory)] = bytes;
@@ -312,6 +269,7 @@ HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
 }
 HS_API int cuMemFreeHost(void* memory) {
   HS_LOCKED;
+  if (const int result = not_recorded()) return result;
   for (const auto& stream : s.streams) run_all(*stream);
   if (s.pinned_bytes.erase(static_cast<const char*>(memory)) == 0) return kInvalidValue;
   return std::free(memory), 0;
@@ -327,19 +285,18 @@ HS_API int cuMemcpyHtoDAsync_v2(CudaAddress to, const void* from, size_t bytes, 
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
   std::vector<char> now;
-  if (!is_pinned(from, bytes))
-    now.assign(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+  const bool pinned = is_pinned(from, bytes);
+  if (const int result = pinned ? 0 : not_recorded()) return result;
+  if (!pinned) now.assign(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
   void* const there = s.memory.numbers(pointer(to));
-  static_cast<Stream*>(stream)->waiting.push_back(
-      [=] { std::memcpy(there, now.empty() ? from : now.data(), bytes); });
-  return 0;
+  return ask(stream, [=] { std::memcpy(there, now.empty() ? from : now.data(), bytes); },
+             {pointer(to)});
 }
 HS_API int cuMemcpyDtoHAsync_v2(void* to, CudaAddress from, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(from), bytes)) return kInvalidValue;
   const void* const there = s.memory.numbers(pointer(from));
-  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(to, there, bytes); });
-  return 0;
+  return ask(stream, [=] { std::memcpy(to, there, bytes); }, {pointer(from)});
 }
 HS_API int cuMemcpyDtoDAsync_v2(CudaAddress to, CudaAddress from, size_t bytes, void* stream) {
   HS_MAY_FAIL;
@@ -347,15 +304,13 @@ HS_API int cuMemcpyDtoDAsync_v2(CudaAddress to, CudaAddress from, size_t bytes, 
     return kInvalidValue;
   void* const there = s.memory.numbers(pointer(to));
   const void* const source = s.memory.numbers(pointer(from));
-  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memcpy(there, source, bytes); });
-  return 0;
+  return ask(stream, [=] { std::memcpy(there, source, bytes); }, {pointer(to), pointer(from)});
 }
 HS_API int cuMemsetD8Async(CudaAddress to, unsigned char value, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
   void* const there = s.memory.numbers(pointer(to));
-  static_cast<Stream*>(stream)->waiting.push_back([=] { std::memset(there, value, bytes); });
-  return 0;
+  return ask(stream, [=] { std::memset(there, value, bytes); }, {pointer(to)});
 }
 
 HS_API int cuGetErrorName(int result, const char** name) {

@@ -235,7 +235,8 @@ struct DropoutMaskArgs {  // four numbers a thread: inverted dropout (device/cpu
   real* mask;
   uint64_t threshold;  // of 2^32: words below it drop
   real keep;
-  uint64_t seed, step;
+  uint64_t seed;
+  const uint64_t* step;
   uint32_t stream;
 };
 

@@ -14,7 +14,7 @@ namespace HS_ISA {
 template <class real>
 static inline void noise(const NoiseArgs<real>& a, int64_t i) {
   uint32_t word[4];
-  philox(word, a.seed, a.step, a.stream, uint64_t(i));
+  philox(word, a.seed, *a.step, a.stream, uint64_t(i));
   double normal[4];
   two_normal(word[0], word[1], normal);
   two_normal(word[2], word[3], normal + 2);

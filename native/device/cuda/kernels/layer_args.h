@@ -60,6 +60,7 @@ struct EmbedPartsArgs {  // parts [pieces, D]: rows order[first[i] .. first[i + 
   const real* dy;  // [T B, D]
   const int32_t* order;
   const int32_t* first;
+  const int32_t* pieces;  // how many there are, n / D at most
 };
 
 template <typename real>
@@ -70,7 +71,8 @@ struct
   const real* parts;
   const int32_t* first;
   const int32_t* ids;
-  const real* factor;  // [V]; nullptr: ones
+  const int32_t* words;  // how many there are, n / D at most
+  const real* factor;    // [V]; nullptr: ones
 };
 
 template <typename real>
@@ -276,7 +278,8 @@ struct NoiseArgs {  // four numbers a thread: y = x + sigma normal, or x (1 + si
   const real* x;
   real* noise;  // [count] 1 + sigma normal, if it multiplies; else nullptr
   real sigma;
-  uint64_t seed, step;
+  uint64_t seed;
+  const uint64_t* step;
   uint32_t stream;
 };
 

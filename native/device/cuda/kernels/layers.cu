@@ -55,6 +55,7 @@ HS_KERNEL(embed, EmbedArgs)
 template <class real>
 static inline void embed_parts(const EmbedPartsArgs<real>& a, int64_t i) {
   const int64_t piece = i / a.D;
+  if (piece >= *a.pieces) return;
   real sum = 0;
   for (int32_t k = a.first[piece]; k < a.first[piece + 1]; k++)
     sum += a.dy[a.order[k] * a.D + i % a.D];
@@ -64,7 +65,9 @@ HS_KERNEL(embed_parts, EmbedPartsArgs)
 
 template <class real>
 static inline void embed_sums(const EmbedSumsArgs<real>& a, int64_t i) {
-  const int64_t word = i / a.D, d = i % a.D, id = a.ids[word];
+  const int64_t word = i / a.D, d = i % a.D;
+  if (word >= *a.words) return;
+  const int64_t id = a.ids[word];
   real sum = 0;
   for (int64_t k = a.first[word]; k < a.first[word + 1]; k++) sum += a.parts[k * a.D + d];
   a.dW[id * a.D + d] = a.factor ? sum * a.factor[id] : sum;

@@ -136,7 +136,8 @@ struct NodeDropoutArgs {  // y[i] = x[i] times 0 or keep; or += (adds)
   const real* x;
   uint64_t threshold;
   real keep;
-  uint64_t seed, step, first, of_node;
+  uint64_t seed, first, of_node;
+  const uint64_t* step;
   uint32_t stream;
 };
 

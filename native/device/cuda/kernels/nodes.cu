@@ -236,7 +236,7 @@ template <class real>
 static inline void node_dropout(const NodeDropoutArgs<real>& s, int64_t i) {
   const uint64_t at = s.first + uint64_t(i);
   uint32_t word[4];
-  philox(word, s.seed, s.step, s.stream, s.of_node | at / 4);
+  philox(word, s.seed, *s.step, s.stream, s.of_node | at / 4);
   const real v = s.x[i] * (word[at % 4] < s.threshold ? real(0) : s.keep);
   s.y[i] = s.adds ? s.y[i] + v : v;
 }

@@ -128,7 +128,7 @@ HS_KERNEL(multiply, ProductArgs)
 template <class real>
 static inline void dropout_mask(const DropoutMaskArgs<real>& a, int64_t i) {
   uint32_t word[4];
-  philox(word, a.seed, a.step, a.stream, uint64_t(i));
+  philox(word, a.seed, *a.step, a.stream, uint64_t(i));
   for (int j = 0; j < 4 && 4 * i + j < a.count; j++)
     a.mask[4 * i + j] = word[j] < a.threshold ? real(0) : a.keep;
 }

@@ -79,7 +79,7 @@ void drop(const CardCall<real>& c, real* to, const real* from, bool add) {
   const double p = c.stage.training ? c.node().value : 0;
   const bool own = c.node().index >= 0;
   a.threshold = uint64_t(p * 4294967296.0), a.keep = real(1 / (1 - p));
-  a.seed = c.stage.key.seed, a.step = c.stage.key.step;
+  a.seed = c.stage.key.seed, a.step = c.k->step_number(c.stage.key.step);
   a.stream = c.stage.stream + (own ? uint32_t(c.node().index) : 15);
   a.of_node = own ? 0 : uint64_t(c.index) << 40;
   a.first = uint64_t(c.stage.begin * (a.n / c.stage.rows));

@@ -1,7 +1,7 @@
 // As device/cpu/ops/embedding.cc: y[t, b, :] = W[id[b, t], :].
 //
-// The host reads the ids at forward, since a wrong one is an error that says where it stands. So it
-// is the host, too, that groups the steps of a word for backward:
+// The host reads the ids before the work of a batch begins, since a wrong one is an error that says
+// where it stands. So it is the host, too, that groups the steps of a word for backward, there:
 //   parts[piece] = sum of up to kPiece rows of dy of one word   dW[word] = sum of its pieces
 // in the order of t, b. Sums over fixed pieces: no atomics, and a word that fills half of the batch
 // (padding) does not keep one thread busy for all of it.
@@ -33,19 +33,26 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
 
   void prepare(Declaration& d) override {
     ids_.resize(size_t(steps_));
+    list_.clear();
     if (!d.training() || !trainable()) return;
     most_words_ = std::min(steps_, V_), most_pieces_ = steps_ / kPiece + most_words_;
     parts_ = d.scratch("sums of pieces", {most_pieces_, D_});
     word_of_.assign(size_t(V_), -1);
     next_.resize(size_t(most_words_));
-    list_.resize(size_t(steps_ + most_pieces_ + 1 + most_words_ + 1 + most_words_));
+    list_.resize(size_t(2 + steps_ + most_pieces_ + 1 + most_words_ + 1 + most_words_));
     grouped_.reserve(int64_t(list_.size()));
+  }
+
+  void look(Pass<real>& p) override {
+    const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
+    this->q.download(ids_.data(), p.x[0], steps_ * int64_t(sizeof(real)));
+    check_ids(ids_.data(), steps_, T);
+    if (!list_.empty()) group(B, T);
   }
 
   void forward(Pass<real>& p) override {
     const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
-    this->q.download(ids_.data(), p.x[0], steps_ * int64_t(sizeof(real)));
-    check_ids(ids_.data(), steps_, T);
+    if (!p.looked) look(p);
     const real* const factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     if (factor) dropout_mask(this->q, p.at(factor_), V_, p_, p.dropout, stream() * 16);
     this->q.launch(
@@ -53,36 +60,41 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
   }
 
   void backward(Pass<real>& p) override {
-    const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
     if (p.dx[0]) this->q.zero(p.dx[0], steps_ * int64_t(sizeof(real)));
     if (!trainable()) return;
     real* const dW = p.grad(W_);  // [V, D]
     this->q.zero(dW, V_ * D_ * int64_t(sizeof(real)));
     rows_->write_all();
-    const Groups g = group(B, T);
-    this->q.launch("embed_parts", EmbedPartsArgs<real>{g.pieces * D_, D_, p.at(parts_), p.dy,
-                                                       g.order, g.first_step});
+    const Groups g = groups(grouped_.data());
+    this->q.launch("embed_parts", EmbedPartsArgs<real>{most_pieces_ * D_, D_, p.at(parts_), p.dy,
+                                                       g.order, g.first_step, g.pieces});
     this->q.launch("embed_sums",
-                   EmbedSumsArgs<real>{g.words * D_, D_, dW, p.at(parts_), g.first_piece, g.ids,
-                                       active(p) ? p.at(factor_) : nullptr});
+                   EmbedSumsArgs<real>{most_words_ * D_, D_, dW, p.at(parts_), g.first_piece, g.ids,
+                                       g.words, active(p) ? p.at(factor_) : nullptr});
   }
 
  private:
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
-  struct Groups {  // on the card
-    int64_t pieces, words;
-    const int32_t* order;        // [T B] steps t B + b, word after word
-    const int32_t* first_step;   // [pieces + 1] in order
-    const int32_t* first_piece;  // [words + 1]
-    const int32_t* ids;          // [words] in the order in which they come up
+  struct Groups {
+    int32_t *pieces, *words;  // how many there are
+    int32_t* order;           // [T B] steps t B + b, word after word
+    int32_t* first_step;      // [pieces + 1] in order
+    int32_t* first_piece;     // [words + 1]
+    int32_t* ids;             // [words] in the order in which they come up
   };
+  // Where they lie in list_, or in grouped_ on the card.
+  Groups groups(int32_t* list) const {
+    int32_t *const order = list + 2, *const first_step = order + steps_,
+                   *const first_piece = first_step + most_pieces_ + 1;
+    return {list, list + 1, order, first_step, first_piece, first_piece + most_words_ + 1};
+  }
 
-  // Of the ids that forward has read. Allocates nothing, so that word_of_ is always put back.
-  Groups group(int64_t B, int64_t T) {
-    int32_t *const order = list_.data(), *const first_step = order + steps_,
-                   *const first_piece = first_step + most_pieces_ + 1,
-                   *const ids = first_piece + most_words_ + 1;
+  // Of the ids that have been read. Allocates nothing, so that word_of_ is always put back.
+  void group(int64_t B, int64_t T) {
+    const Groups g = groups(list_.data());
+    int32_t *const order = g.order, *const first_step = g.first_step,
+                   *const first_piece = g.first_piece, *const ids = g.ids;
     const auto id_at = [&](int64_t s) { return size_t(int64_t(ids_[size_t(s % B * T + s / B)])); };
     int32_t words = 0, pieces = 0, from = 0;
     for (int64_t s = 0; s < steps_; s++) {
@@ -105,9 +117,8 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
       order[next_[size_t(word_of_[id_at(s)])]++] = static_cast<int32_t>(s);
     for (int32_t word = 0; word < words; word++) word_of_[size_t(ids[word])] = -1;
 
+    *g.pieces = pieces, *g.words = words;
     this->q.upload(grouped_.data(), list_.data(), int64_t(list_.size() * sizeof(int32_t)));
-    const auto there = [&](const int32_t* at) { return grouped_.data() + (at - list_.data()); };
-    return {pieces, words, there(order), there(first_step), there(first_piece), there(ids)};
   }
 
   int64_t steps_ = 0;      // T * B

@@ -18,7 +18,8 @@ class CudaNoise final : public NoiseShape, public CudaLayer<real> {
     if (!draws(p)) return pass_on(this->q, p.y, p.x[0], n);
     this->q.launch(
         "noise", NoiseArgs<real>{(n + 3) / 4, n, p.y, p.x[0], multiplies_ ? p.at(noise_) : nullptr,
-                                 real(sigma_), p.dropout.seed, p.dropout.step, stream() * 16});
+                                 real(sigma_), p.dropout.seed, this->q.step_number(p.dropout.step),
+                                 stream() * 16});
   }
 
   void backward(Pass<real>& p) override {

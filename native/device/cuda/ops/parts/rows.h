@@ -86,7 +86,7 @@ void dropout_mask(CardQueue& q, real* mask, int64_t count, double p, DropoutKey 
   const real keep = p < 1 ? static_cast<real>(1 / (1 - p)) : real(0);
   q.launch("dropout_mask",
            DropoutMaskArgs<real>{(count + 3) / 4, count, mask, uint64_t(p * 4294967296.0), keep,
-                                 key.seed, key.step, stream});
+                                 key.seed, q.step_number(key.step), stream});
 }
 
 }  // namespace hs
