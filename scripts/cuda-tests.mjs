@@ -1,15 +1,16 @@
 /**
  * `npm run test:cuda`: the tests of the device 'cuda' on the stand-in driver
  * (native/test/stand_in), on any Linux machine: that kernels.ptx is what its sources give, the
- * native tests with every op and plan on the card, and the vitest files given. Where the machine
- * has a card, `--card` runs them there.
+ * native tests with every op and plan on the card, and the suites of card-suites.mjs, or the files
+ * of them that are given. Where the machine has a card, `--card` runs them there.
  */
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildTs, buildWith } from './build.mjs'
+import { cardSuites } from './card-suites.mjs'
 import { runNativeTests } from './native-tests.mjs'
-import { root, run, runBin } from './process.mjs'
+import { root, run } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
 
 const standIn = path.join(root, 'build', 'stand-in', 'libstand_in.so')
@@ -18,7 +19,7 @@ const onCard = {
   HIDDENSTATE_DEVICE: 'cuda',
   HIDDENSTATE_CUDA_KERNELS: path.join(root, 'native', 'device', 'cuda', 'kernels.ptx'),
 }
-const onStandIn = { ...onCard, HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }
+export const onStandIn = { ...onCard, HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }
 
 /** Kernels and native tests, which must be built; `{ passed, failed }`. */
 export function cudaTests(env = onStandIn) {
@@ -39,9 +40,7 @@ function main() {
   requireTools()
   if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0 || buildTs() !== 0) return 1
   const env = values.card ? onCard : onStandIn
-  const { failed } = cudaTests(env)
-  const files = positionals.length > 0 ? runBin('vitest', ['run', ...positionals], { env }) : 0
-  return failed === 0 && files === 0 ? 0 : 1
+  return cudaTests(env).failed + cardSuites(env, positionals).failed === 0 ? 0 : 1
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url))
