@@ -9,6 +9,7 @@ export default defineConfig({
     datasets: 'lib/datasets/index.ts',
     backend: 'lib/functions/index.ts',
     audio: 'lib/audio/index.ts',
+    'audio-worker': 'lib/audio/audio-worker.ts', // a thread, started by its file
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

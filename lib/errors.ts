@@ -175,6 +175,12 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
 const isLayer = (where: string): boolean =>
   /^.+ \(\w+\)$|^(?!optimizer\/|random\/)[^/]+\/./.test(where)
 
+/** The error of a code: what another thread met, or native code. */
+export function errorOf(code: string, message: string, details: ErrorDetails): HiddenstateError {
+  const known = Object.hasOwn(CLASS_OF_CODE, code) ? (code as ErrorCode) : 'ERR_INTERNAL'
+  return new CLASS_OF_CODE[known](known, message, details)
+}
+
 /**
  * Makes the error that native code describes; handed to the addon once.
  *
@@ -187,8 +193,7 @@ export function nativeError(
   expected: string,
   actual: string,
 ): Error {
-  const known = Object.hasOwn(CLASS_OF_CODE, code) ? (code as ErrorCode) : 'ERR_INTERNAL'
-  const error = new CLASS_OF_CODE[known](known, message, {
+  const error = errorOf(code, message, {
     ...(isLayer(where) ? { layer: where } : {}),
     ...(expected ? { expected } : {}),
     ...(actual ? { actual } : {}),

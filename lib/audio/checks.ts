@@ -38,14 +38,17 @@ export function checkRate(where: string, what: string, value: unknown): number {
   })
 }
 
-/** @throws ConfigError ERR_OPTION naming the first number that is not finite */
-export function checkFinite(where: string, numbers: Numbers): void {
+/**
+ * @param before numbers that came before these, for the place that the error names
+ * @throws ConfigError ERR_OPTION naming the first number that is not finite
+ */
+export function checkFinite(where: string, numbers: Numbers, before = 0): void {
   let odd = 0 // x - x is NaN for NaN and the infinities, else 0
   for (let i = 0; i < numbers.length; i++) odd += numbers[i]! - numbers[i]!
   if (odd === 0) return
   const i = numbers.findIndex((number: number) => !Number.isFinite(number))
   fail(ConfigError, 'ERR_OPTION', {
-    where: `${where}[${i}]`,
+    where: `${where}[${before + i}]`,
     what: 'number',
     expected: 'finite',
     actual: String(numbers[i]),

@@ -22,3 +22,8 @@ export { deltas, type DeltasOptions } from './deltas.js'
 export { type FeatureOptions, FeatureStream } from './features.js'
 export { resample, type ResampleOptions } from './resample.js'
 export { specAugment, type SpecAugmentOptions } from './spec-augment.js'
+export {
+  extractFeatures,
+  type ExtractFeaturesOptions,
+  type SoundInMemory,
+} from './extract.js'

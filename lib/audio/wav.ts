@@ -72,9 +72,9 @@ export function headerFor(bytes: Uint8Array, channels: Channels, where: string):
 }
 
 /** @throws FormatError ERR_FILE_FORMAT for samples that are no numbers, as float files may hold */
-export function checkSamples(where: string, samples: Float32Array): void {
+export function checkSamples(where: string, samples: Float32Array, before = 0): void {
   try {
-    checkFinite('samples', samples)
+    checkFinite('samples', samples, before)
   } catch (error) {
     const { message, actual } = error as ConfigError
     const details = { expected: 'finite', actual: actual ?? message, cause: error }

@@ -6,15 +6,11 @@
  * when its budget of work is used up, or when nobody has used it for a while. It keeps the process
  * alive only while it works.
  */
-import fs from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { InternalError } from '../errors.js'
-import { packageRoot } from '../package-root.js'
-import { JobQueue } from './job-queue.js'
+import { JobQueue } from '../job-queue.js'
+import { startThread } from '../worker-thread.js'
 import type { H5Data, H5Reply, H5Request, H5Tree } from './protocol.js'
-import { occupyStandardDescriptors } from './standard-descriptors.js'
 import { WorkBudget } from './work-budget.js'
 
 /** An error of the HDF5 library; callers add the name of the file. */
@@ -59,26 +55,6 @@ export const memoryFor = (bytes: number): number => Math.min(MAX_MEMORY, BASE_ME
 
 type Answer<K extends H5Reply['kind']> = Extract<H5Reply, { kind: K }>
 
-/**
- * The same name beside the sources and in dist/; a bundle finds it where the package is installed.
- * Not by `new URL`: webpack would copy the file beside the bundle, where `h5wasm`, which it
- * imports, need not be.
- */
-function workerFile(): string {
-  const beside = path.join(path.dirname(fileURLToPath(import.meta.url)), 'hdf5-worker.mjs')
-  return fs.existsSync(beside) ? beside : path.join(packageRoot(), 'dist', 'hdf5-worker.mjs')
-}
-
-/**
- * Nothing of the user's flags and environment reaches the worker, but for Yarn's Plug'n'Play: its
- * hooks, without which no package is found, come by flags or by NODE_OPTIONS.
- */
-function threadSettings(): Pick<WorkerOptions, 'execArgv' | 'env'> {
-  if (process.versions.pnp === undefined) return { execArgv: [], env: {} }
-  const { NODE_OPTIONS } = process.env
-  return { env: NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS } }
-}
-
 class Hdf5Worker {
   readonly #worker: Worker
   readonly #started: Promise<void>
@@ -88,15 +64,9 @@ class Hdf5Worker {
   dead = false
 
   constructor() {
-    occupyStandardDescriptors()
     try {
-      // Its output, the library's chatter, is left unread:
-      // a stream that is read would keep the process alive.
-      this.#worker = new Worker(workerFile(), {
+      this.#worker = startThread(import.meta.url, 'hdf5-worker.mjs', {
         name: 'hiddenstate-hdf5',
-        ...threadSettings(),
-        stdout: true,
-        stderr: true,
         resourceLimits: { maxOldGenerationSizeMb: 512 },
       })
     } catch (error) {
