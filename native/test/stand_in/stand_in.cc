@@ -5,7 +5,9 @@
 //     (memory.h).
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
-//   - Products check their leading dimensions, and that their matrices lie in the card's memory.
+//   - Products check their leading dimensions, that their matrices lie in the card's memory, and that
+//     the result has no number in common with an operand.
+//   - A thread must have chosen the context; arguments of a kernel have the size that its PTX says.
 //   - While a stream is recorded, what a graph cannot hold is refused, and spoils it; a graph whose
 //     memory has been freed fails.
 //   - Call number n, of those that may fail on a card, fails: stand_in_fail().
@@ -82,6 +84,22 @@ size_t span(int rows, int columns, int ld) {
   return columns == 0 ? 0 : (size_t(ld) * size_t(columns - 1) + size_t(rows)) * sizeof(real);
 }
 
+// Whether two matrices have a number in common.
+template <typename real>
+bool overlap(const real* a, int a_rows, int a_columns, int lda, const real* c, int rows,
+             int columns, int ldc) {
+  if (a + span<real>(a_rows, a_columns, lda) / sizeof(real) <= c ||
+      c + span<real>(rows, columns, ldc) / sizeof(real) <= a)
+    return false;
+  for (int j = 0; j < a_columns; j++) {
+    const int64_t first = a + int64_t(j) * lda - c, end = first + a_rows;  // in c
+    for (int64_t i = std::max<int64_t>(0, first / ldc); i < columns && i * ldc < end; i++) {
+      if (i * ldc + rows > first && rows > 0) return true;
+    }
+  }
+  return false;
+}
+
 template <typename real>
 int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const real* a, int lda,
          const real* b, int ldb, real beta, real* c, int ldc) {
@@ -95,6 +113,9 @@ int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const 
                b_bytes = span<real>(b_rows, b_columns, ldb), c_bytes = span<real>(m, n, ldc);
   if (!s.memory.has(a, a_bytes) || !s.memory.has(b, b_bytes) || !s.memory.has(c, c_bytes))
     return kBlasExecutionFailed;
+  if (overlap(a, a_rows, a_columns, lda, c, m, n, ldc) ||
+      overlap(b, b_rows, b_columns, ldb, c, m, n, ldc))
+    return kBlasInvalidValue;
   const std::vector<const void*> addresses = {a, b, c};
   a = s.memory.numbers(a), b = s.memory.numbers(b), c = s.memory.numbers(c);
   const auto multiply = [=] {
@@ -159,10 +180,11 @@ HS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
   return *value = attribute == 75 ? 9 : 0, 0;
 }
 HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
-  HS_MAY_FAIL;
+  HS_LOCKED;
+  if (const int result = refused()) return result;
   return *context = &s, 0;
 }
-HS_API int cuCtxSetCurrent(void*) { return 0; }
+HS_API int cuCtxSetCurrent(void* chosen) { return context() = chosen, 0; }
 
 HS_API int cuModuleLoadData(void** module, const void* image) {
   HS_MAY_FAIL_OUTSIDE;
@@ -170,12 +192,19 @@ HS_API int cuModuleLoadData(void** module, const void* image) {
   if (s.image.find(".version") == std::string::npos) return kInvalidImage;
   return *module = &s.image, 0;
 }
-// It must be in both: the PTX that the package ships, and the kernels built in here.
+// It must be in both, with arguments of the same size: the PTX that the package ships, and the
+// kernels built in here.
 HS_API int cuModuleGetFunction(void** function, void*, const char* name) {
   HS_MAY_FAIL;
-  if (s.image.find(".entry " + std::string(name) + "(") == std::string::npos) return kNotFound;
+  const size_t at = s.image.find(".entry " + std::string(name) + "(");
+  if (at == std::string::npos) return kNotFound;
+  const std::string argument = std::string(name) + "_param_0[";
+  const size_t size = s.image.find(argument, at);
   for (const KernelEntry* entry = KernelEntry::first(); entry; entry = entry->next) {
-    if (std::string(name) == entry->name) return *function = const_cast<KernelEntry*>(entry), 0;
+    if (std::string(name) != entry->name) continue;
+    const bool same = size != std::string::npos &&
+                      std::stoul(s.image.substr(size + argument.size(), 8)) == entry->bytes;
+    return *function = const_cast<KernelEntry*>(entry), same ? 0 : kInvalidImage;
   }
   return kNotFound;
 }
@@ -203,7 +232,7 @@ HS_API int cuStreamCreate(void** stream, unsigned) {
   return 0;
 }
 HS_API int cuStreamDestroy_v2(void* stream) {
-  HS_LOCKED;
+  HS_IN_CONTEXT;
   for (auto it = s.streams.begin(); it != s.streams.end(); ++it) {
     if (it->get() == stream) return run_all(**it), s.streams.erase(it), 0;
   }
@@ -255,7 +284,7 @@ HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {
 }
 // As a driver does, it waits for all work first: some of it may be on this memory.
 HS_API int cuMemFree_v2(CudaAddress address) {
-  HS_LOCKED;
+  HS_IN_CONTEXT;
   if (const int result = not_recorded()) return result;
   for (const auto& stream : s.streams) run_all(*stream);
   return s.memory.release(pointer(address)) ? 0 : kInvalidValue;
@@ -268,7 +297,7 @@ HS_API int cuMemAllocHost_v2(void** memory, size_t bytes) {
   return 0;
 }
 HS_API int cuMemFreeHost(void* memory) {
-  HS_LOCKED;
+  HS_IN_CONTEXT;
   if (const int result = not_recorded()) return result;
   for (const auto& stream : s.streams) run_all(*stream);
   if (s.pinned_bytes.erase(static_cast<const char*>(memory)) == 0) return kInvalidValue;
@@ -346,7 +375,7 @@ HS_API int cublasSetMathMode(void*, int) { return 0; }
   HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,        \
                   const real* a, int lda, const real* b, int ldb, const real* beta, real* c,       \
                   int ldc) {                                                                       \
-    HS_LOCKED;                                                                                     \
+    HS_IN_CONTEXT;                                                                                 \
     if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed;   \
     s.products++;                                                                                  \
     return gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, \
@@ -361,7 +390,7 @@ HS_GEMM(cublasDgemm_v2, double)
                   const real* a, int lda, long long stride_a, const real* b, int ldb,            \
                   long long stride_b, const real* beta, real* c, int ldc, long long stride_c,    \
                   int count) {                                                                   \
-    HS_LOCKED;                                                                                   \
+    HS_IN_CONTEXT;                                                                               \
     if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed; \
     s.products++;                                                                                \
     for (int i = 0; i < count; i++) {                                                            \

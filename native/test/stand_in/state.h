@@ -15,7 +15,7 @@ namespace hs {
 namespace test {
 
 constexpr int kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101,
-              kInvalidImage = 200, kNotFound = 500;
+              kInvalidImage = 200, kInvalidContext = 201, kNotFound = 500;
 constexpr int kIllegalAddress = 700, kNotSupported = 801, kRecordingUnsupported = 900,
               kRecordingInvalidated = 901, kNotRecording = 904, kRecordingImplicit = 906;
 constexpr int kBlasAllocFailed = 3, kBlasInvalidValue = 7, kBlasExecutionFailed = 13;
@@ -43,6 +43,12 @@ struct StandIn {
 inline StandIn& state() {
   static StandIn* const all = new StandIn();
   return *all;
+}
+
+// The context that the calling thread has chosen.
+inline void*& context() {
+  static thread_local void* current = nullptr;
+  return current;
 }
 
 // Whether this call, one of those that a card may refuse, is the one to fail.
@@ -86,8 +92,11 @@ inline int ask(void* stream, Work work, const std::vector<const void*>& addresse
   StandIn& s = state();                                      \
   const std::lock_guard<std::recursive_mutex> lock(s.mutex); \
   (void)s
+#define HS_IN_CONTEXT \
+  HS_LOCKED;          \
+  if (!context()) return kInvalidContext
 #define HS_MAY_FAIL \
-  HS_LOCKED;        \
+  HS_IN_CONTEXT;    \
   if (const int result = refused()) return result
 #define HS_MAY_FAIL_OUTSIDE \
   HS_MAY_FAIL;              \
