@@ -1,8 +1,8 @@
 /**
- * `node bench/audio.mjs [--minutes 60 --rounds 3]`: log-mel of a WAV file of 16 kHz and 16 bits, in
- * the thread of extractFeatures. Prints for each setting the time that passed, the processor time of
- * the whole process, and the longest stretch of processor time that the event loop was kept (Linux;
- * elsewhere time that passed).
+ * `node bench/audio.mjs [--minutes 60 --rounds 3]`: features of a WAV file of 16 bits, in the thread
+ * of extractFeatures. Prints for each setting the time that passed, the processor time of the whole
+ * process, and the longest stretch of processor time that the event loop was kept (Linux; elsewhere
+ * time that passed).
  */
 import fs from 'node:fs'
 import os from 'node:os'

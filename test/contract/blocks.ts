@@ -19,6 +19,7 @@ export const GUIDES = {
   'README.md': { blocks: 1, data: false },
   'docs/keras-1-to-hiddenstate.md': { blocks: 11, data: true },
   'docs/troubleshooting.md': { blocks: 1, data: false },
+  'docs/audio.md': { blocks: 4, data: false },
   'docs/functional.md': { blocks: 3, data: false },
   'docs/gpu.md': { blocks: 1, data: false },
   'docs/sequences.md': { blocks: 1, data: false },
