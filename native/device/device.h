@@ -27,6 +27,7 @@ struct Scored {
   real* score = nullptr;          // [R]
   int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
   Dims p_dims, y_dims;  // as they lie: time, batch, rest
+  real* dp = nullptr;   // [R, K] where gradient() will write; nullptr: it will not be called
   bool temporal = false;
   double weight = 1;               // of this loss in the total
   const int32_t* order = nullptr;  // host: what row b is of the data set; nullptr: first + b
@@ -54,7 +55,7 @@ class Criterion {
   // Fills coef and score; *loss without penalties; *weighted, that times the weight; *nothing, a
   // Nothing.
   virtual void value(const Scored<real>&, double* loss, double* weighted, double* nothing) = 0;
-  // Of *weighted, once, after value() and measure(); dp [R, K]
+  // Of *weighted, once, after value(), which may have used dp, and measure(); dp [R, K]
   virtual void gradient(const Scored<real>&, real* dp) = 0;
   virtual void measure(const Scored<real>&, double* values) = 0;  // after value(); [metrics()]
 };

@@ -124,6 +124,7 @@ void Loss<real>::value(const Graph<real>& graph, double* loss, double* weighted,
   const MaskValue<real>* mask = graph.scored_mask(i_);
   scored_.p = graph.scored(i_).data;
   scored_.mask = mask ? mask->data : nullptr;
+  scored_.dp = graph.loss_gradient(i_);
   criterion_->value(scored_, loss, weighted, nothing);
 }
 

@@ -275,6 +275,8 @@ TEST(losses_that_there_are_not_are_told) {
               "no metric named 'acc'");
   CHECK_ERROR(made(tree({{"value", text("v")}}), list({tree({{"name", text("hinge")}})})),
               Code::kOption, "no targets");
+  CHECK_ERROR(made(tree({{"name", text("ctc")}}), list({})), Code::kOption,
+              "'ctc' does not run on a card yet");
 }
 
 }  // namespace test

@@ -51,6 +51,11 @@ describe('devices', () => {
     expect(said.writtenLoss).toBeLessThan(1e-5)
     expect(said.predicted).toBeLessThan(1e-5)
     expect(said.again).toBe(0)
+    expect(said.ctc).toEqual({
+      name: 'ConfigError',
+      code: 'ERR_OPTION',
+      message: "loss: 'ctc' does not run on a card yet. Compile for device 'cpu'.",
+    })
     expect(said.session).toBeLessThan(1e-6)
   })
 })

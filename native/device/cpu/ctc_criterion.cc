@@ -119,9 +119,15 @@ void CtcCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
     s.coef[b] = static_cast<real>(w / double(counted));
     s.score[b] = 0;
   }
+  // Frames and samples that do not count.
+  if (s.dp) std::fill(s.dp, s.dp + s.R * s.K, real(0));
   std::vector<double> costs(static_cast<size_t>(s.B));
   each(s, [&](int64_t b, const CtcSample<real>& sample, CtcSpace& space) {
-    costs[size_t(b)] = space.cost(sample, static_cast<real*>(nullptr));
+    const double cost = space.cost(sample, s.dp);
+    costs[size_t(b)] = cost;
+    if (std::isfinite(cost) || !s.dp || (zero_infinity_ && std::isinf(cost))) return;
+    for (int64_t t = 0; t < sample.T; t++)
+      std::fill_n(s.dp + sample.frames[t] * s.K, s.K, real(NAN));
   });
   double sum = 0;
   for (int64_t b = 0; b < s.B; b++) {
@@ -143,19 +149,13 @@ void CtcCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
   *nothing = static_cast<int>(counted == 0 ? Nothing::kWeights : Nothing::kNone);
 }
 
+// value() has left the gradient of each sample's cost there.
 template <typename real>
 void CtcCriterion<real>::gradient(const Scored<real>& s, real* dp) {
-  std::fill(dp, dp + s.R * s.K, real(0));
-  each(s, [&](int64_t b, const CtcSample<real>& sample, CtcSpace& space) {
-    const double cost = space.cost(sample, dp);
-    const real c = static_cast<real>(s.weight * double(s.coef[b]));
-    for (int64_t t = 0; t < sample.T; t++) {
-      real* const d = dp + sample.frames[t] * s.K;
-      if (std::isfinite(cost)) {
-        for (int64_t k = 0; k < s.K; k++) d[k] *= c;
-      } else {
-        std::fill(d, d + s.K, std::isinf(cost) && zero_infinity_ ? real(0) : real(NAN));
-      }
+  for_rows(s.R, s.K, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      const real c = static_cast<real>(s.weight * double(s.coef[r % s.B]));
+      for (int64_t k = 0; k < s.K; k++) dp[r * s.K + k] *= c;
     }
   });
 }

@@ -3,7 +3,17 @@
  * the largest difference of the weights that both devices train.
  */
 import { mean, square, sub } from 'hiddenstate/backend'
-import { Dense, Dropout, Embedding, GRU, info, LSTM, Sequential, setSeed } from 'hiddenstate'
+import {
+  ctc,
+  Dense,
+  Dropout,
+  Embedding,
+  GRU,
+  info,
+  LSTM,
+  Sequential,
+  setSeed,
+} from 'hiddenstate'
 
 const saidBy = (call) => {
   try {
@@ -71,6 +81,12 @@ if (result.card === null) {
   result.weights = Math.max(...cpu.weights.map((w, i) => difference(w, cuda.weights[i])))
   result.loss = Math.max(...cpu.loss.map((v, i) => Math.abs(v - cuda.loss[i])))
   result.predicted = difference(cpu.predicted, cuda.predicted)
+  const labeller = new Sequential([
+    new LSTM(3, { returnSequences: true, inputShape: [null, 2] }),
+    new Dense(3, { activation: 'softmax' }),
+  ])
+  const options = { optimizer: 'sgd', loss: ctc(), device: 'cuda' }
+  result.ctc = saidBy(() => labeller.compile(options))
   result.again = Math.max(...cuda.weights.map((w, i) => difference(w, again.weights[i])))
 } else {
   compiled(refused, 'cpu')

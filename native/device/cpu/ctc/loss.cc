@@ -17,10 +17,10 @@ struct Window {
       : from(std::max<int64_t>(0, S - 2 * (T - t))), to(std::min(S, 2 * t + 2)) {}
 };
 
-// a b / all, which is at most 1.
-double share(Wide a, Wide b, Wide all) {
-  const double v = a.v * b.v / all.v;
-  const int32_t d = a.e + (b.e - all.e);
+// a b / all, which is at most 1; one_all: 1 / all.
+inline double share(Wide a, Wide b, Wide one_all) {
+  const double v = a.v * b.v * one_all.v;
+  const int32_t d = a.e + (b.e + one_all.e);
   return d == 0 ? v : d == -1 ? v * kWideDown : d == 1 ? v * kWideUp : 0.0;
 }
 
@@ -93,20 +93,19 @@ double CtcSpace::cost(const CtcSample<real>& sample, real* dz) {
     for (int64_t s : {w.from - 2, w.from - 1, w.to, w.to + 1}) to.v[s] = 0, to.e[s] = kNone;
     if (t == 0) {
       for (int64_t s = w.from; s < w.to; s++)
-        to.v[s] = p[state_class[s]], to.e[s] = to.v[s] == 0 ? kNone : p_e[state_class[s]];
+        to.v[s] = p[state_class[s]], to.e[s] = p_e[state_class[s]];
       continue;
     }
     const Row from = row(a_, a_e_, t - 1, S);
     for (int64_t s = w.from; s < w.to; s++) {
-      const Wide two = skips[s] ? Wide{from.v[s - 2], from.e[s - 2]} : kWideZero;
-      const Wide sum = Wide{from.v[s], from.e[s]} + Wide{from.v[s - 1], from.e[s - 1]} + two;
-      const Wide a = sum * Wide{p[state_class[s]], p_e[state_class[s]]};
+      const Wide p_s = {p[state_class[s]], p_e[state_class[s]]};
+      const Wide a = skips[s] ? sum(from.at(s), from.at(s - 1), from.at(s - 2)) * p_s
+                              : sum(from.at(s), from.at(s - 1)) * p_s;
       to.v[s] = a.v, to.e[s] = a.e;
     }
   }
   const Row last = row(a_, a_e_, T - 1, S);
-  const Wide all =
-      Wide{last.v[S - 1], last.e[S - 1]} + (S > 1 ? Wide{last.v[S - 2], last.e[S - 2]} : kWideZero);
+  const Wide all = S > 1 ? sum(last.at(S - 1), last.at(S - 2)) : last.at(0);
   if (dz && all.v > 0) occupancies(sample, all, dz);
   return 0 - log_of(all);
 }
@@ -117,6 +116,7 @@ void CtcSpace::occupancies(const CtcSample<real>& sample, Wide all, real* dz) {
   const int64_t T = sample.T, K = sample.K, S = 2 * sample.L + 1;
   const int32_t* const state_class = class_.data();
   const char* const skips = skips_.data();
+  const Wide one_all = {1 / all.v, -all.e};
   double* const held = held_.data();
   for (int64_t t = T - 1; t >= 0; t--) {
     const Window w(t, T, S);
@@ -125,17 +125,18 @@ void CtcSpace::occupancies(const CtcSample<real>& sample, Wide all, real* dz) {
     const double* const p = p_.data() + t * K;
     const int32_t* const p_e = p_e_.data() + t * K;
     std::fill_n(held, K, 0.0);
+    double blanks = 0;
     for (int64_t s : {w.from - 2, w.from - 1, w.to, w.to + 1}) to.v[s] = 0, to.e[s] = kNone;
     for (int64_t s = w.from; s < w.to; s++) {
       Wide b = kWideOne;
-      if (t < T - 1) {
-        const Wide two = skips[s + 2] ? Wide{next.v[s + 2], next.e[s + 2]} : kWideZero;
-        b = Wide{next.v[s], next.e[s]} + Wide{next.v[s + 1], next.e[s + 1]} + two;
-      }
-      held[state_class[s]] += share(Wide{a.v[s], a.e[s]}, b, all);
+      if (t < T - 1)
+        b = skips[s + 2] ? sum(next.at(s), next.at(s + 1), next.at(s + 2))
+                         : sum(next.at(s), next.at(s + 1));
+      (s % 2 == 0 ? blanks : held[state_class[s]]) += share(a.at(s), b, one_all);
       const Wide q = b * Wide{p[state_class[s]], p_e[state_class[s]]};
       to.v[s] = q.v, to.e[s] = q.e;
     }
+    held[sample.blank] = blanks;
     real* const d = dz + sample.frames[t] * K;
     for (int64_t k = 0; k < K; k++) d[k] = static_cast<real>(p[k] * wide_shift(p_e[k]) - held[k]);
   }

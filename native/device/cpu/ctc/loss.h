@@ -44,6 +44,7 @@ class CtcSpace {
   struct Row {
     double* v;  // [S] behind two zeros and before two
     int32_t* e;
+    Wide at(int64_t s) const { return {v[s], e[s]}; }
   };
   Row row(std::vector<double>& v, std::vector<int32_t>& e, int64_t t, int64_t S) {
     return {v.data() + t * (S + 4) + 2, e.data() + t * (S + 4) + 2};

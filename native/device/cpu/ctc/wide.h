@@ -48,16 +48,17 @@ inline double log_of(Wide x) {
   return std::log(x.v) + kLogOfWide * x.e;
 }
 
-// The larger exponent first, whatever the order: a + b == b + a.
-inline Wide operator+(Wide a, Wide b) {
+// Neighbours mostly have the same exponent.
+inline Wide sum(Wide a, Wide b) {
   if (a.e == b.e) return wide(a.v + b.v, a.e);
   return a.e > b.e ? wide(a.v + b.v * wide_shift(b.e - a.e), a.e)
                    : wide(a.v * wide_shift(a.e - b.e) + b.v, b.e);
 }
-
-inline Wide operator*(Wide a, Wide b) {
-  const double v = a.v * b.v;
-  return v == 0 ? kWideZero : wide(v, a.e + b.e);
+inline Wide sum(Wide a, Wide b, Wide c) {
+  if (a.e == b.e && b.e == c.e) return wide(a.v + b.v + c.v, a.e);
+  return sum(sum(a, b), c);
 }
+
+inline Wide operator*(Wide a, Wide b) { return wide(a.v * b.v, a.e + b.e); }
 
 }  // namespace hs
