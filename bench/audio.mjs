@@ -1,6 +1,6 @@
 /**
- * `node bench/audio.mjs [--minutes 60 --rounds 3]`: features of a WAV file of 16 bits, in the thread
- * of extractFeatures. Prints for each setting the time that passed, the processor time of the whole
+ * `node bench/audio.mjs [--minutes 60 --rounds 3]`: features of a WAV file, in the thread of
+ * extractFeatures. Prints for each setting the time that passed, the processor time of the whole
  * process, and the longest stretch of processor time that the event loop was kept (Linux; elsewhere
  * time that passed).
  */
