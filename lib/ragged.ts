@@ -209,14 +209,15 @@ export class Ragged implements Iterable<NDArray> {
    * Some samples as one array, each filled up at its end.
    *
    * @param rows their numbers; default: all
-   * @param options.length steps of the result; default: those of the longest of them
-   * @param options.value what is put in; default 0
+   * @param options `length`: steps of the result, default those of the longest of them; `value`:
+   *   what is put in, default 0
    * @returns `[rows.length, length, …stepShape]`
    */
   padded(
     rows: ArrayLike<number> = Int32Array.from(this.lengths, (_, i) => i),
-    { length, value = 0 }: { length?: number | null | undefined; value?: number | undefined } = {},
+    options: { length?: number | null | undefined; value?: number | undefined } = {},
   ): NDArray {
+    const { length, value = 0 } = options
     let longest = 0
     for (let i = 0; i < rows.length; i++) longest = Math.max(longest, this.lengths[rows[i]!]!)
     const steps = length ?? longest

@@ -100,7 +100,7 @@ describe('texts of errors', () => {
     const layers = () => [new Masking({ inputShape: [5, 3] }), new Flatten()]
     expect(await textOf(() => new Sequential(layers()))).toMatchInlineSnapshot(`
       "ConfigError ERR_OPTION in flatten_N (Flatten)
-      flatten_N (Flatten): input must be without a mask, which this layer does not support, got one with a mask (from Masking, or Embedding with maskZero). Put a recurrent layer without returnSequences before it."
+      flatten_N (Flatten): input must be without a mask, which this layer does not support, got one with a mask (from Masking, Embedding with maskZero, or sequences of several lengths). Put a recurrent layer without returnSequences before it."
     `)
   })
   it('Flatten of an unknown length', async () => {
