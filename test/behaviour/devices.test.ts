@@ -1,4 +1,5 @@
 /** Which device a model is compiled for, and what is said where there is no card. */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -57,5 +58,45 @@ describe('devices', () => {
       message: "loss: 'ctc' does not run on a card yet. Compile for device 'cpu'.",
     })
     expect(said.session).toBeLessThan(1e-6)
+  })
+
+  it.skipIf(!isHere)('are opened by those who ask for them alone', async () => {
+    const env = {
+      HIDDENSTATE_LIBCUDA: standIn,
+      HIDDENSTATE_LIBCUBLAS: standIn,
+      HIDDENSTATE_DEVICE: '',
+    }
+    const mapped = (...args: string[]) =>
+      jsonOf<string[]>('behaviour/children/opened.mjs', { env, args })
+    expect(await mapped('cuda')).toContain(standIn)
+    expect(await mapped()).not.toContain(standIn)
+    expect(await mapped('cpu')).not.toContain(standIn)
+  })
+
+  const hasStrace = isHere && spawnSync('strace', ['-V']).status === 0
+  it.skipIf(!hasStrace)('are not even looked for by others', () => {
+    const looked = (device: string) => {
+      const { stderr } = spawnSync(
+        'strace',
+        ['-f', '-e', 'trace=open,openat,openat2,stat,access,newfstatat', process.execPath].concat(
+          path.join(ROOT, 'test/behaviour/children/opened.mjs'),
+          device,
+        ),
+        {
+          encoding: 'utf8',
+          maxBuffer: 1 << 28,
+          env: {
+            ...process.env,
+            NODE_OPTIONS: '',
+            HIDDENSTATE_DEVICE: '',
+            HIDDENSTATE_LIBCUDA: '/nowhere/libcuda.so',
+          },
+        },
+      )
+      expect(stderr).toContain('hiddenstate.node') // it was traced
+      return stderr.match(/[^"]*(libcuda|libcublas|nvcuda|kernels\.ptx|\/dev\/nvidia)[^"]*/g) ?? []
+    }
+    expect(looked('cpu')).toEqual([])
+    expect(looked('cuda')).toContain('/nowhere/libcuda.so')
   })
 })

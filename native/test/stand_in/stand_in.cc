@@ -5,8 +5,8 @@
 //     (memory.h).
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
-//   - Products check their leading dimensions, that their matrices lie in the card's memory, and that
-//     the result has no number in common with an operand.
+//   - Products check their leading dimensions, that their matrices lie in the card's memory, and
+//     that the result has no number in common with an operand.
 //   - A thread must have chosen the context; arguments of a kernel have the size that its PTX says.
 //   - While a stream is recorded, what a graph cannot hold is refused, and spoils it; a graph whose
 //     memory has been freed fails.
