@@ -1,4 +1,4 @@
-/** Trains on the device of the first argument; prints the names of the files that are mapped then. */
+/** Trains on the device of the first argument; prints the names of the files mapped then. */
 import { readFileSync } from 'node:fs'
 import { Dense, LSTM, Sequential } from 'hiddenstate'
 
