@@ -41,6 +41,11 @@ export type Objective = (typeof objectiveNames)[number]
 /** The names that `compile({ loss })` takes. */
 export type ObjectiveName = Objective | keyof typeof aliases
 /**
+ * Losses of the layer CRF; of `'sparse_crf'` targets are numbers of tags, [B, T, 1], else one-hot
+ * [B, T, K].
+ */
+export type CrfLossName = 'crf' | 'sparse_crf'
+/**
  * A loss written with `hiddenstate/backend`: targets and outputs [B, …, K] → [B, …], a number for
  * each row of the last axis, or [B].
  */
@@ -57,12 +62,12 @@ export function objectiveName(value: unknown, where = 'compile'): Objective {
   }
   const near =
     typeof value === 'string'
-      ? nearest(value, [...objectiveNames, 'ctc', ...Object.keys(aliases)])
+      ? nearest(value, [...objectiveNames, 'ctc', 'crf', 'sparse_crf', ...Object.keys(aliases)])
       : undefined
   return fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,
     what: 'loss',
-    expected: `one of ${objectiveNames.join(', ')}, ctc`,
+    expected: `one of ${objectiveNames.join(', ')}, ctc, crf, sparse_crf`,
     actual: describe(value),
     hint: near && `Did you mean '${near}'?`,
   })

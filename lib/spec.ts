@@ -72,6 +72,17 @@ export interface ProgramSpec {
   output: number
   /** Of a loss: the last axis of its targets, where that is not the output's. */
   targetDim?: number
+  /** Of a loss: values of the graph that it reads besides, its inputs from 2 on. */
+  reads?: readonly string[]
+}
+
+/** The losses 'crf' and 'sparse_crf', until the layer that they are of says what they compute. */
+export type CrfSpec = { name: 'crf'; isSparse: boolean }
+
+/** A loss of another value than the output. */
+export interface Scoring {
+  readonly scored: string
+  readonly loss: ProgramSpec
 }
 
 /** The loss 'ctc': targets are labels [L] of whole samples. */
@@ -96,7 +107,10 @@ export interface PredictionSpec {
    * metrics. Null: not compiled, predict only.
    */
   loss: string | ProgramSpec | CtcSpec | { value: string } | null
-  /** What the loss is taken of, where it is not the value: of 'ctc', what the softmax gets. */
+  /**
+   * What the loss is taken of, where it is not the value: of 'ctc', what the softmax gets; of
+   * 'crf', scores of tags. Metrics are of the value.
+   */
   scored?: string
   /** Of the loss, in the total. */
   weight: number
@@ -180,6 +194,11 @@ export class Graph {
   readonly written: { param: ParamSpec; use: ParamUse }[] = []
   /** Outputs whose penalty is a function, and the layers that they are of. */
   readonly activities: { value: Value; penalty: Written; where: string }[] = []
+  /**
+   * Of outputs of a CRF, by their names: adds what its loss is taken of. `isSparse`: targets are
+   * numbers of tags.
+   */
+  readonly scorings = new Map<string, (isSparse: boolean) => Scoring>()
   /** The shape of each value, without the batch. */
   readonly shapes = new Map<string, Shape>()
   #paramOf = new Map<object, ParamSpec>()
@@ -304,7 +323,7 @@ export interface OpRest {
   options?: { [key: string]: Option }
   params?: ParamUse[]
   activity?: Activity | null
-  after?: OpSpec['after']
+  after?: OpSpec['after'] | undefined
   /** Mask the op reads; default: none. */
   reads?: string | null
   /**

@@ -18,6 +18,13 @@ export {
   plotModel,
   type PlotModelOptions,
 } from './model/plot-model.js'
+export {
+  spanF1,
+  type SpanOptions,
+  type SpanScore,
+  type TagSequence,
+  type TagSequences,
+} from './spans.js'
 export { type Output, Progbar, type ProgbarOptions, type Verbosity } from './progress.js'
 import { ConfigError, ShapeError, fail } from './errors.js'
 import { describe, NDArray, shapeText, sizeOf, type TensorLike } from './ndarray.js'

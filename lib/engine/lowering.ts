@@ -8,10 +8,12 @@ import { tellReversedSteps } from '../layers/base/mask-warnings.js'
 import { loadNative } from '../native.js'
 import { describe } from '../ndarray.js'
 import {
+  type CrfSpec,
   type CtcSpec,
   Graph,
   type MetricSpec,
   type Option,
+  type PredictionSpec,
   type ProgramSpec,
   type Spec,
   type Value,
@@ -21,9 +23,9 @@ import { addWritten } from './written.js'
 
 /** The part of a Spec that `compile` decides. */
 export interface Training {
-  /** Of each output. The loss: a canonical name, a program, or 'ctc'. */
+  /** Of each output. The loss: a canonical name, a program, 'ctc' or 'crf'. */
   outputs: readonly {
-    loss: string | ProgramSpec | CtcSpec
+    loss: string | ProgramSpec | CtcSpec | CrfSpec
     weight: number
     metrics: readonly MetricSpec[]
     temporal: boolean
@@ -179,6 +181,10 @@ export function lowerModel(
   const values = model.lowerAlone(graph, inputs)
   if (training && values.some((value) => value.mask !== null && value.isReversed))
     tellReversedSteps(model, 'loss')
+  const losses = values.map(({ name }, i) => {
+    const loss = training?.outputs[i]?.loss ?? null
+    return scoredBy(loss, graph, name)
+  })
   const written = training ? addWritten(graph) : {}
   checkNativeNames(graph)
   return {
@@ -189,20 +195,29 @@ export function lowerModel(
     params: graph.params,
     ops: graph.ops,
     predictions: values.map(({ name, mask }, i) => {
-      const { loss = null, weight = 1, metrics = [], temporal = false } = training?.outputs[i] ?? {}
-      const scored = scoredBy(loss, graph, name)
-      return { value: name, mask, loss, ...scored, weight, metrics: [...metrics], temporal }
+      const { weight = 1, metrics = [], temporal = false } = training?.outputs[i] ?? {}
+      return { value: name, mask, ...losses[i]!, weight, metrics: [...metrics], temporal }
     }),
     optimizer: training?.optimizer ?? null,
   }
 }
 
-/** What a loss is taken of, where it is not the output itself. */
-const scoredBy = (
-  loss: string | ProgramSpec | CtcSpec | null,
+/** A loss, and what it is taken of where that is not the output itself. */
+function scoredBy(
+  loss: Training['outputs'][number]['loss'] | null,
   graph: Graph,
   value: string,
-): { scored?: string } =>
-  typeof loss === 'object' && loss !== null && 'name' in loss
-    ? { scored: logitsOf(graph, value, loss.name) }
-    : {}
+): Pick<PredictionSpec, 'loss' | 'scored'> {
+  if (typeof loss !== 'object' || loss === null || !('name' in loss)) return { loss }
+  if (loss.name === 'ctc') return { loss, scored: logitsOf(graph, value, loss.name) }
+  const scoring = graph.scorings.get(value)
+  if (scoring) return scoring(loss.isSparse)
+  const op = graph.ops.find(({ outputs }) => outputs[0] === value)
+  return fail(ConfigError, 'ERR_OPTION', {
+    where: op ? `${op.layer} (${op.className})` : 'model',
+    what: `output for the loss '${loss.isSparse ? 'sparse_crf' : 'crf'}'`,
+    expected: 'that of a CRF',
+    actual: op ? `that of another layer` : 'an input',
+    hint: 'End the model in new CRF(K), K the number of tags.',
+  })
+}

@@ -40,6 +40,7 @@ export {
   defineLayer,
 } from './define-layer.js'
 export type { LayerDefinition, LayerWeight, WeightShapeOf } from './base/layer-definition.js'
+export { CRF, type CRFOptions } from './crf.js'
 export { Dense, type DenseOptions } from './dense.js'
 export { Dropout, type DropoutOptions } from './dropout.js'
 export { ELU, type ELUOptions } from './elu.js'

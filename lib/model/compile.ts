@@ -6,14 +6,20 @@ import { type CtcLoss, ctcLoss } from '../ctc.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
 import { ofFile } from '../expressions/applied.js'
+import { tagAccuracy } from '../expressions/chain.js'
 import { Metric, type MetricFunction, type MetricName, metricName } from '../metrics.js'
 import { describe } from '../ndarray.js'
-import { type LossFunction, type ObjectiveName, objectiveName } from '../objectives.js'
+import {
+  type CrfLossName,
+  type LossFunction,
+  type ObjectiveName,
+  objectiveName,
+} from '../objectives.js'
 import { type OptimizerName, toOptimizer } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import { refusesAssignment, resolveOptions } from '../options.js'
 import { isRecord, perName } from '../per-name.js'
-import type { CtcSpec, MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
+import type { CrfSpec, CtcSpec, MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
 import type { NoMetrics } from '../training/results.js'
 import { toWritten, Written } from '../written.js'
 import {
@@ -30,7 +36,7 @@ import {
  */
 export type Metrics = readonly AnyMetric[]
 type AnyMetric = MetricName | Metric | MetricFunction
-type AnyLoss = ObjectiveName | 'ctc' | CtcLoss | LossFunction
+type AnyLoss = ObjectiveName | CrfLossName | 'ctc' | CtcLoss | LossFunction
 
 /** A value for each output: in a list, or by the names of the outputs. */
 export type PerOutput<T> = readonly T[] | Readonly<Record<string, T>>
@@ -105,8 +111,8 @@ export function chosenByCompile(Class: { readonly prototype: object }): void {
 
 /** What `compile` was told of one output. */
 interface CompiledOutput {
-  /** Canonical name, a program, or 'ctc'. */
-  readonly loss: string | ProgramSpec | CtcSpec
+  /** Canonical name, a program, 'ctc' or 'crf'. */
+  readonly loss: string | ProgramSpec | CtcSpec | CrfSpec
   readonly weight: number
   readonly metrics: readonly ResolvedMetric[]
   readonly temporal: boolean
@@ -195,6 +201,8 @@ export function resolveCompile(
     const ctc = ctcLoss(losses[i])
     if (ctc && modes[i] === 'temporal')
       refuse(`sampleWeightMode${of}`, "null with the loss 'ctc': weights are of samples", modes[i])
+    if (losses[i] === 'crf' || losses[i] === 'sparse_crf')
+      return resolveCrf(losses[i], outputShapes[i]!, dims[i], metrics[i]!, of)
     return ctc
       ? resolveCtc(ctc, outputShapes[i]!, { given: losses[i], dim: dims[i] }, metrics[i]!, of)
       : resolveOutput(outputShapes[i]!, losses[i], dims[i], metrics[i]!, of)
@@ -244,7 +252,7 @@ interface ResolvedMetric {
 }
 
 interface ResolvedOutput {
-  readonly loss: string | ObjectiveFunction | CtcSpec
+  readonly loss: string | ObjectiveFunction | CtcSpec | CrfSpec
   readonly metrics: readonly ResolvedMetric[]
   readonly targetDim: number | null
   readonly classes: number | null
@@ -294,6 +302,36 @@ function resolveCtc(
     classes: output.at(-1) ?? null,
     kept: given as Kept,
   }
+}
+
+function resolveCrf(
+  given: CrfLossName,
+  output: Shape,
+  dim: unknown,
+  metrics: readonly unknown[],
+  of: string,
+): ResolvedOutput {
+  if (dim !== null) refuse(`targetDim${of}`, `null with the loss '${given}', which says it`, dim)
+  const isSparse = given === 'sparse_crf'
+  const targets = isSparse ? [...output.slice(0, -1), 1] : output
+  return {
+    loss: { name: 'crf', isSparse },
+    metrics: metrics.map((metric) => resolveTagMetric(metric, { output, targets }, of)),
+    targetDim: isSparse ? 1 : null,
+    classes: isSparse ? (output.at(-1) ?? null) : null,
+    kept: given,
+  }
+}
+
+/** Of a CRF: functions, and the accuracy, of which it knows the real steps. */
+function resolveTagMetric(metric: unknown, scored: Scored, of: string): ResolvedMetric {
+  if (metric !== 'accuracy' && metric !== 'acc') {
+    const own = toWritten(metric, `compile: metrics${of}`, 'metric')
+    if (!own) refuse(`metrics${of}`, "'accuracy' or functions beside the loss of a CRF", metric)
+    return resolveMetric(own, null, scored, of)
+  }
+  const { program } = metricFunction(new Written('acc', tagAccuracy), scored, `metric acc${of}`)
+  return { spec: { name: 'acc', ...program }, label: 'acc', kept: metric }
 }
 
 /** Of labels, one that compares them with a row of the output each has no meaning. */

@@ -1,10 +1,9 @@
 /** Losses and metrics that are functions: from expressions to what native code computes. */
 import { applied, asData, ofFile } from '../expressions/applied.js'
 import { type Dims, sameDims, showDims } from '../expressions/dims.js'
-import { type Expr, Placeholder } from '../expressions/expr.js'
-import { exchanged, inMemoryOrder, memoryOf } from '../expressions/lowering/layout.js'
-import { programOf } from '../expressions/lowering/program.js'
-import { Simplifier } from '../expressions/lowering/simplify.js'
+import { Placeholder } from '../expressions/expr.js'
+import { exchanged } from '../expressions/lowering/layout.js'
+import { objectiveProgram } from '../expressions/lowering/objective.js'
 import { ordered } from '../expressions/order.js'
 import { refuse, refuseShape } from '../expressions/place.js'
 import { dimsOf } from '../layers/base/expression-ops.js'
@@ -50,7 +49,7 @@ function lossOf(written: Written, scored: Scored, where: string): ObjectiveFunct
   return {
     written: asData(written, [y, p], value, where),
     program: {
-      ...programFor(y, p, lies),
+      ...objectiveProgram([y, p], lies),
       ...(targetDim === p.shape.at(-1) ? {} : { targetDim: targetDim as number }),
     },
   }
@@ -72,7 +71,10 @@ const expectedScores = (rows: Dims): string =>
 /** A metric: the mean of its numbers. @throws as {@link lossFunction} */
 export function metricFunction(written: Written, scored: Scored, where: string): ObjectiveFunction {
   const { y, p, value } = ofFile(written, () => scoresOf(written, scored, where))
-  return { written: asData(written, [y, p], value, where), program: programFor(y, p, value) }
+  return {
+    written: asData(written, [y, p], value, where),
+    program: objectiveProgram([y, p], value),
+  }
 }
 
 function scoresOf(written: Written, { output, targets }: Scored, where: string) {
@@ -93,13 +95,3 @@ function scoresOf(written: Written, { output, targets }: Scored, where: string) 
 
 /** What the program of a loss or a metric does not have. */
 const BEYOND: ReadonlySet<string> = new Set(['scan', 'dropout', 'phase'])
-
-function programFor(y: Placeholder, p: Placeholder, value: Expr): ProgramSpec {
-  const given = [y, p].map(memoryOf)
-  const memory = inMemoryOrder([value], new Map([y, p].map((each, i) => [each, given[i]!])))
-  const { nodes, outputs } = programOf(new Simplifier().all(memory), (expr) => {
-    const index = given.indexOf(expr as Placeholder)
-    return index < 0 ? undefined : { op: 'input', index }
-  })
-  return { nodes, output: outputs[0]! }
-}

@@ -15,6 +15,14 @@
 
 namespace hs {
 
+// A value that a loss reads besides the output, and its gradient; nullptr: none is wanted.
+template <typename real>
+struct ReadValue {
+  const real* x = nullptr;
+  real* dx = nullptr;
+  Dims dims;  // as it lies
+};
+
 // What a criterion reads and writes at one batch; R rows of the last axis, in the order of the
 // output.
 template <typename real>
@@ -28,6 +36,7 @@ struct Scored {
   int64_t B = 0, T = 0, R = 0, K = 0, Ky = 0;
   Dims p_dims, y_dims;  // as they lie: time, batch, rest
   real* dp = nullptr;   // [R, K] where gradient() will write; nullptr: it will not be called
+  std::vector<ReadValue<real>> reads;  // of a program: its inputs from 2 on
   bool temporal = false;
   double weight = 1;               // of this loss in the total
   const int32_t* order = nullptr;  // host: what row b is of the data set; nullptr: first + b

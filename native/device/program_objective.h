@@ -1,5 +1,6 @@
 // Losses and metrics that users write as expressions: a program of targets (its input 0) and
-// outputs (1), as they lie in memory. Machine: what the device runs nodes with (ops/node_run.h).
+// outputs (1), as they lie in memory, and of further values that a loss reads (from 2 on). Machine:
+// what the device runs nodes with (ops/node_run.h).
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -40,7 +41,7 @@ class ProgramObjective {
     bind(s);
     for (int i = 0; i < program_.size(); i++) {
       real*& value = frame_.values[size_t(i)];
-      if (program_[i].is("input")) value = const_cast<real*>(program_[i].index == 0 ? s.y : s.p);
+      if (program_[i].is("input")) value = const_cast<real*>(input(s, program_[i].index));
     }
     tape_.forward(nodes_, frame_, stage_);
     return frame_.values[size_t(output_)];
@@ -54,13 +55,11 @@ class ProgramObjective {
     copy_broadcast(stage_.k, score, rows(s), y, by_sample(s) ? samples(s) : rows(s));
   }
   // dp [R, K] = the gradient of the sum of coef [R] times scores; after scores(). dp must not be
-  // coef.
+  // coef. So are those of s.reads, where they are wanted.
   void gradient(const Scored<real>& s, const real* coef, real* dp) {
     std::fill(written_.begin(), written_.end(), 0);
-    int outputs = -1;
     for (int i = 0; i < program_.size(); i++) {
-      if (program_[i].is("input") && program_[i].index == 1)
-        frame_.grads[size_t(i)] = dp, outputs = i;
+      if (learns(s, program_[i])) frame_.grads[size_t(i)] = gradient_of(s, program_[i].index, dp);
     }
     if (tape_.wants(output_)) {
       real* const seed = frame_.grads[size_t(output_)];
@@ -73,10 +72,30 @@ class ProgramObjective {
       written_[size_t(output_)] = 1;
       tape_.backward(nodes_, frame_, stage_, written_);
     }
-    if (outputs < 0 || !written_[size_t(outputs)]) stage_.k->fill(dp, 0, s.R * s.K);
+    for (int64_t index = 1; index < 2 + int64_t(s.reads.size()); index++) {
+      real* const to = gradient_of(s, index, dp);
+      if (!to || has_written(index)) continue;
+      stage_.k->fill(to, 0, index == 1 ? s.R * s.K : count(s.reads[size_t(index - 2)].dims));
+    }
   }
 
  private:
+  static const real* input(const Scored<real>& s, int64_t index) {
+    return index == 0 ? s.y : index == 1 ? s.p : s.reads[size_t(index - 2)].x;
+  }
+  static real* gradient_of(const Scored<real>& s, int64_t index, real* dp) {
+    return index == 1 ? dp : s.reads[size_t(index - 2)].dx;
+  }
+  static bool learns(const Scored<real>& s, const Node& node) {
+    return node.is("input") && node.index > 0 &&
+           (node.index == 1 || s.reads[size_t(node.index - 2)].dx);
+  }
+  bool has_written(int64_t index) const {
+    for (int i = 0; i < program_.size(); i++) {
+      if (program_[i].is("input") && program_[i].index == index && written_[size_t(i)]) return true;
+    }
+    return false;
+  }
   static Dims rows(const Scored<real>& s) { return {s.p_dims.begin(), s.p_dims.end() - 1}; }
   // [B], aligned with rows()
   static Dims samples(const Scored<real>& s) {
@@ -98,14 +117,15 @@ class ProgramObjective {
     const std::vector<Dims> dims = program_.dims([&](const Node& leaf) -> Dims {
       if (leaf.is("input") && leaf.index == 0) return s.y_dims;
       if (leaf.is("input") && leaf.index == 1) return s.p_dims;
+      if (leaf.is("input") && leaf.index - 2 < int64_t(s.reads.size()))
+        return s.reads[size_t(leaf.index - 2)].dims;
       fail(Code::kOption, name_, "a leaf", "the targets, the outputs or a number", leaf.type->name);
     });
     const size_t n = dims.size();
-    std::vector<char> outside(n, 0), learns(n, 0);
+    std::vector<char> outside(n, 0), learn(n, 0);
     outside[size_t(output_)] = 1;
-    for (size_t i = 0; i < n; i++)
-      learns[i] = program_[int(i)].is("input") && program_[int(i)].index == 1;
-    tape_.plan(dims, outside, learns);
+    for (size_t i = 0; i < n; i++) learn[i] = learns(s, program_[int(i)]);
+    tape_.plan(dims, outside, learn);
     frame_ = tape_.frame(dims);
     std::vector<int64_t> at;
     int64_t total = 0;

@@ -291,6 +291,11 @@ int64_t Graph<real>::place_gradients() {
     } else {
       born(output.scored, -1);
     }
+    for (int v : output.reads) {
+      if (grad_offset_[size_t(v)] >= 0)
+        fail(Code::kInternal, "loss", "what it reads", "of no other loss", values_[size_t(v)].name);
+      if (wants_[size_t(v)]) born(v, -1);
+    }
   }
   for (int i = last; i >= 0; i--) {
     Op<real>& op = ops_[size_t(i)];

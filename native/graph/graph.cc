@@ -67,6 +67,9 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
                       : each.has("scored") ? value_named(each.str("scored"), "loss")
                                            : output.value;
       output.masked = !is_value || output.scored == output.value;
+      if (loss.has("reads"))
+        for (const std::string& name : loss.strings("reads"))
+          output.reads.push_back(value_named(name, "loss"));
     }
     for (const Output& before : outputs_) output.adds |= before.scored == output.scored;
     outputs_.push_back(output);
@@ -207,6 +210,8 @@ void Graph<real>::plan_backward() {
   std::vector<char> reached(values_.size(), 0), written(values_.size(), 0);
   for (const Output& output : outputs_) {
     if (output.scored >= 0) reached[size_t(output.scored)] = written[size_t(output.scored)] = 1;
+    if (output.scored < 0 || !wants_[size_t(output.scored)]) continue;
+    for (int v : output.reads) reached[size_t(v)] = written[size_t(v)] = 1;
   }
   if (cost_ >= 0) reached[size_t(cost_)] = written[size_t(cost_)] = 1;
   for (int v : penalty_values_) reached[size_t(v)] = written[size_t(v)] = 1;

@@ -96,9 +96,10 @@ struct EarlyCarry {
 // What a graph gives: a value, and what the loss of it is taken of.
 struct Output {
   int value = -1;
-  int mask = -1;        // of the value
-  int scored = -1;      // the value, or another; -1: no loss
-  bool masked = false;  // the mask is that of what is scored, too
+  int mask = -1;           // of the value
+  int scored = -1;         // the value, or another; -1: no loss
+  bool masked = false;     // the mask is that of what is scored, too
+  std::vector<int> reads;  // further values that the loss reads
   // Another output has the same value and has written its gradient: this one's is made beside it
   // and added. Offset among other gradients of values, at the extent bound last.
   bool adds = false;
@@ -126,6 +127,16 @@ class Graph {
     const Output& o = outputs_[i];
     return o.mask >= 0 && o.masked ? &masks_[size_t(o.mask)] : nullptr;
   }
+  // What the loss of an output reads besides, and its gradients, which the loss writes.
+  std::vector<ReadValue<real>> reads(size_t i) const {
+    std::vector<ReadValue<real>> reads;
+    for (int v : outputs_[i].reads) {
+      const Value<real>& value = values_[size_t(v)];
+      reads.push_back({value.data, value.grad, memory_dims(value.extent)});
+    }
+    return reads;
+  }
+  bool reads_more(size_t i) const { return !outputs_[i].reads.empty(); }
   // Where its loss writes its gradient; nullptr: it needs none. Another place than that of the
   // value where it is to be added there.
   real* loss_gradient(size_t i) const;

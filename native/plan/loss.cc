@@ -61,6 +61,11 @@ void Loss<real>::bind(const Graph<real>& graph, const DataSet& data) {
            to_string({mask->rows, mask->steps}));
     }
   }
+  // With metrics, the output has the rows of what is scored.
+  const Extent& output = graph.output(i_).extent;
+  if (criterion_->metrics() > 0 && output.size() != R * output.last())
+    fail(Code::kInternal, "loss", "what it is taken of", to_string({R}) + " rows",
+         to_string({output.size(), output.last()}));
   layout_.clear();
   y_ = layout_.add("y", {target_extent_.size()});
   weights_ = layout_.add("weights", {weight_extent_.size()});
@@ -125,12 +130,22 @@ void Loss<real>::value(const Graph<real>& graph, double* loss, double* weighted,
   scored_.p = graph.scored(i_).data;
   scored_.mask = mask ? mask->data : nullptr;
   scored_.dp = graph.loss_gradient(i_);
+  if (graph.reads_more(i_)) scored_.reads = graph.reads(i_);
   criterion_->value(scored_, loss, weighted, nothing);
 }
 
 template <typename real>
-void Loss<real>::measure(double* metrics) {
-  if (criterion_->metrics() > 0) criterion_->measure(scored_, metrics);
+void Loss<real>::measure(const Graph<real>& graph, double* metrics) {
+  if (criterion_->metrics() == 0) return;
+  const Value<real>& output = graph.output(i_);
+  if (criterion_->labelling() || output.data == scored_.p)
+    return criterion_->measure(scored_, metrics);
+  // The loss is of another value; metrics are of what the model gives.
+  Scored<real> measured = scored_;
+  measured.p = output.data;
+  measured.K = output.extent.last();
+  measured.p_dims = memory_dims(output.extent);
+  criterion_->measure(measured, metrics);
 }
 
 template <typename real>
@@ -188,7 +203,7 @@ void Losses<real>::value(const Graph<real>& graph, double* logs, double* nothing
     Loss<real>& loss = *losses_[i];
     loss.value(graph, n > 1 ? logs + 1 + i : weighted_.data() + 1, weighted_.data() + i,
                nothing + i);
-    loss.measure(metrics);
+    loss.measure(graph, metrics);
     metrics += loss.metrics();
   }
   device_->add_up(logs, weighted_.data(), static_cast<int64_t>(n));

@@ -30,8 +30,8 @@ class Loss {
   void load(const DataSet& data, const int32_t* order, int64_t first);
   // loss, weighted, nothing: as Criterion::value.
   void value(const Graph<real>& graph, double* loss, double* weighted, double* nothing);
-  void measure(double* metrics);  // after value(); [metrics()]
-  void gradient(real* dp);        // after measure()
+  void measure(const Graph<real>& graph, double* metrics);  // after value(); [metrics()]
+  void gradient(real* dp);                                  // after measure()
   // Whether number i of the target of row b counts in the value taken last; a function, since it
   // fetches what counts when it is made.
   std::function<bool(int64_t b, int64_t i)> counts() const;

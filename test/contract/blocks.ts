@@ -23,6 +23,7 @@ export const GUIDES = {
   'docs/functional.md': { blocks: 3, data: false },
   'docs/gpu.md': { blocks: 1, data: false },
   'docs/sequences.md': { blocks: 1, data: false },
+  'docs/tagging.md': { blocks: 1, data: false },
   'docs/sessions.md': { blocks: 3, data: false },
   'docs/speech.md': { blocks: 2, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },

@@ -139,7 +139,7 @@ describe('texts of errors', () => {
       await textOf(() => lstm().compile({ optimizer: 'sgd', loss: 'crossentropy' })),
     ).toMatchInlineSnapshot(`
       "ConfigError ERR_UNKNOWN_NAME
-      compile: loss: loss must be one of mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, squared_hinge, hinge, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kullback_leibler_divergence, poisson, cosine_proximity, ctc, got the string 'crossentropy'. Did you mean 'binary_crossentropy'?"
+      compile: loss: loss must be one of mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, squared_hinge, hinge, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, kullback_leibler_divergence, poisson, cosine_proximity, ctc, crf, sparse_crf, got the string 'crossentropy'. Did you mean 'binary_crossentropy'?"
     `)
   })
   it('an optimizer option of a later Keras', async () => {

@@ -323,6 +323,7 @@ export const SAMPLES: Sample[] = [
   ...recurrent,
   ...written,
   sample('Attention', sequence, ({ inputShape: _, ...o }) => toItself(o), { knowsInput: true }),
+  sample('CRF marginals', sequence, (o) => new main.CRF(3, { returns: 'marginals', ...o })),
   sample('AttentionPooling', sequence, (o) => new main.AttentionPooling(o)),
   sample(
     'AttentionPooling masked',

@@ -5,7 +5,7 @@ import { divided } from '../../expressions/lowering/divide.js'
 import { inMemoryOrder, memoryOf } from '../../expressions/lowering/layout.js'
 import { type Frame, type LoweredOp, opsOf } from '../../expressions/lowering/ops.js'
 import { fail, ShapeError } from '../../errors.js'
-import type { Activity, Graph, ParamUse, Shape, Value } from '../../spec.js'
+import type { Activity, Graph, OpRest, ParamUse, Shape, Value } from '../../spec.js'
 
 /** The letter of the batch, and that of steps, in shapes that a layer's expressions see. */
 export const BATCH = 'B'
@@ -56,6 +56,9 @@ export interface ExpressionOps {
   readonly reads?: string | null
   /** Activity regularizer of the output. */
   readonly activity?: Activity | null
+  /** The layer whose parameters these are, where `layer` is a part of it. */
+  readonly owner?: string
+  readonly after?: OpRest['after']
   /** Mask of the output. */
   readonly mask?: { name: string | null }
 }
@@ -95,7 +98,8 @@ export function addExpressions(
       one.outputs.map(({ shape }) => memoryShape(shape)),
       {
         layer: nameOf(one, i, ops, rest.layer),
-        owner: rest.layer,
+        owner: rest.owner ?? rest.layer,
+        after: rest.after,
         className: rest.className,
         options: one.options,
         params: one.params.map((expr, k) => ({ ...rest.params.get(expr)!, called: `p${k}` })),
