@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { drawCurves } from './drawing.mjs'
+import { sectionOf } from './section.mjs'
 import { tasks } from './tasks.mjs'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
@@ -116,7 +117,10 @@ ${drawn.join('\n')}
 - polarity: 10,662 sentences about films (rt-polarity) in ten folds; one fold stops the training by its loss, one is held against. The model was chosen among
   four by the stopping folds 1 to 3. The sampling error over all sentences is 0.4 points: accepted by the rule, but counting words is better by about a point.
 `
-fs.writeFileSync(path.join(docs, 'quality.md'), text)
+const page = path.join(docs, 'quality.md')
+// tagging.mjs writes that section.
+const tagging = fs.existsSync(page) ? sectionOf(fs.readFileSync(page, 'utf8'), 'Tagging') : ''
+fs.writeFileSync(page, tagging ? `${text}\n${tagging}\n` : text)
 console.log(
   `docs/quality.md: ${rows.length + ownRows.length} rows${missing.length > 0 ? `, not run: ${missing.join(', ')}` : ''}`,
 )

@@ -31,6 +31,16 @@ describe('an example that cannot go on', () => {
       [wrong],
       /^text-generation: .*wrong\.txt must hold more than 40 characters, got 9\.$/,
     ],
+    [
+      'tagging/main.mjs',
+      ['--data', '/no/such'],
+      /^tagging: ENOENT: no such file or directory, scandir '\/no\/such'\.$/,
+    ],
+    [
+      'tagging/main.mjs',
+      ['--data', folder],
+      /^tagging: .* must hold a file \*train\*, got none\.$/,
+    ],
     ['sine/main.mjs', ['--epoch', '1'], /^sine: Unknown option '--epoch'/],
     [
       'keras/imdb_lstm.mjs',

@@ -9,6 +9,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode, encode, makeAdditions } from '../../examples/keras/additions.mjs'
 import { readTexts, splitTexts } from '../../examples/keras/texts.mjs'
 import {
+  encode as encodeTags,
+  makeCorpus,
+  parseConll,
+  readFolder,
+} from '../../examples/tagging/corpus.mjs'
+import { frequentTags, scoresOf } from '../../examples/tagging/taggers.mjs'
+import {
   alphabetOf,
   draw,
   encodeWindows,
@@ -104,6 +111,51 @@ describe('sums', () => {
   it('come back from one-hot', () => {
     expect(encode(['1+ 2']).shape).toEqual([1, 4, 12])
     expect(decode(encode(['75 ', '190']))).toEqual(['75 ', '190'])
+  })
+})
+
+describe('sentences with tags', () => {
+  it('are read from CoNLL files, the word first and the tag last', () => {
+    const text = '-DOCSTART- -X- O O\n\nAda NNP I-PER\nsang VBD O\n\nRome NNP I-LOC\r\n'
+    expect(parseConll(text, 'a.txt')).toEqual([
+      { words: ['Ada', 'sang'], tags: ['I-PER', 'O'] },
+      { words: ['Rome'], tags: ['I-LOC'] },
+    ])
+    expect(() => parseConll('Ada B-PER\nsang\n', 'a.txt')).toThrow(
+      'a.txt, line 2: must be a word and its tag, got "sang".',
+    )
+    const parts = write('conll', { 'ner.train': 'a O\n', 'ner.test': 'b O\n\nc O\n' })
+    expect(readFolder(parts).test.map(({ words }: { words: string[] }) => words)).toEqual([
+      ['b'],
+      ['c'],
+    ])
+  })
+
+  it('are made alike from a seed, with spans of all types', () => {
+    const sizes = { train: 40, test: 20 }
+    expect(makeCorpus(3, sizes)).toEqual(makeCorpus(3, sizes))
+    expect(makeCorpus(4, sizes)).not.toEqual(makeCorpus(3, sizes))
+    const { test } = makeCorpus(3, sizes)
+    const { spans } = scoresOf(
+      test,
+      test.map(({ tags }: { tags: string[] }) => tags),
+    )
+    expect(spans?.f1).toBe(1)
+    expect(Object.keys(spans!.types)).toEqual(['LOC', 'ORG', 'PER'])
+  })
+
+  it('words met once are unknown; the baseline takes the most frequent tag', () => {
+    const sentence = (words: string, tags: string) => ({
+      words: words.split(' '),
+      tags: tags.split(' '),
+    })
+    const train = [sentence('a b a', 'O B-X O'), sentence('a a c', 'B-X O B-X')]
+    const test = [sentence('a c d', 'O B-X O')]
+    const { tags, words, test: part } = encodeTags({ train, test })
+    expect([tags, words]).toEqual([['B-X', 'O'], 3])
+    expect(Array.from(part.x.at(0).data)).toEqual([2, 1, 1])
+    expect(frequentTags({ train, test })).toEqual([['O', 'B-X', 'O']])
+    expect(() => encodeTags({ train, test: [sentence('a', 'B-Y')] })).toThrow('The tag B-Y')
   })
 })
 
