@@ -138,6 +138,9 @@ class Device : public Memory {
   // rows first, first + 1, ...
   virtual void gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
                       int64_t first) = 0;
+  // host_bt [n] is a part of `data`, which does not change: as long as that lives a device may keep
+  // a copy for gather().
+  virtual void keep(const std::shared_ptr<const void>& data, const real* host_bt, int64_t n) = 0;
   // The host's y_bt [from.rows, from.dims...] <- y_tb (by `from`)
   virtual void scatter(real* host_bt, const real* y_tb, const Extent& from) const = 0;
   // *sum += the penalty on w [dims...]. dw nullptr, or dw += gradient; rows: all count as written

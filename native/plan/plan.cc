@@ -103,6 +103,16 @@ void TypedPlan<real>::bind(const RunRequest& r, int64_t rows) {
 }
 
 template <typename real>
+void TypedPlan<real>::keep(const std::shared_ptr<const DataSet>& data) const {
+  for (const std::vector<Array>* list : {&data->x, &data->y, &data->weights}) {
+    for (const Array& array : *list) {
+      const std::vector<real>& numbers = values_of<real>(array);
+      device_->keep(data, numbers.data(), static_cast<int64_t>(numbers.size()));
+    }
+  }
+}
+
+template <typename real>
 void TypedPlan<real>::gather_inputs(const DataSet& data, const Batch& batch) {
   for (int i = 0; batch.order && i < batch.rows; i++) {
     const int32_t index = batch.order[i];
@@ -124,6 +134,7 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
   const Clock::time_point start = Clock::now();
   check_request(r);
   graph_.watch(cancelled);
+  keep(r.data);
   const bool logs = this->logs(r.mode);
   const size_t n = logs ? size_t(losses_.logs()) : 0;
   if (result.sums.empty()) result.sums.assign(n, 0.0);

@@ -196,6 +196,7 @@ class CheckingDevice final : public Device<real> {
     const Call call(*this, "gather", {{x_tb, of(to.size())}}, {{host_bt, 1}});
     cpu_.gather(x_tb, host_bt, to, order, first);
   }
+  void keep(const std::shared_ptr<const void>&, const real*, int64_t) override {}
   void scatter(real* host_bt, const real* y_tb, const Extent& from) const override {
     const Call call(*this, "scatter", {{y_tb, of(from.size())}}, {{host_bt, of(from.size())}});
     cpu_.scatter(host_bt, y_tb, from);

@@ -44,6 +44,7 @@ class Cpu final : public Device<real> {
   void add(real* y, const real* x, int64_t n) override;
   void add_gradient(real* sum, GradRows*, const real* more, const GradRows*, int64_t n) override;
   void gather(real*, const real*, const Extent&, const int32_t* order, int64_t first) override;
+  void keep(const std::shared_ptr<const void>&, const real*, int64_t) override {}
   void scatter(real*, const real*, const Extent&) const override;
   void penalize(double*, const Penalty&, const real*, real*, GradRows*, const Dims&) override;
   void add_up(double* sum, const double* parts, int64_t n) override;

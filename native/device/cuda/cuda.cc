@@ -25,7 +25,13 @@ Cuda<real>::Cuda(int ordinal) : queue_(Card::open(ordinal)) {
 
 template <typename real>
 void* Cuda<real>::allocate(int64_t bytes, bool zeros) {
-  void* const memory = queue_.allocate(bytes);
+  void* memory = nullptr;
+  try {
+    memory = queue_.allocate(bytes);
+  } catch (const Error& error) {
+    if (error.code != Code::kOutOfMemory || !data_.forget()) throw;
+    memory = queue_.allocate(bytes);
+  }
   if (zeros) queue_.zero(memory, bytes);
   return memory;
 }
@@ -84,7 +90,7 @@ std::unique_ptr<Updater<real>> Cuda<real>::updater(const std::string& optimizer)
 
 template <typename real>
 void Cuda<real>::batch(int, double, FunctionRef<void()> run) {
-  queue_.change(false);
+  queue_.begin();
   run();
   queue_.change(false);
 }
@@ -115,9 +121,15 @@ void Cuda<real>::add_gradient(real* sum, GradRows* sum_rows, const real* more, c
 template <typename real>
 void Cuda<real>::gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
                         int64_t first) {
+  if (data_.gather(x_tb, host_bt, to, order, first)) return;
   const int64_t bytes = to.size() * int64_t(sizeof(real));
   hs::gather(static_cast<real*>(queue_.stage(bytes)), host_bt, to, order, first);
   queue_.send(x_tb, bytes);
+}
+
+template <typename real>
+void Cuda<real>::keep(const std::shared_ptr<const void>& data, const real* host_bt, int64_t n) {
+  data_.keep(data, host_bt, n);
 }
 
 template <typename real>

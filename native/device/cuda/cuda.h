@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/arena.h"
+#include "device/cuda/data.h"
 #include "device/cuda/penalties.h"
 #include "device/cuda/queue.h"
 #include "device/cuda/queue_memory.h"
@@ -33,12 +34,13 @@ class Cuda final : public Device<real> {
   void change() override { queue_.change(true); }
   void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) override;
   int64_t layout_version() const override { return 0; }
-  int64_t bytes() const override { return queue_.bytes(); }
+  int64_t bytes() const override { return queue_.bytes() + data_.bytes(); }
 
   void fill(real* y, real a, int64_t n) override;
   void add(real* y, const real* x, int64_t n) override;
   void add_gradient(real* sum, GradRows*, const real* more, const GradRows*, int64_t n) override;
   void gather(real*, const real*, const Extent&, const int32_t* order, int64_t first) override;
+  void keep(const std::shared_ptr<const void>&, const real*, int64_t) override;
   void scatter(real*, const real*, const Extent&) const override;
   void penalize(double*, const Penalty&, const real*, real*, GradRows*, const Dims&) override;
   void add_up(double* sum, const double* parts, int64_t n) override;
@@ -53,6 +55,7 @@ class Cuda final : public Device<real> {
   QueueMemory memory_{queue_};
   CudaPenalties<real> penalties_{queue_};
   Block<double> number_{memory_};
+  CardData<real> data_{queue_};
 };
 
 // An op of the card: it asks for work in the queue of its plan.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string_view>
 
@@ -117,7 +118,7 @@ int CardQueue::ask(FunctionRef<int()> call) {
 int64_t CardQueue::bytes() const { return int64_t(kWorkspace) + scratch_bytes_; }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
-  if (bytes == 0 || graphs_.leaves_out()) return;
+  if (bytes == 0 || leaves_out()) return;
   card_.use();
   check_cuda(ask([&] {
                return card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes),
@@ -127,7 +128,7 @@ void CardQueue::copy(void* to, const void* from, int64_t bytes) {
 }
 
 void CardQueue::zero(void* to, int64_t bytes) {
-  if (bytes == 0 || graphs_.leaves_out()) return;
+  if (bytes == 0 || leaves_out()) return;
   card_.use();
   check_cuda(
       ask([&] { return card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_); }),
@@ -188,6 +189,7 @@ void CardQueue::upload(void* to, const void* host, int64_t bytes) {
 }
 
 void CardQueue::download(void* host, const void* from, int64_t bytes) {
+  leaves_out();
   card_.use();
   for (int64_t at = 0; at < bytes; at += kPiece) {
     const int64_t n = std::min(kPiece, bytes - at);
@@ -205,12 +207,40 @@ void CardQueue::download(void* host, const void* from, int64_t bytes) {
 
 void CardQueue::repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) {
   card_.use();
+  struct Done {
+    std::vector<Postponed>& postponed;
+    ~Done() { postponed.clear(); }
+  } done{postponed_};
+  alike_ = alike;
+  for (const Postponed& p : postponed_)
+    alike_.insert(alike_.end(), std::begin(p.args), std::end(p.args));
   const bool changes = changes_;
   const auto from_start = [&] {
     changes_ = changes;
+    launch_postponed();
     run();
   };
-  graphs_.repeated(alike, from_start, [&] { send_told(); });
+  graphs_.repeated(alike_, from_start, [&] { send_told(); });
+}
+
+void CardQueue::launch_postponed() {
+  for (const Postponed& p : postponed_) launch(p.name, p.single, p.args, p.threads);
+}
+
+// Asked at each call. What is postponed comes before one that is not repeated.
+bool CardQueue::leaves_out() {
+  if (graphs_.turn() == 0 && !postponed_.empty()) {
+    const std::vector<Postponed> all = std::move(postponed_);
+    postponed_.clear();
+    for (const Postponed& p : all) launch(p.name, p.single, p.args, p.threads);
+  }
+  return graphs_.leaves_out();
+}
+
+int64_t CardQueue::free_bytes() const {
+  size_t free = 0, total = 0;
+  check_cuda(card_.driver.cuMemGetInfo_v2(&free, &total), "cuMemGetInfo");
+  return static_cast<int64_t>(free);
 }
 
 void* CardQueue::place(int64_t bytes) {
@@ -275,7 +305,7 @@ void* CardQueue::kernel(const char* name, bool single) {
 }
 
 void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
-  if (threads == 0 || graphs_.leaves_out()) return;
+  if (threads == 0 || leaves_out()) return;
   card_.use();
   if (told_changed_ && !graphs_.records()) send_told();
   void* const kernel = this->kernel(name, single);
@@ -294,7 +324,7 @@ void CardQueue::launch(const char* name, bool single, const void* args, int64_t 
 template <typename real>
 void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
                          int64_t K, bool adds) {
-  if (M == 0 || N == 0 || graphs_.leaves_out()) return;
+  if (M == 0 || N == 0 || leaves_out()) return;
   if (K == 0) {
     if (!adds) {
       for (int64_t row = 0; row < M; row++) zero(c + row * ldc, N * int64_t(sizeof(real)));

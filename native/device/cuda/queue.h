@@ -3,6 +3,7 @@
 // A plan has one; one thread at a time uses it.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <string>
@@ -26,6 +27,7 @@ class CardQueue {
 
   // --- memory. Throws Error(kOutOfMemory) where the card has no more of it
   void* allocate(int64_t bytes);
+  int64_t free_bytes() const;  // of the card
   void release(void* memory) noexcept;
   void copy(void* to, const void* from, int64_t bytes);
   void zero(void* to, int64_t bytes);
@@ -38,6 +40,7 @@ class CardQueue {
   void* stage(int64_t bytes);
   void send(void* to, int64_t bytes);
   void wait();
+  void begin() { changes_ = false, postponed_.clear(); }  // of a batch
   // Whether what is asked for changes what stays after a batch: then a call that the driver refuses
   // is asked again when all before it is done, since half of a change is of no use to anybody.
   void change(bool on) { changes_ = on; }
@@ -47,6 +50,15 @@ class CardQueue {
 
   // --- work that is asked for again and again (graphs.h)
   void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run);
+  // A launch that begins what is repeated next, or comes before whatever else is asked for. Its
+  // arguments are 8 bytes each.
+  template <template <typename> class Args, typename real>
+  void postpone(const char* name, const Args<real>& args) {
+    static_assert(sizeof(args) <= sizeof(Postponed::args), "room for them");
+    Postponed launch = {name, sizeof(real) == 4, args.n, {}};
+    std::memcpy(launch.args, &args, sizeof(args));
+    postponed_.push_back(launch);
+  }
   // What changes from one time to the next is told to the card: kernels are given its place, which
   // holds as long as the queue. write(host) puts it there: a place has one content while repeated
   // work is under way.
@@ -95,6 +107,12 @@ class CardQueue {
     bool busy = false;  // until `event`
   };
   static constexpr int kSlots = 4;
+  struct Postponed {
+    const char* name;
+    bool single;
+    int64_t threads;
+    int64_t args[8];
+  };
   struct Told {
     int64_t offset, bytes;
     int64_t turn;  // of repeated work, when it was told
@@ -104,6 +122,8 @@ class CardQueue {
 
   void open();
   void close() noexcept;
+  bool leaves_out();
+  void launch_postponed();
   void* next_slot(int64_t bytes);
   void send_told();
   Told& told_at(const void* place);
@@ -118,6 +138,8 @@ class CardQueue {
   void* blas_ = nullptr;
   void* workspace_ = nullptr;
   CardGraphs graphs_{card_};
+  std::vector<Postponed> postponed_;
+  std::vector<int64_t> alike_;
   std::vector<Told> places_;
   std::vector<char> told_;  // as it is to be on the card: [kTold] bytes
   void* told_there_ = nullptr;

@@ -305,7 +305,7 @@ HS_API int cuMemFreeHost(void* memory) {
 }
 HS_API int cuMemGetInfo_v2(size_t* free, size_t* total) {
   HS_LOCKED;
-  return *total = s.memory.limit, *free = s.memory.limit - s.memory.used(), 0;
+  return *total = s.memory.limit, *free = s.full ? 0 : s.memory.limit - s.memory.used(), 0;
 }
 
 // Memory that is not pinned is copied at once, as a driver does; what is pinned, when its turn
@@ -313,6 +313,7 @@ HS_API int cuMemGetInfo_v2(size_t* free, size_t* total) {
 HS_API int cuMemcpyHtoDAsync_v2(CudaAddress to, const void* from, size_t bytes, void* stream) {
   HS_MAY_FAIL;
   if (!s.memory.has(pointer(to), bytes)) return kInvalidValue;
+  s.sent += long(bytes);
   std::vector<char> now;
   const bool pinned = is_pinned(from, bytes);
   if (const int result = pinned ? 0 : not_recorded()) return result;
@@ -415,5 +416,7 @@ HS_API void stand_in_fail(long call, int code, int sticky) {
 }
 HS_API long stand_in_calls() { return state().calls; }
 HS_API long stand_in_launches() { return state().launches; }
+HS_API long stand_in_sent() { return state().sent; }  // bytes, to the card
+HS_API void stand_in_full(int on) { state().full = on != 0; }
 HS_API long stand_in_products() { return state().products; }
 HS_API void stand_in_limit(size_t bytes) { state().memory.limit = bytes; }

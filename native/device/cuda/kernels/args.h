@@ -23,6 +23,15 @@ struct AddArgs {  // y += x
 };
 
 template <typename real>
+struct GatherArgs {  // to [T, B, step] = rows order[0 .. B) of from [N, T, step]; n = T B step
+  int64_t n;
+  real* to;
+  const real* from;
+  const int32_t* order;
+  int64_t T, B, step;
+};
+
+template <typename real>
 struct CommitArgs {  // to = from, where *finite is not 0; nullptr: always
   int64_t n;
   real* to;

@@ -20,6 +20,13 @@ static inline void add(const AddArgs<real>& a, int64_t i) {
 HS_KERNEL(add, AddArgs)
 
 template <class real>
+static inline void gather_rows(const GatherArgs<real>& a, int64_t i) {
+  const int64_t at = i / a.step, t = at / a.B, row = a.order[at % a.B];
+  a.to[i] = a.from[(row * a.T + t) * a.step + i % a.step];
+}
+HS_KERNEL(gather_rows, GatherArgs)
+
+template <class real>
 static inline void commit(const CommitArgs<real>& a, int64_t i) {
   if (!a.finite || *a.finite != 0) a.to[i] = a.from[i];
 }
