@@ -360,6 +360,11 @@ describe('compile', () => {
       /got the activation 'sigmoid'/,
     ],
     [
+      'a layer of another activation',
+      () => compiled(last(new Dense(K), new Activation('tanh'))),
+      /got the activation 'tanh'/,
+    ],
+    [
       'no steps',
       () => compiled(new Sequential([new Dense(3, { inputDim: 3, activation: 'softmax' })])),
       /output must be \[B, T, K\]/,

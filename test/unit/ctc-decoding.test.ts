@@ -270,7 +270,7 @@ describe('ctcDecode', () => {
   })
 
   it('leaves the event loop free, and stops when told to', async () => {
-    const p = outputs(3, 1, 400, 40)
+    const p = outputs(3, 1, 3000, 40) // minutes, if nothing stopped it
     const stop = new AbortController()
     let ticks = 0
     const timer = setInterval(() => {
