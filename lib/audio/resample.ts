@@ -88,26 +88,6 @@ class Filter {
   }
 }
 
-/** Σ weights[i] · samples[at + i], in four sums, as one would wait for each of its additions. */
-function product(
-  weights: Float64Array,
-  samples: Float64Array,
-  from: number,
-  to: number,
-  at: number,
-): number {
-  let [a, b, c, d] = [0, 0, 0, 0]
-  let i = from
-  for (; i + 3 < to; i += 4) {
-    a += weights[i]! * samples[at + i]!
-    b += weights[i + 1]! * samples[at + i + 1]!
-    c += weights[i + 2]! * samples[at + i + 2]!
-    d += weights[i + 3]! * samples[at + i + 3]!
-  }
-  for (; i < to; i++) a += weights[i]! * samples[at + i]!
-  return a + b + (c + d)
-}
-
 /** Makes samples of one rate from those of another that come in pieces. */
 class Resampler implements Stage {
   readonly width = 1
@@ -161,7 +141,9 @@ class Resampler implements Stage {
       const from = Math.max(0, -first)
       const to = Math.min(weights.length, this.#total - first)
       const at = first - this.#base
-      out[n] = product(weights, this.#samples, from, to, at)
+      let sum = 0
+      for (let i = from; i < to; i++) sum += weights[i]! * this.#samples[at + i]!
+      out[n] = sum
       this.#phase += this.#down
       this.#place += Math.floor(this.#phase / this.#up)
       this.#phase %= this.#up
