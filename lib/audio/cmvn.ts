@@ -50,7 +50,9 @@ class Utterance implements Stage {
     const rows = concat(this.#parts) // [F, D]
     const out = new Float32Array(rows.length)
     for (let d = 0; d < D; d++) {
-      let [n, sum, squares] = [0, 0, 0]
+      let n = 0
+      let sum = 0
+      let squares = 0
       for (let i = d; i < rows.length; i += D, n++) sum += rows[i]!
       const mean = sum / n
       for (let i = d; i < rows.length; i += D) squares += (rows[i]! - mean) ** 2
