@@ -156,6 +156,30 @@ TEST(a_card_that_refuses_a_call_leaves_a_plan_that_goes_on) {
   CHECK_MESSAGE(refused >= 2000, std::to_string(refused));
 }
 
+// The memory that both pass through is used again when the first are there.
+TEST(numbers_that_come_late_from_a_card_are_not_sent_back) {
+  if (!card_wanted()) return;
+  card<double>();
+  if (launches() < 0) return;
+  OnCard<double> from(card<double>(), {5}), to(card<double>(), {0});
+  const double sent = 9;
+  long refused = 0;
+  for (long call = 0; call < 4; call++) {
+    double got = 0;
+    fail_call(call, kLaunchFailed);
+    try {
+      card<double>().download(&got, from.data(), sizeof(got));
+    } catch (const Error&) {
+      refused++;
+    }
+    fail_call(-1, 0);
+    card<double>().upload(to.data(), &sent, sizeof(sent));
+    CHECK_MESSAGE(to.read()[0] == 9, "call " + std::to_string(call));
+    card<double>().zero(to.data(), sizeof(sent));
+  }
+  CHECK_MESSAGE(refused >= 2, std::to_string(refused));
+}
+
 TEST(a_card_that_refuses_a_call_of_compile_says_so) {
   if (!card_wanted()) return;
   card<double>();
