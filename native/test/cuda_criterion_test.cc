@@ -186,14 +186,15 @@ void compare(const std::string& loss, const Config& spec, bool sparse, bool targ
   for (const ScoredCase& c : scored_cases()) compare(loss, c, *want, *got, sparse, targets);
 }
 
-// The mean of (1.5 y - p)^2 over these axes of targets y and outputs p.
-Config written(const Dims& over) {
+// The mean of (1.5 y - p)^2 over these axes of targets y and outputs p; of a loss without a name.
+Config written(const Dims& over, bool is_metric) {
   ProgramText p;
   const int y = p.mul(p.number(1.5), p.input(0));
   const int squares = p.node("square", {p.node("sub", {y, p.input(1)})});
   const int mean = p.node("mean", {squares}, {{"axes", over}});
   Config c = tree(p.expression({mean}));
-  c.tree["output"] = number(mean), c.tree["name"] = text("written");
+  c.tree["output"] = number(mean);
+  if (is_metric) c.tree["name"] = text("written");
   return c;
 }
 
@@ -210,8 +211,9 @@ void compare_written() {
       if (i != steps) sample.push_back(i);
     }
     for (const Dims& over : {row, sample}) {
-      const Config metrics = list({written(all), tree({{"name", text("hinge")}}), written(row)});
-      const Config spec = tree({{"loss", written(over)}, {"metrics", metrics}});
+      const Config metrics =
+          list({written(all, true), tree({{"name", text("hinge")}}), written(row, true)});
+      const Config spec = tree({{"loss", written(over, false)}, {"metrics", metrics}});
       Cpu<real> cpu(kernels<real>());
       compare("written over " + std::to_string(over.size()) + " axes", c, *cpu.criterion(spec),
               *card<real>().criterion(spec), false, true);
