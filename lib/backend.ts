@@ -172,7 +172,10 @@ const WITHOUT_CARDS: readonly DeviceInfo[] = [
   { name: 'cpu' },
   {
     name: 'cuda',
-    problem: 'this binary has no code for cards; `npx hiddenstate build` makes one that has',
+    problem:
+      process.platform === 'darwin'
+        ? 'there is no CUDA for macOS'
+        : 'this binary has no code for cards; `npx hiddenstate build` makes one that has',
   },
 ]
 

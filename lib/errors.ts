@@ -251,3 +251,7 @@ export function nearest(
   }
   return best
 }
+
+/** Whether a card, or the way to it, has failed. */
+export const isOfDevice = (error: unknown): boolean =>
+  error instanceof HiddenstateError && error.code === 'ERR_DEVICE'

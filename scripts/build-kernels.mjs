@@ -8,6 +8,7 @@
  *                                             0 where it is, or where there is no such clang
  */
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -71,7 +72,10 @@ function build() {
       { stdio: ['ignore', 'ignore', 'inherit'] },
     )
     // Compilers add their own name and comments.
-    return fs.readFileSync(ptx, 'utf8').replace(/^\s*\/\/.*\n/gm, '')
+    const text = fs.readFileSync(ptx, 'utf8').replace(/^\s*\/\/.*\n/gm, '')
+    // By this line the addon knows the kernels that it was built with (CMakeLists.txt, card.cc).
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
+    return `${text}// hiddenstate ${hash}\n`
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true })
   }

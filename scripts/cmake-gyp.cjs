@@ -14,8 +14,9 @@ const arch = option('arch') || process.arch
 const glibc = process.platform === 'linux' && process.env.PREBUILD_LIBC !== 'musl'
 // libgomp is bundled where it is sure to be there and alone in its folder; elsewhere the
 // std::thread team does the work.
-// Without code for cards: with it a binary has more than 3 MB (docs/decisions/0042).
-const options = { HS_CUDA: 'OFF', HS_STATIC_RUNTIME: 'ON', HS_OPENMP: glibc ? 'ON' : 'OFF', HS_BUNDLE_GOMP: glibc ? 'ON' : 'OFF' }
+// Without the instruction set that the others are compared with: every processor that a binary is
+// made for has a faster one.
+const options = { HS_SCALAR: 'OFF', HS_STATIC_RUNTIME: 'ON', HS_OPENMP: glibc ? 'ON' : 'OFF', HS_BUNDLE_GOMP: glibc ? 'ON' : 'OFF' }
 
 async function inOldDebian() {
   const { buildInside } = await import('./old-debian.mjs')

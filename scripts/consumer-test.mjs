@@ -27,6 +27,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSync } from 'esbuild'
 import { MAX_UNPACKED } from './check-prebuilds.mjs'
+import { cardsOf } from './consumer-cards.mjs'
 import { programs, typed } from './consumer-programs.mjs'
 import { packageName, writePackages } from './platform-packages.mjs'
 import { binOf, capture, root } from './process.mjs'
@@ -127,11 +128,8 @@ const listed = packed.files.map((file) => file.path)
 for (const wanted of [
   ...(options.packages ? [] : [/^prebuilds\/.*\.node$/]),
   /^dist\/index\.(js|cjs|d\.ts|d\.cts)$/,
-  /^dist\/cli\.js$/,
-  /^LICENSE$/,
-  /^NOTICE$/,
-  /^docs\/troubleshooting\.md$/,
-  /^examples\/sine\/main\.mjs$/,
+  ...[/^dist\/cli\.js$/, /^LICENSE$/, /^NOTICE$/, /^docs\/troubleshooting\.md$/],
+  ...[/^examples\/sine\/main\.mjs$/, /^native\/device\/cuda\/kernels\.ptx$/],
 ])
   if (!listed.some((file) => wanted.test(file)))
     fail(`the tarball must hold ${wanted}; run \`npm run prebuild\` first`)
@@ -257,6 +255,9 @@ for (const [args, wanted] of [
 console.log(
   'npm, command line: info, summary, convert and predict work; bench and build tell what they do',
 )
+const cliFile = path.join(project, 'node_modules', 'hiddenstate', 'dist', 'cli.js')
+const cards = { info: cli(['info']), program: 'esm.mjs', cli: cliFile }
+console.log(`npm, cards: ${cardsOf({ ...cards, settings: { cwd: project, env } })}`)
 
 // ---- the packages of a release: with that of this platform, and without
 if (!options.packages) {

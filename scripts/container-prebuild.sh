@@ -5,6 +5,7 @@
 set -eu
 if [ -e /etc/alpine-release ]; then
   apk add --no-cache g++ cmake make linux-headers binutils
+  apk add --no-cache binutils-gold || true  # makes one of equal functions: the binary is smaller
   limit=
 else
   dnf -y module enable nodejs:20

@@ -58,13 +58,13 @@ const PLATFORMS = {
     arch: 'arm64',
     launch: [emulator('qemu-aarch64-static'), '-L', path.join(oldDebian(), TARGETS.arm64.sysroot)],
     node: nodeOf('arm64'),
-    isas: ['scalar', 'neon'],
+    isas: ['neon'],
   }),
   'no-avx': () => ({
     arch: 'x64',
     launch: [emulator('qemu-x86_64-static'), '-cpu', 'Nehalem'],
     node: process.execPath,
-    isas: ['scalar', 'sse'],
+    isas: ['sse'],
   }),
   isas: () => ({ arch: 'x64', launch: [], node: process.execPath, isas: null }),
 }

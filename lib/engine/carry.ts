@@ -1,4 +1,5 @@
 /** The states of stateful layers, as a plan keeps them from batch to batch. */
+import { isOfDevice } from '../errors.js'
 import type { Floats, NativePlan } from '../native.js'
 
 /** One state: 'lstm_1/h:carry' [B, H]. */
@@ -23,4 +24,14 @@ export function writeCarries(plan: NativePlan, carries: readonly Carry[]): void 
   for (const { name, data, shape } of carries)
     if ((own.get(name) ?? shape.join()) === shape.join())
       plan.write(name, { data, shape: [...shape] })
+}
+
+/** What stateful layers keep; nothing where that lay on a card that has failed. */
+export function carriesLeft(plan: NativePlan): Carry[] {
+  try {
+    return readCarries(plan)
+  } catch (error) {
+    if (isOfDevice(error)) return []
+    throw error
+  }
 }

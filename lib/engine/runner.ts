@@ -6,13 +6,13 @@
  * predict runs between two of its batches.
  */
 import { setImmediate } from 'node:timers/promises'
-import { type Carry, readCarries, writeCarries } from './carry.js'
+import { type Carry, carriesLeft, readCarries, writeCarries } from './carry.js'
 import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
 import type { Variable } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
-import { guardedPlan } from './guarded-plan.js'
+import { type GuardedPlan, guardedPlan } from './guarded-plan.js'
 import { copied, LoadedData, onlyArrays } from './loaded-data.js'
 import { type Owner, ownerNames, type WeightHolder } from './owner.js'
 import {
@@ -52,7 +52,7 @@ export class Runner {
   readonly #owner: Owner
   #plan: NativePlan | null = null
   /** #plan as layers get it, see {@link Runner.#guarded}. */
-  #layerPlan: NativePlan | null = null
+  #layerPlan: GuardedPlan | null = null
   /** Whether weights are on their way into a plan. */
   #isMoving = false
   /** Whether all weights are in #plan. */
@@ -264,13 +264,13 @@ export class Runner {
     }
     const names = this.#owner.names()
     const plan = loadNative().compile(spec)
-    const layerPlan = this.#guarded(plan)
+    const layerPlan = this.#guarded(plan, spec)
     const old = this.#plan
     const goesOn = spec.optimizer !== null && spec.optimizer === this.#spec?.optimizer
     const optimizer = old && goesOn ? readMoments(old, this.#variables) : null
     this.#isMoving = true
     try {
-      if (old) writeCarries(plan, readCarries(old))
+      if (old) writeCarries(plan, carriesLeft(old))
       for (const layer of this.#owner.layers()) layer.attach(layerPlan, '', names)
       if (optimizer) writeMoments(plan, optimizer)
     } catch (error) {
@@ -310,8 +310,7 @@ export class Runner {
    * Makes the initial values that are due and moves the weights into the plan, in slices with
    * pauses between. Meanwhile the model counts as one that runs a batch. The caller holds the turn.
    *
-   * @throws the signal's reason when aborted;
-   *   StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
+   * @throws the signal's reason; StateError ERR_DISPOSED; InternalError ERR_OUT_OF_MEMORY
    */
   async fill(call: string, signal?: AbortSignal | null): Promise<void> {
     this.checkAlive(call)
@@ -340,6 +339,12 @@ export class Runner {
     }
     while (!fillStep()) yield
     this.#isFilled = this.#plan !== null
+    this.keepWeights()
+  }
+
+  /** Copies weights that lie on a card to the host. @throws InternalError ERR_DEVICE */
+  keepWeights(): void {
+    if (this.#isFilled) this.#layerPlan?.keep(this.#owner.layers())
   }
 
   /** Fetches the weights that another model with the same layers has taken meanwhile. */
@@ -362,19 +367,15 @@ export class Runner {
   }
 
   /** The plan for layers, which must not get between the batches of a fit. */
-  #guarded(plan: NativePlan): NativePlan {
-    return guardedPlan(plan, (name, writes) => {
+  #guarded(plan: NativePlan, { device }: Spec): GuardedPlan {
+    return guardedPlan(plan, device, (name, writes) => {
       const isForeign = writes && !this.#isMoving && !this.#turns.isInCallback
       if (isForeign && this.training !== null) this.#busy(name)
       this.checkStill(name)
     })
   }
 
-  /**
-   * Copies data into native memory now, so that the caller may reuse its buffers at once.
-   *
-   * @returns to be disposed of when the call ends
-   */
+  /** Copies data into native memory now; to be disposed of when the call ends. */
   load(arrays: NativeArrays): LoadedData {
     const isCurrent = this.#plan !== null && this.#spec === this.#owner.spec()
     if (isCurrent || !this.#turns.isTaken) {

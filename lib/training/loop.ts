@@ -119,6 +119,7 @@ class Loop {
         await this.#keep(true)
         await resumption.settle()
       }
+      model.runner.keepWeights()
       while (position.epoch < job.nbEpoch && !model.stopTraining) {
         await this.#epoch()
         await this.#keep(false)
@@ -158,6 +159,7 @@ class Loop {
       const values = await this.#validate(validation)
       for (const [i, name] of this.#metricsNames.entries()) logs[`val_${name}`] = values[i]!
     }
+    this.model.runner.keepWeights()
     this.#progress.epochEnd(position.seen, logs)
     await hooks.epochEnd(epoch, logs)
     Object.assign(position, { epoch: epoch + 1, isBegun: false, seen: 0, batch: 0 })

@@ -30,14 +30,16 @@ int64_t checked_sum(int64_t a, int64_t b, const std::string& where) {
   return a + b;
 }
 
-void check_budget(int64_t elements, size_t bytes_each, const std::string& where) {
+void check_budget(int64_t bytes, const Memory::Room& room, const std::string& where) {
   constexpr int64_t kMiB = 1 << 20;
-  const int64_t bytes = elements * static_cast<int64_t>(bytes_each);
-  if (bytes <= available_bytes()) return;
+  if (bytes <= room.bytes) return;
   fail(Code::kOutOfMemory, where, "what it needs",
-       "at most the memory there is, " + std::to_string(available_bytes() / kMiB) + " MiB",
-       std::to_string(bytes / kMiB) + " MiB", "A smaller batch or a smaller model needs less.");
+       "at most " + std::string(room.what) + ", " + std::to_string(room.bytes / kMiB) + " MiB",
+       std::to_string((bytes + kMiB - 1) / kMiB) + " MiB",
+       "A smaller batch or a smaller model needs less.");
 }
+
+Memory::Room host_room() { return {available_bytes(), "the memory there is"}; }
 
 int64_t Layout::add(const std::string& name, const Dims& dims) {
   Place place;

@@ -23,9 +23,12 @@ int64_t checked_count(const Dims& dims, const std::string& where);
 // overflow.
 int64_t checked_sum(int64_t a, int64_t b, const std::string& where);
 
-// Throws Error(kOutOfMemory) where that many elements are more than the machine has memory for. A
-// system that promises more than it has would end the process when they are touched.
-void check_budget(int64_t elements, size_t bytes_each, const std::string& where);
+// Throws Error(kOutOfMemory) where that many bytes are more than there is room for.
+void check_budget(int64_t bytes, const Memory::Room& room, const std::string& where);
+
+// That of the host: a system that promises more than it has would end the process when it is
+// touched.
+Memory::Room host_room();
 
 // n rounded up so that the next place is aligned for every real (16 floats, 8 doubles).
 inline int64_t aligned(int64_t n) { return (n + 15) / 16 * 16; }
@@ -79,6 +82,7 @@ class Block {
   real* data() const { return data_; }
   int64_t size() const { return size_; }
   int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(real)); }
+  Memory::Room room() const { return memory_->room(bytes()); }
 
   // n zeros, instead of what it has. The system makes those of large memory at the first touch,
   // which is not here: nobody waits for them.
@@ -88,6 +92,13 @@ class Block {
     data_ = allocate(n, true);
     size_ = n;
     zeros_ = true;
+  }
+
+  // At least n elements. Growing loses the contents, and gives the old memory back first: on
+  // bad_alloc there is none.
+  void renew(int64_t n) {
+    if (n > size_) release();
+    reserve(n);
   }
 
   // At least n elements. Growing loses the contents; on bad_alloc the old memory stays.

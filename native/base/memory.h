@@ -7,7 +7,15 @@ namespace hs {
 
 class Memory {
  public:
+  // Bytes, and what they are, for errors.
+  struct Room {
+    int64_t bytes;
+    const char* what;
+  };
+
   virtual ~Memory() = default;
+  // For what has `held` bytes of it now and gives them back, at most.
+  virtual Room room(int64_t held) const = 0;
   // Aligned for every real. zeros: all of it is 0; else nobody may count on that. Throws
   // std::bad_alloc.
   virtual void* allocate(int64_t bytes, bool zeros) = 0;

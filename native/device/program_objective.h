@@ -130,8 +130,8 @@ class ProgramObjective {
     std::vector<int64_t> at;
     int64_t total = 0;
     for (const Dims& d : dims) at.push_back(total), total += aligned(count(d));
-    check_budget(2 * total, sizeof(real), name_);
-    values_.reserve(total), grads_.reserve(total);
+    check_budget(2 * total * int64_t(sizeof(real)), values_.room(), name_);
+    values_.renew(total), grads_.renew(total);
     temp_.reserve(tape_.temp_size(dims)), spare_.reserve(tape_.spare_size(dims));
     written_.resize(n);
     for (size_t i = 0; i < n; i++) {

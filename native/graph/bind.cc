@@ -153,16 +153,17 @@ void Graph<real>::bind(const std::vector<Extent>& inputs, bool backward) {
   gradients_.clear();
   int64_t by_rows = 0;  // elements of gradients by rows that are made in memory of their own
   if (backward) by_rows = place_gradients();
-  check_budget(saved_.total() + slots_.total() + scratch_ + gradients_.total() + packed.total() +
-                   carry.total() + by_rows,
-               sizeof(real), "a batch of " + std::to_string(inputs[0].rows) + " samples");
+  const int64_t elements = saved_.total() + slots_.total() + scratch_ + gradients_.total() +
+                           packed.total() + carry.total() + by_rows;
+  check_budget(elements * int64_t(sizeof(real)), device_->room(bytes()),
+               "a batch of " + std::to_string(inputs[0].rows) + " samples");
   keep_carry(carry);
   take_early_carries();
 
-  saved_block_.reserve(saved_.total());
-  slot_block_.reserve(slots_.total());
-  scratch_block_.reserve(scratch_);
-  grad_block_.reserve(gradients_.total());
+  saved_block_.renew(saved_.total());
+  slot_block_.renew(slots_.total());
+  scratch_block_.renew(scratch_);
+  grad_block_.renew(gradients_.total());
   if (backward) params_->need_gradients();
   for (Op<real>& op : ops_) {
     for (ParamUse<real>& use : op.params) {

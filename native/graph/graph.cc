@@ -131,6 +131,7 @@ void Graph<real>::add_op(const Config& spec) {
   op.looks = std::all_of(op.inputs.begin(), op.inputs.end(), [&](int v) { return v < inputs_; });
   op.after = after_named(spec, where);
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
+  context.inputs = op.inputs.size();
   if (spec.has("mask")) op.mask = mask_named(spec.str("mask"), where);
   if (spec.has("activity")) op.activity = Penalty::from(&spec.at("activity"));
 

@@ -45,7 +45,7 @@ void Params<real>::allocate(const std::vector<char>& learns) {
     }
     if (wanted) trained_size_ = total_;
   }
-  check_budget(total_, sizeof(real), "the parameters of the model");
+  check_budget(total_ * int64_t(sizeof(real)), device_->room(0), "the parameters of the model");
   store_->values.make_zeros(total_);
 }
 

@@ -125,6 +125,7 @@ struct OpContext {
   std::string class_name;  // "LSTM"
   uint32_t stream = 0;     // the layer's own stream of random numbers: its index among the ops
   bool trainable = true;   // false: backward need not write gradients of parameters
+  size_t inputs = 1;
   std::string where() const;
 };
 

@@ -154,7 +154,7 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
         all.push_back(total - position);
         size = checked_sum(size, checked_count(all, "the outputs"), "the outputs");
       }
-      check_budget(size, sizeof(real), "the outputs");
+      check_budget(size * int64_t(sizeof(real)), host_room(), "the outputs");
     }
     if (logs && labels_seen_.lock() != r.data) {
       losses_.check_labels(graph_, *r.data);

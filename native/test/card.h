@@ -86,15 +86,26 @@ inline long counted(const char* name) {
   return -1;
 }
 // From now on call number `call` of the stand-in driver, of those that a card may refuse, gives
-// `code`; -1: none.
-inline void fail_call(long call, int code) {
+// `code`; -1: none. kills: so do all calls after it.
+inline void fail_call(long call, int code, bool kills = false) {
 #if defined(__linux__)
   const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
   void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
   void* const function = library ? dlsym(library, "stand_in_fail") : nullptr;
-  if (function) reinterpret_cast<void (*)(long, int, int)>(function)(call, code, 0);
+  if (function) reinterpret_cast<void (*)(long, int, int)>(function)(call, code, kills);
 #else
-  (void)call, (void)code;
+  (void)call, (void)code, (void)kills;
+#endif
+}
+// From now on the stand-in driver has so many bytes of memory left.
+inline void leave_memory(size_t bytes) {
+#if defined(__linux__)
+  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
+  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
+  void* const function = library ? dlsym(library, "stand_in_leave") : nullptr;
+  if (function) reinterpret_cast<void (*)(size_t)>(function)(bytes);
+#else
+  (void)bytes;
 #endif
 }
 // One of its switches.

@@ -110,7 +110,8 @@ TEST(the_stand_in_refuses_kernels_whose_arguments_have_another_size) {
   const CudaDriver& driver = *cuda_driver(nullptr);
   void *module = nullptr, *function = nullptr;
   const auto found = [&](const std::string& image) {
-    check_cuda(driver.cuModuleLoadData(&module, image.c_str()), "cuModuleLoadData");
+    check_cuda(driver.cuModuleLoadDataEx(&module, image.c_str(), 0, nullptr, nullptr),
+               "cuModuleLoadDataEx");
     return driver.cuModuleGetFunction(&function, module, "fill_f32") == 0;
   };
   std::string wrong = text;

@@ -159,6 +159,9 @@ std::vector<LayerCase> expression_cases() {
                       return p.node("repeat", {turned}, {{"axis", 0}, {"count", 2}});
                     },
                     {{3, {2, 4}}}));
+  list.push_back(of("axes that are broadcast by turns",
+                    [](ProgramText& p) { return p.mul(p.input(0), p.input(1)); },
+                    {{3, {2, 1, 2, 1, 2, 1, 2, 1, 2, 1}}, {3, {2, 2, 1, 2, 1, 2, 1, 2, 1, 2}}}));
   list.push_back(of("full and broadcast",
                     [](ProgramText& p) {
                       const int x = p.input(0);

@@ -1,8 +1,9 @@
 /** Which device a model is compiled for, and what is said where there is no card. */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import fs, { existsSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkedDevice, device, setDevice } from '../../lib/backend.js'
 import { Dense, Sequential } from '../../lib/index.js'
 import { jsonOf, ROOT } from '../child.js'
@@ -100,3 +101,77 @@ describe('devices', () => {
     expect(looked('cuda')).toContain('/nowhere/libcuda.so')
   })
 })
+
+describe.skipIf(process.platform !== 'linux' || !(existsSync(standIn) || process.env.CI))(
+  'a card',
+  () => {
+    const kernels = path.join(ROOT, 'native', 'device', 'cuda', 'kernels.ptx')
+    let folder = ''
+    beforeEach(() => {
+      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hiddenstate-cards-'))
+    })
+    afterEach(() => fs.rmSync(folder, { recursive: true }))
+    const file = (name: string, text: string) => {
+      fs.writeFileSync(path.join(folder, name), text)
+      return path.join(folder, name)
+    }
+    const base = {
+      HIDDENSTATE_LIBCUDA: standIn,
+      HIDDENSTATE_LIBCUBLAS: standIn,
+      HIDDENSTATE_DEVICE: '',
+    }
+    /** What compile says, without training. */
+    const refusal = async (env: Record<string, string>) =>
+      (await told({ ...base, ...env })).card as { code: string; message: string } | null
+
+    it('takes no kernels of another binary', async () => {
+      const text = fs.readFileSync(kernels, 'utf8')
+      const last = text.trimEnd().split('\n').at(-1)!
+      const cut = file('cut.ptx', text.slice(0, text.length / 2))
+      const other = file('other.ptx', text.replace(last, '// hiddenstate 0123456789abcdef'))
+      for (const HIDDENSTATE_CUDA_KERNELS of [cut, other]) {
+        const said = await refusal({ HIDDENSTATE_CUDA_KERNELS })
+        expect(said).toMatchObject({ code: 'ERR_DEVICE' })
+        expect(said?.message).toContain(
+          `the kernels in '${HIDDENSTATE_CUDA_KERNELS}' are not those`,
+        )
+        expect(said?.message).toContain(last.slice(3))
+        expect(said?.message).toContain('Install the package anew')
+      }
+      // What the driver's compiler says of kernels that it cannot compile.
+      const broken = file('broken.ptx', `no kernels\n${last}\n`)
+      const said = await refusal({ HIDDENSTATE_CUDA_KERNELS: broken })
+      expect(said).toMatchObject({ code: 'ERR_DEVICE' })
+      expect(said?.message).toMatch(/cuModuleLoadDataEx: .*: ptxas application ptx input, line 1/)
+    })
+
+    it('takes an older cuBLAS where the newest does not start', async () => {
+      file('libcublas.so.13', 'no library')
+      fs.copyFileSync(standIn, path.join(folder, 'libcublas.so.12'))
+      const env = { HIDDENSTATE_LIBCUBLAS: '', HIDDENSTATE_CUBLAS: folder }
+      const said = await refusal(env)
+      expect(said).toMatchObject({ code: 'ERR_DEVICE' })
+      expect(said?.message).toMatch(
+        /no cuBLAS 11, 12 or 13 that can be used: .*libcublas\.so\.13: /,
+      )
+      expect(said?.message).toContain(`${folder}/libcublas.so.12: cublasCreate gave status 1`)
+      expect(said?.message).toContain(`${folder}/libcublas.so.11`)
+      fs.symlinkSync(standIn, path.join(folder, 'libcublas.so.11'))
+      expect(await refusal(env)).toBeNull()
+    })
+
+    it('that fails leaves the weights of the last epoch, and the processor', async () => {
+      const env = { ...base, HIDDENSTATE_STAND_IN_DEAD: path.join(folder, 'dead') }
+      const said = await jsonOf<Record<string, { code: string; message: string }>>(
+        'behaviour/children/lost-card.mjs',
+        { env },
+      )
+      for (const call of ['fitted', 'again', 'another']) {
+        expect(said[call]).toMatchObject({ name: 'InternalError', code: 'ERR_DEVICE' })
+        expect(said[call]!.message).toContain('of no use to this process any more')
+      }
+      expect(said).toMatchObject({ epochs: 1, isKept: true, isMoved: true })
+      expect(said).toMatchObject({ bystander: 1, goesOn: 1 })
+    })
+  },
+)

@@ -15,6 +15,7 @@ class Cpu final : public Device<real> {
  public:
   explicit Cpu(const Table<real>& kernels) : k_(&kernels) {}
 
+  Memory::Room room(int64_t held) const override { return host_memory().room(held); }
   void* allocate(int64_t bytes, bool zeros) override {
     return host_memory().allocate(bytes, zeros);
   }

@@ -42,6 +42,7 @@ void* allocate_any(int64_t bytes) {
 
 class HostMemory final : public Memory {
  public:
+  Room room(int64_t) const override { return host_room(); }
   void* allocate(int64_t bytes, bool zeros) override {
     void* const memory = zeros ? allocate_zeros(bytes) : allocate_any(bytes);
     if (bytes >= kManyPages) prefer_large_pages(memory, bytes);

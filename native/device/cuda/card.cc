@@ -13,6 +13,9 @@ constexpr const char* kWhere = "device 'cuda'";
 constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 constexpr int kNotFound = 500;           // CUDA_ERROR_NOT_FOUND
 constexpr int kLeastMajor = 7;           // kernels are made for compute capability 7.0
+constexpr int kHopper = 9;
+constexpr int kErrorLog = 5, kErrorLogBytes = 6;  // CU_JIT_ERROR_LOG_BUFFER, and its _SIZE_BYTES
+constexpr int kAllocFailed = 3;                   // CUBLAS_STATUS_ALLOC_FAILED
 
 // Each thread of Node that loads the package says the path.
 struct Path {
@@ -24,7 +27,8 @@ Path& kernels_path() {
   return *path;
 }
 
-// PTX, or whatever else the driver takes for a module.
+// PTX, which ends in a line with a hash of what comes before (scripts/build-kernels.mjs). It must
+// be the one that this binary was built with: both know how arguments of kernels lie.
 std::string kernels() {
   const char* const given = std::getenv("HIDDENSTATE_CUDA_KERNELS");
   Path& known = kernels_path();
@@ -38,6 +42,12 @@ std::string kernels() {
   }
   if (text.empty())
     throw Error(Code::kDevice, kWhere, "the kernels could not be read from '" + path + "'.");
+  const std::string last = std::string("\n// ") + HS_KERNELS + "\n";
+  if (text.size() < last.size() || text.compare(text.size() - last.size(), last.size(), last) != 0)
+    throw Error(Code::kDevice, kWhere,
+                "the kernels in '" + path + "' are not those that this binary was built with (" +
+                    HS_KERNELS +
+                    "). Install the package anew; in a checkout, build it: npm run build:all.");
   return text;
 }
 
@@ -55,8 +65,7 @@ void set_cuda_kernels(const std::string& path) {
   known.path = path;
 }
 
-Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal)
-    : driver(driver), blas(blas), ordinal(ordinal) {
+Card::Opened Card::open_context(const CudaDriver& driver, int ordinal) {
   int count = 0, device = 0;
   check_cuda(driver.cuDeviceGetCount(&count), "cuDeviceGetCount");
   if (ordinal < 0 || ordinal >= count) {
@@ -72,23 +81,69 @@ Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal)
                     std::to_string(major) + "." +
                     std::to_string(attribute(driver, kMinor, device)) + ", 7.0 is needed.");
   }
-  const std::string image = kernels();
-  check_cuda(driver.cuDevicePrimaryCtxRetain(&context_, device), "cuDevicePrimaryCtxRetain");
-  use();
-  check_cuda(driver.cuModuleLoadData(&module_, image.c_str()), "cuModuleLoadData");
+  void* context = nullptr;
+  check_cuda(driver.cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
+  check_cuda(driver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+  return {context, major};
 }
 
+// Workspaces are what cuBLAS' guide says of cublasSetWorkspace: 32 MiB from Hopper on, else 4 MiB.
+Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal, const Opened& opened)
+    : driver(driver),
+      blas(blas),
+      ordinal(ordinal),
+      workspace(size_t(opened.major >= kHopper ? 32 : 4) << 20),
+      context_(opened.context) {
+  const std::string image = kernels();
+  char log[4096] = "";  // what the compiler of the driver says
+  int options[] = {kErrorLog, kErrorLogBytes};
+  void* values[] = {log, reinterpret_cast<void*>(uintptr_t(sizeof(log)))};
+  const int result = driver.cuModuleLoadDataEx(&module_, image.c_str(), 2, options, values);
+  log[sizeof(log) - 1] = 0;
+  check_cuda(result, "cuModuleLoadDataEx", log);
+}
+
+namespace {
+
+// Of a cuBLAS that does not start with this driver, the reason; else "".
+std::string refusal(const Cublas& blas) {
+  void* handle = nullptr;
+  const int status = blas.cublasCreate_v2(&handle);
+  if (status == kAllocFailed) check_cublas(status, "cublasCreate");  // no other one has more memory
+  if (status != 0) {
+    return blas.name + ": cublasCreate gave status " + std::to_string(status) +
+           ", as it does where the driver is too old for it";
+  }
+  blas.cublasDestroy_v2(handle);
+  return "";
+}
+
+struct Cards {
+  std::mutex mutex;
+  std::unordered_map<int, std::unique_ptr<Card>> open;
+  const Cublas* blas = nullptr;  // of the one that was opened last
+};
+Cards& all_cards() {
+  static Cards* const cards = new Cards();
+  return *cards;
+}
+
+}  // namespace
+
 Card& Card::open(int ordinal) {
-  static std::mutex* const mutex = new std::mutex();
-  static auto* const cards = new std::unordered_map<int, std::unique_ptr<Card>>();
-  const std::lock_guard<std::mutex> lock(*mutex);
-  std::unique_ptr<Card>& card = (*cards)[ordinal];
+  Cards& cards = all_cards();
+  const std::lock_guard<std::mutex> lock(cards.mutex);
+  std::unique_ptr<Card>& card = cards.open[ordinal];
   if (!card) {
     std::string why;
     const CudaDriver* const driver = cuda_driver(&why);
-    const Cublas* const blas = driver ? cublas(&why) : nullptr;
+    if (!driver) throw Error(Code::kDevice, kWhere, why + ".");
+    if (!find_cublas(&why)) throw Error(Code::kDevice, kWhere, why + ".");
+    const Opened opened = open_context(*driver, ordinal);
+    const Cublas* const blas = find_cublas(&why, refusal);
     if (!blas) throw Error(Code::kDevice, kWhere, why + ".");
-    card.reset(new Card(*driver, *blas, ordinal));
+    card.reset(new Card(*driver, *blas, ordinal, opened));
+    cards.blas = blas;
   }
   return *card;
 }
@@ -110,7 +165,10 @@ void* Card::kernel(const std::string& name) {
 CudaInfo cuda_info() {
   CudaInfo info;
   const CudaDriver* const driver = cuda_driver(&info.why);
-  if (const Cublas* const blas = cublas(&info.why_no_blas)) info.blas = blas->name;
+  Cards& cards = all_cards();
+  const std::lock_guard<std::mutex> lock(cards.mutex);
+  const Cublas* const blas = cards.blas ? cards.blas : find_cublas(&info.why_no_blas);
+  if (blas) info.blas = blas->name;
   if (!driver) return info;
   driver->cuDriverGetVersion(&info.driver);
   int count = 0;

@@ -19,14 +19,20 @@ class Card {
   const CudaDriver& driver;
   const Cublas& blas;
   const int ordinal;
+  const size_t workspace;  // bytes for each handle of cuBLAS, as its guide says
 
   void use() const;  // by the calling thread, from here on
   // Of kernels/. Throws Error(kInternal) where there is none of that name.
   void* kernel(const std::string& name);
 
  private:
-  Card(const CudaDriver&, const Cublas&, int ordinal);
-  void* context_ = nullptr;
+  struct Opened {
+    void* context;
+    int major;  // of the compute capability
+  };
+  static Opened open_context(const CudaDriver&, int ordinal);
+  Card(const CudaDriver&, const Cublas&, int ordinal, const Opened&);
+  void* const context_;
   void* module_ = nullptr;
   std::mutex mutex_;
   std::unordered_map<std::string, void*> kernels_;

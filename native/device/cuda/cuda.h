@@ -19,6 +19,7 @@ class Cuda final : public Device<real> {
   // Throws Error(kDevice) where there is no such card, with the reason.
   explicit Cuda(int ordinal);
 
+  Memory::Room room(int64_t held) const override { return queue_.room(held); }
   void* allocate(int64_t bytes, bool zeros) override;
   void release(void* memory, int64_t bytes, bool zeros) noexcept override;
   void upload(void* to, const void* host, int64_t bytes) override;

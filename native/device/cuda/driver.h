@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace hs {
 
@@ -29,7 +30,8 @@ using CudaAddress = unsigned long long;
   EACH(cuDeviceGetAttribute, (int* value, int attribute, int device))                        \
   EACH(cuDevicePrimaryCtxRetain, (void** context, int device))                               \
   EACH(cuCtxSetCurrent, (void* context))                                                     \
-  EACH(cuModuleLoadData, (void** module, const void* image))                                 \
+  EACH(cuModuleLoadDataEx,                                                                   \
+       (void** module, const void* image, unsigned count, int* options, void** values))      \
   EACH(cuModuleGetFunction, (void** function, void* module, const char* name))               \
   EACH(cuLaunchKernel, (void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,   \
                         unsigned block_x, unsigned block_y, unsigned block_z,                \
@@ -87,13 +89,22 @@ struct Cublas {
 };
 
 // Opened at the first call, then kept. nullptr where there is none; *why says what was looked for.
-// HIDDENSTATE_LIBCUDA, HIDDENSTATE_LIBCUBLAS: files to open instead. HIDDENSTATE_CUBLAS: a folder
-// to look for cuBLAS in.
+// HIDDENSTATE_LIBCUDA: a file to open instead.
 const CudaDriver* cuda_driver(std::string* why);
-const Cublas* cublas(std::string* why);
 
-// Throws Error(kOutOfMemory) or Error(kDevice) where a call of the driver did not succeed.
-void check_cuda(int result, const char* call);
+// The files that may be cuBLAS: in a folder, the newest version first. HIDDENSTATE_CUBLAS: a folder
+// to look in before all others; HIDDENSTATE_LIBCUBLAS: the only file.
+const std::vector<std::string>& cublas_files();
+// The one of that number, opened at the first call, then kept; nullptr where it cannot be opened or
+// lacks a function: *why has the reason.
+const Cublas* cublas(size_t number, std::string* why);
+// The first of which use() says "" (nullptr: nothing more is asked of it); nullptr where there is
+// none: *why has each that was tried, with the reason.
+const Cublas* find_cublas(std::string* why, std::string (*use)(const Cublas&) = nullptr);
+
+// Throws Error(kOutOfMemory) or Error(kDevice) where a call of the driver did not succeed. more:
+// what else is known of it.
+void check_cuda(int result, const char* call, const char* more = "");
 void check_cublas(int result, const char* call);
 
 }  // namespace hs

@@ -14,12 +14,13 @@ namespace {
 
 constexpr unsigned kThreads = 256;           // of a block
 constexpr int64_t kMostBlocks = 2147483647;  // CUDA's limit of a grid
-// What NVIDIA advises for cards before Hopper; for Hopper it is 32 MiB.
-constexpr size_t kWorkspace = 4 << 20;
-constexpr unsigned kNonBlocking = 1;  // CU_STREAM_NON_BLOCKING
-constexpr unsigned kNoTiming = 2;     // CU_EVENT_DISABLE_TIMING
+constexpr unsigned kNonBlocking = 1;         // CU_STREAM_NON_BLOCKING
+constexpr unsigned kNoTiming = 2;            // CU_EVENT_DISABLE_TIMING
 // Larger uploads go in pieces, so that the memory for them stays small.
 constexpr int64_t kPiece = 4 << 20;
+// Memory that the card reads on its own is taken from all other programs: more than this goes
+// through it in pieces.
+constexpr int64_t kMostStaged = 32 << 20;
 
 CudaAddress address(const void* p) {
   return static_cast<CudaAddress>(reinterpret_cast<uintptr_t>(p));
@@ -52,8 +53,8 @@ void CardQueue::open() {
   told_.assign(size_t(kTold), 0);
   told_there_ = allocate(kTold);
   step_place_ = place(sizeof(step_number_));
-  workspace_ = allocate(kWorkspace);
-  check_cublas(card_.blas.cublasSetWorkspace_v2(blas_, workspace_, kWorkspace),
+  workspace_ = allocate(int64_t(card_.workspace));
+  check_cublas(card_.blas.cublasSetWorkspace_v2(blas_, workspace_, card_.workspace),
                "cublasSetWorkspace");
 }
 
@@ -80,6 +81,13 @@ void CardQueue::close() noexcept {
   if (stream_) card_.driver.cuStreamDestroy_v2(stream_);
 }
 
+Memory::Room CardQueue::room(int64_t held) const {
+  card_.use();
+  size_t free = 0, total = 0;
+  check_cuda(card_.driver.cuMemGetInfo_v2(&free, &total), "cuMemGetInfo");
+  return {int64_t(free) + held, "the memory that is free on the card"};
+}
+
 void* CardQueue::allocate(int64_t bytes) {
   card_.use();
   graphs_.needs_host();
@@ -101,9 +109,10 @@ void CardQueue::release(void* memory) noexcept {
 
 void* CardQueue::scratch(int64_t bytes) {
   if (bytes <= scratch_bytes_) return scratch_;
-  void* const grown = allocate(bytes);
-  if (scratch_) release(scratch_);
-  scratch_ = grown, scratch_bytes_ = bytes;
+  if (scratch_) release(scratch_);  // first: both may be more than the card has
+  scratch_ = nullptr, scratch_bytes_ = 0;
+  scratch_ = allocate(bytes);
+  scratch_bytes_ = bytes;
   return scratch_;
 }
 
@@ -115,7 +124,7 @@ int CardQueue::ask(FunctionRef<int()> call) {
   return call();
 }
 
-int64_t CardQueue::bytes() const { return int64_t(kWorkspace) + scratch_bytes_; }
+int64_t CardQueue::bytes() const { return int64_t(card_.workspace) + scratch_bytes_; }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0 || leaves_out()) return;
@@ -161,6 +170,10 @@ void* CardQueue::stage(int64_t bytes) {
 void* CardQueue::next_slot(int64_t bytes) {
   card_.use();
   if (in_flight_) wait();
+  if (bytes > kMostStaged) {
+    if (large_.size() < size_t(bytes)) large_.resize(size_t(bytes));
+    return large_.data();
+  }
   Slot& slot = slots_[next_];
   reserve(slot, std::max<int64_t>(bytes, 1));
   return slot.memory;
@@ -168,6 +181,7 @@ void* CardQueue::next_slot(int64_t bytes) {
 
 void CardQueue::send(void* to, int64_t bytes) {
   if (bytes == 0) return;
+  if (bytes > kMostStaged) return upload(to, large_.data(), bytes);
   Slot& slot = slots_[next_];
   check_cuda(ask([&] {
                return card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/function_ref.h"
+#include "base/memory.h"
 #include "device/cuda/card.h"
 #include "device/cuda/graphs.h"
 #include "device/cuda/kernels/args.h"
@@ -26,6 +27,7 @@ class CardQueue {
   CardQueue& operator=(const CardQueue&) = delete;
 
   // --- memory. Throws Error(kOutOfMemory) where the card has no more of it
+  Memory::Room room(int64_t held) const;
   void* allocate(int64_t bytes);
   int64_t free_bytes() const;  // of the card
   void release(void* memory) noexcept;
@@ -151,6 +153,7 @@ class CardQueue {
   int next_ = 0;
   bool in_flight_ = false;  // slots_[next_] is copied to or from, and no event says until when
   bool changes_ = false;
+  std::vector<char> large_;  // what is staged and too large for a slot
   std::map<std::string, void*, std::less<>> kernels_;
   void* scratch_ = nullptr;
   int64_t scratch_bytes_ = 0;

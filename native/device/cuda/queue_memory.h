@@ -9,6 +9,7 @@ namespace hs {
 class QueueMemory final : public Memory {
  public:
   explicit QueueMemory(CardQueue& queue) : queue_(queue) {}
+  Room room(int64_t held) const override { return queue_.room(held); }
   void* allocate(int64_t bytes, bool zeros) override {
     void* const memory = queue_.allocate(bytes);
     if (zeros) queue_.zero(memory, bytes);

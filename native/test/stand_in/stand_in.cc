@@ -10,7 +10,9 @@
 //   - A thread must have chosen the context; arguments of a kernel have the size that its PTX says.
 //   - While a stream is recorded, what a graph cannot hold is refused, and spoils it; a graph whose
 //     memory has been freed fails.
-//   - Call number n, of those that may fail on a card, fails: stand_in_fail().
+//   - Call number n, of those that may fail on a card, fails: stand_in_fail(). Where that kills the
+//     context, so do all calls after it, and what was waiting is never done. The same from when the
+//     file HIDDENSTATE_STAND_IN_DEAD is there: for tests from JavaScript.
 // The functions at the end, with names of their own, are for tests.
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +36,7 @@ struct Blas {
 };
 
 void run_all(Stream& stream) {
+  if (dead()) stream.waiting.clear();
   while (!stream.waiting.empty()) {
     const Work work = std::move(stream.waiting.front());
     stream.waiting.pop_front();
@@ -184,13 +187,26 @@ HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
   if (const int result = refused()) return result;
   return *context = &s, 0;
 }
-HS_API int cuCtxSetCurrent(void* chosen) { return context() = chosen, 0; }
+HS_API int cuCtxSetCurrent(void* chosen) {
+  HS_LOCKED;
+  if (const int code = dead()) return code;
+  return context() = chosen, 0;
+}
 
-HS_API int cuModuleLoadData(void** module, const void* image) {
+// Like the driver, it writes what its compiler says where the options have it.
+HS_API int cuModuleLoadDataEx(void** module, const void* image, unsigned count, int* options,
+                              void** values) {
   HS_MAY_FAIL_OUTSIDE;
   s.image = static_cast<const char*>(image);
-  if (s.image.find(".version") == std::string::npos) return kInvalidImage;
-  return *module = &s.image, 0;
+  if (s.image.find(".version") != std::string::npos) return *module = &s.image, 0;
+  char* log = nullptr;
+  size_t room = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (options[i] == kErrorLog) log = static_cast<char*>(values[i]);
+    if (options[i] == kErrorLogBytes) room = reinterpret_cast<size_t>(values[i]);
+  }
+  if (log) std::snprintf(log, room, "ptxas application ptx input, line 1; fatal   : no .version");
+  return kInvalidPtx;
 }
 // It must be in both, with arguments of the same size: the PTX that the package ships, and the
 // kernels built in here.
@@ -304,7 +320,7 @@ HS_API int cuMemFreeHost(void* memory) {
   return std::free(memory), 0;
 }
 HS_API int cuMemGetInfo_v2(size_t* free, size_t* total) {
-  HS_LOCKED;
+  HS_IN_CONTEXT;
   return *total = s.memory.limit, *free = s.full ? 0 : s.memory.limit - s.memory.used(), 0;
 }
 
@@ -357,8 +373,11 @@ HS_API int cuGetErrorString(int result, const char** text) {
 
 // ---- cuBLAS
 
+// Of a second copy of this library, whose driver nobody has started: as one that is too new for the
+// driver.
 HS_API int cublasCreate_v2(void** handle) {
   HS_MAY_FAIL;
+  if (!s.started) return kBlasNotInitialized;
   return *handle = new Blas(), 0;
 }
 HS_API int cublasDestroy_v2(void* handle) { return delete static_cast<Blas*>(handle), 0; }
@@ -409,14 +428,16 @@ HS_BATCHED(cublasDgemmStridedBatched, double)
 // ---- for tests
 
 // From now on call number `call` (counted from 0), of those that a card may refuse, gives `code`;
-// sticky: all later ones, too. -1: none.
+// sticky: the context is dead then. -1: none, and the context lives again, as it never does.
 HS_API void stand_in_fail(long call, int code, int sticky) {
   HS_LOCKED;
-  s.calls = 0, s.fail_at = call, s.fail_with = code, s.sticky = sticky != 0;
+  s.calls = 0, s.fail_at = call, s.fail_with = code, s.sticky = sticky != 0, s.dead = false;
 }
 HS_API long stand_in_calls() { return state().calls; }
 HS_API long stand_in_launches() { return state().launches; }
 HS_API long stand_in_sent() { return state().sent; }  // bytes, to the card
 HS_API void stand_in_full(int on) { state().full = on != 0; }
 HS_API long stand_in_products() { return state().products; }
+// From now on so many bytes are free.
+HS_API void stand_in_leave(size_t bytes) { state().memory.limit = state().memory.used() + bytes; }
 HS_API void stand_in_limit(size_t bytes) { state().memory.limit = bytes; }

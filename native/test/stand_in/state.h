@@ -1,5 +1,7 @@
 // What the functions of the stand-in driver share.
 #pragma once
+#include <unistd.h>
+
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -15,10 +17,13 @@ namespace hs {
 namespace test {
 
 constexpr int kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101,
-              kInvalidImage = 200, kInvalidContext = 201, kNotFound = 500;
+              kInvalidImage = 200, kInvalidContext = 201, kInvalidPtx = 218, kNotFound = 500,
+              kLaunchFailed = 719;
+constexpr int kErrorLog = 5, kErrorLogBytes = 6;  // CU_JIT_ERROR_LOG_BUFFER, _SIZE_BYTES
 constexpr int kIllegalAddress = 700, kNotSupported = 801, kRecordingUnsupported = 900,
               kRecordingInvalidated = 901, kNotRecording = 904, kRecordingImplicit = 906;
-constexpr int kBlasAllocFailed = 3, kBlasInvalidValue = 7, kBlasExecutionFailed = 13;
+constexpr int kBlasNotInitialized = 1, kBlasAllocFailed = 3, kBlasInvalidValue = 7,
+              kBlasExecutionFailed = 13;
 
 struct Event {
   Stream* stream = nullptr;
@@ -38,6 +43,7 @@ struct StandIn {
   long fail_at = -1;  // of `calls`
   int fail_with = 0;
   bool sticky = false;
+  bool dead = false;
   std::string image;
 };
 
@@ -52,12 +58,21 @@ inline void*& context() {
   return current;
 }
 
+// What all calls give once the context is dead; 0: it is not.
+inline int dead() {
+  static const char* const file = std::getenv("HIDDENSTATE_STAND_IN_DEAD");
+  StandIn& s = state();
+  if (file && !s.dead && access(file, F_OK) == 0) s.dead = true, s.fail_with = kLaunchFailed;
+  return s.dead ? s.fail_with : 0;
+}
+
 // Whether this call, one of those that a card may refuse, is the one to fail.
 inline int refused() {
   StandIn& s = state();
   const long call = s.calls++;
-  if (s.fail_at < 0 || call < s.fail_at) return 0;
-  if (call > s.fail_at && !s.sticky) return 0;
+  if (const int code = dead()) return code;
+  if (call != s.fail_at) return 0;
+  s.dead = s.sticky;
   return s.fail_with;
 }
 
@@ -93,9 +108,10 @@ inline int ask(void* stream, Work work, const std::vector<const void*>& addresse
   StandIn& s = state();                                      \
   const std::lock_guard<std::recursive_mutex> lock(s.mutex); \
   (void)s
-#define HS_IN_CONTEXT \
-  HS_LOCKED;          \
-  if (!context()) return kInvalidContext
+#define HS_IN_CONTEXT                     \
+  HS_LOCKED;                              \
+  if (!context()) return kInvalidContext; \
+  if (const int code = dead()) return code
 #define HS_MAY_FAIL \
   HS_IN_CONTEXT;    \
   if (const int result = refused()) return result

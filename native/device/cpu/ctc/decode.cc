@@ -93,7 +93,8 @@ BeamSearch::BeamSearch(const CtcFrames& frames, int64_t beam, int64_t paths)
     : frames_(frames), beam_(size_t(beam)), paths_(size_t(paths)) {
   const int64_t nodes = checked_count({frames.T, beam}, "ctcDecode");
   const int64_t candidates = checked_count({frames.K + 1, beam}, "ctcDecode");
-  check_budget(checked_sum(nodes, candidates, "ctcDecode"), sizeof(Node), "ctcDecode");
+  check_budget(checked_sum(nodes, candidates, "ctcDecode") * int64_t(sizeof(Node)), host_room(),
+               "ctcDecode");
   Node root{};
   root.parent = root.label = -1;
   root.b = 0, root.n = kNever;

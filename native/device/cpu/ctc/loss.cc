@@ -35,7 +35,8 @@ int64_t ctc_repeats(const int32_t* label, int64_t L) {
 void CtcSpace::reserve(int64_t T, int64_t K, int64_t L) {
   const int64_t S = 2 * L + 1;
   const int64_t p = checked_count({T, K}, "ctc"), a = checked_count({T + 2, S + 4}, "ctc");
-  check_budget(checked_sum(p, a, "ctc"), sizeof(double) + sizeof(int32_t), "ctc");
+  check_budget(checked_sum(p, a, "ctc") * int64_t(sizeof(double) + sizeof(int32_t)), host_room(),
+               "ctc");
   const auto grow = [](auto& v, int64_t n) {
     if (static_cast<int64_t>(v.size()) < n) v.resize(static_cast<size_t>(n));
   };

@@ -108,7 +108,7 @@ struct UpdateArgs {  // kChunkElements threads for each chunk
   const double* finite;
 };
 
-constexpr int kMostDims = 8;
+constexpr int kMostDims = 32;  // as many as a value of a program may have
 template <typename real>
 struct ConstrainArgs {  // a thread for each norm
   int64_t n;

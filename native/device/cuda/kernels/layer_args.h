@@ -5,7 +5,7 @@
 
 namespace hs {
 
-constexpr int kMostAxes = 16;
+constexpr int kMostAxes = 32;
 
 // to[sum of i_d to_stride_d] = from[sum of i_d from_stride_d] for all i_d in [0, dims_d), the last
 // of which goes fastest; n: as many as there are.

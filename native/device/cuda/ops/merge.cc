@@ -12,17 +12,14 @@ template <typename real>
 class CudaMerge final : public MergeShape, public CudaLayer<real> {
  public:
   OpShape& shape() override { return *this; }
-  CudaMerge(const Config& options, const OpContext& context, CardQueue& queue)
-      : MergeShape(options, context), CudaLayer<real>(queue) {}
-
   // Throws Error(kOption) for more inputs than a kernel takes.
-  Extent output(const std::vector<Extent>& x) const override {
-    if (x.size() > size_t(kMostMerged) && mode_ != MergeMode::kConcat) {
+  CudaMerge(const Config& options, const OpContext& context, CardQueue& queue)
+      : MergeShape(options, context), CudaLayer<real>(queue) {
+    if (context.inputs > size_t(kMostMerged) && mode_ != MergeMode::kConcat) {
       fail(Code::kOption, where(), "inputs of a merge on a card",
-           std::to_string(kMostMerged) + " at most", std::to_string(x.size()),
+           std::to_string(kMostMerged) + " at most", std::to_string(context.inputs),
            "Merge them in groups, or use device 'cpu'.");
     }
-    return MergeShape::output(x);
   }
 
   void forward(Pass<real>& p) override {

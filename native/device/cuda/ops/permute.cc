@@ -23,8 +23,15 @@ template <typename real>
 class CudaPermute final : public PermuteShape, public CudaLayer<real> {
  public:
   OpShape& shape() override { return *this; }
+  // Throws Error(kOption) for more axes than a kernel takes.
   CudaPermute(const Config& options, const OpContext& context, CardQueue& queue)
-      : PermuteShape(options, context), CudaLayer<real>(queue) {}
+      : PermuteShape(options, context), CudaLayer<real>(queue) {
+    if (axes_.size() >= size_t(kMostAxes)) {  // and the batch
+      fail(Code::kOption, where(), "axes that are permuted on a card",
+           std::to_string(kMostAxes - 1) + " at most", std::to_string(axes_.size()),
+           "Use device 'cpu'.");
+    }
+  }
 
   void forward(Pass<real>& p) override { rearrange(this->q, p.y, p.x[0], axes_of(p, false)); }
   void backward(Pass<real>& p) override {
