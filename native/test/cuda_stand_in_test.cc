@@ -23,7 +23,7 @@ constexpr int kInvalidContext = 201, kBlasInvalidValue = 7, kBlasExecutionFailed
 // A stream, a handle and so many numbers of the card.
 struct Bench {
   const CudaDriver& driver = *cuda_driver(nullptr);
-  const Cublas& blas = *cublas(nullptr);
+  const Cublas& blas = *cublas(0, nullptr);
   void *stream = nullptr, *handle = nullptr;
   OnCard<float> numbers{card<float>(), std::vector<float>(64, 1)};
   Bench() {

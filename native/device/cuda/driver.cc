@@ -183,7 +183,7 @@ const Cublas* cublas(size_t number, std::string* why) {
   auto it = opened->find(number);
   if (it == opened->end()) it = opened->emplace(number, open_cublas(cublas_files()[number])).first;
   const Found<Cublas>& found = it->second;
-  if (!found.ok) *why = found.why;
+  if (!found.ok && why) *why = found.why;
   return found.ok ? &found.table : nullptr;
 }
 
