@@ -154,7 +154,7 @@ describe.skipIf(process.platform !== 'linux' || !(existsSync(standIn) || process
       expect(said?.message).toMatch(
         /no cuBLAS 11, 12 or 13 that can be used: .*libcublas\.so\.13: /,
       )
-      expect(said?.message).toContain(`${folder}/libcublas.so.12: cublasCreate gave status 1`)
+      expect(said?.message).toMatch(/libcublas\.so\.12: cublasCreate gave status \d+, as it does/)
       expect(said?.message).toContain(`${folder}/libcublas.so.11`)
       fs.symlinkSync(standIn, path.join(folder, 'libcublas.so.11'))
       expect(await refusal(env)).toBeNull()
