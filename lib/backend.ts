@@ -38,7 +38,7 @@ export function floatx(): Floatx {
  * `'mixed_bfloat16'` rounds the operands of all matrix products, [B, K] · [K, N], to bfloat16, to
  * nearest even, and sums the products in float32; weights, states, gate arithmetic, optimizers and
  * files stay float32. It is faster where the processor has VDPBF16PS (`info().isa` is
- * `'avx512bf16'`), and correct but not faster elsewhere.
+ * `'avx512bf16'`) and correct but not faster on others; cards need compute capability 8.0.
  *
  * @param name 'float32' (default of the package), 'float64' or 'mixed_bfloat16'
  * @throws ConfigError ERR_UNKNOWN_NAME for another name

@@ -123,6 +123,8 @@ export interface Spec {
   /** What computes: a name of native/device/device.cc. */
   device: DeviceName
   floatx: 'float32' | 'float64' | 'mixed_bfloat16'
+  /** What a card may round operands of float32 to. */
+  precision?: 'tf32'
   inputs: { name: string; dims: Shape }[]
   params: ParamSpec[]
   ops: OpSpec[]

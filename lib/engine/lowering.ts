@@ -21,6 +21,13 @@ import {
 import { logitsOf } from './logits.js'
 import { addWritten } from './written.js'
 
+/** What computes a model, and how exactly. */
+export interface Target {
+  readonly device: DeviceName
+  readonly precision: 'tf32' | null
+}
+const CPU: Target = { device: 'cpu', precision: null }
+
 /** The part of a Spec that `compile` decides. */
 export interface Training {
   /** Of each output. The loss: a canonical name, a program, 'ctc' or 'crf'. */
@@ -169,7 +176,7 @@ const maskedInput = (graph: Graph, layer: string, x: Value): Value =>
 export function lowerModel(
   model: Container,
   training: Training | null,
-  device: DeviceName = 'cpu',
+  { device, precision }: Target = CPU,
   masked: ReadonlySet<number> = new Set(),
 ): Spec {
   checkModelNames(model)
@@ -190,6 +197,7 @@ export function lowerModel(
   return {
     ...written,
     device,
+    ...(precision && { precision }),
     floatx: model.floatx,
     inputs: graph.inputs,
     params: graph.params,

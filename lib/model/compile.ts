@@ -82,6 +82,13 @@ export interface CompileOptions<
   sampleWeightMode?: SampleWeightMode | PerOutput<SampleWeightMode>
   /** What computes the model. Default: what `setDevice` or `HIDDENSTATE_DEVICE` says, `'cpu'`. */
   device?: DeviceName
+  /**
+   * `'tf32'` allows a card to round the operands of float32's matrix products to TF32, 11
+   * significant bits instead of 24, and add them up in float32: several times as fast on cards of
+   * compute capability 8.0 or newer. It is a permission: the processor, and cards that have no
+   * TF32, compute in float32 as before. Default null: float32 on every device.
+   */
+  precision?: 'tf32' | null
 }
 
 type SampleWeightMode = 'temporal' | null
@@ -96,6 +103,7 @@ const DEFAULTS = {
   metrics: [] as Metrics | MetricsByName,
   sampleWeightMode: null,
   device: null,
+  precision: null,
 }
 
 /** Refuses `model.loss = …` and the like, which would change nothing. */
@@ -130,6 +138,7 @@ export interface Compiled {
   /** Precision of the model. */
   readonly floatx: Floatx
   readonly device: DeviceName
+  readonly precision: 'tf32' | null
   // as the caller wrote them: files keep them. Functions are data: of several outputs, one each.
   readonly loss: Kept
   readonly lossWeights: PerOutput<number> | null
@@ -163,6 +172,13 @@ export interface Compilable {
 
 const refuse = (what: string, expected: string, value: unknown): never =>
   fail(ConfigError, 'ERR_OPTION', { where: 'compile', what, expected, actual: describe(value) })
+
+function checkedPrecision(given: unknown, floatx: Floatx): 'tf32' | null {
+  if (given !== null && given !== 'tf32') refuse('precision', "'tf32' or null", given)
+  if (given !== null && floatx !== 'float32')
+    refuse('precision', `null for a model that computes in ${floatx}`, given)
+  return given as 'tf32' | null
+}
 
 /**
  * Checks and resolves the options of `compile`.
@@ -222,6 +238,7 @@ export function resolveCompile(
     optimizer,
     floatx,
     device: options.device === null ? device() : checkedDevice('compile', 'device', options.device),
+    precision: checkedPrecision(options.precision, floatx),
     ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],

@@ -7,10 +7,16 @@ import {
   type MetricsByName,
   resolveCompile,
 } from './compile.js'
-import { device, type DeviceName } from '../backend.js'
+import { device } from '../backend.js'
 import type { History } from '../callbacks/index.js'
 import { setConsoleText } from '../console-text.js'
-import { checkModelNames, lowerModel, RAGGED_PADDING, type Training } from '../engine/lowering.js'
+import {
+  checkModelNames,
+  lowerModel,
+  RAGGED_PADDING,
+  type Target,
+  type Training,
+} from '../engine/lowering.js'
 import * as state from '../engine/optimizer-state.js'
 import { Runner } from '../engine/runner.js'
 import { lowerSteps, type StepInput, type SteppedModel } from '../engine/stepping.js'
@@ -167,7 +173,7 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    this.#lower(compiled.training(), compiled.device)
+    this.#lower(compiled.training(), compiled)
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.runner)
     this.#whyUncompiled = null
@@ -225,13 +231,13 @@ export abstract class CompiledModel extends Container {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
     this.#namesAt = renames()
-    return this.#spec ?? this.#lower(null, device())
+    return this.#spec ?? this.#lower(null, { device: device(), precision: null })
   }
 
-  #lower(training: Training | null, on: DeviceName): Spec {
+  #lower(training: Training | null, on: Target): Spec {
     const spec = lowerModel(this, training, on, this.#maskedInputs)
     // A card may be missing, or lack an operation: it says so now, not in the first batch.
-    if (on !== 'cpu') loadNative().compile(spec).dispose()
+    if (on.device !== 'cpu') loadNative().compile(spec).dispose()
     this.#spec = spec
     this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
     return this.#spec
@@ -257,7 +263,10 @@ export abstract class CompiledModel extends Container {
     const before = { spec: this.#lowered(call), masked: this.#maskedInputs }
     this.#maskedInputs = new Set([...before.masked, ...missing])
     try {
-      this.#lower(this.#compiled?.training() ?? null, this.#compiled?.device ?? device())
+      this.#lower(
+        this.#compiled?.training() ?? null,
+        this.#compiled ?? { device: device(), precision: null },
+      )
     } catch (error) {
       this.#maskedInputs = before.masked
       this.#spec = before.spec

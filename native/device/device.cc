@@ -22,14 +22,10 @@ int card_of(const std::string& name) {
 }  // namespace
 
 template <typename real>
-std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
+std::unique_ptr<Device<real>> make_device(const std::string& name, Operands operands) {
   const int card = card_of(name);
 #if HS_WITH_CUDA
-  if (card >= 0 && mixed) {
-    throw Error(Code::kOption, "spec",
-                "mixed_bfloat16 does not run on a card yet. Use float32, or device 'cpu'.");
-  }
-  if (card >= 0) return std::make_unique<Cuda<real>>(card);
+  if (card >= 0) return std::make_unique<Cuda<real>>(card, operands);
 #else
   if (card >= 0) {
     throw Error(Code::kDevice, "device '" + name + "'",
@@ -39,12 +35,12 @@ std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed) {
   if (name != "cpu")
     fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {
-    if (mixed) return std::make_unique<Cpu<real>>(mixed_kernels());
+    if (operands == Operands::kBfloat16) return std::make_unique<Cpu<real>>(mixed_kernels());
   }
   return std::make_unique<Cpu<real>>(kernels<real>());
 }
 
-template std::unique_ptr<Device<float>> make_device<float>(const std::string&, bool);
-template std::unique_ptr<Device<double>> make_device<double>(const std::string&, bool);
+template std::unique_ptr<Device<float>> make_device<float>(const std::string&, Operands);
+template std::unique_ptr<Device<double>> make_device<double>(const std::string&, Operands);
 
 }  // namespace hs

@@ -160,10 +160,13 @@ class Device : public Memory {
   virtual void commit(real* to, const real* from, int64_t n, const double* finite) = 0;
 };
 
-// name: "cpu", "cuda" (the first card) or "cuda:N". mixed: operands of products are rounded to
-// bfloat16 (float only). Throws Error(kUnknownName), which says the names that there are;
-// Error(kDevice) where there is no such card.
+// How the operands of products of floats are rounded: to bfloat16 (decision 0015); to 11
+// significant bits where a card does that (decision 0050), which is no promise: elsewhere not.
+enum class Operands { kExact, kTf32, kBfloat16 };
+
+// name: "cpu", "cuda" (the first card) or "cuda:N". Throws Error(kUnknownName), which says the
+// names that there are; Error(kDevice) where there is no such card.
 template <typename real>
-std::unique_ptr<Device<real>> make_device(const std::string& name, bool mixed);
+std::unique_ptr<Device<real>> make_device(const std::string& name, Operands operands);
 
 }  // namespace hs

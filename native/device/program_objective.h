@@ -43,6 +43,7 @@ class ProgramObjective {
       real*& value = frame_.values[size_t(i)];
       if (program_[i].is("input")) value = const_cast<real*>(input(s, program_[i].index));
     }
+    tape_.fill_numbers(frame_, false);  // each time: batches of other sizes use the same memory
     tape_.forward(nodes_, frame_, stage_);
     return frame_.values[size_t(output_)];
   }
@@ -138,7 +139,6 @@ class ProgramObjective {
       frame_.values[i] = values_.data() + at[size_t(tape_.value_place(int(i)))];
       frame_.grads[i] = grads_.data() + at[size_t(tape_.grad_place(int(i)))];
     }
-    tape_.fill_numbers(frame_, false);
     stage_.temp = temp_.data(), stage_.temp_size = temp_.size(), stage_.spare = spare_.data();
     y_dims_ = s.y_dims, p_dims_ = s.p_dims;
   }

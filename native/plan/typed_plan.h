@@ -18,9 +18,10 @@ template <typename real>
 class TypedPlan final : public Plan {
  public:
   // of: the plan whose parameters it has, on the same device; nullptr: its own.
-  TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device,
-            const TypedPlan* of = nullptr);
+  TypedPlan(const Config& spec, std::shared_ptr<Device<real>> device, const TypedPlan* of = nullptr,
+            Operands operands = Operands::kExact);
   const std::string& device_name() const { return device_name_; }
+  Operands operands() const { return operands_; }  // of its device
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
@@ -71,6 +72,7 @@ class TypedPlan final : public Plan {
   double* find_number(const std::string& name);
 
   const std::string device_name_;  // as the Spec has it
+  const Operands operands_;
   const std::shared_ptr<Device<real>> device_;
   Params<real> params_;
   Graph<real> graph_;

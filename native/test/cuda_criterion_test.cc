@@ -186,15 +186,19 @@ void compare(const std::string& loss, const Config& spec, bool sparse, bool targ
   for (const ScoredCase& c : scored_cases()) compare(loss, c, *want, *got, sparse, targets);
 }
 
-// The mean of (1.5 y - p)^2 over these axes of targets y and outputs p; of a loss without a name.
-Config written(const Dims& over, bool is_metric) {
+// The mean of (1.5 y - p)^2 over these axes of targets y and outputs p.
+Config written(const Dims& over) {
   ProgramText p;
   const int y = p.mul(p.number(1.5), p.input(0));
   const int squares = p.node("square", {p.node("sub", {y, p.input(1)})});
   const int mean = p.node("mean", {squares}, {{"axes", over}});
   Config c = tree(p.expression({mean}));
   c.tree["output"] = number(mean);
-  if (is_metric) c.tree["name"] = text("written");
+  return c;
+}
+
+Config as_metric(Config c) {
+  c.tree["name"] = text("written");
   return c;
 }
 
@@ -212,8 +216,8 @@ void compare_written() {
     }
     for (const Dims& over : {row, sample}) {
       const Config metrics =
-          list({written(all, true), tree({{"name", text("hinge")}}), written(row, true)});
-      const Config spec = tree({{"loss", written(over, false)}, {"metrics", metrics}});
+          list({as_metric(written(all)), tree({{"name", text("hinge")}}), as_metric(written(row))});
+      const Config spec = tree({{"loss", written(over)}, {"metrics", metrics}});
       Cpu<real> cpu(kernels<real>());
       compare("written over " + std::to_string(over.size()) + " axes", c, *cpu.criterion(spec),
               *card<real>().criterion(spec), false, true);
@@ -239,6 +243,25 @@ TEST(written_losses_and_metrics_of_a_card_agree_with_those_of_the_cpu) {
   if (!card_wanted()) return;
   compare_written<double>();
   compare_written<float>();
+}
+
+// The mean of p y^T over its last axis: a product, which a loss makes in the precision of a loss.
+TEST(products_of_a_written_loss_are_not_rounded) {
+  if (!card_wanted()) return;
+  ProgramText p;
+  const int product = p.dot(p.input(1), p.input(0), true);
+  const int mean = p.node("mean", {product}, {{"axes", Dims{1}}});
+  Config loss = tree(p.expression({mean}));
+  loss.tree["output"] = number(mean);
+  const Config spec = tree({{"loss", loss}, {"metrics", list({as_metric(loss)})}});
+  Cpu<float> cpu(mixed_kernels());
+  Cuda<float> cuda(0, Operands::kBfloat16);
+  const ScoredBatch<float> batch({{5, 1, 1, 7}, Mask::kNone, Weighted::kNone, 1, false}, false,
+                                 true);
+  const Outcome<float> want = outcome<float>(batch, *cpu.criterion(spec), cpu);
+  const Outcome<float> got = outcome<float>(batch, *cuda.criterion(spec), cuda);
+  CHECK(distance(got.values.data(), want.values.data(), int64_t(want.values.size())) < 1e-6);
+  CHECK(distance(got.dp.data(), want.dp.data(), batch.s.R * batch.s.K) < 1e-6);
 }
 
 // 1 - q cut off at 53 bits would leave 9 digits of the logarithm.

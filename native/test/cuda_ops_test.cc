@@ -66,7 +66,7 @@ constexpr Asked kAsked[] = {
     {"resize/pad", 1, 1},
     {"convolution/T7 L3.valid", 4, 8},
     {"convolution/T7 L3.valid.th", 3, 7},
-    {"locally_connected/stride 1", 9, 16},
+    {"locally_connected/stride 1", 4, 6},
     {"lstm/T4.B3.D2.H3.sequences", 9, 12},
     {"gru/T4.B3.D2.H3.sequences", 16, 21},
     // A step is three rounds of formulas, between them i, f, g, o and q; back it is q, then those.

@@ -39,8 +39,9 @@ struct Bench {
   int multiply(int m, int n, int k, int64_t a, int lda, int64_t b, int ldb, int64_t c, int ldc) {
     const float one = 1, zero = 0;
     float* const all = numbers.data();
-    return blas.cublasSgemm_v2(handle, 0, 0, m, n, k, &one, all + a, lda, all + b, ldb, &zero,
-                               all + c, ldc);
+    return blas.cublasGemmEx(handle, 0, 0, m, n, k, &one, all + a, kCudaFloat, lda, all + b,
+                             kCudaFloat, ldb, &zero, all + c, kCudaFloat, ldc, kComputeFloat,
+                             kAnyAlgorithm);
   }
 };
 

@@ -11,10 +11,13 @@ namespace hs {
 namespace test {
 namespace {
 
-// { nodes, output } of mean((y - p)^2, last axis), of targets [.., K] with `axes` axes.
-Config squared_error(int axes) {
+// { nodes, output } of mean((y - p)^2, last axis), of targets [.., K] with `axes` axes; the
+// difference is (y / part - p / part) part.
+Config squared_error(int axes, double part = 1) {
   ProgramText p;
-  const int difference = p.node("sub", {p.input(0), p.input(1)});
+  const auto share = [&](int x) { return p.node("div", {x, p.number(part)}); };
+  const int difference =
+      p.mul(p.node("sub", {share(p.input(0)), share(p.input(1))}), p.number(part));
   const int mean = p.node("mean", {p.node("square", {difference})}, {{"axes", Dims{axes - 1}}});
   Config c = tree(p.expression({mean}));
   c.tree["output"] = number(mean);
@@ -65,6 +68,20 @@ TEST(a_loss_that_is_a_program_is_the_named_one) {
     for (size_t i = 0; i < 15; i++)
       CHECK_CLOSE(written->read("e/W").f64[i], named->read("e/W").f64[i], 1e-12);
     CHECK(gradient_error(*written, set) < 1e-7);
+  }
+}
+
+// The numbers of a program lie where those of the batch before did, whatever its size.
+TEST(a_loss_that_is_a_program_takes_batches_of_all_sizes) {
+  const std::unique_ptr<Plan> named = compile(tagger(text("mean_squared_error"), false)),
+                              written = compile(tagger(squared_error(2, 0.5), false));
+  fill(*named), fill(*written);
+  const auto four =
+      data(array({4, 3}, {1, 2, 0, 3, 4, 1, 0, 0, 2, 4, 4, 4}), array({4, 2}, noise(8, 5)));
+  const auto one = data(array({1, 3}, {3, 1, 2}), array({1, 2}, noise(2, 6)));
+  for (const auto& set : {four, four, four, four, one, four, one, one, one, one, four}) {
+    const RunResult want = run(*named, Mode::kTrain, set), got = run(*written, Mode::kTrain, set);
+    CHECK_CLOSE(got.last[0], want.last[0], 1e-12);
   }
 }
 

@@ -40,6 +40,20 @@ describe('devices', () => {
     expect(said.afterwards).toBe(1)
   })
 
+  it('have a precision that is checked', () => {
+    const model = (dtype: 'float32' | 'float64') =>
+      new Sequential([new Dense(1, { inputDim: 2, dtype })])
+    const compile = (precision: unknown, dtype: 'float32' | 'float64' = 'float32') =>
+      model(dtype).compile({ optimizer: 'sgd', loss: 'mse', precision: precision as 'tf32' })
+    for (const good of ['tf32', null]) compile(good)
+    for (const wrong of ['bf16', 32, true])
+      expect(() => compile(wrong)).toThrow(/compile: precision must be 'tf32' or null, got /)
+    expect(() => compile('tf32', 'float64')).toThrow(
+      "compile: precision must be null for a model that computes in float64, got the string 'tf32'",
+    )
+    compile(null, 'float64')
+  })
+
   const isHere = process.platform === 'linux' && (existsSync(standIn) || process.env.CI)
   it.skipIf(!isHere)('train the same model', async () => {
     const said = await told({
@@ -51,6 +65,11 @@ describe('devices', () => {
     expect(said.weights).toBeLessThan(1e-5)
     expect(said.loss).toBeLessThan(1e-5)
     expect(said.writtenLoss).toBeLessThan(1e-5)
+    expect(said.tf32OnCpu).toBe(0)
+    expect(said.tf32).toBeGreaterThan(1e-7)
+    expect(said.tf32).toBeLessThan(1e-3)
+    expect(said.mixedCard).toBeNull()
+    expect(said.mixed).toBeLessThan(1e-3)
     expect(said.predicted).toBeLessThan(1e-5)
     expect(said.again).toBe(0)
     expect(said.ctc).toEqual({
@@ -59,6 +78,22 @@ describe('devices', () => {
       message: "loss: 'ctc' does not run on a card yet. Compile for device 'cpu'.",
     })
     expect(said.session).toBeLessThan(1e-6)
+  })
+
+  it.skipIf(!isHere)('that are too old for bfloat16 say so', async () => {
+    const said = await told({
+      HIDDENSTATE_LIBCUDA: standIn,
+      HIDDENSTATE_LIBCUBLAS: standIn,
+      HIDDENSTATE_DEVICE: '',
+      HIDDENSTATE_STAND_IN_CAPABILITY: '7',
+    })
+    expect(said.card).toBeNull()
+    expect(said.mixedCard).toMatchObject({ code: 'ERR_DEVICE' })
+    expect(said.mixedCard).toMatchObject({
+      message: expect.stringContaining(
+        'mixed_bfloat16 needs compute capability 8.0, card 0 has 7.0',
+      ),
+    })
   })
 
   it.skipIf(!isHere)('are opened by those who ask for them alone', async () => {

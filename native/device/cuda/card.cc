@@ -74,17 +74,16 @@ Card::Opened Card::open_context(const CudaDriver& driver, int ordinal) {
                     std::to_string(count) + ", counted from 0.");
   }
   check_cuda(driver.cuDeviceGet(&device, ordinal), "cuDeviceGet");
-  const int major = attribute(driver, kMajor, device);
+  const int major = attribute(driver, kMajor, device), minor = attribute(driver, kMinor, device);
   if (major < kLeastMajor) {
     throw Error(Code::kDevice, kWhere,
                 "card " + std::to_string(ordinal) + " has compute capability " +
-                    std::to_string(major) + "." +
-                    std::to_string(attribute(driver, kMinor, device)) + ", 7.0 is needed.");
+                    std::to_string(major) + "." + std::to_string(minor) + ", 7.0 is needed.");
   }
   void* context = nullptr;
   check_cuda(driver.cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
   check_cuda(driver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
-  return {context, major};
+  return {context, major, minor};
 }
 
 // Workspaces are what cuBLAS' guide says of cublasSetWorkspace: 32 MiB from Hopper on, else 4 MiB.
@@ -92,6 +91,8 @@ Card::Card(const CudaDriver& driver, const Cublas& blas, int ordinal, const Open
     : driver(driver),
       blas(blas),
       ordinal(ordinal),
+      major(opened.major),
+      minor(opened.minor),
       workspace(size_t(opened.major >= kHopper ? 32 : 4) << 20),
       context_(opened.context) {
   const std::string image = kernels();

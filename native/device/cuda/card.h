@@ -19,6 +19,7 @@ class Card {
   const CudaDriver& driver;
   const Cublas& blas;
   const int ordinal;
+  const int major, minor;     // of the compute capability
   const size_t workspace;  // bytes for each handle of cuBLAS, as its guide says
 
   void use() const;  // by the calling thread, from here on
@@ -28,7 +29,7 @@ class Card {
  private:
   struct Opened {
     void* context;
-    int major;  // of the compute capability
+    int major, minor;  // of the compute capability
   };
   static Opened open_context(const CudaDriver&, int ordinal);
   Card(const CudaDriver&, const Cublas&, int ordinal, const Opened&);

@@ -128,7 +128,10 @@ void CudaCriterion<real>::value(const Scored<real>& s, double* loss, double* wei
   reserve(s);
   find_factor(s);
   read(s);
-  if (loss_) loss_->scores(s, s.score);
+  if (loss_) {
+    const CardQueue::Exactly exactly(queue_);
+    loss_->scores(s, s.score);
+  }
   TermsArgs<real> a = {};
   a.n = readers() * s.R, a.rows = rows(s), a.readers = card_readers_.data(), a.found = found_;
   a.mask = s.mask, a.weights = s.weights, a.factor = factor(s);
@@ -151,6 +154,7 @@ void CudaCriterion<real>::gradient(const Scored<real>& s, real* dp) {
   };
   if (!loss_) return launch(rows(s), dp);
   launch({nullptr, nullptr, s.R, 0, 1}, seed_.data());  // of scores: weighted coefficients
+  const CardQueue::Exactly exactly(queue_);
   loss_->gradient(s, seed_.data(), dp);
   if (selects(s)) queue_.launch("select", SelectArgs<real>{s.R * s.K, s.K, dp, dp, s.coef});
 }
@@ -160,6 +164,7 @@ void CudaCriterion<real>::measure(const Scored<real>& s, double* values) {
   queue_.launch("metric_values",
                 MetricValuesArgs<real>{metrics(), s.R, s.K, card_readers_.data() + 1, sums(s, 1),
                                        count(s), factor(s), values});
+  const CardQueue::Exactly exactly(queue_);
   for (size_t i = 0; i < metrics_.size(); i++) {
     if (!metrics_[i]) continue;
     const real* const value = metrics_[i]->value(s);

@@ -19,7 +19,14 @@ HS_CUDA_OPS(HS_DECLARE)
 #undef HS_DECLARE
 
 template <typename real>
-Cuda<real>::Cuda(int ordinal) : queue_(Card::open(ordinal)) {
+Cuda<real>::Cuda(int ordinal, Operands operands) : queue_(Card::open(ordinal), operands) {
+  const Card& card = Card::open(ordinal);
+  if (operands == Operands::kBfloat16 && card.major < 8) {
+    throw Error(Code::kDevice, "device 'cuda'",
+                "mixed_bfloat16 needs compute capability 8.0, card " + std::to_string(ordinal) +
+                    " has " + std::to_string(card.major) + "." + std::to_string(card.minor) +
+                    ". Use float32, or device 'cpu'.");
+  }
   number_.reserve(1);
 }
 

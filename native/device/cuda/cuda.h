@@ -17,7 +17,7 @@ template <typename real>
 class Cuda final : public Device<real> {
  public:
   // Throws Error(kDevice) where there is no such card, with the reason.
-  explicit Cuda(int ordinal);
+  explicit Cuda(int ordinal, Operands operands = Operands::kExact);
 
   Memory::Room room(int64_t held) const override { return queue_.room(held); }
   void* allocate(int64_t bytes, bool zeros) override;

@@ -55,25 +55,27 @@ using CudaAddress = unsigned long long;
   EACH(cuGetErrorName, (int result, const char** name))                                      \
   EACH(cuGetErrorString, (int result, const char** text))
 
-// Column-major, as Fortran's BLAS; operations: 0 as it is, 1 transposed.
-#define HS_CUBLAS_GEMM(real)                                                                \
-  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a, \
-   int lda, const real* b, int ldb, const real* beta, real* c, int ldc)
-#define HS_CUBLAS_BATCHED(real)                                                               \
-  (void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha, const real* a,   \
-   int lda, long long stride_a, const real* b, int ldb, long long stride_b, const real* beta, \
-   real* c, int ldc, long long stride_c, int count)
-#define HS_CUBLAS_FUNCTIONS(EACH)                                           \
-  EACH(cublasCreate_v2, (void** handle))                                    \
-  EACH(cublasDestroy_v2, (void* handle))                                    \
-  EACH(cublasGetVersion_v2, (void* handle, int* version))                   \
-  EACH(cublasSetStream_v2, (void* handle, void* stream))                    \
-  EACH(cublasSetWorkspace_v2, (void* handle, void* workspace, size_t size)) \
-  EACH(cublasSetMathMode, (void* handle, int mode))                         \
-  EACH(cublasSgemm_v2, HS_CUBLAS_GEMM(float))                               \
-  EACH(cublasDgemm_v2, HS_CUBLAS_GEMM(double))                              \
-  EACH(cublasSgemmStridedBatched, HS_CUBLAS_BATCHED(float))                 \
-  EACH(cublasDgemmStridedBatched, HS_CUBLAS_BATCHED(double))
+// Column-major, as Fortran's BLAS; operations: 0 as it is, 1 transposed. Types of the numbers of a,
+// b and c, and how products are computed, stand below.
+#define HS_CUBLAS_FUNCTIONS(EACH)                                                                \
+  EACH(cublasCreate_v2, (void** handle))                                                         \
+  EACH(cublasDestroy_v2, (void* handle))                                                         \
+  EACH(cublasGetVersion_v2, (void* handle, int* version))                                        \
+  EACH(cublasSetStream_v2, (void* handle, void* stream))                                         \
+  EACH(cublasSetWorkspace_v2, (void* handle, void* workspace, size_t size))                      \
+  EACH(cublasGemmEx, (void* handle, int op_a, int op_b, int m, int n, int k, const void* alpha,  \
+                      const void* a, int a_type, int lda, const void* b, int b_type, int ldb,    \
+                      const void* beta, void* c, int c_type, int ldc, int compute, int algo))    \
+  EACH(cublasGemmStridedBatchedEx,                                                               \
+       (void* handle, int op_a, int op_b, int m, int n, int k, const void* alpha, const void* a, \
+        int a_type, int lda, long long stride_a, const void* b, int b_type, int ldb,             \
+        long long stride_b, const void* beta, void* c, int c_type, int ldc, long long stride_c,  \
+        int count, int compute, int algo))
+
+constexpr int kCudaFloat = 0, kCudaDouble = 1, kCudaBfloat16 = 14;  // CUDA_R_32F, ...
+// CUBLAS_COMPUTE_32F is true float32; _32F_FAST_TF32 rounds operands to 11 significant bits.
+constexpr int kComputeFloat = 68, kComputeDouble = 70, kComputeTf32 = 77;
+constexpr int kAnyAlgorithm = -1;  // CUBLAS_GEMM_DEFAULT
 
 struct CudaDriver {
 #define HS_POINTER(name, args) int(*name) args = nullptr;

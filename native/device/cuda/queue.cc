@@ -35,7 +35,7 @@ int fits_int(int64_t n) {
 
 }  // namespace
 
-CardQueue::CardQueue(Card& card) : card_(card) {
+CardQueue::CardQueue(Card& card, Operands operands) : card_(card), operands_(operands) {
   try {
     open();
   } catch (...) {
@@ -73,7 +73,8 @@ void CardQueue::close() noexcept {
   if (blas_) card_.blas.cublasDestroy_v2(blas_);
   if (told_there_) card_.driver.cuMemFree_v2(address(told_there_));
   if (workspace_) card_.driver.cuMemFree_v2(address(workspace_));
-  if (scratch_) card_.driver.cuMemFree_v2(address(scratch_));
+  for (const Room& room : {scratch_, operand_rooms_[0], operand_rooms_[1]})
+    if (room.memory) card_.driver.cuMemFree_v2(address(room.memory));
   for (Slot& slot : slots_) {
     if (slot.memory) card_.driver.cuMemFreeHost(slot.memory);
     if (slot.event) card_.driver.cuEventDestroy_v2(slot.event);
@@ -107,13 +108,12 @@ void CardQueue::release(void* memory) noexcept {
   card_.driver.cuMemFree_v2(address(memory));
 }
 
-void* CardQueue::scratch(int64_t bytes) {
-  if (bytes <= scratch_bytes_) return scratch_;
-  if (scratch_) release(scratch_);  // first: both may be more than the card has
-  scratch_ = nullptr, scratch_bytes_ = 0;
-  scratch_ = allocate(bytes);
-  scratch_bytes_ = bytes;
-  return scratch_;
+void* CardQueue::reserve(Room& room, int64_t bytes) {
+  if (bytes <= room.bytes) return room.memory;
+  if (room.memory) release(room.memory);  // first: both may be more than the card has
+  room = {};
+  room = {allocate(bytes), bytes};
+  return room.memory;
 }
 
 int CardQueue::ask(FunctionRef<int()> call) {
@@ -124,7 +124,11 @@ int CardQueue::ask(FunctionRef<int()> call) {
   return call();
 }
 
-int64_t CardQueue::bytes() const { return int64_t(card_.workspace) + scratch_bytes_; }
+void* CardQueue::scratch(int64_t bytes) { return reserve(scratch_, bytes); }
+
+int64_t CardQueue::bytes() const {
+  return int64_t(card_.workspace) + scratch_.bytes + operand_rooms_[0].bytes + operand_rooms_[1].bytes;
+}
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0 || leaves_out()) return;
@@ -334,36 +338,71 @@ void CardQueue::launch(const char* name, bool single, const void* args, int64_t 
              name);
 }
 
+const uint16_t* CardQueue::as_bfloat16(int side, const float* x, int64_t n) {
+  auto* const to = static_cast<uint16_t*>(reserve(operand_rooms_[side], 2 * n));
+  launch("to_bfloat16", ToBfloat16Args<float>{n, to, x});
+  return to;
+}
+
+template <typename real>
+CardQueue::Matrix<real> CardQueue::rounded(Matrix<real> m, int64_t rows, real* room) {
+  if constexpr (std::is_same_v<real, float>) {
+    if (!rounds_to_bfloat16<real>()) return m;
+    auto* const to = reinterpret_cast<uint16_t*>(room);
+    launch("to_bfloat16", ToBfloat16Args<float>{rows * m.ld, to, m.data});
+    m.rounded = to;
+  }
+  return m;
+}
+
 // cuBLAS counts by columns: what it takes for c^T = op(b)^T op(a)^T is c by rows.
 template <typename real>
-void CardQueue::multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
-                         int64_t K, bool adds) {
-  if (M == 0 || N == 0 || leaves_out()) return;
+void CardQueue::multiply_all(int64_t count, real* c, int64_t ldc, Matrix<real> a, Matrix<real> b,
+                             int64_t M, int64_t N, int64_t K, bool adds) {
+  if (M == 0 || N == 0 || count == 0 || leaves_out()) return;
   if (K == 0) {
-    if (!adds) {
-      for (int64_t row = 0; row < M; row++) zero(c + row * ldc, N * int64_t(sizeof(real)));
-    }
+    for (int64_t row = 0; !adds && row < count * M; row++)
+      zero(c + row * ldc, N * int64_t(sizeof(real)));
     return;
+  }
+  const int64_t a_rows = a.transposed ? K : M, b_rows = b.transposed ? N : K;  // as they lie
+  const void *x = b.data, *y = a.data;
+  int type = sizeof(real) == 4 ? kCudaFloat : kCudaDouble;
+  int compute = sizeof(real) == 4 ? kComputeFloat : kComputeDouble;
+  if constexpr (std::is_same_v<real, float>) {
+    if (operands_ == Operands::kTf32) compute = kComputeTf32;
+    if (rounds_to_bfloat16<real>()) {
+      // To the end of the last row, which need not be as long as ld.
+      const int64_t a_numbers = (count * a_rows - 1) * a.ld + (a.transposed ? M : K);
+      const int64_t b_numbers = (count * b_rows - 1) * b.ld + (b.transposed ? K : N);
+      x = b.rounded ? b.rounded : as_bfloat16(0, b.data, b_numbers);
+      y = a.rounded ? a.rounded : as_bfloat16(1, a.data, a_numbers);
+      type = kCudaBfloat16;
+    }
   }
   card_.use();
   const real one = 1, beta = adds ? 1 : 0;
   const int m = fits_int(N), n = fits_int(M), k = fits_int(K);
   const int ldx = fits_int(b.ld), ldy = fits_int(a.ld), ldz = fits_int(ldc);
+  const int c_type = sizeof(real) == 4 ? kCudaFloat : kCudaDouble;
   const int result = ask([&] {
-    if constexpr (sizeof(real) == 4) {
-      return card_.blas.cublasSgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
-                                       ldx, a.data, ldy, &beta, c, ldz);
-    } else {
-      return card_.blas.cublasDgemm_v2(blas_, b.transposed, a.transposed, m, n, k, &one, b.data,
-                                       ldx, a.data, ldy, &beta, c, ldz);
+    if (count == 1) {
+      return card_.blas.cublasGemmEx(blas_, b.transposed, a.transposed, m, n, k, &one, x, type, ldx,
+                                     y, type, ldy, &beta, c, c_type, ldz, compute, kAnyAlgorithm);
     }
+    return card_.blas.cublasGemmStridedBatchedEx(
+        blas_, b.transposed, a.transposed, m, n, k, &one, x, type, ldx, b_rows * b.ld, y, type, ldy,
+        a_rows * a.ld, &beta, c, c_type, ldz, M * ldc, fits_int(count), compute, kAnyAlgorithm);
   });
-  check_cublas(result, "cublasGemm");
+  check_cublas(result, "cublasGemmEx");
 }
 
-template void CardQueue::multiply<float>(float*, int64_t, Matrix<float>, Matrix<float>, int64_t,
-                                         int64_t, int64_t, bool);
-template void CardQueue::multiply<double>(double*, int64_t, Matrix<double>, Matrix<double>, int64_t,
-                                          int64_t, int64_t, bool);
+#define HS_INSTANTIATE(real)                                                                       \
+  template CardQueue::Matrix<real> CardQueue::rounded<real>(Matrix<real>, int64_t, real*);         \
+  template void CardQueue::multiply_all<real>(int64_t, real*, int64_t, Matrix<real>, Matrix<real>, \
+                                              int64_t, int64_t, int64_t, bool);
+HS_INSTANTIATE(float)
+HS_INSTANTIATE(double)
+#undef HS_INSTANTIATE
 
 }  // namespace hs

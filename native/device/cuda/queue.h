@@ -16,12 +16,13 @@
 #include "device/cuda/card.h"
 #include "device/cuda/graphs.h"
 #include "device/cuda/kernels/args.h"
+#include "device/device.h"
 
 namespace hs {
 
 class CardQueue {
  public:
-  explicit CardQueue(Card& card);
+  explicit CardQueue(Card& card, Operands operands = Operands::kExact);
   ~CardQueue();
   CardQueue(const CardQueue&) = delete;
   CardQueue& operator=(const CardQueue&) = delete;
@@ -95,11 +96,46 @@ class CardQueue {
   struct Matrix {
     const real* data;
     int64_t ld;
-    bool transposed = false;  // [cols, rows] lies there
+    bool transposed = false;             // [cols, rows] lies there
+    const uint16_t* rounded = nullptr;   // the same numbers in bfloat16, with the same ld
+    Matrix part(int64_t column) const {  // from a column of what lies there
+      return {data + column, ld, transposed, rounded ? rounded + column : nullptr};
+    }
   };
   template <typename real>
   void multiply(real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M, int64_t N,
-                int64_t K, bool adds);
+                int64_t K, bool adds) {
+    multiply_all(1, c, ldc, a, b, M, N, K, adds);
+  }
+  // `count` products, whose matrices lie one after the other.
+  template <typename real>
+  void multiply_all(int64_t count, real* c, int64_t ldc, Matrix<real> a, Matrix<real> b, int64_t M,
+                    int64_t N, int64_t K, bool adds);
+  // Of a matrix [rows, ld] that many products read: where they round to bfloat16, that is done once
+  // here, into `room` [rounded_size(rows ld)].
+  template <typename real>
+  Matrix<real> rounded(Matrix<real> m, int64_t rows, real* room);
+  template <typename real>
+  int64_t rounded_size(int64_t n) const {  // numbers of `real`
+    return rounds_to_bfloat16<real>() ? (n + 1) / 2 : 0;
+  }
+  template <typename real>
+  bool rounds_to_bfloat16() const {
+    return sizeof(real) == 4 && operands_ == Operands::kBfloat16;
+  }
+  // Of what is asked for while it lives, no operand is rounded.
+  class Exactly {
+   public:
+    explicit Exactly(CardQueue& queue)
+        : queue_(queue), before_(std::exchange(queue.operands_, Operands::kExact)) {}
+    ~Exactly() { queue_.operands_ = before_; }
+    Exactly(const Exactly&) = delete;
+    Exactly& operator=(const Exactly&) = delete;
+
+   private:
+    CardQueue& queue_;
+    const Operands before_;
+  };
 
  private:
   struct Slot {  // of memory that the card reads on its own
@@ -134,6 +170,7 @@ class CardQueue {
   void* kernel(const char* name, bool single);
   void launch(const char* name, bool single, const void* args, int64_t threads);
   void reserve(Slot& slot, int64_t bytes);
+  const uint16_t* as_bfloat16(int side, const float* x, int64_t n);
 
   Card& card_;
   void* stream_ = nullptr;
@@ -155,8 +192,13 @@ class CardQueue {
   bool changes_ = false;
   std::vector<char> large_;  // what is staged and too large for a slot
   std::map<std::string, void*, std::less<>> kernels_;
-  void* scratch_ = nullptr;
-  int64_t scratch_bytes_ = 0;
+  struct Room {  // of the card, for what is asked for next
+    void* memory = nullptr;
+    int64_t bytes = 0;
+  };
+  void* reserve(Room& room, int64_t bytes);
+  Room scratch_, operand_rooms_[2];
+  Operands operands_;
 };
 
 }  // namespace hs

@@ -5,15 +5,18 @@
 //     (memory.h).
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
-//   - Products check their leading dimensions, that their matrices lie in the card's memory, and
-//     that the result has no number in common with an operand.
+//   - Products check their leading dimensions and types, that their matrices lie in the card's
+//     memory, and that the result has no number in common with an operand; operands are rounded as
+//     a card rounds them to bfloat16 and TF32.
 //   - A thread must have chosen the context; arguments of a kernel have the size that its PTX says.
 //   - While a stream is recorded, what a graph cannot hold is refused, and spoils it; a graph whose
 //     memory has been freed fails.
 //   - Call number n, of those that may fail on a card, fails: stand_in_fail(). Where that kills the
 //     context, so do all calls after it, and what was waiting is never done. The same from when the
 //     file HIDDENSTATE_STAND_IN_DEAD is there: for tests from JavaScript.
+// HIDDENSTATE_STAND_IN_CAPABILITY is the card's compute capability (9).
 // The functions at the end, with names of their own, are for tests.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -81,18 +84,52 @@ std::vector<char> on_host(const KernelEntry& kernel, const void* given) {
   return args;
 }
 
-// Numbers from the first to the last of a matrix of so many rows and columns.
-template <typename real>
-size_t span(int rows, int columns, int ld) {
-  return columns == 0 ? 0 : (size_t(ld) * size_t(columns - 1) + size_t(rows)) * sizeof(real);
+size_t bytes_of(int type) { return type == kCudaBfloat16 ? 2 : type == kCudaFloat ? 4 : 8; }
+
+// Bytes from the first to the last number of a matrix of so many rows and columns.
+size_t span(int rows, int columns, int ld, int type) {
+  if (columns == 0) return 0;
+  return (size_t(ld) * size_t(columns - 1) + size_t(rows)) * bytes_of(type);
 }
 
-// Whether two matrices have a number in common.
+// Products of numbers of these types; what is rounded on the way in.
+struct ProductKind {
+  int operand, result, compute;
+};
+constexpr ProductKind kProductKinds[] = {{kCudaFloat, kCudaFloat, kComputeFloat},
+                                         {kCudaFloat, kCudaFloat, kComputeTf32},
+                                         {kCudaBfloat16, kCudaFloat, kComputeFloat},
+                                         {kCudaDouble, kCudaDouble, kComputeDouble}};
+
+// Number i of a matrix: a bfloat16 is the upper half of a float; of TF32 11 significant bits count,
+// to nearest, halves away from zero (PTX: cvt.rna.tf32).
 template <typename real>
-bool overlap(const real* a, int a_rows, int a_columns, int lda, const real* c, int rows,
+double operand_at(const void* x, int64_t i, ProductKind kind) {
+  if constexpr (std::is_same_v<real, float>) {
+    uint32_t bits;
+    if (kind.operand == kCudaBfloat16) {
+      bits = uint32_t(static_cast<const uint16_t*>(x)[i]) << 16;
+    } else {
+      std::memcpy(&bits, static_cast<const float*>(x) + i, sizeof(bits));
+      const bool is_number = (bits & 0x7f800000u) != 0x7f800000u;
+      if (kind.compute == kComputeTf32 && is_number) bits = (bits + 0x1000u) & 0xffffe000u;
+    }
+    float number;
+    std::memcpy(&number, &bits, sizeof(number));
+    return number;
+  } else {
+    return static_cast<const double*>(x)[i];
+  }
+}
+
+// Whether two matrices of the same type have a number in common.
+template <typename real>
+bool overlap(const char* operand, int a_rows, int a_columns, int lda, const real* c, int rows,
              int columns, int ldc) {
-  if (a + span<real>(a_rows, a_columns, lda) / sizeof(real) <= c ||
-      c + span<real>(rows, columns, ldc) / sizeof(real) <= a)
+  const auto* const a = reinterpret_cast<const real*>(operand);
+  const int type = sizeof(real) == 4 ? kCudaFloat : kCudaDouble;
+  if (a + span(a_rows, a_columns, lda, type) / sizeof(real) <= c ||
+      c + span(rows, columns, ldc, type) / sizeof(real) <= a)
     return false;
   for (int j = 0; j < a_columns; j++) {
     const int64_t first = a + int64_t(j) * lda - c, end = first + a_rows;  // in c
@@ -104,20 +141,21 @@ bool overlap(const real* a, int a_rows, int a_columns, int lda, const real* c, i
 }
 
 template <typename real>
-int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const real* a, int lda,
-         const real* b, int ldb, real beta, real* c, int ldc) {
+int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const char* a, int lda,
+         const char* b, int ldb, real beta, real* c, int ldc, ProductKind kind) {
   StandIn& s = state();
   const int a_rows = op_a ? k : m, a_columns = op_a ? m : k;
   const int b_rows = op_b ? n : k, b_columns = op_b ? k : n;
   if (m < 0 || n < 0 || k < 0 || lda < std::max(1, a_rows) || ldb < std::max(1, b_rows) ||
       ldc < std::max(1, m))
     return kBlasInvalidValue;
-  const size_t a_bytes = span<real>(a_rows, a_columns, lda),
-               b_bytes = span<real>(b_rows, b_columns, ldb), c_bytes = span<real>(m, n, ldc);
+  const size_t a_bytes = span(a_rows, a_columns, lda, kind.operand),
+               b_bytes = span(b_rows, b_columns, ldb, kind.operand),
+               c_bytes = span(m, n, ldc, kind.result);
   if (!s.memory.has(a, a_bytes) || !s.memory.has(b, b_bytes) || !s.memory.has(c, c_bytes))
     return kBlasExecutionFailed;
-  if (overlap(a, a_rows, a_columns, lda, c, m, n, ldc) ||
-      overlap(b, b_rows, b_columns, ldb, c, m, n, ldc))
+  if (kind.operand == kind.result && (overlap(a, a_rows, a_columns, lda, c, m, n, ldc) ||
+                                      overlap(b, b_rows, b_columns, ldb, c, m, n, ldc)))
     return kBlasInvalidValue;
   const std::vector<const void*> addresses = {a, b, c};
   a = s.memory.numbers(a), b = s.memory.numbers(b), c = s.memory.numbers(c);
@@ -127,12 +165,13 @@ int gemm(Blas* blas, int op_a, int op_b, int m, int n, int k, real alpha, const 
     for (int l = 0; l < k; l++) {
       for (int i = 0; i < m; i++)
         x[size_t(l) * rows + size_t(i)] =
-            double(op_a ? a[l + int64_t(i) * lda] : a[i + int64_t(l) * lda]);
+            operand_at<real>(a, op_a ? l + int64_t(i) * lda : i + int64_t(l) * lda, kind);
     }
     for (int j = 0; j < n; j++) {
       std::fill(sums.begin(), sums.end(), 0.0);
       for (int l = 0; l < k; l++) {
-        const double y = double(op_b ? b[j + int64_t(l) * ldb] : b[l + int64_t(j) * ldb]);
+        const double y =
+            operand_at<real>(b, op_b ? j + int64_t(l) * ldb : l + int64_t(j) * ldb, kind);
         for (size_t i = 0; i < rows; i++) sums[i] += x[size_t(l) * rows + i] * y;
       }
       for (int i = 0; i < m; i++) {
@@ -180,7 +219,8 @@ HS_API int cuDeviceGetName(char* name, int length, int) {
 }
 HS_API int cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = state().memory.limit, 0; }
 HS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
-  return *value = attribute == 75 ? 9 : 0, 0;
+  const char* const major = std::getenv("HIDDENSTATE_STAND_IN_CAPABILITY");
+  return *value = attribute != 75 ? 0 : major ? std::atoi(major) : 9, 0;
 }
 HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
   HS_LOCKED;
@@ -389,41 +429,42 @@ HS_API int cublasSetWorkspace_v2(void*, void* workspace, size_t bytes) {
   HS_LOCKED;
   return s.memory.has(workspace, bytes) ? 0 : kBlasInvalidValue;
 }
-HS_API int cublasSetMathMode(void*, int) { return 0; }
-
-#define HS_GEMM(name, real)                                                                        \
-  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,        \
-                  const real* a, int lda, const real* b, int ldb, const real* beta, real* c,       \
-                  int ldc) {                                                                       \
-    HS_IN_CONTEXT;                                                                                 \
-    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed;   \
-    s.products++;                                                                                  \
-    return gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, \
-                ldc);                                                                              \
+HS_API int cublasGemmStridedBatchedEx(void* handle, int op_a, int op_b, int m, int n, int k,
+                                      const void* alpha, const void* a, int a_type, int lda,
+                                      long long stride_a, const void* b, int b_type, int ldb,
+                                      long long stride_b, const void* beta, void* c, int c_type,
+                                      int ldc, long long stride_c, int count, int compute,
+                                      int algo) {
+  HS_IN_CONTEXT;
+  if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed;
+  s.products++;
+  const auto* kind = std::find_if(
+      std::begin(kProductKinds), std::end(kProductKinds), [&](const ProductKind& known) {
+        return known.operand == a_type && known.result == c_type && known.compute == compute;
+      });
+  if (kind == std::end(kProductKinds) || b_type != a_type || algo != kAnyAlgorithm)
+    return kBlasNotSupported;
+  const auto product = [&](auto real, int i) {
+    using Real = decltype(real);
+    const long long from = long(bytes_of(a_type)) * i;
+    return gemm<Real>(
+        static_cast<Blas*>(handle), op_a, op_b, m, n, k, *static_cast<const Real*>(alpha),
+        static_cast<const char*>(a) + from * stride_a, lda,
+        static_cast<const char*>(b) + from * stride_b, ldb, *static_cast<const Real*>(beta),
+        static_cast<Real*>(c) + i * stride_c, ldc, *kind);
+  };
+  for (int i = 0; i < count; i++) {
+    const int result = c_type == kCudaDouble ? product(double(), i) : product(float(), i);
+    if (result) return result;
   }
-HS_GEMM(cublasSgemm_v2, float)
-HS_GEMM(cublasDgemm_v2, double)
-#undef HS_GEMM
-
-#define HS_BATCHED(name, real)                                                                   \
-  HS_API int name(void* handle, int op_a, int op_b, int m, int n, int k, const real* alpha,      \
-                  const real* a, int lda, long long stride_a, const real* b, int ldb,            \
-                  long long stride_b, const real* beta, real* c, int ldc, long long stride_c,    \
-                  int count) {                                                                   \
-    HS_IN_CONTEXT;                                                                               \
-    if (refused()) return s.fail_with == kOutOfMemory ? kBlasAllocFailed : kBlasExecutionFailed; \
-    s.products++;                                                                                \
-    for (int i = 0; i < count; i++) {                                                            \
-      const int result =                                                                         \
-          gemm(static_cast<Blas*>(handle), op_a, op_b, m, n, k, *alpha, a + i * stride_a, lda,   \
-               b + i * stride_b, ldb, *beta, c + i * stride_c, ldc);                             \
-      if (result) return result;                                                                 \
-    }                                                                                            \
-    return 0;                                                                                    \
-  }
-HS_BATCHED(cublasSgemmStridedBatched, float)
-HS_BATCHED(cublasDgemmStridedBatched, double)
-#undef HS_BATCHED
+  return 0;
+}
+HS_API int cublasGemmEx(void* handle, int op_a, int op_b, int m, int n, int k, const void* alpha,
+                        const void* a, int a_type, int lda, const void* b, int b_type, int ldb,
+                        const void* beta, void* c, int c_type, int ldc, int compute, int algo) {
+  return cublasGemmStridedBatchedEx(handle, op_a, op_b, m, n, k, alpha, a, a_type, lda, 0, b,
+                                    b_type, ldb, 0, beta, c, c_type, ldc, 0, 1, compute, algo);
+}
 
 // ---- for tests
 

@@ -23,7 +23,7 @@ constexpr int kErrorLog = 5, kErrorLogBytes = 6;  // CU_JIT_ERROR_LOG_BUFFER, _S
 constexpr int kIllegalAddress = 700, kNotSupported = 801, kRecordingUnsupported = 900,
               kRecordingInvalidated = 901, kNotRecording = 904, kRecordingImplicit = 906;
 constexpr int kBlasNotInitialized = 1, kBlasAllocFailed = 3, kBlasInvalidValue = 7,
-              kBlasExecutionFailed = 13;
+              kBlasExecutionFailed = 13, kBlasNotSupported = 15;
 
 struct Event {
   Stream* stream = nullptr;

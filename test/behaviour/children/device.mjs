@@ -12,6 +12,7 @@ import {
   info,
   LSTM,
   Sequential,
+  setFloatx,
   setSeed,
 } from 'hiddenstate'
 
@@ -32,17 +33,17 @@ const made = () =>
     new Dropout(0.3),
     new Dense(3, { activation: 'softmax' }),
   ])
-const compiled = (model, device, loss = 'sparse_categorical_crossentropy') =>
-  model.compile({ optimizer: 'adam', loss, metrics: ['accuracy'], device })
+const compiled = (model, device, loss = 'sparse_categorical_crossentropy', precision = null) =>
+  model.compile({ optimizer: 'adam', loss, metrics: ['accuracy'], device, precision })
 const written = (t, p) => mean(square(sub(t, p)), -1)
 const classes = (rows) => rows.map(([k]) => [0, 1, 2].map((j) => Number(j === k)))
 
 const x = Array.from({ length: 20 }, (_, i) => Array.from({ length: 6 }, (_, t) => (i * t) % 12))
 const y = x.map((_, i) => [i % 3])
 
-async function trained(device, weights, loss) {
+async function trained(device, weights, loss, precision) {
   const model = made()
-  compiled(model, device, loss)
+  compiled(model, device, loss, precision)
   model.setWeights(weights)
   setSeed(5)
   const { history } = await model.fit(x, loss ? classes(y) : y, { nbEpoch: 3, batchSize: 8, verbose: 0 })
@@ -63,10 +64,21 @@ async function stepped(weights) {
 
 const difference = (a, b) => Math.max(...a.data.map((v, i) => Math.abs(v - b.data[i])))
 
+const apart = (a, b) => Math.max(...a.loss.map((v, i) => Math.abs(v - b.loss[i])))
+
+/** What `compile` says of mixed_bfloat16 on the card. */
+function mixedSaid() {
+  setFloatx('mixed_bfloat16')
+  const said = saidBy(() => compiled(made(), 'cuda'))
+  setFloatx('float32')
+  return said
+}
+
 const refused = made()
 const result = {
   devices: info().devices,
   card: saidBy(() => compiled(refused, 'cuda')),
+  mixedCard: mixedSaid(),
 }
 if (result.card === null) {
   const weights = made().getWeights()
@@ -76,10 +88,21 @@ if (result.card === null) {
     await trained('cpu', weights, written),
     await trained('cuda', weights, written),
   ]
-  result.writtenLoss = Math.max(...onCpu.loss.map((v, i) => Math.abs(v - onCard.loss[i])))
+  result.writtenLoss = apart(onCpu, onCard)
+  const tf32 = {
+    cpu: await trained('cpu', weights, undefined, 'tf32'),
+    cuda: await trained('cuda', weights, undefined, 'tf32'),
+  }
+  result.tf32 = apart(tf32.cuda, cuda)
+  result.tf32OnCpu = apart(tf32.cpu, cpu)
+  if (result.mixedCard === null) {
+    setFloatx('mixed_bfloat16')
+    result.mixed = apart(await trained('cpu', weights), await trained('cuda', weights))
+    setFloatx('float32')
+  }
   result.session = await stepped(cuda.weights)
   result.weights = Math.max(...cpu.weights.map((w, i) => difference(w, cuda.weights[i])))
-  result.loss = Math.max(...cpu.loss.map((v, i) => Math.abs(v - cuda.loss[i])))
+  result.loss = apart(cpu, cuda)
   result.predicted = difference(cpu.predicted, cuda.predicted)
   const labeller = new Sequential([
     new LSTM(3, { returnSequences: true, inputShape: [null, 2] }),

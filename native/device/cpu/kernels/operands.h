@@ -16,6 +16,7 @@
 // there, two consecutive k lie in one element (k in the lower half); elsewhere an element is the
 // rounded float. A pair is handled as the float that has its bits: it is only ever copied.
 #pragma once
+#include "formulas/bfloat16.h"
 #include "formulas/vec.h"
 
 namespace hs {
@@ -94,20 +95,10 @@ struct Bf16 {
   static constexpr int per = 1;
   static constexpr bool converts = true;
 
-  // A NaN stays one: its payload is cut off, not rounded, for that might carry over into an
-  // infinity.
-  static HS_INLINE float rounded(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof(bits));
-    const uint32_t even = bits + 0x7fffu + ((bits >> 16) & 1), nan = bits | 0x400000u;
-    bits = ((bits & 0x7fffffffu) > 0x7f800000u ? nan : even) & 0xffff0000u;
-    memcpy(&x, &bits, sizeof(bits));
-    return x;
-  }
   static constexpr int64_t elements(int64_t K) { return K; }
   static HS_INLINE V multiply_add(V a, V b, V acc) { return fma(a, b, acc); }
   HS_NOINLINE static const float* row(float* to, const float* from, int64_t K) {
-    for (int64_t k = 0; k < K; k++) to[k] = rounded(from[k]);
+    for (int64_t k = 0; k < K; k++) to[k] = bfloat16(from[k]);
     return to;
   }
   HS_NOINLINE static void rows(float* to, int64_t ldto, int64_t width, const float* from,

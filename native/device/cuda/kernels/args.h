@@ -32,6 +32,13 @@ struct GatherArgs {  // to [T, B, step] = rows order[0 .. B) of from [N, T, step
 };
 
 template <typename real>
+struct ToBfloat16Args {  // to = x, rounded (formulas/bfloat16.h)
+  int64_t n;
+  uint16_t* to;
+  const real* x;
+};
+
+template <typename real>
 struct CommitArgs {  // to = from, where *finite is not 0; nullptr: always
   int64_t n;
   real* to;

@@ -159,6 +159,7 @@ struct SampleProductArgs {  // c [I, J] (+)= a [I, L] b^T, b [J, L], of each sam
   SampleMatrix<real> c;
   SampleMatrix<const real> a, b;
   bool adds;
+  bool rounds;  // operands to bfloat16
 };
 
 template <typename real>

@@ -3,10 +3,17 @@
 
 HS_KERNELS_BEGIN
 #include "device/cuda/kernels/layer_args.h"
+#include "formulas/bfloat16.h"
 #include "formulas/vec.h"
 
 namespace hs {
 namespace HS_ISA {
+
+template <class real>
+static inline void to_bfloat16(const ToBfloat16Args<real>& a, int64_t i) {
+  a.to[i] = uint16_t(bfloat16_bits(float(a.x[i])) >> 16);
+}
+HS_KERNEL(to_bfloat16, ToBfloat16Args)
 
 template <class real>
 static inline void highway(const HighwayArgs<real>& a, int64_t i) {
@@ -48,8 +55,10 @@ static inline real& element(const SampleMatrix<real>& m, int64_t b, int64_t i, i
 template <class real>
 static inline void sample_product(const SampleProductArgs<real>& p, int64_t at) {
   const int64_t b = at / p.J / p.I, i = at / p.J % p.I, j = at % p.J;
+  const auto operand = [&](real x) { return p.rounds ? real(bfloat16(float(x))) : x; };
   real sum = 0;
-  for (int64_t l = 0; l < p.L; l++) sum += element(p.a, b, i, l) * element(p.b, b, j, l);
+  for (int64_t l = 0; l < p.L; l++)
+    sum += operand(element(p.a, b, i, l)) * operand(element(p.b, b, j, l));
   real& c = element(p.c, b, i, j);
   c = p.adds ? c + sum : sum;
 }

@@ -113,27 +113,21 @@ void dot(const CardCall<real>& c) {
   const Sizes s = sizes_of(c.node(), c.x_dims(0), c.x_dims(1));
   const int64_t ldb = s.transposed ? s.K : s.N;
   const bool adds = c.node().is("dot") && c.frame.accumulates[size_t(c.index)] != 0;
-  for (int64_t i = 0; i < s.n; i++) {
-    c.k->multiply(c.y() + i * s.M * s.N, s.N, {c.x(0) + i * s.M * s.K, s.K},
-                  {c.x(1) + i * s.K * s.N, ldb, s.transposed}, s.M, s.N, s.K, adds);
-  }
+  c.k->multiply_all(s.n, c.y(), s.N, {c.x(0), s.K}, {c.x(1), ldb, s.transposed}, s.M, s.N, s.K,
+                    adds);
 }
 //   dx = dy b^T     db = x^T dy, or dy^T x where b is transposed
 template <typename real>
 void dot_back(const CardCall<real>& c, int which, real* dx, bool add) {
   const Sizes s = sizes_of(c.node(), c.x_dims(0), c.x_dims(1));
   const int64_t ldb = s.transposed ? s.K : s.N;
-  for (int64_t i = 0; i < s.n; i++) {
-    const real *const x = c.x(0) + i * s.M * s.K, *const b = c.x(1) + i * s.K * s.N;
-    const real* const dy = c.dy() + i * s.M * s.N;
-    if (which == 0) {
-      c.k->multiply(dx + i * s.M * s.K, s.K, {dy, s.N}, {b, ldb, !s.transposed}, s.M, s.K, s.N,
-                    add);
-    } else if (s.transposed) {
-      c.k->multiply(dx + i * s.K * s.N, s.K, {dy, s.N, true}, {x, s.K}, s.N, s.K, s.M, add);
-    } else {
-      c.k->multiply(dx + i * s.K * s.N, s.N, {x, s.K, true}, {dy, s.N}, s.K, s.N, s.M, add);
-    }
+  const real *const x = c.x(0), *const b = c.x(1), *const dy = c.dy();
+  if (which == 0) {
+    c.k->multiply_all(s.n, dx, s.K, {dy, s.N}, {b, ldb, !s.transposed}, s.M, s.K, s.N, add);
+  } else if (s.transposed) {
+    c.k->multiply_all(s.n, dx, s.K, {dy, s.N, true}, {x, s.K}, s.N, s.K, s.M, add);
+  } else {
+    c.k->multiply_all(s.n, dx, s.N, {x, s.K, true}, {dy, s.N}, s.K, s.N, s.M, add);
   }
 }
 

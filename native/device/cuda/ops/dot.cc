@@ -112,7 +112,9 @@ class CudaDot final : public DotShape, public CudaLayer<real> {
   // c [I, J] (+)= a [I, L] b^T, b [J, L], of every sample
   void product(SampleMatrix<real> c, SampleMatrix<const real> a, SampleMatrix<const real> b,
                int64_t I, int64_t J, int64_t L, bool adds) {
-    this->q.launch("sample_product", SampleProductArgs<real>{B_ * I * J, I, J, L, c, a, b, adds});
+    this->q.launch("sample_product",
+                   SampleProductArgs<real>{B_ * I * J, I, J, L, c, a, b, adds,
+                                           this->q.template rounds_to_bfloat16<real>()});
   }
 
   // c [F1, F2] = P_i Q_j

@@ -1,5 +1,5 @@
-// As device/cpu/ops/locally_connected.cc: a kernel of its own at each place: a product
-// for each.
+// As device/cpu/ops/locally_connected.cc: a kernel of its own at each place, so as many products,
+// which cuBLAS makes as one.
 #include "ops/locally_connected.h"
 
 #include "device/cuda/ops/parts/rearrange.h"
@@ -27,15 +27,12 @@ class CudaLocallyConnected final : public LocallyConnectedShape, public CudaLaye
     if (bias_)
       rearrange(this->q, z, static_cast<const real*>(p.at(b_)),
                 {{out_, BN, N_}, {B_, N_, 0}, {N_, 1, 1}});
-    for (int64_t t = 0; t < out_; t++) {
-      this->q.multiply(z + t * BN, N_, {p.at(patches_) + t * B_ * K, K},
-                       {p.at(W_) + t * K * N_, N_}, B_, N_, K, bias_);
-    }
+    this->q.multiply_all(out_, z, N_, {p.at(patches_), K}, {p.at(W_), N_}, B_, N_, K, bias_);
     activate(this->q, activation_.kind(), p.y, z, out_ * B_, N_);
   }
 
   void backward(Pass<real>& p) override {
-    const int64_t K = length_ * D_, BN = B_ * N_;
+    const int64_t K = length_ * D_;
     const real* dz = p.dy;  // [T', B, N]
     if (!activation_.is_linear()) {
       const Activation kind = activation_.kind();
@@ -45,17 +42,12 @@ class CudaLocallyConnected final : public LocallyConnectedShape, public CudaLaye
     }
     if (trainable()) {
       gather(p);
-      for (int64_t t = 0; t < out_; t++) {
-        this->q.multiply(p.grad(W_) + t * K * N_, N_, {p.at(patches_) + t * B_ * K, K, true},
-                         {dz + t * BN, N_}, K, N_, B_, false);
-      }
+      this->q.multiply_all(out_, p.grad(W_), N_, {p.at(patches_), K, true}, {dz, N_}, K, N_, B_,
+                           false);
       if (bias_) this->q.launch("sum_axis", SumAxisArgs<real>{out_ * N_, B_, N_, p.grad(b_), dz});
     }
     if (!p.dx[0]) return;
-    for (int64_t t = 0; t < out_; t++) {
-      this->q.multiply(p.at(patches_) + t * B_ * K, K, {dz + t * BN, N_},
-                       {p.at(W_) + t * K * N_, N_, true}, B_, K, N_, false);
-    }
+    this->q.multiply_all(out_, p.at(patches_), K, {dz, N_}, {p.at(W_), N_, true}, B_, K, N_, false);
     this->q.launch("unpatch", UnpatchArgs<real>{T_ * B_ * D_, B_, D_, length_, stride_, out_,
                                                 p.dx[0], p.at(patches_)});
   }

@@ -31,6 +31,7 @@ void CudaRecurrence<real>::prepare(Declaration& d) {
   if (drop_W_) x_drop_ = d.scratch("x dropped", {n, B, D});
   if (drop_U_) operand_drop_ = d.scratch("operand dropped", {B, H});
   if (cell_->recurrent_bias) product_ = d.scratch("product", {B, GH});
+  U_rounded_ = d.scratch("U rounded", {this->q.template rounded_size<real>(H * GH)});
   steps_.declare(d, B, H);
   if (!d.training()) return;
   dh_ = d.scratch("dh", {B, H});
@@ -53,6 +54,7 @@ template <typename real>
 void CudaRecurrence<real>::forward(Pass<real>& p) {
   const int64_t B = B_;
   draw_dropout(p);
+  take_U(p);
   if (backwards_ && masked_)
     this->q.launch("reverse_steps", ReverseArgs<real>{T_ * B, T_, B, p.at(mask_run_), p.mask});
   if (late_) this->q.launch("seen_steps", SeenArgs<real>{B, T_, p.at(seen_), running_mask(p)});
@@ -117,7 +119,7 @@ void CudaRecurrence<real>::step_forward(Pass<real>& p, int64_t t, int phase) {
       if (drop_U_)
         times_mask(p.at(operand_drop_), operand, recurrent_mask(p, ph.first + g), 1, B * H, false);
       this->q.multiply(to + g * H, ld, {drop_U_ ? p.at(operand_drop_) : operand, H},
-                       {p.at(U_) + (ph.first + g) * H, GH}, B, products > 1 ? H : N, H, true);
+                       U_of(ph.first + g, false), B, products > 1 ? H : N, H, true);
     }
   }
   steps_.run(p, true, phase, args);

@@ -54,11 +54,23 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   void sum_backward(Pass<real>&, real* sum, const real* d, int64_t width);
   void input_backward(Pass<real>&);
 
+  // What all steps multiply by: U, rounded once where products round.
+  void take_U(const Pass<real>& p) {
+    U_now_ = this->q.rounded({p.at(U_), G_ * H_}, H_, p.at(U_rounded_));
+  }
+  CardQueue::Matrix<real> U_of(int gate, bool transposed) const {
+    CardQueue::Matrix<real> part = U_now_.part(gate * H_);
+    part.transposed = transposed;
+    return part;
+  }
+
   CellSteps<real> steps_;
+  CardQueue::Matrix<real> U_now_ = {};  // [H, G*H]
   // n: steps of a segment
   Tensor x_run_;             // [n, B, D] x in processing order, if that is backwards
   Tensor mask_run_, seen_;   // [T, B]
   Tensor x_drop_;            // [n, B, D]
+  Tensor U_rounded_;         // [H, G*H] as bfloat16
   Tensor operand_drop_;      // [B, H]
   Tensor product_;           // [B, G*H] of cells with a recurrent bias
   Tensor dh_, dc_;           // [B, H]

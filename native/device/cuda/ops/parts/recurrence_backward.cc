@@ -7,6 +7,7 @@ namespace hs {
 
 template <typename real>
 void CudaRecurrence<real>::backward(Pass<real>& p) {
+  take_U(p);
   last_states_backward(p);
   for (int64_t s = segments(); s-- > 0;) {
     from_ = s * segment_;
@@ -55,12 +56,12 @@ void CudaRecurrence<real>::operand_backward(Pass<real>& p, int64_t t, int phase)
                     : ph.operand == Operand::kC ? p.at(dc_)
                                                 : p.at(daux_) + ph.aux * B * H;
   const bool adds = ph.on_state();
-  const real* const U = p.at(U_) + ph.first * H;
-  if (!drop_U_) return this->q.multiply(out, H, {d, GH}, {U, GH, true}, B, H, ph.count * H, adds);
+  if (!drop_U_)
+    return this->q.multiply(out, H, {d, GH}, U_of(ph.first, true), B, H, ph.count * H, adds);
   const int products = shared_dropout_ ? 1 : ph.count;
   for (int g = 0; g < products; g++) {
     real* const product = p.at(product_drop_);
-    this->q.multiply(product, H, {d + g * H, GH}, {U + g * H, GH, true}, B, H,
+    this->q.multiply(product, H, {d + g * H, GH}, U_of(ph.first + g, true), B, H,
                      products > 1 ? H : ph.count * H, false);
     times_mask(out, product, recurrent_mask(p, ph.first + g), 1, B * H, adds || g > 0);
   }
