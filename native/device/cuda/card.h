@@ -19,7 +19,7 @@ class Card {
   const CudaDriver& driver;
   const Cublas& blas;
   const int ordinal;
-  const int major, minor;     // of the compute capability
+  const int major, minor;  // of the compute capability
   const size_t workspace;  // bytes for each handle of cuBLAS, as its guide says
 
   void use() const;  // by the calling thread, from here on

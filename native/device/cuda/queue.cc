@@ -127,7 +127,8 @@ int CardQueue::ask(FunctionRef<int()> call) {
 void* CardQueue::scratch(int64_t bytes) { return reserve(scratch_, bytes); }
 
 int64_t CardQueue::bytes() const {
-  return int64_t(card_.workspace) + scratch_.bytes + operand_rooms_[0].bytes + operand_rooms_[1].bytes;
+  return int64_t(card_.workspace) + scratch_.bytes + operand_rooms_[0].bytes +
+         operand_rooms_[1].bytes;
 }
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
