@@ -49,11 +49,11 @@ export function prepareTraining(
   const samples = arrays[0]!.shape[0]!
   const slots = model.targetSlots(arrays, call)
   const targets = prepareTargets(padLike(y, slots, lengths, names.y), slots, samples, names.y)
-  const places = model.weightPlaces()
   // in the padding the mask makes the loss 0; a weight of 0 there would change its mean
-  const padding = lengths.some((each) => each) ? 1 : 0
+  const padding = lengths.length > 0 ? 1 : 0
   const given = weighting.sampleWeight
-  const sampleWeight = padLike(given, places, lengths, names.sampleWeight, padding)
+  const sampleWeight =
+    given && padLike(given, model.weightPlaces(), lengths, names.sampleWeight, padding)
   const weights = prepareWeights({ ...weighting, sampleWeight }, targets, slots, names.sampleWeight)
   return { samples, x: arrays, y: targets, ...(weights ? { weights } : {}) }
 }

@@ -7,7 +7,7 @@ import { checkOneOf, checkSignal, checkVerbose } from '../call-options.js'
 import type { History } from '../callbacks/index.js'
 import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
-import { Buckets, predictSequences, type Sequences } from './buckets.js'
+import { type BucketOptions, Buckets, predictSequences } from './buckets.js'
 import * as inMemory from './evaluate.js'
 import { batchSizeFor, checkStatefulBatches, prepareTraining } from './evaluate.js'
 import type { EvaluateOptions, Inputs, PredictOptions, Predictions, Scores } from './results.js'
@@ -85,10 +85,10 @@ export async function predict(
 
 interface Table {
   count: number
-  /** `[x, y]` or `[x, y, sampleWeight]` of some rows. */
-  take(from: number, to: number): Promise<Triple>
-  /** Sequences in memory: batches may have any of them. Null: rows are fetched in order. */
-  sequences: Sequences | null
+  /** Whether batches may have any of the rows; else they are fetched in order. */
+  isInMemory: boolean
+  /** Batches `[x, y]` or `[x, y, sampleWeight]`, again and again. */
+  batches(options: BucketOptions): Buckets | Rounds
   /** What the data are, for checkpoints. */
   identity(): string
 }
@@ -116,16 +116,17 @@ function table(
     checkEach(model, count, pick, weighting)
     return {
       count,
-      take: async (from, to) => pick(Int32Array.from({ length: to - from }, (_, i) => from + i)),
-      sequences: { lengths, pick },
+      isInMemory: true,
+      batches: (options) => new Buckets({ lengths, pick }, options),
       identity: () => identityOf(own.flatMap((column) => column.arrays())),
     }
   }
+  const take = async (from: number, to: number) =>
+    (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple
   return {
     count,
-    take: async (from, to) =>
-      (await Promise.all(columns.map((column) => column.take(from, to)))) as unknown as Triple,
-    sequences: null,
+    isInMemory: false,
+    batches: ({ range, batchSize, stream }) => new Rounds(take, range, batchSize, stream),
     identity: () => `${count} rows of a file`,
   }
 }
@@ -175,7 +176,7 @@ class Rounds implements AsyncIterableIterator<Triple> {
   #place = 0
 
   constructor(
-    readonly table: Pick<Table, 'take'>,
+    readonly take: (from: number, to: number) => Promise<Triple>,
     readonly range: readonly [first: number, last: number],
     readonly batchSize: number,
     readonly stream: RandomStream | null = null,
@@ -198,7 +199,7 @@ class Rounds implements AsyncIterableIterator<Triple> {
     this.#place = (this.#place + 1) % this.#order.length
     return {
       done: false,
-      value: await this.table.take(from, Math.min(from + this.batchSize, last)),
+      value: await this.take(from, Math.min(from + this.batchSize, last)),
     }
   }
 
@@ -234,18 +235,9 @@ function shuffler(shuffle: unknown, isInMemory: boolean): RandomStream | null {
   return way === false ? null : new RandomStream(nextSeed())
 }
 
-/** Batches of some rows in the order for tests: sequences by length, rows of a file as they lie. */
-function testBatches(
-  model: Model,
-  data: Pick<Table, 'take' | 'sequences'>,
-  range: readonly [number, number],
-  batchSize: number,
-): Buckets | Rounds {
-  const shuffle = model.stateful ? false : 'length'
-  return data.sequences
-    ? new Buckets(data.sequences, { range, batchSize, shuffle })
-    : new Rounds(data, range, batchSize)
-}
+/** How the rows of a test are put into batches: sequences by length. */
+const testOrder = (model: Model, range: readonly [number, number], batchSize: number) =>
+  ({ range, batchSize, shuffle: model.stateful ? false : 'length' }) as const
 
 async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Promise<History> {
   const options = resolveOptions<Record<string, unknown>>('fit', FIT_DEFAULTS, given)
@@ -259,14 +251,9 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
   const range = [0, split] as const
-  const stream = shuffler(options.shuffle, data.sequences !== null)
+  const stream = shuffler(options.shuffle, data.isInMemory)
   const shuffle = options.shuffle as boolean | 'batch'
-  const batches = new Batches(
-    data.sequences
-      ? new Buckets(data.sequences, { range, batchSize, shuffle, stream })
-      : new Rounds(data, range, batchSize, stream),
-    'fit',
-  )
+  const batches = new Batches(data.batches({ range, batchSize, shuffle, stream }), 'fit')
   const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
     batches: JSON.stringify({ batchSize, shuffle, split }),
     data: data.identity(),
@@ -292,12 +279,12 @@ function rowValidation(
 ): Validation {
   const samples = range[1] - range[0]
   checkStatefulBatches(model, 'fit: validation', samples, batchSize)
-  const batches = new Batches(testBatches(model, data, range, batchSize), 'fit: validation')
+  const batches = new Batches(data.batches(testOrder(model, range, batchSize)), 'fit: validation')
   return batchesValidation(model, batches, { ...taking, samples })
 }
 
 /** Validation on `validationData`. @throws ShapeError ERR_SHAPE, ConfigError ERR_OPTION */
-export function validationOf(
+function validationOf(
   model: Model,
   value: unknown,
   batchSize: number,
@@ -331,7 +318,7 @@ async function evaluateRows(
   const weights = withRagged(options.sampleWeight, model.weightPlaces(), 'sampleWeight')
   const data = table(model, where, [x, y, weights as SampleWeights], { call: where })
   const batchSize = batchSizeFor(model, where, options.batchSize, data.count)
-  const batches = new Batches(testBatches(model, data, [0, data.count], batchSize), where)
+  const batches = new Batches(data.batches(testOrder(model, [0, data.count], batchSize)), where)
   return evaluateAll(model, where, batches, data.count, signal)
 }
 
@@ -349,7 +336,7 @@ async function predictRows(
   const { count, take, pick, lengths } = tableOf(x, `${where}: x`)
   const batchSize = batchSizeFor(model, where, options.batchSize, count)
   if (lengths && pick) return predictSequences(model, where, { lengths, pick }, batchSize, signal)
-  const source = new Rounds({ take: take as unknown as Table['take'] }, [0, count], batchSize)
+  const source = new Rounds(take as Rounds['take'], [0, count], batchSize)
   const batches = new Batches(source, where)
   return closing([batches], () => predictBatches(model, where, batches, count, signal))
 }

@@ -4,8 +4,7 @@ import { Ragged } from '../ragged.js'
 
 /**
  * Index of the largest output; for one output, 1 where it is above 0.5. [N, …, K] → int32 [N, …]
- * ([N, …, 1] stays so). Of sequences of
- * different lengths, the same of each step.
+ * ([N, …, 1] stays so). Of sequences of different lengths, the same of each step.
  */
 export function classesOf(outputs: NDArray | Ragged): NDArray | Ragged {
   if (outputs instanceof Ragged) {

@@ -160,19 +160,14 @@ function checkLengths(value: Ragged, lengths: ReadInputs['lengths'], where: stri
   })
 }
 
-/** Whether each output is masked where the sequences of these inputs end. */
-export const endedOutputs = (model: Model, lengths: ReadInputs['lengths']): readonly boolean[] =>
-  lengths.some((each) => each !== null)
-    ? model.masksAt(model.inputSlots().map((_, i) => (lengths[i] ?? null) !== null))
-    : []
-
 /**
  * Outputs of one batch without the padding: of a sequence per step, as many steps as it has.
  *
  * @param inputs what the outputs are for
  */
 export function cut(model: Model, outputs: Predictions, inputs: ReadInputs): Predictions {
-  const ended = endedOutputs(model, inputs.lengths)
+  if (inputs.lengths.length === 0) return outputs
+  const ended = model.masksAt(inputs.lengths.map((each) => each !== null))
   const list = predictionList(outputs).map((output, i) =>
     ended[i] ? cutOne(output, inputs, `output ${i}`) : output,
   )

@@ -49,15 +49,11 @@ function columnsOf(value: Rows): Record<string, Column> | null {
 
 const isColumnOrList = (value: unknown): boolean => isColumn(value) || Array.isArray(value)
 
-const some = (value: Rows, is: (column: unknown) => boolean): boolean =>
-  is(value) || Object.values(columnsOf(value) ?? {}).some(is)
-
-/** Whether some of it stays where it is until a batch needs it. */
-export const areFetched = (value: Rows): boolean => some(value, isRowSource)
-
 /** Whether it goes batch by batch: fetched, or padded. */
-export const goesByBatch = (value: Rows): boolean =>
-  some(value, (column) => isRowSource(column) || column instanceof Ragged)
+export function goesByBatch(value: Rows): boolean {
+  const does = (column: unknown) => isRowSource(column) || column instanceof Ragged
+  return does(value) || Object.values(columnsOf(value) ?? {}).some(does)
+}
 
 /** Some rows of one or several columns. */
 interface Table {
