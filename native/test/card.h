@@ -75,49 +75,38 @@ bool same_on_device(const std::vector<real>& a, const std::vector<real>& b) {
   return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(real)) == 0;
 }
 
-// What the stand-in driver counts under that name; -1: it is a card's own.
+// A function of the stand-in driver; nullptr where the card is no stand-in, or has none of that
+// name.
+template <class F>
+F* stand_in(const char* name) {
+#if defined(__linux__)
+  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
+  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
+  return library ? reinterpret_cast<F*>(dlsym(library, name)) : nullptr;
+#else
+  (void)name;
+  return nullptr;
+#endif
+}
+// What it counts under that name; -1: it is a card's own.
 inline long counted(const char* name) {
-#if defined(__linux__)
-  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
-  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
-  void* const function = library ? dlsym(library, name) : nullptr;
-  if (function) return reinterpret_cast<long (*)()>(function)();
-#endif
-  return -1;
+  const auto function = stand_in<long()>(name);
+  return function ? function() : -1;
 }
-// From now on call number `call` of the stand-in driver, of those that a card may refuse, gives
-// `code`; -1: none. kills: so do all calls after it.
+// From now on call number `call`, of those that a card may refuse, gives `code`; -1: none. kills:
+// so do all calls after it.
 inline void fail_call(long call, int code, bool kills = false) {
-#if defined(__linux__)
-  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
-  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
-  void* const function = library ? dlsym(library, "stand_in_fail") : nullptr;
-  if (function) reinterpret_cast<void (*)(long, int, int)>(function)(call, code, kills);
-#else
-  (void)call, (void)code, (void)kills;
-#endif
+  if (const auto function = stand_in<void(long, int, int)>("stand_in_fail"))
+    function(call, code, kills);
 }
-// From now on the stand-in driver has so many bytes of memory left.
+// From now on so many bytes are free.
 inline void leave_memory(size_t bytes) {
-#if defined(__linux__)
-  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
-  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
-  void* const function = library ? dlsym(library, "stand_in_leave") : nullptr;
-  if (function) reinterpret_cast<void (*)(size_t)>(function)(bytes);
-#else
-  (void)bytes;
-#endif
+  if (const auto function = stand_in<void(size_t)>("stand_in_leave")) function(bytes);
 }
+constexpr size_t kMuchMemory = size_t(8) << 30;  // what it has at first
 // One of its switches.
 inline void tell_stand_in(const char* name, int on) {
-#if defined(__linux__)
-  const char* const path = std::getenv("HIDDENSTATE_LIBCUDA");
-  void* const library = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : nullptr;
-  void* const function = library ? dlsym(library, name) : nullptr;
-  if (function) reinterpret_cast<void (*)(int)>(function)(on);
-#else
-  (void)name, (void)on;
-#endif
+  if (const auto function = stand_in<void(int)>(name)) function(on);
 }
 inline long launches() { return counted("stand_in_launches"); }  // so far
 inline long products() { return counted("stand_in_products"); }

@@ -64,7 +64,7 @@ TEST(a_batch_that_a_card_has_no_memory_for_is_refused_before_it_begins) {
   CHECK(plan->read("r/W").f64 == before);
   run(*plan, Mode::kTrain, small);  // in what there is
   CHECK(plan->read("r/W").f64 != before);
-  leave_memory(size_t(8) << 30);
+  leave_memory(kMuchMemory);
   plan->run(request, cancelled);
 }
 

@@ -84,9 +84,7 @@ void CardQueue::close() noexcept {
 
 Memory::Room CardQueue::room(int64_t held) const {
   card_.use();
-  size_t free = 0, total = 0;
-  check_cuda(card_.driver.cuMemGetInfo_v2(&free, &total), "cuMemGetInfo");
-  return {int64_t(free) + held, "the memory that is free on the card"};
+  return {free_bytes() + held, "the memory that is free on the card"};
 }
 
 void* CardQueue::allocate(int64_t bytes) {
@@ -236,14 +234,14 @@ void CardQueue::repeated(const std::vector<int64_t>& alike, FunctionRef<void()> 
   const bool changes = changes_;
   const auto from_start = [&] {
     changes_ = changes;
-    launch_postponed();
+    launch_all(postponed_);
     run();
   };
   graphs_.repeated(alike_, from_start, [&] { send_told(); });
 }
 
-void CardQueue::launch_postponed() {
-  for (const Postponed& p : postponed_) launch(p.name, p.single, p.args, p.threads);
+void CardQueue::launch_all(const std::vector<Postponed>& all) {
+  for (const Postponed& p : all) launch(p.name, p.single, p.args, p.threads);
 }
 
 // Asked at each call. What is postponed comes before one that is not repeated.
@@ -251,7 +249,7 @@ bool CardQueue::leaves_out() {
   if (graphs_.turn() == 0 && !postponed_.empty()) {
     const std::vector<Postponed> all = std::move(postponed_);
     postponed_.clear();
-    for (const Postponed& p : all) launch(p.name, p.single, p.args, p.threads);
+    launch_all(all);
   }
   return graphs_.leaves_out();
 }

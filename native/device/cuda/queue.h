@@ -161,7 +161,7 @@ class CardQueue {
   void open();
   void close() noexcept;
   bool leaves_out();
-  void launch_postponed();
+  void launch_all(const std::vector<Postponed>&);
   void* next_slot(int64_t bytes);
   void send_told();
   Told& told_at(const void* place);

@@ -361,7 +361,7 @@ HS_API int cuMemFreeHost(void* memory) {
 }
 HS_API int cuMemGetInfo_v2(size_t* free, size_t* total) {
   HS_IN_CONTEXT;
-  return *total = s.memory.limit, *free = s.full ? 0 : s.memory.limit - s.memory.used(), 0;
+  return *total = s.memory.limit, *free = s.memory.limit - s.memory.used(), 0;
 }
 
 // Memory that is not pinned is copied at once, as a driver does; what is pinned, when its turn
@@ -477,8 +477,6 @@ HS_API void stand_in_fail(long call, int code, int sticky) {
 HS_API long stand_in_calls() { return state().calls; }
 HS_API long stand_in_launches() { return state().launches; }
 HS_API long stand_in_sent() { return state().sent; }  // bytes, to the card
-HS_API void stand_in_full(int on) { state().full = on != 0; }
 HS_API long stand_in_products() { return state().products; }
 // From now on so many bytes are free.
 HS_API void stand_in_leave(size_t bytes) { state().memory.limit = state().memory.used() + bytes; }
-HS_API void stand_in_limit(size_t bytes) { state().memory.limit = bytes; }

@@ -39,7 +39,6 @@ struct StandIn {
   Recording recording;
   bool no_graphs = false;
   long calls = 0, launches = 0, products = 0, graphs = 0, sent = 0;
-  bool full = false;  // to whoever asks how much is free
   long fail_at = -1;  // of `calls`
   int fail_with = 0;
   bool sticky = false;
