@@ -2,6 +2,7 @@
  * Batches that an iterable yields, one after the other.
  * Keras 1.2.2 engine/training.py, `fit_generator`.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { Batches } from './batches.js'
 import type { ClassWeights } from './data.js'
 import { checkStatefulBatches, prepareTraining } from './evaluate.js'
@@ -28,69 +29,98 @@ export interface Taking {
   signal: AbortSignal | null
 }
 
-/**
- * Takes the next batch, checks it and loads it into native memory. The caller holds the turn, which
- * is lent while the batch is waited for.
- * @param missing samples still needed, for the message of a source that has ended
- */
-export async function loadBatch(
-  model: Model,
-  batches: Batches,
-  missing: number,
-  turn: Turn,
-  { call, classWeight = null, signal }: Taking,
-): Promise<LoadedBatch> {
-  signal?.throwIfAborted()
-  const given = batches.next(missing)
-  const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
-  const [x, y, sampleWeight = null] = checkTriple(`${batches.where}: batch`, batch)
-  const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight })
-  checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-  return { samples: prepared.samples, data: model.runner.load(prepared) }
-}
+/** Batches in native memory: while native code computes one, the next is fetched and loaded. */
+export class LoadedBatches {
+  /** Loaded, and not yet run. */
+  #waiting: LoadedBatch | null = null
 
-/** Trains or tests on a batch and frees it. @param sums over the batches before it */
-export async function runBatch(
-  model: Model,
-  mode: 'train' | 'test',
-  { samples, data }: LoadedBatch,
-  sums: readonly number[],
-  { call, signal }: Taking,
-): Promise<RunResult> {
-  const request = { mode, data: data.set, batchSize: samples, maxBatches: 1, sums } as const
-  try {
-    return await model.runner.run(call, request, signal)
-  } finally {
-    data.dispose()
+  constructor(
+    readonly model: Model,
+    readonly batches: Batches,
+    readonly taking: Taking,
+  ) {}
+
+  /**
+   * The next batch, checked. The caller holds the turn, which is lent while the batch is waited for.
+   *
+   * @param missing samples still needed, for the message of a source that has ended
+   */
+  async next(missing: number, turn: Turn): Promise<LoadedBatch> {
+    const { signal } = this.taking
+    signal?.throwIfAborted()
+    const given = this.batches.next(missing, this.#load)
+    return isThenable(given) ? await turn.lend(abortable(given, signal)) : given
+  }
+
+  readonly #load = (batch: unknown): LoadedBatch => {
+    const { model } = this
+    const { call, classWeight = null } = this.taking
+    const [x, y, sampleWeight = null] = checkTriple(`${this.batches.where}: batch`, batch)
+    const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight })
+    checkStatefulBatches(model, call, prepared.samples, prepared.samples)
+    this.#waiting = { samples: prepared.samples, data: model.runner.load(prepared) }
+    return this.#waiting
+  }
+
+  /**
+   * Trains or tests on a batch and frees it.
+   *
+   * @param sums over the batches before it
+   * @param missing samples that are needed after it
+   */
+  async run(
+    mode: 'train' | 'test',
+    { samples, data }: LoadedBatch,
+    sums: readonly number[],
+    missing: number,
+  ): Promise<RunResult> {
+    const { call, signal } = this.taking
+    this.#waiting = null
+    const request = { mode, data: data.set, batchSize: samples, maxBatches: 1, sums } as const
+    const running = this.model.runner.run(call, request, signal)
+    running.catch(() => {}) // told by the last line
+    try {
+      await setImmediate() // native code has begun
+      if (missing > 0) this.batches.prefetch(this.#load)
+      return await running
+    } finally {
+      data.dispose()
+    }
+  }
+
+  /** Frees what was loaded and not run. */
+  close(): void {
+    this.#waiting?.data.dispose()
+    this.#waiting = null
   }
 }
 
 export class BatchesSource implements BatchSource {
   readonly isSingle = true
+  readonly samples: number
+  readonly #loaded: LoadedBatches
   #ready: LoadedBatch | null = null
 
   constructor(
-    readonly model: Model,
+    model: Model,
     readonly batches: Batches,
-    readonly own: Taking & { samples: number },
-  ) {}
-
-  get samples(): number {
-    return this.own.samples
+    { samples, ...taking }: Taking & { samples: number },
+  ) {
+    this.samples = samples
+    this.#loaded = new LoadedBatches(model, batches, taking)
   }
 
   beginEpoch(): void {}
 
   async ready(seen: number, turn: Turn): Promise<number> {
-    this.#ready = await loadBatch(this.model, this.batches, this.samples - seen, turn, this.own)
+    this.#ready = await this.#loaded.next(this.samples - seen, turn)
     return this.#ready.samples
   }
 
-  async train(seen: number, { sums }: { sums: readonly number[] }): Promise<RunResult> {
+  train(seen: number, { sums }: { sums: readonly number[] }): Promise<RunResult> {
     const batch = this.#ready!
-    if (seen + batch.samples < this.samples) this.batches.prefetch() // while native code computes
     this.#ready = null
-    return runBatch(this.model, 'train', batch, sums, this.own)
+    return this.#loaded.run('train', batch, sums, this.samples - seen - batch.samples)
   }
 
   state(): Promise<Plain> {
@@ -102,8 +132,7 @@ export class BatchesSource implements BatchSource {
   }
 
   close(): void {
-    this.#ready?.data.dispose()
-    this.#ready = null
     this.batches.close()
+    this.#loaded.close()
   }
 }

@@ -33,6 +33,8 @@ const isSource = (value: unknown): value is Source<unknown> =>
   (Symbol.iterator in value || Symbol.asyncIterator in value) &&
   !ArrayBuffer.isView(value)
 
+type Read<T> = (batch: unknown) => T
+
 /**
  * Batches of a source. A list, and anything else that can be iterated again,
  * starts anew when it ends.
@@ -71,12 +73,15 @@ export class Batches {
     return source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]!()
   }
 
-  /** Starts fetching the next batch; {@link next} gives it. */
-  prefetch(): void {
+  /** Starts fetching the next batch; {@link next} gives it. @param read as there */
+  prefetch(read: Read<unknown>): void {
     if (this.#ahead) return
     if (this.keepsState) this.#before = this.#tell()
+    const took = ({ done, value }: IteratorResult<unknown>): IteratorResult<unknown> =>
+      done || this.#isClosed ? { done: true, value: null } : { done: false, value: read(value) }
     try {
-      this.#ahead = this.#iterator.next()
+      const coming = this.#iterator.next()
+      this.#ahead = isThenable(coming) ? coming.then(took) : took(coming)
     } catch (error) {
       this.#ahead = Promise.reject(error)
     }
@@ -109,7 +114,7 @@ export class Batches {
         { code: 'HIDDENSTATE_RESUME' },
       )
     }
-    while (this.#taken < taken) await this.next(1)
+    while (this.#taken < taken) await this.next(1, (batch) => batch)
   }
 
   /** Lets the source tidy up, once, without waiting for its answer. */
@@ -124,22 +129,27 @@ export class Batches {
    * The next batch, or a promise of it where the source gives promises: others need not wait.
    *
    * @param missing samples still needed, for the message
+   * @param read what is made of a batch as soon as it is there; not called after {@link close}
    */
-  next(missing: number): unknown {
-    this.prefetch()
+  next<T>(missing: number, read: Read<T>): T | Promise<T> {
+    this.prefetch(read)
     const ahead = this.#ahead!
     this.#ahead = null
     this.#before = null
     return isThenable(ahead)
-      ? ahead.then((result) => this.#take(result, missing))
-      : this.#take(ahead, missing)
+      ? ahead.then((result) => this.#take(result, missing, read))
+      : this.#take(ahead, missing, read)
   }
 
-  #take({ done, value }: IteratorResult<unknown>, missing: number): unknown {
+  #take<T>(
+    { done, value }: IteratorResult<unknown>,
+    missing: number,
+    read: Read<T>,
+  ): T | Promise<T> {
     if (!done) {
       this.#isFresh = false
       this.#taken++
-      return value
+      return value as T
     }
     const again = this.#isFresh ? this.#iterator : this.#open()
     if (again === this.#iterator) {
@@ -153,7 +163,7 @@ export class Batches {
     }
     this.#iterator = again
     this.#isFresh = true
-    return this.next(missing)
+    return this.next(missing, read)
   }
 }
 

@@ -25,7 +25,7 @@ import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
 import type { Model } from '../model/model.js'
 import { Ragged } from '../ragged.js'
-import { BatchesSource, loadBatch, runBatch, type Taking } from './batches-source.js'
+import { BatchesSource, LoadedBatches, type Taking } from './batches-source.js'
 import { type Job, train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
@@ -71,7 +71,7 @@ export interface FitGeneratorOptions extends ResumeOptions {
 export interface GeneratorOptions {
   /** Samples to take. */
   valSamples: number
-  /** As in fitGenerator: nothing is fetched ahead here. Default 10. */
+  /** As in fitGenerator. Default 10. */
   maxQSize?: number
   /** Stops at the next batch; the call rejects with the signal's reason. */
   signal?: AbortSignal | null
@@ -227,20 +227,25 @@ export async function evaluateBatches(
   { samples, turn, ...taking }: Taking & { samples: number; turn: Turn },
 ): Promise<number[]> {
   const means = new Means(model.metricsNames.length)
-  let seen = 0
-  for (let firstBatch = 0; seen < samples; firstBatch++) {
-    const batch = await loadBatch(model, batches, samples - seen, turn, taking)
-    const result = await runBatch(model, 'test', batch, means.sums, taking)
-    NanWatch.ofModel(model).check(result, batches.where, 'test', {
-      epoch: null,
-      firstBatch,
-      isAlone: true,
-    })
-    means.add(result)
-    seen += batch.samples
-    await turn.pass()
+  const loaded = new LoadedBatches(model, batches, taking)
+  try {
+    let seen = 0
+    for (let firstBatch = 0; seen < samples; firstBatch++) {
+      const batch = await loaded.next(samples - seen, turn)
+      seen += batch.samples
+      const result = await loaded.run('test', batch, means.sums, samples - seen)
+      NanWatch.ofModel(model).check(result, batches.where, 'test', {
+        epoch: null,
+        firstBatch,
+        isAlone: true,
+      })
+      means.add(result)
+      await turn.pass()
+    }
+    return means.values()
+  } finally {
+    loaded.close()
   }
-  return means.values()
 }
 
 const GENERATOR_DEFAULTS: Record<string, unknown> = {
@@ -313,7 +318,7 @@ export async function predictBatches(
   let seen = 0
   while (seen < samples) {
     signal?.throwIfAborted()
-    const given = batches.next(samples - seen)
+    const given = batches.next(samples - seen, (batch) => batch)
     const value = isThenable(given) ? await abortable(given, signal) : given
     const part = predictionList(await predictOnBatch(model, inputOf(model, value), call))
     parts.push(part)

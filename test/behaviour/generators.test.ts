@@ -1,7 +1,7 @@
 /** fitGenerator and its kin: the same as the arrays, batch by batch. */
 import { describe, expect, it } from 'vitest'
 import { expectAllSameBits, expectSameBits, type Plain, take } from '../arrays.js'
-import { array, HiddenstateError, type Sequential } from '../package.js'
+import { array, HiddenstateError, LambdaCallback, type Sequential } from '../package.js'
 import { compiled, data, sleep, small } from './models.js'
 
 const quiet = { verbose: 0 } as const
@@ -49,6 +49,34 @@ describe('generators', () => {
       for (const [i, v] of values.entries())
         expect(generated.history[key]?.[i], key).toBeCloseTo(v, 6)
     }
+  })
+
+  it('reads a batch while the one before it is computed', async () => {
+    const order: string[] = []
+    function* watched(): Generator<Batch> {
+      for (let i = 0; ; i++) {
+        const batch = part(x, i % 3)
+        yield [
+          {
+            shape: batch.shape,
+            get data() {
+              if (!order.includes(`read ${i}`)) order.push(`read ${i}`)
+              return batch.data
+            },
+          } as Plain,
+          part(y, i % 3),
+        ]
+      }
+    }
+    await compiled().fitGenerator(watched() as never, {
+      ...quiet,
+      samplesPerEpoch: 24,
+      nbEpoch: 1,
+      callbacks: [
+        new LambdaCallback({ onBatchEnd: (batch) => void order.push(`end ${batch}`) }),
+      ],
+    })
+    expect(order).toEqual(['read 0', 'read 1', 'end 0', 'read 2', 'end 1', 'end 2'])
   })
 
   it('validation data may come from a source too', async () => {
