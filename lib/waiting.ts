@@ -8,6 +8,7 @@ export const isThenable = (value: unknown): value is Promise<unknown> =>
 /** Rejects with the signal's reason as soon as it is aborted, even if the source never answers. */
 export async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null): Promise<T> {
   if (!signal) return wait
+  wait.catch(() => {}) // if it loses the race: told already
   signal.throwIfAborted()
   let stop: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {
@@ -18,6 +19,5 @@ export async function abortable<T>(wait: Promise<T>, signal: AbortSignal | null)
     return await Promise.race([wait, aborted])
   } finally {
     signal.removeEventListener('abort', stop!)
-    wait.catch(() => {}) // lost the race: told already
   }
 }

@@ -72,9 +72,7 @@ describe('generators', () => {
       ...quiet,
       samplesPerEpoch: 24,
       nbEpoch: 1,
-      callbacks: [
-        new LambdaCallback({ onBatchEnd: (batch) => void order.push(`end ${batch}`) }),
-      ],
+      callbacks: [new LambdaCallback({ onBatchEnd: (batch) => void order.push(`end ${batch}`) })],
     })
     expect(order).toEqual(['read 0', 'read 1', 'end 0', 'read 2', 'end 1', 'end 2'])
   })
