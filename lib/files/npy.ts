@@ -4,8 +4,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import { checkedPath, fileError, writeFileAtomic, type WriteOptions } from './atomic.js'
+import { entries, unzipped } from './zip.js'
 import { ConfigError, fail, FormatError } from '../errors.js'
-import { checkInflated, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
+import { type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
 import {
   allocate,
   describe,
@@ -25,8 +26,6 @@ const MAX_HEADER = 2 ** 16
  * meanwhile, and small ones keep this thread busy.
  */
 const ROUND_BYTES = 2 ** 23
-/** Bytes that one byte can be unpacked to, by the format of zip. */
-const MOST_INFLATED = 1032
 
 const bad = (where: string, what: string, expected: string, actual: string): never =>
   fail(FormatError, 'ERR_FILE_FORMAT', { where, what, expected, actual })
@@ -275,24 +274,6 @@ export async function writeNpy(
   await writeFileAtomic(path, formatNpy(array), { overwrite })
 }
 
-/** A file in a zip, as the zip describes it. */
-interface Entry {
-  name: string
-  size: number
-  originalSize: number
-}
-
-/** The files of a zip that `take` picks. */
-async function unzipped(
-  bytes: Uint8Array,
-  take: (entry: Entry) => boolean,
-): Promise<Record<string, Uint8Array>> {
-  const { unzip } = await import('fflate')
-  return new Promise((resolve, reject) =>
-    unzip(bytes, { filter: take }, (error, data) => (error ? reject(error) : resolve(data))),
-  )
-}
-
 /**
  * The names of the arrays in a zip, in groups to be unpacked together.
  *
@@ -304,22 +285,16 @@ async function rounds(
   limits: ResolvedLimits,
 ): Promise<Set<string>[]> {
   const groups: Set<string>[] = []
-  let [total, room] = [0, 0]
-  await unzipped(bytes, ({ name, size, originalSize }) => {
-    if (!name.endsWith('.npy')) return false
-    // the claimed size is allocated before unpacking: one that no zip can unpack to is refused
-    if (originalSize > MOST_INFLATED * (size + 64))
-      throw new RangeError(`${name} claims ${originalSize} bytes made of ${size}`)
-    total += originalSize
+  let room = 0
+  const isWanted = (name: string) => name.endsWith('.npy')
+  for (const { name, originalSize } of await entries(path, bytes, isWanted, limits)) {
     if (room <= 0) {
       groups.push(new Set())
       room = ROUND_BYTES
     }
     groups.at(-1)!.add(name)
     room -= originalSize
-    return false
-  })
-  checkInflated(path, total, bytes.length, limits)
+  }
   return groups
 }
 

@@ -17,9 +17,6 @@ import type { H5Attribute, H5Content, H5Data, H5DatasetInfo, H5Tree } from './pr
 /** The first bytes of every HDF5 file, at 0 or at 512, 1024, 2048, … after a user block. */
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
 
-/** Bytes from both ends that are looked at to say what another file is. */
-const SAMPLE = 2 ** 16
-
 /** An error about a file; `where` inside it: 'model_weights/lstm_1/lstm_1_W'. */
 export function formatError(
   path: string,
@@ -135,7 +132,18 @@ export class H5File {
   }
 }
 
-async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * A whole file.
+ *
+ * @throws FormatError ERR_FILE_SYSTEM
+ */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return readWhole(path).catch((error) => {
+    throw fileError(path, 'readable', error)
+  })
+}
+
+async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer>> {
   // a pipe without a writer would keep the call, and the end of the process, waiting; Windows has
   // no such flag
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
@@ -159,7 +167,7 @@ function checkSignature(path: string, bytes: Uint8Array): void {
   for (let at = 0; at + 8 <= bytes.length; at = at === 0 ? 512 : at * 2) {
     if (SIGNATURE.every((byte, i) => bytes[at + i] === byte)) return
   }
-  const format = otherFormat(bytes.subarray(0, SAMPLE), bytes.subarray(-SAMPLE), bytes.length)
+  const format = otherFormat(bytes)
   const actual = format ?? (bytes.length === 0 ? 'an empty one' : 'one without the HDF5 signature')
   throw formatError(path, '', 'file', 'an HDF5 file', actual, format ? HINTS[format] : undefined)
 }
@@ -190,9 +198,20 @@ export async function readH5<T>(
   use: (file: H5File) => Promise<T>,
   limits?: Hdf5Limits,
 ): Promise<T> {
-  const bytes = await readBytes(path).catch((error) => {
-    throw fileError(path, 'readable', error)
-  })
+  return readH5Bytes(path, await readBytes(path), use, limits)
+}
+
+/**
+ * {@link readH5} of bytes in memory, which are moved to the library.
+ *
+ * @param path what errors call it
+ */
+export async function readH5Bytes<T>(
+  path: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  use: (file: H5File) => Promise<T>,
+  limits?: Hdf5Limits,
+): Promise<T> {
   checkSignature(path, bytes)
   const size = bytes.length
   return withHdf5(

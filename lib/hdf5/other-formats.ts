@@ -1,8 +1,14 @@
 /** What a file is that is not HDF5, by its first bytes: for the error that refuses it. */
 
+/** How {@link otherFormat} calls what saving/keras3 reads. */
+export const KERAS_ZIP = 'a .keras zip'
+
+/** Bytes from both ends that are looked at. */
+const SAMPLE = 2 ** 16
+
 /** Entries of a zip that tell what it is, in the order in which they are looked for. */
 const ZIPPED: readonly (readonly [entry: RegExp, what: string])[] = [
-  [/model\.weights\.h5|metadata\.json/, 'a .keras zip, which Keras 3 and late Keras 2 write'],
+  [/model\.weights\.h5|metadata\.json/, KERAS_ZIP],
   [/data\.pkl|\.data\/serialization_id/, 'a PyTorch file'],
   [/\.npy/, 'a .npz of numpy'],
 ]
@@ -34,12 +40,11 @@ function ofText(text: string): string | null {
 }
 
 /**
- * @param head its first bytes; a few thousand will do
- * @param tail its last bytes, where a zip lists its entries
- * @param size of the whole file
+ * @param bytes the whole file
  * @returns with an article: 'a PyTorch file'; null when it is nothing that is known here
  */
-export function otherFormat(head: Uint8Array, tail: Uint8Array, size: number): string | null {
+export function otherFormat(bytes: Uint8Array): string | null {
+  const [head, tail] = [bytes.subarray(0, SAMPLE), bytes.subarray(-SAMPLE)]
   const start = latin(head.subarray(0, 8))
   if (start.startsWith('PK\x03\x04')) {
     const names = latin(head) + latin(tail)
@@ -50,7 +55,7 @@ export function otherFormat(head: Uint8Array, tail: Uint8Array, size: number): s
   if (head[0] === PICKLE && head[1]! >= 2 && head[1]! <= 5) return 'a Python pickle'
   if (start.slice(4) === 'TFL3') return 'a TensorFlow Lite file'
   if (start.startsWith('\x93NUMPY')) return 'a .npy of numpy'
-  if (isSafetensors(head, size)) return 'a safetensors file'
+  if (isSafetensors(head, bytes.length)) return 'a safetensors file'
   if (isOnnx(head)) return 'an ONNX file'
   return ofText(
     latin(head)
@@ -61,8 +66,7 @@ export function otherFormat(head: Uint8Array, tail: Uint8Array, size: number): s
 
 /** What the user can do with such a file, where there is a way. */
 export const HINTS: Readonly<Record<string, string>> = {
-  'a .keras zip, which Keras 3 and late Keras 2 write':
-    "In Keras 2, model.save('model.h5', save_format='h5') writes what can be read here.",
+  [KERAS_ZIP]: 'loadModel reads it.',
   'a tfjs model.json': 'docs/from-tfjs.md shows how its weights get here.',
   JSON: 'modelFromJson reads an architecture.',
   'a pointer of Git LFS instead of the file': '`git lfs pull` fetches the file.',

@@ -14,19 +14,24 @@ import {
   formatError,
   H5Builder,
   type H5File,
+  readBytes,
   readH5,
+  readH5Bytes,
   writeH5,
 } from '../hdf5/file.js'
+import { KERAS_ZIP, otherFormat } from '../hdf5/other-formats.js'
 import type { Layer } from '../layers/base/layer.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
 import { withParameterBytes } from '../layers/base/weights.js'
 import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
 import type { NDArray } from '../ndarray.js'
+import { isRecord } from '../per-name.js'
 import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
 import { resolveOptions } from '../options.js'
 import { asHere, type Backend, checkBackend } from './kernels.js'
-import { modelDocument, type ModelDocument } from './document.js'
+import { type Generation, modelDocument, type ModelDocument } from './document.js'
+import { readArchive } from './keras3/archive.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
 import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './training.js'
 import { readLayers, writeLayers } from './weights.js'
@@ -202,7 +207,11 @@ export async function loadWeights(
   const byName = checkBoolean('loadWeights', 'byName', given.byName)
   const backend = checkBackend('loadWeights', given.backend)
   checkedPath('loadWeights', path)
-  return readH5(path, async (file) => {
+  const limits = resolveLimits('loadWeights', undefined)
+  const bytes = await readBytes(path)
+  const isKerasZip = otherFormat(bytes) === KERAS_ZIP
+  const own = isKerasZip ? (await readArchive(path, bytes, limits)).weights : bytes
+  return readH5Bytes(path, own, async (file) => {
     const isWhole =
       file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
     const { set, names } = await readLayers(
@@ -244,7 +253,19 @@ function* stepsInFile<T>(path: string, where: string, use: () => SlicedWork<T>):
   }
 }
 
-/** The model in a file, as Keras 1 has it. */
+/** A model file that is open. */
+interface ModelFile {
+  /** With the weights. */
+  file: H5File
+  /** Where the weights are: '' or 'model_weights'. */
+  weights: string
+  /** The model, as Keras 1 has it. */
+  document: ModelDocument
+  /** How it was compiled; null: it was not. */
+  training: Record<string, unknown> | null
+}
+
+/** What an HDF5 file says of its model. */
 function modelConfig(file: H5File, limits: ResolvedLimits): ModelDocument {
   const model = jsonAttribute(file, 'model_config', limits)
   if (model === null) {
@@ -259,6 +280,29 @@ function modelConfig(file: H5File, limits: ResolvedLimits): ModelDocument {
   }
   checkDocument('model_config', model, limits)
   return modelDocument(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
+}
+
+/** Opens a model file of Keras, told by its bytes, while `use` runs. */
+async function readModelFile<T>(
+  path: string,
+  limits: ResolvedLimits,
+  use: (opened: ModelFile) => Promise<T>,
+): Promise<T> {
+  const bytes = await readBytes(path)
+  if (otherFormat(bytes) !== KERAS_ZIP)
+    return readH5Bytes(path, bytes, (file) => {
+      const document = inFile(path, 'model_config', () => modelConfig(file, limits))
+      const training = jsonAttribute(file, 'training_config', limits)
+      return use({ file, weights: 'model_weights', document, training })
+    })
+  const { config, version, weights } = await readArchive(path, bytes, limits)
+  const document = inFile(path, 'config.json', () => {
+    checkDocument('config.json', config, limits)
+    return modelDocument(`${path}: config.json`, config, version)
+  })
+  const { compile_config: compiled } = config
+  const training = isRecord(compiled) && 'loss' in compiled ? compiled : null
+  return readH5Bytes(path, weights, (file) => use({ file, weights: '', document, training }))
 }
 
 /**
@@ -283,14 +327,13 @@ export async function readModel<M extends SavableModel>(
   const compile = checkBoolean('loadModel', 'compile', given.compile)
   const limits = resolveLimits('loadModel', given.limits)
   checkedPath('loadModel', path)
-  return readH5(path, async (file) => {
-    const document = inFile(path, 'model_config', () => modelConfig(file, limits))
-    const { keras2 } = document
+  return readModelFile(path, limits, async (opened) => {
+    const { document } = opened
     const model = inFile(path, 'model_config', () =>
       withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(document))),
     )
     try {
-      await restore(file, model, { keras2, backend, compile, limits })
+      await restore(opened, model, { backend, compile })
     } catch (error) {
       model.dispose()
       throw error
@@ -299,33 +342,23 @@ export async function readModel<M extends SavableModel>(
   })
 }
 
-/** How to read a file. */
-interface Reading {
-  keras2: boolean
-  backend: Backend | undefined
-  compile: boolean
-  limits: ResolvedLimits
-}
-
 /**
  * Reads weights, training configuration and optimizer state into a new model that nobody else has.
  */
 async function restore(
-  file: H5File,
+  { file, weights, document: { keras }, training }: ModelFile,
   model: SavableModel,
-  { keras2, backend, compile, limits }: Reading,
+  { backend, compile }: { backend: Backend | undefined; compile: boolean },
 ): Promise<void> {
   const { path } = file
-  const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
-  await runInSlices(stepsInFile(path, 'model_weights', set))
-  if (!compile) return
-  const training = jsonAttribute(file, 'training_config', limits)
-  if (training === null || !compileAs(path, model, training, keras2)) return
-  if (keras2) {
+  const { set } = await readLayers(file, weights, model.flattenedLayers, false, backend)
+  await runInSlices(stepsInFile(path, weights, set))
+  if (!compile || training === null || !compileAs(path, model, training, keras)) return
+  if (keras > 1) {
     // the state of another optimizer has another order and other slots
-    if (file.hasGroup('optimizer_weights'))
+    if (file.hasGroup('optimizer_weights') || file.hasGroup('optimizer'))
       process.emitWarning(
-        `${path}: the optimizer's state is of Keras 2; the optimizer starts anew.`,
+        `${path}: the optimizer's state is of Keras ${keras}; the optimizer starts anew.`,
         {
           code: 'HIDDENSTATE_KERAS2',
         },
@@ -363,15 +396,15 @@ function compileAs(
   path: string,
   model: SavableModel,
   training: Record<string, unknown>,
-  keras2: boolean,
+  keras: Generation,
 ): boolean {
   try {
-    model.compile(compileOptions(training, keras2))
+    model.compile(compileOptions(training, keras))
     return true
   } catch (error) {
     if (!(error instanceof HiddenstateError) || error instanceof InternalError) throw error
     // A damaged function, not something that a later Keras has.
-    if (error instanceof FormatError && !keras2)
+    if (error instanceof FormatError && keras === 1)
       return inFile(path, 'training_config', () => {
         throw error
       })

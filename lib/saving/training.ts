@@ -10,7 +10,9 @@ import type { Counts } from '../engine/optimizer-state.js'
 import { optimizerFromConfig } from '../optimizers/by-name.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import { fromConfig, Written } from '../written.js'
+import type { Generation } from './document.js'
 import { trainingFromKeras2 } from './keras2/training.js'
+import { trainingFromKeras3 } from './keras3/document.js'
 import { asciiJson } from './layout.js'
 import { writeArrays } from './weights.js'
 
@@ -137,12 +139,13 @@ const functionFrom = (name: unknown, expression: unknown): Written =>
  * The options of `compile` for a model to be as it was when it was saved.
  *
  * @param found the file's training configuration
- * @param keras2 whether Keras 2 wrote the file
+ * @param keras which Keras wrote the file
  * @throws FormatError, ConfigError for what this package does not know: an optimizer, a setting of
  *   one, a loss, a metric
  */
-export function compileOptions(found: Record<string, unknown>, keras2: boolean): CompileOptions {
-  const config = keras2 ? trainingFromKeras2(found) : found
+export function compileOptions(found: Record<string, unknown>, keras: Generation): CompileOptions {
+  const later = keras === 3 ? trainingFromKeras3(found) : found
+  const config = keras > 1 ? trainingFromKeras2(later) : found
   const withArguments = joined(config.metrics, config.metric_arguments, metricFromConfig)
   const metrics = joined(withArguments, config.metric_expressions, functionFrom)
   const withOptions = joined(config.loss, config.loss_arguments, lossFromConfig)

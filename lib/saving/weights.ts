@@ -13,6 +13,7 @@ import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
 import type { SlicedWork } from '../sliced-work.js'
 import { fromCudnn, isCudnn } from './keras2/cudnn.js'
+import { type Keras3Layer, keysOf, layersOfKeras3 } from './keras3/weights.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
 
@@ -174,18 +175,19 @@ function nameListOf(file: H5File, group: string, attribute: string): string[] {
 }
 
 /**
- * Whether Keras 2 wrote the weights below `group`:
+ * Whether Keras 2 or 3 wrote the weights below `group`:
  * by its version, else by names like `lstm_1/kernel:0`.
  */
-function isKeras2Group(file: H5File, group: string): boolean {
+function isLaterGroup(file: H5File, group: string): boolean {
   const version = file.attribute(group, 'keras_version') ?? file.attribute('', 'keras_version')
-  if (typeof version === 'string') return version.startsWith('2.')
+  if (typeof version === 'string') return /^[23]\./.test(version)
   const [first] = storedLayers(file, group).flatMap((layer) => layer.weights)
   return first?.includes('/') ?? false
 }
 
 /**
- * What a file of Keras 2 says that it was trained on; TensorFlow and CNTK run kernels the same way.
+ * What a file of Keras 2 or 3 says that it was trained on; TensorFlow and CNTK run kernels the same
+ * way.
  */
 function backendOf(file: H5File, group: string): Backend {
   const said = file.attribute(group, 'backend') ?? file.attribute('', 'backend')
@@ -269,11 +271,11 @@ function matchByOrder(
 
 function matchByName(
   file: H5File,
-  group: string,
+  saved: readonly Stored[],
   layers: readonly Layer[],
   divide: Divide,
 ): Match[] {
-  const matches = storedLayers(file, group).flatMap((stored, index) =>
+  const matches = saved.flatMap((stored, index) =>
     layers
       .filter((layer) => layer.name === stored.name)
       .map((layer) => ({ layer, arrays: divide(layer), stored, index })),
@@ -301,6 +303,36 @@ function isBiasOfCudnn(
     bias.shape.at(-1) === width &&
     bias.parts.length === (width === 3 * units ? 2 : 1)
   )
+}
+
+/** All layers with weights, each with the one of its class and place. @param saved by Keras 3 */
+function matchByClass(
+  file: H5File,
+  saved: ReadonlyMap<string, Keras3Layer>,
+  layers: readonly Layer[],
+): Match[] {
+  const own = layers
+    .map((layer) => ({ layer, arrays: likeKeras2(layer) }))
+    .filter(({ arrays }) => arrays.length > 0)
+  const filled = [...saved.values()].filter(({ weights }) => weights.length > 0)
+  if (filled.length !== own.length) throw layerCount(file, filled.length, own.length)
+  const keys = keysOf(
+    own.map(({ layer }) => layer),
+    saved,
+  )
+  return own.map((match, index) => {
+    const key = keys[index]!
+    const stored = saved.get(key)
+    if (!stored)
+      throw formatError(
+        file.path,
+        'layers',
+        'names',
+        `one for ${match.layer.where}, '${key}'`,
+        [...saved.keys()].join(', ').slice(0, 200),
+      )
+    return { ...match, stored, index }
+  })
 }
 
 /** The arrays that the file must hold for one layer. */
@@ -374,11 +406,17 @@ export async function readLayers(
       `${file.path}: The weight file you are trying to load is in a legacy format that does not support name-based weight loading.`,
     )
   }
-  const match = isLegacy ? matchLegacy : byName ? matchByName : matchByOrder
-  const keras2 = !isLegacy && isKeras2Group(file, group)
-  const trainedOn = backend ?? (keras2 ? backendOf(file, group) : 'theano')
-  const divide = keras2 ? likeKeras2 : likeKeras1
-  const matches = match(file, group, layers, divide)
+  const keras3 = isLegacy ? null : layersOfKeras3(file, group)
+  const isLater = keras3 !== null || (!isLegacy && isLaterGroup(file, group))
+  const trainedOn = backend ?? (isLater ? backendOf(file, group) : 'theano')
+  const divide = isLater ? likeKeras2 : likeKeras1
+  const matches = isLegacy
+    ? matchLegacy(file, group, layers, divide)
+    : byName
+      ? matchByName(file, keras3 ? [...keras3.values()] : storedLayers(file, group), layers, divide)
+      : keras3
+        ? matchByClass(file, keras3, layers)
+        : matchByOrder(file, group, layers, divide)
   const expected = matches.flatMap((m) => expectations(file, m))
   const data = await file.read(expected)
   const arrays = matches.flatMap((m) => m.arrays)

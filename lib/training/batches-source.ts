@@ -41,7 +41,8 @@ export class LoadedBatches {
   ) {}
 
   /**
-   * The next batch, checked. The caller holds the turn, which is lent while the batch is waited for.
+   * The next batch, checked. The caller holds the turn, which is lent while the batch is waited
+   * for.
    *
    * @param missing samples still needed, for the message of a source that has ended
    */

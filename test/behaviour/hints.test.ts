@@ -160,7 +160,7 @@ it('a ConvLSTM2D of Keras 2 in the other order of axes is refused, not computed 
       keras_version: '2.2.4',
     })
   expect(() => modelFromJson(text('channels_first'))).toThrow(
-    'data_format of Keras 2 must be "channels_last"',
+    'data_format of Keras 2 and 3 must be "channels_last"',
   )
   expect(modelFromJson(text('channels_last')).outputShape).toEqual([null, 3, 3, 2])
 })
@@ -176,7 +176,7 @@ it.each([[[3]], [[3, 3, 9]]])(
       keras_version: '2.2.4',
     })
     expect(() => modelFromJson(text)).toThrow(
-      'l (ConvLSTM2D): kernel_size of Keras 2 must be a number or a list of two',
+      'l (ConvLSTM2D): kernel_size of Keras 2 and 3 must be a number or a list of two',
     )
   },
 )

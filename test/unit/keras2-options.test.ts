@@ -196,7 +196,7 @@ describe('what every layer has', () => {
     for (const data_format of [null, 'channels_last'])
       expect(of(name, { ...config, data_format }).outputShape).toEqual(shape)
     expect(() => of(name, { ...config, data_format: 'channels_first' })).toThrow(
-      `l (${name}): data_format of Keras 2 must be "channels_last" or null, got "channels_first"`,
+      `l (${name}): data_format of Keras 2 and 3 must be "channels_last" or null, got "channels_first"`,
     )
   })
 
@@ -206,19 +206,19 @@ describe('what every layer has', () => {
     expect(of('Dense', { ...dense, dtype: policy(kind, 'float32') }).floatx).toBe('float32')
     expect(of('Dense', { ...dense, dtype: policy(kind, 'float64') }).floatx).toBe('float64')
     expect(() => of('Dense', { ...dense, dtype: policy(kind, 'mixed_float16') })).toThrow(
-      /^l \(Dense\): dtype of Keras 2 must be 'float32' or 'float64', got .*mixed_float16/,
+      /^l \(Dense\): dtype of Keras 2 and 3 must be 'float32' or 'float64', got .*mixed_float16/,
     )
     const bare = { ...dense, dtype: { class_name: kind, config: {} } }
-    expect(() => of('Dense', bare)).toThrow(/dtype of Keras 2 must be/)
+    expect(() => of('Dense', bare)).toThrow(/dtype of Keras 2 and 3 must be/)
   })
 
   it.each([
     [
       'LSTM',
       { unit_forget_bias: 'no' },
-      /unit_forget_bias of Keras 2 must be true or false, got "no"/,
+      /unit_forget_bias of Keras 2 and 3 must be true or false, got "no"/,
     ],
-    ['LSTM', { implementation: 7 }, /implementation of Keras 2 must be 0, 1 or 2, got 7/],
+    ['LSTM', { implementation: 7 }, /implementation of Keras 2 and 3 must be 0, 1 or 2, got 7/],
     ['GRU', { use_bias: 'no' }, /use_bias must be true or false, got the string 'no'/],
     ['GRU', { recurrent_activation: 'soft' }, /recurrent_activation/],
     ['GRU', { dropout: 2 }, /dropout must be a number from 0 to 1, got 2/],
@@ -250,7 +250,7 @@ describe('what every layer has', () => {
     })
     expect(of('Bidirectional', both({})).outputShape).toEqual([null, 4])
     expect(() => of('Bidirectional', both({ units: 3 }))).toThrow(
-      /l \(Bidirectional\): backward_layer of Keras 2 must be the same as layer/,
+      /l \(Bidirectional\): backward_layer of Keras 2 and 3 must be the same as layer/,
     )
   })
 

@@ -161,17 +161,13 @@ describe('configurations of Keras 2', () => {
 
   it('are known by their version, or by what only they have', () => {
     const generation = (document: object, version?: string) =>
-      modelDocument('json', { class_name: 'Sequential', config: [], ...document }, version).keras2
-    expect(generation({}, '2.11.0')).toBe(true)
-    expect(generation({}, '1.2.2')).toBe(false)
-    expect(generation({ config: { layers: [] } })).toBe(true)
-    expect(generation({ config: { layers: [] }, keras_version: '2.2.4' })).toBe(true)
-    expect(() => generation({}, '3.9.2')).toThrow(
-      /json: model must be of Keras 1 or 2, got a Keras 3 file \(keras_version 3\.9/,
-    )
-    expect(() => generation({ module: 'keras', registered_name: null })).toThrow(
-      /got a Keras 3 file\./,
-    )
+      modelDocument('json', { class_name: 'Sequential', config: [], ...document }, version).keras
+    expect(generation({}, '2.11.0')).toBe(2)
+    expect(generation({}, '1.2.2')).toBe(1)
+    expect(generation({ config: { layers: [] } })).toBe(2)
+    expect(generation({ config: { layers: [] }, keras_version: '2.2.4' })).toBe(2)
+    expect(generation({}, '3.9.2')).toBe(3)
+    expect(generation({ module: 'keras', registered_name: null })).toBe(3)
   })
 
   it('in JSON', () => {
@@ -226,7 +222,7 @@ describe('configurations of Keras 2', () => {
     expect(one('BatchNormalization', { axis: [1] })[0].config.axis).toBe(1)
     expect(one('BatchNormalization', { axis: -1 })[0].config.axis).toBe(-1)
     expect(() => one('BatchNormalization', { axis: [1, 2] })).toThrow(
-      /axis of Keras 2 must be a number or a list of one/,
+      /axis of Keras 2 and 3 must be a number or a list of one/,
     )
   })
 
@@ -234,28 +230,28 @@ describe('configurations of Keras 2', () => {
     [
       'ConvLSTM2D',
       { use_bias: false },
-      /a \(ConvLSTM2D\): use_bias of Keras 2 must be true, got false\./,
+      /a \(ConvLSTM2D\): use_bias of Keras 2 and 3 must be true, got false\./,
     ],
-    ['LSTM', { return_state: true }, /return_state of Keras 2 must be false/],
+    ['LSTM', { return_state: true }, /return_state of Keras 2 and 3 must be false/],
     [
       'GRU',
       { recurrent_constraint: { class_name: 'NonNeg', config: {} } },
-      /recurrent_constraint of Keras 2 must be null/,
+      /recurrent_constraint of Keras 2 and 3 must be null/,
     ],
     [
       'Dense',
       { kernel_regularizer: { class_name: 'Orthogonal' } },
-      /kernel_regularizer of Keras 2 must be null, L1, L2/,
+      /kernel_regularizer of Keras 2 and 3 must be null, L1, L2/,
     ],
     [
       'Dense',
       { dtype: { class_name: 'Policy', config: { name: 'mixed_float16' } } },
-      /dtype of Keras 2 must be 'float32'/,
+      /dtype of Keras 2 and 3 must be 'float32'/,
     ],
     [
       'Flatten',
       { data_format: 'channels_first' },
-      /data_format of Keras 2 must be "channels_last"/,
+      /data_format of Keras 2 and 3 must be "channels_last"/,
     ],
   ])('%s with %j is refused', (name, config, message) => {
     expect(() => one(name, config)).toThrow(FormatError)

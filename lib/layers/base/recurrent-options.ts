@@ -76,6 +76,12 @@ export interface RecurrentOptions extends LayerOptions {
    * `defineCell` does. Not in Keras 1.2.2: a file with it cannot be read there. 0 to 1, default 0.
    */
   zoneout?: number | Readonly<Record<string, number>>
+  /**
+   * Whether masked steps of the output sequence are 0, as Keras 2 and 3 can have it, and as their
+   * Bidirectional has it. Not in Keras 1.2.2: a file with it cannot be read there. Default `false`:
+   * a masked step repeats the output before it.
+   */
+  zeroOutputForMask?: boolean
   /** D, for a first layer. Default `null`. */
   inputDim?: number | null
   /** T, for a first layer with `inputDim`. Default `null`: any. */

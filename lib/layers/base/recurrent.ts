@@ -19,6 +19,7 @@ import type { LayerState } from './states.js'
 import { refuseSteps, type StateBefore } from './steps.js'
 import type { KerasArray, Variable } from './variable.js'
 import { activate } from './written-activation.js'
+import { zeroed } from './zeroed.js'
 
 const OF_WHOLE_SEQUENCES = 'model.predict runs it on the whole sequence.'
 
@@ -62,6 +63,7 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     bias: true,
     initialState: 'zero',
     zoneout: 0,
+    zeroOutputForMask: false,
     inputDim: null,
     inputLength: null,
     weights: null,
@@ -326,8 +328,11 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   protected emit(graph: Graph, x: Value): Value {
     const cell = this.asExpressions(x.shape.at(-1)!)
     const y = cell ? this.#emitExpressions(graph, x, cell) : this.#emitBuiltIn(graph, x)
-    const { returnSequences, goBackwards } = this.given
-    return { ...y, isReversed: returnSequences && goBackwards !== (x.isReversed ?? false) }
+    const { returnSequences, goBackwards, zeroOutputForMask } = this.given
+    const isReversed = returnSequences && goBackwards !== (x.isReversed ?? false)
+    const isZeroed = zeroOutputForMask && returnSequences && x.mask !== null
+    const own = { ...y, isReversed }
+    return isZeroed ? zeroed(graph, own, x.mask!, { ...this.opName(), where: this.where }) : own
   }
 
   /** A state, where it comes from outside: with the parameter that it begins with. */
@@ -461,10 +466,10 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
   }
 
   protected override savedOptions(): Record<string, unknown> {
-    const { truncate, checkpoint, bias, initialState, zoneout, ...keras } = super.savedOptions()
-    const own = Object.entries({ truncate, checkpoint, bias, initialState, zoneout }).filter(
-      ([key, value]) => value !== Recurrent.defaults[key],
-    )
+    const { truncate, checkpoint, bias, initialState, zoneout, zeroOutputForMask, ...keras } =
+      super.savedOptions()
+    const later = { truncate, checkpoint, bias, initialState, zoneout, zeroOutputForMask }
+    const own = Object.entries(later).filter(([key, value]) => value !== Recurrent.defaults[key])
     const options: Record<string, unknown> = { ...keras, ...Object.fromEntries(own) }
     if (!this.built) return options
     if (!this.stateful) return { ...options, inputDim: this.inputShape?.at(-1) }

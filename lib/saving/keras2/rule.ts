@@ -66,7 +66,7 @@ export function translated(
 ): [key: string, value: unknown] | null {
   const refuse: Refuse = (expected) =>
     fail(FormatError, 'ERR_FILE_FORMAT', {
-      what: `${key} of Keras 2`,
+      what: `${key} of Keras 2 and 3`,
       expected,
       actual: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
       ...where,

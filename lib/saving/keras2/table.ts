@@ -1,6 +1,6 @@
 /**
- * The table of Keras 2's layers: one entry a class. A class without an entry is written as Keras
- * 1.2.2 writes it, but for the keys of every layer (`EVERY`). Where Keras 2 computes something that
+ * The table of the layers of Keras 2 and 3: one entry a class. A class without an entry is written
+ * as Keras 1.2.2 writes it, but for the keys of every layer (`EVERY`). Where Keras 2 computes something that
  * an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
@@ -33,6 +33,10 @@ export const EVERY: Rule = {
     autocast: [true],
     build_input_shape: ANY,
     data_format: ['channels_last', null], // null: Keras' own default, which is that
+    quantization_config: [null],
+    lora_rank: [null],
+    lora_alpha: [null],
+    seed: ANY, // it would not draw the same numbers here
   },
 }
 
@@ -69,7 +73,7 @@ const recurrent: Rule = {
     bias_constraint: [null],
     return_state: [false],
     time_major: [false],
-    zero_output_for_mask: [false],
+    use_cudnn: ANY,
   },
 }
 const gated: Rule = {
@@ -94,10 +98,9 @@ const cudnn = (as: string, rule: Rule, own: Config = {}): Rule => ({
   implied: { activation: 'tanh', inner_activation: 'sigmoid', ...own },
 })
 
-/** Layers of noise: a seed of Keras 2 is ignored, since it would not draw the same numbers here. */
 const noise = (keys: NonNullable<Rule['keys']>): Rule => ({
   keys,
-  ignored: { noise_shape: [null], seed: ANY },
+  ignored: { noise_shape: [null] },
 })
 
 /** Layers of filters: the same as `dense`, with windows. */
@@ -158,6 +161,10 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       moving_variance_initializer: ANY,
       gamma_constraint: [null],
       beta_constraint: [null],
+      synchronized: [false],
+      renorm: [false],
+      renorm_clipping: ANY,
+      renorm_momentum: ANY,
     },
   },
   Bidirectional: { keys: { backward_layer: ['backward_layer', mirrored] } },
@@ -196,6 +203,7 @@ export const TABLE: Readonly<Record<string, Rule>> = {
       unroll: ANY,
       dilation_rate: [[1, 1], 1],
       implementation: ANY,
+      zero_output_for_mask: [false],
     },
     implied: ({ kernel_size: size }) => ({
       nb_col: [size].flat().at(-1),
@@ -223,6 +231,7 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   GaussianNoise: noise({ stddev: 'sigma' }),
   InputLayer: { keys: { batch_shape: 'batch_input_shape' }, ignored: { optional: [false] } },
   LSTM: lstm,
+  LeakyReLU: { keys: { negative_slope: 'alpha' } },
   LocallyConnected1D: { ...filters, ignored: { ...filters.ignored, implementation: [1] } },
   MaxPooling1D: pooling,
   MaxPooling2D: windows2D,

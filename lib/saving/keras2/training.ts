@@ -26,6 +26,8 @@ const OPTIMIZERS: Rule = {
     ema_overwrite_frequency: ANY,
     jit_compile: ANY,
     is_legacy_optimizer: ANY,
+    loss_scale_factor: [null],
+    gradient_accumulation_steps: [null],
     name: ANY,
   },
 }

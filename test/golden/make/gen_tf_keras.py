@@ -171,7 +171,7 @@ x_in = keras.Input((6, 4))
 keras.Model(x_in, L.Dense(1)(L.LSTM(3)(x_in))).save(f'{folder}/functional.h5', save_format='h5')
 S([L.RNN(L.LSTMCell(3), input_shape=(6, 4)), L.Dense(1)]).save(f'{folder}/refused_cell.h5', save_format='h5')
 S([L.Dense(2, input_shape=(4,)), L.LayerNormalization()]).save(f'{folder}/refused_class.h5', save_format='h5')
-S([L.Dense(2, input_shape=(4,)), L.Dense(1)]).save(f'{folder}/refused_v3.keras')
+S([L.Dense(2, input_shape=(4,)), L.Dense(1)]).save(f'{folder}/v3.keras')
 
 with open(f'{folder}/expected.json', 'w') as file:
     json.dump(expected, file)
