@@ -1,7 +1,7 @@
 /**
  * The table of the layers of Keras 2 and 3: one entry a class. A class without an entry is written
- * as Keras 1.2.2 writes it, but for the keys of every layer (`EVERY`). Where Keras 2 computes something that
- * an option of Keras 1.2.2 cannot say, the entry refuses it.
+ * as Keras 1.2.2 writes it, but for the keys of every layer (`EVERY`). Where Keras 2 computes
+ * something that an option of Keras 1.2.2 cannot say, the entry refuses it.
  */
 import { ANY, type Config, type Rule } from './rule.js'
 import {
