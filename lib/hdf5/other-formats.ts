@@ -3,6 +3,9 @@
 /** How {@link otherFormat} calls what saving/keras3 reads. */
 export const KERAS_ZIP = 'a .keras zip'
 
+/** How it calls what saving/tfjs reads. */
+export const TFJS_JSON = 'a tfjs model.json'
+
 /** Bytes from both ends that are looked at. */
 const SAMPLE = 2 ** 16
 
@@ -35,7 +38,7 @@ function ofText(text: string): string | null {
   if (/^<(!doctype|html|\?xml)/i.test(text)) return 'a web page'
   if (!text.startsWith('{')) return null
   if (/"modelTopology"|"weightsManifest"|"format"\s*:\s*"(layers|graph)-model"/.test(text))
-    return 'a tfjs model.json'
+    return TFJS_JSON
   return 'JSON'
 }
 
@@ -67,7 +70,7 @@ export function otherFormat(bytes: Uint8Array): string | null {
 /** What the user can do with such a file, where there is a way. */
 export const HINTS: Readonly<Record<string, string>> = {
   [KERAS_ZIP]: 'loadModel reads it.',
-  'a tfjs model.json': 'docs/from-tfjs.md shows how its weights get here.',
+  [TFJS_JSON]: 'loadModel reads it.',
   JSON: 'modelFromJson reads an architecture.',
   'a pointer of Git LFS instead of the file': '`git lfs pull` fetches the file.',
 }

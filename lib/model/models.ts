@@ -97,8 +97,9 @@ export function modelFromYaml<M extends Model = Sequential>(
 }
 
 /**
- * A model from a file of `model.save`, of this package or of Keras 1.x: architecture, weights, and,
- * when it was compiled, its training configuration with the state of the optimizer.
+ * A model from a file, told by its bytes: of `model.save`, of this package or of Keras 1.x
+ * (architecture, weights, and, when it was compiled, its training configuration with the state of
+ * the optimizer), of Keras 2 or 3 (`.h5`, `.keras`), or the `model.json` of TensorFlow.js.
  *
  * @param options `backend: 'tensorflow'` for a model of Keras 1 that was trained there: kernels of
  *   convolutions, and what the optimizer keeps for them, are turned around. (`'same'` borders of

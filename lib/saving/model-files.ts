@@ -19,7 +19,7 @@ import {
   readH5Bytes,
   writeH5,
 } from '../hdf5/file.js'
-import { KERAS_ZIP, otherFormat } from '../hdf5/other-formats.js'
+import { KERAS_ZIP, otherFormat, TFJS_JSON } from '../hdf5/other-formats.js'
 import type { Layer } from '../layers/base/layer.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
@@ -33,7 +33,15 @@ import { asHere, type Backend, checkBackend } from './kernels.js'
 import { type Generation, modelDocument, type ModelDocument } from './document.js'
 import { readArchive } from './keras3/archive.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
-import { compileOptions, countsOf, jsonAttribute, readState, writeTraining } from './training.js'
+import {
+  compileOptions,
+  countsOf,
+  jsonAttribute,
+  jsonObject,
+  readState,
+  writeTraining,
+} from './training.js'
+import { documentOf, trainingOf, weightsOf } from './tfjs/model-json.js'
 import { readLayers, writeLayers } from './weights.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 
@@ -282,14 +290,32 @@ function modelConfig(file: H5File, limits: ResolvedLimits): ModelDocument {
   return modelDocument(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
 }
 
-/** Opens a model file of Keras, told by its bytes, while `use` runs. */
+/** Opens a model.json of TensorFlow.js. */
+async function readTfjs<T>(
+  path: string,
+  bytes: Uint8Array,
+  limits: ResolvedLimits,
+  use: (opened: ModelFile) => Promise<T>,
+): Promise<T> {
+  const json = jsonObject(path, '', new TextDecoder().decode(bytes), limits)
+  const document = inFile(path, 'modelTopology', () => {
+    checkDocument('modelTopology', json.modelTopology, limits)
+    return modelDocument(`${path}: modelTopology`, documentOf(path, json), '2.0')
+  })
+  const file = await weightsOf(path, json)
+  return use({ file, weights: 'model_weights', document, training: trainingOf(json) })
+}
+
+/** Opens a model file, told by its bytes, while `use` runs. */
 async function readModelFile<T>(
   path: string,
   limits: ResolvedLimits,
   use: (opened: ModelFile) => Promise<T>,
 ): Promise<T> {
   const bytes = await readBytes(path)
-  if (otherFormat(bytes) !== KERAS_ZIP)
+  const format = otherFormat(bytes)
+  if (format === TFJS_JSON) return readTfjs(path, bytes, limits, use)
+  if (format !== KERAS_ZIP)
     return readH5Bytes(path, bytes, (file) => {
       const document = inFile(path, 'model_config', () => modelConfig(file, limits))
       const training = jsonAttribute(file, 'training_config', limits)

@@ -97,22 +97,31 @@ export function jsonAttribute(
   limits: ResolvedLimits,
 ): Record<string, unknown> | null {
   const text = file.attribute('', name)
-  if (text === undefined) return null
-  if (typeof text === 'string') checkJson(`${file.path}: ${name}`, text, limits)
+  return text === undefined ? null : jsonObject(file.path, `attribute ${name}`, text, limits)
+}
+
+/**
+ * A JSON object in a file.
+ *
+ * @param name where it stands in the file; '' : it is the file
+ * @throws FormatError ERR_FILE_FORMAT, ERR_LIMIT
+ */
+export function jsonObject(
+  path: string,
+  name: string,
+  text: unknown,
+  limits: ResolvedLimits,
+): Record<string, unknown> {
+  const where = name === '' ? path : `${path}: ${name}`
+  if (typeof text === 'string') checkJson(where, text, limits)
   try {
     const value: unknown = JSON.parse(typeof text === 'string' ? text : '')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>
+    if (isRecord(value)) return value
   } catch {
     // refused below, in words about the file
   }
-  throw formatError(
-    file.path,
-    '',
-    `attribute ${name}`,
-    'a JSON object',
-    typeof text === 'string' ? `'${text.slice(0, 40)}'` : 'no string',
-  )
+  const actual = typeof text === 'string' ? `'${text.slice(0, 40)}'` : 'no string'
+  throw formatError(path, '', name || 'text', 'a JSON object', actual)
 }
 
 /** `use` of each name with what stands in its place in `given`, if something does. */

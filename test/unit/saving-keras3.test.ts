@@ -2,14 +2,13 @@
  * Files that Keras 3.15 wrote (test/golden/README.md), and what it predicts with them;
  * what cannot be read is refused by its name.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { unzipSync, zipSync } from 'fflate'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { ACTIVATIONS } from '../../lib/saving/keras3/activations.js'
 import { readNpy } from '../../lib/utils.js'
 import { dataFile } from '../golden/loader.js'
+import { type Entry, Recorded } from '../golden/recorded.js'
 import { expectAllSameBits } from '../arrays.js'
 import {
   Bidirectional,
@@ -25,27 +24,9 @@ import {
   Sequential,
 } from '../package.js'
 
-interface Call {
-  input: string | string[] | null
-  output: string | string[] | null
-  reset?: boolean
-}
-interface Entry extends Call {
-  file: string
-  format: 'keras' | 'keras-h5' | 'keras-weights'
-  tolerance: number
-  expected: string
-  refusal?: string
-  then?: Call[]
-  architecture?: string
-}
-
-const dir = mkdtempSync(path.join(tmpdir(), 'keras3-'))
-const at = (name: string): string => path.join(dir, name)
-const parts = unzipSync(readFileSync(dataFile('keras3/files.zip')))
-for (const [name, bytes] of Object.entries(parts)) writeFileSync(at(name), bytes)
-const { files } = JSON.parse(readFileSync(at('manifest.json'), 'utf8')) as { files: Entry[] }
-afterAll(() => rmSync(dir, { recursive: true }))
+const recorded = new Recorded('keras3/files.zip')
+const at = (name: string): string => recorded.at(name)
+afterAll(() => recorded.remove())
 const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
 afterEach(() => warn.mockClear())
 
@@ -71,7 +52,7 @@ const LACKING = [
   'rnn_cells.keras',
 ]
 const zeros = (value: unknown): never => (Array.isArray(value) ? value.map(zeros) : 0) as never
-const list = (value: string | string[] | null): string[] => [value ?? []].flat()
+const { files } = recorded
 const loads = files.filter(({ file, expected }) => expected === 'loads' && !LACKING.includes(file))
 const refused = files.filter((entry) => !loads.includes(entry))
 
@@ -85,50 +66,20 @@ async function load({ file, format, architecture }: Entry): Promise<Model> {
 describe('a file of Keras 3', () => {
   it.each(loads.map((entry) => [entry.file, entry] as const))(
     '%s predicts what Keras does',
-    async (_file, entry) => {
-      const model = await load(entry)
-      for (const { input, output, reset } of [entry, ...(entry.then ?? [])]) {
-        if (reset) await model.resetStates()
-        const x = await Promise.all(list(input).map((name) => readNpy(at(name))))
-        const given = x.length === 1 ? x[0]! : x
-        const got = [await model.predict(given as never)].flat() as NDArray[]
-        for (const [i, name] of list(output).entries()) {
-          const wanted = await readNpy(at(name))
-          expect(got[i]!.shape).toEqual(wanted.shape)
-          for (const [k, value] of wanted.data.entries()) {
-            const difference = Math.abs((got[i]!.data[k] as number) - Number(value))
-            expect(difference, `[${k}]`).toBeLessThan(
-              entry.tolerance * (1 + Math.abs(Number(value))),
-            )
-          }
-        }
-      }
-    },
+    async (_file, entry) => recorded.checkOutputs(await load(entry), entry),
   )
 
   it.each(refused.map((entry) => [entry.file, entry] as const))(
     '%s is refused by the name of what it has',
-    async (file, entry) => {
-      const error = await load(entry).then(
-        () => null,
-        (reason: unknown) => reason,
-      )
-      expect(error).toBeInstanceOf(HiddenstateError)
-      const { code, message } = error as HiddenstateError
-      expect(code).toBe('ERR_FILE_FORMAT')
-      if (entry.refusal)
-        expect(message.replaceAll(at(file), '')).toMatch(new RegExp(entry.refusal, 'i'))
-    },
+    async (_file, entry) => recorded.checkRefusal(load(entry), entry),
   )
 })
-
-const entry = (file: string): Entry => files.find((each) => each.file === file)!
 
 describe('a model of Keras 3', () => {
   it.each(['act_gelu.keras', 'act_hard_sigmoid.keras', 'bi_stacked.keras', 'masking_bi.keras'])(
     '%s is the same after save and loadModel',
     async (file) => {
-      const x = await readNpy(at(entry(file).input as string))
+      const x = await readNpy(at(recorded.entry(file).input as string))
       const model = await loadModel(at(file))
       await model.save(at('again.h5'))
       const again = await loadModel(at('again.h5'))

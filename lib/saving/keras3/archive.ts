@@ -2,8 +2,9 @@
 import { FormatError } from '../../errors.js'
 import { entries, unzipped } from '../../files/zip.js'
 import { formatError } from '../../hdf5/file.js'
-import { checkJson, type ResolvedLimits } from '../../limits.js'
-import { type Config, isObject } from '../keras2/rule.js'
+import type { ResolvedLimits } from '../../limits.js'
+import type { Config } from '../keras2/rule.js'
+import { jsonObject } from '../training.js'
 
 const CONFIG = 'config.json'
 const METADATA = 'metadata.json'
@@ -19,18 +20,8 @@ export interface Archive {
   weights: Uint8Array<ArrayBuffer>
 }
 
-function json(path: string, name: string, bytes: Uint8Array, limits: ResolvedLimits): Config {
-  const text = new TextDecoder().decode(bytes)
-  checkJson(`${path}: ${name}`, text, limits)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    value = null // refused below, in words about the file
-  }
-  if (isObject(value)) return value
-  throw formatError(path, name, 'text', 'a JSON object', `'${text.slice(0, 40)}'`)
-}
+const json = (path: string, name: string, bytes: Uint8Array, limits: ResolvedLimits): Config =>
+  jsonObject(path, name, new TextDecoder().decode(bytes), limits)
 
 /**
  * The parts of a .keras file.
