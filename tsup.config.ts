@@ -10,6 +10,8 @@ export default defineConfig({
     backend: 'lib/functions/index.ts',
     audio: 'lib/audio/index.ts',
     'audio-worker': 'lib/audio/audio-worker.ts', // a thread, started by its file
+    tune: 'lib/tune/index.ts',
+    'tune-trial': 'lib/tune/trial-process.ts', // a process, started by its file
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

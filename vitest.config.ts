@@ -10,6 +10,7 @@ const toBuilt = [
   { find: /^\.\.\/lib\/datasets\/index\.js$/, replacement: built('datasets') },
   { find: /^\.\.\/lib\/functions\/index\.js$/, replacement: built('backend') },
   { find: /^\.\.\/lib\/audio\/index\.js$/, replacement: built('audio') },
+  { find: /^\.\.\/lib\/tune\/index\.js$/, replacement: built('tune') },
 ]
 
 /** HS_TEST_NODE: the workers run in that Node (scripts/platform-tests.mjs), which may be slow. */

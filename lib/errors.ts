@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'ERR_NAN'
   | 'ERR_CANCELLED'
   | 'ERR_RESUME'
+  | 'ERR_TRIALS'
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
   | 'ERR_LIMIT'
@@ -79,7 +80,7 @@ export class ShapeError extends HiddenstateError {
 
 /**
  * The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`,
- * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`.
+ * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`, `ERR_TRIALS`.
  */
 export class StateError extends HiddenstateError {
   static {
@@ -159,6 +160,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_NAN: StateError,
   ERR_CANCELLED: StateError,
   ERR_RESUME: StateError,
+  ERR_TRIALS: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
   ERR_LIMIT: FormatError,

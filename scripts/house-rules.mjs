@@ -107,7 +107,8 @@ const rooms = {
     'training',
     'yaml',
   ],
-  cli: ['files', 'model'],
+  tune: ['callbacks', 'files'],
+  cli: ['files', 'model', 'tune'],
 }
 /**
  * Files in lib/ itself that users import: they alone open rooms, and no other file imports them.

@@ -7,6 +7,7 @@ import { HiddenstateError } from '../errors.js'
 import { packageRoot, readManifest } from '../package-root.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
+import { sweep } from './tune.js'
 
 /**
  * Runs a program of this package in a process of its own, which the user's signals reach too; takes
@@ -35,7 +36,7 @@ function positive(text: string): number {
 const { version } = readManifest(path.join(packageRoot(), 'package.json'))
 const program = new Command('hiddenstate')
   .description(
-    'Keras 1.x models with recurrent layers: what is installed, saved models, building from source.',
+    'Keras 1.x models with recurrent layers: what is installed, saved models, sweeps, building from source.',
   )
   .version(version)
   .showHelpAfterError('(--help tells more)')
@@ -86,6 +87,24 @@ program
   .option('-b, --batch-size <n>', 'samples at a time', positive, 32)
   .option('--no-overwrite', 'fail, without any work, where the file of --output exists')
   .action(predict)
+program
+  .command('tune')
+  .description('search for parameters: many trials of an objective, on all cores')
+  .argument(
+    '<objective.mjs>',
+    'a module: the objective as its default export, `space`, and `options` of tune',
+  )
+  .option('-n, --trials <n>', 'trials in all, those of an existing journal included', positive)
+  .option('-w, --workers <n>', 'processes at a time', positive)
+  .option('-j, --journal <file.jsonl>', 'kept there, and gone on with; processes may share it')
+  .option('--sampler <name>', 'tpe or random')
+  .option('--pruner <name>', 'none or asha')
+  .option('--direction <name>', 'minimize or maximize')
+  .option('--seed <n>', 'for the parameters', Number)
+  .option('--timeout <seconds>', 'after which a trial has failed', Number)
+  .option('--max-failures <n>', 'failures in a row that end it', positive)
+  .option('--picture <file.svg>', 'write parallel coordinates there')
+  .action(sweep)
 
 /**
  * Prints an error of this package, which the user can do something about, as one sentence; any

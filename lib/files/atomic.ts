@@ -94,7 +94,7 @@ let scope: string | undefined
  * Names the space in which process ids are unique:
  * one start of this machine, and in a container that container.
  */
-function processScope(): string {
+export function processScope(): string {
   if (scope === undefined) {
     let where = hostname()
     try {
@@ -137,7 +137,7 @@ export async function removeStale(directory: string, prefix: string): Promise<vo
 }
 
 /** Whether a process runs, be it another user's. */
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {

@@ -53,7 +53,7 @@ beforeAll(async () => {
 describe('hiddenstate', () => {
   it('--help names every command, and so does each command of itself', async () => {
     const help = await well('--help')
-    for (const command of ['info', 'build', 'bench', 'summary', 'convert', 'predict']) {
+    for (const command of ['info', 'build', 'bench', 'summary', 'convert', 'predict', 'tune']) {
       expect(help).toContain(command)
       expect(await well(command, '--help')).toMatch(
         new RegExp(`^Usage: (npx )?hiddenstate ${command}`),

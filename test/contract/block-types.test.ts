@@ -25,6 +25,7 @@ const options: ts.CompilerOptions = {
     'hiddenstate/datasets': [`${root}lib/datasets/index.ts`],
     'hiddenstate/backend': [`${root}lib/functions/index.ts`],
     'hiddenstate/audio': [`${root}lib/audio/index.ts`],
+    'hiddenstate/tune': [`${root}lib/tune/index.ts`],
   },
 }
 

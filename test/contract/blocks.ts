@@ -24,6 +24,7 @@ export const GUIDES = {
   'docs/gpu.md': { blocks: 1, data: false },
   'docs/sequences.md': { blocks: 1, data: false },
   'docs/tagging.md': { blocks: 1, data: false },
+  'docs/tuning.md': { blocks: 3, data: false },
   'docs/sessions.md': { blocks: 3, data: false },
   'docs/speech.md': { blocks: 2, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },

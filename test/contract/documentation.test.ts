@@ -10,6 +10,7 @@ const ENTRIES = [
   'datasets/index.ts',
   'functions/index.ts',
   'audio/index.ts',
+  'tune/index.ts',
 ]
 const root = fileURLToPath(new URL('../../', import.meta.url))
 

@@ -1,0 +1,2 @@
+/** A module without an objective. */
+export default 7
