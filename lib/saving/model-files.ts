@@ -270,7 +270,7 @@ interface ModelFile {
   /** The model, as Keras 1 has it. */
   document: ModelDocument
   /** How it was compiled; null: it was not. */
-  training: Record<string, unknown> | null
+  training(): Record<string, unknown> | null
 }
 
 /** What an HDF5 file says of its model. */
@@ -303,7 +303,7 @@ async function readTfjs<T>(
     return modelDocument(`${path}: modelTopology`, documentOf(path, json), '2.0')
   })
   const file = await weightsOf(path, json)
-  return use({ file, weights: 'model_weights', document, training: trainingOf(json) })
+  return use({ file, weights: 'model_weights', document, training: () => trainingOf(json) })
 }
 
 /** Opens a model file, told by its bytes, while `use` runs. */
@@ -318,7 +318,7 @@ async function readModelFile<T>(
   if (format !== KERAS_ZIP)
     return readH5Bytes(path, bytes, (file) => {
       const document = inFile(path, 'model_config', () => modelConfig(file, limits))
-      const training = jsonAttribute(file, 'training_config', limits)
+      const training = () => jsonAttribute(file, 'training_config', limits)
       return use({ file, weights: 'model_weights', document, training })
     })
   const { config, version, weights } = await readArchive(path, bytes, limits)
@@ -327,7 +327,7 @@ async function readModelFile<T>(
     return modelDocument(`${path}: config.json`, config, version)
   })
   const { compile_config: compiled } = config
-  const training = isRecord(compiled) && 'loss' in compiled ? compiled : null
+  const training = () => (isRecord(compiled) && 'loss' in compiled ? compiled : null)
   return readH5Bytes(path, weights, (file) => use({ file, weights: '', document, training }))
 }
 
@@ -372,14 +372,15 @@ export async function readModel<M extends SavableModel>(
  * Reads weights, training configuration and optimizer state into a new model that nobody else has.
  */
 async function restore(
-  { file, weights, document: { keras }, training }: ModelFile,
+  { file, weights, document: { keras }, training: told }: ModelFile,
   model: SavableModel,
   { backend, compile }: { backend: Backend | undefined; compile: boolean },
 ): Promise<void> {
   const { path } = file
   const { set } = await readLayers(file, weights, model.flattenedLayers, false, backend)
   await runInSlices(stepsInFile(path, weights, set))
-  if (!compile || training === null || !compileAs(path, model, training, keras)) return
+  const training = compile ? told() : null
+  if (training === null || !compileAs(path, model, training, keras)) return
   if (keras > 1) {
     // the state of another optimizer has another order and other slots
     if (file.hasGroup('optimizer_weights') || file.hasGroup('optimizer'))

@@ -152,8 +152,8 @@ function isOfModel({ name }: Entry, all: ReadonlySet<string>): boolean {
 /**
  * The weights of a model.json, in the tree of an HDF5 file of Keras 2.
  *
- * @throws FormatError ERR_FILE_FORMAT for a manifest that is damaged or asks for files elsewhere, and
- *   for shards of another size than it says; ERR_FILE_SYSTEM for one that is not there
+ * @throws FormatError ERR_FILE_FORMAT for a manifest that is damaged or asks for files elsewhere,
+ * and for shards of another size than it says; ERR_FILE_SYSTEM for one that is not there
  */
 export async function weightsOf(path: string, { weightsManifest }: Config): Promise<H5File> {
   if (!Array.isArray(weightsManifest))
