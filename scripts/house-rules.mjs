@@ -92,6 +92,7 @@ const rooms = {
   functions: ['engine', 'expressions', 'expressions/lowering', 'layers', 'model', 'training'],
   saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
   'saving/keras2': ['saving'],
+  'saving/torch': ['files', 'hdf5', 'saving'],
   'saving/tfjs': ['files', 'hdf5', 'saving'],
   'saving/keras3': ['expressions', 'files', 'hdf5', 'layers', 'saving'],
   callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],

@@ -6,6 +6,9 @@ export const KERAS_ZIP = 'a .keras zip'
 /** How it calls what saving/tfjs reads. */
 export const TFJS_JSON = 'a tfjs model.json'
 
+/** How it calls what saving/torch reads. */
+export const SAFETENSORS = 'a safetensors file'
+
 /** Bytes from both ends that are looked at. */
 const SAMPLE = 2 ** 16
 
@@ -55,10 +58,11 @@ export function otherFormat(bytes: Uint8Array): string | null {
   }
   if (start.startsWith('\x1f\x8b')) return 'a gzip file'
   if (latin(head).startsWith(TORCH_MAGIC)) return 'a PyTorch file'
+  // before pickles: the first byte of a length may be theirs
+  if (isSafetensors(head, bytes.length)) return SAFETENSORS
   if (head[0] === PICKLE && head[1]! >= 2 && head[1]! <= 5) return 'a Python pickle'
   if (start.slice(4) === 'TFL3') return 'a TensorFlow Lite file'
   if (start.startsWith('\x93NUMPY')) return 'a .npy of numpy'
-  if (isSafetensors(head, bytes.length)) return 'a safetensors file'
   if (isOnnx(head)) return 'an ONNX file'
   return ofText(
     latin(head)
@@ -71,6 +75,7 @@ export function otherFormat(bytes: Uint8Array): string | null {
 export const HINTS: Readonly<Record<string, string>> = {
   [KERAS_ZIP]: 'loadModel reads it.',
   [TFJS_JSON]: 'loadModel reads it.',
+  [SAFETENSORS]: 'loadModel reads it into the model that is given as `architecture`.',
   JSON: 'modelFromJson reads an architecture.',
   'a pointer of Git LFS instead of the file': '`git lfs pull` fetches the file.',
 }

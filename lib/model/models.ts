@@ -105,6 +105,7 @@ export function modelFromYaml<M extends Model = Sequential>(
  *   convolutions, and what the optimizer keeps for them, are turned around. (`'same'` borders of
  *   even windows and of pooling stay those of Theano.) A file of Keras 2 says itself where it is
  *   from. `limits`: what the file may ask for at most.
+ *   `architecture`: for a safetensors file with weights of PyTorch, the model that gets them
  * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file,
  *   ERR_LIMIT; ConfigError ERR_OPTION
  * @example

@@ -8,7 +8,7 @@
 import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import type { Compiled, CompileOptions } from '../model/compile.js'
-import { FormatError, HiddenstateError, InternalError } from '../errors.js'
+import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
 import {
   checkedTarget,
   formatError,
@@ -19,13 +19,13 @@ import {
   readH5Bytes,
   writeH5,
 } from '../hdf5/file.js'
-import { KERAS_ZIP, otherFormat, TFJS_JSON } from '../hdf5/other-formats.js'
+import { KERAS_ZIP, otherFormat, SAFETENSORS, TFJS_JSON } from '../hdf5/other-formats.js'
 import type { Layer } from '../layers/base/layer.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
 import { withParameterBytes } from '../layers/base/weights.js'
 import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
-import type { NDArray } from '../ndarray.js'
+import { describe, type NDArray } from '../ndarray.js'
 import { isRecord } from '../per-name.js'
 import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
 import { resolveOptions } from '../options.js'
@@ -42,6 +42,8 @@ import {
   writeTraining,
 } from './training.js'
 import { documentOf, trainingOf, weightsOf } from './tfjs/model-json.js'
+import { readSafetensors } from './torch/safetensors.js'
+import { treeOfStateDict } from './torch/state-dict.js'
 import { readLayers, writeLayers } from './weights.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 
@@ -81,6 +83,13 @@ export interface LoadModelOptions {
   backend?: Backend | undefined
   /** What the file may ask for at most. Default: see {@link Limits}. */
   limits?: Limits | undefined
+  /**
+   * For files with weights alone (safetensors): the model that gets them, which is also the result,
+   * or its JSON (`toJson`). Its layers are called as the modules of the file.
+   */
+  architecture?: SavableModel | string | undefined
+  /** The module of each layer that is called otherwise: `{ lstm_1: 'encoder.rnn' }`. */
+  names?: Readonly<Record<string, string>> | undefined
 }
 
 /** What saving and loading need of a model; Sequential has it. */
@@ -309,10 +318,10 @@ async function readTfjs<T>(
 /** Opens a model file, told by its bytes, while `use` runs. */
 async function readModelFile<T>(
   path: string,
+  bytes: Uint8Array<ArrayBuffer>,
   limits: ResolvedLimits,
   use: (opened: ModelFile) => Promise<T>,
 ): Promise<T> {
-  const bytes = await readBytes(path)
   const format = otherFormat(bytes)
   if (format === TFJS_JSON) return readTfjs(path, bytes, limits, use)
   if (format !== KERAS_ZIP)
@@ -347,13 +356,29 @@ export async function readModel<M extends SavableModel>(
     backend: undefined as Backend | undefined,
     compile: true,
     limits: {} as Limits | undefined,
+    architecture: undefined as SavableModel | string | undefined,
+    names: undefined as Readonly<Record<string, string>> | undefined,
   }
   const given = resolveOptions('loadModel', defaults, options)
   const backend = checkBackend('loadModel', given.backend)
   const compile = checkBoolean('loadModel', 'compile', given.compile)
   const limits = resolveLimits('loadModel', given.limits)
   checkedPath('loadModel', path)
-  return readModelFile(path, limits, async (opened) => {
+  const bytes = await readBytes(path)
+  if (given.architecture !== undefined) {
+    const format = otherFormat(bytes)
+    if (format !== SAFETENSORS) {
+      const what = 'a safetensors file, for which `architecture` is'
+      throw formatError(path, '', 'file', what, format ?? 'another')
+    }
+    const model = architectureOf(given.architecture, build, limits)
+    const tensors = readSafetensors(path, bytes, limits)
+    const file = treeOfStateDict(path, tensors, model.flattenedLayers, given.names ?? {})
+    const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
+    await model.whenIdle('loadModel', () => runAtOnce(set()), true)
+    return model
+  }
+  return readModelFile(path, bytes, limits, async (opened) => {
     const { document } = opened
     const model = inFile(path, 'model_config', () =>
       withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(document))),
@@ -365,6 +390,27 @@ export async function readModel<M extends SavableModel>(
       throw error
     }
     return model
+  })
+}
+
+/** The model that is to get the weights of a file. @throws ConfigError, FormatError */
+function architectureOf<M extends SavableModel>(
+  given: unknown,
+  build: (document: ModelDocument) => M,
+  limits: ResolvedLimits,
+): M {
+  if (typeof given === 'string') {
+    const document = jsonObject('architecture', '', given, limits)
+    checkDocument('architecture', document, limits)
+    const read = modelDocument('architecture', document)
+    return withParameterBytes(limits.parameterBytes, () => build(read))
+  }
+  if (typeof given === 'object' && given !== null && 'flattenedLayers' in given) return given as M
+  return fail(ConfigError, 'ERR_OPTION', {
+    where: 'loadModel',
+    what: 'architecture',
+    expected: 'a model, or its JSON',
+    actual: describe(given),
   })
 }
 
