@@ -40,24 +40,26 @@ export class SweepProgress {
   /** Shows how it stands. @param isLast draws whatever the time */
   update(sweep: Sweep, trials: number, isLast = false): void {
     if (this.#verbose === 0) return
-    if (this.#redraws) this.#draw(sweep, trials, isLast)
-    else this.#write(sweep, trials, isLast)
-  }
-
-  #write(sweep: Sweep, trials: number, isLast: boolean): void {
     for (const trial of sweep.trials) {
-      if (trial.state === 'running' || this.#told.has(trial.number)) continue
+      // the table has no room for why a trial has failed
+      const isShown = trial.state === 'failed' || (!this.#redraws && trial.state !== 'running')
+      if (!isShown || this.#told.has(trial.number)) continue
       this.#told.add(trial.number)
-      this.#output.write(`${lineOf(trial, trials)}${bestText(sweep, trial)}\n`)
+      this.#line(`${lineOf(trial, trials)}${bestText(sweep, trial)}`)
     }
-    if (isLast) this.#output.write(`${this.#title(sweep, trials)}\n`)
+    if (this.#redraws) this.#draw(sweep, trials, isLast)
+    else if (isLast) this.#output.write(`${this.#title(sweep, trials)}\n`)
   }
 
   /** A line that an objective has printed. */
   print(number: number, line: string): void {
-    if (this.#verbose === 0) return
+    if (this.#verbose > 0) this.#line(`[trial ${number}] ${line}`)
+  }
+
+  /** A line of its own, above the table. */
+  #line(text: string): void {
     this.#erase()
-    this.#output.write(`[trial ${number}] ${line}\n`)
+    this.#output.write(`${text}\n`)
     this.#drawnAt = Number.NEGATIVE_INFINITY // the table is drawn again at the next chance
   }
 

@@ -106,13 +106,15 @@ describe('progress', () => {
     progress.print(4, 'hello')
     progress.update(sweep as never, 5)
     progress.update(sweep as never, 5, true)
-    const [first, second, third] = text().split('\x1b[J')
+    const [why, ...tables] = text().split(/(?<=no luck.*\n)/)
+    expect(why).toMatch(/^trial 3 failed .*Error: no luck - best: trial 1\n$/)
+    const [first, second, third] = tables.join('').split('\x1b[J')
     const height = first!.split('\n').length - 1
     expect(height).toBe(5)
     expect(first!.endsWith(`\x1b[${height}A\r`)).toBe(true) // erased by the line printed above it
     expect(second!.startsWith('[trial 4] hello\n4/5 trials')).toBe(true)
     expect(third).toMatch(/^4\/5 trials.*\n/)
-    for (const line of text().split('\n')) expect(line.length).toBeLessThan(40 + 8)
+    for (const line of tables.join('').split('\n')) expect(line.length).toBeLessThan(40 + 8)
   })
 
   it('verbose 0 says nothing', () => {
@@ -141,6 +143,18 @@ describe('importances', () => {
     const found = importancesOf(abc, 'minimize', many(value))
     for (const [i, share] of Object.values(found).entries())
       expect(Math.abs(share - expected[i]!)).toBeLessThan(0.12)
+  })
+
+  it('are near 0 on average for chance, also of few trials', () => {
+    const random = new RandomStream(9)
+    const shares = Array.from({ length: 100 }, () => {
+      const few = Array.from({ length: 20 }, (_, number) =>
+        record(number, { params: { a: random.random() }, value: random.random() }),
+      )
+      return importancesOf({ a: uniform(0, 1) }, 'minimize', few).a!
+    })
+    // the plain share is 4 / 19 on average, four groups of five being free
+    expect(shares.reduce((a, b) => a + b) / shares.length).toBeLessThan(0.1)
   })
 
   it('are 0 where there is nothing to tell', () => {

@@ -237,6 +237,7 @@ describe('ASHA', () => {
     expect(ladder([[5], [4]])).toBe(false)
     expect(ladder([[5], [4], [3], [3.5]])).toBe(false)
     expect(ladder([[5], [4], [3], [4.5]])).toBe(true)
+    expect(ladder([[5], [4], [4.5]])).toBe(true) // half of three is one
     expect(ladder([[5], [5]])).toBe(false) // as good
     expect(ladder([[5], [Number.NaN]])).toBe(true)
     expect(ladder([[Number.NaN]])).toBe(true)
