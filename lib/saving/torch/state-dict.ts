@@ -3,8 +3,8 @@
  * of Keras 2. A module of PyTorch is told by its name: `encoder.rnn` holds
  * `encoder.rnn.weight_ih_l0`. PyTorch 2.13 torch/nn/modules/rnn.py.
  *
- * Its gates lie as ours but for those of a GRU (r z n; here z r h), one after the other in rows; each
- * product has a bias of its own.
+ * Its gates lie as ours but for those of a GRU (r z n; here z r h), one after the other in rows;
+ * each product has a bias of its own.
  */
 import { ConfigError, fail, FormatError } from '../../errors.js'
 import { formatError, H5File } from '../../hdf5/file.js'
