@@ -337,6 +337,30 @@ TEST(data_that_are_read_again_lie_on_the_card) {
   }
 }
 
+// What is free on a card and what its copies of data take is there for a larger batch.
+TEST(data_on_the_card_make_way_for_a_larger_batch) {
+  if (!stands_in()) return;
+  const Config spec = model({64}, {dense("d", "input", 64, 2, "tanh")}, "d");
+  const auto samples =
+      data(array({2000, 64}, noise(2000 * 64, 3)), array({2000, 2}, noise(4000, 4)));
+  const auto sent_by = [&](Plan& plan, int64_t batch_size) {
+    const long before = counted("stand_in_sent");
+    run(plan, Mode::kTrain, samples, batch_size);
+    return counted("stand_in_sent") - before;
+  };
+  const auto kept = plan_of(spec, true), fresh = plan_of(spec, true);
+  for (const auto* plan : {&kept, &fresh}) {
+    sent_by(**plan, 10), sent_by(**plan, 10);
+    CHECK(sent_by(**plan, 10) < 2000 * 64 * 8 / 2);  // they are there
+  }
+  leave_memory(30 << 10);  // less than 200 rows of 64 numbers
+  const long sent = sent_by(*kept, 200);
+  leave_memory(kMuchMemory);
+  CHECK_MESSAGE(sent >= 2000 * 64 * 8, std::to_string(sent));
+  sent_by(*fresh, 200);
+  CHECK(same(all_of(*kept, {}), all_of(*fresh, {})));
+}
+
 // The stand-in driver itself: what a graph holds is what was asked for when it was recorded.
 TEST(the_stand_in_driver_records_as_a_driver_does) {
   if (!stands_in()) return;

@@ -19,7 +19,8 @@ class Cuda final : public Device<real> {
   // Throws Error(kDevice) where there is no such card, with the reason.
   explicit Cuda(int ordinal, Operands operands = Operands::kExact);
 
-  Memory::Room room(int64_t held) const override { return queue_.room(held); }
+  // allocate() has copies of data make way.
+  Memory::Room room(int64_t held) const override { return queue_.room(held + data_.bytes()); }
   void* allocate(int64_t bytes, bool zeros) override;
   void release(void* memory, int64_t bytes, bool zeros) noexcept override;
   void upload(void* to, const void* host, int64_t bytes) override;
