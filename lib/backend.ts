@@ -1,4 +1,5 @@
 /** Settings of the whole process: precision, device, threads, what is loaded. */
+import { type DeviceChoice, lastChoice } from './device-choice.js'
 import { ConfigError, fail, nearest } from './errors.js'
 import { loadNative, type NativeCards, type NativeInfo } from './native.js'
 import { describe } from './ndarray.js'
@@ -63,8 +64,11 @@ export function setFloatx(name: Floatx): void {
   current = name
 }
 
-/** What computes: the processor, the first NVIDIA card, or card N, counted from 0. */
-export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`
+/**
+ * What computes: the processor, the first NVIDIA card, card N, counted from 0, or what of the first
+ * two should be faster.
+ */
+export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}` | 'auto'
 
 /**
  * Checks the name of a device. Whether there is such a card is known when a model is compiled for
@@ -74,12 +78,13 @@ export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`
  * @internal
  */
 export function checkedDevice(where: string, what: string, name: unknown): DeviceName {
-  if (typeof name === 'string' && /^(cpu|cuda(:\d{1,2})?)$/.test(name)) return name as DeviceName
-  const guess = typeof name === 'string' ? nearest(name, ['cpu', 'cuda']) : undefined
+  if (typeof name === 'string' && /^(cpu|cuda(:\d{1,2})?|auto)$/.test(name))
+    return name as DeviceName
+  const guess = typeof name === 'string' ? nearest(name, ['cpu', 'cuda', 'auto']) : undefined
   fail(ConfigError, 'ERR_UNKNOWN_NAME', {
     where,
     what,
-    expected: "'cpu', 'cuda' or 'cuda:N'",
+    expected: "'cpu', 'cuda', 'cuda:N' or 'auto'",
     actual: describe(name),
     hint: guess && `Did you mean '${guess}'?`,
   })
@@ -107,7 +112,11 @@ export function device(): DeviceName {
  * is compiled for it, and `info().devices` says what was found. The same seed draws the same
  * numbers on all devices. A layer that does not run on a card is an error of `compile`.
  *
- * @param name 'cpu' (default), 'cuda' (the first card) or 'cuda:N'
+ * `'auto'` takes the first card where a batch should take half of the processor's time there, by a
+ * model of both; where there is no card, or it refuses a layer, the processor. `info().choice` and
+ * `summary()` say why.
+ *
+ * @param name 'cpu' (default), 'cuda' (the first card), 'cuda:N' or 'auto'
  * @throws ConfigError ERR_UNKNOWN_NAME for another name
  * @example
  * import { device, setDevice } from 'hiddenstate'
@@ -139,7 +148,7 @@ export function setThreads(n: number): void {
 /** An NVIDIA card. */
 export interface CardInfo {
   /** What `compile` calls it: `'cuda:0'`. */
-  name: DeviceName
+  name: `cuda:${number}`
   /** What its maker calls it. */
   card: string
   /** Bytes. */
@@ -152,6 +161,8 @@ export interface CardInfo {
   cublas?: string
   /** Why models cannot be compiled for it; absent: they can. */
   problem?: string
+  /** What the code for cards of this version has run on. */
+  tried: string
 }
 
 /** A device that models may be compiled for, or why there is no card. */
@@ -164,9 +175,13 @@ export interface Info extends NativeInfo {
    * driver and cuBLAS if they are there.
    */
   readonly devices: readonly DeviceInfo[]
+  /** What the device `'auto'` chose last, for a model that was compiled; null: nothing yet. */
+  readonly choice: DeviceChoice | null
 }
 
 const version = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`
+
+const TRIED = 'a stand-in driver, not yet a card'
 
 const WITHOUT_CARDS: readonly DeviceInfo[] = [
   { name: 'cpu' },
@@ -191,6 +206,7 @@ function devicesOf({ cards, driver, blas, why, whyNoBlas }: NativeCards): readon
         computeCapability: `${major}.${minor}`,
         driver: version(driver),
         ...(blas ? { cublas: blas } : { problem: whyNoBlas }),
+        tried: TRIED,
         ...(major < 7 ? { problem: 'compute capability 7.0 is needed' } : {}),
       }),
     ),
@@ -209,6 +225,7 @@ export function info(): Info {
   const native = loadNative()
   return {
     ...native.info(),
+    choice: lastChoice(),
     get devices() {
       return native.cards ? devicesOf(native.cards()) : WITHOUT_CARDS
     },

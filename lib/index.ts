@@ -16,6 +16,7 @@ export {
 } from './backend.js'
 export type { ActivationFunction, ActivationLike, ActivationName } from './activations.js'
 export * from './callbacks/index.js'
+export type { DeviceChoice, DeviceEstimate } from './device-choice.js'
 export type { CompileOptions, Metrics, MetricsByName, PerOutput } from './model/compile.js'
 export {
   Constraint,

@@ -115,6 +115,18 @@ export interface NativeArrays {
   weights?: (NativeArray | null)[]
 }
 
+/** What a batch asks of a card. */
+export interface CardWork {
+  /** Kernels and products. */
+  launches: number
+  /** Memory that is copied or made 0, on the card. */
+  moves: number
+  /** Of products. */
+  flop: number
+  /** Of the card's memory, read and written. */
+  bytes: number
+}
+
 export interface NativePlan {
   load(arrays: NativeArrays): NativeData
   /** Runs on the engine thread, FIFO with the runs of all plans. */
@@ -125,6 +137,11 @@ export interface NativePlan {
   predict(arrays: { x: NativeArray[] }): NativeOutputs
   /** One call of a function, in the same way. */
   call(request: CallRequest): CallResult
+  /**
+   * How much the data as one batch would ask of the card that the plan is for: in training, where
+   * it has an optimizer. Nothing of it is done but that memory is allocated.
+   */
+  work(data: NativeData): CardWork
   /** ERR_BUSY while a run of this plan is under way or queued (so are write, set, resetStates). */
   read(name: string): { data: Floats; shape: number[] }
   /** With `from`, a part: array, of shape [n], is for the numbers from there on, in C order. */
@@ -178,8 +195,22 @@ export interface NativeInfo {
 
 /** NVIDIA cards, and what was found of their driver and of cuBLAS. */
 export interface NativeCards {
-  /** Empty: `why` says the reason. memory: bytes; major, minor: compute capability. */
-  cards: { name: string; memory: number; major: number; minor: number }[]
+  /** Empty: `why` says the reason. */
+  cards: {
+    name: string
+    /** Bytes. */
+    memory: number
+    /** Of the compute capability. */
+    major: number
+    minor: number
+    /** Multiprocessors; 0, as below: the driver does not say it. */
+    processors: number
+    /** kHz. */
+    clock: number
+    memoryClock: number
+    /** Bits. */
+    bus: number
+  }[]
   /** 1000 · major + 10 · minor. */
   driver: number
   /** The file of cuBLAS; '': none, `whyNoBlas` says what was looked for. */

@@ -121,7 +121,7 @@ export interface PredictionSpec {
 
 export interface Spec {
   /** What computes: a name of native/device/device.cc. */
-  device: DeviceName
+  device: Exclude<DeviceName, 'auto'>
   floatx: 'float32' | 'float64' | 'mixed_bfloat16'
   /** What a card may round operands of float32 to. */
   precision?: 'tf32'

@@ -20,14 +20,17 @@ const SETTINGS = ['DEVICE', 'ISA', 'THREADS', 'THREADING', 'PREBUILD', 'CUBLAS']
 const isCard = (device: DeviceInfo): device is Exclude<DeviceInfo, { name: 'cpu' }> =>
   device.name !== 'cpu'
 
-/** 'NVIDIA H200, 139.8 GiB, compute capability 9.0, driver for CUDA 13.0, libcublas.so.12'. */
+/**
+ * 'NVIDIA H200, 139.8 GiB, compute capability 9.0, driver for CUDA 13.0, libcublas.so.12, code …'.
+ */
 function inWords(device: Exclude<DeviceInfo, { name: 'cpu' }>): string {
   if (!('card' in device)) return `none: ${device.problem}`
-  const { card, memory, computeCapability, driver, cublas, problem } = device
+  const { card, memory, computeCapability, driver, cublas, problem, tried } = device
   const size = `${(memory / 2 ** 30).toFixed(1)} GiB`
   return [
     ...[card, size, `compute capability ${computeCapability}`, `driver for CUDA ${driver}`],
     cublas ?? `cannot be used: ${problem}`,
+    `code for it has run on ${tried}`,
   ].join(', ')
 }
 

@@ -1,5 +1,4 @@
 /** Layers and what `compile` was told → Spec. */
-import type { DeviceName } from '../backend.js'
 import { ConfigError, fail } from '../errors.js'
 import { Container } from '../layers/base/container.js'
 import { withChildren } from '../layers/base/members.js'
@@ -23,7 +22,7 @@ import { addWritten } from './written.js'
 
 /** What computes a model, and how exactly. */
 export interface Target {
-  readonly device: DeviceName
+  readonly device: Spec['device']
   readonly precision: 'tf32' | null
 }
 const CPU: Target = { device: 'cpu', precision: null }

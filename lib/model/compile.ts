@@ -80,7 +80,10 @@ export interface CompileOptions<
    * outputs, one for all of them, or one for each.
    */
   sampleWeightMode?: SampleWeightMode | PerOutput<SampleWeightMode>
-  /** What computes the model. Default: what `setDevice` or `HIDDENSTATE_DEVICE` says, `'cpu'`. */
+  /**
+   * What computes the model; `'auto'`: what should be faster, see {@link setDevice}. Default: what
+   * `setDevice` or `HIDDENSTATE_DEVICE` says, `'cpu'`.
+   */
   device?: DeviceName
   /**
    * `'tf32'` allows a card to round the operands of float32's matrix products to TF32, 11

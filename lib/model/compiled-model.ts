@@ -7,16 +7,11 @@ import {
   type MetricsByName,
   resolveCompile,
 } from './compile.js'
-import { device } from '../backend.js'
+import { device, type DeviceName } from '../backend.js'
 import type { History } from '../callbacks/index.js'
 import { setConsoleText } from '../console-text.js'
-import {
-  checkModelNames,
-  lowerModel,
-  RAGGED_PADDING,
-  type Target,
-  type Training,
-} from '../engine/lowering.js'
+import { chooseDevice, type DeviceChoice } from '../device-choice.js'
+import { checkModelNames, lowerModel, RAGGED_PADDING, type Training } from '../engine/lowering.js'
 import * as state from '../engine/optimizer-state.js'
 import { Runner } from '../engine/runner.js'
 import { lowerSteps, type StepInput, type SteppedModel } from '../engine/stepping.js'
@@ -27,7 +22,7 @@ import { withChildren } from '../layers/base/members.js'
 import { renames } from '../layers/base/names.js'
 import { type KerasArray, type Variable, writeKerasArrays } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
-import { loadNative, type NativeArray } from '../native.js'
+import { loadNative, type NativeArray, type NativeArrays } from '../native.js'
 import { type NDArray, shapeText, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import type { Shape, Spec } from '../spec.js'
@@ -50,6 +45,11 @@ function checkMaskable({ where, shape, indexLimit }: InputSlot): void {
   })
 }
 
+/** Steps of a sequence, or other extents, that nothing says: for {@link CompiledModel.choice}. */
+const USUAL_EXTENT = 50
+/** The same of a batch: Keras' default. */
+const USUAL_ROWS = 32
+
 /** The part of {@link Model} below its calls. */
 export abstract class CompiledModel extends Container {
   static {
@@ -69,6 +69,10 @@ export abstract class CompiledModel extends Container {
   #trained: ReadonlySet<Variable> = new Set()
   /** The Spec of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
+  /** What 'auto' chose; null: the device was named, or nothing is chosen yet. */
+  #choice: DeviceChoice | null = null
+  /** Whether training has begun since 'auto' chose. */
+  #hasSettled = false
   /** What the layers were called when #spec was made. */
   #names: LayerNames = new Map()
   /** As sessions run it, by what its inputs are to them and the count of {@link renames}. */
@@ -93,6 +97,7 @@ export abstract class CompiledModel extends Container {
     this.#compiled = null
     this.#whyUncompiled = null
     this.#spec = null
+    this.#choice = null
     this.#maskedInputs = new Set()
     this.#forgetSteps()
   }
@@ -124,13 +129,14 @@ export abstract class CompiledModel extends Container {
   }
 
   /**
-   * Prints the layers with their output shapes and parameter counts, as Keras does.
+   * Prints the layers with their output shapes and parameter counts, as Keras does; and, where the
+   * device `'auto'` has chosen one, which and why.
    *
    * @param options.print takes the text; default `console.log`
    */
   summary(options?: { print?: (text: string) => void }): void {
     this.requireAlive('summary')
-    printSummary(this, options)
+    printSummary(this, this.#choice, options)
   }
 
   // ---- weights and states ----
@@ -173,7 +179,8 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    this.#lower(compiled.training(), compiled)
+    this.#choice = this.#lower(compiled.training(), compiled, compiled)
+    this.#hasSettled = false
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.runner)
     this.#whyUncompiled = null
@@ -231,16 +238,61 @@ export abstract class CompiledModel extends Container {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
     this.#namesAt = renames()
-    return this.#spec ?? this.#lower(null, { device: device(), precision: null })
+    if (!this.#spec) this.#choice = this.#lower(null, { device: device(), precision: null }, null)
+    return this.#spec!
   }
 
-  #lower(training: Training | null, on: Target): Spec {
-    const spec = lowerModel(this, training, on, this.#maskedInputs)
+  /** @returns what 'auto' chose */
+  #lower(
+    training: Training | null,
+    on: { readonly device: DeviceName; readonly precision: 'tf32' | null },
+    compiled: Compiled | null,
+    rows: number | null = null,
+  ): DeviceChoice | null {
+    const { precision } = on
+    const lowered = lowerModel(this, training, { device: 'cpu', precision }, this.#maskedInputs)
+    const choice =
+      on.device === 'auto' ? chooseDevice(lowered, () => this.#zeros(compiled, rows)) : null
+    const spec = { ...lowered, device: choice?.device ?? (on.device as Spec['device']) }
     // A card may be missing, or lack an operation: it says so now, not in the first batch.
-    if (on.device !== 'cpu') loadNative().compile(spec).dispose()
+    if (!choice && spec.device !== 'cpu') loadNative().compile(spec).dispose()
     this.#spec = spec
     this.#names = new Map(withChildren(this.layers).map((layer) => [layer, layer.name]))
-    return this.#spec
+    return choice
+  }
+
+  /** Zeros as a batch, with targets where the model is compiled. */
+  #zeros(compiled: Compiled | null, rows: number | null): NativeArrays {
+    const shapes = this.inputShapes.map(([own, ...dims]) => [
+      own ?? rows ?? USUAL_ROWS,
+      ...dims.map((extent) => extent ?? USUAL_EXTENT),
+    ])
+    const zeros = (shape: Shape): NativeArray => ({
+      data: new Float32Array((shape as number[]).reduce((a, b) => a * b, 1)),
+      shape: shape as number[],
+    })
+    const outputs = compiled ? this.arrayShapesAt(shapes) : []
+    const targets = outputs.map((shape, i) => {
+      const { targetDim } = compiled!.outputs[i]!
+      return targetDim === null ? shape : [...shape.slice(0, -1), targetDim]
+    })
+    return { x: shapes.map(zeros), ...(compiled ? { y: targets.map(zeros) } : {}) }
+  }
+
+  /**
+   * @internal Training begins with batches of `rows`: 'auto' chooses again where it did not count
+   *   on as many. Later batches, of whatever size, stay where the first are.
+   */
+  settle(rows: number): void {
+    const compiled = this.#compiled
+    if (compiled?.device !== 'auto' || this.#hasSettled) return
+    this.#hasSettled = true
+    if (this.#choice?.estimate?.rows === rows) return
+    const before = this.#lowered('fit')
+    this.#choice = this.#lower(compiled.training(), compiled, compiled, rows)
+    const { device } = this.#spec!
+    // the same optimizer: the runner has it go on in a plan of the other device
+    this.#spec = device === before.device ? before : { ...this.#spec!, optimizer: before.optimizer }
   }
 
   /**
@@ -265,7 +317,8 @@ export abstract class CompiledModel extends Container {
     try {
       this.#lower(
         this.#compiled?.training() ?? null,
-        this.#compiled ?? { device: device(), precision: null },
+        { device: before.spec.device, precision: before.spec.precision ?? null },
+        this.#compiled,
       )
     } catch (error) {
       this.#maskedInputs = before.masked

@@ -2,6 +2,7 @@
  * The table of a model's layers, as Keras prints it (keras/utils/layer_utils.py, `print_summary`).
  */
 import { ConfigError, fail } from '../errors.js'
+import type { DeviceChoice } from '../device-choice.js'
 import type { Container } from '../layers/base/container.js'
 import type { Layer } from '../layers/base/layer.js'
 import { showShape } from '../layers/base/names.js'
@@ -74,8 +75,17 @@ function graphRows({ layers, network }: Container): string[] {
   })
 }
 
-/** See {@link Sequential.summary}. @param model with layers */
-export function printSummary(model: Container, options?: { print?: (text: string) => void }): void {
+/**
+ * See {@link Sequential.summary}.
+ *
+ * @param model with layers
+ * @param choice of its device; null: none was made
+ */
+export function printSummary(
+  model: Container,
+  choice: DeviceChoice | null,
+  options?: { print?: (text: string) => void },
+): void {
   const { print } = resolveOptions(
     'summary',
     { print: (text: string) => console.log(text) },
@@ -90,7 +100,8 @@ export function printSummary(model: Container, options?: { print?: (text: string
       actual: describe(print),
     })
   }
-  print(summaryText(model))
+  const device = choice && `Device: ${choice.device}, chosen by 'auto': ${choice.reason}.`
+  print([summaryText(model), ...(device ? [device] : [])].join('\n'))
 }
 
 /** @param model with layers */

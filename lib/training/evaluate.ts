@@ -322,6 +322,7 @@ export async function onBatch(
     resolveOptions(where, defaults, given) as TrainOnBatchOptions,
   )
   checkStatefulBatches(model, where, prepared.samples, prepared.samples)
+  if (mode === 'train') model.settle(prepared.samples)
   const data = runner.load(prepared)
   if (mode === 'train') runner.drawSeed()
   const turn = await runner.take()

@@ -250,6 +250,7 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const hasValidation = options.validationData !== null && options.validationData !== undefined
   const split = hasValidation ? data.count : splitAt(data.count, options.validationSplit)
   const batchSize = batchSizeFor(model, 'fit', options.batchSize, split)
+  model.settle(Math.min(batchSize, split))
   const range = [0, split] as const
   const stream = shuffler(options.shuffle, data.isInMemory)
   const shuffle = options.shuffle as boolean | 'batch'

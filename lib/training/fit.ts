@@ -160,6 +160,7 @@ export async function fit(
       ? `fit: the samples that validationSplit ${options.validationSplit} leaves`
       : 'fit'
   const batchSize = batchSizeFor(model, part, options.batchSize, split)
+  model.settle(Math.min(batchSize, split))
   if (kept) checkStatefulBatches(model, 'fit: validationData', kept.samples, batchSize)
   if (split < samples)
     checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)

@@ -108,6 +108,10 @@ Napi::Value cards(const Napi::CallbackInfo& info) {
       entry.Set("memory", Napi::Number::New(env, double(card.memory)));
       entry.Set("major", Napi::Number::New(env, card.major));
       entry.Set("minor", Napi::Number::New(env, card.minor));
+      entry.Set("processors", Napi::Number::New(env, card.processors));
+      entry.Set("clock", Napi::Number::New(env, card.clock));
+      entry.Set("memoryClock", Napi::Number::New(env, card.memory_clock));
+      entry.Set("bus", Napi::Number::New(env, card.bus));
       list.Set(list.Length(), entry);
     }
     Napi::Object all = Napi::Object::New(env);

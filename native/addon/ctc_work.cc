@@ -69,7 +69,7 @@ struct Outputs {
   std::vector<int64_t> lengths, rows;
 };
 
-class CostWork final : public Work {
+class CostWork final : public SlicedWork {
  public:
   explicit CostWork(const Napi::Object& from)
       : out_(from), labels_(to_array(from.Get("labels"), true, "yTrue")) {
@@ -114,7 +114,7 @@ Napi::Int32Array to_js(Napi::Env env, const CtcLabel& label) {
 
 // One submission runs until all samples are done or, where JavaScript gives the scores, until it is
 // to be asked.
-class DecodeWork final : public Work {
+class DecodeWork final : public SlicedWork {
  public:
   explicit DecodeWork(const Napi::Object& from) : out_(from) {
     beam_ = from.Get("beamWidth").ToNumber().Int64Value();

@@ -116,8 +116,8 @@ void PlanObject::define(Napi::Env env, Environment& environment) {
       env, "NativePlan",
       {InstanceMethod<&PlanObject::load>("load"), InstanceMethod<&PlanObject::run>("run"),
        InstanceMethod<&PlanObject::predict>("predict"), InstanceMethod<&PlanObject::call>("call"),
-       InstanceMethod<&PlanObject::read>("read"), InstanceMethod<&PlanObject::write>("write"),
-       InstanceMethod<&PlanObject::set>("set"),
+       InstanceMethod<&PlanObject::work>("work"), InstanceMethod<&PlanObject::read>("read"),
+       InstanceMethod<&PlanObject::write>("write"), InstanceMethod<&PlanObject::set>("set"),
        InstanceMethod<&PlanObject::reset_states>("resetStates"),
        InstanceMethod<&PlanObject::names>("names"), InstanceMethod<&PlanObject::cancel>("cancel"),
        InstanceMethod<&PlanObject::dispose>("dispose")}));
@@ -251,6 +251,20 @@ Napi::Value PlanObject::call(const Napi::CallbackInfo& info) {
     request.mode = Mode::kCall;
     request.training = flag(argument(info, 0, "call"), "training");
     return to_js(info.Env(), run_inline(info, std::move(request), "call"));
+  });
+}
+
+Napi::Value PlanObject::work(const Napi::CallbackInfo& info) {
+  return guard(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    const Work work = idle("work")->work(DataObject::unwrap(info[0]));
+    report_memory(env, *state_);
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("launches", Napi::Number::New(env, double(work.launches)));
+    object.Set("moves", Napi::Number::New(env, double(work.moves)));
+    object.Set("flop", Napi::Number::New(env, work.flop));
+    object.Set("bytes", Napi::Number::New(env, work.bytes));
+    return object;
   });
 }
 

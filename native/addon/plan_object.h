@@ -58,6 +58,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value call(const Napi::CallbackInfo& info);
   RunResult run_inline(const Napi::CallbackInfo& info, RunRequest request, const char* where);
+  Napi::Value work(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
   void set(const Napi::CallbackInfo& info);

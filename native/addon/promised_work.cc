@@ -13,7 +13,7 @@ class PromisedWork final : public Job,
                            public Letter,
                            public std::enable_shared_from_this<PromisedWork> {
  public:
-  PromisedWork(Napi::Env env, std::shared_ptr<Work> work)
+  PromisedWork(Napi::Env env, std::shared_ptr<SlicedWork> work)
       : deferred_(Napi::Promise::Deferred::New(env)),
         work_(std::move(work)),
         mailbox_(Environment::of(env).mailbox) {
@@ -46,13 +46,13 @@ class PromisedWork final : public Job,
  private:
   Napi::Promise::Deferred deferred_;
   std::exception_ptr error_;
-  std::shared_ptr<Work> work_;
+  std::shared_ptr<SlicedWork> work_;
   std::shared_ptr<Mailbox> mailbox_;
 };
 
 }  // namespace
 
-Napi::Object submit(Napi::Env env, std::shared_ptr<Work> work) {
+Napi::Object submit(Napi::Env env, std::shared_ptr<SlicedWork> work) {
   const std::shared_ptr<Mailbox>& mailbox = Environment::of(env).mailbox;
   mailbox->collect_unheard(env);
   auto job = std::make_shared<PromisedWork>(env, std::move(work));

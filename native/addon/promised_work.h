@@ -7,9 +7,9 @@
 
 namespace hs {
 
-class Work {
+class SlicedWork {
  public:
-  virtual ~Work() = default;
+  virtual ~SlicedWork() = default;
   // On the engine thread: some milliseconds of it. True: there is a result, or it is cancelled.
   virtual bool step(const std::atomic<bool>& cancelled) = 0;
   virtual Napi::Value result(Napi::Env env) = 0;  // on the JS thread, after the last step
@@ -17,6 +17,6 @@ class Work {
 
 // { done: the promise of the result, cancel: ends it early, with whatever result there is }. The
 // same work may be submitted again when the promise is settled.
-Napi::Object submit(Napi::Env env, std::shared_ptr<Work> work);
+Napi::Object submit(Napi::Env env, std::shared_ptr<SlicedWork> work);
 
 }  // namespace hs

@@ -22,6 +22,11 @@ int card_of(const std::string& name) {
 }  // namespace
 
 template <typename real>
+Work Device<real>::rehearse(FunctionRef<void()>) {
+  fail(Code::kInternal, "device", "what is rehearsed", "work of a card", "that of another device");
+}
+
+template <typename real>
 std::unique_ptr<Device<real>> make_device(const std::string& name, Operands operands) {
   const int card = card_of(name);
 #if HS_WITH_CUDA
@@ -40,6 +45,8 @@ std::unique_ptr<Device<real>> make_device(const std::string& name, Operands oper
   return std::make_unique<Cpu<real>>(kernels<real>());
 }
 
+template class Device<float>;
+template class Device<double>;
 template std::unique_ptr<Device<float>> make_device<float>(const std::string&, Operands);
 template std::unique_ptr<Device<double>> make_device<double>(const std::string&, Operands);
 

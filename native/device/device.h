@@ -9,6 +9,7 @@
 
 #include "base/function_ref.h"
 #include "base/memory.h"
+#include "base/work.h"
 #include "device/param.h"
 #include "formulas/optimizers/hyper.h"
 #include "ops/op.h"
@@ -123,6 +124,9 @@ class Device : public Memory {
   // it, and do it without being asked. run() is called each time, and may be called twice: what it
   // does on the host it can do again.
   virtual void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) = 0;
+  // What run() asks for is counted and not done; numbers that it reads are 0. Throws
+  // Error(kInternal) where a device does at once what it is asked for.
+  virtual Work rehearse(FunctionRef<void()> run);
   // What ops have declared holds for as long as this number stays.
   virtual int64_t layout_version() const = 0;
   virtual int64_t bytes() const { return 0; }  // that it holds beside the blocks of others

@@ -67,8 +67,7 @@ template <typename real>
 void TypedPlan<real>::check_request(const RunRequest& r) const {
   if (!r.data) fail(Code::kInternal, "run", "data", "given", "nothing");
   check(*r.data);
-  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  if ((learns || r.mode == Mode::kTest) && !losses_.present()) {
+  if ((learns(r.mode) || r.mode == Mode::kTest) && !losses_.present()) {
     throw Error(Code::kNotCompiled, "run",
                 "the model must be compiled with a loss before it is trained or tested.");
   }
@@ -89,8 +88,7 @@ template <typename real>
 void TypedPlan<real>::bind(const RunRequest& r, int64_t rows) {
   std::vector<Extent> inputs;
   for (const Array& x : r.data->x) inputs.push_back({rows, Dims(x.dims.begin() + 1, x.dims.end())});
-  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  graph_.bind(inputs, learns || (r.mode == Mode::kCall && graph_.has_cost()));
+  graph_.bind(inputs, learns(r.mode) || (r.mode == Mode::kCall && graph_.has_cost()));
   if (r.mode == Mode::kCall) {
     numbers_.reserve(kLoss + 1);
     numbers_read_.resize(size_t(numbers_.size()));
@@ -192,12 +190,46 @@ void TypedPlan<real>::repeated(Mode mode, int part, const Run& run) {
 }
 
 template <typename real>
+Work TypedPlan<real>::work(const std::shared_ptr<const DataSet>& data) {
+  RunRequest r;
+  r.mode = update_.trains() ? Mode::kTrain : Mode::kPredict;
+  r.data = data;
+  check_request(r);
+  bind(r, data->samples);
+  return device_->rehearse([&] {
+    prepare_batch(r.mode, *data, {0, data->samples, nullptr});
+    if (r.mode == Mode::kTrain) return step(r.mode, {});
+    graph_.forward(false, {}, false);
+  });
+}
+
+template <typename real>
+void TypedPlan<real>::prepare_batch(Mode mode, const DataSet& data, const Batch& batch) {
+  gather_inputs(data, batch);
+  if (mode != Mode::kPredict) losses_.load(data, batch.order, batch.first);
+  graph_.look(learns(mode));
+}
+
+template <typename real>
+void TypedPlan<real>::step(Mode mode, DropoutKey key) {
+  graph_.forward(learns(mode), key, true);
+  losses_.value(graph_, number(kLoss), number(kLoss + losses_.logs()));
+  if (learns(mode)) return learn(mode, key);
+  penalties(false);
+  graph_.activity_penalty(number(kActivity));
+  device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
+  device_->change();
+  graph_.commit(nullptr);
+}
+
+template <typename real>
 void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
-  gather_inputs(*r.data, batch);
-  if (r.mode == Mode::kCall) return call(r, result);
-  const bool learns = r.mode == Mode::kTrain || r.mode == Mode::kGradient;
-  if (r.mode != Mode::kPredict) losses_.load(*r.data, batch.order, batch.first);
-  graph_.look(learns);
+  if (r.mode == Mode::kCall) {
+    gather_inputs(*r.data, batch);
+    return call(r, result);
+  }
+  prepare_batch(r.mode, *r.data, batch);
+  const bool learns = this->learns(r.mode);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   if (r.mode == Mode::kPredict) {
     repeated(r.mode, 0, [&] { graph_.forward(false, key, false); });
@@ -210,16 +242,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   }
   const int logs = losses_.logs();
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
-  repeated(r.mode, 0, [&] {
-    graph_.forward(learns, key, true);
-    losses_.value(graph_, number(kLoss), number(kLoss + logs));
-    if (learns) return learn(r.mode, key);
-    penalties(false);
-    graph_.activity_penalty(number(kActivity));
-    device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
-    device_->change();
-    graph_.commit(nullptr);
-  });
+  repeated(r.mode, 0, [&] { step(r.mode, key); });
   graph_.packed_are_current();
   // All has been asked for: the one wait of a step.
   std::vector<double>& read = numbers_read_;

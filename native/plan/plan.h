@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "base/shape.h"
+#include "base/work.h"
 #include "plan/array.h"
 
 namespace hs {
@@ -78,6 +79,10 @@ class Plan {
     run(request, result, cancelled);
     return result;
   }
+  // How much the data as one batch would ask of a card, in training where the plan has an
+  // optimizer. Nothing is done. Throws Error(kOption) for what the card refuses,
+  // Error(kOutOfMemory), Error(kInternal) on another device.
+  virtual Work work(const std::shared_ptr<const DataSet>&) = 0;
   // "lstm_1/W" parameter, "lstm_1/W:grad", "lstm_1/W:0" first moment, "lstm_1/h:carry" kept state,
   // "lstm_1/gates" what an op saved (time-major), "lstm_1" the last values of a slot and
   // "masking_1/mask" of a mask (batch-major), "optimizer/iterations", "optimizer/m_schedule",

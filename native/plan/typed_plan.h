@@ -23,6 +23,7 @@ class TypedPlan final : public Plan {
   const std::string& device_name() const { return device_name_; }
   Operands operands() const { return operands_; }  // of its device
   void run(const RunRequest&, RunResult&, const std::atomic<bool>& cancelled) override;
+  Work work(const std::shared_ptr<const DataSet>&) override;
   Array read(const std::string& name) const override;
   void write(const std::string& name, const Array&, int64_t from = -1) override;
   void set(const std::string& key, double value) override;
@@ -59,9 +60,13 @@ class TypedPlan final : public Plan {
   // The layer whose numbers were the first that are not finite; loss: the total.
   std::string blamed(bool learns, double loss) const;
   double* number(int i) const { return numbers_.data() + i; }
+  static bool learns(Mode mode) { return mode == Mode::kTrain || mode == Mode::kGradient; }
   static bool logs(Mode mode) { return mode != Mode::kPredict && mode != Mode::kCall; }
   void call(const RunRequest&, RunResult&);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
+  void prepare_batch(Mode mode, const DataSet&, const Batch&);
+  // All that a batch of test or training asks of the device.
+  void step(Mode mode, DropoutKey key);
   // Part `part` of a batch of that mode, as Device::repeated() takes it.
   template <typename Run>
   void repeated(Mode mode, int part, const Run& run);

@@ -301,7 +301,7 @@ TEST(losses_that_there_are_not_are_told) {
   CHECK_ERROR(made(tree({{"value", text("v")}}), list({tree({{"name", text("hinge")}})})),
               Code::kOption, "no targets");
   CHECK_ERROR(made(tree({{"name", text("ctc")}}), list({})), Code::kOption,
-              "'ctc' does not run on a card yet");
+              "the loss on a card must be one that runs there, got 'ctc'");
 }
 
 }  // namespace test

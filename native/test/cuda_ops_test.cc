@@ -144,6 +144,7 @@ TEST(a_step_of_training_on_a_card_asks_for_so_many_kernels) {
     run(*plan, mode, samples);
     const long first = asked_by([&] { run(*plan, mode, samples); });
     CHECK(first == asked_by([&] { run(*plan, mode, samples); }));
+    if (mode == Mode::kTrain) CHECK(first == plan->work(samples).launches);
     return first;
   };
   for (const int64_t T : {2, 5, 30}) {
@@ -157,6 +158,38 @@ TEST(a_step_of_training_on_a_card_asks_for_so_many_kernels) {
     is(count("rmsprop", true, true, T, Mode::kTrain), 4 * T + 32, "rmsprop, clipped, a metric");
     is(count("sgd", false, true, T, Mode::kTest), 2 * T + 13, "a batch of evaluate");
   }
+}
+
+// What is rehearsed is counted, and nothing of it happens: no launch, no copy, no other weights.
+TEST(a_rehearsal_counts_the_work_of_a_card) {
+  if (!card_wanted()) return;
+  card<double>();
+  if (launches() < 0) return;
+  const int64_t B = 5, T = 7, D = 3, H = 2, K = 2, GH = 4 * H;
+  Config spec =
+      model({T, D}, {lstm("r", "input", D, H, false), dense("d", "r", H, K, "softmax")}, "d");
+  output_of(spec)["loss"] = text("categorical_crossentropy");
+  const auto samples = data(array({B, T, D}, noise(size_t(B * T * D), 1)),
+                            array({B, K}, {1, 0, 0, 1, 1, 0, 0, 1, 1, 0}));
+  const double input = 2 * B * T * D * GH, states = 2 * B * (T - 1) * H * GH, head = 2 * B * H * K;
+  const auto plan = compile(spec);
+  fill(*plan);
+  plan->work(samples);  // allocates
+  const std::vector<double> before = plan->read("r/W").f64;
+  const long asked = launches() + products(), sent = counted("stand_in_sent");
+  const Work work = plan->work(samples);
+  CHECK(asked == launches() + products() && sent == counted("stand_in_sent"));
+  CHECK(plan->read("r/W").f64 == before && plan->read("random/step").f64[0] == 0);
+  CHECK(work.launches == asked_by([&] { run(*plan, Mode::kTrain, samples); }));
+  CHECK(plan->read("r/W").f64 != before);
+  // Back: gradients of W, of U and of the states; two products of the head.
+  CHECK_MESSAGE(work.flop == 2 * input + 3 * states + 3 * head, std::to_string(work.flop));
+  // Each product reads two matrices and writes one; kernels read and write more.
+  CHECK_MESSAGE(work.bytes > 8 * 2 * (B * T * (D + GH) + D * GH), std::to_string(work.bytes));
+  CHECK(work.moves > 0 && work.moves < 20);
+  spec.tree.erase("optimizer");
+  const double predicted = compile(spec)->work(samples).flop;
+  CHECK_MESSAGE(predicted == input + states + head, std::to_string(predicted));
 }
 
 TEST(an_embedding_of_a_card_names_a_wrong_index) {

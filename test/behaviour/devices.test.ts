@@ -16,10 +16,12 @@ const told = (env: Record<string, string>) =>
 describe('devices', () => {
   it('have names', () => {
     expect(device()).toBe(process.env.HIDDENSTATE_DEVICE ?? 'cpu')
-    for (const name of ['cpu', 'cuda', 'cuda:0', 'cuda:12'])
+    for (const name of ['cpu', 'cuda', 'cuda:0', 'cuda:12', 'auto'])
       expect(checkedDevice('it', 'name', name)).toBe(name)
     for (const name of ['gpu', 'cuda:', 'cuda:x', 'CUDA', 'cuda:123', 3, null, undefined])
-      expect(() => setDevice(name as 'cpu')).toThrow(/setDevice: name must be 'cpu', 'cuda' or/)
+      expect(() => setDevice(name as 'cpu')).toThrow(
+        /setDevice: name must be 'cpu', 'cuda', 'cuda:N' or 'auto'/,
+      )
     expect(() => setDevice('cud' as 'cpu')).toThrow("Did you mean 'cuda'?")
     expect(device()).toBe(process.env.HIDDENSTATE_DEVICE ?? 'cpu')
   })
@@ -27,7 +29,7 @@ describe('devices', () => {
   it('are refused by compile where there is none of that name', () => {
     const model = new Sequential([new Dense(1, { inputDim: 2 })])
     expect(() => model.compile({ optimizer: 'sgd', loss: 'mse', device: 'gpu' as 'cpu' })).toThrow(
-      /compile: device must be 'cpu', 'cuda' or 'cuda:N', got /,
+      /compile: device must be 'cpu', 'cuda', 'cuda:N' or 'auto', got /,
     )
   })
 
@@ -75,7 +77,8 @@ describe('devices', () => {
     expect(said.ctc).toEqual({
       name: 'ConfigError',
       code: 'ERR_OPTION',
-      message: "loss: 'ctc' does not run on a card yet. Compile for device 'cpu'.",
+      message:
+        "loss: the loss on a card must be one that runs there, got 'ctc'. Compile for device 'cpu'.",
     })
     expect(said.session).toBeLessThan(1e-6)
   })
@@ -85,13 +88,13 @@ describe('devices', () => {
       HIDDENSTATE_LIBCUDA: standIn,
       HIDDENSTATE_LIBCUBLAS: standIn,
       HIDDENSTATE_DEVICE: '',
-      HIDDENSTATE_STAND_IN_CAPABILITY: '7',
+      HIDDENSTATE_STAND_IN_ATTRIBUTES: '75=7',
     })
     expect(said.card).toBeNull()
     expect(said.mixedCard).toMatchObject({ code: 'ERR_DEVICE' })
     expect(said.mixedCard).toMatchObject({
       message: expect.stringContaining(
-        'mixed_bfloat16 needs compute capability 8.0, card 0 has 7.0',
+        'the compute capability for mixed_bfloat16 must be 8.0 or more, got 7.0 of card 0',
       ),
     })
   })

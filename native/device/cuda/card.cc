@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 
@@ -11,8 +12,10 @@ namespace {
 
 constexpr const char* kWhere = "device 'cuda'";
 constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
-constexpr int kNotFound = 500;           // CUDA_ERROR_NOT_FOUND
-constexpr int kLeastMajor = 7;           // kernels are made for compute capability 7.0
+// CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, CLOCK_RATE, MEMORY_CLOCK_RATE, GLOBAL_MEMORY_BUS_WIDTH
+constexpr int kProcessors = 16, kClock = 13, kMemoryClock = 36, kBus = 37;
+constexpr int kNotFound = 500;  // CUDA_ERROR_NOT_FOUND
+constexpr int kLeastMajor = 7;  // kernels are made for compute capability 7.0
 constexpr int kHopper = 9;
 constexpr int kErrorLog = 5, kErrorLogBytes = 6;  // CU_JIT_ERROR_LOG_BUFFER, and its _SIZE_BYTES
 constexpr int kAllocFailed = 3;                   // CUBLAS_STATUS_ALLOC_FAILED
@@ -182,8 +185,13 @@ CudaInfo cuda_info() {
     driver->cuDeviceGet(&device, i);
     driver->cuDeviceGetName(name, sizeof(name), device);
     driver->cuDeviceTotalMem_v2(&bytes, device);
-    driver->cuDeviceGetAttribute(&card.major, kMajor, device);
-    driver->cuDeviceGetAttribute(&card.minor, kMinor, device);
+    const std::pair<int*, int> facts[] = {{&card.major, kMajor},
+                                          {&card.minor, kMinor},
+                                          {&card.processors, kProcessors},
+                                          {&card.clock, kClock},
+                                          {&card.memory_clock, kMemoryClock},
+                                          {&card.bus, kBus}};
+    for (const auto& [to, which] : facts) driver->cuDeviceGetAttribute(to, which, device);
     card.name = name;
     card.memory = static_cast<int64_t>(bytes);
     info.cards.push_back(card);

@@ -44,6 +44,8 @@ struct CardInfo {
   std::string name;
   int64_t memory = 0;        // bytes
   int major = 0, minor = 0;  // compute capability
+  // As the driver says them; 0: it does not. Clocks in kHz, the memory's bus in bits.
+  int processors = 0, clock = 0, memory_clock = 0, bus = 0;
 };
 
 struct CudaInfo {

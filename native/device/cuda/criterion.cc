@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "device/cuda/refusals.h"
 #include "formulas/metrics.h"
 
 namespace hs {
@@ -43,9 +44,7 @@ template <typename real>
 CudaCriterion<real>::CudaCriterion(const Config& spec, CardQueue& queue)
     : queue_(queue), is_value_(spec.at("loss").has("value")), kind_(int(ObjectiveKind::kItself)) {
   if (spec.at("loss").has("name"))
-    throw Error(Code::kOption, "loss",
-                "'" + spec.at("loss").str("name") +
-                    "' does not run on a card yet. Compile for device 'cpu'.");
+    refuse(CardRefusal::kCtc, "loss", "'" + spec.at("loss").str("name") + "'");
   if (spec.at("loss").has("nodes")) {
     loss_ = written(spec.at("loss"), "loss");
   } else if (!is_value_) {

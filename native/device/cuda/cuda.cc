@@ -7,6 +7,7 @@
 #include "device/cpu/rows.h"
 #include "device/cuda/criterion.h"
 #include "device/cuda/kernels/args.h"
+#include "device/cuda/refusals.h"
 #include "device/cuda/updater.h"
 #include "registry.inc"
 
@@ -22,10 +23,9 @@ template <typename real>
 Cuda<real>::Cuda(int ordinal, Operands operands) : queue_(Card::open(ordinal), operands) {
   const Card& card = Card::open(ordinal);
   if (operands == Operands::kBfloat16 && card.major < 8) {
-    throw Error(Code::kDevice, "device 'cuda'",
-                "mixed_bfloat16 needs compute capability 8.0, card " + std::to_string(ordinal) +
-                    " has " + std::to_string(card.major) + "." + std::to_string(card.minor) +
-                    ". Use float32, or device 'cpu'.");
+    refuse(CardRefusal::kBfloat16, "device 'cuda'",
+           std::to_string(card.major) + "." + std::to_string(card.minor) + " of card " +
+               std::to_string(ordinal));
   }
   number_.reserve(1);
 }

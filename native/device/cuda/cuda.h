@@ -35,6 +35,7 @@ class Cuda final : public Device<real> {
   void batch(int kind, double work, FunctionRef<void()> run) override;
   void change() override { queue_.change(true); }
   void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run) override;
+  Work rehearse(FunctionRef<void()> run) override { return queue_.rehearse(run); }
   int64_t layout_version() const override { return 0; }
   int64_t bytes() const override { return queue_.bytes() + data_.bytes(); }
 

@@ -7,7 +7,7 @@
 #include <new>
 #include <string_view>
 
-#include "base/error.h"
+#include "device/cuda/refusals.h"
 
 namespace hs {
 namespace {
@@ -27,9 +27,7 @@ CudaAddress address(const void* p) {
 }
 
 int fits_int(int64_t n) {
-  if (n > 2147483647)
-    throw Error(Code::kShape, "device 'cuda'",
-                "a matrix of more than 2^31 - 1 rows or columns is more than cuBLAS takes.");
+  if (n > 2147483647) refuse(CardRefusal::kMatrix, "device 'cuda'", std::to_string(n));
   return static_cast<int>(n);
 }
 
@@ -93,7 +91,14 @@ void* CardQueue::allocate(int64_t bytes) {
   CudaAddress memory = 0;
   const int result = card_.driver.cuMemAlloc_v2(&memory, size_t(std::max<int64_t>(bytes, 1)));
   check_cuda(result, "cuMemAlloc");
-  return reinterpret_cast<void*>(static_cast<uintptr_t>(memory));
+  auto* const block = reinterpret_cast<char*>(static_cast<uintptr_t>(memory));
+  try {
+    blocks_[block] = bytes;
+  } catch (...) {
+    card_.driver.cuMemFree_v2(memory);
+    throw;
+  }
+  return block;
 }
 
 void CardQueue::release(void* memory) noexcept {
@@ -103,6 +108,7 @@ void CardQueue::release(void* memory) noexcept {
   } catch (...) {
   }
   graphs_.drop();
+  blocks_.erase(static_cast<const char*>(memory));
   card_.driver.cuMemFree_v2(address(memory));
 }
 
@@ -131,6 +137,10 @@ int64_t CardQueue::bytes() const {
 
 void CardQueue::copy(void* to, const void* from, int64_t bytes) {
   if (bytes == 0 || leaves_out()) return;
+  if (rehearses_) {
+    asked_.moves++, asked_.bytes += 2 * double(bytes);
+    return;
+  }
   card_.use();
   check_cuda(ask([&] {
                return card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(from), size_t(bytes),
@@ -141,6 +151,10 @@ void CardQueue::copy(void* to, const void* from, int64_t bytes) {
 
 void CardQueue::zero(void* to, int64_t bytes) {
   if (bytes == 0 || leaves_out()) return;
+  if (rehearses_) {
+    asked_.moves++, asked_.bytes += double(bytes);
+    return;
+  }
   card_.use();
   check_cuda(
       ask([&] { return card_.driver.cuMemsetD8Async(address(to), 0, size_t(bytes), stream_); }),
@@ -183,7 +197,7 @@ void* CardQueue::next_slot(int64_t bytes) {
 }
 
 void CardQueue::send(void* to, int64_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || rehearses_) return;
   if (bytes > kMostStaged) return upload(to, large_.data(), bytes);
   Slot& slot = slots_[next_];
   check_cuda(ask([&] {
@@ -207,6 +221,10 @@ void CardQueue::upload(void* to, const void* host, int64_t bytes) {
 
 void CardQueue::download(void* host, const void* from, int64_t bytes) {
   leaves_out();
+  if (rehearses_) {
+    std::memset(host, 0, size_t(bytes));
+    return;
+  }
   card_.use();
   for (int64_t at = 0; at < bytes; at += kPiece) {
     const int64_t n = std::min(kPiece, bytes - at);
@@ -238,6 +256,31 @@ void CardQueue::repeated(const std::vector<int64_t>& alike, FunctionRef<void()> 
     run();
   };
   graphs_.repeated(alike_, from_start, [&] { send_told(); });
+}
+
+Work CardQueue::rehearse(FunctionRef<void()> run) {
+  struct Rehearsal {
+    bool& on;
+    ~Rehearsal() { on = false; }
+  } rehearsal{rehearses_ = true};
+  asked_ = {};
+  run();
+  return asked_;
+}
+
+// A thread reads or writes a number at each address, as far as there are any: which is so but for
+// numbers that many threads share, and sums.
+void CardQueue::count_launch(const void* args, size_t bytes, int64_t bytes_each) {
+  asked_.launches++;
+  for (size_t at = 0; at + sizeof(char*) <= bytes; at += sizeof(char*)) {
+    const char* p;
+    std::memcpy(&p, static_cast<const char*>(args) + at, sizeof(p));
+    auto block = blocks_.upper_bound(p);
+    if (block == blocks_.begin()) continue;
+    --block;
+    const int64_t left = block->second - (p - block->first);
+    if (left > 0) asked_.bytes += double(std::min(left, bytes_each));
+  }
 }
 
 void CardQueue::launch_all(const std::vector<Postponed>& all) {
@@ -321,8 +364,10 @@ void* CardQueue::kernel(const char* name, bool single) {
   return kernels_[full] = card_.kernel(full);
 }
 
-void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads) {
+void CardQueue::launch(const char* name, bool single, const void* args, int64_t threads,
+                       size_t bytes) {
   if (threads == 0 || leaves_out()) return;
+  if (rehearses_) return count_launch(args, bytes, threads * (single ? 4 : 8));
   card_.use();
   if (told_changed_ && !graphs_.records()) send_told();
   void* const kernel = this->kernel(name, single);
@@ -379,10 +424,17 @@ void CardQueue::multiply_all(int64_t count, real* c, int64_t ldc, Matrix<real> a
       type = kCudaBfloat16;
     }
   }
-  card_.use();
-  const real one = 1, beta = adds ? 1 : 0;
   const int m = fits_int(N), n = fits_int(M), k = fits_int(K);
   const int ldx = fits_int(b.ld), ldy = fits_int(a.ld), ldz = fits_int(ldc);
+  if (rehearses_) {
+    const double read = (double(m) + n) * k, written = double(m) * n * (adds ? 2 : 1);
+    asked_.launches++, asked_.flop += double(count) * 2 * m * n * k;
+    asked_.bytes += double(count) *
+                    (read * (type == kCudaBfloat16 ? 2 : sizeof(real)) + written * sizeof(real));
+    return;
+  }
+  card_.use();
+  const real one = 1, beta = adds ? 1 : 0;
   const int c_type = sizeof(real) == 4 ? kCudaFloat : kCudaDouble;
   const int result = ask([&] {
     if (count == 1) {

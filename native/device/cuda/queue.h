@@ -13,6 +13,7 @@
 
 #include "base/function_ref.h"
 #include "base/memory.h"
+#include "base/work.h"
 #include "device/cuda/card.h"
 #include "device/cuda/graphs.h"
 #include "device/cuda/kernels/args.h"
@@ -53,6 +54,8 @@ class CardQueue {
 
   // --- work that is asked for again and again (graphs.h)
   void repeated(const std::vector<int64_t>& alike, FunctionRef<void()> run);
+  // Counts what run() asks for, and does none of it; numbers that it reads are 0.
+  Work rehearse(FunctionRef<void()> run);
   // A launch that begins what is repeated next, or comes before whatever else is asked for. Its
   // arguments are 8 bytes each.
   template <template <typename> class Args, typename real>
@@ -74,7 +77,7 @@ class CardQueue {
   // --- kernels (kernels/args.h): args.n threads. name without the precision: "fill"
   template <template <typename> class Args, typename real>
   void launch(const char* name, const Args<real>& args) {
-    launch(name, sizeof(real) == 4, &args, args.n);
+    launch(name, sizeof(real) == 4, &args, args.n, sizeof(args));
   }
   // Finds a kernel, so that its first launch, too, needs no memory of the host.
   template <typename real>
@@ -168,7 +171,9 @@ class CardQueue {
 
   int ask(FunctionRef<int()> call);  // what it answers; see change()
   void* kernel(const char* name, bool single);
-  void launch(const char* name, bool single, const void* args, int64_t threads);
+  // bytes: of args; those of what is postponed do not matter.
+  void launch(const char* name, bool single, const void* args, int64_t threads, size_t bytes = 0);
+  void count_launch(const void* args, size_t bytes, int64_t bytes_each);
   void reserve(Slot& slot, int64_t bytes);
   const uint16_t* as_bfloat16(int side, const float* x, int64_t n);
 
@@ -198,6 +203,9 @@ class CardQueue {
   };
   void* reserve(Room& room, int64_t bytes);
   Room scratch_, operand_rooms_[2];
+  std::map<const char*, int64_t> blocks_;  // bytes of what it has allocated
+  bool rehearses_ = false;
+  Work asked_;  // since that began
   Operands operands_;
 };
 

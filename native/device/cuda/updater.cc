@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.h"
+#include "device/cuda/refusals.h"
 
 namespace hs {
 
@@ -19,10 +19,9 @@ void CudaUpdater<real>::prepare(const std::vector<Param>& params, bool) {
   std::vector<ParamChunk> chunks;
   for (const Param& p : params) {
     if (!p.trainable) continue;
-    if (p.constraint.stride.size() > size_t(kMostDims)) {
-      fail(Code::kOption, p.path, "a constraint on a card",
-           std::to_string(kMostDims) + " axes at most", std::to_string(p.constraint.stride.size()));
-    }
+    static_assert(kMostDims == 32, "as CardRefusal says");
+    if (p.constraint.stride.size() > size_t(kMostDims))
+      refuse(CardRefusal::kConstrained, p.path, std::to_string(p.constraint.stride.size()));
     for (int64_t begin = 0; begin < p.size; begin += kChunkElements)
       chunks.push_back({p.offset + begin, std::min(kChunkElements, p.size - begin)});
   }

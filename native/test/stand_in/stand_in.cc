@@ -14,12 +14,15 @@
 //   - Call number n, of those that may fail on a card, fails: stand_in_fail(). Where that kills the
 //     context, so do all calls after it, and what was waiting is never done. The same from when the
 //     file HIDDENSTATE_STAND_IN_DEAD is there: for tests from JavaScript.
-// HIDDENSTATE_STAND_IN_CAPABILITY is the card's compute capability (9).
+// HIDDENSTATE_STAND_IN_ATTRIBUTES = "75=7,16=80": what cuDeviceGetAttribute gives (default: as an
+// H100: compute capability 9.0); HIDDENSTATE_STAND_IN_NAME: the card's name;
+// HIDDENSTATE_STAND_IN_MIB: its memory (8192).
 // The functions at the end, with names of their own, are for tests.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <random>
@@ -215,12 +218,19 @@ HS_API int cuDeviceGet(int* device, int ordinal) {
   return *device = ordinal, ordinal == 0 ? 0 : kInvalidDevice;
 }
 HS_API int cuDeviceGetName(char* name, int length, int) {
-  return std::snprintf(name, size_t(length), "stand-in card"), 0;
+  const char* const given = std::getenv("HIDDENSTATE_STAND_IN_NAME");
+  return std::snprintf(name, size_t(length), "%s", given ? given : "stand-in card"), 0;
 }
 HS_API int cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = state().memory.limit, 0; }
 HS_API int cuDeviceGetAttribute(int* value, int attribute, int) {
-  const char* const major = std::getenv("HIDDENSTATE_STAND_IN_CAPABILITY");
-  return *value = attribute != 75 ? 0 : major ? std::atoi(major) : 9, 0;
+  std::map<int, int> all = {{13, 1980000}, {16, 132}, {36, 2619000}, {37, 5120}, {75, 9}};
+  const char* given = std::getenv("HIDDENSTATE_STAND_IN_ATTRIBUTES");
+  for (int number, is, read = 0;
+       given && std::sscanf(given, "%d=%d%n", &number, &is, &read) == 2;) {
+    all[number] = is;
+    given += read + (given[read] == ',');
+  }
+  return *value = all[attribute], 0;
 }
 HS_API int cuDevicePrimaryCtxRetain(void** context, int) {
   HS_LOCKED;

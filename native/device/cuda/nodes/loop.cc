@@ -29,7 +29,7 @@ NodeLoop node_loop(const Dims& y, const std::vector<const Dims*>& operands) {
       continue;
     }
     if (loop.rank == kMostDims)
-      fail(Code::kOption, "device 'cuda'", "axes of a value that are not broadcast alike",
+      fail(Code::kInternal, "device 'cuda'", "axes of a value that are not broadcast alike",
            std::to_string(kMostDims) + " at most", "more");
     loop.dims[loop.rank] = n;
     for (size_t o = 0; o < operands.size(); o++) loop.stride[o][loop.rank] = stride[o];

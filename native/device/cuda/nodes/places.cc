@@ -71,7 +71,7 @@ void move(const CardCall<real>& c, real* to, const Dims& to_strides, const real*
   for (size_t d = 0; d < dims.size(); d++) {
     if (dims[d] == 1) continue;
     if (a.loop.rank == kMostDims)
-      fail(Code::kOption, "device 'cuda'", "axes of a value that is moved",
+      fail(Code::kInternal, "device 'cuda'", "axes of a value that is moved",
            std::to_string(kMostDims) + " at most", "more");
     a.loop.dims[a.loop.rank] = dims[d];
     a.loop.stride[0][a.loop.rank] = from_strides[d];

@@ -21,7 +21,7 @@ template <typename real>
 const CardRun<real>* card_place_runs();
 
 // The axes of y, from the first, and the strides of operands that are broadcast to it (0 there);
-// axes that all treat alike are one. Throws Error(kOption) where more than kMostDims are left.
+// axes that all treat alike are one. kMostDims at most, as values of programs have.
 NodeLoop node_loop(const Dims& y, const std::vector<const Dims*>& operands);
 // The parts of a loop over which operand `which` goes on, and stays where it is.
 void split_loop(const NodeLoop& loop, int which, NodeLoop* kept, NodeLoop* summed);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "device/cuda/ops/parts/rearrange.h"
+#include "device/cuda/refusals.h"
 
 namespace hs {
 namespace {
@@ -15,11 +16,9 @@ class CudaMerge final : public MergeShape, public CudaLayer<real> {
   // Throws Error(kOption) for more inputs than a kernel takes.
   CudaMerge(const Config& options, const OpContext& context, CardQueue& queue)
       : MergeShape(options, context), CudaLayer<real>(queue) {
-    if (context.inputs > size_t(kMostMerged) && mode_ != MergeMode::kConcat) {
-      fail(Code::kOption, where(), "inputs of a merge on a card",
-           std::to_string(kMostMerged) + " at most", std::to_string(context.inputs),
-           "Merge them in groups, or use device 'cpu'.");
-    }
+    static_assert(kMostMerged == 32, "as CardRefusal says");
+    if (context.inputs > size_t(kMostMerged) && mode_ != MergeMode::kConcat)
+      refuse(CardRefusal::kMerged, where(), std::to_string(context.inputs));
   }
 
   void forward(Pass<real>& p) override {

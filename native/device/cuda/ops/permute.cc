@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "device/cuda/ops/parts/rearrange.h"
+#include "device/cuda/refusals.h"
 
 namespace hs {
 namespace {
@@ -26,11 +27,9 @@ class CudaPermute final : public PermuteShape, public CudaLayer<real> {
   // Throws Error(kOption) for more axes than a kernel takes.
   CudaPermute(const Config& options, const OpContext& context, CardQueue& queue)
       : PermuteShape(options, context), CudaLayer<real>(queue) {
-    if (axes_.size() >= size_t(kMostAxes)) {  // and the batch
-      fail(Code::kOption, where(), "axes that are permuted on a card",
-           std::to_string(kMostAxes - 1) + " at most", std::to_string(axes_.size()),
-           "Use device 'cpu'.");
-    }
+    static_assert(kMostAxes == 32, "as CardRefusal says: one of them is the batch");
+    if (axes_.size() >= size_t(kMostAxes))
+      refuse(CardRefusal::kPermuted, where(), std::to_string(axes_.size()));
   }
 
   void forward(Pass<real>& p) override { rearrange(this->q, p.y, p.x[0], axes_of(p, false)); }
