@@ -19,19 +19,20 @@ function recurrent(hs, cell, H, options, cells) {
 
 /**
  * `{ model, compile }` made by the package `hs`; `options` go to every recurrent layer. `cells`:
- * the classes of recurrent layers instead of its own.
+ * the classes of recurrent layers instead of its own. `rows`: it takes batches of so many alone.
  */
 export function modelOf(
   hs,
-  { cell, B, T, D, H, L, V, K, loss, stateful },
+  { cell, B, T, D, H, L, V, K, loss, stateful, rows = stateful ? B : null },
   options = {},
   cells = null,
 ) {
   const model = new hs.Sequential()
-  if (V > 0) model.add(new hs.Embedding(V, D, { inputLength: T }))
+  if (V > 0)
+    model.add(new hs.Embedding(V, D, rows ? { batchInputShape: [rows, T] } : { inputLength: T }))
   for (let l = 0; l < L; l++) {
     const first =
-      l === 0 && V === 0 ? (stateful ? { batchInputShape: [B, T, D] } : { inputShape: [T, D] }) : {}
+      l === 0 && V === 0 ? (rows ? { batchInputShape: [rows, T, D] } : { inputShape: [T, D] }) : {}
     const rest = { returnSequences: l < L - 1, stateful: Boolean(stateful) }
     model.add(recurrent(hs, cell, H, { ...options, ...rest, ...first }, cells))
   }
