@@ -70,7 +70,7 @@ export abstract class CompiledModel extends Container {
   /** The Spec of the model as it is now; null: to be made anew. */
   #spec: Spec | null = null
   /** What 'auto' chose; null: the device was named, or nothing is chosen yet. */
-  #choice: DeviceChoice | null = null
+  #deviceChoice: DeviceChoice | null = null
   /** Whether training has begun since 'auto' chose. */
   #hasSettled = false
   /** What the layers were called when #spec was made. */
@@ -97,7 +97,7 @@ export abstract class CompiledModel extends Container {
     this.#compiled = null
     this.#whyUncompiled = null
     this.#spec = null
-    this.#choice = null
+    this.#deviceChoice = null
     this.#maskedInputs = new Set()
     this.#forgetSteps()
   }
@@ -136,7 +136,7 @@ export abstract class CompiledModel extends Container {
    */
   summary(options?: { print?: (text: string) => void }): void {
     this.requireAlive('summary')
-    printSummary(this, this.#choice, options)
+    printSummary(this, this.#deviceChoice, options)
   }
 
   // ---- weights and states ----
@@ -179,7 +179,7 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    this.#choice = this.#lower(compiled.training(), compiled, compiled)
+    this.#deviceChoice = this.#lower(compiled.training(), compiled, compiled)
     this.#hasSettled = false
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.runner)
@@ -238,7 +238,7 @@ export abstract class CompiledModel extends Container {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
     this.#namesAt = renames()
-    if (!this.#spec) this.#choice = this.#lower(null, { device: device(), precision: null }, null)
+    if (!this.#spec) this.#deviceChoice = this.#lower(null, { device: device(), precision: null }, null)
     return this.#spec!
   }
 
@@ -287,9 +287,9 @@ export abstract class CompiledModel extends Container {
     const compiled = this.#compiled
     if (compiled?.device !== 'auto' || this.#hasSettled) return
     this.#hasSettled = true
-    if (this.#choice?.estimate?.rows === rows) return
+    if (this.#deviceChoice?.estimate?.rows === rows) return
     const before = this.#lowered('fit')
-    this.#choice = this.#lower(compiled.training(), compiled, compiled, rows)
+    this.#deviceChoice = this.#lower(compiled.training(), compiled, compiled, rows)
     const { device } = this.#spec!
     // the same optimizer: the runner has it go on in a plan of the other device
     this.#spec = device === before.device ? before : { ...this.#spec!, optimizer: before.optimizer }
