@@ -43,14 +43,14 @@ const withoutComments = (text: string) =>
 
 /**
  * Files of the sources whose code has one of these names.
- * What Keras 2 has lies in a table of its own.
+ * What files of Keras 2 and of PyTorch have lies in tables of their own.
  */
 function naming(names: RegExp): string[] {
   return execFileSync('git', ['ls-files', 'lib', 'native'], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .filter((file) => /\.(ts|cc|h)$/.test(file) && fs.existsSync(file))
-    .filter((file) => !/^native\/test\/|^lib\/saving\/keras2\//.test(file))
+    .filter((file) => !/^native\/test\/|^lib\/saving\/(keras2|torch)\//.test(file))
     .filter((file) => names.test(withoutComments(fs.readFileSync(file, 'utf8'))))
 }
 
