@@ -13,16 +13,19 @@ import { runNativeTests } from './native-tests.mjs'
 import { root, run } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
 
-const standIn = path.join(root, 'build', 'stand-in', 'libstand_in.so')
 const onCard = {
   ...process.env,
   HIDDENSTATE_DEVICE: 'cuda',
   HIDDENSTATE_CUDA_KERNELS: path.join(root, 'native', 'device', 'cuda', 'kernels.ptx'),
 }
-export const onStandIn = { ...onCard, HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }
+/** With the stand-in driver that lies in a build folder. */
+export function standInEnvironment(dir = 'build') {
+  const standIn = path.join(root, dir, 'stand-in', 'libstand_in.so')
+  return { ...onCard, HIDDENSTATE_LIBCUDA: standIn, HIDDENSTATE_LIBCUBLAS: standIn }
+}
 
 /** Kernels and native tests, which must be built; `{ passed, failed }`. */
-export function cudaTests(env = onStandIn) {
+export function cudaTests(env = standInEnvironment()) {
   const kernels = run(process.execPath, ['scripts/build-kernels.mjs', '--check']) === 0 ? 0 : 1
   const { passed, failed } = runNativeTests('build', env)
   return { passed, failed: failed + kernels }
@@ -39,7 +42,7 @@ function main() {
   }
   requireTools()
   if (buildWith('build', { HS_TESTS: 'ON' }, 'native_tests') !== 0 || buildTs() !== 0) return 1
-  const env = values.card ? onCard : onStandIn
+  const env = values.card ? onCard : standInEnvironment()
   return cudaTests(env).failed + cardSuites(env, positionals).failed === 0 ? 0 : 1
 }
 

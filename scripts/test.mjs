@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { buildNative, buildTs } from './build.mjs'
 import { cardSuites } from './card-suites.mjs'
-import { cudaTests, onStandIn } from './cuda-tests.mjs'
+import { cudaTests, standInEnvironment } from './cuda-tests.mjs'
 import { examples, smallDataOf } from './examples.mjs'
 import { nativeTests } from './native-tests.mjs'
 import { root, run, runBin } from './process.mjs'
@@ -60,7 +60,7 @@ if (step('build', () => buildNative() || buildTs())) {
   step('native tests', nativeTests)
   if (process.platform === 'linux') {
     step('native tests on a stand-in card', () => cudaTests())
-    step('golden data on a stand-in card', () => cardSuites(onStandIn, ['test/golden']))
+    step('golden data on a stand-in card', () => cardSuites(standInEnvironment(), ['test/golden']))
   }
   step('lint', () => run(process.execPath, ['scripts/lint.mjs']))
   step('vitest', vitest)

@@ -237,19 +237,56 @@ TEST(settings_that_a_graph_of_a_card_holds_make_another) {
   }
 }
 
+// By turns, on one plan; their data are new each time, so that they come from the host, and nothing
+// but what the plan says of a batch tells them apart.
+TEST(batches_of_other_kinds_on_one_plan_have_graphs_of_their_own_on_a_card) {
+  if (!stands_in()) return;
+  const auto all = sequences(3, 4, 2, {3, 2}), few = sequences(2, 4, 2, {2, 2}),
+             shorter = sequences(3, 3, 2, {3, 2});
+  DataSet weighted = *all;
+  weighted.weights = {array({3}, {1, 0.25, 2})};
+  const std::vector<std::pair<Mode, const DataSet*>> turns = {
+      {Mode::kTrain, all.get()},   {Mode::kTest, all.get()},    {Mode::kGradient, all.get()},
+      {Mode::kPredict, all.get()}, {Mode::kTrain, few.get()},   {Mode::kPredict, few.get()},
+      {Mode::kTrain, &weighted},   {Mode::kTest, &weighted},    {Mode::kTrain, shorter.get()},
+      {Mode::kTest, few.get()},    {Mode::kTest, shorter.get()}};
+  const Config spec = net(*cuda_cell("lstm"), true, {{"dropoutU", 0.4}});
+  const auto with = plan_of(spec, true), without = plan_of(spec, false);
+  for (int round = 0; round < 5; round++) {
+    for (size_t turn = 0; turn < turns.size(); turn++) {
+      const auto& [mode, set] = turns[turn];
+      const auto batch = [&, mode = mode, set = set](Plan& plan) {
+        return all_of(plan, run(plan, mode, std::make_shared<DataSet>(*set)));
+      };
+      const std::vector<double> wanted = batch(*without);
+      const long before = graphs();
+      const std::string where = "round " + std::to_string(round) + ", " + std::to_string(turn);
+      CHECK_MESSAGE(same(batch(*with), wanted), where);
+      CHECK_MESSAGE((graphs() > before) == (round >= 2), where);
+    }
+  }
+}
+
+// Data on the card, and data of the host, in whose graphs nothing tells where the memory lies.
 TEST(memory_that_goes_ends_the_graphs_of_a_card) {
   if (!stands_in()) return;
   const Config spec = net(*cuda_cell("lstm"), true, {});
   const auto few = sequences(2, 4, 2, {2, 2}), many = sequences(70, 9, 2, {70, 2});
-  const auto with = plan_of(spec, true), without = plan_of(spec, false);
-  for (int step = 0; step < 15; step++) {
-    const auto& samples = step == 5 || step == 6 ? many : few;
-    const std::vector<double> wanted = all_of(*without, run(*without, Mode::kTrain, samples));
-    const long before = graphs();
-    CHECK_MESSAGE(same(all_of(*with, run(*with, Mode::kTrain, samples)), wanted),
-                  "step " + std::to_string(step));
-    const bool expected = (step >= 3 && step < 5) || step >= 9;
-    CHECK_MESSAGE((graphs() > before) == expected, "step " + std::to_string(step));
+  for (const bool kept : {true, false}) {
+    const auto with = plan_of(spec, true), without = plan_of(spec, false);
+    for (int step = 0; step < 15; step++) {
+      const auto& samples = step == 5 || step == 6 ? many : few;
+      const auto batch = [&](Plan& plan) {
+        const auto data = kept ? samples : std::make_shared<DataSet>(*samples);
+        return all_of(plan, run(plan, Mode::kTrain, data));
+      };
+      const std::string where = (kept ? "kept, step " : "step ") + std::to_string(step);
+      const std::vector<double> wanted = batch(*without);
+      const long before = graphs();
+      CHECK_MESSAGE(same(batch(*with), wanted), where);
+      const bool expected = (step >= (kept ? 3 : 2) && step < 5) || step >= 9;
+      CHECK_MESSAGE((graphs() > before) == expected, where);
+    }
   }
 }
 

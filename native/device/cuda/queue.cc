@@ -445,6 +445,9 @@ void CardQueue::multiply_all(int64_t count, real* c, int64_t ldc, Matrix<real> a
         blas_, b.transposed, a.transposed, m, n, k, &one, x, type, ldx, b_rows * b.ld, y, type, ldy,
         a_rows * a.ld, &beta, c, c_type, ldz, M * ldc, fits_int(count), compute, kAnyAlgorithm);
   });
+  // Of a card that is lost cuBLAS only says that it failed; the driver says which it is.
+  if (result != 0 && !graphs_.records())
+    check_cuda(card_.driver.cuStreamSynchronize(stream_), "cublasGemmEx");
   check_cublas(result, "cublasGemmEx");
 }
 

@@ -4,11 +4,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <set>
+#include <vector>
 
 namespace hs {
 namespace test {
@@ -25,8 +27,7 @@ class CardMemory {
     if (used_ + size > limit) return nullptr;
     Block block = {reserve(size + 2 * page), reserve(size + 2 * page), size + 2 * page, bytes, 0};
     if (!block.card || !block.host) return unmap(block), nullptr;
-    mprotect(block.host + page, size, PROT_READ | PROT_WRITE);
-    std::memset(block.host + page, 0xff, size);
+    if (!write_nan(block.host + page, size)) return unmap(block), nullptr;
     // Its end lies at a page that nobody may touch, as near as cuMemAlloc's alignment allows.
     char* const data = block.card + page + (size - bytes) / 256 * 256;
     block.serial = ++serials_;
@@ -79,6 +80,22 @@ class CardMemory {
     void* const all =
         mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return all == MAP_FAILED ? nullptr : static_cast<char*>(all);
+  }
+  // NaN of either precision, up to the end of the last page. They are pages of one file, of which
+  // the system makes a copy where somebody writes: most of cuBLAS' workspaces is never touched.
+  static bool write_nan(char* at, size_t size) {
+    static constexpr size_t kPiece = 4 << 20;
+    static const int file = [] {
+      const int made = memfd_create("NaN", 0);
+      const std::vector<char> ones(kPiece, char(0xff));
+      return write(made, ones.data(), kPiece) == ssize_t(kPiece) ? made : -1;
+    }();
+    constexpr int kAccess = PROT_READ | PROT_WRITE, kCopied = MAP_PRIVATE | MAP_FIXED;
+    for (size_t done = 0; done < size; done += kPiece) {
+      const size_t n = std::min(kPiece, size - done);
+      if (mmap(at + done, n, kAccess, kCopied, file, 0) == MAP_FAILED) return false;
+    }
+    return true;
   }
   static void unmap(const Block& block) {
     if (block.card) munmap(block.card, block.size);
