@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'ERR_INTERNAL'
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_DEVICE'
+  | 'ERR_RANK'
 
 /** What an error knows beside its message. */
 export interface ErrorDetails {
@@ -80,7 +81,8 @@ export class ShapeError extends HiddenstateError {
 
 /**
  * The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`,
- * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`, `ERR_TRIALS`.
+ * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`, `ERR_TRIALS`, `ERR_RANK`
+ * (another rank of a distributed training has failed, left, or makes another call).
  */
 export class StateError extends HiddenstateError {
   static {
@@ -161,6 +163,7 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_CANCELLED: StateError,
   ERR_RESUME: StateError,
   ERR_TRIALS: StateError,
+  ERR_RANK: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,
   ERR_LIMIT: FormatError,

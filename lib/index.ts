@@ -68,6 +68,7 @@ export {
   orthogonal,
   uniform,
 } from './initializations.js'
+export { distribute, type DistributeOptions, World } from './world/distribute.js'
 export { ctc, type CtcLoss, type CtcOptions } from './ctc.js'
 export type { Container } from './layers/base/container.js'
 export * from './layers/index.js'

@@ -4,6 +4,7 @@ import nodeModule from 'node:module'
 import path from 'node:path'
 import { StateError, nativeError } from './errors.js'
 import { packageRoot, readManifest, requireDependency } from './package-root.js'
+import type { NativeTeam, NativeWorld } from './world/native-world.js'
 import type { Spec } from './spec.js'
 
 export type Floats = Float32Array | Float64Array
@@ -43,6 +44,8 @@ export interface RunRequest {
    * runs changes no bit. Default: zeros.
    */
   sums?: readonly number[]
+  /** train and test only: the ranks that share out every batch. All make the same request. */
+  team?: NativeTeam
   /** call only: whether it is one of training, as dropout and the node `phase` know it. */
   training?: boolean
 }
@@ -245,6 +248,10 @@ export interface Native {
   ): NativeWork<Float64Array>
   /** Each call goes on, until it asks or is done; scores [asked, K] after it has asked. */
   ctcDecoder(request: CtcDecoding): (scores?: NativeArray) => NativeWork<CtcDecoded>
+  /** What has started this process beside others; size 0: it does not say. Null: nothing has. */
+  launcher(): { name: string; size: number } | null
+  /** Opens MPI where there is a launcher. ERR_OPTION where no library is found. */
+  joinWorld(): NativeWork<NativeWorld>
   setThreads(n: number): void
   info(): NativeInfo
   /** Opens the driver and cuBLAS, if they are there. Absent: the binary has no code for cards. */

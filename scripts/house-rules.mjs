@@ -48,9 +48,13 @@ const mayInclude = {
   ],
   'device/cuda/kernels': ['device/cuda/', 'formulas/', 'test/stand_in/'],
   graph: ['graph/', 'device/device.h', 'ops/op.h', 'base/'],
-  plan: ['plan/', 'graph/', 'device/device.h', 'ops/op.h', 'base/'],
+  world: ['world/', 'base/'],
+  plan: ['plan/', 'graph/', 'device/device.h', 'ops/op.h', 'world/team.h', 'base/'],
   engine: ['engine/', 'plan/plan.h', 'device/cpu/threads/parallel.h', 'base/'],
-  addon: ['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'device/cuda/card.h', 'base/'],
+  addon: [
+    ...['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'device/cuda/card.h', 'world/world.h'],
+    'base/',
+  ],
   test: [''],
 }
 
@@ -96,7 +100,8 @@ const rooms = {
   'saving/tfjs': ['files', 'hdf5', 'saving'],
   'saving/keras3': ['expressions', 'files', 'hdf5', 'layers', 'saving'],
   callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],
-  training: ['callbacks', 'engine', 'files', 'hdf5', 'layers', 'saving'],
+  world: [],
+  training: ['callbacks', 'engine', 'files', 'hdf5', 'layers', 'saving', 'world'],
   model: [
     'engine',
     'expressions',
@@ -106,14 +111,13 @@ const rooms = {
     'optimizers',
     'saving',
     'training',
+    'world',
     'yaml',
   ],
   tune: ['callbacks', 'files'],
   cli: ['files', 'model', 'tune'],
 }
-/**
- * Files in lib/ itself that users import: they alone open rooms, and no other file imports them.
- */
+/** Files in lib/ itself that users import: they alone open rooms, and no file imports them. */
 const entrances = ['lib/index.ts', 'lib/utils.ts']
 const roomOf = (file) => /^lib\/(.+)\//.exec(file)?.[1]
 const isIn = (room, folder) => room === folder || room.startsWith(`${folder}/`)

@@ -59,6 +59,16 @@ export class Callback {
   }
 
   /**
+   * Whether every rank of a distributed training has this callback (see {@link distribute}), or
+   * rank 0 alone. What may change the model or end the training must be on every rank, where it
+   * sees the same logs; what writes files or prints should be on one. Default: every rank. Not in
+   * Keras.
+   */
+  get everyRank(): boolean {
+    return true
+  }
+
+  /**
    * What this callback needs when the training goes on from a checkpoint: plain data (numbers,
    * strings, lists, plain objects, typed arrays, NDArrays), copied at once. Asked after a batch or
    * an epoch, when all hooks have been called. Default: nothing. Not in Keras.

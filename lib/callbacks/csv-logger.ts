@@ -44,6 +44,10 @@ export class CSVLogger extends Callback {
     this.append = append
   }
 
+  override get everyRank(): boolean {
+    return false
+  }
+
   override onTrainBegin(): void {
     this.#keys = null
     const { filename, append } = this

@@ -63,6 +63,10 @@ export class ModelCheckpoint extends Callback {
     this.best = this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
+  override get everyRank(): boolean {
+    return false
+  }
+
   override getState(): { best: number; sinceLastSave: number } {
     return { best: this.best, sinceLastSave: this.#sinceLastSave }
   }

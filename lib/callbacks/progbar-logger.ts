@@ -17,6 +17,10 @@ export class ProgbarLogger extends Callback {
     this.#output = output
   }
 
+  override get everyRank(): boolean {
+    return false
+  }
+
   override onTrainBegin(): void {
     const verbose: Verbosity =
       this.params.verbose === 1 || this.params.verbose === 2 ? this.params.verbose : 0

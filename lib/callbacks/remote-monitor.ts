@@ -80,6 +80,10 @@ export class RemoteMonitor extends Callback {
     this.url = url
   }
 
+  override get everyRank(): boolean {
+    return false
+  }
+
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const { field, headers, timeout } = this.options
     try {

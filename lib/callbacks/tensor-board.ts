@@ -88,6 +88,10 @@ export class TensorBoard extends Callback {
     return this.#file?.path ?? null
   }
 
+  override get everyRank(): boolean {
+    return false
+  }
+
   override getState(): { path: string; size: number } | undefined {
     return this.#file ? { path: this.#file.path, size: this.#file.size } : undefined
   }

@@ -6,7 +6,7 @@
  * predict runs between two of its batches.
  */
 import { setImmediate } from 'node:timers/promises'
-import { type Carry, carriesLeft, readCarries, writeCarries } from './carry.js'
+import { carriesLeft, readCarries, writeCarries } from './carry.js'
 import { DropoutSeed, type DropoutState } from './dropout-seed.js'
 import { fail, HiddenstateError, StateError } from '../errors.js'
 import { pushHyper } from './hyper.js'
@@ -14,7 +14,7 @@ import type { Variable } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
 import { type GuardedPlan, guardedPlan } from './guarded-plan.js'
 import { copied, LoadedData, onlyArrays } from './loaded-data.js'
-import { type Owner, ownerNames, type WeightHolder } from './owner.js'
+import { checkAlone, type Owner, ownerNames, type WeightHolder } from './owner.js'
 import {
   type CallRequest,
   type CallResult,
@@ -31,6 +31,7 @@ import {
   writeCounts,
   writeMoments,
 } from './optimizer-state.js'
+import type { NativeState } from './native-state.js'
 import type { Spec } from '../spec.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 import { SharedTurns } from './shared-turns.js'
@@ -39,14 +40,6 @@ import { abortable } from '../waiting.js'
 
 /** The longest time a chunk keeps the engine and its plan from others. */
 const CHUNK_MS = 100
-
-/** What native code keeps from batch to batch, beside weights and moments. */
-export interface NativeState {
-  readonly counts: Counts
-  /** Of dropout and noise. */
-  readonly dropout: DropoutState
-  readonly carries: readonly Carry[]
-}
 
 export class Runner {
   readonly #owner: Owner
@@ -267,7 +260,7 @@ export class Runner {
     const layerPlan = this.#guarded(plan, spec)
     const old = this.#plan
     const goesOn = spec.optimizer !== null && spec.optimizer === this.#spec?.optimizer
-    const optimizer = old && goesOn ? readMoments(old, this.#variables) : null
+    const optimizer = old && goesOn ? readMoments(old, this.variables) : null
     this.#isMoving = true
     try {
       if (old) writeCarries(plan, carriesLeft(old))
@@ -295,7 +288,7 @@ export class Runner {
     return plan
   }
 
-  get #variables(): readonly Variable[] {
+  get variables(): readonly Variable[] {
     return this.#owner.layers().flatMap((layer) => layer.variables)
   }
 
@@ -328,7 +321,7 @@ export class Runner {
 
   *#filling(): SlicedWork<void> {
     if (this.#isFilled) return
-    const variables = this.#variables
+    const variables = this.variables
     const fillStep = () => {
       this.#isMoving = true
       try {
@@ -397,6 +390,7 @@ export class Runner {
   async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
     const plan = await this.whole(call, signal)
     const { mode, training } = request
+    if (!request.team && (mode === 'train' || mode === 'test')) checkAlone(this.#owner, call)
     if (mode === 'train' || mode === 'gradient' || training) this.#prepare(plan)
     try {
       return await this.running(call, plan, request, signal)

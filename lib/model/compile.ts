@@ -21,6 +21,7 @@ import { refusesAssignment, resolveOptions } from '../options.js'
 import { isRecord, perName } from '../per-name.js'
 import type { CrfSpec, CtcSpec, MetricSpec, Option, ProgramSpec, Shape } from '../spec.js'
 import type { NoMetrics } from '../training/results.js'
+import { World } from '../world/distribute.js'
 import { toWritten, Written } from '../written.js'
 import {
   lossFunction,
@@ -92,6 +93,11 @@ export interface CompileOptions<
    * TF32, compute in float32 as before. Default null: float32 on every device.
    */
   precision?: 'tf32' | null
+  /**
+   * The ranks that train the model together ({@link distribute}): `fit` and `evaluate` share out
+   * every batch, and all of them must make the same calls. Default null: this process alone.
+   */
+  distribute?: World | null
 }
 
 type SampleWeightMode = 'temporal' | null
@@ -107,6 +113,7 @@ const DEFAULTS = {
   sampleWeightMode: null,
   device: null,
   precision: null,
+  distribute: null,
 }
 
 /** Refuses `model.loss = …` and the like, which would change nothing. */
@@ -142,6 +149,7 @@ export interface Compiled {
   readonly floatx: Floatx
   readonly device: DeviceName
   readonly precision: 'tf32' | null
+  readonly world: World | null
   // as the caller wrote them: files keep them. Functions are data: of several outputs, one each.
   readonly loss: Kept
   readonly lossWeights: PerOutput<number> | null
@@ -181,6 +189,12 @@ function checkedPrecision(given: unknown, floatx: Floatx): 'tf32' | null {
   if (given !== null && floatx !== 'float32')
     refuse('precision', `null for a model that computes in ${floatx}`, given)
   return given as 'tf32' | null
+}
+
+function checkedWorld(given: unknown): World | null {
+  if (given !== null && !(given instanceof World))
+    refuse('distribute', 'a world, as `await distribute()` gives it, or null', given)
+  return given as World | null
 }
 
 /**
@@ -242,6 +256,7 @@ export function resolveCompile(
     floatx,
     device: options.device === null ? device() : checkedDevice('compile', 'device', options.device),
     precision: checkedPrecision(options.precision, floatx),
+    world: checkedWorld(options.distribute),
     ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],

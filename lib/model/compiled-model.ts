@@ -27,6 +27,8 @@ import { type NDArray, shapeText, type TensorLike } from '../ndarray.js'
 import type { Optimizer } from '../optimizers/optimizer.js'
 import type { Shape, Spec } from '../spec.js'
 import type { InputSlot, TargetSlot } from '../training/data.js'
+import type { World } from '../world/distribute.js'
+import { checkShareable } from '../world/shareable.js'
 import { modelText, printSummary } from './summary.js'
 
 /** @throws ConfigError ERR_OPTION for an input whose padding only the user's own layer can mask */
@@ -89,6 +91,7 @@ export abstract class CompiledModel extends Container {
       spec: () => this.#lowered('predict'),
       names: () => this.#names,
       hyper: () => this.#compiled?.optimizer.hyper(this.floatx) ?? null,
+      world: () => this.world,
     })
   }
 
@@ -179,7 +182,16 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    this.#deviceChoice = this.#lower(compiled.training(), compiled, compiled)
+    const before = { spec: this.#spec, names: this.#names }
+    const choice = this.#lower(compiled.training(), compiled, compiled)
+    try {
+      if (compiled.world) checkShareable(this.#spec!, compiled.device)
+    } catch (error) {
+      this.#spec = before.spec
+      this.#names = before.names
+      throw error
+    }
+    this.#deviceChoice = choice
     this.#hasSettled = false
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.runner)
@@ -206,6 +218,11 @@ export abstract class CompiledModel extends Container {
    */
   get metricsNames(): readonly string[] {
     return this.#compiled?.metricsNames ?? []
+  }
+
+  /** @internal The ranks that train it together; null: this process alone. */
+  get world(): World | null {
+    return this.#compiled?.world ?? null
   }
 
   /** @internal What `compile` was told; null before. */
@@ -238,7 +255,8 @@ export abstract class CompiledModel extends Container {
     this.requireAlive(call)
     if (this.#spec && this.#namesAt !== renames()) checkModelNames(this)
     this.#namesAt = renames()
-    if (!this.#spec) this.#deviceChoice = this.#lower(null, { device: device(), precision: null }, null)
+    if (!this.#spec)
+      this.#deviceChoice = this.#lower(null, { device: device(), precision: null }, null)
     return this.#spec!
   }
 

@@ -1,6 +1,7 @@
 /** Batches of arrays that lie in native memory. Keras 1.2.2 engine/training.py, `_fit_loop`. */
 import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
+import type { NativeTeam } from '../world/native-world.js'
 import { RandomStream } from '../random.js'
 import type { Runner } from '../engine/runner.js'
 import type { Plain } from './plain-data.js'
@@ -25,6 +26,8 @@ export class ArraySource implements BatchSource {
       shuffle: boolean | 'batch'
       seed: number
       signal: AbortSignal | null
+      /** The ranks that share out the batches, if there are others. */
+      team?: NativeTeam
     },
   ) {
     this.#order = Int32Array.from({ length: own.samples }, (_, i) => i)
@@ -49,11 +52,18 @@ export class ArraySource implements BatchSource {
     seen: number,
     request: { maxBatches?: number; sums: readonly number[] },
   ): Promise<RunResult> {
-    const { batchSize, signal } = this.own
+    const { batchSize, signal, team } = this.own
     const order = this.#order.subarray(seen)
     return this.runner.run(
       'fit',
-      { ...request, mode: 'train', data: this.data.set, order, batchSize },
+      {
+        ...request,
+        mode: 'train',
+        data: this.data.set,
+        order,
+        batchSize,
+        ...(team ? { team } : {}),
+      },
       signal,
     )
   }

@@ -9,6 +9,7 @@ import { fail, InternalError, ShapeError } from '../errors.js'
 import { readKerasArrays } from '../layers/base/variable.js'
 import { Means } from './means.js'
 import type { NativeArray, NativeData, RunResult } from '../native.js'
+import type { NativeTeam } from '../world/native-world.js'
 import { NDArray } from '../ndarray.js'
 import { NanWatch } from './nan-watch.js'
 import { resolveOptions } from '../options.js'
@@ -27,6 +28,8 @@ import {
 } from './results.js'
 import type { Runner } from '../engine/runner.js'
 import type { Turn } from '../engine/turns.js'
+import { identityOf } from './state.js'
+import { agree, teamOf, weightsOf } from './together.js'
 
 /** A data set for a model: checked, not yet in native memory. */
 export interface Prepared {
@@ -35,6 +38,13 @@ export interface Prepared {
   y?: NativeArray[]
   weights?: (NativeArray | null)[]
 }
+
+/** All arrays of a data set, for {@link identityOf}. */
+export const arraysOf = ({ x, y, weights }: Prepared): NativeArray[] => [
+  ...x,
+  ...(y ?? []),
+  ...(weights ?? []).flatMap((each) => each ?? []),
+]
 
 /** Checks x, y and weights of a public call against the model. @throws ShapeError, ConfigError */
 export function prepareTraining(
@@ -100,6 +110,7 @@ export async function runChunks(
     data: NativeData
     order?: Int32Array
     batchSize: number
+    team?: NativeTeam
   },
   samples: number,
   options: {
@@ -151,7 +162,13 @@ export async function testLoop(
   await runChunks(
     model.runner,
     turn,
-    { mode: 'test', data, batchSize, ...(order ? { order } : {}) },
+    {
+      mode: 'test',
+      data,
+      batchSize,
+      ...(order ? { order } : {}),
+      ...teamOf(model, `${options.where ?? call}: test`),
+    },
     samples,
     {
       call,
@@ -203,11 +220,23 @@ export async function evaluate(
   const batchSize = batchSizeFor(model, 'evaluate', options.batchSize, prepared.samples)
   const data = runner.load(prepared)
   const turn = await runner.take(signal)
+  const { world } = model
   try {
-    const bar = barFor(verbose, prepared.samples)
+    if (world) {
+      await runner.fill('evaluate', signal)
+      await agree(world, 'evaluate', model, {
+        batchSize: String(batchSize),
+        data: identityOf(arraysOf(prepared)),
+        weights: weightsOf(model),
+      })
+    }
+    const bar = world && !world.isMain ? null : barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.(seen)
     const testing = { call: 'evaluate', batchSize, samples: prepared.samples, signal, onSeen }
     return asScores(await testLoop(model, turn, data.set, testing))
+  } catch (error) {
+    world?.tell('evaluate', error)
+    throw error
   } finally {
     data.dispose()
     turn.release()

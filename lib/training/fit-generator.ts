@@ -154,6 +154,7 @@ export async function fitGenerator(
       source: new BatchesSource(model, batches, own),
       validation,
       resumption,
+      topics: {},
     }
   } catch (error) {
     batches.close()

@@ -7,6 +7,7 @@ import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import {
+  arraysOf,
   batchSizeFor,
   checkStatefulBatches,
   prepareTraining,
@@ -17,7 +18,6 @@ import type { Inputs } from './results.js'
 import { checkCallbacks } from './hooks.js'
 import { NanWatch } from './nan-watch.js'
 import type { LoadedData } from '../engine/loaded-data.js'
-import type { NativeArray } from '../native.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import type { Verbose } from '../progress.js'
@@ -29,6 +29,7 @@ import { train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
 import { identityOf } from './state.js'
+import { teamOf } from './together.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
 export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: SampleWeights]
@@ -165,11 +166,15 @@ export async function fit(
   if (split < samples)
     checkStatefulBatches(model, 'fit: validationSplit', samples - split, batchSize)
   const shuffle = checkOneOf('fit', 'shuffle', options.shuffle, [true, false, 'batch'] as const)
-  const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
+  const identity = () => ({
     batches: JSON.stringify({ batchSize, shuffle, split }),
     data: identityOf(arraysOf(prepared)),
     'validation data': kept ? identityOf(arraysOf(kept)) : 'none',
-  }))
+  })
+  const { world } = model
+  // rank 0 alone reads and writes checkpoints
+  const keeping = world && !world.isMain ? { ...options, ...RESUME_DEFAULTS } : options
+  const resumption = new Resumption('fit', keeping, model, call.callbacks, identity)
   const validation = kept ? runner.load(kept) : null
   let data: LoadedData
   try {
@@ -188,6 +193,7 @@ export async function fit(
       shuffle,
       seed: nextSeed(),
       signal,
+      ...teamOf(model, 'fit: train'),
     }),
     validation: validation
       ? arrayValidation(model, validation, { call: 'fit', samples: kept!.samples, signal })
@@ -200,6 +206,9 @@ export async function fit(
           })
         : null,
     resumption,
+    topics: world
+      ? { ...identity(), epochs: JSON.stringify([call.initialEpoch, call.nbEpoch]) }
+      : {},
   })
 }
 
@@ -229,13 +238,6 @@ export function callOptions(
   signal?.throwIfAborted()
   return checked
 }
-
-/** All arrays of a data set, for {@link identityOf}. */
-const arraysOf = ({ x, y, weights }: Prepared): NativeArray[] => [
-  ...x,
-  ...(y ?? []),
-  ...(weights ?? []).flatMap((each) => each ?? []),
-]
 
 /** Validation on arrays in native memory: all samples, or those from `first` on. */
 export function arrayValidation(

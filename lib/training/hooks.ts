@@ -112,10 +112,13 @@ export class Hooks {
     this.#isIntroduced = true
   }
 
-  /** What each callback needs when the training goes on from a checkpoint. */
-  async states(): Promise<Plain[]> {
+  /**
+   * What each callback needs when the training goes on from a checkpoint.
+   * @param everyRank those alone that every rank has
+   */
+  async states(everyRank = false): Promise<Plain[]> {
     const states: Plain[] = []
-    for (const callback of this.#callbacks)
+    for (const callback of this.#callbacks.filter((each) => !everyRank || each.everyRank))
       await this.#runner.callback(async () => {
         states.push((await callback.getState()) ?? null)
       }, this.#signal)

@@ -13,7 +13,8 @@ import type { Model } from '../model/model.js'
 import type { Turn } from '../engine/turns.js'
 import type { Changed, Resumption } from './resume.js'
 import type { BatchSource, Validation } from './source.js'
-import type { Position } from './state.js'
+import type { Identity, Position } from './state.js'
+import { agree, callbacksOf, shareState } from './together.js'
 
 /** A training that is ready to start: everything checked, data in native memory. */
 export interface Job {
@@ -31,11 +32,18 @@ export interface Job {
   signal: AbortSignal | null
   /** The checkpoints that are written, and the one that the training goes on from. */
   resumption: Resumption
+  /** What ranks that train together must have alike; a topic each. */
+  topics: Identity
 }
 
 /** Trains, and tidies up whatever happens. */
-export async function train(model: Model, job: Job): Promise<History> {
-  const { runner } = model
+export async function train(model: Model, given: Job): Promise<History> {
+  const { runner, world } = model
+  const job: Job = {
+    ...given,
+    callbacks: callbacksOf(world, given.callbacks),
+    verbose: world && !world.isMain ? 0 : given.verbose,
+  }
   runner.drawSeed()
   runner.training = job.call
   const history = new History()
@@ -43,12 +51,16 @@ export async function train(model: Model, job: Job): Promise<History> {
   try {
     const turn = await runner.take(job.signal)
     try {
+      if (world) await agree(world, job.call, model, job.topics)
       await job.resumption.open()
       const hooks = new Hooks([...job.callbacks, history], runner, job.signal)
       await hooks.settling(() => new Loop(model, job, hooks, turn).run())
     } finally {
       turn.release()
     }
+  } catch (error) {
+    world?.tell(job.call, error)
+    throw error
   } finally {
     runner.training = null
     job.source.close()
@@ -109,7 +121,9 @@ class Loop {
       if (batchSize !== null) this.#progress.trainBegin(source.samples, validation?.samples ?? null)
       await hooks.trainBegin()
       model.stopTraining = false
-      const kept = await resumption.restore(job, hooks)
+      const own = await resumption.restore(job, hooks)
+      const { world } = model
+      const kept = world ? await shareState(world, job.call, model, job, hooks, own) : own
       if (kept) {
         Object.assign(position, kept)
         this.#means = new Means(names.length, kept)

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
-import type { NativeState } from '../engine/runner.js'
+import type { NativeState } from '../engine/native-state.js'
 import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain-data.js'
 
@@ -71,7 +71,7 @@ export function requireSame(where: string, path: string, kept: Identity, now: Id
 }
 
 /** Two texts from just before the place where they begin to differ. */
-function difference(a: string, b: string): [string, string] {
+export function difference(a: string, b: string): [string, string] {
   if (a.length < 100 && b.length < 100) return [a, b]
   let at = 0
   while (a[at] === b[at]) at++

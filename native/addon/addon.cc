@@ -11,6 +11,7 @@
 #include "addon/js_values.h"
 #include "addon/pin.h"
 #include "addon/plan_object.h"
+#include "addon/world_object.h"
 #include "device/cpu/kernels/table.h"
 #include "device/cpu/orthonormal.h"
 #include "device/cpu/registry.h"
@@ -175,6 +176,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto environment = std::make_unique<Environment>(env);
   PlanObject::define(env, *environment);
   DataObject::define(env, *environment);
+  WorldObject::define(env, *environment);
   env.SetInstanceData(environment.release());
   guard(env, [] { pin_library(); });
   exports.Set("describe", Napi::Function::New<describe>(env, "describe"));
@@ -189,6 +191,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<orthonormalization>(env, "orthonormalization"));
   exports.Set("ctcCost", Napi::Function::New<ctc_cost>(env, "ctcCost"));
   exports.Set("ctcDecoder", Napi::Function::New<ctc_decoder>(env, "ctcDecoder"));
+  exports.Set("launcher", Napi::Function::New<WorldObject::launcher>(env, "launcher"));
+  exports.Set("joinWorld", Napi::Function::New<WorldObject::join>(env, "joinWorld"));
   exports.Set("setErrorClasses", Napi::Function::New<set_error_classes>(env, "setErrorClasses"));
   return exports;
 }

@@ -49,8 +49,8 @@ struct Environment {
   explicit Environment(Napi::Env env);
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  Napi::FunctionReference plan_class, data_class, make_error;
-  // What the constructor of plan_class or data_class wraps: see Constructing. nullptr: JavaScript
+  Napi::FunctionReference plan_class, data_class, world_class, make_error;
+  // What the constructor of one of those classes wraps: see Constructing. nullptr: JavaScript
   // has called it, which makes an object without content.
   void* constructing = nullptr;
   std::shared_ptr<Mailbox> mailbox;

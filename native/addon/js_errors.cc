@@ -19,6 +19,7 @@ const char* code_name(Code code) {
     case Code::kInternal: return "ERR_INTERNAL";
     case Code::kOutOfMemory: return "ERR_OUT_OF_MEMORY";
     case Code::kDevice: return "ERR_DEVICE";
+    case Code::kRank: return "ERR_RANK";
   }
   return "ERR_INTERNAL";
 }

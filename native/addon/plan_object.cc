@@ -4,6 +4,7 @@
 
 #include "addon/js_errors.h"
 #include "addon/js_values.h"
+#include "addon/world_object.h"
 #include "base/float_mode.h"
 #include "device/cpu/threads/parallel.h"
 
@@ -93,6 +94,7 @@ RunRequest request_argument(const Napi::CallbackInfo& info) {
   const Napi::Object object = argument(info, 0, "run");
   RunRequest request = to_request(object);
   request.data = DataObject::unwrap(get(object, "data"));
+  request.team = WorldObject::team_of(object);
   return request;
 }
 

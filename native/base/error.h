@@ -17,7 +17,8 @@ enum class Code {
   kDisposed,
   kInternal,
   kOutOfMemory,
-  kDevice
+  kDevice,
+  kRank
 };
 
 // where: "lstm_1 (LSTM)" or "lstm_1/W"; what(): the whole sentence "where: what must be expected,

@@ -24,6 +24,13 @@ struct ReadValue {
   Dims dims;  // as it lies
 };
 
+// Of a shard: the sum of its mask and how many numbers that has, the weights that are not 0 and how
+// many there are; 0 of what there is not. Sums over shards of the first two over the others are the
+// means that the loss of the batch is divided by.
+struct ShardSums {
+  double mask = 0, steps = 0, counted = 0, weights = 0;
+};
+
 // What a criterion reads and writes at one batch; R rows of the last axis, in the order of the
 // output.
 template <typename real>
@@ -39,7 +46,12 @@ struct Scored {
   real* dp = nullptr;   // [R, K] where gradient() will write; nullptr: it will not be called
   std::vector<ReadValue<real>> reads;  // of a program: its inputs from 2 on
   bool temporal = false;
-  double weight = 1;               // of this loss in the total
+  double weight = 1;  // of this loss in the total
+  // Samples of the batch that these B are a shard of; 0: they are all. The loss of a shard is a sum
+  // of what it adds to the mean over the whole, but for what only the whole knows: the means of
+  // mask and weights. value() writes what those are taken of.
+  int64_t whole = 0;
+  ShardSums* sums = nullptr;
   const int32_t* order = nullptr;  // host: what row b is of the data set; nullptr: first + b
   int64_t first = 0;
   int64_t sample(int64_t b) const { return order ? order[b] : first + b; }
@@ -134,6 +146,7 @@ class Device : public Memory {
   // --- verbs
   virtual void fill(real* y, real a, int64_t n) = 0;
   virtual void add(real* y, const real* x, int64_t n) = 0;  // y += x
+  virtual void scale(real* y, double a, int64_t n) = 0;     // y *= a
   // Gradients of a parameter: sum += more, n elements. rows: those of `more` that are written, and
   // the note of those of `sum`; nullptr: all are.
   virtual void add_gradient(real* sum, GradRows* sum_rows, const real* more,

@@ -73,6 +73,9 @@ class Declaration {
 struct DropoutKey {
   uint64_t seed = 0;  // of the model: lib/random.ts
   uint64_t step = 0;  // training batches so far: a resumed run goes on with the same numbers
+  // Of a shard: its rows are those from `first` on of a batch of `whole`, and draw the numbers that
+  // they would draw there. 0: they are all.
+  int64_t first = 0, whole = 0;
 };
 
 template <typename real>

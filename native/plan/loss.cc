@@ -10,6 +10,11 @@
 #include "plan/array.h"
 
 namespace hs {
+namespace {
+
+constexpr int kShardParts = 5;  // a loss, and the numbers of ShardSums
+
+}  // namespace
 
 template <typename real>
 Loss<real>::Loss(const Config& output, size_t i, Device<real>& device) : i_(i), device_(&device) {
@@ -214,6 +219,67 @@ void Losses<real>::gradient(const Graph<real>& graph) {
   for (size_t i = 0; i < losses_.size(); i++) {
     if (real* const dp = graph.loss_gradient(i)) losses_[i]->gradient(dp);
   }
+}
+
+// Of each output its loss and the numbers of ShardSums; of each metric its share of the mean.
+template <typename real>
+int Losses<real>::parts() const {
+  int n = 0;
+  for (const auto& loss : losses_) n += kShardParts + loss->metrics();
+  return n;
+}
+
+template <typename real>
+void Losses<real>::shard_value(const Graph<real>& graph, int64_t rows, int64_t whole,
+                               double* parts) {
+  for (const auto& each : losses_) {
+    Loss<real>& loss = *each;
+    weighted_.reserve(3 + loss.metrics());
+    double* const number = weighted_.data();
+    ShardSums sums;
+    loss.shard(whole, &sums);
+    loss.value(graph, number, number + 1, number + 2);
+    loss.measure(graph, number + 3);
+    loss.shard(0, nullptr);
+    read_.resize(size_t(3 + loss.metrics()));
+    device_->download(read_.data(), number, int64_t(read_.size() * sizeof(double)));
+    const double all[kShardParts] = {read_[0], sums.mask, sums.steps, sums.counted, sums.weights};
+    parts = std::copy(std::begin(all), std::end(all), parts);
+    for (int m = 0; m < loss.metrics(); m++)
+      *parts++ = read_[size_t(3 + m)] * (double(rows) / double(whole));
+  }
+}
+
+template <typename real>
+double Losses<real>::whole_value(const double* parts, double* logs, double* nothing) const {
+  const size_t n = losses_.size();
+  double* metrics = logs + (n > 1 ? 1 + n : 1);
+  double total = 0, factor = 1;
+  bool factors = false;
+  for (size_t i = 0; i < n; i++) {
+    const double loss = parts[0], mask = parts[1], steps = parts[2], counted = parts[3],
+                 weights = parts[4];
+    factor = 1;
+    Nothing why = Nothing::kNone;
+    if (steps > 0) factor /= mask / steps;
+    if (steps > 0 && mask == 0) why = Nothing::kMask;
+    if (weights > 0) factor /= counted / weights;
+    if (weights > 0 && counted == 0) why = Nothing::kWeights;
+    factors = factors || steps > 0 || weights > 0;
+    const double value = loss * factor;
+    if (n > 1) logs[1 + i] = value;
+    total += losses_[i]->weight() * value;
+    nothing[i] = static_cast<int>(why);
+    parts += kShardParts;
+    metrics = std::copy_n(parts, losses_[i]->metrics(), metrics);
+    parts += losses_[i]->metrics();
+  }
+  *logs = total;
+  if (n > 1 && factors) {
+    fail(Code::kOption, "run", "outputs of a model that several ranks train",
+         "without masks and sample weights where there are several", "one with them");
+  }
+  return factor;
 }
 
 template <typename real>

@@ -28,6 +28,9 @@ class Loss {
   void check_labels(const Graph<real>& graph, const DataSet& data) const;
   // Targets and weights of one batch; order as in gather().
   void load(const DataSet& data, const int32_t* order, int64_t first);
+  // Of a shard of a batch of `whole` samples: value() leaves out the means that Scored says.
+  void shard(int64_t whole, ShardSums* sums) { scored_.whole = whole, scored_.sums = sums; }
+  double weight() const { return scored_.weight; }
   // loss, weighted, nothing: as Criterion::value.
   void value(const Graph<real>& graph, double* loss, double* weighted, double* nothing);
   void measure(const Graph<real>& graph, double* metrics);  // after value(); [metrics()]
@@ -76,7 +79,14 @@ class Losses {
   void load(const DataSet& data, const int32_t* order, int64_t first);
   void value(const Graph<real>& graph, double* logs, double* nothing);  // nothing [outputs]
   void gradient(const Graph<real>& graph);                              // after value()
-  void alike(std::vector<int64_t>& numbers) const {                     // of Device::repeated()
+  // Of a shard, on the host: parts [parts()], what is added up over shards.
+  int parts() const;
+  void shard_value(const Graph<real>& graph, int64_t rows, int64_t whole, double* parts);
+  // Of the sums of parts over all shards: logs [logs()], nothing [outputs]. Returns what the summed
+  // gradient is still to be multiplied by. Throws Error(kOption) where several outputs have a
+  // number of their own for that.
+  double whole_value(const double* parts, double* logs, double* nothing) const;
+  void alike(std::vector<int64_t>& numbers) const {  // of Device::repeated()
     for (const auto& loss : losses_) numbers.push_back(loss->weighted());
   }
   auto counts(size_t i) const { return losses_[i]->counts(); }
@@ -85,7 +95,8 @@ class Losses {
  private:
   Device<real>* const device_;
   std::vector<std::unique_ptr<Loss<real>>> losses_;
-  Block<double> weighted_;  // [outputs]; of one output, after it the loss without its weight
+  Block<double> weighted_;    // [outputs]; of one output, after it the loss without its weight
+  std::vector<double> read_;  // shard_value(): logs, then nothings
   int logs_ = 1;
 };
 

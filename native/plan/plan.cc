@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/tiles.h"
 #include "plan/array.h"
 #include "plan/typed_plan.h"
 
@@ -144,7 +145,7 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
   int64_t position = r.from + result.samples;
   while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
     const int64_t rows = std::min(r.batch_size, total - position);
-    bind(r, rows);
+    bind(r, r.team ? tiles_of(rows, r.team->shards()) : rows);
     if (!logs && result.outputs.empty()) {
       int64_t size = 0;
       for (size_t i = 0; i < graph_.outputs(); i++) {
@@ -162,7 +163,11 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
     double work = 0;  // numbers of input: steps, where samples have different lengths
     for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
     try {
-      device_->batch(int(r.mode), work, [&] { one_batch(r, batch, result); });
+      if (r.team) {
+        shared_batch(r, batch, result);
+      } else {
+        device_->batch(int(r.mode), work, [&] { one_batch(r, batch, result); });
+      }
     } catch (const Cancelled&) {
       return;  // a batch that has not been: no parameter and no state has changed
     }
@@ -244,6 +249,13 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
   repeated(r.mode, 0, [&] { step(r.mode, key); });
   graph_.packed_are_current();
+  settle(r, batch, result);
+}
+
+template <typename real>
+void TypedPlan<real>::settle(const RunRequest& r, const Batch& batch, RunResult& result) {
+  const bool learns = this->learns(r.mode);
+  const int logs = losses_.logs();
   // All has been asked for: the one wait of a step.
   std::vector<double>& read = numbers_read_;
   device_->download(read.data(), numbers_.data(), numbers_.bytes());
@@ -273,7 +285,8 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
     result.bad_layer =
         finite ? "constraint of " + graph_.update_not_finite() : blamed(learns, result.last[0]);
     result.bad_nothing = nothing;
-    if (!finite) result.bad_number = bad_number(*r.data, batch, !*nothing);
+    // Of a batch that is shared out, nobody knows which targets count.
+    if (!finite) result.bad_number = bad_number(*r.data, batch, !*nothing && !r.team);
   }
   result.bad_batches++;
 }

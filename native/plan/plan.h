@@ -26,6 +26,8 @@ struct DataSet {  // copied once; shared by the runs that use it
   int64_t samples = 0;
 };
 
+class Team;
+
 struct RunRequest {
   Mode mode = Mode::kPredict;
   bool training = false;  // kCall only: Keras' learning phase
@@ -36,6 +38,9 @@ struct RunRequest {
   int64_t max_batches = -1;  // -1: to the end
   double max_ms = -1;        // stop after the batch in which this much time has passed
   std::vector<double> sums;  // of the samples before `from`; empty: zeros. Sums go on from these
+  // kTrain, kTest: those who share out every batch of this run; nullptr: nobody. All of them make
+  // the same request.
+  std::shared_ptr<Team> team;
 };
 
 // A number of a DataSet that is not finite.

@@ -10,6 +10,7 @@
 #include "graph/params.h"
 #include "plan/loss.h"
 #include "plan/plan.h"
+#include "plan/shards.h"
 #include "plan/update.h"
 
 namespace hs {
@@ -67,6 +68,14 @@ class TypedPlan final : public Plan {
   void prepare_batch(Mode mode, const DataSet&, const Batch&);
   // All that a batch of test or training asks of the device.
   void step(Mode mode, DropoutKey key);
+  // The end of a batch: reads numbers_, counts, and finds what was not finite.
+  void settle(const RunRequest&, const Batch&, RunResult&);
+  // A batch that a team shares out (shards.cc).
+  void shared_batch(const RunRequest&, const Batch&, RunResult&);
+  void add_up(const RunRequest&, const Batch&, TreeSum::Node shards, size_t depth);
+  void run_shard(const RunRequest&, const Batch&, int shard);
+  void keep_shard(size_t i, bool learns);
+  void note_written_rows();
   // Part `part` of a batch of that mode, as Device::repeated() takes it.
   template <typename Run>
   void repeated(Mode mode, int part, const Run& run);
@@ -88,6 +97,7 @@ class TypedPlan final : public Plan {
   std::vector<int64_t> alike_;                // of Device::repeated()
   double seed_ = 0, step_ = 0;                // of DropoutKey; whole numbers
   std::weak_ptr<const DataSet> labels_seen_;  // its labels have been checked
+  std::unique_ptr<Shards<real>> shards_;      // of runs with a team
 };
 
 }  // namespace hs

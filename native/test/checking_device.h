@@ -187,6 +187,10 @@ class CheckingDevice final : public Device<real> {
     const Call call(*this, "add", {{y, of(n)}, {x, of(n)}});
     cpu_.add(y, x, n);
   }
+  void scale(real* y, double a, int64_t n) override {
+    const Call call(*this, "scale", {{y, of(n)}});
+    cpu_.scale(y, a, n);
+  }
   void add_gradient(real* sum, GradRows* sum_rows, const real* more, const GradRows* more_rows,
                     int64_t n) override {
     const Call call(*this, "add_gradient", {{sum, of(n)}, {more, of(n)}});

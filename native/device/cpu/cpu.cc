@@ -80,6 +80,11 @@ void Cpu<real>::add(real* y, const real* x, int64_t n) {
 }
 
 template <typename real>
+void Cpu<real>::scale(real* y, double a, int64_t n) {
+  for_elements(n, [&](int64_t begin, int64_t end) { k_->scale(y + begin, real(a), end - begin); });
+}
+
+template <typename real>
 void Cpu<real>::add_gradient(real* sum, GradRows* sum_rows, const real* more,
                              const GradRows* more_rows, int64_t n) {
   if (more_rows == nullptr) {

@@ -43,6 +43,7 @@ class Cpu final : public Device<real> {
 
   void fill(real* y, real a, int64_t n) override;
   void add(real* y, const real* x, int64_t n) override;
+  void scale(real* y, double a, int64_t n) override;
   void add_gradient(real* sum, GradRows*, const real* more, const GradRows*, int64_t n) override;
   void gather(real*, const real*, const Extent&, const int32_t* order, int64_t first) override;
   void keep(const std::shared_ptr<const void>&, const real*, int64_t) override {}

@@ -65,20 +65,29 @@ void CpuCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
                                double* nothing) {
   const real *w = s.weights, *mask = s.mask;
   const int64_t B = s.B, T = s.T, rest = T * B > 0 ? s.R / (T * B) : 0;
-  double factor = 1 / double(s.R);
+  double factor = 1 / double(s.whole > 0 ? s.R / B * s.whole : s.R);
   nothing_ = Nothing::kNone;
+  if (s.sums) *s.sums = {};
   if (mask) {
     double sum = 0;
     for (int64_t i = 0; i < T * B; i++) sum += double(mask[i]);
-    factor /= sum / double(T * B);
-    if (sum == 0) nothing_ = Nothing::kMask;
+    if (s.sums) {
+      s.sums->mask = sum, s.sums->steps = double(T * B);
+    } else {
+      factor /= sum / double(T * B);
+      if (sum == 0) nothing_ = Nothing::kMask;
+    }
   }
   if (w) {
     const int64_t n = s.temporal ? T * B : B;
     int64_t counted = 0;
     for (int64_t i = 0; i < n; i++) counted += w[i] != 0;
-    factor /= double(counted) / double(n);
-    if (counted == 0) nothing_ = Nothing::kWeights;
+    if (s.sums) {
+      s.sums->counted = double(counted), s.sums->weights = double(n);
+    } else {
+      factor /= double(counted) / double(n);
+      if (counted == 0) nothing_ = Nothing::kWeights;
+    }
   }
   for (int64_t i = 0; i < T * B; i++) {
     double c = factor;

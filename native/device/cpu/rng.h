@@ -14,9 +14,13 @@ void philox(uint32_t out[4], DropoutKey key, uint32_t stream, uint64_t index);
 // of the layer's own.
 template <typename real>
 void dropout_mask(real* mask, int64_t n, double p, DropoutKey key, uint32_t stream);
+// The same, [outer, rows, inner]: of a shard, what those rows have in the mask of the whole batch.
+template <typename real>
+void dropout_mask(real* mask, int64_t outer, int64_t rows, int64_t inner, double p, DropoutKey key,
+                  uint32_t stream);
 
 // noise[i] = element first + i of a list of standard normal numbers (Box-Muller on the same
-// counter). first: a multiple of 4.
+// counter).
 template <typename real>
 void normal_noise(real* noise, int64_t n, DropoutKey key, uint32_t stream, int64_t first = 0);
 

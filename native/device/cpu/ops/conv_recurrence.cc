@@ -184,7 +184,8 @@ class ConvRecurrence final : public ConvRecurrenceShape, public CpuLayer<real> {
   void draw(const Pass<real>& p, bool drops, const Tensor& mask, double share, int stream) const {
     if (!drops) return;
     if (p.training) {
-      dropout_mask(p.at(mask), mask.size, share, p.dropout, this->stream() * 16 + stream);
+      dropout_mask(p.at(mask), G_, B_, mask.size / (G_ * B_), share, p.dropout,
+                   this->stream() * 16 + stream);
     } else {
       this->k->fill(p.at(mask), 1, mask.size);
     }

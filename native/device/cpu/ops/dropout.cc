@@ -33,12 +33,16 @@ class Dropout final : public DropoutShape, public CpuLayer<real> {
       return;
     }
     real* mask = p.at(mask_);  // of x's memory order
-    const DropoutKey key =
-        seeded_ ? DropoutKey{static_cast<uint64_t>(seed_), p.dropout.step} : p.dropout;
+    DropoutKey key = p.dropout;
+    if (seeded_) key.seed = static_cast<uint64_t>(seed_);
+    const int64_t B = p.y_extent.rows, T = p.y_extent.steps();
     if (shared_.empty()) {
-      dropout_mask(mask, n, p_, key, stream() * 16);
+      dropout_mask(mask, T, B, n / (T * B), p_, key, stream() * 16);
     } else {
-      dropout_mask(p.at(drawn_), drawn_.size, p_, key, stream() * 16);
+      const int64_t outer = p.y_extent.sequence() && !shared_[1] ? T : 1;
+      if (shared_[0]) key.whole = 0;  // the same for all samples
+      dropout_mask(p.at(drawn_), outer, shared_[0] ? 1 : B,
+                   drawn_.size / outer / (shared_[0] ? 1 : B), p_, key, stream() * 16);
       spread(mask, p.at(drawn_), p.y_extent);
     }
     for_elements(n, [&](int64_t i, int64_t end) {

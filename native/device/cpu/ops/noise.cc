@@ -31,7 +31,7 @@ class Noise final : public NoiseShape, public CpuLayer<real> {
     }
     real* noise = p.at(noise_);  // of x's memory order
     for_elements(n, [&](int64_t i, int64_t end) {
-      normal_noise(noise + i, end - i, p.dropout, stream() * 16, i);
+      draw(noise, i, end, p);
       for (int64_t j = i; j < end; j++) {
         if (multiplies_) noise[j] = 1 + sigma * noise[j];
         p.y[j] = multiplies_ ? p.x[0][j] * noise[j] : p.x[0][j] + sigma * noise[j];
@@ -50,6 +50,21 @@ class Noise final : public NoiseShape, public CpuLayer<real> {
     for_elements(n, [&](int64_t i, int64_t end) {
       this->k->multiply(dx + i, p.dy + i, p.at(noise_) + i, end - i);
     });
+  }
+
+ private:
+  // noise[i .. end): of a shard, what its rows have among the numbers of the whole batch.
+  void draw(real* noise, int64_t i, int64_t end, const Pass<real>& p) const {
+    const DropoutKey& key = p.dropout;
+    if (key.whole == 0) return normal_noise(noise + i, end - i, key, stream() * 16, i);
+    const int64_t step = p.y_extent.size() / p.y_extent.steps(),  // [B, rest]
+        row = step / p.y_extent.rows;
+    while (i < end) {
+      const int64_t t = i / step, stop = std::min(end, (t + 1) * step);
+      const int64_t before = (t * key.whole + key.first) * row - t * step;
+      normal_noise(noise + i, stop - i, key, stream() * 16, i + before);
+      i = stop;
+    }
   }
 };
 

@@ -372,13 +372,13 @@ template <typename real>
 void Recurrence<real>::draw_dropout(Pass<real>& p) const {
   if (drop_W_) {
     if (p.training)
-      dropout_mask(p.at(drop_W_mask_), masks() * B_ * D_, p_W_, p.dropout, this->stream() * 16);
+      dropout_mask(p.at(drop_W_mask_), masks(), B_, D_, p_W_, p.dropout, this->stream() * 16);
     else
       this->k->fill(p.at(drop_W_mask_), 1, masks() * B_ * D_);
   }
   if (drop_U_) {
     if (p.training)
-      dropout_mask(p.at(drop_U_mask_), masks() * B_ * H_, p_U_, p.dropout, this->stream() * 16 + 1);
+      dropout_mask(p.at(drop_U_mask_), masks(), B_, H_, p_U_, p.dropout, this->stream() * 16 + 1);
     else
       this->k->fill(p.at(drop_U_mask_), 1, masks() * B_ * H_);
   }

@@ -1,0 +1,44 @@
+// The JS class World (NativeWorld of lib/native.ts): ranks that train together.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "addon/environment.h"
+#include "world/world.h"
+
+namespace hs {
+
+class WorldObject : public Napi::ObjectWrap<WorldObject> {
+ public:
+  static void define(Napi::Env env, Environment& environment);
+  // launcher(): { name, size }, or null where the process has none.
+  static Napi::Value launcher(const Napi::CallbackInfo& info);
+  // joinWorld(): { done: the promise of the world of all ranks }; of one rank without a launcher.
+  static Napi::Value join(const Napi::CallbackInfo& info);
+  // Of a request { team: { world, shards, call } }; nullptr: it has none.
+  static std::shared_ptr<Team> team_of(const Napi::Object& request);
+
+  explicit WorldObject(const Napi::CallbackInfo& info);
+
+ private:
+  static Napi::Object create(Napi::Env env, std::shared_ptr<World> world);
+  World& world() const;  // Throws Error(kInternal) for what join() has not made.
+  Napi::Value rank(const Napi::CallbackInfo& info);
+  Napi::Value size(const Napi::CallbackInfo& info);
+  Napi::Value library(const Napi::CallbackInfo& info);
+  Napi::Value part(const Napi::CallbackInfo& info);
+  Napi::Value gather(const Napi::CallbackInfo& info);
+  Napi::Value spread(const Napi::CallbackInfo& info);
+  void fail(const Napi::CallbackInfo& info);
+  Napi::Value leave(const Napi::CallbackInfo& info);
+  void abort(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<World> world_;
+  // The last one: it has memory that the next run can use.
+  std::shared_ptr<Team> team_;
+  std::string team_call_;
+};
+
+}  // namespace hs

@@ -1,0 +1,177 @@
+// The sum over ranks: with threads for ranks, and queues for what goes between them.
+#include "world/tree_sum.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "test/plan_spec.h"
+#include "test/test.h"
+
+namespace hs {
+namespace test {
+namespace {
+
+class Post {  // between all ranks
+ public:
+  void send(int from, int to, std::vector<char> bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    letters_[{from, to}].push_back(std::move(bytes));
+    sent++;
+    changed_.notify_all();
+  }
+  std::vector<char> receive(int from, int to) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    auto& queue = letters_[{from, to}];
+    changed_.wait(lock, [&] { return !queue.empty(); });
+    std::vector<char> bytes = std::move(queue.front());
+    queue.pop_front();
+    return bytes;
+  }
+  int sent = 0;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<int, int>, std::deque<std::vector<char>>> letters_;
+};
+
+class ThreadTransport final : public Transport {
+ public:
+  ThreadTransport(Post& post, int rank, int size) : post_(post), rank_(rank), size_(size) {}
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void transfer(const std::vector<Transfer>& all) override {
+    for (const Transfer& t : all) {
+      const char* data = static_cast<const char*>(t.data);
+      if (t.sends) post_.send(rank_, t.peer, {data, data + t.bytes});
+    }
+    for (const Transfer& t : all) {
+      if (t.sends) continue;
+      const std::vector<char> bytes = post_.receive(t.peer, rank_);
+      CHECK(bytes.size() == t.bytes);
+      std::memcpy(t.data, bytes.data(), std::min(bytes.size(), t.bytes));
+    }
+  }
+
+ private:
+  Post& post_;
+  const int rank_, size_;
+};
+
+std::vector<float> addend(int leaf, int64_t n) {
+  std::vector<float> all;
+  for (double x : noise(size_t(n), unsigned(leaf) + 1, 1e3)) all.push_back(float(x));
+  return all;
+}
+
+std::vector<float> plus(const std::vector<float>& a, const std::vector<float>& b) {
+  std::vector<float> sum(a.size());
+  for (size_t i = 0; i < a.size(); i++) sum[i] = a[i] + b[i];
+  return sum;
+}
+
+// What a rank adds up itself.
+std::vector<float> tree(TreeSum::Node node, int64_t n) {
+  if (node.end - node.first == 1) return addend(node.first, n);
+  return plus(tree({node.first, node.middle()}, n), tree({node.middle(), node.end}, n));
+}
+
+struct Values {
+  std::vector<std::vector<float>> floats;
+  std::vector<std::vector<double>> doubles;
+  std::vector<std::vector<unsigned char>> bits;
+};
+
+// Of all ranks: what every block holds after the sum.
+std::vector<Values> sums(int size, int leaves, int64_t n, int64_t m, int* sent = nullptr) {
+  Post post;
+  std::vector<Values> all(static_cast<size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; rank++) {
+    threads.emplace_back([&, rank] {
+      TreeSum sum(rank, size, leaves);
+      Values& v = all[size_t(rank)];
+      const size_t blocks = sum.blocks().size();
+      v.doubles.assign(blocks, {}), v.bits.assign(blocks, {});
+      std::vector<std::vector<void*>> values;
+      for (size_t b = 0; b < blocks; b++) {
+        v.floats.push_back(tree(sum.blocks()[b], n));
+        v.doubles[b].assign(size_t(m), double(sum.blocks()[b].end - sum.blocks()[b].first));
+        v.bits[b].assign(size_t(leaves), 0);
+        for (int leaf = sum.blocks()[b].first; leaf < sum.blocks()[b].end; leaf++)
+          v.bits[b][size_t(leaf)] = static_cast<unsigned char>(leaf + 1);
+      }
+      for (size_t b = 0; b < blocks; b++)
+        values.push_back({v.floats[b].data(), v.doubles[b].data(), v.bits[b].data()});
+      ThreadTransport transport(post, rank, size);
+      sum.sum(transport, {{Addend::kFloat, n}, {Addend::kDouble, m}, {Addend::kBits, leaves}},
+              values);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (sent) *sent = post.sent;
+  return all;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST(tree_sum_has_the_same_bits_for_any_number_of_ranks) {
+  for (int leaves : {1, 2, 3, 5, 8, 13, 16}) {
+    for (int64_t n : {int64_t(1), int64_t(100), int64_t(1000)}) {
+      const std::vector<float> expected = tree({0, leaves}, n);
+      for (int size = 1; size <= leaves; size++) {
+        const std::string at = std::to_string(size) + " ranks, " + std::to_string(leaves);
+        for (const Values& v : sums(size, leaves, n, 3)) {
+          for (const auto& floats : v.floats) CHECK_MESSAGE(same_bits(floats, expected), at);
+          for (const auto& doubles : v.doubles)
+            for (double d : doubles) CHECK_MESSAGE(d == leaves, at);
+          for (const auto& bits : v.bits)
+            for (int leaf = 0; leaf < leaves; leaf++)
+              CHECK_MESSAGE(bits[size_t(leaf)] == leaf + 1, at);
+        }
+      }
+    }
+  }
+}
+
+TEST(tree_sum_differs_from_a_sum_from_left_to_right) {
+  std::vector<float> sum = addend(0, 1000);
+  for (int leaf = 1; leaf < 8; leaf++) sum = plus(sum, addend(leaf, 1000));
+  CHECK(!same_bits(sum, tree({0, 8}, 1000)));
+}
+
+TEST(tree_sum_has_every_leaf_in_one_block) {
+  for (int leaves = 1; leaves <= 40; leaves++) {
+    for (int size = 1; size <= leaves; size++) {
+      int next = 0;
+      for (int rank = 0; rank < size; rank++) {
+        const TreeSum sum(rank, size, leaves);
+        CHECK(!sum.blocks().empty());
+        for (const TreeSum::Node& node : sum.blocks()) {
+          CHECK(node.first == next && node.end > node.first);
+          next = node.end;
+        }
+      }
+      CHECK(next == leaves);
+    }
+  }
+}
+
+TEST(tree_sum_halves_and_doubles_between_powers_of_two) {
+  int sent = 0;
+  sums(8, 8, 1024, 1024, &sent);
+  // Three times up and three times down each rank sends to one other; bits of 8 leaves are one
+  // piece, which goes up and down the tree once.
+  CHECK(sent == 8 * 6 * 2 + 7 * 2);
+}
+
+}  // namespace test
+}  // namespace hs

@@ -1,0 +1,192 @@
+/** Training by several ranks over MPI: the same bits, and an end to every job. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  BatchNormalization,
+  Dense,
+  distribute,
+  GRU,
+  LSTM,
+  Sequential,
+  TimeDistributed,
+} from '../package.js'
+import { jsonOf, runChild } from '../child.js'
+import { isInstalled, LAUNCHERS, runRanks, where } from './ranks.js'
+
+interface Trained {
+  rank: number
+  models: Record<string, { weights: string; history: Record<string, number[]>; scores: number[] }>
+}
+const EXACT = 'behaviour/children/ranks-exact.mjs'
+
+/** All numbers of the logs of one model. */
+const logs = ({ history, scores }: Trained['models'][string]) => [
+  ...Object.values(history).flat(),
+  ...scores,
+]
+
+describe('a world of one', () => {
+  test('opens no MPI, and trains as without it', async () => {
+    const alone = await jsonOf<Trained>(EXACT, { args: ['none'] })
+    const one = await jsonOf<Trained>(EXACT, { args: ['1'] })
+    const eight = await jsonOf<Trained>(EXACT, { args: ['8'] })
+    for (const name of ['gru', 'embedding'])
+      expect(one.models[name], name).toEqual(alone.models[name])
+    for (const [name, model] of Object.entries(alone.models)) {
+      // 1e-6: floats added up in another order, over 20 steps
+      for (const [i, value] of logs(model).entries())
+        expect(Math.abs(logs(eight.models[name]!)[i]! - value), name).toBeLessThan(1e-6)
+      expect(eight.models[name]!.weights, name).not.toBe(model.weights)
+    }
+  }, 60_000)
+
+  test('has the fields of a world', async () => {
+    const world = await distribute({ virtualShards: 3 })
+    expect(world).toMatchObject({ rank: 0, size: 1, localRank: 0, isMain: true, virtualShards: 3 })
+    expect(world.mpi).toBeNull()
+    expect(world.scaleLr(0.1)(9)).toBe(0.1)
+    const part = await world.split(4)
+    expect(part).toMatchObject({ rank: 0, size: 1 })
+    await world.barrier()
+    await world.close()
+    await expect(world.barrier()).rejects.toMatchObject({ code: 'ERR_RANK' })
+  })
+
+  test('refuses options', async () => {
+    for (const virtualShards of [0, 1.5, 5000, '8'])
+      await expect(distribute({ virtualShards } as object)).rejects.toMatchObject({
+        code: 'ERR_OPTION',
+      })
+    await expect(distribute({ shards: 2 } as object)).rejects.toThrow('virtualShards')
+  })
+
+  test('says what it cannot share out', async () => {
+    const distributed = async (layers: never[], more = {}) => {
+      const model = new Sequential(layers)
+      const world = await distribute()
+      model.compile({ loss: 'mse', optimizer: 'sgd', distribute: world, ...more })
+      return model
+    }
+    const refused = [
+      [[new Dense(2, { inputDim: 2 }), new BatchNormalization()], {}, 'BatchNormalization'],
+      [[new LSTM(2, { batchInputShape: [2, 3, 2], stateful: true })], {}, 'states'],
+      [[new Dense(2, { inputDim: 2 })], { metrics: ['precision'] }, "'precision'"],
+      [
+        [
+          new TimeDistributed(new LSTM(2, { dropoutW: 0.5 }), { inputShape: [2, 3, 2] }),
+          new GRU(1),
+        ],
+        {},
+        'inside TimeDistributed',
+      ],
+    ] as const
+    for (const [layers, more, part] of refused)
+      await expect(distributed([...layers] as never[], more), part).rejects.toThrow(part)
+    const model = await distributed([new Dense(1, { inputDim: 2 })] as never[])
+    const [x, y] = [[[1, 2]], [[1]]]
+    await expect(model.trainOnBatch(x, y)).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    await expect(
+      model.fitGenerator([[x, y]], { samplesPerEpoch: 1, nbEpoch: 1, verbose: 0 }),
+    ).rejects.toMatchObject({ code: 'ERR_OPTION' })
+  })
+})
+
+describe('without MPI', () => {
+  test('a launcher whose library is missing is an error with the names tried', async () => {
+    const { code, stderr } = await runChild(EXACT, {
+      args: ['1'],
+      env: { OMPI_COMM_WORLD_SIZE: '2', HIDDENSTATE_LIBMPI: 'libnone.so.1' },
+    })
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      'ConfigError: distribute: the MPI library of mpirun of Open MPI must be installed, got none: tried libnone.so.1.',
+    )
+  })
+})
+
+for (const launcher of LAUNCHERS) {
+  describe.skipIf(!isInstalled(launcher))(where(launcher), () => {
+    test('every number of ranks gives the same bits', async () => {
+      const args = ['8', 'hashes']
+      const alone = await jsonOf<Trained>(EXACT, { args })
+      for (const ranks of [2, 3, 4, 8]) {
+        const { code, said, stderr } = await runRanks(launcher, ranks, 'ranks-exact.mjs', args)
+        expect(code, stderr).toBe(0)
+        expect(said.length).toBe(ranks)
+        for (const each of said) expect(each.models, `${ranks} ranks`).toEqual(alone.models)
+      }
+    }, 240_000)
+
+    const fault = (what: string, ranks = 3) =>
+      runRanks(launcher, ranks, 'ranks-faults.mjs', [what], { timeout: 40_000 })
+
+    test.each([
+      ['throws', 'rank 1 of 3 has ended the job: TypeError: no such column'],
+      ['exits', 'rank 1 of 3 has ended the job: exit code 3'],
+      ['stops', 'rank 1 of 3 has not been heard of for 6 seconds'],
+    ])(
+      'a rank that %s ends the job, with a sentence',
+      async (what, sentence) => {
+        const { code, stderr, said } = await fault(what)
+        expect(code).not.toBe(0)
+        expect(stderr).toContain(sentence)
+        expect(said.length).toBe(3)
+      },
+      60_000,
+    )
+
+    test('a rank that is killed ends the job', async () => {
+      const { code, stderr } = await fault('is killed')
+      expect(code).not.toBe(0)
+      expect(stderr).not.toContain('no end within')
+    }, 60_000)
+
+    test.each([
+      ['model', 'ConfigError: fit: model of rank 1 of 2 must be that of rank 0'],
+      ['data', 'ConfigError: fit: batches of rank 1 of 2 must be that of rank 0'],
+      ['rate', 'ConfigError: fit: optimizer of rank 1 of 2 must be that of rank 0'],
+      ['isa', 'ConfigError: fit: instruction set of rank 1 of 2 must be that of rank 0'],
+      ['evaluates', "rank 0 of 2 is at 'fit' and rank 1 of 2 is at 'evaluate'"],
+      ['leaves', "rank 0 of 2 is at 'fit' and rank 1 of 2 is at 'the end'"],
+    ])(
+      'ranks that differ (%s) all learn it',
+      async (what, sentence) => {
+        const { code, stderr } = await fault(what, 2)
+        expect(code).not.toBe(0)
+        expect(stderr).toContain(sentence)
+      },
+      60_000,
+    )
+
+    test('an abort on one rank ends the fit of all, and they can go on', async () => {
+      const { code, said, stderr } = await fault('aborts')
+      expect(code, stderr).toBe(0)
+      const reasons = said.filter((each) => 'message' in each)
+      expect(reasons.map(({ code: of }) => of)).toEqual(['ERR_RANK', undefined, 'ERR_RANK'])
+      expect(reasons[0]!.message).toBe('fit: rank 1 of 3 has failed: the user has had enough')
+      const ends = said.filter((each) => 'loss' in each)
+      expect(ends.length).toBe(3)
+      for (const { rank: _, ...end } of ends) expect({ ...end, rank: 0 }).toEqual(ends[0])
+    }, 60_000)
+
+    test('a training goes on with another number of ranks, to the same bits', async () => {
+      const dir = await mkdtemp(path.join(tmpdir(), 'hs-ranks-'))
+      const resumed = (ranks: number, args: string[]) =>
+        runRanks(launcher, ranks, 'ranks-resume.mjs', args)
+      try {
+        const whole = await jsonOf<object>('behaviour/children/ranks-resume.mjs', {
+          args: ['none', '6'],
+        })
+        expect((await resumed(4, [dir, '2'])).code).toBe(0)
+        expect((await resumed(3, [dir, '6', 'dies'])).code).not.toBe(0)
+        const { code, said, stderr } = await resumed(2, [dir, '6'])
+        expect(code, stderr).toBe(0)
+        for (const each of said) expect({ ...each, rank: 0 }).toEqual(whole)
+      } finally {
+        await rm(dir, { recursive: true, force: true })
+      }
+    }, 120_000)
+  })
+}
