@@ -224,11 +224,11 @@ export async function evaluate(
   try {
     if (world) {
       await runner.fill('evaluate', signal)
-      await agree(world, 'evaluate', model, {
+      await agree(world, 'evaluate', model, () => ({
         batchSize: String(batchSize),
         data: identityOf(arraysOf(prepared)),
         weights: weightsOf(model),
-      })
+      }))
     }
     const bar = world && !world.isMain ? null : barFor(verbose, prepared.samples)
     const onSeen = (seen: number) => bar?.(seen)

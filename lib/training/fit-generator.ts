@@ -154,7 +154,7 @@ export async function fitGenerator(
       source: new BatchesSource(model, batches, own),
       validation,
       resumption,
-      topics: {},
+      topics: () => ({}),
     }
   } catch (error) {
     batches.close()

@@ -267,7 +267,7 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     : split < data.count
       ? rowValidation(model, data, [split, data.count], batchSize, { ...weighting, signal })
       : null
-  return train(model, { ...call, batchSize, source, validation, resumption, topics: {} })
+  return train(model, { ...call, batchSize, source, validation, resumption, topics: () => ({}) })
 }
 
 /** Validation on rows `[from, to)` of a table. */

@@ -206,9 +206,10 @@ export async function fit(
           })
         : null,
     resumption,
-    topics: world
-      ? { ...identity(), epochs: JSON.stringify([call.initialEpoch, call.nbEpoch]) }
-      : {},
+    topics: () => ({
+      ...identity(),
+      epochs: JSON.stringify([call.initialEpoch, call.nbEpoch]),
+    }),
   })
 }
 

@@ -33,7 +33,7 @@ export interface Job {
   /** The checkpoints that are written, and the one that the training goes on from. */
   resumption: Resumption
   /** What ranks that train together must have alike; a topic each. */
-  topics: Identity
+  topics: () => Identity
 }
 
 /** Trains, and tidies up whatever happens. */

@@ -55,9 +55,10 @@ export async function agree(
   world: World,
   call: string,
   model: Model,
-  topics: Identity,
+  topics: () => Identity,
 ): Promise<void> {
-  const own = { ...ownTopics(model, world), ...topics }
+  if (world.size === 1) return
+  const own = { ...ownTopics(model, world), ...topics() }
   const [first, ...others] = (await world.gather(call, JSON.stringify(own))).map(
     (text) => JSON.parse(text) as Identity,
   )
