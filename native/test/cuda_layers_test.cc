@@ -4,6 +4,7 @@
 #include "test/card.h"
 #include "test/hosted_layer.h"
 #include "test/layer_cases.h"
+#include "test/program_cases.h"
 #include "test/test.h"
 
 namespace hs {
@@ -58,6 +59,41 @@ std::vector<LayerCase> cases_of_a_card() {
                   {{"mode", 0}, {"axis", 2}, {"features", 2}, {"epsilon", 0.02}, {"momentum", 0.9}},
                   {{70, {70, 2}}}});
   list.back().fixed = {"running_mean", "running_std"};
+  const auto expression = [&](const std::string& name, const auto& node, std::vector<Extent> x) {
+    ProgramText p;
+    const int output = node(p);
+    list.push_back({"expression", "expression/long " + name, p.expression({output}), std::move(x)});
+  };
+  const std::vector<Extent> rows = {{70, {3, 2}}, {70, {3, 2}}};
+  for (const char* op : {"sum", "mean", "max_of", "min_of"}) {
+    for (const Dims& axes : {Dims{1}, Dims{0, 1}, Dims{0, 1, 2}}) {
+      expression(
+          std::string(op) + " over " + to_string(axes),
+          [&](ProgramText& p) {
+            const int y = p.node(op, {p.input(0)}, {{"axes", axes}, {"keep", true}});
+            return p.add(y, p.input(1));
+          },
+          rows);
+    }
+  }
+  expression(
+      "add and mul of a row",
+      [](ProgramText& p) { return p.mul(p.add(p.input(0), p.param("b", {2})), p.param("a", {2})); },
+      {{70, {3, 2}}});
+  expression("log_softmax", [](ProgramText& p) { return p.node("log_softmax", {p.input(0)}); },
+             {{3, {2, 70}}});
+  expression(
+      "argmax and gather",
+      [](ProgramText& p) {
+        const int index = p.node("argmax", {p.input(0)}, {{"axis", 2}});
+        return p.add(p.node("gather", {p.param("E", {2, 2}), index}), p.input(1));
+      },
+      rows);
+  list.push_back({"embedding",
+                  "embedding/many words",
+                  {{"inputDim", 7}, {"outputDim", 3}, {"dropout", 0.4}},
+                  {{30, {11}}}});
+  list.back().indices = true;
   return list;
 }
 

@@ -37,10 +37,10 @@ struct Asked {
 
 // In training, with all gradients.
 constexpr Asked kAsked[] = {
-    {"dense/relu", 3, 5},
+    {"dense/relu", 3, 4},
     {"activation/softmax", 1, 1},
-    {"embedding", 1, 2},
-    {"embedding/dropout", 2, 2},
+    {"embedding", 1, 3},
+    {"embedding/dropout", 2, 3},
     {"dropout", 2, 1},
     {"dropout/shared steps", 3, 1},
     {"masking", 2, 2},
@@ -54,26 +54,26 @@ constexpr Asked kAsked[] = {
     {"fold/three axes", 1, 1},
     {"unfold/three axes", 1, 1},
     {"batch_normalization/mode 0, axis 2 of [3, 4, 5]", 5, 4},
-    {"sample_normalization/[3, 4, 5]", 1, 6},
+    {"sample_normalization/[3, 4, 5]", 1, 4},
     {"noise/multiply", 1, 1},
     {"relu", 1, 1},
     {"prelu shared by steps", 2, 4},
     {"srelu of steps", 1, 5},
-    {"highway/tanh", 7, 11},
-    {"maxout_dense", 7, 15},
+    {"highway/tanh", 7, 9},
+    {"maxout_dense", 7, 12},
     {"dot/[0, 0] of [3, 5] and [3, 5]", 1, 2},
     {"pooling/max [2, 1] stride [2, 1] of [7, 2] valid", 1, 1},
     {"resize/pad", 1, 1},
-    {"convolution/T7 L3.valid", 4, 8},
+    {"convolution/T7 L3.valid", 4, 7},
     {"convolution/T7 L3.valid.th", 3, 7},
     {"locally_connected/stride 1", 4, 6},
-    {"lstm/T4.B3.D2.H3.sequences", 9, 12},
-    {"gru/T4.B3.D2.H3.sequences", 16, 21},
+    {"lstm/T4.B3.D2.H3.sequences", 9, 11},
+    {"gru/T4.B3.D2.H3.sequences", 16, 20},
     // A step is three rounds of formulas, between them i, f, g, o and q; back it is q, then those.
-    {"lstm/outer softmax", 28, 31},
-    {"lstm/outer swish", 28, 40},
-    {"conv lstm/T3.B3.3x2.sequences", 18, 32},
-    {"conv gru/T3.B3.3x2.sequences", 23, 40},
+    {"lstm/outer softmax", 28, 30},
+    {"lstm/outer swish", 28, 39},
+    {"conv lstm/T3.B3.3x2.sequences", 18, 31},
+    {"conv gru/T3.B3.3x2.sequences", 23, 39},
 };
 
 }  // namespace
@@ -99,7 +99,7 @@ TEST(ops_of_a_card_ask_for_few_kernels) {
 
 // Of T steps, in training with all gradients: kernels and products. A step forward is a product and
 // a kernel for each phase of the cell, and so it is back; beside the steps there are, forward, x W
-// and b, and back dW, db in two halves, dx, and a dU for each phase. The first step has no states
+// and b, and back dW, db, dx, and a dU for each phase. The first step has no states
 // to multiply by U, and no gradients to hand back to them.
 TEST(a_recurrence_of_a_card_asks_for_two_kernels_a_phase_and_step) {
   if (!card_wanted()) return;
@@ -119,14 +119,15 @@ TEST(a_recurrence_of_a_card_asks_for_two_kernels_a_phase_and_step) {
       CHECK_MESSAGE(forward == (2 + own_bias) * phases * T + 2 - phases,
                     cell + " of " + std::to_string(T) + ": " + std::to_string(forward));
       CHECK_MESSAGE(
-          backward == 2 * phases * T - of_states + 4 + phases + 2 * own_bias + 2 * shape.vectors,
+          backward == 2 * phases * T - of_states + 3 + phases + own_bias + shape.vectors,
           cell + " of " + std::to_string(T) + ": " + std::to_string(backward));
     }
   }
 }
 
 // A batch of a whole model once it runs: in each step of T the recurrent layers' kernels, and
-// beside them a number that depends on neither T nor the batch; two gather x and y.
+// beside them a number that depends on neither T nor the batch, but that db is a sum in two halves
+// where it has more than 64 rows; two gather x and y.
 TEST(a_step_of_training_on_a_card_asks_for_so_many_kernels) {
   if (!card_wanted()) return;
   card<double>();
@@ -153,9 +154,10 @@ TEST(a_step_of_training_on_a_card_asks_for_so_many_kernels) {
                                          std::to_string(got) + " instead of " +
                                          std::to_string(expected));
     };
-    is(count("sgd", false, false, T, Mode::kTrain), 4 * T + 27, "sgd");
-    is(count("adam", false, false, T, Mode::kTrain), 4 * T + 27, "adam");
-    is(count("rmsprop", true, true, T, Mode::kTrain), 4 * T + 32, "rmsprop, clipped, a metric");
+    const long steps = 4 * T + (3 * T > 64);  // B = 3
+    is(count("sgd", false, false, T, Mode::kTrain), steps + 25, "sgd");
+    is(count("adam", false, false, T, Mode::kTrain), steps + 25, "adam");
+    is(count("rmsprop", true, true, T, Mode::kTrain), steps + 30, "rmsprop, clipped, a metric");
     is(count("sgd", false, true, T, Mode::kTest), 2 * T + 13, "a batch of evaluate");
   }
 }

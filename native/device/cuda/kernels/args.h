@@ -201,12 +201,13 @@ struct SoftmaxSlopeArgs {  // dx = y (dy - sum dy y), a thread for each row; dx 
 // then its totals, then its numbers.
 constexpr int64_t kRowLanes = 32;
 template <typename real>
-struct SoftmaxRowsArgs {  // n = rows kRowLanes, rows, rows K; y may be x
+struct SoftmaxRowsArgs {  // n = rows kRowLanes, rows, rows K; y may be x; or its logarithm
   int64_t n, K;
   real* y;
   const real* x;
   real* parts;   // [rows, kRowLanes, 2]: the largest, and the sum of e^(x - that)
   real* totals;  // [rows, 2]
+  bool log;
 };
 
 template <typename real>
@@ -215,8 +216,9 @@ struct SoftmaxSlopeRowsArgs {  // n likewise; dx may be dy
   real* dx;
   const real* y;
   const real* dy;
-  real* parts;   // [rows, kRowLanes]: sums of dy y
+  real* parts;   // [rows, kRowLanes]: sums of dy y; of dy where y is a logarithm
   real* totals;  // [rows]
+  bool log;
 };
 
 template <typename real>
@@ -227,13 +229,14 @@ struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
   const real* b;
 };
 
-// Sums over rows, in two halves: parts [blocks, K] of `each` rows, then sums [K] of those.
+// y [outer, lanes, inner] = or += sums over x [outer, m, inner], whose rows lie ld apart: lane l has
+// those of l, l + lanes, ... along m. n = outer lanes inner.
 template <typename real>
-struct RowSumsArgs {  // n = blocks K
-  int64_t n, K, rows, each;
-  real* parts;
+struct SumAxisArgs {
+  int64_t n, m, lanes, inner, ld;
+  real* y;
   const real* x;
-  int64_t ldx;
+  bool adds;
 };
 
 template <typename real>

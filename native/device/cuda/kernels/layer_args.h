@@ -29,50 +29,11 @@ struct ReorderArgs {
 };
 
 template <typename real>
-struct SumAxisArgs {  // y [outer, inner] = sums over x [outer, m, inner], in order; n = outer inner
-  int64_t n, m, inner;
-  real* y;
-  const real* x;
-};
-
-template <typename real>
 struct ScaleArgs {  // y = a x; y may be x
   int64_t n;
   real* y;
   const real* x;
   real a;
-};
-
-template <typename real>
-struct EmbedArgs {  // y [T, B, D]: rows of W [V, D] by ids [B, T], times factor; n = T B D
-  int64_t n, T, B, D;
-  real* y;
-  real* mask;  // [T, B]: id != 0; nullptr: nobody asks
-  const real* W;
-  const real* ids;
-  const real* factor;  // [V]; nullptr: ones
-};
-
-template <typename real>
-struct EmbedPartsArgs {  // parts [pieces, D]: rows order[first[i] .. first[i + 1]) of dy, in order
-  int64_t n, D;
-  real* parts;
-  const real* dy;  // [T B, D]
-  const int32_t* order;
-  const int32_t* first;
-  const int32_t* pieces;  // how many there are, n / D at most
-};
-
-template <typename real>
-struct
-    EmbedSumsArgs {  // dW[ids[i]] = factor (parts first[i] .. first[i + 1]), in order; n = words D
-  int64_t n, D;
-  real* dW;
-  const real* parts;
-  const int32_t* first;
-  const int32_t* ids;
-  const int32_t* words;  // how many there are, n / D at most
-  const real* factor;    // [V]; nullptr: ones
 };
 
 template <typename real>

@@ -1,4 +1,4 @@
-// What single ops ask for (device/cuda/ops): places moved, sums over an axis, words, masks, merges.
+// What single ops ask for (device/cuda/ops): places moved, masks, merges.
 #include "device/cuda/kernels/card.h"
 
 HS_KERNELS_BEGIN
@@ -28,51 +28,10 @@ static inline void reorder(const ReorderArgs<real>& a, int64_t i) {
 HS_KERNEL(reorder, ReorderArgs)
 
 template <class real>
-static inline void sum_axis(const SumAxisArgs<real>& a, int64_t i) {
-  const real* const x = a.x + i / a.inner * a.m * a.inner + i % a.inner;
-  real sum = 0;
-  for (int64_t k = 0; k < a.m; k++) sum += x[k * a.inner];
-  a.y[i] = sum;
-}
-HS_KERNEL(sum_axis, SumAxisArgs)
-
-template <class real>
 static inline void scale(const ScaleArgs<real>& a, int64_t i) {
   a.y[i] = a.a * a.x[i];
 }
 HS_KERNEL(scale, ScaleArgs)
-
-template <class real>
-static inline void embed(const EmbedArgs<real>& a, int64_t i) {
-  const int64_t s = i / a.D, d = i % a.D;
-  const int64_t id = static_cast<int64_t>(a.ids[s % a.B * a.T + s / a.B]);
-  const real w = a.W[id * a.D + d];
-  a.y[i] = a.factor ? w * a.factor[id] : w;
-  if (a.mask && d == 0) a.mask[s] = id != 0 ? real(1) : real(0);
-}
-HS_KERNEL(embed, EmbedArgs)
-
-template <class real>
-static inline void embed_parts(const EmbedPartsArgs<real>& a, int64_t i) {
-  const int64_t piece = i / a.D;
-  if (piece >= *a.pieces) return;
-  real sum = 0;
-  for (int32_t k = a.first[piece]; k < a.first[piece + 1]; k++)
-    sum += a.dy[a.order[k] * a.D + i % a.D];
-  a.parts[i] = sum;
-}
-HS_KERNEL(embed_parts, EmbedPartsArgs)
-
-template <class real>
-static inline void embed_sums(const EmbedSumsArgs<real>& a, int64_t i) {
-  const int64_t word = i / a.D, d = i % a.D;
-  if (word >= *a.words) return;
-  const int64_t id = a.ids[word];
-  real sum = 0;
-  for (int64_t k = a.first[word]; k < a.first[word + 1]; k++) sum += a.parts[k * a.D + d];
-  a.dW[id * a.D + d] = a.factor ? sum * a.factor[id] : sum;
-}
-HS_KERNEL(embed_sums, EmbedSumsArgs)
 
 template <class real>
 static inline void real_steps(const RealStepsArgs<real>& a, int64_t i) {

@@ -49,9 +49,15 @@ struct NodeArgs {  // y[i] = op(x...); n: numbers of y, which lie together
   real value, low, high;
 };
 
+// A node's sum over places, in lanes as SumAxisArgs has them: y [outer, lanes, inner], where y [outer,
+// inner] are the results. Axes of `kept` are those of a result, of `summed` those that it goes over.
+struct NodePlaces {
+  NodeLoop kept, summed;
+  int64_t summed_count, lanes, inner;
+};
+
 // dx[j] (+)= the sum over the places i of y that argument `which` is read at of dy[i] times the
-// slope there. n: numbers of dx. Axes of `kept` are those of dx, strides: of a, b, dy and y, dx;
-// of `summed` those that it is broadcast over.
+// slope there. n: numbers of dx times lanes. Strides: of a, b, dy and y.
 template <typename real>
 struct NodeBackArgs {
   int64_t n;
@@ -62,19 +68,18 @@ struct NodeBackArgs {
   const real* dy;
   const real* y;
   const real* x[kNodeArgs];
-  NodeLoop kept, summed;
-  int64_t summed_count;
+  NodePlaces places;
   real value, low, high;
 };
 
 template <typename real>
-struct NodeSumArgs {  // y[j] = the sum, the largest ... of x over `summed`, times factor; n: of y
+struct NodeSumArgs {  // y[j] (+)= the sum, the largest ... of x, times factor; n: of y times lanes
   int64_t n;
   NodeSum op;
+  bool adds;
   real* y;
   const real* x;
-  NodeLoop kept, summed;  // strides: of x, of y
-  int64_t summed_count;
+  NodePlaces places;  // strides: of x
   real factor;
 };
 
@@ -116,13 +121,13 @@ struct NodeMoveArgs {  // to[...] = or += from[...]; n: numbers that are moved
 };
 
 // Numbers by indices; an index that is none of 0 .. V - 1 gives NaN.
-enum class NodeIndex : int { kGather, kGatherBack, kPick, kPickBack, kOneHot };
+enum class NodeIndex : int { kGather, kPick, kPickBack, kOneHot };
 template <typename real>
 struct NodeIndexArgs {
   int64_t n;  // of `to`
   NodeIndex op;
   bool adds;
-  int64_t V, width, count;  // rows of W and their width; indices
+  int64_t V, width;  // rows of W and their width
   real* to;
   const real* from;
   const real* index;

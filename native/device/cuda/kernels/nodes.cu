@@ -11,11 +11,19 @@ namespace HS_ISA {
 
 // at[k] += what place i of the loop adds for each array.
 static HS_INLINE void advance(const NodeLoop& loop, int64_t i, int64_t (&at)[kNodeArgs + 1]) {
-  for (int d = loop.rank - 1; d >= 0; d--) {
+  for (int d = loop.rank - 1; d > 0; d--) {
     const int64_t index = i % loop.dims[d];
     i /= loop.dims[d];
     for (int k = 0; k <= kNodeArgs; k++) at[k] += index * loop.stride[k][d];
   }
+  for (int k = 0; loop.rank > 0 && k <= kNodeArgs; k++) at[k] += i * loop.stride[k][0];
+}
+
+// Where the result of thread i begins; its lane.
+static HS_INLINE int64_t begin(const NodePlaces& p, int64_t i, int64_t (&at)[kNodeArgs + 1]) {
+  const int64_t row = i / p.inner;
+  advance(p.kept, row / p.lanes * p.inner + i % p.inner, at);
+  return row % p.lanes;
 }
 
 // x^a. Whole exponents by repeated products, as a negative x needs it.
@@ -98,29 +106,29 @@ HS_KERNEL(node, NodeArgs)
 template <class real>
 static inline void node_back(const NodeBackArgs<real>& s, int64_t j) {
   int64_t first[kNodeArgs + 1] = {};
-  advance(s.kept, j, first);
+  const NodePlaces& p = s.places;
   real sum = 0;
-  for (int64_t i = 0; i < s.summed_count; i++) {
-    int64_t at[kNodeArgs + 1] = {first[0], first[1], first[2], first[3]};
-    advance(s.summed, i, at);
+  for (int64_t i = begin(p, j, first); i < p.summed_count; i += p.lanes) {
+    int64_t at[kNodeArgs + 1] = {first[0], first[1], first[2]};
+    advance(p.summed, i, at);
     const real a = s.x[0] ? s.x[0][at[0]] : real(0), b = s.x[1] ? s.x[1][at[1]] : real(0);
     sum += slope_of(s, s.dy[at[2]], a, b, s.y ? s.y[at[2]] : real(0));
   }
-  real& to = s.dx[first[3]];
-  to = s.adds ? to + sum : sum;
+  s.dx[j] = s.adds ? s.dx[j] + sum : sum;
 }
 HS_KERNEL(node_back, NodeBackArgs)
 
 template <class real>
 static inline void node_sum(const NodeSumArgs<real>& s, int64_t j) {
   int64_t first[kNodeArgs + 1] = {};
-  advance(s.kept, j, first);
+  const NodePlaces& p = s.places;
+  const int64_t lane = begin(p, j, first);
   real y = s.op == NodeSum::kProd ? real(1) : real(0);
-  for (int64_t i = 0; i < s.summed_count; i++) {
-    int64_t at[kNodeArgs + 1] = {first[0], 0, 0, 0};
-    advance(s.summed, i, at);
+  for (int64_t i = lane; i < p.summed_count; i += p.lanes) {
+    int64_t at[kNodeArgs + 1] = {first[0]};
+    advance(p.summed, i, at);
     const real x = s.x[at[0]];
-    const bool begins = i == 0;
+    const bool begins = i == lane;
     switch (s.op) {
       case NodeSum::kSum: y += x; break;
       case NodeSum::kProd: y *= x; break;
@@ -129,7 +137,8 @@ static inline void node_sum(const NodeSumArgs<real>& s, int64_t j) {
       case NodeSum::kMin: y = begins || x < y || x != x ? x : y; break;
     }
   }
-  s.y[first[1]] = y * s.factor;
+  y *= s.factor;
+  s.y[j] = s.adds ? s.y[j] + y : y;
 }
 HS_KERNEL(node_sum, NodeSumArgs)
 
@@ -213,12 +222,6 @@ static inline void node_index(const NodeIndexArgs<real>& s, int64_t i) {
   if (s.op == NodeIndex::kGather) {  // to [count, width]
     const int64_t id = index_of(s, i / s.width);
     s.to[i] = id < 0 ? none : s.from[id * s.width + i % s.width];
-  } else if (s.op == NodeIndex::kGatherBack) {  // to [V, width]
-    real sum = 0;
-    for (int64_t k = 0; k < s.count; k++) {
-      if (index_of(s, k) == i / s.width) sum += s.from[k * s.width + i % s.width];
-    }
-    s.to[i] = s.adds ? s.to[i] + sum : sum;
   } else if (s.op == NodeIndex::kPick) {  // to [count], from [count, V]
     const int64_t id = index_of(s, i);
     s.to[i] = id < 0 ? none : s.from[i * s.V + id];

@@ -1,4 +1,4 @@
-// What ops share: activations, rows and their sums, dropout.
+// What ops share: activations, rows, sums over an axis, dropout.
 #include "device/cuda/kernels/card.h"
 
 HS_KERNELS_BEGIN
@@ -75,7 +75,8 @@ HS_KERNEL(softmax_totals, SoftmaxRowsArgs)
 template <class real>
 static inline void softmax_numbers(const SoftmaxRowsArgs<real>& a, int64_t i) {
   const real* const totals = a.totals + 2 * (i / a.K);
-  a.y[i] = exp_(Vec<real>{a.x[i] - totals[0]}).v / totals[1];
+  const Vec<real> x = {a.x[i] - totals[0]};
+  a.y[i] = a.log ? x.v - log_(Vec<real>{totals[1]}).v : exp_(x).v / totals[1];
 }
 HS_KERNEL(softmax_numbers, SoftmaxRowsArgs)
 
@@ -83,7 +84,8 @@ template <class real>
 static inline void softmax_slope_parts(const SoftmaxSlopeRowsArgs<real>& a, int64_t i) {
   const int64_t at = i / kRowLanes * a.K;
   real sum = 0;
-  for (int64_t k = at + i % kRowLanes; k < at + a.K; k += kRowLanes) sum += a.dy[k] * a.y[k];
+  for (int64_t k = at + i % kRowLanes; k < at + a.K; k += kRowLanes)
+    sum += a.log ? a.dy[k] : a.dy[k] * a.y[k];
   a.parts[i] = sum;
 }
 HS_KERNEL(softmax_slope_parts, SoftmaxSlopeRowsArgs)
@@ -98,7 +100,8 @@ HS_KERNEL(softmax_slope_totals, SoftmaxSlopeRowsArgs)
 
 template <class real>
 static inline void softmax_slope_numbers(const SoftmaxSlopeRowsArgs<real>& a, int64_t i) {
-  a.dx[i] = a.y[i] * (a.dy[i] - a.totals[i / a.K]);
+  const real total = a.totals[i / a.K];
+  a.dx[i] = a.log ? a.dy[i] - exp_(Vec<real>{a.y[i]}).v * total : a.y[i] * (a.dy[i] - total);
 }
 HS_KERNEL(softmax_slope_numbers, SoftmaxSlopeRowsArgs)
 
@@ -109,14 +112,14 @@ static inline void broadcast_rows(const RowsArgs<real>& a, int64_t i) {
 HS_KERNEL(broadcast_rows, RowsArgs)
 
 template <class real>
-static inline void row_sums(const RowSumsArgs<real>& a, int64_t i) {
-  const int64_t first = i / a.K * a.each, after = first + a.each;
+static inline void sum_axis(const SumAxisArgs<real>& a, int64_t i) {
+  const int64_t at = i / a.inner, outer = at / a.lanes;
+  const real* const x = a.x + outer * a.m * a.ld + i % a.inner;
   real sum = 0;
-  for (int64_t row = first; row < after && row < a.rows; row++)
-    sum += a.x[row * a.ldx + i % a.K];
-  a.parts[i] = sum;
+  for (int64_t k = at % a.lanes; k < a.m; k += a.lanes) sum += x[k * a.ld];
+  a.y[i] = a.adds ? a.y[i] + sum : sum;
 }
-HS_KERNEL(row_sums, RowSumsArgs)
+HS_KERNEL(sum_axis, SumAxisArgs)
 
 template <class real>
 static inline void multiply(const ProductArgs<real>& a, int64_t i) {

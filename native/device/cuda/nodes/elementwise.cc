@@ -23,33 +23,16 @@ void forward(const CardCall<real>& c) {
 // dx (+)= dy times the slope, summed over the places that read x.
 template <typename real>
 void backward(const CardCall<real>& c, int i, real* dx, bool add) {
-  const int64_t n = count(c.x_dims(i));
-  const bool row =
-      c.x_dims(i).size() == 1 && n > 0 && n < count(c.y_dims()) && n == c.y_dims().back() && !add;
-  if (NodeOp(c.op) == NodeOp::kAdd && row)  // in two halves
-    return row_sums(*c.k, dx, c.dy(), n, count(c.y_dims()) / n, n, c.temp);
   NodeBackArgs<real> a = {};
   const int args = static_cast<int>(c.node().args.size());
   const Dims none;
   const Dims* const second = args > 1 ? &c.x_dims(1) : &none;
-  a.n = n, a.op = NodeOp(c.op), a.which = i, a.adds = add;
+  a.op = NodeOp(c.op), a.which = i, a.adds = add;
   a.dx = dx, a.dy = c.dy(), a.y = c.y();
   a.x[0] = c.x(0), a.x[1] = args > 1 ? c.x(1) : nullptr;
-  split_loop(node_loop(c.y_dims(), {&c.x_dims(0), second, &c.y_dims(), &c.x_dims(i)}), 3, &a.kept,
-             &a.summed);
-  a.summed_count = count_of(a.summed);
   a.value = real(c.node().value), a.low = real(c.node().low), a.high = real(c.node().high);
-  c.k->launch("node_back", a);
-}
-
-template <typename real>
-int64_t sums_temp(CardQueue*, const Node&, const std::vector<Dims>& x, const Dims& y) {
-  int64_t most = 1;
-  for (const Dims& dims : x) {
-    if (dims.size() == 1 && !y.empty() && dims[0] == y.back() && dims[0] > 0)
-      most = std::max(most, row_sums_scratch(count(y) / dims[0], dims[0]));
-  }
-  return most;
+  sum_slopes(c.k, a, count(c.x_dims(i)),
+             node_loop(c.y_dims(), {&c.x_dims(0), second, &c.y_dims(), &c.x_dims(i)}));
 }
 
 unsigned keeps_of_activation(const Node& node) {
@@ -134,7 +117,7 @@ void dot_back(const CardCall<real>& c, int which, real* dx, bool add) {
 unsigned keeps_of_div(const Node&) { return 2 | kKeepsY; }
 
 #define HS_NODE(name, keeps, op) \
-  {name, keeps, 0, true, forward<real>, backward<real>, sums_temp<real>, int(NodeOp::op)}
+  {name, keeps, 0, true, forward<real>, backward<real>, nullptr, int(NodeOp::op)}
 #define HS_TEST(name, op) \
   {name, keeps_nothing, 3, false, forward<real>, nullptr, nullptr, int(NodeOp::op)}
 

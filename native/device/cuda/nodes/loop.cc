@@ -2,8 +2,30 @@
 
 #include "base/error.h"
 #include "device/cuda/nodes/run.h"
+#include "device/cuda/sums.h"
 
 namespace hs {
+namespace {
+
+template <typename real>
+real* lanes_of(CardQueue* q, int64_t n) {
+  return static_cast<real*>(q->scratch(n * int64_t(sizeof(real))));
+}
+
+// The second half of a sum `a` of n results, whose lanes have left theirs in `parts`.
+template <typename real>
+void join_lanes(CardQueue* q, NodeSumArgs<real> a, int64_t n, const real* parts) {
+  const int64_t lanes = a.places.lanes, inner = a.places.inner;
+  a.n = n, a.x = parts, a.places = {};
+  NodeLoop &kept = a.places.kept, &summed = a.places.summed;
+  kept.rank = 2, kept.dims[0] = n / inner, kept.dims[1] = inner;
+  kept.stride[0][0] = lanes * inner, kept.stride[0][1] = 1;
+  summed.rank = 1, summed.dims[0] = lanes, summed.stride[0][0] = inner;
+  a.places.summed_count = lanes, a.places.lanes = a.places.inner = 1;
+  q->launch("node_sum", a);
+}
+
+}  // namespace
 
 NodeLoop node_loop(const Dims& y, const std::vector<const Dims*>& operands) {
   NodeLoop loop = {};
@@ -40,20 +62,43 @@ NodeLoop node_loop(const Dims& y, const std::vector<const Dims*>& operands) {
   return loop;
 }
 
-void split_loop(const NodeLoop& loop, int which, NodeLoop* kept, NodeLoop* summed) {
-  *kept = {}, *summed = {};
+NodePlaces split_loop(const NodeLoop& loop, int which) {
+  NodePlaces p = {};
+  p.summed_count = p.inner = 1;
+  int64_t results = 1;
   for (int d = 0; d < loop.rank; d++) {
-    NodeLoop& to = loop.stride[which][d] != 0 ? *kept : *summed;
+    const bool kept = loop.stride[which][d] != 0;
+    NodeLoop& to = kept ? p.kept : p.summed;
     to.dims[to.rank] = loop.dims[d];
     for (int o = 0; o <= kNodeArgs; o++) to.stride[o][to.rank] = loop.stride[o][d];
     to.rank++;
+    (kept ? results : p.summed_count) *= loop.dims[d];
+    p.inner = kept ? p.inner * loop.dims[d] : 1;
   }
+  p.lanes = sum_lanes(results, p.summed_count);
+  return p;
 }
 
-int64_t count_of(const NodeLoop& loop) {
-  int64_t n = 1;
-  for (int d = 0; d < loop.rank; d++) n *= loop.dims[d];
-  return n;
+template <typename real>
+void sum_places(CardQueue* q, NodeSumArgs<real> a, int64_t n, const NodeLoop& loop) {
+  a.places = split_loop(loop, 1);
+  if (a.places.lanes == 1) return a.n = n, q->launch("node_sum", a);
+  NodeSumArgs<real> half = a;
+  half.n = n * a.places.lanes, half.y = lanes_of<real>(q, half.n), half.adds = false;
+  half.factor = 1;
+  q->launch("node_sum", half);
+  join_lanes(q, a, n, half.y);
+}
+
+template <typename real>
+void sum_slopes(CardQueue* q, NodeBackArgs<real> a, int64_t n, const NodeLoop& loop) {
+  a.places = split_loop(loop, 3);
+  if (a.places.lanes == 1) return a.n = n, q->launch("node_back", a);
+  NodeSumArgs<real> sum = {};
+  sum.op = NodeSum::kSum, sum.adds = a.adds, sum.y = a.dx, sum.places = a.places, sum.factor = 1;
+  a.n = n * a.places.lanes, a.dx = lanes_of<real>(q, a.n), a.adds = false;
+  q->launch("node_back", a);
+  join_lanes(q, sum, n, a.dx);
 }
 
 template <typename real>
@@ -69,17 +114,16 @@ template <typename real>
 void add_broadcast(CardQueue* q, real* x, const Dims& x_dims, real a, const real* y,
                    const Dims& y_dims) {
   NodeBackArgs<real> s = {};
-  s.n = count(x_dims);
   s.op = a < 0 ? NodeOp::kSub : NodeOp::kAdd;  // of a sum or a difference
   s.which = a < 0 ? 1 : 0;
   s.adds = true, s.dx = x, s.dy = y;
   const Dims none;
-  split_loop(node_loop(y_dims, {&none, &none, &y_dims, &x_dims}), 3, &s.kept, &s.summed);
-  s.summed_count = count_of(s.summed);
-  q->launch("node_back", s);
+  sum_slopes(q, s, count(x_dims), node_loop(y_dims, {&none, &none, &y_dims, &x_dims}));
 }
 
 #define HS_INSTANTIATE(real)                                                                    \
+  template void sum_places<real>(CardQueue*, NodeSumArgs<real>, int64_t, const NodeLoop&);      \
+  template void sum_slopes<real>(CardQueue*, NodeBackArgs<real>, int64_t, const NodeLoop&);     \
   template void copy_broadcast<real>(CardQueue*, real*, const Dims&, const real*, const Dims&); \
   template void add_broadcast<real>(CardQueue*, real*, const Dims&, real, const real*, const Dims&);
 HS_INSTANTIATE(float)

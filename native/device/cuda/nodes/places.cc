@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "device/cuda/nodes/run.h"
+#include "device/cuda/ops/parts/words.h"
 
 namespace hs {
 namespace {
@@ -15,42 +16,41 @@ NodeIndexArgs<real> indexed(NodeIndex op, real* to, const real* from) {
   return a;
 }
 template <typename real>
-void gather_args(const CardCall<real>& c, NodeIndexArgs<real>& a) {
-  a.V = c.x_dims(0)[0], a.width = 1, a.count = count(c.x_dims(1)), a.index = c.x(1);
-  for (size_t i = 1; i < c.x_dims(0).size(); i++) a.width *= c.x_dims(0)[i];
+int64_t width_of(const CardCall<real>& c) {  // numbers of a row
+  const Dims& dims = c.x_dims(0);
+  return count(Dims(dims.begin() + 1, dims.end()));
 }
 template <typename real>
 void gather(const CardCall<real>& c) {
   NodeIndexArgs<real> a = indexed(NodeIndex::kGather, c.y(), c.x(0));
-  gather_args(c, a);
-  a.n = a.count * a.width;
+  a.V = c.x_dims(0)[0], a.width = width_of(c), a.index = c.x(1);
+  a.n = count(c.x_dims(1)) * a.width;
   c.k->launch("node_index", a);
 }
 template <typename real>
 void gather_back(const CardCall<real>& c, int, real* dx, bool add) {
-  NodeIndexArgs<real> a = indexed(NodeIndex::kGatherBack, dx, c.dy());
-  gather_args(c, a);
-  a.n = a.V * a.width, a.adds = add;
-  c.k->launch("node_index", a);
+  const int64_t V = c.x_dims(0)[0];
+  const real* const no_factor = nullptr;
+  add_by_word(*c.k, dx, V, width_of(c), c.dy(), c.x(1), count(c.x_dims(1)), 1, no_factor, add);
 }
 template <typename real>
 void pick(const CardCall<real>& c) {
   NodeIndexArgs<real> a = indexed(NodeIndex::kPick, c.y(), c.x(0));
-  a.V = c.x_dims(0).back(), a.count = a.n = count(c.y_dims()), a.index = c.x(1);
+  a.V = c.x_dims(0).back(), a.n = count(c.y_dims()), a.index = c.x(1);
   c.k->launch("node_index", a);
 }
 template <typename real>
 void pick_back(const CardCall<real>& c, int, real* dx, bool add) {
   NodeIndexArgs<real> a = indexed(NodeIndex::kPickBack, dx, c.dy());
-  a.V = c.x_dims(0).back(), a.count = count(c.y_dims()), a.index = c.x(1);
-  a.n = a.count * a.V, a.adds = add;
+  a.V = c.x_dims(0).back(), a.index = c.x(1);
+  a.n = count(c.y_dims()) * a.V, a.adds = add;
   c.k->launch("node_index", a);
 }
 template <typename real>
 void one_hot(const CardCall<real>& c) {
   NodeIndexArgs<real> a = indexed<real>(NodeIndex::kOneHot, c.y(), nullptr);
-  a.V = c.node().count, a.count = count(c.x_dims(0)), a.index = c.x(0);
-  a.n = a.count * a.V;
+  a.V = c.node().count, a.index = c.x(0);
+  a.n = count(c.x_dims(0)) * a.V;
   c.k->launch("node_index", a);
 }
 

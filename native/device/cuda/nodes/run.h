@@ -23,9 +23,14 @@ const CardRun<real>* card_place_runs();
 // The axes of y, from the first, and the strides of operands that are broadcast to it (0 there);
 // axes that all treat alike are one. kMostDims at most, as values of programs have.
 NodeLoop node_loop(const Dims& y, const std::vector<const Dims*>& operands);
-// The parts of a loop over which operand `which` goes on, and stays where it is.
-void split_loop(const NodeLoop& loop, int which, NodeLoop* kept, NodeLoop* summed);
-int64_t count_of(const NodeLoop& loop);
+// The parts of a loop over which operand `which` goes on, and stays where it is: it is the result.
+NodePlaces split_loop(const NodeLoop& loop, int which);
+// Sums to n results, in two halves where they are long; of the arguments all but n and places are
+// there. loop: over all places; the operands of a sum are x and y, of slopes a, b, dy and dx.
+template <typename real>
+void sum_places(CardQueue* q, NodeSumArgs<real> a, int64_t n, const NodeLoop& loop);
+template <typename real>
+void sum_slopes(CardQueue* q, NodeBackArgs<real> a, int64_t n, const NodeLoop& loop);
 
 template <typename real>
 void copy_numbers(CardQueue* q, real* to, const real* from, int64_t n) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "device/cuda/nodes/run.h"
+#include "device/cuda/ops/parts/rows.h"
 
 namespace hs {
 namespace {
@@ -23,12 +24,9 @@ template <typename real>
 void forward(const CardCall<real>& c) {
   const Dims kept = kept_dims(c.node(), c.x_dims(0));
   NodeSumArgs<real> a = {};
-  a.n = count(c.y_dims()), a.op = NodeSum(c.op), a.y = c.y(), a.x = c.x(0);
-  const NodeLoop loop = node_loop(c.x_dims(0), {&c.x_dims(0), &kept});
-  split_loop(loop, 1, &a.kept, &a.summed);
-  a.summed_count = count_of(a.summed);
+  a.op = NodeSum(c.op), a.y = c.y(), a.x = c.x(0);
   a.factor = c.node().is("mean") ? mean_of(c) : real(1);
-  c.k->launch("node_sum", a);
+  sum_places(c.k, a, count(c.y_dims()), node_loop(c.x_dims(0), {&c.x_dims(0), &kept}));
 }
 
 template <typename real>
@@ -38,9 +36,8 @@ void backward(const CardCall<real>& c, int, real* dx, bool add) {
   a.n = count(c.x_dims(0)), a.op = NodeSum(c.op), a.adds = add;
   a.dx = dx, a.dy = c.dy(), a.x = c.x(0), a.y = c.y();
   a.loop = node_loop(c.x_dims(0), {&c.x_dims(0), &kept});
-  NodeLoop unused;
-  split_loop(a.loop, 1, &unused, &a.summed);
-  a.summed_count = count_of(a.summed);
+  const NodePlaces places = split_loop(a.loop, 1);
+  a.summed = places.summed, a.summed_count = places.summed_count;
   a.factor = c.node().is("mean") ? mean_of(c) : real(1);
   c.k->launch("node_spread", a);
 }
@@ -56,6 +53,7 @@ void lines(const CardCall<real>& c, int64_t axis, NodeLine op, real* to, const r
   a.n = a.count ? count(dims) / a.count : 0;
   c.k->launch("node_line", a);
 }
+// Of log_softmax, which goes along the last axis.
 template <typename real>
 int64_t last_axis(const CardCall<real>& c) {
   return static_cast<int64_t>(c.x_dims(0).size()) - 1;
@@ -75,10 +73,14 @@ void cumsum_back(const CardCall<real>& c, int, real* dx, bool) {
 }
 template <typename real>
 void log_softmax(const CardCall<real>& c) {
+  const int64_t K = c.x_dims(0).back(), rows = K ? count(c.x_dims(0)) / K : 0;
+  if (K >= kManyColumns) return softmax_of_long_rows(*c.k, c.y(), c.x(0), rows, K, true);
   lines(c, last_axis(c), NodeLine::kLogSoftmax, c.y(), c.x(0));
 }
 template <typename real>
 void log_softmax_back(const CardCall<real>& c, int, real* dx, bool) {
+  const int64_t K = c.x_dims(0).back(), rows = K ? count(c.x_dims(0)) / K : 0;
+  if (K >= kManyColumns) return slope_of_long_rows(*c.k, dx, c.y(), c.dy(), rows, K, true);
   lines(c, last_axis(c), NodeLine::kLogSoftmaxBack, dx, c.y());
 }
 

@@ -45,7 +45,6 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
     daux_ = d.scratch("daux", {P, H});
     if (drop_U_) sequence_drop_ = d.scratch("operands dropped", {T, P, H});
     if (backwards_) dx_run_ = d.scratch("dx reversed", {T, X_});
-    sums_ = d.scratch("sums", {row_sums_scratch(T * P, GH)});
   }
 
   void forward(Pass<real>& p) override {
@@ -263,7 +262,7 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
                             drop_U_ ? H : phase.count * H, false);
       }
     }
-    row_sums(this->q, p.at(row_b_), gates, GH, T * P_, GH, p.at(sums_));
+    row_sums(this->q, p.at(row_b_), gates, GH, T * P_, GH);
     for (int g = 0; g < G_; g++) {
       const size_t i = size_t(g);
       matrix_to_kernel(this->q, p.grad(W_[i]), dW + g * H, GH, th_, taps, D_, H);
@@ -328,7 +327,6 @@ class CudaConvRecurrence final : public ConvRecurrenceShape, public CudaLayer<re
   Tensor sequence_drop_;                // [T, P, H]
   Tensor seen_;                         // [T, P]
   Tensor shown_;                        // [T or 1, P, H]
-  Tensor sums_;                         // of row_sums
 };
 
 }  // namespace

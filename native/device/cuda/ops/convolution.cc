@@ -22,7 +22,6 @@ class CudaConvolutionLayer final : public ConvolutionLayerShape, public CudaLaye
     if (!d.training()) return;
     turned_ = d.scratch("W turned", {taps * N_, D_});
     if (!activation_.is_linear()) dz_ = d.scratch("dz", {positions, N_});
-    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(positions, N_)});
   }
 
   void forward(Pass<real>& p) override {
@@ -48,7 +47,7 @@ class CudaConvolutionLayer final : public ConvolutionLayerShape, public CudaLaye
       conv_.input(p, p.dx[0], dz, N_, p.at(turned_), N_, false);
     }
     if (!trainable()) return;
-    if (bias_) row_sums(this->q, p.grad(b_), dz, N_, positions, N_, p.at(sums_));
+    if (bias_) row_sums(this->q, p.grad(b_), dz, N_, positions, N_);
     real* const dW = th_ ? p.at(matrix_) : p.grad(W_);  // [taps * D, N]
     conv_.weights(p, dW, N_, p.x[0], dz, N_, N_, false);
     if (th_) matrix_to_kernel(this->q, p.grad(W_), dW, N_, true, taps, D_, N_);
@@ -64,7 +63,7 @@ class CudaConvolutionLayer final : public ConvolutionLayerShape, public CudaLaye
 
   CudaConvolution<real> conv_;
   Tensor matrix_, turned_;  // [taps*D, N] [taps*N, D]
-  Tensor dz_, sums_;        // [positions, N], of row_sums
+  Tensor dz_;               // [positions, N]
 };
 
 }  // namespace

@@ -16,7 +16,6 @@ class CudaDense final : public DenseShape, public CudaLayer<real> {
   void prepare(Declaration& d) override {
     if (!d.training()) return;
     if (!activation_.is_linear()) dz_ = d.scratch("dz", {rows_, K_});
-    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
 
   void forward(Pass<real>& p) override {
@@ -36,15 +35,14 @@ class CudaDense final : public DenseShape, public CudaLayer<real> {
     }
     if (trainable()) {
       this->q.multiply(p.grad(W_), K_, {p.x[0], D_, true}, {dz, K_}, D_, K_, rows_, false);
-      if (bias_) row_sums(this->q, p.grad(b_), dz, K_, rows_, K_, p.at(sums_));
+      if (bias_) row_sums(this->q, p.grad(b_), dz, K_, rows_, K_);
     }
     if (p.dx[0])
       this->q.multiply(p.dx[0], D_, {dz, K_}, {p.at(W_), K_, true}, rows_, D_, K_, false);
   }
 
  private:
-  Tensor dz_;    // [rows, K]
-  Tensor sums_;  // of row_sums
+  Tensor dz_;  // [rows, K]
 };
 
 }  // namespace

@@ -22,7 +22,6 @@ class CudaHighway final : public HighwayShape, public CudaLayer<real> {
     }
     dh_ = d.scratch("dh", {rows_, D_});
     dt_ = d.scratch("dt", {rows_, D_});
-    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, D_)});
   }
 
   void forward(Pass<real>& p) override {
@@ -58,14 +57,13 @@ class CudaHighway final : public HighwayShape, public CudaLayer<real> {
           rows_, D_);
     if (trainable()) {
       this->q.multiply(p.grad(half.W), D_, {p.x[0], D_, true}, {dz, D_}, D_, D_, rows_, false);
-      if (bias_) row_sums(this->q, p.grad(half.b), dz, D_, rows_, D_, p.at(sums_));
+      if (bias_) row_sums(this->q, p.grad(half.b), dz, D_, rows_, D_);
     }
     if (p.dx[0])
       this->q.multiply(p.dx[0], D_, {dz, D_}, {p.at(half.W), D_, true}, rows_, D_, D_, true);
   }
 
   Tensor dh_, dt_;  // [rows, D]
-  Tensor sums_;     // of row_sums
 };
 
 }  // namespace

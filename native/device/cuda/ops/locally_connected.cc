@@ -44,7 +44,7 @@ class CudaLocallyConnected final : public LocallyConnectedShape, public CudaLaye
       gather(p);
       this->q.multiply_all(out_, p.grad(W_), N_, {p.at(patches_), K, true}, {dz, N_}, K, N_, B_,
                            false);
-      if (bias_) this->q.launch("sum_axis", SumAxisArgs<real>{out_ * N_, B_, N_, p.grad(b_), dz});
+      if (bias_) sum_axis(this->q, p.grad(b_), dz, out_, B_, N_, N_);
     }
     if (!p.dx[0]) return;
     this->q.multiply_all(out_, p.at(patches_), K, {dz, N_}, {p.at(W_), N_, true}, B_, K, N_, false);

@@ -20,7 +20,6 @@ class CudaMaxoutDense final : public MaxoutDenseShape, public CudaLayer<real> {
       return;
     }
     dz_ = d.scratch("dz", {rows_, K_});
-    if (bias_) sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
 
   void forward(Pass<real>& p) override {
@@ -41,7 +40,7 @@ class CudaMaxoutDense final : public MaxoutDenseShape, public CudaLayer<real> {
       this->q.launch("maxout_slope", MaxoutSlopeArgs<real>{n, dz, p.at(z_) + f * n, p.y, p.dy});
       if (trainable()) {
         this->q.multiply(p.grad(W_) + W, K_, {p.x[0], D_, true}, {dz, K_}, D_, K_, rows_, false);
-        if (bias_) row_sums(this->q, p.grad(b_) + f * K_, dz, K_, rows_, K_, p.at(sums_));
+        if (bias_) row_sums(this->q, p.grad(b_) + f * K_, dz, K_, rows_, K_);
       }
       if (p.dx[0])
         this->q.multiply(p.dx[0], D_, {dz, K_}, {p.at(W_) + W, K_, true}, rows_, D_, K_, f > 0);
@@ -49,8 +48,7 @@ class CudaMaxoutDense final : public MaxoutDenseShape, public CudaLayer<real> {
   }
 
  private:
-  Tensor dz_;    // [rows, K]
-  Tensor sums_;  // of row_sums
+  Tensor dz_;  // [rows, K]
 };
 
 }  // namespace

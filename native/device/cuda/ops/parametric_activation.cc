@@ -4,6 +4,7 @@
 #include "ops/parametric_activation.h"
 
 #include "device/cuda/ops/parts/rearrange.h"
+#include "device/cuda/sums.h"
 
 namespace hs {
 namespace {
@@ -86,8 +87,7 @@ class CudaParametricActivation final : public ParametricActivationShape, public 
     const real* from = gradient;
     for (size_t s = 0; s < sums.size(); s++) {
       real* const to = s + 1 == sums.size() ? p.grad(param.value) : p.at(sums_[s % 2]);
-      this->q.launch("sum_axis", SumAxisArgs<real>{sums[s].outer * sums[s].inner, sums[s].m,
-                                                   sums[s].inner, to, from});
+      sum_axis(this->q, to, from, sums[s].outer, sums[s].m, sums[s].inner, sums[s].inner);
       from = to;
     }
   }

@@ -45,8 +45,6 @@ void CudaRecurrence<real>::prepare(Declaration& d) {
   }
   if (backwards_) dx_run_ = d.scratch("dx in running order", {n, B, D});
   if (drop_W_) dx_gate_ = d.scratch("dx of one gate", {n, B, D});
-  sums_ = d.scratch("sums", {row_sums_scratch(n * B, GH)});
-  part_ = d.scratch("sum of a segment", {GH});
   if (cell_->vectors > 0) dvectors_ = d.scratch("dvectors", {cell_->vectors, n, B, H});
 }
 

@@ -2,6 +2,7 @@
 #include "ops/repeat_vector.h"
 
 #include "device/cuda/ops/parts/rearrange.h"
+#include "device/cuda/sums.h"
 
 namespace hs {
 namespace {
@@ -19,7 +20,7 @@ class CudaRepeatVector final : public RepeatVectorShape, public CudaLayer<real> 
   }
   void backward(Pass<real>& p) override {
     const int64_t BD = p.x_extent[0].size();
-    if (p.dx[0]) this->q.launch("sum_axis", SumAxisArgs<real>{BD, n_, BD, p.dx[0], p.dy});
+    if (p.dx[0]) sum_axis(this->q, p.dx[0], p.dy, 1, n_, BD, BD);
   }
 };
 

@@ -17,7 +17,6 @@ class CudaSampleNormalization final : public SampleNormalizationShape, public Cu
   void prepare(Declaration& d) override {
     if (!d.training()) return;
     dyh_ = d.scratch("dy h", {rows_, K_});
-    sums_ = d.scratch("sums", {row_sums_scratch(rows_, K_)});
   }
 
   void forward(Pass<real>& p) override {
@@ -31,8 +30,8 @@ class CudaSampleNormalization final : public SampleNormalizationShape, public Cu
     if (trainable()) {
       const int64_t n = rows_ * K_;
       this->q.launch("multiply", ProductArgs<real>{n, n, p.at(dyh_), p.dy, p.at(h_), false});
-      row_sums(this->q, p.grad(gamma_), p.at(dyh_), K_, rows_, K_, p.at(sums_));
-      row_sums(this->q, p.grad(beta_), p.dy, K_, rows_, K_, p.at(sums_));
+      row_sums(this->q, p.grad(gamma_), p.at(dyh_), K_, rows_, K_);
+      row_sums(this->q, p.grad(beta_), p.dy, K_, rows_, K_);
     }
     if (p.dx[0])
       this->q.launch("row_norm_slope", RowNormSlopeArgs<real>{rows_, K_, p.dx[0], p.dy, p.at(h_),
@@ -40,8 +39,7 @@ class CudaSampleNormalization final : public SampleNormalizationShape, public Cu
   }
 
  private:
-  Tensor dyh_;   // [rows, K]
-  Tensor sums_;  // of row_sums
+  Tensor dyh_;  // [rows, K]
 };
 
 }  // namespace

@@ -41,8 +41,7 @@ template <typename real>
 void sum_columns(CardQueue* q, real* sums, const real* x, int64_t ldx, int64_t rows, int64_t K,
                  bool adds) {
   x = from_first(x, ldx, rows);
-  if (!adds) q->fill(sums, real(0), K);
-  add_broadcast(q, sums, Dims{K}, real(1), x, Dims{rows, K});
+  row_sums(*q, sums, x, ldx, rows, K, adds);
 }
 
 template <typename real>

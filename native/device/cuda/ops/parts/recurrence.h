@@ -51,7 +51,7 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   void steps_backward(Pass<real>&);
   void operand_backward(Pass<real>&, int64_t t, int phase);
   void weights_backward(Pass<real>&);
-  void sum_backward(Pass<real>&, real* sum, const real* d, int64_t width);
+  void sum_backward(real* sum, const real* d, int64_t width);
   void input_backward(Pass<real>&);
 
   // What all steps multiply by: U, rounded once where products round.
@@ -81,7 +81,6 @@ class CudaRecurrence final : public RecurrenceShape, public CudaLayer<real> {
   Tensor sequence_drop_;     // [n, B, H]
   Tensor dx_run_, dx_gate_;  // [n, B, D]
   Tensor dvectors_;          // [vectors, n, B, H]
-  Tensor sums_, part_;       // of row_sums; [G*H]
 };
 
 }  // namespace hs

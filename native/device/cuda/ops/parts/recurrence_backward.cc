@@ -95,18 +95,16 @@ void CudaRecurrence<real>::weights_backward(Pass<real>& p) {
     this->q.multiply(p.grad(W_) + g * H, GH, {drop_W_ ? p.at(x_drop_) : x, D, true},
                      {gates + g * H, GH}, D, products > 1 ? H : GH, n * B, adds);
   }
-  sum_backward(p, p.grad(b_), gates, GH);
-  if (cell_->recurrent_bias) sum_backward(p, p.grad(c_bias_), drec, GH);
+  sum_backward(p.grad(b_), gates, GH);
+  if (cell_->recurrent_bias) sum_backward(p.grad(c_bias_), drec, GH);
   for (int i = 0; i < cell_->vectors; i++)
-    sum_backward(p, p.grad(vectors_[size_t(i)]), p.at(dvectors_) + i * aux_stride(), H);
+    sum_backward(p.grad(vectors_[size_t(i)]), p.at(dvectors_) + i * aux_stride(), H);
 }
 
 // sum [width] of d [n, B, width]; those of later segments are in it already.
 template <typename real>
-void CudaRecurrence<real>::sum_backward(Pass<real>& p, real* sum, const real* d, int64_t width) {
-  real* const to = last_segment() ? sum : p.at(part_);
-  row_sums(this->q, to, d, width, steps() * B_, width, p.at(sums_));
-  if (to != sum) this->q.launch("add", AddArgs<real>{width, sum, to});
+void CudaRecurrence<real>::sum_backward(real* sum, const real* d, int64_t width) {
+  row_sums(this->q, sum, d, width, steps() * B_, width, !last_segment());
 }
 
 template <typename real>
@@ -160,8 +158,8 @@ void CudaRecurrence<real>::first_states_backward(Pass<real>& p) {
   if (takes_states_ && p.dx[1]) copy(p.dx[1], p.at(dh_), B_ * H_);
   if (takes_states_ && two_states_ && p.dx[2]) copy(p.dx[2], p.at(dc_), B_ * H_);
   if (!learned_ || !this->trainable()) return;
-  row_sums(this->q, p.grad(h0_), p.at(dh_), H_, B_, H_, p.at(sums_));
-  if (two_states_) row_sums(this->q, p.grad(c0_), p.at(dc_), H_, B_, H_, p.at(sums_));
+  row_sums(this->q, p.grad(h0_), p.at(dh_), H_, B_, H_);
+  if (two_states_) row_sums(this->q, p.grad(c0_), p.at(dc_), H_, B_, H_);
 }
 
 template <typename real>

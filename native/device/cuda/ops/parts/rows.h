@@ -4,39 +4,49 @@
 
 #include "device/cuda/cuda.h"
 #include "device/cuda/kernels/args.h"
+#include "device/cuda/sums.h"
 #include "ops/activation_name.h"
 #include "ops/row_activation.h"
 
 namespace hs {
 
-// A row of fewer columns is read by one thread.
+// A row of fewer columns is read by one thread. log: softmax' logarithm.
 constexpr int64_t kManyColumns = 64;
 
 template <typename real>
-void softmax(CardQueue& q, real* y, const real* x, int64_t rows, int64_t K) {
-  if (K < kManyColumns) return q.launch("softmax", SoftmaxArgs<real>{rows, K, y, x});
+void softmax_of_long_rows(CardQueue& q, real* y, const real* x, int64_t rows, int64_t K, bool log) {
   const int64_t parts = 2 * rows * kRowLanes;
   real* const scratch = static_cast<real*>(q.scratch((parts + 2 * rows) * int64_t(sizeof(real))));
-  SoftmaxRowsArgs<real> a{rows * kRowLanes, K, y, x, scratch, scratch + parts};
+  SoftmaxRowsArgs<real> a{rows * kRowLanes, K, y, x, scratch, scratch + parts, log};
   q.launch("softmax_parts", a);
   a.n = rows;
   q.launch("softmax_totals", a);
   a.n = rows * K;
   q.launch("softmax_numbers", a);
 }
-
 template <typename real>
-void softmax_slope(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows, int64_t K) {
-  if (K < kManyColumns)
-    return q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, y, dy});
+void softmax(CardQueue& q, real* y, const real* x, int64_t rows, int64_t K) {
+  if (K >= kManyColumns) return softmax_of_long_rows(q, y, x, rows, K, false);
+  q.launch("softmax", SoftmaxArgs<real>{rows, K, y, x});
+}
+
+// y: what forward gave.
+template <typename real>
+void slope_of_long_rows(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows,
+                        int64_t K, bool log) {
   const int64_t parts = rows * kRowLanes;
   real* const scratch = static_cast<real*>(q.scratch((parts + rows) * int64_t(sizeof(real))));
-  SoftmaxSlopeRowsArgs<real> a{rows * kRowLanes, K, dx, y, dy, scratch, scratch + parts};
+  SoftmaxSlopeRowsArgs<real> a{rows * kRowLanes, K, dx, y, dy, scratch, scratch + parts, log};
   q.launch("softmax_slope_parts", a);
   a.n = rows;
   q.launch("softmax_slope_totals", a);
   a.n = rows * K;
   q.launch("softmax_slope_numbers", a);
+}
+template <typename real>
+void softmax_slope(CardQueue& q, real* dx, const real* y, const real* dy, int64_t rows, int64_t K) {
+  if (K >= kManyColumns) return slope_of_long_rows(q, dx, y, dy, rows, K, false);
+  q.launch("softmax_slope", SoftmaxSlopeArgs<real>{rows, K, dx, y, dy});
 }
 
 // y = a(x) over [rows, K]; y may be x.
@@ -62,21 +72,6 @@ void slope(CardQueue& q, Activation kind, real* dx, const real* kept, const real
   } else if (dx != dy) {
     q.copy(dx, dy, rows * K * int64_t(sizeof(real)));
   }
-}
-
-// Rows of a block of a sum over rows.
-constexpr int64_t kSumRows = 64;
-inline int64_t row_sums_scratch(int64_t rows, int64_t K) {
-  return std::max<int64_t>(1, (rows + kSumRows - 1) / kSumRows) * K;
-}
-
-// sums [K] of x [rows, K], rows ldx apart. parts: row_sums_scratch numbers.
-template <typename real>
-void row_sums(CardQueue& q, real* sums, const real* x, int64_t ldx, int64_t rows, int64_t K,
-              real* parts) {
-  const int64_t blocks = std::max<int64_t>(1, (rows + kSumRows - 1) / kSumRows);
-  q.launch("row_sums", RowSumsArgs<real>{blocks * K, K, rows, kSumRows, parts, x, ldx});
-  q.launch("row_sums", RowSumsArgs<real>{K, K, blocks, blocks, sums, parts, K});
 }
 
 // mask[i] = 0 with probability p, else 1 / (1 - p): the numbers of device/cpu/rng.h.
