@@ -381,6 +381,7 @@ void Graph<real>::resolve_pointers() {
     pass.y = values_[size_t(op.output)].data;
     pass.mask = op.mask < 0 ? nullptr : masks_[size_t(op.mask)].data;
     pass.mask_out = op.mask_out < 0 ? nullptr : masks_[size_t(op.mask_out)].data;
+    pass.wrong = looks_ ? wrong_.data() : nullptr;
     pass.dy = values_[size_t(op.output)].grad;
     for (size_t j = 0; j < op.more.size(); j++) {
       const Value<real>& value = values_[size_t(op.more[j])];

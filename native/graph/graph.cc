@@ -83,6 +83,7 @@ Graph<real>::Graph(const Config& spec, Params<real>& params, Device<real>& devic
   if (spec.has("updates")) add_updates(spec.at("updates"));
   allocate_params();
   penalties_.reserve(static_cast<int64_t>(ops_.size()));
+  if (looks_) wrong_.reserve(1);
   plan_backward();
   for (const Value<real>& value : values_) {
     if (value.gradient_of_param < 0 && value.gradient_of_input < 0) continue;
@@ -128,7 +129,6 @@ void Graph<real>::add_op(const Config& spec) {
   const std::string where = context.where();
   for (const std::string& input : spec.strings("inputs"))
     op.inputs.push_back(value_or_gradient(input, where));
-  op.looks = std::all_of(op.inputs.begin(), op.inputs.end(), [&](int v) { return v < inputs_; });
   op.after = after_named(spec, where);
   if (op.inputs.empty()) fail(Code::kInternal, where, "inputs", "at least one", "none");
   context.inputs = op.inputs.size();
@@ -151,6 +151,7 @@ void Graph<real>::add_op(const Config& spec) {
   static const Config* const none = new Config;
   op.layer = device_->op(kind, spec.has("options") ? spec.at("options") : *none, context);
   if (!op.layer) throw Error(Code::kInternal, name, "there is no op named '" + kind + "'.");
+  looks_ = looks_ || op.layer->looks();
 
   const int index = static_cast<int>(ops_.size());
   for (const std::string& output : spec.strings("outputs"))
@@ -251,6 +252,7 @@ void Graph<real>::forward(bool training, DropoutKey key, bool scored) {
   has_values_ = false;
   if (changes_seen_ != params_->changes()) repack();  // by a plan that shares them
   changes_seen_ = params_->changes();
+  if (looks_) device_->zero(wrong_.data(), wrong_.bytes());
   for (Op<real>& op : ops_) {
     if (op.after == After::kNothing || (scored && op.after == After::kOutputs))
       run(op, training, key);
@@ -259,12 +261,13 @@ void Graph<real>::forward(bool training, DropoutKey key, bool scored) {
 }
 
 template <typename real>
-void Graph<real>::look(bool training) {
-  for (Op<real>& op : ops_) {
-    if (!op.looks) continue;
-    enter(op, training, {});
-    op.layer->look(op.pass);
-  }
+void Graph<real>::look() {
+  real wrong = 0;
+  if (looks_) device_->download(&wrong, wrong_.data(), sizeof(wrong));
+  if (wrong == 0) return;
+  has_values_ = false;
+  for (Op<real>& op : ops_) op.layer->look(op.pass);
+  throw Error(Code::kInternal, "look", "an op has found its input wrong, and takes it now.");
 }
 
 template <typename real>
@@ -280,7 +283,6 @@ void Graph<real>::enter(Op<real>& op, bool training, DropoutKey key) {
   op.pass.repack = op.fresh;
   op.pass.dropout = key;
   op.pass.cancelled = cancelled_;
-  op.pass.looked = op.looks;
 }
 
 template <typename real>
@@ -368,6 +370,7 @@ void Graph<real>::activity_penalty(double* activity) const {
 template <typename real>
 void Graph<real>::add_penalties(double* sum) const {
   for (int v : penalty_values_) device_->add_number(sum, values_[size_t(v)].data);
+  if (looks_) device_->add_number(sum, wrong_.data());
 }
 
 template <typename real>

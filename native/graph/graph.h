@@ -78,8 +78,7 @@ struct Op {
   After after = After::kNothing;
   // It runs when the graph has gone backward.
   bool late() const { return after >= After::kGradients; }
-  bool looks = false;  // it reads nothing but inputs of the model
-  bool fresh = true;   // parameters have changed since the packed tensors were filled
+  bool fresh = true;  // parameters have changed since the packed tensors were filled
   Pass<real> pass;
   // per input: where dx is to be added, if another consumer has written it already; else nullptr
   std::vector<real*> add_to;
@@ -153,8 +152,9 @@ class Graph {
 
   // Ops may end a pass by throwing Cancelled when it becomes true.
   void watch(const std::atomic<bool>& cancelled) { cancelled_ = &cancelled; }
-  // Ops look at the inputs. It comes before what is repeated: forward and all that follows it.
-  void look(bool training);
+  // Throws what an op could not take of its inputs in the last forward pass, which it waits for;
+  // such a pass has a loss that is not finite.
+  void look();
   // scored: penalties are asked for.
   void forward(bool training, DropoutKey key, bool scored);
   // The gradients of the losses have been written. *activity: as activity_penalty().
@@ -172,8 +172,9 @@ class Graph {
   std::string update_not_finite() const;      // the first parameter of which one is not, or ""
   bool updates() const { return !updates_.empty(); }
   void activity_penalty(double* activity) const;  // of the values of the last forward
-  void add_penalties(double* sum) const;          // those that are values, of the last forward
-  std::string first_not_finite() const;           // input or layer whose values are not, or ""
+  // Those that are values, of the last forward; NaN where an op could not take its input.
+  void add_penalties(double* sum) const;
+  std::string first_not_finite() const;  // input or layer whose values are not, or ""
   const std::string& layer_of(int param) const;
 
   // Next values (Declaration::next) of the last forward in training.
@@ -259,6 +260,8 @@ class Graph {
   Block<real> saved_block_{*device_}, slot_block_{*device_}, carry_block_{*device_},
       packed_block_{*device_}, scratch_block_{*device_}, grad_block_{*device_};
   Block<double> penalties_{*device_};  // [ops] of their outputs
+  bool looks_ = false;                 // an op does
+  Block<real> wrong_{*device_};        // [1] if looks_: 0, or NaN
   int64_t changes_seen_ = 0;           // of parameters, when packed tensors were last looked at
   const std::atomic<bool>* cancelled_ = nullptr;
   bool carry_live_ = false;  // states are worth keeping

@@ -82,8 +82,7 @@ template <typename real>
 struct Pass {
   bool training = false;          // Keras' learning phase
   bool backward_follows = false;  // forward must fill what backward reads
-  bool repack = true;   // parameters have changed since this op last filled its packed tensors
-  bool looked = false;  // look() comes before forward()
+  bool repack = true;  // parameters have changed since this op last filled its packed tensors
   DropoutKey dropout;
   std::vector<const real*> x;  // inputs, by Extent
   std::vector<Extent> x_extent;
@@ -91,6 +90,7 @@ struct Pass {
   Extent y_extent;
   const real* mask = nullptr;  // [T, B], 1 = real step; nullptr: none
   real* mask_out = nullptr;    // [T, B], for layers that make one (embedding, masking)
+  real* wrong = nullptr;       // [1] NaN from an op that looks(): an input that it cannot take
   const real* dy = nullptr;    // backward: gradient of the output
   // What takes long looks at it between its parts, and throws Cancelled. nullptr: nobody cancels.
   const std::atomic<bool>* cancelled = nullptr;
@@ -165,9 +165,10 @@ class Layer {
   const OpShape& shape() const { return const_cast<Layer*>(this)->shape(); }
   // Follows shape().declare(): what this device needs besides (scratch, packed).
   virtual void prepare(Declaration&) {}
-  // Of an op that reads nothing but inputs of the model: what the host must see of them, before the
-  // work of a batch begins. Only forward() where Pass::looked is not set.
-  virtual void look(Pass<real>&) {}
+  // Whether forward() may find an input that it cannot take when the host is gone: it goes on then,
+  // writes nothing outside of its memory, and a NaN to Pass::wrong. look() throws what it was.
+  virtual bool looks() const { return false; }
+  virtual void look(const Pass<real>&) {}
   virtual void forward(Pass<real>&) = 0;
   virtual void backward(Pass<real>&) = 0;
   // Carry tensors become valid only when the whole batch has succeeded; the plan calls this then.

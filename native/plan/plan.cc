@@ -212,7 +212,6 @@ template <typename real>
 void TypedPlan<real>::prepare_batch(Mode mode, const DataSet& data, const Batch& batch) {
   gather_inputs(data, batch);
   if (mode != Mode::kPredict) losses_.load(data, batch.order, batch.first);
-  graph_.look(learns(mode));
 }
 
 template <typename real>
@@ -223,8 +222,6 @@ void TypedPlan<real>::step(Mode mode, DropoutKey key) {
   penalties(false);
   graph_.activity_penalty(number(kActivity));
   device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));
-  device_->change();
-  graph_.commit(nullptr);
 }
 
 template <typename real>
@@ -238,12 +235,10 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   if (r.mode == Mode::kPredict) {
     repeated(r.mode, 0, [&] { graph_.forward(false, key, false); });
+    graph_.look();
     keep_outputs(result);
     graph_.packed_are_current();
-    device_->change();
-    repeated(r.mode, 1, [&] { graph_.commit(nullptr); });
-    graph_.committed();
-    return;
+    return commit(r.mode);
   }
   const int logs = losses_.logs();
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
@@ -260,9 +255,11 @@ void TypedPlan<real>::settle(const RunRequest& r, const Batch& batch, RunResult&
   std::vector<double>& read = numbers_read_;
   device_->download(read.data(), numbers_.data(), numbers_.bytes());
   const bool finite = read[kFinite] != 0;
+  if (!finite) graph_.look();
   const bool held = r.mode != Mode::kTrain || !graph_.updates() || read[kHeld] != 0;
-  if (!learns || (r.mode == Mode::kTrain && finite)) graph_.committed();
+  if (!learns) commit(r.mode);
   if (r.mode == Mode::kTrain && finite) {
+    graph_.committed();
     update_.applied();
     graph_.trained();
   }
@@ -291,11 +288,18 @@ void TypedPlan<real>::settle(const RunRequest& r, const Batch& batch, RunResult&
   result.bad_batches++;
 }
 
+// States become those of a batch in which nothing is learned.
+template <typename real>
+void TypedPlan<real>::commit(Mode mode) {
+  device_->change();
+  repeated(mode, 1, [&] { graph_.commit(nullptr); });
+  graph_.committed();
+}
+
 // Values go out before parameters change; updates read what was there before.
 template <typename real>
 void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
-  graph_.look(r.training);
   graph_.forward(r.training, key, false);
   device_->zero(numbers_.data(), numbers_.bytes());
   if (graph_.has_cost()) {
@@ -306,6 +310,7 @@ void TypedPlan<real>::call(const RunRequest& r, RunResult& result) {
   double* const finite = number(kFinite);
   device_->total(number(kLoss), number(kPenalty), number(kActivity), finite);
   graph_.check_updates(finite);
+  graph_.look();
   keep_outputs(result);
   graph_.packed_are_current();
   device_->change();

@@ -64,6 +64,7 @@ class TypedPlan final : public Plan {
   static bool learns(Mode mode) { return mode == Mode::kTrain || mode == Mode::kGradient; }
   static bool logs(Mode mode) { return mode != Mode::kPredict && mode != Mode::kCall; }
   void call(const RunRequest&, RunResult&);
+  void commit(Mode mode);
   void one_batch(const RunRequest&, const Batch&, RunResult&);
   void prepare_batch(Mode mode, const DataSet&, const Batch&);
   // All that a batch of test or training asks of the device.

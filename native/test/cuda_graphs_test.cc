@@ -183,8 +183,9 @@ TEST(batches_of_all_kinds_are_graphs_on_a_card) {
   for (const Mode mode : {Mode::kTrain, Mode::kTest, Mode::kGradient, Mode::kPredict}) {
     const std::string name = "kind " + std::to_string(int(mode));
     compare(name, net(lstm, true, {{"dropoutU", 0.4}}), samples, mode);
-    // States become those of the batch apart, in a graph that has nothing to do with its data.
-    const bool parts = mode == Mode::kPredict;
+    // Where nothing is learned, states become those of the batch apart, in a graph that has nothing
+    // to do with its data.
+    const bool parts = mode == Mode::kPredict || mode == Mode::kTest;
     compare(name + ", stateful", net(lstm, true, {{"stateful", true}}), samples, mode, 1000, {},
             parts ? -1 : 1);
   }
@@ -211,7 +212,14 @@ TEST(what_changes_between_steps_of_a_card_is_in_no_graph) {
   std::vector<double> ids = noise(4 * 6, 5, 4.4);
   for (double& id : ids) id = std::floor(id + 4.5);
   compare("words", words, data(array({6, 4}, ids), array({6, 2}, noise(12, 6))), Mode::kTrain, 3,
-          {}, -1, 2 * 2);
+          {}, -1);
+  // Those that another layer gives.
+  Config behind = op("activation", "a", {"input"}, "a", tree({{"activation", text("relu")}}));
+  embed.tree["inputs"] = list({text("a")});
+  const Config made =
+      model({4}, {behind, embed, lstm("r", "e", 3, 2, false), dense("d", "r", 2, 2, "tanh")}, "d");
+  compare("words that are made", made, data(array({6, 4}, ids), array({6, 2}, noise(12, 6))),
+          Mode::kTrain);
   const Setting& adam = kSettings[6];
   compare("rows", with_optimizer(net(gru, false, {}), adam), sequences(5, 4, 2, {5, 2}),
           Mode::kTrain, 2, {}, -1);

@@ -137,7 +137,7 @@ TEST(penalties_of_a_card_agree_with_those_of_the_cpu) {
       CHECK(distance(&got[1], &want[1], int64_t(want.size()) - 1) <= tolerance);
     }
   };
-  for (const Dims& dims : {Dims{1}, Dims{7, 5}, Dims{40, 30}}) {
+  for (const Dims& dims : {Dims{1}, Dims{7, 5}, Dims{40, 30}, Dims{300, 300}}) {
     for (const auto& [l1, l2] : {std::pair{0.3, 0.0}, {0.0, 0.7}, {0.3, 0.7}, {0.0, 0.0}}) {
       Penalty penalty;
       penalty.l1 = l1, penalty.l2 = l2;

@@ -98,10 +98,17 @@ class HostedLayer final : public OpShape, public Layer<real> {
       memory_.upload(finite.data(), p.finite, sizeof(double));
       pass.finite = finite.data();
     }
+    Block<real> wrong(memory_);
+    wrong.reserve(1);
+    memory_.zero(wrong.data(), sizeof(real));
+    pass.wrong = wrong.data();
     ((*inner_).*fn)(pass);
     for (const auto& c : copies) {
       if (c->size > 0) memory_.download(c->host, c->there.data(), c->size * int64_t(sizeof(real)));
     }
+    real is_wrong = 0;
+    memory_.download(&is_wrong, wrong.data(), sizeof(real));
+    if (is_wrong != 0) inner_->look(pass);
   }
 
   std::unique_ptr<Layer<real>> inner_;

@@ -1,9 +1,11 @@
 // Penalties on a card: Keras 1.2.2 regularizers.py, as device/cpu/penalties.cc.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "base/arena.h"
 #include "device/cuda/queue_memory.h"
+#include "device/cuda/sums.h"
 #include "device/param.h"
 
 namespace hs {
@@ -18,9 +20,11 @@ class CudaPenalties {
     const int64_t n = count(dims);
     if (n == 0) return;
     if (p.l1 != 0 || p.l2 != 0) {
-      parts_.reserve(kSumThreads);
-      queue_.launch("penalty", PenaltyArgs<real>{kSumThreads, parts_.data(), w, n, p.l1, p.l2});
-      queue_.launch("add_up", AddUpArgs<real>{1, sum, parts_.data(), kSumThreads, true});
+      const int64_t lanes = std::max(kSumThreads, sum_lanes(1, n));
+      parts_.reserve(lanes + kSumThreads);
+      double* const parts = parts_.data();
+      queue_.launch("penalty", PenaltyArgs<real>{lanes, parts, w, n, p.l1, p.l2});
+      add_up<real>(queue_, sum, parts, lanes, parts + lanes, true);
       if (dw)
         queue_.launch("penalty_gradient",
                       PenaltyGradientArgs<real>{n, dw, w, real(p.l1), real(2 * p.l2)});

@@ -37,8 +37,11 @@ constexpr int64_t kSumThreads = 256;
 template <typename real>
 void add_up(CardQueue& queue, double* sum, const double* parts, int64_t count, double* between,
             bool adds) {
-  queue.launch("add_up", AddUpArgs<real>{kSumThreads, between, parts, count, false});
-  queue.launch("add_up", AddUpArgs<real>{1, sum, between, kSumThreads, adds});
+  if (count > kSumThreads) {
+    queue.launch("add_up", AddUpArgs<real>{kSumThreads, between, parts, count, false});
+    parts = between, count = kSumThreads;
+  }
+  queue.launch("add_up", AddUpArgs<real>{1, sum, parts, count, adds});
 }
 
 }  // namespace hs

@@ -1,5 +1,5 @@
-// Sums over an axis. A long one goes in two halves: every result has several lanes, threads that add
-// up a part of its numbers each, and then a thread adds up those. About the square root of the
+// Sums over an axis. A long one goes in two halves: every result has several lanes, threads that
+// add up a part of its numbers each, and then a thread adds up those. About the square root of the
 // numbers each; fewer lanes where results alone keep a card busy. How many there are depends on
 // extents alone, and so do the bits.
 #pragma once

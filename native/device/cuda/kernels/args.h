@@ -229,8 +229,8 @@ struct RowsArgs {  // y [rows, K] = b [K]; n = rows K
   const real* b;
 };
 
-// y [outer, lanes, inner] = or += sums over x [outer, m, inner], whose rows lie ld apart: lane l has
-// those of l, l + lanes, ... along m. n = outer lanes inner.
+// y [outer, lanes, inner] = or += sums over x [outer, m, inner], whose rows lie ld apart: lane l
+// has those of l, l + lanes, ... along m. n = outer lanes inner.
 template <typename real>
 struct SumAxisArgs {
   int64_t n, m, lanes, inner, ld;

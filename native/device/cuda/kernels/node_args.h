@@ -49,8 +49,8 @@ struct NodeArgs {  // y[i] = op(x...); n: numbers of y, which lie together
   real value, low, high;
 };
 
-// A node's sum over places, in lanes as SumAxisArgs has them: y [outer, lanes, inner], where y [outer,
-// inner] are the results. Axes of `kept` are those of a result, of `summed` those that it goes over.
+// A node's sum over places, in lanes as SumAxisArgs has them: [outer, lanes, inner], and results
+// [outer, inner]. Axes of `kept` are those of the results, of `summed` those that are summed.
 struct NodePlaces {
   NodeLoop kept, summed;
   int64_t summed_count, lanes, inner;

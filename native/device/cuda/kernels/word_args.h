@@ -6,12 +6,13 @@ namespace hs {
 
 template <typename real>
 struct EmbedArgs {  // y [T, B, D]: rows of W [V, D] by ids [B, T], times factor; n = T B D
-  int64_t n, T, B, D;
+  int64_t n, T, B, D, V;
   real* y;
   real* mask;  // [T, B]: id != 0; nullptr: nobody asks
   const real* W;
   const real* ids;
   const real* factor;  // [V]; nullptr: ones
+  real* wrong;         // [1] NaN where an id is none of 0 .. V - 1; so is its row of y
 };
 
 // Words in an order of their own: sorted by number, those of the same number as they stand.

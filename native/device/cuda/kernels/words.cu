@@ -7,21 +7,30 @@ HS_KERNELS_BEGIN
 namespace hs {
 namespace HS_ISA {
 
+// As a cast to int32, it cuts fractions off. NaN is no word, and V is none.
+template <class real>
+static HS_INLINE int64_t number_of(real word, int64_t V) {
+  return word > real(-1) && word < real(V) ? static_cast<int64_t>(word) : V;
+}
+
+// All threads that write to `wrong` do so with the same number.
 template <class real>
 static inline void embed(const EmbedArgs<real>& a, int64_t i) {
   const int64_t s = i / a.D, d = i % a.D;
-  const int64_t id = static_cast<int64_t>(a.ids[s % a.B * a.T + s / a.B]);
+  const int64_t id = number_of(a.ids[s % a.B * a.T + s / a.B], a.V);
+  if (a.mask && d == 0) a.mask[s] = id != 0 ? real(1) : real(0);
+  if (id == a.V) {
+    a.y[i] = *a.wrong = real(NAN);
+    return;
+  }
   const real w = a.W[id * a.D + d];
   a.y[i] = a.factor ? w * a.factor[id] : w;
-  if (a.mask && d == 0) a.mask[s] = id != 0 ? real(1) : real(0);
 }
 HS_KERNEL(embed, EmbedArgs)
 
-// As a cast to int32, it cuts fractions off. NaN is none.
 template <class real>
 static inline void word_keys(const WordKeysArgs<real>& a, int64_t i) {
-  const real word = a.words[i % a.B * a.T + i / a.B];
-  a.keys[i] = static_cast<int32_t>(word > real(-1) && word < real(a.V) ? int64_t(word) : a.V);
+  a.keys[i] = static_cast<int32_t>(number_of(a.words[i % a.B * a.T + i / a.B], a.V));
   a.order[i] = static_cast<int32_t>(i);
 }
 HS_KERNEL(word_keys, WordKeysArgs)

@@ -1,7 +1,6 @@
 // As device/cpu/ops/embedding.cc: y[t, b, :] = W[id[b, t], :].
 //
-// A wrong word is an error that says where it stands, so the host reads words before the work of a
-// batch begins.
+// Rows of words that are none are NaN; look() names the first of them.
 #include "ops/embedding.h"
 
 #include "device/cuda/ops/parts/rows.h"
@@ -23,19 +22,19 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
     steps_ = x[0].size();
   }
 
-  void look(Pass<real>& p) override {
-    ids_.resize(size_t(steps_));
-    this->q.download(ids_.data(), p.x[0], steps_ * int64_t(sizeof(real)));
-    check_ids(ids_.data(), steps_, p.x_extent[0].dims[0]);
+  bool looks() const override { return true; }
+  void look(const Pass<real>& p) override {
+    std::vector<real> ids(static_cast<size_t>(steps_));  // [B, T]
+    this->q.download(ids.data(), p.x[0], steps_ * int64_t(sizeof(real)));
+    check_ids(ids.data(), steps_, p.x_extent[0].dims[0]);
   }
 
   void forward(Pass<real>& p) override {
     const int64_t B = p.x_extent[0].rows, T = p.x_extent[0].dims[0];
-    if (!p.looked) look(p);
     const real* const factor = active(p) ? p.at(factor_) : nullptr;  // [V]
     if (factor) dropout_mask(this->q, p.at(factor_), V_, p_, p.dropout, stream() * 16);
-    this->q.launch(
-        "embed", EmbedArgs<real>{T * B * D_, T, B, D_, p.y, p.mask_out, p.at(W_), p.x[0], factor});
+    this->q.launch("embed", EmbedArgs<real>{T * B * D_, T, B, D_, V_, p.y, p.mask_out, p.at(W_),
+                                            p.x[0], factor, p.wrong});
   }
 
   void backward(Pass<real>& p) override {
@@ -50,8 +49,7 @@ class CudaEmbedding final : public EmbeddingShape, public CudaLayer<real> {
  private:
   bool active(const Pass<real>& p) const { return drops_ && p.training; }
 
-  int64_t steps_ = 0;      // T * B
-  std::vector<real> ids_;  // [B, T]
+  int64_t steps_ = 0;  // T * B
 };
 
 }  // namespace

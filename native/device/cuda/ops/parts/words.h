@@ -1,7 +1,7 @@
-// The gradient of rows that words choose. Words may be numbers of the card that the host never sees,
-// so they are sorted there: each pass merges kMergedRuns runs, where a thread finds the place of a
-// key by looking it up in all of them. What is added up, and in which order, depends on the words
-// alone.
+// The gradient of rows that words choose. Words may be numbers of the card that the host never
+// sees, so they are sorted there: each pass merges kMergedRuns runs, where a thread finds the place
+// of a key by looking it up in all of them. What is added up, and in which order, depends on the
+// words alone.
 #pragma once
 #include <utility>
 
