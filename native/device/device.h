@@ -155,6 +155,9 @@ class Device : public Memory {
   // rows first, first + 1, ...
   virtual void gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
                       int64_t first) = 0;
+  // run() calls gather() as the next batch will, while the work of this one goes on: a device may
+  // begin to send what it takes. It may fail without a word, and then the next batch does it.
+  virtual void ahead(FunctionRef<void()> /*run*/) {}
   // host_bt [n] is a part of `data`, which does not change: as long as that lives a device may keep
   // a copy for gather().
   virtual void keep(const std::shared_ptr<const void>& data, const real* host_bt, int64_t n) = 0;

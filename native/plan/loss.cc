@@ -122,6 +122,11 @@ void Loss<real>::check_labels(const Graph<real>& graph, const DataSet& data) con
 template <typename real>
 void Loss<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
   scored_.order = order, scored_.first = first;
+  gather(data, order, first);
+}
+
+template <typename real>
+void Loss<real>::gather(const DataSet& data, const int32_t* order, int64_t first) {
   if (criterion_->has_targets())
     device_->gather(at(y_), values_of<real>(data.y[i_]).data(), target_extent_, order, first);
   if (weighted_)
@@ -198,6 +203,11 @@ void Losses<real>::check_labels(const Graph<real>& graph, const DataSet& data) c
 template <typename real>
 void Losses<real>::load(const DataSet& data, const int32_t* order, int64_t first) {
   for (const auto& loss : losses_) loss->load(data, order, first);
+}
+
+template <typename real>
+void Losses<real>::gather(const DataSet& data, const int32_t* order, int64_t first) {
+  for (const auto& loss : losses_) loss->gather(data, order, first);
 }
 
 template <typename real>

@@ -26,8 +26,10 @@ class Loss {
   void bind(const Graph<real>& graph, const DataSet& data);
   // Labels of a sparse objective must be classes. Throws Error(kOption).
   void check_labels(const Graph<real>& graph, const DataSet& data) const;
-  // Targets and weights of one batch; order as in gather().
+  // Targets and weights of one batch, order as in Device::gather(); gather() alone: for
+  // Device::ahead().
   void load(const DataSet& data, const int32_t* order, int64_t first);
+  void gather(const DataSet& data, const int32_t* order, int64_t first);
   // Of a shard of a batch of `whole` samples: value() leaves out the means that Scored says.
   void shard(int64_t whole, ShardSums* sums) { scored_.whole = whole, scored_.sums = sums; }
   double weight() const { return scored_.weight; }
@@ -77,6 +79,7 @@ class Losses {
   void bind(const Graph<real>& graph, const DataSet& data);
   void check_labels(const Graph<real>& graph, const DataSet& data) const;
   void load(const DataSet& data, const int32_t* order, int64_t first);
+  void gather(const DataSet& data, const int32_t* order, int64_t first);
   void value(const Graph<real>& graph, double* logs, double* nothing);  // nothing [outputs]
   void gradient(const Graph<real>& graph);                              // after value()
   // Of a shard, on the host: parts [parts()], what is added up over shards.

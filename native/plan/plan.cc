@@ -127,6 +127,19 @@ void TypedPlan<real>::gather_inputs(const DataSet& data, const Batch& batch) {
   }
 }
 
+// The batch after this one, if it has as many rows: memory is laid out for those.
+template <typename real>
+void TypedPlan<real>::gather_ahead(const RunRequest& r, const Batch& batch) {
+  const int64_t first = batch.first + batch.rows;
+  const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+  if (total - first < batch.rows) return;
+  const Batch next{first, batch.rows, batch.order ? batch.order + batch.rows : nullptr};
+  device_->ahead([&] {
+    gather_inputs(*r.data, next);
+    if (r.mode != Mode::kPredict) losses_.gather(*r.data, next.order, next.first);
+  });
+}
+
 template <typename real>
 void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
                           const std::atomic<bool>& cancelled) {
@@ -235,6 +248,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   if (r.mode == Mode::kPredict) {
     repeated(r.mode, 0, [&] { graph_.forward(false, key, false); });
+    gather_ahead(r, batch);
     graph_.look();
     keep_outputs(result);
     graph_.packed_are_current();
@@ -244,6 +258,7 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
   result.last.resize(size_t(logs));  // now: nothing may fail once weights have changed
   repeated(r.mode, 0, [&] { step(r.mode, key); });
   graph_.packed_are_current();
+  gather_ahead(r, batch);
   settle(r, batch, result);
 }
 

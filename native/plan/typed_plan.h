@@ -52,6 +52,7 @@ class TypedPlan final : public Plan {
   void check_request(const RunRequest&) const;
   void keep(const std::shared_ptr<const DataSet>&) const;
   void gather_inputs(const DataSet&, const Batch&);
+  void gather_ahead(const RunRequest&, const Batch&);
   void bind(const RunRequest&, int64_t rows);
   // Backward, update, constraints that are programs, commit: all but the first happen only if all
   // is finite.

@@ -98,6 +98,37 @@ TEST(the_stand_in_does_nothing_before_somebody_waits) {
   bench.driver.cuMemFreeHost(pinned);
 }
 
+// One stream sends a number, another passes it on: without an event between them in either order.
+TEST(the_stand_in_keeps_streams_in_order_by_events_alone) {
+  if (!is_here()) return;
+  Bench bench;
+  void *other = nullptr, *event = nullptr, *pinned = nullptr;
+  check_cuda(bench.driver.cuStreamCreate(&other, 1), "cuStreamCreate");
+  check_cuda(bench.driver.cuEventCreate(&event, 2), "cuEventCreate");
+  check_cuda(bench.driver.cuMemAllocHost_v2(&pinned, sizeof(float)), "cuMemAllocHost");
+  const auto at = [&](int i) {
+    return static_cast<CudaAddress>(reinterpret_cast<uintptr_t>(bench.numbers.data() + i));
+  };
+  float& sent = *static_cast<float*>(pinned);
+  for (const bool waits : {false, true}) {
+    int arrived = 0;
+    for (int turn = 0; turn < 40; turn++) {
+      sent = float(10 + turn);
+      bench.driver.cuMemcpyHtoDAsync_v2(at(0), pinned, sizeof(float), other);
+      bench.driver.cuEventRecord(event, other);
+      if (waits) CHECK(bench.driver.cuStreamWaitEvent(bench.stream, event, 0) == 0);
+      bench.driver.cuMemcpyDtoDAsync_v2(at(1), at(0), sizeof(float), bench.stream);
+      bench.driver.cuStreamSynchronize(bench.stream);
+      bench.driver.cuStreamSynchronize(other);
+      arrived += bench.numbers.read()[1] == sent;
+    }
+    CHECK_MESSAGE(waits ? arrived == 40 : arrived > 5 && arrived < 35, std::to_string(arrived));
+  }
+  bench.driver.cuMemFreeHost(pinned);
+  bench.driver.cuEventDestroy_v2(event);
+  bench.driver.cuStreamDestroy_v2(other);
+}
+
 TEST(the_stand_in_refuses_kernels_whose_arguments_have_another_size) {
   if (!is_here()) return;
   const char* const path = std::getenv("HIDDENSTATE_CUDA_KERNELS");

@@ -4,7 +4,6 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "device/cpu/rows.h"
 #include "device/cuda/criterion.h"
 #include "device/cuda/kernels/args.h"
 #include "device/cuda/refusals.h"
@@ -128,10 +127,22 @@ void Cuda<real>::add_gradient(real* sum, GradRows* sum_rows, const real* more, c
 template <typename real>
 void Cuda<real>::gather(real* x_tb, const real* host_bt, const Extent& to, const int32_t* order,
                         int64_t first) {
+  if (ahead_) return data_.send(host_bt, to, order, first);
   if (data_.gather(x_tb, host_bt, to, order, first)) return;
   const int64_t bytes = to.size() * int64_t(sizeof(real));
   hs::gather(static_cast<real*>(queue_.stage(bytes)), host_bt, to, order, first);
   queue_.send(x_tb, bytes);
+}
+
+template <typename real>
+void Cuda<real>::ahead(FunctionRef<void()> run) {
+  ahead_ = true;
+  try {
+    queue_.beside(run);
+  } catch (...) {  // what is asked for next says so, if it was the card
+    data_.nothing_sent();
+  }
+  ahead_ = false;
 }
 
 template <typename real>

@@ -44,6 +44,7 @@ class Cuda final : public Device<real> {
   void scale(real* y, double a, int64_t n) override;
   void add_gradient(real* sum, GradRows*, const real* more, const GradRows*, int64_t n) override;
   void gather(real*, const real*, const Extent&, const int32_t* order, int64_t first) override;
+  void ahead(FunctionRef<void()> run) override;
   void keep(const std::shared_ptr<const void>&, const real*, int64_t) override;
   void scatter(real*, const real*, const Extent&) const override;
   void penalize(double*, const Penalty&, const real*, real*, GradRows*, const Dims&) override;
@@ -60,6 +61,7 @@ class Cuda final : public Device<real> {
   CudaPenalties<real> penalties_{queue_};
   Block<double> number_{memory_};
   CardData<real> data_{queue_};
+  bool ahead_ = false;  // gather() is for the next batch
 };
 
 // An op of the card: it asks for work in the queue of its plan.

@@ -1,6 +1,7 @@
 // Data sets on the card. One that is gathered from a second time over is copied there, if it takes
 // a quarter at most of the memory that is free; its batches are then a kernel's work, and of a
-// batch only the numbers of its rows go to the card.
+// batch only the numbers of its rows go to the card. A batch of any other is sent while the one
+// before it is computed, to memory of its own.
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "device/cpu/rows.h"
 #include "device/cuda/kernels/args.h"
 #include "device/cuda/queue_memory.h"
 
@@ -22,17 +24,17 @@ class CardData {
   void keep(const std::shared_ptr<const void>& data, const real* host, int64_t n) {
     const auto gone = [](const Kept& kept) { return kept.data.expired(); };
     kept_.erase(std::remove_if(kept_.begin(), kept_.end(), gone), kept_.end());
-    if (n > 0 && !find(host)) kept_.push_back({data, host, n, 0, false, nullptr});
+    if (n > 0 && !find(host)) kept_.push_back({data, host, n, 0, false, nullptr, nullptr, {}});
   }
 
-  // As Device::gather, from a copy; false: there is none.
+  // As Device::gather, from what is on the card; false: it is not there.
   bool gather(real* to, const real* host, const Extent& extent, const int32_t* order,
               int64_t first) {
     Kept* const kept = find(host);
     if (!kept) return false;
     kept->gathered += extent.size();
     if (!kept->copy && kept->gathered > kept->n) copy(*kept);
-    if (!kept->copy) return false;
+    if (!kept->copy) return take(*kept, to, extent, order, first);
     tell_order(order, first, extent.rows);
     const int64_t T = extent.steps(), sample = count(extent.dims);
     queue_.postpone("gather_rows",
@@ -41,9 +43,26 @@ class CardData {
     return true;
   }
 
+  // A batch of rows that gather() will be asked for next (CardQueue::beside).
+  void send(const real* host, const Extent& extent, const int32_t* order, int64_t first) {
+    Kept* const kept = find(host);
+    if (!kept || kept->copy || kept->refused) return;
+    kept->sent.clear();
+    if (!kept->landing) kept->landing = std::make_unique<Block<real>>(memory_);
+    kept->landing->reserve(extent.size());
+    const int64_t bytes = extent.size() * int64_t(sizeof(real));
+    hs::gather(static_cast<real*>(queue_.stage(bytes)), host, extent, order, first);
+    queue_.send(kept->landing->data(), bytes);
+    for (int64_t b = 0; b < extent.rows; b++) kept->sent.push_back(row(order, first, b));
+  }
+  void nothing_sent() {
+    for (Kept& kept : kept_) kept.sent.clear();
+  }
+
   int64_t bytes() const {
     int64_t n = 0;
-    for (const Kept& kept : kept_) n += kept.copy ? kept.copy->bytes() : 0;
+    for (const Kept& kept : kept_)
+      n += (kept.copy ? kept.copy->bytes() : 0) + (kept.landing ? kept.landing->bytes() : 0);
     return n;
   }
 
@@ -51,8 +70,8 @@ class CardData {
   bool forget() {
     bool some = false;
     for (Kept& kept : kept_) {
-      some = some || kept.copy;
-      kept.copy.reset();
+      some = some || kept.copy || kept.landing;
+      kept.copy.reset(), kept.landing.reset(), kept.sent.clear();
       kept.refused = true;
     }
     return some;
@@ -65,6 +84,8 @@ class CardData {
     int64_t n, gathered;
     bool refused;
     std::unique_ptr<Block<real>> copy;
+    std::unique_ptr<Block<real>> landing;  // of a batch
+    std::vector<int32_t> sent;             // the rows there; empty: none
   };
 
   Kept* find(const real* host) {
@@ -89,10 +110,23 @@ class CardData {
     kept.copy = std::move(block);
   }
 
+  static int32_t row(const int32_t* order, int64_t first, int64_t b) {
+    return order ? order[b] : static_cast<int32_t>(first + b);
+  }
+
+  bool take(Kept& kept, real* to, const Extent& extent, const int32_t* order, int64_t first) {
+    bool same = int64_t(kept.sent.size()) == extent.rows && extent.rows > 0;
+    for (int64_t b = 0; same && b < extent.rows; b++)
+      same = kept.sent[size_t(b)] == row(order, first, b);
+    kept.sent.clear();
+    if (same) queue_.take(to, kept.landing->data(), extent.size() * int64_t(sizeof(real)));
+    return same;
+  }
+
   // The rows of a batch, once for all of its arrays.
   void tell_order(const int32_t* order, int64_t first, int64_t rows) {
     next_.resize(size_t(rows));
-    for (int64_t b = 0; b < rows; b++) next_[size_t(b)] = order ? order[b] : int32_t(first + b);
+    for (int64_t b = 0; b < rows; b++) next_[size_t(b)] = row(order, first, b);
     if (next_ == told_) return;
     told_.clear();
     order_.reserve(std::max<int64_t>(rows, kLeastOrder));

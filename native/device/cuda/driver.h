@@ -39,6 +39,7 @@ using CudaAddress = unsigned long long;
   EACH(cuStreamCreate, (void** stream, unsigned flags))                                      \
   EACH(cuStreamDestroy_v2, (void* stream))                                                   \
   EACH(cuStreamSynchronize, (void* stream))                                                  \
+  EACH(cuStreamWaitEvent, (void* stream, void* event, unsigned flags))                       \
   EACH(cuEventCreate, (void** event, unsigned flags))                                        \
   EACH(cuEventDestroy_v2, (void* event))                                                     \
   EACH(cuEventRecord, (void* event, void* stream))                                           \

@@ -44,7 +44,11 @@ CardQueue::CardQueue(Card& card, Operands operands) : card_(card), operands_(ope
 
 void CardQueue::open() {
   card_.use();
-  check_cuda(card_.driver.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
+  for (void** stream : {&stream_, &copies_})
+    check_cuda(card_.driver.cuStreamCreate(stream, kNonBlocking), "cuStreamCreate");
+  for (void** event : {&sent_, &taken_})
+    check_cuda(card_.driver.cuEventCreate(event, kNoTiming), "cuEventCreate");
+  sending_ = stream_;
   check_cublas(card_.blas.cublasCreate_v2(&blas_), "cublasCreate");
   check_cublas(card_.blas.cublasSetStream_v2(blas_, stream_), "cublasSetStream");
   graphs_.use(stream_);
@@ -60,6 +64,7 @@ void CardQueue::open() {
 CardQueue::~CardQueue() {
   try {
     card_.use();
+    synchronize(copies_);
     wait();
   } catch (...) {
   }
@@ -77,7 +82,10 @@ void CardQueue::close() noexcept {
     if (slot.memory) card_.driver.cuMemFreeHost(slot.memory);
     if (slot.event) card_.driver.cuEventDestroy_v2(slot.event);
   }
-  if (stream_) card_.driver.cuStreamDestroy_v2(stream_);
+  for (void* event : {sent_, taken_})
+    if (event) card_.driver.cuEventDestroy_v2(event);
+  for (void* stream : {stream_, copies_})
+    if (stream) card_.driver.cuStreamDestroy_v2(stream);
 }
 
 Memory::Room CardQueue::room(int64_t held) const {
@@ -104,7 +112,8 @@ void* CardQueue::allocate(int64_t bytes) {
 void CardQueue::release(void* memory) noexcept {
   try {
     card_.use();
-    wait();  // of what is freed nothing may be under way
+    synchronize(copies_);  // of what is freed nothing may be under way
+    wait();
   } catch (...) {
   }
   graphs_.drop();
@@ -186,7 +195,7 @@ void* CardQueue::stage(int64_t bytes) {
 
 void* CardQueue::next_slot(int64_t bytes) {
   card_.use();
-  if (in_flight_) wait();
+  if (in_flight_) synchronize(in_flight_);
   if (bytes > kMostStaged) {
     if (large_.size() < size_t(bytes)) large_.resize(size_t(bytes));
     return large_.data();
@@ -202,12 +211,13 @@ void CardQueue::send(void* to, int64_t bytes) {
   Slot& slot = slots_[next_];
   check_cuda(ask([&] {
                return card_.driver.cuMemcpyHtoDAsync_v2(address(to), slot.memory, size_t(bytes),
-                                                        stream_);
+                                                        sending_);
              }),
              "cuMemcpyHtoD");
-  in_flight_ = true;
-  check_cuda(ask([&] { return card_.driver.cuEventRecord(slot.event, stream_); }), "cuEventRecord");
-  in_flight_ = false, slot.busy = true;
+  in_flight_ = sending_;
+  check_cuda(ask([&] { return card_.driver.cuEventRecord(slot.event, sending_); }),
+             "cuEventRecord");
+  in_flight_ = nullptr, slot.busy = true;
   next_ = (next_ + 1) % kSlots;
 }
 
@@ -234,7 +244,7 @@ void CardQueue::download(void* host, const void* from, int64_t bytes) {
                      staged, address(static_cast<const char*>(from) + at), size_t(n), stream_);
                }),
                "cuMemcpyDtoH");
-    in_flight_ = true;
+    in_flight_ = stream_;
     wait();
     std::memcpy(static_cast<char*>(host) + at, staged, size_t(n));
   }
@@ -352,8 +362,33 @@ void CardQueue::send_told() {
 
 void CardQueue::wait() {
   graphs_.needs_host();
-  check_cuda(ask([&] { return card_.driver.cuStreamSynchronize(stream_); }), "cuStreamSynchronize");
-  in_flight_ = false;
+  synchronize(stream_);
+}
+
+void CardQueue::synchronize(void* stream) {
+  check_cuda(ask([&] { return card_.driver.cuStreamSynchronize(stream); }), "cuStreamSynchronize");
+  if (in_flight_ == stream) in_flight_ = nullptr;
+}
+
+void CardQueue::beside(FunctionRef<void()> run) {
+  card_.use();
+  struct Restored {
+    CardQueue& q;
+    const bool changes;
+    ~Restored() { q.sending_ = q.stream_, q.changes_ = changes; }
+  } restored{*this, std::exchange(changes_, false)};
+  check_cuda(card_.driver.cuStreamWaitEvent(copies_, taken_, 0), "cuStreamWaitEvent");
+  sending_ = copies_;
+  run();
+  check_cuda(card_.driver.cuEventRecord(sent_, copies_), "cuEventRecord");
+}
+
+void CardQueue::take(void* to, const void* sent, int64_t bytes) {
+  card_.use();
+  check_cuda(card_.driver.cuStreamWaitEvent(stream_, sent_, 0), "cuStreamWaitEvent");
+  check_cuda(card_.driver.cuMemcpyDtoDAsync_v2(address(to), address(sent), size_t(bytes), stream_),
+             "cuMemcpyDtoD");
+  check_cuda(card_.driver.cuEventRecord(taken_, stream_), "cuEventRecord");
 }
 
 void* CardQueue::kernel(const char* name, bool single) {

@@ -43,6 +43,10 @@ class CardQueue {
   // Holds for one send().
   void* stage(int64_t bytes);
   void send(void* to, int64_t bytes);
+  // What run() sends goes to the card beside the work that has been asked for, to memory that
+  // take() alone reads: once what was sent before it has been taken.
+  void beside(FunctionRef<void()> run);
+  void take(void* to, const void* sent, int64_t bytes);
   void wait();
   void begin() { changes_ = false, postponed_.clear(); }  // of a batch
   // Whether what is asked for changes what stays after a batch: then a call that the driver refuses
@@ -175,10 +179,14 @@ class CardQueue {
   void launch(const char* name, bool single, const void* args, int64_t threads, size_t bytes = 0);
   void count_launch(const void* args, size_t bytes, int64_t bytes_each);
   void reserve(Slot& slot, int64_t bytes);
+  void synchronize(void* stream);
   const uint16_t* as_bfloat16(int side, const float* x, int64_t n);
 
   Card& card_;
   void* stream_ = nullptr;
+  void* copies_ = nullptr;                   // the stream of what is sent beside the work
+  void* sending_ = nullptr;                  // one of the two
+  void *sent_ = nullptr, *taken_ = nullptr;  // events: of copies_, of stream_
   void* blas_ = nullptr;
   void* workspace_ = nullptr;
   CardGraphs graphs_{card_};
@@ -193,7 +201,8 @@ class CardQueue {
   void* step_place_ = nullptr;
   Slot slots_[kSlots];
   int next_ = 0;
-  bool in_flight_ = false;  // slots_[next_] is copied to or from, and no event says until when
+  // slots_[next_] is copied to or from in that stream, and no event says until when
+  void* in_flight_ = nullptr;
   bool changes_ = false;
   std::vector<char> large_;  // what is staged and too large for a slot
   std::map<std::string, void*, std::less<>> kernels_;

@@ -3,6 +3,8 @@
 //   - Work waits in its stream until somebody waits for it: a missing wait shows as old numbers.
 //   - The host may not touch the card's memory, which is NaN at first and lies between guard pages
 //     (memory.h).
+//   - Streams take turns as a seed has it, one piece of work at a time: stand_in_turns(). Only an
+//     event keeps them in order.
 //   - Threads of a kernel run from the last to the first, or shuffled: HIDDENSTATE_STAND_IN_ORDER
 //     = "reversed" (default), "rising", or a number, the seed.
 //   - Products check their leading dimensions and types, that their matrices lie in the card's
@@ -40,15 +42,6 @@ namespace {
 struct Blas {
   Stream* stream = nullptr;
 };
-
-void run_all(Stream& stream) {
-  if (dead()) stream.waiting.clear();
-  while (!stream.waiting.empty()) {
-    const Work work = std::move(stream.waiting.front());
-    stream.waiting.pop_front();
-    work();
-  }
-}
 
 bool is_pinned(const void* p, size_t bytes) {
   const auto& all = state().pinned_bytes;
@@ -288,58 +281,6 @@ HS_API int cuLaunchKernel(void* function, unsigned grid, unsigned y, unsigned z,
   return ask(
       stream, [kernel, args, n] { run_threads(*kernel, args.data(), n); },
       addresses_in(params[0], kernel->bytes));
-}
-
-HS_API int cuStreamCreate(void** stream, unsigned) {
-  HS_MAY_FAIL_OUTSIDE;
-  auto made = std::make_unique<Stream>();
-  *stream = made.get();
-  s.streams.insert(std::move(made));
-  return 0;
-}
-HS_API int cuStreamDestroy_v2(void* stream) {
-  HS_IN_CONTEXT;
-  for (auto it = s.streams.begin(); it != s.streams.end(); ++it) {
-    if (it->get() == stream) return run_all(**it), s.streams.erase(it), 0;
-  }
-  return kInvalidValue;
-}
-HS_API int cuStreamSynchronize(void* stream) {
-  HS_MAY_FAIL_OUTSIDE;
-  return run_all(*static_cast<Stream*>(stream)), 0;
-}
-
-HS_API int cuEventCreate(void** event, unsigned) {
-  HS_MAY_FAIL;
-  return *event = new std::shared_ptr<Event>(new Event()), 0;
-}
-// Work that will pass it keeps it.
-HS_API int cuEventDestroy_v2(void* event) {
-  HS_LOCKED;
-  return delete static_cast<std::shared_ptr<Event>*>(event), 0;
-}
-HS_API int cuEventRecord(void* event, void* stream) {
-  HS_MAY_FAIL;
-  const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
-  if (const int result = wrong_stream(stream)) return result;
-  e->stream = static_cast<Stream*>(stream);
-  e->recorded = s.recording.stream == stream;
-  if (e->recorded) return 0;
-  e->passed = false;
-  e->stream->waiting.push_back([e] { e->passed = true; });
-  return 0;
-}
-HS_API int cuEventSynchronize(void* event) {
-  HS_MAY_FAIL_OUTSIDE;
-  const std::shared_ptr<Event> e = *static_cast<std::shared_ptr<Event>*>(event);
-  if (e->recorded) return kInvalidValue;
-  if (e->passed) return 0;
-  while (!e->passed && !e->stream->waiting.empty()) {
-    const Work work = std::move(e->stream->waiting.front());
-    e->stream->waiting.pop_front();
-    work();
-  }
-  return 0;
 }
 
 HS_API int cuMemAlloc_v2(CudaAddress* address, size_t bytes) {

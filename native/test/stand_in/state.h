@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -26,19 +27,19 @@ constexpr int kBlasNotInitialized = 1, kBlasAllocFailed = 3, kBlasInvalidValue =
               kBlasExecutionFailed = 13, kBlasNotSupported = 15;
 
 struct Event {
-  Stream* stream = nullptr;
-  bool passed = true;
+  std::shared_ptr<bool> passed = std::make_shared<bool>(true);  // where it was recorded last
   bool recorded = false;  // in a graph: nobody can wait for it
 };
 struct StandIn {
   std::recursive_mutex mutex;
   CardMemory memory;
-  std::set<std::unique_ptr<Stream>> streams;
+  std::vector<std::unique_ptr<Stream>> streams;
+  std::mt19937 turns{1};  // whose turn it is
   std::map<const char*, size_t> pinned_bytes;
   bool started = false;
   Recording recording;
   bool no_graphs = false;
-  long calls = 0, launches = 0, products = 0, graphs = 0, sent = 0;
+  long calls = 0, launches = 0, products = 0, graphs = 0, sent = 0, waits = 0;
   long fail_at = -1;  // of `calls`
   int fail_with = 0;
   bool sticky = false;
@@ -50,6 +51,8 @@ inline StandIn& state() {
   static StandIn* const all = new StandIn();
   return *all;
 }
+
+void run_all(Stream& stream);  // streams.cc
 
 // The context that the calling thread has chosen.
 inline void*& context() {

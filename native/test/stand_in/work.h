@@ -21,8 +21,15 @@ struct Graph {
   std::set<uint64_t> blocks;  // of memory, that its work has the address of
 };
 
+// Work that may not begin before an event has passed.
+struct Waiting {
+  Work work;
+  std::shared_ptr<const bool> until = nullptr;
+  bool ready() const { return !until || *until; }
+};
+
 struct Stream {
-  std::deque<Work> waiting;
+  std::deque<Waiting> waiting;
 };
 
 // Of the one stream that is recorded, by the thread that began it.
@@ -38,7 +45,7 @@ struct Recording {
 // Work with these addresses of the card's memory; others, and null, are passed over.
 inline void ask(Stream* stream, Recording& recording, const CardMemory& memory, Work work,
                 const std::vector<const void*>& addresses) {
-  if (recording.stream != stream) return stream->waiting.push_back(std::move(work));
+  if (recording.stream != stream) return stream->waiting.push_back({std::move(work)});
   for (const void* address : addresses) {
     if (const uint64_t serial = memory.serial(address)) recording.graph->blocks.insert(serial);
   }
