@@ -9,7 +9,7 @@
 namespace hs {
 namespace {
 
-constexpr int kWarmUps = 2;  // what allocates and finds kernels does so in these
+constexpr int kWarmUps = 2;        // what allocates and finds kernels does so in these
 constexpr size_t kMostSteps = 32;  // a batch of evaluate or predict has two
 // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may allocate meanwhile.
 constexpr int kThreadLocal = 1;
