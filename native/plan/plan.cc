@@ -244,7 +244,6 @@ void TypedPlan<real>::one_batch(const RunRequest& r, const Batch& batch, RunResu
     return call(r, result);
   }
   prepare_batch(r.mode, *r.data, batch);
-  const bool learns = this->learns(r.mode);
   const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_)};
   if (r.mode == Mode::kPredict) {
     repeated(r.mode, 0, [&] { graph_.forward(false, key, false); });
