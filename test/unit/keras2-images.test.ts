@@ -129,7 +129,7 @@ describe('Conv2D', () => {
   ])('with %s %j is refused', (key, value, expected) => {
     const config = { filters, kernel_size: [3, 3], [key]: value }
     expect(() => modelFromJson(JSON.stringify(text('Conv2D', config)))).toThrow(
-      `l (Conv2D): ${key} of Keras 2 must be ${expected}`,
+      `l (Conv2D): ${key} of Keras 2 and 3 must be ${expected}`,
     )
   })
 })
