@@ -59,7 +59,7 @@ export class Callback {
   }
 
   /**
-   * Whether every rank of a distributed training has this callback (see {@link distribute}), or
+   * Whether every rank of a distributed training has this callback (see `distribute`), or
    * rank 0 alone. What may change the model or end the training must be on every rank, where it
    * sees the same logs; what writes files or prints should be on one. Default: every rank. Not in
    * Keras.
