@@ -221,10 +221,64 @@ describe('zeroOutputForMask', () => {
       }
   })
 
+  it('is refused where a mask meets the last output alone', () => {
+    const [plain, zeroed] = made((zero) => new LSTM(3, { zeroOutputForMask: zero }))
+    expect(() => plain.compile({ loss: 'mse', optimizer: 'sgd' })).not.toThrow()
+    expect(() => zeroed.compile({ loss: 'mse', optimizer: 'sgd' })).toThrow(
+      /zeroOutputForMask must be false where a mask meets the last output alone, got true/,
+    )
+  })
+
   it('is in a configuration where it is on', () => {
     const [plain, zeroed] = made((zero) => new LSTM(3, { zeroOutputForMask: zero }))
     expect(JSON.stringify(plain.getConfig())).not.toContain('zero_output')
     expect(JSON.stringify(zeroed.getConfig())).toContain('"zero_output_for_mask":true')
+  })
+})
+
+describe('a document of Keras 3', () => {
+  const dense = { module: 'keras.layers', class_name: 'Dense', config: { name: 'd', units: 2 } }
+  it('with a layer that is none is refused', () => {
+    const document = {
+      module: 'keras',
+      class_name: 'Sequential',
+      config: { layers: [dense, null] },
+    }
+    expect(() => modelFromJson(JSON.stringify(document))).toThrow(
+      /layer must be \{ class_name, config \}, got null/,
+    )
+  })
+
+  it('keeps operations that make no mask of its layers, to be refused by name', () => {
+    const tensor = (name: string) => ({
+      class_name: '__keras_tensor__',
+      config: { keras_history: [name, 0, 0] },
+    })
+    const input = { class_name: 'InputLayer', config: { name: 'x', batch_shape: [null, 3] } }
+    const call = (layer: object, ...args: unknown[]) => ({
+      ...layer,
+      inbound_nodes: [{ args, kwargs: {} }],
+    })
+    const compares = { class_name: 'NotEqual', name: 'n', config: { name: 'n' } }
+    const document = (...args: unknown[]) => ({
+      module: 'keras',
+      class_name: 'Functional',
+      config: {
+        name: 'm',
+        layers: [
+          { ...input, name: 'x', inbound_nodes: [] },
+          call(compares, ...args),
+          call({ ...dense, name: 'd' }, tensor('x')),
+        ],
+        input_layers: ['x', 0, 0],
+        output_layers: ['d', 0, 0],
+      },
+    })
+    for (const args of [
+      [tensor('x'), 0],
+      [2, tensor('x')],
+    ])
+      expect(() => modelFromJson(JSON.stringify(document(...args)))).toThrow(/n \(NotEqual\)/)
   })
 })
 

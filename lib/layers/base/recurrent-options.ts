@@ -78,8 +78,8 @@ export interface RecurrentOptions extends LayerOptions {
   zoneout?: number | Readonly<Record<string, number>>
   /**
    * Whether masked steps of the output sequence are 0, as Keras 2 and 3 can have it, and as their
-   * Bidirectional has it. Not in Keras 1.2.2: a file with it cannot be read there. Default `false`:
-   * a masked step repeats the output before it.
+   * Bidirectional has it. With a mask it needs `returnSequences`. Not in Keras 1.2.2: a file with
+   * it cannot be read there. Default `false`: a masked step repeats the output before it.
    */
   zeroOutputForMask?: boolean
   /** D, for a first layer. Default `null`. */

@@ -330,9 +330,17 @@ export abstract class Recurrent<O extends RecurrentOptions = RecurrentOptions> e
     const y = cell ? this.#emitExpressions(graph, x, cell) : this.#emitBuiltIn(graph, x)
     const { returnSequences, goBackwards, zeroOutputForMask } = this.given
     const isReversed = returnSequences && goBackwards !== (x.isReversed ?? false)
-    const isZeroed = zeroOutputForMask && returnSequences && x.mask !== null
     const own = { ...y, isReversed }
-    return isZeroed ? zeroed(graph, own, x.mask!, { ...this.opName(), where: this.where }) : own
+    if (!zeroOutputForMask || x.mask === null) return own
+    if (!returnSequences)
+      fail(ConfigError, 'ERR_OPTION', {
+        where: this.where,
+        layer: this.where,
+        what: this.spelled('zeroOutputForMask'),
+        expected: 'false where a mask meets the last output alone',
+        actual: 'true',
+      })
+    return zeroed(graph, own, x.mask, { ...this.opName(), where: this.where })
   }
 
   /** A state, where it comes from outside: with the parameter that it begins with. */

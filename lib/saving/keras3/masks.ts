@@ -41,25 +41,24 @@ const withoutMask = (node: unknown, isMask: (tensor: unknown) => boolean): unkno
  * arguments that hand it on. A mask that is made otherwise stays.
  */
 export function withoutMasks(layers: readonly unknown[]): readonly unknown[] {
-  const all = layers.filter(isObject)
-  const known = new Set(
-    all.map((layer) => {
-      const number = maskedBy(layer)
-      return number === null ? null : masking(argumentsOf(layer)[0], number)
-    }),
-  )
+  const known = new Set<string>()
+  for (const layer of layers.filter(isObject)) {
+    const number = maskedBy(layer)
+    const mask = number === null ? null : masking(argumentsOf(layer)[0], number)
+    if (mask !== null) known.add(mask)
+  }
   const made = new Set<unknown>()
   const isMask = (tensor: unknown) => made.has(historyOf(tensor)?.[0])
-  for (const layer of all) {
+  for (const layer of layers.filter(isObject)) {
     const [first, second] = argumentsOf(layer)
-    const compares = layer.class_name === 'NotEqual' && known.has(masking(first, second))
+    const compares = layer.class_name === 'NotEqual' && known.has(masking(first, second) ?? '')
     const joins = layer.class_name === 'Any' && isMask(first)
     if (compares || joins) made.add(layer.name)
   }
-  return all
-    .filter(({ name }) => !made.has(name))
+  return layers
+    .filter((layer) => !(isObject(layer) && made.has(layer.name)))
     .map((layer) =>
-      Array.isArray(layer.inbound_nodes)
+      isObject(layer) && Array.isArray(layer.inbound_nodes)
         ? { ...layer, inbound_nodes: layer.inbound_nodes.map((node) => withoutMask(node, isMask)) }
         : layer,
     )
