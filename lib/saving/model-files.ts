@@ -315,14 +315,14 @@ async function readTfjs<T>(
   return use({ file, weights: 'model_weights', document, training: () => trainingOf(json) })
 }
 
-/** Opens a model file, told by its bytes, while `use` runs. */
+/** Opens a model file while `use` runs. @param format as otherFormat() calls it */
 async function readModelFile<T>(
   path: string,
   bytes: Uint8Array<ArrayBuffer>,
+  format: string | null,
   limits: ResolvedLimits,
   use: (opened: ModelFile) => Promise<T>,
 ): Promise<T> {
-  const format = otherFormat(bytes)
   if (format === TFJS_JSON) return readTfjs(path, bytes, limits, use)
   if (format !== KERAS_ZIP)
     return readH5Bytes(path, bytes, (file) => {
@@ -364,9 +364,16 @@ export async function readModel<M extends SavableModel>(
   const compile = checkBoolean('loadModel', 'compile', given.compile)
   const limits = resolveLimits('loadModel', given.limits)
   checkedPath('loadModel', path)
+  if (given.names !== undefined && given.architecture === undefined)
+    fail(ConfigError, 'ERR_OPTION', {
+      where: 'loadModel',
+      what: 'names',
+      expected: 'left out without `architecture`',
+      actual: describe(given.names),
+    })
   const bytes = await readBytes(path)
+  const format = otherFormat(bytes)
   if (given.architecture !== undefined) {
-    const format = otherFormat(bytes)
     if (format !== SAFETENSORS) {
       const what = 'a safetensors file, for which `architecture` is'
       throw formatError(path, '', 'file', what, format ?? 'another')
@@ -378,7 +385,7 @@ export async function readModel<M extends SavableModel>(
     await model.whenIdle('loadModel', () => runAtOnce(set()), true)
     return model
   }
-  return readModelFile(path, bytes, limits, async (opened) => {
+  return readModelFile(path, bytes, format, limits, async (opened) => {
     const { document } = opened
     const model = inFile(path, 'model_config', () =>
       withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(document))),

@@ -121,6 +121,9 @@ describe('weights of PyTorch', () => {
     await expect(loadModel(lstm, { architecture: hard })).rejects.toThrow(
       /rnn \(LSTM\): innerActivation must be 'sigmoid', as in PyTorch, got hard_sigmoid/,
     )
+    await expect(loadModel(lstm, { architecture: made({ activation: 'relu' }) })).rejects.toThrow(
+      /rnn \(LSTM\): activation must be 'tanh', as in PyTorch, got relu/,
+    )
     const before = hard.getWeights()
     const gru = new Sequential([
       new GRU(5, { innerActivation: 'sigmoid', inputShape: [null, 4], name: 'rnn' }),
@@ -154,6 +157,9 @@ describe('weights of PyTorch', () => {
     await made().save(recorded.at('model.h5'))
     await expect(loadModel(recorded.at('model.h5'), { architecture: made() })).rejects.toThrow(
       /file must be a safetensors file/,
+    )
+    await expect(loadModel(lstm, { names: { rnn: 'lstm' } })).rejects.toThrow(
+      /names must be left out without `architecture`/,
     )
     await expect(loadModel(lstm, { architecture: 7 as never })).rejects.toThrow(
       /architecture must be a model, or its JSON, got 7/,

@@ -5,11 +5,11 @@
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { fail, FormatError } from '../../errors.js'
 import { fromFloat16 } from '../../files/half.js'
-import { formatError, H5File, readBytes } from '../../hdf5/file.js'
-import type { H5Data, H5Tree } from '../../hdf5/protocol.js'
+import { formatError, type H5File, readBytes } from '../../hdf5/file.js'
 import type { Floats } from '../../native.js'
 import { describe, sizeOf } from '../../ndarray.js'
 import { type Config, isObject } from '../keras2/rule.js'
+import { type LayerArray, treeOf } from '../tree.js'
 
 /** An array as the manifest tells it. */
 interface Entry {
@@ -181,30 +181,20 @@ export async function weightsOf(path: string, { weightsManifest }: Config): Prom
       at = end
     }
   }
-  return new H5File(path, treeOf(numbers), async (paths) => {
-    return paths.map((place): H5Data => {
-      const { entry, bytes } = numbers.get(place.slice(place.indexOf('//') + 2))!
-      return { shape: entry.shape, data: numbersOf(entry, bytes) }
-    })
-  })
+  return treeOf(path, layersOf(numbers))
 }
 
-/** Groups of layers, as Keras 2 has them. Weights of one layer need not lie together. */
-function treeOf(numbers: ReadonlyMap<string, { entry: Entry }>): H5Tree {
+/** The arrays of each layer. Weights of one layer need not lie together. */
+function layersOf(
+  numbers: ReadonlyMap<string, { entry: Entry; bytes: ArrayBuffer }>,
+): Map<string, LayerArray[]> {
   const all = new Set(numbers.keys())
-  const layers = new Map<string, string[]>()
-  const datasets: H5Tree['datasets'] = new Map()
-  for (const [name, { entry }] of numbers) {
+  const layers = new Map<string, LayerArray[]>()
+  for (const [name, { entry, bytes }] of numbers) {
     if (!isOfModel(entry, all)) continue
     const layer = name.slice(0, name.indexOf('/'))
-    layers.set(layer, [...(layers.get(layer) ?? []), `/${name}`])
-    const { shape, stored } = entry
-    datasets.set(`model_weights/${layer}//${name}`, { shape, dtype: stored, numeric: true })
+    const array = { name, shape: entry.shape, read: () => numbersOf(entry, bytes) }
+    layers.set(layer, [...(layers.get(layer) ?? []), array])
   }
-  const groups: H5Tree['groups'] = new Map([['', new Map()]])
-  const whole = { layer_names: [...layers.keys()], keras_version: '2.0', backend: 'tensorflow' }
-  groups.set('model_weights', new Map(Object.entries(whole)))
-  for (const [layer, names] of layers)
-    groups.set(`model_weights/${layer}`, new Map([['weight_names', names]]))
-  return { groups, datasets }
+  return layers
 }

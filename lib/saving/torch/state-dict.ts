@@ -7,19 +7,11 @@
  * each product has a bias of its own.
  */
 import { ConfigError, fail, FormatError } from '../../errors.js'
-import { formatError, H5File } from '../../hdf5/file.js'
-import type { H5Tree } from '../../hdf5/protocol.js'
+import { formatError, type H5File } from '../../hdf5/file.js'
 import type { Layer } from '../../layers/base/layer.js'
 import type { Floats } from '../../native.js'
+import { type LayerArray, treeOf } from '../tree.js'
 import type { Tensor, Tensors } from './tensor.js'
-
-/** An array of a layer, made of tensors when it is asked for. */
-interface Made {
-  /** The tensors that it is made of. */
-  name: string
-  shape: readonly number[]
-  read(): Floats
-}
 
 /** A layer's own names of what it asks for. */
 type Take = (suffix: string) => Tensor
@@ -49,7 +41,7 @@ function transposed(numbers: Floats, [rows, columns]: readonly [number, number])
 }
 
 /** A matrix of PyTorch, [out, in], as [in, out]. */
-function matrix(name: string, tensor: Tensor, order: readonly number[] = [0]): Made {
+function matrix(name: string, tensor: Tensor, order: readonly number[] = [0]): LayerArray {
   const [rows = 0, columns = 0] = tensor.shape
   return {
     name,
@@ -58,7 +50,7 @@ function matrix(name: string, tensor: Tensor, order: readonly number[] = [0]): M
   }
 }
 
-const asIs = (name: string, tensor: Tensor): Made => ({
+const asIs = (name: string, tensor: Tensor): LayerArray => ({
   name,
   shape: tensor.shape,
   read: () => tensor.read(),
@@ -66,7 +58,7 @@ const asIs = (name: string, tensor: Tensor): Made => ({
 
 /** Settings in which a recurrent layer must compute what PyTorch computes. */
 function checkRecurrent({ options, where }: Layer, isGru: boolean): void {
-  const { innerActivation, resetAfter } = options as Record<string, unknown>
+  const { activation, innerActivation, resetAfter } = options as Record<string, unknown>
   const wrong = (what: string, expected: string, actual: unknown): never =>
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -75,6 +67,9 @@ function checkRecurrent({ options, where }: Layer, isGru: boolean): void {
       expected: `${expected}, as in PyTorch`,
       actual: String(actual),
     })
+  // of an RNN it is tanh or relu, which the file does not say
+  if (innerActivation !== undefined && activation !== 'tanh')
+    wrong('activation', "'tanh'", activation)
   if (innerActivation !== undefined && innerActivation !== 'sigmoid')
     wrong('innerActivation', "'sigmoid'", innerActivation)
   if (isGru && resetAfter !== true) wrong('resetAfter', 'true', resetAfter)
@@ -87,7 +82,7 @@ function placeOf(name: string, tensors: Tensors): readonly [module: string, plac
 }
 
 /** The three arrays of a recurrent layer: [D, G*H], [H, G*H], and [G*H], of a GRU [2, G*H]. */
-function recurrentArrays(layer: Layer, name: string, tensors: Tensors, end: string): Made[] {
+function recurrentArrays(layer: Layer, name: string, tensors: Tensors, end: string): LayerArray[] {
   const { className } = layer.layerClass
   const order = GATES[className]!
   checkRecurrent(layer, className === 'GRU')
@@ -149,10 +144,10 @@ const takeFrom =
   }
 
 /** The arrays of a layer, in the order of `fusedArrays`. @param name of its module */
-function arraysOf(layer: Layer, name: string, tensors: Tensors): Made[] {
+function arraysOf(layer: Layer, name: string, tensors: Tensors): LayerArray[] {
   const { className } = layer.layerClass
   const take = takeFrom(layer, name, tensors)
-  const own = (suffix: string): Made => asIs(`${name}.${suffix}`, take(suffix))
+  const own = (suffix: string): LayerArray => asIs(`${name}.${suffix}`, take(suffix))
   if (className === 'Bidirectional')
     return layer.children.flatMap((child, i) =>
       recurrentArrays(child, name, tensors, i === 1 ? '_reverse' : ''),
@@ -198,23 +193,12 @@ export function treeOfStateDict(
   layers: readonly Layer[],
   names: Readonly<Record<string, string>>,
 ): H5File {
-  const groups: H5Tree['groups'] = new Map([['', new Map()]])
-  const datasets: H5Tree['datasets'] = new Map()
-  const made = new Map<string, Made>()
-  const used = new Set<string>()
-  const filled = layers.filter((layer) => layer.fusedArrays().length > 0)
-  for (const layer of filled) {
+  const made = new Map<string, readonly LayerArray[]>()
+  for (const layer of layers.filter((each) => each.fusedArrays().length > 0)) {
     const module = names[layer.name] ?? names[ownName(layer)] ?? ownName(layer)
-    const arrays = arraysOf(layer, module, tensors)
-    for (const array of arrays) {
-      const place = `model_weights/${layer.name}/${array.name}`
-      made.set(place, array)
-      datasets.set(place, { shape: [...array.shape], dtype: 'float32', numeric: true })
-      for (const name of array.name.split(', ')) used.add(name)
-    }
-    const list = arrays.map(({ name }) => name)
-    groups.set(`model_weights/${layer.name}`, new Map([['weight_names', list]]))
+    made.set(layer.name, arraysOf(layer, module, tensors))
   }
+  const used = new Set([...made.values()].flat().flatMap(({ name }) => name.split(', ')))
   const left = [...tensors.keys()].filter((name) => !used.has(name) && !COUNTS.test(name))
   if (left.length > 0)
     throw formatError(
@@ -224,12 +208,5 @@ export function treeOfStateDict(
       'those of the architecture alone',
       `${left.length} more: ${left.join(', ').slice(0, 300)}`,
     )
-  const all = { layer_names: filled.map(({ name }) => name), keras_version: '2.0' }
-  groups.set('model_weights', new Map(Object.entries(all)))
-  return new H5File(path, { groups, datasets }, async (places) =>
-    places.map((place) => {
-      const { shape, read } = made.get(place)!
-      return { shape, data: read() }
-    }),
-  )
+  return treeOf(path, made)
 }

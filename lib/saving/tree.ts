@@ -1,0 +1,45 @@
+/** Arrays of layers as the tree of an HDF5 file of Keras 2, which weights.ts reads. */
+import { H5File } from '../hdf5/file.js'
+import type { H5Tree } from '../hdf5/protocol.js'
+import type { Floats } from '../native.js'
+
+/** Where the layers are. */
+export const TREE_GROUP = 'model_weights'
+
+/** An array of a layer, made when it is asked for. */
+export interface LayerArray {
+  /** What errors call it. */
+  readonly name: string
+  readonly shape: readonly number[]
+  /** Its numbers in C order: [...shape]. */
+  read(): Floats
+}
+
+/**
+ * @param path what errors call the file
+ * @param layers names, and arrays in the order of Keras 2
+ */
+export function treeOf(path: string, layers: ReadonlyMap<string, readonly LayerArray[]>): H5File {
+  const whole = { layer_names: [...layers.keys()], keras_version: '2.0', backend: 'tensorflow' }
+  const groups: H5Tree['groups'] = new Map([
+    ['', new Map()],
+    [TREE_GROUP, new Map(Object.entries(whole))],
+  ])
+  const datasets: H5Tree['datasets'] = new Map()
+  const arrays = new Map<string, LayerArray>()
+  for (const [layer, list] of layers) {
+    const group = `${TREE_GROUP}/${layer}`
+    groups.set(group, new Map([['weight_names', list.map(({ name }) => name)]]))
+    for (const array of list) {
+      const place = `${group}/${array.name}`
+      arrays.set(place, array)
+      datasets.set(place, { shape: [...array.shape], dtype: 'float32', numeric: true })
+    }
+  }
+  return new H5File(path, { groups, datasets }, async (places) =>
+    places.map((place) => {
+      const { shape, read } = arrays.get(place)!
+      return { shape, data: read() }
+    }),
+  )
+}
