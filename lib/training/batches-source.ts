@@ -81,8 +81,10 @@ export class LoadedBatches {
     const running = this.model.runner.run(call, request, signal)
     running.catch(() => {}) // told by the last line
     try {
-      await setImmediate() // native code has begun
-      if (missing > 0) this.batches.prefetch(this.#load)
+      if (missing > 0) {
+        await setImmediate() // native code has begun
+        this.batches.prefetch(this.#load)
+      }
       return await running
     } finally {
       data.dispose()
