@@ -70,8 +70,8 @@ const faults = [
   {
     what: 'memory that a graph has the address of goes, and the graph stays',
     file: `${cuda}/queue.cc`,
-    from: '  graphs_.drop();\n  card_.driver.cuMemFree_v2(address(memory));',
-    to: '  card_.driver.cuMemFree_v2(address(memory));',
+    from: '  graphs_.drop();\n  blocks_.erase(',
+    to: '  blocks_.erase(',
     red: 'memory_that_goes_ends_the_graphs_of_a_card',
   },
   {
@@ -98,7 +98,7 @@ const faults = [
   {
     what: 'a copy whose end no event says is not waited for',
     file: `${cuda}/queue.cc`,
-    from: '  if (in_flight_) wait();\n',
+    from: '  if (in_flight_) synchronize(in_flight_);\n',
     to: '',
     red: 'numbers_that_come_late_from_a_card_are_not_sent_back',
   },

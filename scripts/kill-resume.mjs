@@ -15,6 +15,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { capture, root } from './process.mjs'
+import { randomNumbers } from './random.mjs'
 
 const CHILD = path.join(root, 'test/behaviour/children/resume.mjs')
 const TOO_LONG = 120_000
@@ -32,17 +33,6 @@ const CHOICES = {
 }
 /** System calls of a checkpoint. */
 const CALLS = ['rename', 'mkdir', 'unlink', 'rmdir', 'openat', 'write', 'fsync', 'close']
-
-/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
-function randomNumbers(seed) {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const pick = (random, list) => list[Math.floor(random() * list.length)]
 

@@ -17,6 +17,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { readSweep } from 'hiddenstate/tune'
 import { root } from './process.mjs'
+import { randomNumbers } from './random.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -29,17 +30,6 @@ const { values } = parseArgs({
 })
 const CHILD = path.join(root, 'test/behaviour/children/tune-sweep.mjs')
 const TOO_LONG = 180_000
-
-/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
-function randomNumbers(seed) {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Starts a sweep; `over` is its end. */
 function start(folder, trials, isHere) {
