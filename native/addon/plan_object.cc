@@ -4,6 +4,7 @@
 
 #include "addon/js_errors.h"
 #include "addon/js_values.h"
+#include "addon/promise_letter.h"
 #include "addon/world_object.h"
 #include "base/float_mode.h"
 #include "device/cpu/threads/parallel.h"
@@ -24,58 +25,33 @@ void report_memory(Napi::Env env, PlanState& state) {
   state.reported = bytes;
 }
 
-void reject(Napi::Env env, const Napi::Promise::Deferred& deferred,
-            std::exception_ptr error) noexcept {
-  try {
-    deferred.Reject(to_js_error(env, std::move(error)));
-  } catch (...) {  // JavaScript is being terminated: there is nobody to tell
-  }
-}
-
 // One run on the engine thread: the job, the promise that waits for it, and the letter that tells
 // the JS thread of its end.
-class PromisedRun final : public RunJob,
-                          public Letter,
-                          public std::enable_shared_from_this<PromisedRun> {
+class PromisedRun final : public RunJob, public PromiseLetter {
  public:
   PromisedRun(Napi::Env env, const Napi::Promise::Deferred& deferred,
               std::shared_ptr<PlanState> state, RunRequest request)
       : RunJob(state->plan, std::move(request)),
-        deferred_(deferred),
-        state_(std::move(state)),
-        mailbox_(Environment::of(env).mailbox) {
-    owner = mailbox_.get();
+        PromiseLetter(env, deferred),
+        state_(std::move(state)) {
+    owner = mailbox();
   }
 
-  void finished(std::exception_ptr error) noexcept override {
-    error_ = std::move(error);
-    mailbox_->post(shared_from_this());
-  }
+  void finished(std::exception_ptr error) noexcept override { send(std::move(error)); }
 
-  void open(Napi::Env env) noexcept override {
+ private:
+  void ended(Napi::Env env) override {
     --*state_->pending;
     auto& jobs = state_->jobs;
     jobs.erase(
         std::remove_if(jobs.begin(), jobs.end(),
                        [&](const auto& job) { return job.lock().get() == this || job.expired(); }),
         jobs.end());
-    // An error may refer to JavaScript, so it must not stay in the job, whose last owner may be the
-    // engine thread.
-    std::exception_ptr error = std::move(error_);
-    try {
-      report_memory(env, *state_);
-      if (!error) return deferred_.Resolve(to_js(env, result));
-    } catch (...) {  // the result could not be made for JavaScript: the promise says why
-      error = std::current_exception();
-    }
-    reject(env, deferred_, std::move(error));
+    report_memory(env, *state_);
   }
+  Napi::Value value(Napi::Env env) override { return to_js(env, result); }
 
- private:
-  Napi::Promise::Deferred deferred_;
-  std::exception_ptr error_;
   std::shared_ptr<PlanState> state_;
-  std::shared_ptr<Mailbox> mailbox_;
 };
 
 Napi::Object argument(const Napi::CallbackInfo& info, size_t i, const char* where) {

@@ -7,6 +7,7 @@
 
 #include "addon/js_errors.h"
 #include "addon/js_values.h"
+#include "addon/promise_letter.h"
 #include "addon/promised_work.h"
 
 namespace hs {
@@ -15,42 +16,20 @@ namespace {
 constexpr napi_type_tag kWorldTag = {0x6869646465e57a7eULL, 0x776f726c64776f72ULL};
 
 // What ranks do together, as a promise of JavaScript's: on MPI's thread.
-class PromisedMeeting final : public MpiTask,
-                              public Letter,
-                              public std::enable_shared_from_this<PromisedMeeting> {
+class PromisedMeeting final : public MpiTask, public PromiseLetter {
  public:
   PromisedMeeting(Napi::Env env, std::function<void()> meet,
                   std::function<Napi::Value(Napi::Env)> result)
-      : deferred_(Napi::Promise::Deferred::New(env)),
-        meet_(std::move(meet)),
-        result_(std::move(result)),
-        mailbox_(Environment::of(env).mailbox) {}
-  Napi::Promise promise() const { return deferred_.Promise(); }
+      : PromiseLetter(env), meet_(std::move(meet)), result_(std::move(result)) {}
 
   void run() override { meet_(); }
-  void finished(std::exception_ptr error) noexcept override {
-    error_ = std::move(error);
-    mailbox_->post(shared_from_this());
-  }
-  void open(Napi::Env env) noexcept override {
-    std::exception_ptr error = std::move(error_);
-    try {
-      if (!error) return deferred_.Resolve(result_(env));
-    } catch (...) {
-      error = std::current_exception();
-    }
-    try {
-      deferred_.Reject(to_js_error(env, std::move(error)));
-    } catch (...) {  // JavaScript is being terminated: there is nobody to tell
-    }
-  }
+  void finished(std::exception_ptr error) noexcept override { send(std::move(error)); }
 
  private:
-  Napi::Promise::Deferred deferred_;
+  Napi::Value value(Napi::Env env) override { return result_(env); }
+
   const std::function<void()> meet_;
   const std::function<Napi::Value(Napi::Env)> result_;
-  std::exception_ptr error_;
-  std::shared_ptr<Mailbox> mailbox_;
 };
 
 Napi::Value promised(Napi::Env env, World& world, std::function<void()> meet,
