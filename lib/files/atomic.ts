@@ -128,18 +128,21 @@ export async function removeStale(directory: string, prefix: string): Promise<vo
       /^([0-9a-f]{8})\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? []
     if (pid === undefined) continue
     const file = join(directory, name)
-    const isLive =
-      where === processScope()
-        ? isRunning(Number(pid))
-        : Date.now() - (await stat(file)).mtimeMs < STALE_MS
+    const runs = isRunning(where, pid)
+    const isLive = runs ?? Date.now() - (await stat(file)).mtimeMs < STALE_MS
     if (!isLive) await rm(file, { recursive: true, force: true })
   }
 }
 
-/** Whether a process runs, be it another user's. */
-export function isRunning(pid: number): boolean {
+/**
+ * Whether a process runs, be it another user's; null: it cannot be looked up from here.
+ *
+ * @param where its {@link processScope}
+ */
+export function isRunning(where: string | undefined, pid: string | undefined): boolean | null {
+  if (where !== processScope()) return null
   try {
-    return process.kill(pid, 0)
+    return process.kill(Number(pid), 0)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }

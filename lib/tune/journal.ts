@@ -242,7 +242,7 @@ export class Journal {
   isDead(by: string): boolean {
     if (by === this.by) return false
     const [scope, pid] = by.split('.')
-    if (scope === processScope() && !isRunning(Number(pid))) return true
+    if (isRunning(scope, pid) === false) return true
     return performance.now() - (this.#heard.get(by) ?? 0) > DEAD_MS
   }
 

@@ -3,11 +3,10 @@
  * machines may fall on each other. What it keeps apart is only the writing: nothing wrong happens
  * when it fails to, as lines are looked for after they were written.
  */
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
-import { statfsSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { processScope, isRunning, temporaryName } from '../files/atomic.js'
+import { isRunning, temporaryName } from '../files/atomic.js'
 
 /** Milliseconds between two looks at a lock that another has. */
 const LOOK_MS = 20
@@ -45,7 +44,7 @@ export async function locked<T>(file: string, use: () => T): Promise<T> {
     const holder = ownerOf(file)
     if (holder !== seen) [seen, since] = [holder, performance.now()]
     const [scope, pid] = holder.split('.')
-    const isDead = scope === processScope() && !isRunning(Number(pid))
+    const isDead = isRunning(scope, pid) === false
     if (isDead || performance.now() - since > STALE_MS) breakLock(file, holder)
     else await wait(LOOK_MS)
   }

@@ -111,5 +111,12 @@ inline void tell_stand_in(const char* name, int on) {
 inline long launches() { return counted("stand_in_launches"); }  // so far
 inline long products() { return counted("stand_in_products"); }
 
+// Whether the card is the stand-in driver.
+inline bool stands_in() {
+  if (!card_wanted()) return false;
+  card<double>();  // opens the driver
+  return launches() >= 0;
+}
+
 }  // namespace test
 }  // namespace hs

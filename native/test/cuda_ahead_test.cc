@@ -17,12 +17,6 @@ namespace {
 constexpr int64_t kSamples = 7, kSteps = 2, kFeatures = 60;
 constexpr long kSampleBytes = (kSteps * kFeatures + 2) * long(sizeof(double));
 
-bool stands_in() {
-  if (!card_wanted()) return false;
-  card<double>();  // opens the driver
-  return launches() >= 0;
-}
-
 std::unique_ptr<Plan> made() {
   Config spec =
       model({kSteps, kFeatures},

@@ -24,11 +24,6 @@ namespace {
 // are run launch by launch, and the next is recorded.
 constexpr int kSteps = 8, kWarmUps = 3;
 
-bool stands_in() {
-  if (!card_wanted()) return false;
-  card<double>();  // opens the driver
-  return launches() >= 0;
-}
 long graphs() { return counted("stand_in_graphs"); }
 
 class WithoutGraphs {

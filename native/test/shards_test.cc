@@ -1,9 +1,9 @@
 // Batches that a team shares out, of one rank: shards of them, folded, against the whole.
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
+#include "test/card.h"
 #include "test/plan_spec.h"
 #include "test/test.h"
 #include "world/team.h"
@@ -11,12 +11,6 @@
 namespace hs {
 namespace test {
 namespace {
-
-// compile({ distribute }) refuses cards.
-bool on_a_card() {
-  const char* const device = std::getenv("HIDDENSTATE_DEVICE");
-  return device && std::strncmp(device, "cuda", 4) == 0;
-}
 
 class Alone final : public Team {
  public:
@@ -128,7 +122,7 @@ TEST(shards_one_is_the_batch_itself) {
 
 // With 1e-12: what doubles differ by when they are added up in another order.
 TEST(shards_add_up_to_the_batch) {
-  if (on_a_card()) return;
+  if (card_wanted()) return;         // compile({ distribute }) refuses cards
   for (int shards : {2, 3, 4, 8}) {  // batches of 4 and of 2 rows: some shards have none
     const std::string many = std::to_string(shards) + " shards";
     for (const Compared& c :
@@ -167,7 +161,7 @@ TEST(shards_of_a_batch_that_is_not_finite_change_nothing) {
 }
 
 TEST(shards_with_nothing_to_take_a_mean_of) {
-  if (on_a_card()) return;
+  if (card_wanted()) return;  // compile({ distribute }) refuses cards
   const auto plan = compile(dropping());
   fill(*plan);
   const auto set = series(4, array({4}, {0, 0, 0, 0}));

@@ -108,18 +108,21 @@ void World::roll_call(const Said& own) {
   }
 }
 
-void World::meet(const Call& call) {
+World::Said World::said(const Call& call) {
   Said own;
   std::memset(&own, 0, sizeof(own));
   std::memcpy(own.call, call.name.data(), std::min(call.name.size(), sizeof(own.call) - 1));
+  return own;
+}
+
+void World::meet(const Call& call) {
+  Said own = said(call);
   own.place = call.place;
   roll_call(own);
 }
 
 void World::fail(const Call& call, const std::string& why) {
-  Said own;
-  std::memset(&own, 0, sizeof(own));
-  std::memcpy(own.call, call.name.data(), std::min(call.name.size(), sizeof(own.call) - 1));
+  Said own = said(call);
   own.fails = 1;
   reason_ = why.substr(0, kReason - 1);
   try {

@@ -49,6 +49,7 @@ class World {
  private:
   class Members;
   struct Said;
+  static Said said(const Call&);
   void roll_call(const Said&);
   std::string say(int rank) const;
 
