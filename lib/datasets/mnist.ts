@@ -1,7 +1,7 @@
 import { fail, FormatError } from '../errors.js'
 import { NDArray } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
-import type { Pickled } from './pickle.js'
+import type { Pickled } from '../files/pickle.js'
 import { contents, type DatasetOptions, find, sourceDefaults } from './source.js'
 
 type Images = [[xTrain: NDArray, yTrain: NDArray], [xTest: NDArray, yTest: NDArray]]

@@ -15,7 +15,8 @@ import {
 } from '../limits.js'
 import { NDArray } from '../ndarray.js'
 import { npyArray, npyHeader, unzipNpy } from '../files/npy.js'
-import { type Pickled, unpickle } from './pickle.js'
+import { NUMPY } from '../files/numpy-pickle.js'
+import { type Pickled, unpickle } from '../files/pickle.js'
 
 /** Options of every data set. */
 export interface DatasetOptions {
@@ -113,24 +114,24 @@ export async function contents(
   options: Readonly<Record<string, unknown>>,
 ): Promise<Map<string, Pickled>> {
   const limits = resolveLimits(where, options.limits)
-  if (/\.npz$/i.test(path)) {
-    const files = await unzipNpy(path, limits)
-    return new Map(Array.from(files, ([name, bytes]) => [name, arrayOf(bytes, `${path}: ${name}`)]))
-  }
   const bytes = await readFile(path).catch((error) => {
     throw fileError(path, 'readable', error)
   })
+  if (/\.npz$/i.test(path)) {
+    const files = await unzipNpy(path, bytes, limits)
+    return new Map(Array.from(files, ([name, file]) => [name, arrayOf(file, `${path}: ${name}`)]))
+  }
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b
   const content = isGzip ? await unzipped(bytes, path, limits) : bytes
   if (/\.json(\.gz)?$/i.test(path)) return new Map([['', jsonOf(content, path)]])
-  return new Map([['', unpickle(content, path)]])
+  return new Map([['', unpickle(content, path, NUMPY)]])
 }
 
 /** Numbers, or (in Keras' `.npz` files of texts) a list that lies there as a pickle. */
 function arrayOf(bytes: Uint8Array, where: string): Pickled {
   const header = npyHeader(bytes, where)
   return header.descr.includes('O')
-    ? unpickle(bytes.subarray(header.offset), where)
+    ? unpickle(bytes.subarray(header.offset), where, NUMPY)
     : npyArray(bytes, where, true)
 }
 

@@ -4,7 +4,7 @@ import { ConfigError, fail, FormatError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { resolveOptions } from '../options.js'
 import { RandomStream } from '../random.js'
-import type { Pickled } from './pickle.js'
+import type { Pickled } from '../files/pickle.js'
 import {
   contents,
   type DatasetOptions,

@@ -306,9 +306,9 @@ async function rounds(
  */
 export async function unzipNpy(
   path: string,
+  bytes: Uint8Array,
   limits: ResolvedLimits,
 ): Promise<Map<string, Uint8Array>> {
-  const bytes = await load(path)
   const arrays = new Map<string, Uint8Array>()
   try {
     for (const names of await rounds(path, bytes, limits)) {
@@ -357,7 +357,7 @@ export async function readNpz(
 ): Promise<Map<string, NDArray>> {
   const { limits } = resolveOptions('readNpz', { limits: {} as Limits | undefined }, options)
   checkedPath('readNpz', path)
-  const files = await unzipNpy(path, resolveLimits('readNpz', limits))
+  const files = await unzipNpy(path, await load(path), resolveLimits('readNpz', limits))
   return new Map(
     Array.from(files, ([name, bytes]) => [name, npyArray(bytes, `${path}: ${name}`, true)]),
   )

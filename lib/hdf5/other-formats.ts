@@ -8,6 +8,8 @@ export const TFJS_JSON = 'a tfjs model.json'
 
 /** How it calls what saving/torch reads. */
 export const SAFETENSORS = 'a safetensors file'
+export const PYTORCH = 'a PyTorch file'
+export const NPZ = 'a .npz of numpy'
 
 /** Bytes from both ends that are looked at. */
 const SAMPLE = 2 ** 16
@@ -15,8 +17,8 @@ const SAMPLE = 2 ** 16
 /** Entries of a zip that tell what it is, in the order in which they are looked for. */
 const ZIPPED: readonly (readonly [entry: RegExp, what: string])[] = [
   [/model\.weights\.h5|metadata\.json/, KERAS_ZIP],
-  [/data\.pkl|\.data\/serialization_id/, 'a PyTorch file'],
-  [/\.npy/, 'a .npz of numpy'],
+  [/data\.pkl|\.data\/serialization_id/, PYTORCH],
+  [/\.npy/, NPZ],
 ]
 
 /** First opcode of a pickle of protocol 2 and later, and PyTorch's magic number as one. */
@@ -57,7 +59,7 @@ export function otherFormat(bytes: Uint8Array): string | null {
     return ZIPPED.find(([entry]) => entry.test(names))?.[1] ?? 'a zip'
   }
   if (start.startsWith('\x1f\x8b')) return 'a gzip file'
-  if (latin(head).startsWith(TORCH_MAGIC)) return 'a PyTorch file'
+  if (latin(head).startsWith(TORCH_MAGIC)) return PYTORCH
   // before pickles: the first byte of a length may be theirs
   if (isSafetensors(head, bytes.length)) return SAFETENSORS
   if (head[0] === PICKLE && head[1]! >= 2 && head[1]! <= 5) return 'a Python pickle'
@@ -71,11 +73,15 @@ export function otherFormat(bytes: Uint8Array): string | null {
   )
 }
 
+const INTO_ARCHITECTURE = 'loadModel reads it into the model that is given as `architecture`.'
+
 /** What the user can do with such a file, where there is a way. */
 export const HINTS: Readonly<Record<string, string>> = {
   [KERAS_ZIP]: 'loadModel reads it.',
   [TFJS_JSON]: 'loadModel reads it.',
-  [SAFETENSORS]: 'loadModel reads it into the model that is given as `architecture`.',
+  [SAFETENSORS]: INTO_ARCHITECTURE,
+  [PYTORCH]: INTO_ARCHITECTURE,
+  [NPZ]: INTO_ARCHITECTURE,
   JSON: 'modelFromJson reads an architecture.',
   'a pointer of Git LFS instead of the file': '`git lfs pull` fetches the file.',
 }

@@ -9,41 +9,25 @@ import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import type { Compiled, CompileOptions } from '../model/compile.js'
 import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
-import {
-  checkedTarget,
-  formatError,
-  H5Builder,
-  type H5File,
-  readBytes,
-  readH5,
-  readH5Bytes,
-  writeH5,
-} from '../hdf5/file.js'
-import { KERAS_ZIP, otherFormat, SAFETENSORS, TFJS_JSON } from '../hdf5/other-formats.js'
+import { checkedTarget, H5Builder, readBytes, readH5, readH5Bytes, writeH5 } from '../hdf5/file.js'
+import { KERAS_ZIP, otherFormat } from '../hdf5/other-formats.js'
 import type { Layer } from '../layers/base/layer.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
 import { withParameterBytes } from '../layers/base/weights.js'
 import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
 import { describe, type NDArray } from '../ndarray.js'
-import { isRecord } from '../per-name.js'
 import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
 import { resolveOptions } from '../options.js'
 import { asHere, type Backend, checkBackend } from './kernels.js'
 import { type Generation, modelDocument, type ModelDocument } from './document.js'
 import { readArchive } from './keras3/archive.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
-import {
-  compileOptions,
-  countsOf,
-  jsonAttribute,
-  jsonObject,
-  readState,
-  writeTraining,
-} from './training.js'
-import { documentOf, trainingOf, weightsOf } from './tfjs/model-json.js'
-import { readSafetensors } from './torch/safetensors.js'
+import { compileOptions, countsOf, jsonObject, readState, writeTraining } from './training.js'
+import { inFile, stepsInFile } from './in-file.js'
+import { type ModelFile, readModelFile } from './opened.js'
 import { treeOfStateDict } from './torch/state-dict.js'
+import { readTensors } from './torch/tensors.js'
 import { readLayers, writeLayers } from './weights.js'
 import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 
@@ -84,8 +68,9 @@ export interface LoadModelOptions {
   /** What the file may ask for at most. Default: see {@link Limits}. */
   limits?: Limits | undefined
   /**
-   * For files with weights alone (safetensors): the model that gets them, which is also the result,
-   * or its JSON (`toJson`). Its layers are called as the modules of the file.
+   * For files with weights alone (safetensors, PyTorch's `.pt`, `.npz`): the model that gets them,
+   * which is also the result, or its JSON (`toJson`). Its layers are called as the modules of the
+   * file.
    */
   architecture?: SavableModel | string | undefined
   /** The module of each layer that is called otherwise: `{ lstm_1: 'encoder.rnn' }`. */
@@ -243,103 +228,6 @@ export async function loadWeights(
   })
 }
 
-/** Runs `use`; its errors about what a file says become errors about the file. */
-const inFile = <T>(path: string, where: string, use: () => T): T =>
-  runAtOnce(
-    // biome-ignore lint/correctness/useYield: one step
-    stepsInFile(path, where, function* () {
-      return use()
-    }),
-  )
-
-/** {@link inFile} for work in steps. */
-function* stepsInFile<T>(path: string, where: string, use: () => SlicedWork<T>): SlicedWork<T> {
-  try {
-    return yield* use()
-  } catch (error) {
-    if (!(error instanceof HiddenstateError) || error.message.startsWith(path)) throw error
-    if (error.code === 'ERR_OUT_OF_MEMORY') throw error // it says nothing of the file
-    const { expected = 'valid', actual = 'not', layer } = error
-    const code = error.code === 'ERR_LIMIT' ? 'ERR_LIMIT' : 'ERR_FILE_FORMAT'
-    throw new FormatError(code, `${path}: ${where}: ${error.message}`, {
-      expected,
-      actual,
-      cause: error,
-      ...(layer ? { layer } : {}),
-    })
-  }
-}
-
-/** A model file that is open. */
-interface ModelFile {
-  /** With the weights. */
-  file: H5File
-  /** Where the weights are: '' or 'model_weights'. */
-  weights: string
-  /** The model, as Keras 1 has it. */
-  document: ModelDocument
-  /** How it was compiled; null: it was not. */
-  training(): Record<string, unknown> | null
-}
-
-/** What an HDF5 file says of its model. */
-function modelConfig(file: H5File, limits: ResolvedLimits): ModelDocument {
-  const model = jsonAttribute(file, 'model_config', limits)
-  if (model === null) {
-    throw formatError(
-      file.path,
-      '',
-      'attribute model_config',
-      'there',
-      'nothing',
-      'A file of saveWeights is for model.loadWeights.',
-    )
-  }
-  checkDocument('model_config', model, limits)
-  return modelDocument(`${file.path}: model_config`, model, file.attribute('', 'keras_version'))
-}
-
-/** Opens a model.json of TensorFlow.js. */
-async function readTfjs<T>(
-  path: string,
-  bytes: Uint8Array,
-  limits: ResolvedLimits,
-  use: (opened: ModelFile) => Promise<T>,
-): Promise<T> {
-  const json = jsonObject(path, '', new TextDecoder().decode(bytes), limits)
-  const document = inFile(path, 'modelTopology', () => {
-    checkDocument('modelTopology', json.modelTopology, limits)
-    return modelDocument(`${path}: modelTopology`, documentOf(path, json), '2.0')
-  })
-  const file = await weightsOf(path, json)
-  return use({ file, weights: 'model_weights', document, training: () => trainingOf(json) })
-}
-
-/** Opens a model file while `use` runs. @param format as otherFormat() calls it */
-async function readModelFile<T>(
-  path: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  format: string | null,
-  limits: ResolvedLimits,
-  use: (opened: ModelFile) => Promise<T>,
-): Promise<T> {
-  if (format === TFJS_JSON) return readTfjs(path, bytes, limits, use)
-  if (format !== KERAS_ZIP)
-    return readH5Bytes(path, bytes, (file) => {
-      const document = inFile(path, 'model_config', () => modelConfig(file, limits))
-      const training = () => jsonAttribute(file, 'training_config', limits)
-      return use({ file, weights: 'model_weights', document, training })
-    })
-  const { config, version, weights } = await readArchive(path, bytes, limits)
-  const document = inFile(path, 'config.json', () => {
-    checkDocument('config.json', config, limits)
-    return modelDocument(`${path}: config.json`, config, version)
-  })
-  const { compile_config: compiled } = config
-  const training = () => (isRecord(compiled) && 'loss' in compiled ? compiled : null)
-  return readH5Bytes(path, weights, (file) => use({ file, weights: '', document, training }))
-}
-
 /**
  * A model from a file of `save`: with its weights, compiled as it was, its optimizer going on where
  * it stopped. A file without training configuration gives a model that is not compiled.
@@ -374,12 +262,8 @@ export async function readModel<M extends SavableModel>(
   const bytes = await readBytes(path)
   const format = otherFormat(bytes)
   if (given.architecture !== undefined) {
-    if (format !== SAFETENSORS) {
-      const what = 'a safetensors file, for which `architecture` is'
-      throw formatError(path, '', 'file', what, format ?? 'another')
-    }
     const model = architectureOf(given.architecture, build, limits)
-    const tensors = readSafetensors(path, bytes, limits)
+    const tensors = await readTensors(path, bytes, format, limits)
     const file = treeOfStateDict(path, tensors, model.flattenedLayers, given.names ?? {})
     const { set } = await readLayers(file, 'model_weights', model.flattenedLayers, false, backend)
     await model.whenIdle('loadModel', () => runAtOnce(set()), true)

@@ -11,6 +11,7 @@ import { H5Builder, readH5, writeH5 } from '../../lib/hdf5/file.js'
 import type { H5Attribute, H5Data } from '../../lib/hdf5/protocol.js'
 import { dataFile } from '../golden/loader.js'
 import { FormatError, loadModel, type Sequential } from '../package.js'
+import { anyChanges, damaged } from './damage.js'
 import { law } from './law.js'
 
 const MODELS = [
@@ -58,45 +59,11 @@ const anyModel = fc.constantFrom(...MODELS)
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('bytes', () => {
-  const change = fc.oneof(
-    fc.record({
-      kind: fc.constant('flip' as const),
-      at: share,
-      bits: fc.integer({ min: 1, max: 255 }),
-    }),
-    fc.record({
-      kind: fc.constant('fill' as const),
-      at: share,
-      bits: fc.constantFrom(0, 255),
-      length: fc.integer({ min: 1, max: 64 }),
-    }), // prettier-ignore
-    fc.record({
-      kind: fc.constant('copy' as const),
-      at: share,
-      from: share,
-      length: fc.integer({ min: 1, max: 512 }),
-    }),
-    fc.record({ kind: fc.constant('cut' as const), at: share }),
-  )
-
   law(
     'damaged anywhere',
-    fc.record({ name: anyModel, changes: fc.array(change, { minLength: 1, maxLength: 6 }) }),
+    fc.record({ name: anyModel, changes: anyChanges }),
     async ({ name, changes }) => {
-      let bytes: Uint8Array = Uint8Array.from(readFileSync(golden(name)))
-      for (const one of changes) {
-        const at = Math.floor(one.at * bytes.length)
-        if (one.kind === 'flip') bytes[at]! ^= one.bits
-        else if (one.kind === 'fill') bytes.fill(one.bits, at, at + one.length)
-        else if (one.kind === 'copy')
-          bytes.copyWithin(
-            at,
-            Math.floor(one.from * bytes.length),
-            Math.floor(one.from * bytes.length) + one.length,
-          )
-        else bytes = bytes.slice(0, at)
-      }
-      writeFileSync(FILE, bytes)
+      writeFileSync(FILE, damaged(readFileSync(golden(name)), changes))
       const model = await load()
       if (!model) return
       for (const { data } of model.getWeights()) expect(data.length).toBeLessThan(1e6)

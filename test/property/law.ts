@@ -18,6 +18,6 @@ export function law<T>(
   it(
     name,
     () => fc.assert(fc.asyncProperty(values, holds), { seed: SEED, numRuns, endOnFailure: false }),
-    60_000,
+    Math.max(60_000, 100 * numRuns),
   )
 }

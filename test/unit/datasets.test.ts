@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { unpickle } from '../../lib/datasets/pickle.js'
+import { NUMPY } from '../../lib/files/numpy-pickle.js'
+import { unpickle } from '../../lib/files/pickle.js'
 import { dataFile } from '../golden/loader.js'
 import { datasets, FormatError, NDArray } from '../package.js'
 import { serve } from './file-server.js'
@@ -145,7 +146,7 @@ describe('mnist', () => {
 })
 
 describe('pickles', () => {
-  const read = (name: string) => unpickle(readFileSync(at(name)), name)
+  const read = (name: string) => unpickle(readFileSync(at(name)), name, NUMPY)
 
   it('hold arrays in any order of bytes and axes, NumPy numbers, lists of objects', () => {
     const [big, fortran, scalar, objects] = read('arrays.pkl') as [
@@ -197,7 +198,7 @@ describe('pickles', () => {
       for (let k = draw(4) + 1; k > 0 && bytes.length > 0; k--)
         bytes[draw(bytes.length)] = draw(256)
       try {
-        unpickle(bytes, 'mutated')
+        unpickle(bytes, 'mutated', NUMPY)
         kept++
       } catch (error) {
         expect(error, `round ${round}`).toBeInstanceOf(FormatError)

@@ -1,12 +1,11 @@
 /**
  * Python's pickles, read as data. A pickle is a program for a stack machine that may call anything;
- * here it can call nothing: only lists, tuples, dictionaries, strings, numbers and NumPy's arrays
- * come out, and every other instruction or name is an error. (cpython Lib/pickle.py and
- * pickletools.py, protocols 0 to 5.)
+ * here it can call nothing: only lists, tuples, dictionaries, strings, numbers and what a
+ * vocabulary knows come out, and every other instruction or name is an error. (cpython
+ * Lib/pickle.py and pickletools.py, protocols 0 to 5.)
  */
 import { fail, FormatError } from '../errors.js'
 import type { NDArray } from '../ndarray.js'
-import { numpyArray } from '../files/npy.js'
 
 /** What a pickle can hold here; tuples are arrays. */
 export type Pickled =
@@ -16,32 +15,51 @@ export type Pickled =
   | string
   | Uint8Array
   | NDArray
+  | Made
   | Pickled[]
   | Map<Pickled, Pickled>
 
-/**
- * The names that a pickle may use: how NumPy's arrays,
- * types and numbers, and Python's bytes are put together.
- */
-const KNOWN: ReadonlySet<string> = new Set(
-  ['numpy.core.multiarray', 'numpy._core.multiarray']
-    .flatMap((module) => [`${module} _reconstruct`, `${module} scalar`])
-    .concat(['numpy ndarray', 'numpy dtype', '_codecs encode']),
-)
+/** Something that a vocabulary makes; its class tells what. */
+export abstract class Made {
+  /** No other object counts as one. */
+  protected readonly isMade = true
+}
 
-class Name {
-  constructor(readonly text: string) {}
+/** Something that calls alone may use: it is nothing that a file can hold. */
+export class Part {
+  protected readonly isPart = true
 }
-/** `numpy.dtype(code)`; its state tells the byte order. */
-class Dtype {
-  order = '<'
-  constructor(readonly code: string) {}
+
+/** A name of Python: 'torch FloatStorage'. */
+export class Name extends Part {
+  constructor(readonly text: string) {
+    super()
+  }
 }
-/** An array before its state, which comes later in the pickle, fills it. */
-class Shell {
+
+/** An object before its state, which comes later in the pickle, fills it. */
+export class Shell {
   value: NDArray | Pickled[] | null = null
 }
-type Item = Pickled | Name | Dtype | Shell | Item[] | Map<Item, Item>
+
+/** What lies on the stack. */
+export type Item = Pickled | Part | Shell | Item[] | Map<Item, Item>
+
+/** @throws FormatError ERR_FILE_FORMAT with the place in the pickle */
+export type Refuse = (what: string, expected: string, actual: string) => never
+
+/** The names that a pickle may use, and what stands here for what Python would make of them. */
+export interface Vocabulary {
+  /** What they make, for errors: 'NumPy arrays'. */
+  readonly makes: string
+  readonly names: ReadonlySet<string>
+  /** What a call of one of the names makes. */
+  call(name: string, args: readonly Item[], refuse: Refuse): Item
+  /** Gives an object the state that its pickle has. */
+  setState(target: Item, state: Item, refuse: Refuse): void
+  /** What lies outside of the pickle, by its persistent id. Default: nothing does. */
+  outside?(id: Item, refuse: Refuse): Item
+}
 
 /** Stack and memo may not hold more than this many things. */
 const MAX_ITEMS = 2 ** 27
@@ -56,9 +74,19 @@ class Unpickler {
   constructor(
     readonly bytes: Uint8Array,
     readonly where: string,
+    readonly vocabulary: Vocabulary,
+    start: number,
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#at += start
   }
+
+  /** The byte after the last instruction. */
+  get end(): number {
+    return this.#at
+  }
+
+  readonly #refuse: Refuse = (what, expected, actual) => this.#bad(what, expected, actual)
 
   #bad(what: string, expected: string, actual: string): never {
     return fail(FormatError, 'ERR_FILE_FORMAT', {
@@ -105,7 +133,7 @@ class Unpickler {
   #long(size: number): number {
     let value = 0n
     const bytes = this.#take(this.#uint(size))
-    if (bytes.length > 8) this.#bad('integer', 'at most 8 bytes', `${bytes.length}`)
+    if (bytes.length > 16) this.#bad('integer', 'at most 16 bytes', `${bytes.length}`)
     for (const [i, byte] of bytes.entries()) value |= BigInt(byte) << BigInt(8 * i)
     return Number(BigInt.asIntN(8 * bytes.length, value))
   }
@@ -141,12 +169,9 @@ class Unpickler {
   }
   #name(module: string, name: string): void {
     const text = `${module} ${name}`
-    if (!KNOWN.has(text))
-      this.#bad(
-        'name',
-        'one of NumPy arrays (a pickle is never executed)',
-        `'${text.slice(0, 60)}'`,
-      )
+    const { names, makes } = this.vocabulary
+    if (!names.has(text))
+      this.#bad('name', `one of ${makes} (a pickle is never executed)`, `'${text.slice(0, 60)}'`)
     this.#push(new Name(text))
   }
   #tuple(count: number): void {
@@ -163,51 +188,22 @@ class Unpickler {
     const name = this.#pop()
     if (!(name instanceof Name) || !Array.isArray(args))
       this.#bad('call', 'a name and its arguments', 'other things')
-    const [first, second] = args as Item[]
-    if (name.text.endsWith('_reconstruct')) this.#push(new Shell())
-    else if (name.text === 'numpy dtype' && typeof first === 'string') this.#push(new Dtype(first))
-    else if (name.text === '_codecs encode' && typeof first === 'string' && second === 'latin1')
-      this.#push(Uint8Array.from(first, (c) => c.charCodeAt(0)))
-    else if (name.text.endsWith('scalar') && first instanceof Dtype)
-      this.#push(this.#array(first, [1], false, second as Item).data[0] as number)
-    else this.#bad('call', 'one that makes an array', `${name.text}`)
+    this.#push(this.vocabulary.call((name as Name).text, args as Item[], this.#refuse))
   }
 
   #build(): void {
     const state = this.#pop()
     const target = this.#values.at(-1)
-    const list: Item[] = Array.isArray(state)
-      ? state
-      : this.#bad('state', 'a tuple', 'another thing')
-    if (target instanceof Dtype) {
-      if (list[1] !== '<' && list[1] !== '>' && list[1] !== '|' && list[1] !== '=')
-        this.#bad('dtype', "a byte order '<', '>' or '|'", String(list[1]))
-      target.order = list[1] as string
-      return
-    }
-    if (!(target instanceof Shell))
-      this.#bad('state', 'that of an array or a type', 'of another thing')
-    const [, shape, dtype, isFortran, data] = list
-    if (
-      !(dtype instanceof Dtype) ||
-      !Array.isArray(shape) ||
-      !shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
-    )
-      this.#bad('array', 'a shape and a type', 'other things')
-    const target1 = target as Shell
-    if (dtype.code.startsWith('O')) {
-      const size = (shape as number[]).reduce((a, b) => a * b, 1)
-      if (!Array.isArray(data) || data.length !== size)
-        this.#bad('array of objects', `${size} of them`, 'another number')
-      target1.value = data as Pickled[]
-    } else target1.value = this.#array(dtype, shape as number[], Boolean(isFortran), data as Item)
+    if (target === undefined) this.#bad('state', 'that of an object', 'of nothing')
+    this.vocabulary.setState(target as Item, state, this.#refuse)
   }
 
-  #array(dtype: Dtype, shape: readonly number[], isFortran: boolean, data: Item): NDArray {
-    // Python 2 wrote the bytes as a string of latin1
-    const bytes = typeof data === 'string' ? Uint8Array.from(data, (c) => c.charCodeAt(0)) : data
-    if (!(bytes instanceof Uint8Array)) return this.#bad('array', 'bytes', 'another thing')
-    return numpyArray(bytes, { descr: dtype.order + dtype.code, shape, isFortran }, this.where)
+  /** Something that lies outside of the pickle. */
+  #outside(): void {
+    const id = this.#pop()
+    const { outside } = this.vocabulary
+    if (!outside) this.#bad('instruction', 'one that holds data', 'a persistent id')
+    this.#push(outside!(id, this.#refuse))
   }
 
   read(): Pickled {
@@ -274,6 +270,9 @@ class Unpickler {
         return
       case 'b':
         this.#build()
+        return
+      case 'Q': // BINPERSID
+        this.#outside()
         return
       default:
         this.#value(opcode)
@@ -419,7 +418,7 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
       expected: 'at most 64 deep',
       actual: 'more',
     })
-  if (item instanceof Name || item instanceof Dtype)
+  if (item instanceof Part)
     return fail(FormatError, 'ERR_FILE_FORMAT', {
       where: 'pickle',
       what: 'content',
@@ -448,6 +447,16 @@ function finished(item: Item, done: Map<object, Item>, depth: number): Item {
  * @throws FormatError ERR_FILE_FORMAT for a damaged pickle,
  *   and for one that is a program and not data
  */
-export function unpickle(bytes: Uint8Array, where: string): Pickled {
-  return new Unpickler(bytes, where).read()
+export const unpickle = (bytes: Uint8Array, where: string, vocabulary: Vocabulary): Pickled =>
+  unpickleAt(bytes, 0, where, vocabulary)[0]
+
+/** The value of the pickle that begins at byte `start`, and where it ends. @throws as unpickle */
+export function unpickleAt(
+  bytes: Uint8Array,
+  start: number,
+  where: string,
+  vocabulary: Vocabulary,
+): readonly [value: Pickled, end: number] {
+  const machine = new Unpickler(bytes, where, vocabulary, start)
+  return [machine.read(), machine.end]
 }

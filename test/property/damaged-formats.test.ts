@@ -1,0 +1,86 @@
+/**
+ * Files of other programs, damaged: they load or are refused by name; nothing crashes, hangs or
+ * takes the memory. `HS_RUNS=20000` is the long form.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import fc from 'fast-check'
+import { afterAll, expect } from 'vitest'
+import { writeNpz } from '../../lib/utils.js'
+import { Recorded } from '../golden/recorded.js'
+import { FormatError, loadModel, type Sequential } from '../package.js'
+import { torchSequential } from '../torch-modules.js'
+import { anyChanges, damaged } from './damage.js'
+import { law } from './law.js'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'hs-damaged-formats-'))
+const pt = new Recorded('torch/pt.zip')
+const safetensors = new Recorded('torch/safetensors.zip')
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+  pt.remove()
+  safetensors.remove()
+})
+
+/** What damage may cost: the files weigh some kilobytes. */
+const MEMORY = 256 * 2 ** 20
+const TIME = 1000
+
+/** Loads bytes; the model, or null where they were refused as they must be. */
+async function load(
+  bytes: Uint8Array,
+  architecture?: () => Sequential,
+): Promise<Sequential | null> {
+  const file = path.join(folder, 'damaged')
+  writeFileSync(file, bytes)
+  const before = process.memoryUsage().rss
+  const start = performance.now()
+  const options = architecture ? { architecture: architecture() } : {}
+  const model = await loadModel(file, options).catch((error: unknown) => {
+    expect((error as { code?: string }).code, String((error as Error).stack)).toMatch(/^ERR_/)
+    expect(error).toBeInstanceOf(FormatError)
+    return null
+  })
+  expect(performance.now() - start, 'milliseconds').toBeLessThan(TIME)
+  expect(process.memoryUsage().rss - before, 'bytes').toBeLessThan(MEMORY)
+  return model as Sequential | null
+}
+
+const module = (of: Recorded, file: string) =>
+  JSON.parse(readFileSync(of.at(of.entry(file).architecture!), 'utf8'))
+
+const weights = (of: Recorded, name: string, files: readonly string[]) =>
+  law(
+    `${name} with damage anywhere`,
+    fc.record({ file: fc.constantFrom(...files), changes: anyChanges }),
+    async ({ file, changes }) => {
+      const bytes = damaged(readFileSync(of.at(file)), changes)
+      ;(await load(bytes, () => torchSequential(module(of, file))))?.dispose()
+    },
+    4,
+  )
+
+weights(pt, 'a .pt', ['lstm.pt', 'gru_2_bi.pt', 'w_checkpoint.pt', 'w_views.pt', 'w_legacy.pt'])
+weights(safetensors, 'safetensors', ['lstm.safetensors', 'gru_2_bi.safetensors'])
+
+law(
+  'a .npz with damage anywhere',
+  fc.record({ changes: anyChanges, compressed: fc.boolean() }),
+  async ({ changes, compressed }) => {
+    const npz = path.join(folder, 'whole.npz')
+    const weights = {
+      'd.weight': [
+        [1, 2],
+        [3, 4],
+      ],
+      'd.bias': [5, 6],
+    }
+    await writeNpz(npz, weights, { compressed })
+    const args = { in_features: 2, out_features: 2 }
+    const one = { modules: [{ name: 'd', type: 'Linear', args }], head: 'last' }
+    const bytes = damaged(readFileSync(npz), changes)
+    ;(await load(bytes, () => torchSequential(one)))?.dispose()
+  },
+  4,
+)
