@@ -31,15 +31,16 @@ export class DropoutSeed {
     this.isIn = null
   }
 
-  /** Draws a new seed, unless one was drawn since the last `setSeed`. */
-  draw(): void {
-    if (this.#seedings === seedingCount()) return
+  /** Draws a new seed, unless one was drawn since the last `setSeed`. @returns whether it has */
+  draw(): boolean {
+    if (this.#seedings === seedingCount()) return false
     if (this.#seed === null || this.#seedings >= 0) {
       this.#seed = nextSeed()
       this.#step = 0
     }
     this.#seedings = seedingCount()
     this.isIn = null
+    return true
   }
 
   /** Gives seed and count to a plan that does not have them. */

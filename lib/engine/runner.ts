@@ -14,7 +14,7 @@ import type { Variable } from '../layers/base/variable.js'
 import type { LayerNames } from '../layers/base/weights.js'
 import { type GuardedPlan, guardedPlan } from './guarded-plan.js'
 import { copied, LoadedData, onlyArrays } from './loaded-data.js'
-import { checkAlone, type Owner, ownerNames, type WeightHolder } from './owner.js'
+import { type Owner, ownerNames, type WeightHolder } from './owner.js'
 import {
   type CallRequest,
   type CallResult,
@@ -86,9 +86,7 @@ export class Runner {
     this.#common.training = call
   }
 
-  /**
-   * Whether other models have some of the layers, so that the weights may be in a plan of theirs.
-   */
+  /** Whether other models have some of the layers: the weights may be in a plan of theirs. */
   get isShared(): boolean {
     return this.#common.isShared
   }
@@ -100,7 +98,9 @@ export class Runner {
   join(other: Runner): void {
     const [own, theirs] = [this.#common, other.#common]
     own.isShared = true
-    if (own !== theirs) theirs.joined = own
+    if (own === theirs) return
+    theirs.joined = own
+    own.changes += theirs.changes + 1
   }
 
   get isDisposed(): boolean {
@@ -116,6 +116,7 @@ export class Runner {
   }
 
   set dropoutState(state: DropoutState) {
+    this.#common.changes++
     this.#dropoutSeed.state = state
   }
 
@@ -200,10 +201,8 @@ export class Runner {
   // ---- the plan ----
 
   /**
-   * What the optimizer has counted since it was compiled, or what was set;
-   * null when no training has begun.
-   *
-   * @throws StateError ERR_BUSY
+   * What the optimizer has counted since it was compiled, or what was set; null when no training
+   * has begun. @throws StateError ERR_BUSY
    */
   get counts(): Counts | null {
     const optimizer = this.#spec?.optimizer
@@ -217,6 +216,7 @@ export class Runner {
     this.checkStill('optimizer.iterations')
     writeCounts(this.plan(), counts)
     this.hasTrained = true
+    this.#common.changes++
   }
 
   /** What the plan of a model that trains keeps; the caller holds a turn. */
@@ -231,6 +231,11 @@ export class Runner {
     this.dropoutState = dropout
     writeCarries(plan, carries)
     this.hasTrained = true
+  }
+
+  /** How often this process alone, not with others, has changed weights, counts or seeds. */
+  get changes(): number {
+    return this.#common.changes
   }
 
   /** Batches that the optimizer has counted. */
@@ -285,6 +290,7 @@ export class Runner {
     this.#dropoutSeed.isIn = null
     this.hasTrained &&= goesOn
     this.#isFilled = false
+    this.#common.changes++
     return plan
   }
 
@@ -362,9 +368,10 @@ export class Runner {
   /** The plan for layers, which must not get between the batches of a fit. */
   #guarded(plan: NativePlan, { device }: Spec): GuardedPlan {
     return guardedPlan(plan, device, (name, writes) => {
-      const isForeign = writes && !this.#isMoving && !this.#turns.isInCallback
-      if (isForeign && this.training !== null) this.#busy(name)
+      const isForeign = writes && !this.#isMoving
+      if (isForeign && !this.#turns.isInCallback && this.training !== null) this.#busy(name)
       this.checkStill(name)
+      if (isForeign) this.#common.changes++
     })
   }
 
@@ -390,7 +397,7 @@ export class Runner {
   async run(call: string, request: RunRequest, signal?: AbortSignal | null): Promise<RunResult> {
     const plan = await this.whole(call, signal)
     const { mode, training } = request
-    if (!request.team && (mode === 'train' || mode === 'test')) checkAlone(this.#owner, call)
+    if ((mode === 'train' || mode === 'call') && !request.team) this.#common.changes++
     if (mode === 'train' || mode === 'gradient' || training) this.#prepare(plan)
     try {
       return await this.running(call, plan, request, signal)
@@ -446,6 +453,7 @@ export class Runner {
   /** One call of a function at once, on this thread; the caller has checked that it may. */
   callAtOnce(request: CallRequest): CallResult {
     const plan = this.filledPlan()
+    this.#common.changes++
     if (request.training) this.#prepare(plan)
     try {
       return plan.call(request)
@@ -456,12 +464,9 @@ export class Runner {
 
   #cancel: (() => void) | null = null
 
-  /**
-   * Draws the seed of dropout, unless there is one since the last setSeed. Called when training is
-   * asked for, before any wait.
-   */
+  /** Draws the seed of dropout where one is due: when training is asked for, before any wait. */
   drawSeed(): void {
-    this.#dropoutSeed.draw()
+    if (this.#dropoutSeed.draw()) this.#common.changes++
   }
 
   /** Before training: seed and step of dropout, and every hyper-parameter that has changed. */
@@ -470,7 +475,7 @@ export class Runner {
     pushHyper(plan, this.#owner.hyper() ?? {}, this.#pushed)
   }
 
-  /** Zeroes the states of stateful layers. */
+  /** Zeroes all states. */
   resetStates(): void {
     this.#plan?.resetStates()
   }

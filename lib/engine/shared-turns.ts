@@ -8,4 +8,6 @@ export class SharedTurns {
   /** Those of another runner, which these have become a part of; null: none. */
   joined: SharedTurns | null = null
   isShared = false
+  /** @see Runner.changes */
+  changes = 0
 }

@@ -91,7 +91,6 @@ export abstract class CompiledModel extends Container {
       spec: () => this.#lowered('predict'),
       names: () => this.#names,
       hyper: () => this.#compiled?.optimizer.hyper(this.floatx) ?? null,
-      world: () => this.world,
     })
   }
 

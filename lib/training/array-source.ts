@@ -1,11 +1,11 @@
 /** Batches of arrays that lie in native memory. Keras 1.2.2 engine/training.py, `_fit_loop`. */
 import type { LoadedData } from '../engine/loaded-data.js'
 import type { RunResult } from '../native.js'
-import type { NativeTeam } from '../world/native-world.js'
+import type { Model } from '../model/model.js'
 import { RandomStream } from '../random.js'
-import type { Runner } from '../engine/runner.js'
 import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
+import { teamOf } from './teams.js'
 
 export class ArraySource implements BatchSource {
   readonly isSingle = false
@@ -18,7 +18,7 @@ export class ArraySource implements BatchSource {
    * @param own.samples the first ones of the data
    */
   constructor(
-    readonly runner: Runner,
+    readonly model: Model,
     readonly data: LoadedData,
     readonly own: {
       samples: number
@@ -26,8 +26,6 @@ export class ArraySource implements BatchSource {
       shuffle: boolean | 'batch'
       seed: number
       signal: AbortSignal | null
-      /** The ranks that share out the batches, if there are others. */
-      team?: NativeTeam
     },
   ) {
     this.#order = Int32Array.from({ length: own.samples }, (_, i) => i)
@@ -52,20 +50,12 @@ export class ArraySource implements BatchSource {
     seen: number,
     request: { maxBatches?: number; sums: readonly number[] },
   ): Promise<RunResult> {
-    const { batchSize, signal, team } = this.own
+    const { model, data } = this
+    const { batchSize, signal } = this.own
     const order = this.#order.subarray(seen)
-    return this.runner.run(
-      'fit',
-      {
-        ...request,
-        mode: 'train',
-        data: this.data.set,
-        order,
-        batchSize,
-        ...(team ? { team } : {}),
-      },
-      signal,
-    )
+    const team = teamOf(model, 'fit: train')
+    const whole = { ...request, mode: 'train', data: data.set, order, batchSize, ...team } as const
+    return model.runner.run('fit', whole, signal)
   }
 
   state(): Plain {

@@ -14,11 +14,14 @@ import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
 import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
+import { batchIdentity, teamOf } from './teams.js'
 
 /** One batch of an iterable in native memory. */
 interface LoadedBatch {
   samples: number
   data: LoadedData
+  /** Of ranks that share it out: what must be alike. */
+  identity: string
 }
 
 /** How batches of an iterable are taken. */
@@ -59,7 +62,9 @@ export class LoadedBatches {
     const [x, y, sampleWeight = null] = checkTriple(`${this.batches.where}: batch`, batch)
     const prepared = prepareTraining(model, call, x, y, { sampleWeight, classWeight })
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
-    this.#waiting = { samples: prepared.samples, data: model.runner.load(prepared) }
+    const { samples } = prepared
+    const identity = batchIdentity(model, prepared)
+    this.#waiting = { samples, data: model.runner.load(prepared), identity }
     return this.#waiting
   }
 
@@ -71,13 +76,20 @@ export class LoadedBatches {
    */
   async run(
     mode: 'train' | 'test',
-    { samples, data }: LoadedBatch,
+    { samples, data, identity }: LoadedBatch,
     sums: readonly number[],
     missing: number,
   ): Promise<RunResult> {
     const { call, signal } = this.taking
     this.#waiting = null
-    const request = { mode, data: data.set, batchSize: samples, maxBatches: 1, sums } as const
+    const request = {
+      mode,
+      data: data.set,
+      batchSize: samples,
+      maxBatches: 1,
+      sums,
+      ...teamOf(this.model, `${this.batches.where}: ${mode}`, identity),
+    }
     const running = this.model.runner.run(call, request, signal)
     running.catch(() => {}) // told by the last line
     try {

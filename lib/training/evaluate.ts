@@ -28,8 +28,9 @@ import {
 } from './results.js'
 import type { Runner } from '../engine/runner.js'
 import type { Turn } from '../engine/turns.js'
-import { identityOf } from './state.js'
-import { agree, teamOf, weightsOf } from './together.js'
+import { arraysOf, identityOf } from './state.js'
+import { batchIdentity, teamOf } from './teams.js'
+import { agree, comeTogether, weightsOf } from './together.js'
 
 /** A data set for a model: checked, not yet in native memory. */
 export interface Prepared {
@@ -38,13 +39,6 @@ export interface Prepared {
   y?: NativeArray[]
   weights?: (NativeArray | null)[]
 }
-
-/** All arrays of a data set, for {@link identityOf}. */
-export const arraysOf = ({ x, y, weights }: Prepared): NativeArray[] => [
-  ...x,
-  ...(y ?? []),
-  ...(weights ?? []).flatMap((each) => each ?? []),
-]
 
 /** Checks x, y and weights of a public call against the model. @throws ShapeError, ConfigError */
 export function prepareTraining(
@@ -151,6 +145,8 @@ export async function testLoop(
     batchSize: number
     samples: number
     order?: Int32Array
+    /** What the data are, for ranks that have not compared them. */
+    identity?: string
     /** Stops at the next batch; the call rejects with the signal's reason. */
     signal?: AbortSignal | null
     onSeen?: (seen: number) => void
@@ -167,7 +163,7 @@ export async function testLoop(
       data,
       batchSize,
       ...(order ? { order } : {}),
-      ...teamOf(model, `${options.where ?? call}: test`),
+      ...teamOf(model, `${options.where ?? call}: test`, options.identity),
     },
     samples,
     {
@@ -355,12 +351,15 @@ export async function onBatch(
   const data = runner.load(prepared)
   if (mode === 'train') runner.drawSeed()
   const turn = await runner.take()
+  const { world } = model
   try {
+    if (world) await comeTogether(world, where, model, mode)
     const result = await runner.run(where, {
       mode,
       data: data.set,
       batchSize: prepared.samples,
       maxBatches: 1,
+      ...teamOf(model, where, batchIdentity(model, prepared)),
     })
     NanWatch.ofModel(model).check(result, where, mode, {
       epoch: null,
@@ -368,6 +367,9 @@ export async function onBatch(
       isAlone: true,
     })
     return asScores(result.last)
+  } catch (error) {
+    world?.tell(where, error)
+    throw error
   } finally {
     data.dispose()
     turn.release()

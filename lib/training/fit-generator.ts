@@ -8,7 +8,7 @@ import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeights, InputSlot } from './data.js'
 import { ConfigError, fail } from '../errors.js'
 import { predictOnBatch } from './evaluate.js'
-import { arrayValidation, callOptions, prepareValidation, type Triple } from './fit.js'
+import { arrayValidation, callOptions, epochsOf, prepareValidation, type Triple } from './fit.js'
 import { Means } from './means.js'
 import { NanWatch } from './nan-watch.js'
 import { describe, isArrayObject, type NDArray, type Nested, nestedShape } from '../ndarray.js'
@@ -29,6 +29,8 @@ import { BatchesSource, LoadedBatches, type Taking } from './batches-source.js'
 import { type Job, train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
+import { batchIdentity } from './teams.js'
+import { agree, weightsOf } from './together.js'
 import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
 
@@ -154,7 +156,7 @@ export async function fitGenerator(
       source: new BatchesSource(model, batches, own),
       validation,
       resumption,
-      topics: () => ({}),
+      topics: () => ({ ...identity(), ...epochsOf(call) }),
     }
   } catch (error) {
     batches.close()
@@ -178,6 +180,7 @@ function prepareValidationOf(
     return arrayValidation(model, model.runner.load(prepared), {
       call: 'fitGenerator',
       samples,
+      identity: batchIdentity(model, prepared),
       signal,
     })
   }
@@ -281,10 +284,21 @@ export function evaluateAll(
   signal: AbortSignal | null,
 ): Promise<Scores> {
   return closing([batches], async () => {
-    const turn = await model.runner.take(signal)
+    const { runner, world } = model
+    const turn = await runner.take(signal)
     try {
+      if (world) {
+        await runner.whole(call, signal)
+        await agree(world, call, model, () => ({
+          batches: `${samples} samples`,
+          weights: weightsOf(model),
+        }))
+      }
       const means = await evaluateBatches(model, batches, { call, samples, turn, signal })
       return asScores(means)
+    } catch (error) {
+      world?.tell(call, error)
+      throw error
     } finally {
       turn.release()
     }

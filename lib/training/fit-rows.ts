@@ -16,6 +16,7 @@ import {
   arrayValidation,
   callOptions,
   checkTriple,
+  epochsOf,
   FIT_DEFAULTS,
   type FitOptions,
   prepareValidation,
@@ -35,6 +36,7 @@ import type { Plain } from './plain-data.js'
 import { Resumption } from './resume.js'
 import type { Validation } from './source.js'
 import { identityOf } from './state.js'
+import { batchIdentity } from './teams.js'
 
 /** Whether x or y go batch by batch. */
 const areRows = (x: Rows, y: Rows): boolean => goesByBatch(x) || goesByBatch(y)
@@ -255,10 +257,11 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
   const stream = shuffler(options.shuffle, data.isInMemory)
   const shuffle = options.shuffle as boolean | 'batch'
   const batches = new Batches(data.batches({ range, batchSize, shuffle, stream }), 'fit')
-  const resumption = new Resumption('fit', options, model, call.callbacks, () => ({
+  const identity = () => ({
     batches: JSON.stringify({ batchSize, shuffle, split }),
     data: data.identity(),
-  }))
+  })
+  const resumption = new Resumption('fit', options, model, call.callbacks, identity)
   batches.keepsState = resumption.writes
   const source = new BatchesSource(model, batches, { ...weighting, samples: split, signal })
   // Last, since it may hold data of its own.
@@ -267,7 +270,8 @@ async function fitRows(model: Model, x: Rows, y: Rows, given?: FitOptions): Prom
     : split < data.count
       ? rowValidation(model, data, [split, data.count], batchSize, { ...weighting, signal })
       : null
-  return train(model, { ...call, batchSize, source, validation, resumption, topics: () => ({}) })
+  const topics = () => ({ ...identity(), ...epochsOf(call) })
+  return train(model, { ...call, batchSize, source, validation, resumption, topics })
 }
 
 /** Validation on rows `[from, to)` of a table. */
@@ -301,7 +305,9 @@ function validationOf(
   const prepared = prepareValidation(model, 'fit', value)
   const { samples } = prepared
   checkStatefulBatches(model, 'fit: validationData', samples, batchSize)
-  return arrayValidation(model, model.runner.load(prepared), { call: 'fit', samples, signal })
+  const identity = batchIdentity(model, prepared)
+  const data = model.runner.load(prepared)
+  return arrayValidation(model, data, { call: 'fit', samples, identity, signal })
 }
 
 async function evaluateRows(

@@ -7,7 +7,6 @@ import type { Callback, History } from '../callbacks/index.js'
 import type { ClassWeights, SampleWeights } from './data.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import {
-  arraysOf,
   batchSizeFor,
   checkStatefulBatches,
   prepareTraining,
@@ -28,8 +27,7 @@ import { ArraySource } from './array-source.js'
 import { train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
-import { identityOf } from './state.js'
-import { teamOf } from './together.js'
+import { arraysOf, identityOf } from './state.js'
 
 /** `[x, y]` or `[x, y, sampleWeight]`. */
 export type Triple<X = Inputs> = readonly [x: X, y: X, sampleWeight?: SampleWeights]
@@ -171,10 +169,7 @@ export async function fit(
     data: identityOf(arraysOf(prepared)),
     'validation data': kept ? identityOf(arraysOf(kept)) : 'none',
   })
-  const { world } = model
-  // rank 0 alone reads and writes checkpoints
-  const keeping = world && !world.isMain ? { ...options, ...RESUME_DEFAULTS } : options
-  const resumption = new Resumption('fit', keeping, model, call.callbacks, identity)
+  const resumption = new Resumption('fit', options, model, call.callbacks, identity)
   const validation = kept ? runner.load(kept) : null
   let data: LoadedData
   try {
@@ -187,13 +182,12 @@ export async function fit(
   return train(model, {
     ...call,
     batchSize,
-    source: new ArraySource(runner, data, {
+    source: new ArraySource(model, data, {
       samples: split,
       batchSize,
       shuffle,
       seed: nextSeed(),
       signal,
-      ...teamOf(model, 'fit: train'),
     }),
     validation: validation
       ? arrayValidation(model, validation, { call: 'fit', samples: kept!.samples, signal })
@@ -206,10 +200,7 @@ export async function fit(
           })
         : null,
     resumption,
-    topics: () => ({
-      ...identity(),
-      epochs: JSON.stringify([call.initialEpoch, call.nbEpoch]),
-    }),
+    topics: () => ({ ...identity(), ...epochsOf(call) }),
   })
 }
 
@@ -240,20 +231,39 @@ export function callOptions(
   return checked
 }
 
+/** The epochs of a call, as a topic that ranks compare. */
+export const epochsOf = ({ initialEpoch, nbEpoch }: { initialEpoch: number; nbEpoch: number }) => ({
+  epochs: JSON.stringify([initialEpoch, nbEpoch]),
+})
+
 /** Validation on arrays in native memory: all samples, or those from `first` on. */
 export function arrayValidation(
   model: Model,
   data: LoadedData,
-  own: { call: string; samples: number; first?: number; signal: AbortSignal | null },
+  own: {
+    call: string
+    samples: number
+    first?: number
+    identity?: string
+    signal: AbortSignal | null
+  },
 ): Validation {
-  const { call, samples, first, signal } = own
+  const { call, samples, first, signal, identity = '' } = own
   const order =
     first === undefined ? {} : { order: Int32Array.from({ length: samples }, (_, i) => first + i) }
   const where = `${call}: validation`
   return {
     samples,
     run: (turn, batchSize) =>
-      testLoop(model, turn, data.set, { call, where, batchSize, samples, signal, ...order }),
+      testLoop(model, turn, data.set, {
+        call,
+        where,
+        batchSize,
+        samples,
+        identity,
+        signal,
+        ...order,
+      }),
     state: () => null,
     restore: () => {},
     close: () => data.dispose(),

@@ -93,17 +93,18 @@ export class Resumption {
 
   /**
    * @param where the public call
-   * @param options those of `fit`
+   * @param given those of `fit`; of ranks, 0 alone reads and writes checkpoints
    * @param identity describes its data; called only where there are checkpoints
    * @throws ConfigError ERR_OPTION
    */
   constructor(
     where: string,
-    options: Readonly<Record<string, unknown>>,
+    given: Readonly<Record<string, unknown>>,
     model: Model,
     callbacks: readonly Callback[],
     identity: () => Identity,
   ) {
+    const options = model.world && !model.world.isMain ? RESUME_DEFAULTS : given
     this.#call = where
     this.#model = model
     this.#options = checkpointOptions(where, options.checkpoint)

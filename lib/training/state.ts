@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { fail, StateError } from '../errors.js'
 import type { NativeState } from '../engine/native-state.js'
+import type { NativeArray, NativeArrays } from '../native.js'
 import { shapeText } from '../ndarray.js'
 import type { Plain } from './plain-data.js'
 
@@ -79,19 +80,30 @@ export function difference(a: string, b: string): [string, string] {
   return [part(a), part(b)]
 }
 
-/** Most bytes of data that are hashed: of more, only blocks from the first to the last. */
+/** All arrays of a data set, for {@link identityOf}. */
+export const arraysOf = ({ x, y, weights }: NativeArrays): NativeArray[] => [
+  ...x,
+  ...(y ?? []),
+  ...(weights ?? []).flatMap((each) => each ?? []),
+]
+
+/** Most bytes of data that are hashed. */
 const MOST_BYTES = 64 << 20
 const BLOCK = 1 << 16
 
-/** Describes data for {@link Identity}: shapes, and a hash of the numbers. */
+/**
+ * Describes data for {@link Identity}: shapes, and a hash of the numbers.
+ * @param mostBytes that are hashed: of more, only blocks from the first to the last
+ */
 export function identityOf(
   arrays: readonly { data: ArrayBufferView; shape: readonly number[] }[],
+  mostBytes = MOST_BYTES,
 ): string {
   const hash = createHash('sha256')
   for (const { data, shape } of arrays) {
     hash.update(shapeText(shape))
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-    const most = Math.floor(MOST_BYTES / arrays.length)
+    const most = Math.max(2 * BLOCK, Math.floor(mostBytes / arrays.length))
     if (bytes.length <= most) {
       hash.update(bytes)
       continue

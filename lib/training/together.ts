@@ -9,7 +9,6 @@ import type { Runner } from '../engine/runner.js'
 import { ConfigError, fail } from '../errors.js'
 import { info } from '../backend.js'
 import type { Model } from '../model/model.js'
-import type { NativeTeam } from '../world/native-world.js'
 import { packageVersion } from '../package-root.js'
 import { randomState, setRandomState } from '../random.js'
 import type { World } from '../world/distribute.js'
@@ -17,12 +16,6 @@ import type { Hooks } from './hooks.js'
 import { decode, encode, type Plain } from './plain-data.js'
 import type { BatchSource, Validation } from './source.js'
 import { difference, type Identity, type Position, type TrainingState } from './state.js'
-
-/** How a call's batches are shared out; nothing where a model is trained by this process alone. */
-export const teamOf = (model: Model, call: string): { team?: NativeTeam } => {
-  const { world } = model
-  return world ? { team: { world: world.native, shards: world.virtualShards, call } } : {}
-}
 
 /** What all of them must have alike, beside what a call adds. */
 const ownTopics = (model: Model, world: World): Identity => {
@@ -81,20 +74,18 @@ export async function agree(
 export const callbacksOf = (world: World | null, callbacks: readonly Callback[]) =>
   world === null || world.isMain ? callbacks : callbacks.filter(({ everyRank }) => everyRank)
 
-interface Shared extends Pick<TrainingState, 'hyper' | 'native' | 'random' | 'source'> {
+/** What a training has in common beside its model. */
+interface OfFit extends Pick<TrainingState, 'source'> {
   readonly validation: Plain
   readonly callbacks: readonly Plain[]
   readonly stopTraining: boolean
   readonly batches: number
   readonly position: Position | null
-  readonly hasTrained: boolean
-  readonly weights: readonly Plain[]
-  readonly moments: readonly { variable: number; moment: number; data: Plain; shape: Plain }[]
 }
 
 /**
- * Brings every rank to the state of rank 0: weights, moments, counts, streams of random numbers,
- * hyper-parameters, and where a training that goes on from a checkpoint stands.
+ * Brings every rank to the state of rank 0: its model, and where a training that goes on from a
+ * checkpoint stands.
  *
  * @param kept of rank 0; the others' does not count
  * @returns that of rank 0
@@ -108,7 +99,48 @@ export async function shareState(
   hooks: Hooks,
   kept: Position | null,
 ): Promise<Position | null> {
-  if (world.size === 1) return kept
+  const ofFit = async (): Promise<OfFit> => ({
+    source: await source.state(),
+    validation: (await validation?.state()) ?? null,
+    callbacks: kept ? await hooks.states(true) : [],
+    stopTraining: model.stopTraining,
+    batches: resumption.batches,
+    position: kept,
+  })
+  const state = await shareModel(world, call, model, ofFit as unknown as () => Promise<Plain>)
+  if (state === null) return kept
+  const { position, callbacks, batches, stopTraining, ...data } = state as unknown as OfFit
+  await source.restore(data.source)
+  await validation?.restore(data.validation)
+  if (position) await hooks.restore(callbacks)
+  resumption.batches = batches
+  model.stopTraining = stopTraining
+  return position
+}
+
+interface OfModel extends Pick<TrainingState, 'hyper' | 'native' | 'random'> {
+  readonly hasTrained: boolean
+  readonly weights: readonly Plain[]
+  readonly moments: readonly { variable: number; moment: number; data: Plain; shape: Plain }[]
+  /** What comes with it. */
+  readonly more: Plain
+}
+
+/**
+ * Brings the model to the state that rank 0's has: weights, moments, counts, hyper-parameters, and
+ * the streams of random numbers. The caller holds the turn.
+ *
+ * @param more what comes with it from rank 0
+ * @returns that, on the other ranks; null on rank 0
+ * @throws StateError ERR_RANK
+ */
+async function shareModel(
+  world: World,
+  call: string,
+  model: Model,
+  more: () => Promise<Plain>,
+): Promise<Plain> {
+  if (world.size === 1) return null
   const { runner } = model
   await runner.fill(call)
   let bytes: Uint8Array<ArrayBufferLike> = new Uint8Array()
@@ -116,16 +148,10 @@ export async function shareState(
     const plan = runner.plan()
     const { variables } = runner
     const { moments } = readMoments(plan, variables)
-    const state: Shared = {
+    const state: OfModel = {
       hyper: { ...model.optimizer } as unknown as TrainingState['hyper'],
       native: runner.nativeState,
       random: randomState(),
-      source: await source.state(),
-      validation: (await validation?.state()) ?? null,
-      callbacks: kept ? await hooks.states(true) : [],
-      stopTraining: model.stopTraining,
-      batches: resumption.batches,
-      position: kept,
       hasTrained: runner.hasTrained,
       weights: variables.map(({ planPath }) => plan.read(planPath).data as Plain),
       moments: moments.map(({ variable, moment, value: { data, shape } }) => ({
@@ -134,25 +160,25 @@ export async function shareState(
         data: data as Plain,
         shape,
       })),
+      more: await more(),
     }
     bytes = encode(state as unknown as Plain, 'training state')
   }
   const [length] = await world.gather(`${call}: state`, String(bytes.length))
   if (!world.isMain) bytes = new Uint8Array(Number(length))
   const all = await world.spread(`${call}: state`, bytes)
-  if (world.isMain) return kept
-  const state = decode(all, 'rank 0') as unknown as Shared
-  await runner.callback(() => takeState(runner, model, state), null)
-  setRandomState(state.random)
-  await source.restore(state.source)
-  await validation?.restore(state.validation)
-  if (state.position) await hooks.restore(state.callbacks)
-  resumption.batches = state.batches
-  model.stopTraining = state.stopTraining
-  return state.position
+  let others: Plain = null
+  if (!world.isMain) {
+    const state = decode(all, 'rank 0') as unknown as OfModel
+    await runner.callback(() => takeModel(runner, model, state), null)
+    setRandomState(state.random)
+    others = state.more
+  }
+  inStep.set(runner, runner.changes)
+  return others
 }
 
-function takeState(runner: Runner, model: Model, state: Shared): void {
+function takeModel(runner: Runner, model: Model, state: OfModel): void {
   const plan = runner.plan()
   const { variables } = runner
   for (const [i, { planPath }] of variables.entries()) {
@@ -170,6 +196,31 @@ function takeState(runner: Runner, model: Model, state: Shared): void {
     counts: state.native.counts,
   })
   runner.hasTrained = state.hasTrained
+}
+
+/** How often a runner had changes of its own when ranks last had all alike. */
+const inStep = new WeakMap<Runner, number>()
+
+/**
+ * Before a batch of its own that ranks train or test on: unless all of them still have what they
+ * had in common after the last one, they compare what they are about to do, and take rank 0's
+ * state to train, or compare weights to test. The caller holds the turn.
+ *
+ * @throws as {@link agree}
+ */
+export async function comeTogether(
+  world: World,
+  call: string,
+  model: Model,
+  mode: 'train' | 'test',
+): Promise<void> {
+  if (world.size === 1) return
+  const { runner } = model
+  await runner.whole(call)
+  const news = await world.gather(call, inStep.get(runner) === runner.changes ? '' : 'new')
+  if (news.every((each) => each === '')) return
+  await agree(world, call, model, () => (mode === 'test' ? { weights: weightsOf(model) } : {}))
+  if (mode === 'train') await shareModel(world, call, model, async () => null)
 }
 
 interface Sources {

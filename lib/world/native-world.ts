@@ -25,4 +25,10 @@ export interface NativeTeam {
   world: NativeWorld
   shards: number
   call: string
+  /** Of 32 bits: another one for other data or settings. */
+  mark: number
+  /** Samples of the batch, where each rank has some of them; absent: each has all. */
+  whole?: number
+  /** Samples of it that lower ranks have. */
+  before?: number
 }

@@ -70,7 +70,7 @@ RunRequest request_argument(const Napi::CallbackInfo& info) {
   const Napi::Object object = argument(info, 0, "run");
   RunRequest request = to_request(object);
   request.data = DataObject::unwrap(get(object, "data"));
-  request.team = WorldObject::team_of(object);
+  WorldObject::read_team(object, request);
   return request;
 }
 

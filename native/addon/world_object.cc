@@ -129,19 +129,22 @@ Napi::Value WorldObject::join(const Napi::CallbackInfo& info) {
   });
 }
 
-std::shared_ptr<Team> WorldObject::team_of(const Napi::Object& request) {
-  const Napi::Value given = get(request, "team");
-  if (!given.IsObject()) return nullptr;
+void WorldObject::read_team(const Napi::Object& object, RunRequest& request) {
+  const Napi::Value given = get(object, "team");
+  if (!given.IsObject()) return;
   const Napi::Object team = given.As<Napi::Object>();
-  const Napi::Value object = get(team, "world");
+  const Napi::Value world = get(team, "world");
   bool ours = false;
-  if (!object.IsObject() ||
-      napi_check_object_type_tag(request.Env(), object, &kWorldTag, &ours) != napi_ok || !ours)
+  if (!world.IsObject() ||
+      napi_check_object_type_tag(object.Env(), world, &kWorldTag, &ours) != napi_ok || !ours)
     hs::fail(Code::kOption, "run", "world", "one of joinWorld()", "something else");
-  WorldObject& own = *Unwrap(object.As<Napi::Object>());
+  WorldObject& own = *Unwrap(world.As<Napi::Object>());
   const int size = own.world().size();
-  const Napi::Value number = get(team, "shards");
-  const int shards = number.IsNumber() ? number.As<Napi::Number>().Int32Value() : 0;
+  const auto number = [&](const char* name) {
+    const Napi::Value value = get(team, name);
+    return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
+  };
+  const int shards = int(number("shards"));
   if (shards < size)
     hs::fail(Code::kOption, "run", "shards", "at least " + std::to_string(size),
              std::to_string(shards));
@@ -150,7 +153,9 @@ std::shared_ptr<Team> WorldObject::team_of(const Napi::Object& request) {
     own.team_ = std::make_shared<WorldTeam>(own.world_, shards, call);
     own.team_call_ = call;
   }
-  return own.team_;
+  request.team = own.team_;
+  request.mark = uint32_t(number("mark"));
+  request.whole = number("whole"), request.before = number("before");
 }
 
 Napi::Value WorldObject::rank(const Napi::CallbackInfo& info) {

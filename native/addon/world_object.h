@@ -6,6 +6,7 @@
 #include <string>
 
 #include "addon/environment.h"
+#include "plan/plan.h"
 #include "world/world.h"
 
 namespace hs {
@@ -17,8 +18,8 @@ class WorldObject : public Napi::ObjectWrap<WorldObject> {
   static Napi::Value launcher(const Napi::CallbackInfo& info);
   // joinWorld(): { done: the promise of the world of all ranks }; of one rank without a launcher.
   static Napi::Value join(const Napi::CallbackInfo& info);
-  // Of a request { team: { world, shards, call } }; nullptr: it has none.
-  static std::shared_ptr<Team> team_of(const Napi::Object& request);
+  // What { team: { world, shards, call, mark, whole, before } } of an object says of a request.
+  static void read_team(const Napi::Object&, RunRequest&);
 
   explicit WorldObject(const Napi::CallbackInfo& info);
 

@@ -154,7 +154,8 @@ void TypedPlan<real>::run(const RunRequest& r, RunResult& result,
   if (result.sums.size() != n)
     fail(Code::kOption, "run", "sums", std::to_string(n) + " numbers",
          std::to_string(result.sums.size()));
-  const int64_t total = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+  const int64_t given = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+  const int64_t total = r.whole > 0 ? r.whole : given;
   int64_t position = r.from + result.samples;
   while (position < total && !cancelled && (r.max_batches < 0 || result.batches < r.max_batches)) {
     const int64_t rows = std::min(r.batch_size, total - position);
@@ -297,7 +298,10 @@ void TypedPlan<real>::settle(const RunRequest& r, const Batch& batch, RunResult&
         finite ? "constraint of " + graph_.update_not_finite() : blamed(learns, result.last[0]);
     result.bad_nothing = nothing;
     // Of a batch that is shared out, nobody knows which targets count.
-    if (!finite) result.bad_number = bad_number(*r.data, batch, !*nothing && !r.team);
+    Batch seen = batch;
+    if (r.whole > 0)
+      seen.rows = r.order.empty() ? r.data->samples : static_cast<int64_t>(r.order.size());
+    if (!finite) result.bad_number = bad_number(*r.data, seen, !*nothing && !r.team);
   }
   result.bad_batches++;
 }

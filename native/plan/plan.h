@@ -41,6 +41,10 @@ struct RunRequest {
   // kTrain, kTest: those who share out every batch of this run; nullptr: nobody. All of them make
   // the same request.
   std::shared_ptr<Team> team;
+  uint32_t mark = 0;  // with a team: another one for other data and settings
+  // With a team, where each has rows of its own: this run is of one batch of `whole` rows, and data
+  // and order are those from `before` on. 0: they are all of it.
+  int64_t whole = 0, before = 0;
 };
 
 // A number of a DataSet that is not finite.

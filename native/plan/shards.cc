@@ -13,16 +13,23 @@
 namespace hs {
 namespace {
 
-int64_t begin_of(int64_t rows, int shard, int shards) { return rows * shard / shards; }
+int64_t begin_of(int64_t rows, int64_t shard, int64_t shards) { return rows * shard / shards; }
 
 }  // namespace
 
 template <typename real>
 void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int shard) {
   const bool learns = r.mode == Mode::kTrain;
-  const int shards = r.team->shards();
-  const int64_t begin = begin_of(whole.rows, shard, shards);
-  const int64_t rows = begin_of(whole.rows, shard + 1, shards) - begin;
+  int64_t rows = whole.rows, shards = r.team->shards(), before = 0;
+  if (r.whole > 0) {  // our rows are cut into our shards
+    const std::vector<TreeSum::Node>& ours = r.team->ours();
+    rows = r.order.empty() ? r.data->samples : int64_t(r.order.size());
+    shards = ours.back().end - ours.front().first;
+    shard -= ours.front().first;
+    before = r.before;
+  }
+  const int64_t begin = begin_of(rows, shard, shards);
+  rows = begin_of(rows, shard + 1, shards) - begin;
   std::vector<double>& parts = shards_->parts;
   parts.assign(size_t(losses_.parts()), 0.0);
   shards_->rows.clear();
@@ -35,7 +42,7 @@ void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int sha
     const Batch batch{whole.first + begin, rows, whole.order ? whole.order + begin : nullptr};
     double work = 0;
     for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
-    const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_), begin,
+    const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_), before + begin,
                          whole.rows};
     device_->batch(int(r.mode), work, [&] {
       prepare_batch(r.mode, *r.data, batch);
@@ -119,11 +126,11 @@ void TypedPlan<real>::shared_batch(const RunRequest& r, const Batch& batch, RunR
                       last ? shards_->rows.data() : kept->rows.data()});
     if (learns) values.back().push_back(last ? params_.grads() : kept->grads.data());
   }
-  // What all have alike: the seed of this training, and which batch it is; of a test, whose runs
-  // all begin at one place in its data, the first of its samples.
+  // What all have alike: the mark and the seed of this training, and which batch it is; of a test,
+  // whose runs all begin at one place in its data, the first of its samples.
   const uint64_t at = learns ? static_cast<uint64_t>(step_) : uint64_t(batch.first);
-  const uint64_t place = static_cast<uint64_t>(seed_) << 32 | (at & 0xffffffffu);
-  team.sum(place, segments, values);
+  const uint64_t of = r.mark ^ (learns ? static_cast<uint64_t>(seed_) : 0);
+  team.sum(of << 32 | (at & 0xffffffffu), segments, values);
 
   std::vector<double>& read = numbers_read_;
   const int logs = losses_.logs();

@@ -99,9 +99,15 @@ void World::roll_call(const Said& own) {
   for (size_t i = 0; i < said.size(); i++) {
     if (std::memcmp(&said[i], &said[0], sizeof(Said)) == 0) continue;
     const bool same = std::strcmp(said[i].call, said[0].call) == 0;
+    const auto batch = [&](size_t rank) { return said[rank].place & 0xffffffff; };
+    if (same && batch(i) == batch(0)) {
+      throw Error(Code::kRank, own.call,
+                  "all ranks must have the same data, seed and settings of the optimizer, but " +
+                      say(0) + " and " + say(int(i)) + " differ.");
+    }
     const auto place = [&](size_t rank) {
       return say(int(rank)) + " is at '" + said[rank].call + "'" +
-             (same ? ", place " + std::to_string(said[rank].place & 0xffffffff) : "");
+             (same ? ", place " + std::to_string(batch(rank)) : "");
     };
     throw Error(Code::kRank, own.call,
                 "all ranks must make the same calls, but " + place(0) + " and " + place(i) + ".");

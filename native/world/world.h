@@ -28,7 +28,8 @@ class World {
 
   // The rest is done on MPI's thread, if there is MPI: within a task.
 
-  // What is said: a call, and where in it. Throws Error(kRank) unless all say the same.
+  // What is said: a call, and where in it; the lower half of `place` is a number that messages
+  // tell. Throws Error(kRank) unless all say the same.
   struct Call {
     std::string name;
     uint64_t place = 0;
