@@ -52,7 +52,7 @@ const mayInclude = {
   plan: ['plan/', 'graph/', 'device/device.h', 'ops/op.h', 'world/team.h', 'base/'],
   engine: ['engine/', 'plan/plan.h', 'device/cpu/threads/parallel.h', 'base/'],
   addon: [
-    ...['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'device/cuda/card.h', 'world/world.h'],
+    ...['addon/', 'engine/', 'plan/plan.h', 'device/cpu/', 'device/cuda/card.h', 'world/'],
     'base/',
   ],
   test: [''],

@@ -9,6 +9,7 @@
 #include "addon/js_values.h"
 #include "addon/promise_letter.h"
 #include "addon/promised_work.h"
+#include "world/timeline.h"
 
 namespace hs {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 constexpr napi_type_tag kWorldTag = {0x6869646465e57a7eULL, 0x776f726c64776f72ULL};
 
 // What ranks do together, as a promise of JavaScript's: on MPI's thread.
-class PromisedMeeting final : public MpiTask, public PromiseLetter {
+class PromisedMeeting final : public Task, public PromiseLetter {
  public:
   PromisedMeeting(Napi::Env env, std::function<void()> meet,
                   std::function<Napi::Value(Napi::Env)> result)
@@ -69,6 +70,7 @@ class Joining final : public SlicedWork {
                mpi.version() + ", which knows of " + std::to_string(mpi.size()),
                "HIDDENSTATE_LIBMPI names the file of the right one.");
     }
+    Timeline::open(mpi.rank());
     world_ = std::make_shared<World>(&mpi);
     return true;
   }
@@ -235,7 +237,7 @@ void WorldObject::fail(const Napi::CallbackInfo& info) {
   guard(info.Env(), [&] {
     World& all = world();
     const std::string call = text_of(info[0], "call"), why = text_of(info[1], "why");
-    struct Failing final : MpiTask {
+    struct Failing final : Task {
       std::shared_ptr<World> world;
       std::string call, why;
       void run() override { world->fail({call}, why); }

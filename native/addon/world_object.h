@@ -7,7 +7,7 @@
 
 #include "addon/environment.h"
 #include "plan/plan.h"
-#include "world/world.h"
+#include "world/world_team.h"
 
 namespace hs {
 

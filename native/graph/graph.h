@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/function_ref.h"
 #include "graph/params.h"
 
 namespace hs {
@@ -157,8 +158,13 @@ class Graph {
   void look();
   // scored: penalties are asked for.
   void forward(bool training, DropoutKey key, bool scored);
-  // The gradients of the losses have been written. *activity: as activity_penalty().
-  void backward(double* activity);
+  // While the graph goes backward: gradients of parameters from this place on are final.
+  using Ready = FunctionRef<void(int64_t from)>;
+  // The gradients of the losses have been written. *activity: as activity_penalty(). ready is
+  // called after each op that goes backward.
+  void backward(double* activity, const Ready* ready = nullptr);
+  // The places that backward() calls `ready` with: falling, the last is 0.
+  std::vector<int64_t> ready_places() const;
   // A call (Mode::kCall): what its gradients are of, a value whose numbers count 1 each.
   bool has_cost() const { return cost_ >= 0; }
   void seed_cost() {
@@ -224,6 +230,7 @@ class Graph {
   static After after_named(const Config& spec, const std::string& where);
   int mask_named(const std::string& name, const std::string& where) const;
   void plan_backward();
+  void plan_ready();
   void lay_out(bool backward, Layout& carry, Layout& packed);
   void lay_out_more(Op<real>& op);
   int64_t place_gradients();  // returns what it needs beside the block of gradients
@@ -241,8 +248,9 @@ class Graph {
   int cost_ = -1;
   std::vector<int> penalty_values_;  // values of one number each, added to the loss
   std::vector<ParamUpdate> updates_;
-  std::vector<char> wants_;     // per value: a gradient is needed
-  std::vector<int> unreached_;  // trainable parameters that no gradient reaches: zero
+  std::vector<char> wants_;          // per value: a gradient is needed
+  std::vector<int> unreached_;       // trainable parameters that no gradient reaches: zero
+  std::vector<int64_t> ready_from_;  // per op: the place of Ready once it has gone backward
 
   // at the extent bound last
   bool bound_ = false, backward_ = false, has_values_ = false;

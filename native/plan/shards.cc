@@ -13,12 +13,20 @@
 namespace hs {
 namespace {
 
+constexpr size_t kDeep = 32;  // no tree of ours is deeper
+
 int64_t begin_of(int64_t rows, int64_t shard, int64_t shards) { return rows * shard / shards; }
+
+bool in(const Bucket& bucket, const Param& p) {
+  return p.offset >= bucket.begin && p.offset < bucket.end;
+}
 
 }  // namespace
 
+// ready: as Graph::backward() takes it.
 template <typename real>
-void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int shard) {
+void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int shard,
+                                const typename Graph<real>::Ready* ready) {
   const bool learns = r.mode == Mode::kTrain;
   int64_t rows = whole.rows, shards = r.team->shards(), before = 0;
   if (r.whole > 0) {  // our rows are cut into our shards
@@ -32,60 +40,62 @@ void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int sha
   rows = begin_of(rows, shard + 1, shards) - begin;
   std::vector<double>& parts = shards_->parts;
   parts.assign(size_t(losses_.parts()), 0.0);
-  shards_->rows.clear();
   if (rows == 0) {
     if (learns) device_->zero(params_.grads(), params_.trained_size() * int64_t(sizeof(real)));
     for (const Param& p : params_.list())
       if (learns && p.rows) std::fill(p.rows->written.begin(), p.rows->written.end(), char(0));
-  } else {
-    bind(r, rows);
-    const Batch batch{whole.first + begin, rows, whole.order ? whole.order + begin : nullptr};
-    double work = 0;
-    for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
-    const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_), before + begin,
-                         whole.rows};
-    device_->batch(int(r.mode), work, [&] {
-      prepare_batch(r.mode, *r.data, batch);
-      graph_.forward(learns, key, true);
-      losses_.shard_value(graph_, rows, whole.rows, parts.data());
-      if (learns && graph_.learns()) {
-        losses_.gradient(graph_);
-        graph_.backward(number(kActivity));
-      }
-    });
-    graph_.packed_are_current();
+    return;
   }
-  for (const Param& p : params_.list()) {
-    if (!learns || !p.rows || !params_.has_grad(p)) continue;
-    shards_->rows.insert(shards_->rows.end(), p.rows->written.begin(), p.rows->written.end());
-  }
+  bind(r, rows);
+  const Batch batch{whole.first + begin, rows, whole.order ? whole.order + begin : nullptr};
+  double work = 0;
+  for (int i = 0; i < graph_.inputs(); i++) work += double(graph_.input(i).extent.size());
+  const DropoutKey key{static_cast<uint64_t>(seed_), static_cast<uint64_t>(step_), before + begin,
+                       whole.rows};
+  device_->batch(int(r.mode), work, [&] {
+    prepare_batch(r.mode, *r.data, batch);
+    graph_.forward(learns, key, true);
+    losses_.shard_value(graph_, rows, whole.rows, parts.data());
+    if (learns && graph_.learns()) {
+      losses_.gradient(graph_);
+      graph_.backward(number(kActivity), ready);
+    }
+  });
+  graph_.packed_are_current();
 }
 
 // The sum of a node of ours, in the place of a shard's.
 template <typename real>
 void TypedPlan<real>::add_up(const RunRequest& r, const Batch& batch, TreeSum::Node node,
                              size_t depth) {
-  if (node.end - node.first == 1) return run_shard(r, batch, node.first);
+  if (node.end - node.first == 1) return run_shard(r, batch, node.first, nullptr);
   add_up(r, batch, {node.first, node.middle()}, depth + 1);
   keep_shard(depth, r.mode == Mode::kTrain);
   add_up(r, batch, {node.middle(), node.end}, depth + 1);
-  const ShardValue<real>& left = *shards_->kept[depth];
-  std::vector<double>& parts = shards_->parts;
-  for (size_t i = 0; i < parts.size(); i++) parts[i] = left.parts[i] + parts[i];
-  for (size_t i = 0; i < left.rows.size(); i++) shards_->rows[i] |= left.rows[i];
-  if (r.mode != Mode::kTrain) return;
-  device_->add(params_.grads(), left.grads.data(), params_.trained_size());
-  note_written_rows();
+  add_parts(depth);
+  if (r.mode == Mode::kTrain) add_kept(depth, {0, params_.trained_size()});
 }
 
-// The next backward pass makes the rows zero that are written now.
+// The right half of a node, which is in its place, becomes the node: the left one is added.
 template <typename real>
-void TypedPlan<real>::note_written_rows() {
-  auto from = shards_->rows.begin();
+void TypedPlan<real>::add_parts(size_t depth) {
+  const std::vector<double>& left = shards_->kept[depth]->parts;
+  std::vector<double>& parts = shards_->parts;
+  for (size_t i = 0; i < parts.size(); i++) parts[i] = left[i] + parts[i];
+}
+
+template <typename real>
+void TypedPlan<real>::add_kept(size_t depth, const Bucket& bucket) {
+  const ShardValue<real>& left = *shards_->kept[depth];
+  device_->add(params_.grads() + bucket.begin, left.grads.data() + bucket.begin,
+               bucket.end - bucket.begin);
+  auto from = left.rows.begin();
   for (const Param& p : params_.list()) {
-    if (!p.rows || !params_.has_grad(p)) continue;
-    std::copy_n(from, p.rows->written.size(), p.rows->written.begin());
-    from += std::ptrdiff_t(p.rows->written.size());
+    if (!by_rows(p)) continue;
+    for (char& written : p.rows->written) {
+      const char there = *from++;
+      if (in(bucket, p)) written |= there;
+    }
   }
 }
 
@@ -95,42 +105,112 @@ void TypedPlan<real>::keep_shard(size_t i, bool learns) {
   while (kept.size() <= i) kept.push_back(std::make_unique<ShardValue<real>>(*device_));
   ShardValue<real>& value = *kept[i];
   value.parts = shards_->parts;
-  value.rows = shards_->rows;
   if (!learns) return;
+  value.rows.clear();
+  for (const Param& p : params_.list())
+    if (by_rows(p))
+      value.rows.insert(value.rows.end(), p.rows->written.begin(), p.rows->written.end());
   const int64_t n = params_.trained_size();
   value.grads.reserve(n);
   device_->copy(value.grads.data(), params_.grads(), n * int64_t(sizeof(real)));
 }
 
+// Cut where gradients are ready, but into no smaller ones than kBucket bytes: each is one sum, and
+// begins with a meeting.
 template <typename real>
-void TypedPlan<real>::shared_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
+std::vector<Bucket> TypedPlan<real>::buckets() const {
+  constexpr int64_t kBucket = 256 * 1024;
+  std::vector<Bucket> all;
+  int64_t end = params_.trained_size();
+  for (const int64_t from : graph_.ready_places()) {
+    if ((end - from) * int64_t(sizeof(real)) < kBucket) continue;
+    all.push_back({from, end});
+    end = from;
+  }
+  if (end > 0 || all.empty()) all.push_back({0, end});
+  return all;
+}
+
+// Gradients from place `from` on are those of our last shard. What we have added up to its left is
+// added, and the team gets them. With the first of them go the parts of losses.
+template <typename real>
+void TypedPlan<real>::hand_over(Team& team, Handing& h, int64_t from) {
+  Shards<real>& s = *shards_;
+  const size_t blocks = team.ours().size();
+  const auto kept = [&](size_t block) { return s.kept[kDeep + block].get(); };
+  for (; h.next < h.buckets.size() && h.buckets[h.next].begin >= from; h.next++) {
+    const Bucket& bucket = h.buckets[h.next];
+    std::vector<Segment> segments;
+    std::vector<std::vector<void*>> values(blocks);
+    if (h.next == 0) {
+      for (size_t d = h.depth; d-- > 0;) add_parts(d);
+      segments.push_back({Addend::kDouble, int64_t(s.parts.size())});
+      for (size_t b = 0; b < blocks; b++)
+        values[b].push_back(b + 1 == blocks ? s.parts.data() : kept(b)->parts.data());
+    }
+    if (bucket.begin < bucket.end) {
+      for (size_t d = h.depth; d-- > 0;) add_kept(d, bucket);
+      segments.push_back(
+          {sizeof(real) == 8 ? Addend::kDouble : Addend::kFloat, bucket.end - bucket.begin});
+      for (size_t b = 0; b < blocks; b++)
+        values[b].push_back((b + 1 == blocks ? params_.grads() : kept(b)->grads.data()) +
+                            bucket.begin);
+    }
+    size_t before = 0;  // rows of parameters
+    for (const Param& p : params_.list()) {
+      if (!by_rows(p)) continue;
+      if (in(bucket, p)) {
+        segments.push_back({Addend::kBits, p.rows->rows});
+        for (size_t b = 0; b < blocks; b++)
+          values[b].push_back(b + 1 == blocks ? p.rows->written.data()
+                                              : kept(b)->rows.data() + before);
+      }
+      before += p.rows->written.size();
+    }
+    team.start(h.place, std::move(segments), std::move(values));
+  }
+}
+
+// Our shards, one by one, and the sum over all ranks: while the last of ours goes backward, what is
+// ready of its gradients is on its way.
+template <typename real>
+void TypedPlan<real>::sum_shards(const RunRequest& r, const Batch& batch) {
   const bool learns = r.mode == Mode::kTrain;
-  if (!shards_) shards_ = std::make_unique<Shards<real>>();
   Team& team = *r.team;
   const std::vector<TreeSum::Node>& ours = team.ours();
-  constexpr size_t kDeep = 32;  // no tree of ours is deeper
-  for (size_t b = 0; b < ours.size(); b++) {
+  for (size_t b = 0; b + 1 < ours.size(); b++) {
     add_up(r, batch, ours[b], 0);
-    if (b + 1 < ours.size()) keep_shard(kDeep + b, learns);
+    keep_shard(kDeep + b, learns);
   }
-
-  std::vector<Segment> segments = {{Addend::kDouble, int64_t(shards_->parts.size())},
-                                   {Addend::kBits, int64_t(shards_->rows.size())}};
-  const Addend kind = sizeof(real) == 8 ? Addend::kDouble : Addend::kFloat;
-  if (learns) segments.push_back({kind, params_.trained_size()});
-  std::vector<std::vector<void*>> values;
-  for (size_t b = 0; b < ours.size(); b++) {
-    const bool last = b + 1 == ours.size();
-    ShardValue<real>* const kept = last ? nullptr : shards_->kept[kDeep + b].get();
-    values.push_back({last ? shards_->parts.data() : kept->parts.data(),
-                      last ? shards_->rows.data() : kept->rows.data()});
-    if (learns) values.back().push_back(last ? params_.grads() : kept->grads.data());
+  TreeSum::Node node = ours.back();
+  size_t depth = 0;
+  for (; node.end - node.first > 1; depth++, node.first = node.middle()) {
+    add_up(r, batch, {node.first, node.middle()}, depth + 1);
+    keep_shard(depth, learns);
   }
   // What all have alike: the mark and the seed of this training, and which batch it is; of a test,
   // whose runs all begin at one place in its data, the first of its samples.
   const uint64_t at = learns ? static_cast<uint64_t>(step_) : uint64_t(batch.first);
   const uint64_t of = r.mark ^ (learns ? static_cast<uint64_t>(seed_) : 0);
-  team.sum(of << 32 | (at & 0xffffffffu), segments, values);
+  const uint64_t place = of << 32 | (at & 0xffffffffu);
+  Handing handing{place, depth, learns ? shards_->buckets : std::vector<Bucket>{{0, 0}}};
+  const auto hand = [&](int64_t from) { hand_over(team, handing, from); };
+  const typename Graph<real>::Ready ready(hand);
+  try {
+    run_shard(r, batch, node.first, &ready);
+    hand(0);
+  } catch (...) {
+    team.finish();  // where others have failed before us, that is what is to be told
+    throw;
+  }
+  team.finish();
+}
+
+template <typename real>
+void TypedPlan<real>::shared_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
+  const bool learns = r.mode == Mode::kTrain;
+  if (!shards_) shards_ = std::make_unique<Shards<real>>(Shards<real>{{}, buckets(), {}});
+  sum_shards(r, batch);
 
   std::vector<double>& read = numbers_read_;
   const int logs = losses_.logs();
@@ -139,10 +219,7 @@ void TypedPlan<real>::shared_batch(const RunRequest& r, const Batch& batch, RunR
       losses_.whole_value(shards_->parts.data(), &read[kLoss], &read[size_t(kLoss + logs)]);
   read[kFinite] = 1;
   device_->upload(numbers_.data(), read.data(), numbers_.bytes());
-  if (learns) {
-    note_written_rows();
-    if (factor != 1) device_->scale(params_.grads(), factor, params_.trained_size());
-  }
+  if (learns && factor != 1) device_->scale(params_.grads(), factor, params_.trained_size());
   result.last.resize(size_t(logs));
   params_.penalties(number(kPenalty), learns);
   device_->total(number(kLoss), number(kPenalty), number(kActivity), number(kFinite));

@@ -9,19 +9,32 @@
 namespace hs {
 
 // What is added up over shards: parts of losses, gradients, and which rows of gradients by rows are
-// written.
+// written, of all of those one after the other.
 template <typename real>
 struct ShardValue {
   explicit ShardValue(Memory& memory) : grads(memory) {}
   std::vector<double> parts;
   Block<real> grads;  // of all parameters, as Params has them
-  std::vector<unsigned char> rows;
+  std::vector<char> rows;
+};
+
+// Gradients that are handed to the team together: places of Params.
+struct Bucket {
+  int64_t begin, end;
+};
+
+// How far a batch has come with that. depth: of our last shard in its tree.
+struct Handing {
+  uint64_t place;
+  size_t depth;
+  std::vector<Bucket> buckets;
+  size_t next = 0;
 };
 
 template <typename real>
 struct Shards {
-  std::vector<double> parts;        // of the shards added up so far
-  std::vector<unsigned char> rows;  // written; of all gradients by rows, one after the other
+  std::vector<double> parts;    // of the shards added up so far
+  std::vector<Bucket> buckets;  // of all gradients, in the order in which they are ready
   // By depth: the left half of a node while the right one is computed; and after those, of each
   // block of ours but the last.
   std::vector<std::unique_ptr<ShardValue<real>>> kept;

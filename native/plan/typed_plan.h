@@ -74,10 +74,16 @@ class TypedPlan final : public Plan {
   void settle(const RunRequest&, const Batch&, RunResult&);
   // A batch that a team shares out (shards.cc).
   void shared_batch(const RunRequest&, const Batch&, RunResult&);
+  void sum_shards(const RunRequest&, const Batch&);
   void add_up(const RunRequest&, const Batch&, TreeSum::Node shards, size_t depth);
-  void run_shard(const RunRequest&, const Batch&, int shard);
+  void run_shard(const RunRequest&, const Batch&, int shard, const typename Graph<real>::Ready*);
   void keep_shard(size_t i, bool learns);
-  void note_written_rows();
+  void add_parts(size_t depth);
+  void add_kept(size_t depth, const Bucket&);
+  std::vector<Bucket> buckets() const;
+  void hand_over(Team&, Handing&, int64_t from);
+  // Whether the gradient keeps note of its rows.
+  bool by_rows(const Param& p) const { return p.rows && params_.learns(p); }
   // Part `part` of a batch of that mode, as Device::repeated() takes it.
   template <typename Run>
   void repeated(Mode mode, int part, const Run& run);

@@ -17,10 +17,9 @@ class Alone final : public Team {
   explicit Alone(int shards) : shards_(shards), tree_(0, 1, shards) {}
   int shards() const override { return shards_; }
   const std::vector<TreeSum::Node>& ours() const override { return tree_.blocks(); }
-  void sum(uint64_t, const std::vector<Segment>&, const std::vector<std::vector<void*>>&) override {
-    sums++;
-  }
-  int sums = 0;
+  void start(uint64_t, std::vector<Segment>, std::vector<std::vector<void*>>) override { sums++; }
+  void finish() override { waits++; }
+  int sums = 0, waits = 0;
 
  private:
   const int shards_;
@@ -32,10 +31,10 @@ class Short final : public Team {
  public:
   int shards() const override { return 4; }
   const std::vector<TreeSum::Node>& ours() const override { return ours_; }
-  void sum(uint64_t, const std::vector<Segment>&,
-           const std::vector<std::vector<void*>>& values) override {
+  void start(uint64_t, std::vector<Segment>, std::vector<std::vector<void*>> values) override {
     CHECK(values.size() == 1);
   }
+  void finish() override {}
 
  private:
   const std::vector<TreeSum::Node> ours_ = {{0, 3}};
@@ -145,7 +144,7 @@ TEST(shards_meet_once_a_batch) {
   fill(*plan);
   const auto team = std::make_shared<Alone>(4);
   trained(*plan, series(10), team, 4);
-  CHECK(team->sums == 3);
+  CHECK(team->sums == 3 && team->waits == 3);
 }
 
 TEST(shards_of_a_batch_that_is_not_finite_change_nothing) {

@@ -1,66 +1,16 @@
 // The sum over ranks: with threads for ranks, and queues for what goes between them.
 #include "world/tree_sum.h"
 
-#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <map>
-#include <mutex>
 #include <thread>
 
 #include "test/plan_spec.h"
 #include "test/test.h"
+#include "test/thread_ranks.h"
 
 namespace hs {
 namespace test {
 namespace {
-
-class Post {  // between all ranks
- public:
-  void send(int from, int to, std::vector<char> bytes) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    letters_[{from, to}].push_back(std::move(bytes));
-    sent++;
-    changed_.notify_all();
-  }
-  std::vector<char> receive(int from, int to) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    auto& queue = letters_[{from, to}];
-    changed_.wait(lock, [&] { return !queue.empty(); });
-    std::vector<char> bytes = std::move(queue.front());
-    queue.pop_front();
-    return bytes;
-  }
-  int sent = 0;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::pair<int, int>, std::deque<std::vector<char>>> letters_;
-};
-
-class ThreadTransport final : public Transport {
- public:
-  ThreadTransport(Post& post, int rank, int size) : post_(post), rank_(rank), size_(size) {}
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  void transfer(const std::vector<Transfer>& all) override {
-    for (const Transfer& t : all) {
-      const char* data = static_cast<const char*>(t.data);
-      if (t.sends) post_.send(rank_, t.peer, {data, data + t.bytes});
-    }
-    for (const Transfer& t : all) {
-      if (t.sends) continue;
-      const std::vector<char> bytes = post_.receive(t.peer, rank_);
-      CHECK(bytes.size() == t.bytes);
-      std::memcpy(t.data, bytes.data(), std::min(bytes.size(), t.bytes));
-    }
-  }
-
- private:
-  Post& post_;
-  const int rank_, size_;
-};
 
 std::vector<float> addend(int leaf, int64_t n) {
   std::vector<float> all;

@@ -116,7 +116,7 @@ void Mpi::loop() {
     if (tasks_.empty()) {
       changed_.wait_for(lock, std::chrono::milliseconds(100));
     }
-    const std::shared_ptr<MpiTask> task = tasks_.pop();
+    const std::shared_ptr<Task> task = tasks_.pop();
     lock.unlock();
     std::exception_ptr error;
     look();
@@ -132,33 +132,11 @@ void Mpi::loop() {
   }
 }
 
-void Mpi::post(std::shared_ptr<MpiTask> task) {
+void Mpi::post(std::shared_ptr<Task> task) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (left_) throw Error(Code::kRank, "world", "it is closed: nothing more can be done together.");
   tasks_.push(std::move(task));
   changed_.notify_all();
-}
-
-void Mpi::run(const std::function<void()>& what) {
-  struct Waited final : MpiTask {
-    explicit Waited(const std::function<void()>& f) : what(f) {}
-    void run() override { what(); }
-    void finished(std::exception_ptr e) noexcept override {
-      std::lock_guard<std::mutex> lock(mutex);
-      error = std::move(e), done = true;
-      changed.notify_all();
-    }
-    const std::function<void()>& what;
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::exception_ptr error;
-    bool done = false;
-  };
-  const auto task = std::make_shared<Waited>(what);
-  post(task);
-  std::unique_lock<std::mutex> lock(task->mutex);
-  task->changed.wait(lock, [&] { return task->done; });
-  if (task->error) std::rethrow_exception(task->error);
 }
 
 void Mpi::check(int error, int peer) const {

@@ -18,15 +18,7 @@
 
 namespace hs {
 
-class MpiTask {
- public:
-  virtual ~MpiTask() = default;
-  virtual void run() = 0;                                        // on the thread
-  virtual void finished(std::exception_ptr error) noexcept = 0;  // on the thread, once
-  std::shared_ptr<MpiTask> next;                                 // of Chain
-};
-
-class Mpi {
+class Mpi final : public TaskThread {
  public:
   // Opens the library and calls MPI_Init, the first time. Throws Error(kOption) where there is no
   // library, or another than the launcher's. Never destroyed.
@@ -37,8 +29,7 @@ class Mpi {
   int size() const { return size_; }
   const std::string& version() const { return version_; }  // of the library, one line
 
-  void post(std::shared_ptr<MpiTask>);          // FIFO. Throws Error(kRank) after leave().
-  void run(const std::function<void()>& task);  // the same, and waits; rethrows
+  void post(std::shared_ptr<Task>) override;  // Throws Error(kRank) after leave().
 
   // On the thread: all at once, between ranks of the world, under a tag.
   void transfer(const std::vector<Transfer>&, int tag);
@@ -66,7 +57,7 @@ class Mpi {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  Chain<MpiTask> tasks_;
+  Chain<Task> tasks_;
   bool ready_ = false, left_ = false;
   std::exception_ptr failed_;
   std::atomic<int> abort_code_{-1};  // from 0: end the job

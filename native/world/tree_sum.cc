@@ -12,10 +12,6 @@ namespace {
 
 constexpr int64_t kAlign = 16;  // numbers: a piece begins at a whole vector
 
-size_t width(Addend kind) {
-  return kind == Addend::kDouble ? sizeof(double) : kind == Addend::kFloat ? sizeof(float) : 1;
-}
-
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Where piece `piece` of `pieces` begins.
@@ -39,6 +35,10 @@ void combine(Addend kind, void* to, const void* from, int64_t n) {
 }
 
 }  // namespace
+
+size_t width(Addend kind) {
+  return kind == Addend::kDouble ? sizeof(double) : kind == Addend::kFloat ? sizeof(float) : 1;
+}
 
 TreeSum::TreeSum(int rank, int size, int leaves) : rank_(rank), size_(size), leaves_(leaves) {
   while ((1 << bits_) < size) bits_++;

@@ -3,6 +3,7 @@
 // it has added up of them itself: one value for each of its blocks, the largest nodes of the tree
 // that are its own. What it gets back are the sums of all leaves, to the same bits for any size.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace hs {
 
 // kBits: bytes, each the OR of the addends, so that zeros beside one rank's bytes spread those.
 enum class Addend { kFloat, kDouble, kBits };
+size_t width(Addend);  // bytes of a number
 
 // A part of a value: n numbers in a row.
 struct Segment {

@@ -11,9 +11,9 @@ namespace {
 constexpr int kTags = 8;  // beats, and room; a world's own tag comes after them
 constexpr size_t kReason = 1024;
 
-std::vector<int> all_of(Mpi* mpi) {
-  std::vector<int> all(size_t(mpi ? mpi->size() : 1));
-  for (size_t i = 0; i < all.size(); i++) all[i] = int(i);
+std::vector<int> up_to(int n) {
+  std::vector<int> all(static_cast<size_t>(n));
+  for (int i = 0; i < n; i++) all[size_t(i)] = i;
   return all;
 }
 
@@ -50,7 +50,8 @@ struct World::Said {
 
 World::World(Mpi* mpi)
     : mpi_(mpi),
-      members_(all_of(mpi)),
+      thread_(mpi),
+      members_(up_to(mpi ? mpi->size() : 1)),
       id_(0),
       rank_(place_of(mpi, members_)),
       by_rank_(rank_, int(members_.size()), int(members_.size())) {
@@ -59,6 +60,7 @@ World::World(Mpi* mpi)
 
 World::World(Mpi& mpi, std::vector<int> members, int id)
     : mpi_(&mpi),
+      thread_(&mpi),
       members_(std::move(members)),
       id_(id),
       rank_(place_of(&mpi, members_)),
@@ -66,8 +68,17 @@ World::World(Mpi& mpi, std::vector<int> members, int id)
   transport_ = std::make_unique<Members>(mpi, members_, rank_, kTags + id);
 }
 
+World::World(TaskThread& thread, std::unique_ptr<Transport> transport)
+    : mpi_(nullptr),
+      thread_(&thread),
+      members_(up_to(transport->size())),
+      id_(0),
+      rank_(transport->rank()),
+      transport_(std::move(transport)),
+      by_rank_(rank_, size(), size()) {}
+
 void World::together(const std::function<void()>& what) {
-  if (mpi_) return mpi_->run(what);
+  if (thread_) return thread_->run(what);
   what();
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "world/mpi.h"
-#include "world/team.h"
+#include "world/tree_sum.h"
 
 namespace hs {
 
@@ -20,13 +20,16 @@ class World {
   // Those of `members`, ranks of MPI in this world's order, of which this process is one. id: from
   // 1, another one for each world.
   World(Mpi& mpi, std::vector<int> members, int id);
+  // Without MPI: ranks between which a transport goes, on a thread.
+  World(TaskThread& thread, std::unique_ptr<Transport>);
 
   int rank() const { return rank_; }
   int size() const { return int(members_.size()); }
   Mpi* mpi() const { return mpi_; }
+  TaskThread* thread() const { return thread_; }  // that talks to others; nullptr: there are none
   const std::vector<int>& members() const { return members_; }
 
-  // The rest is done on MPI's thread, if there is MPI: within a task.
+  // The rest is done on that thread, if there is one: within a task.
 
   // What is said: a call, and where in it; the lower half of `place` is a number that messages
   // tell. Throws Error(kRank) unless all say the same.
@@ -44,7 +47,7 @@ class World {
   // After meet(). Over the leaves of a tree.
   void sum(TreeSum&, const std::vector<Segment>&, const std::vector<std::vector<void*>>& values);
 
-  // Does it on MPI's thread and waits; without MPI, at once.
+  // Does it on the thread and waits; without one, at once.
   void together(const std::function<void()>& what);
 
  private:
@@ -55,39 +58,13 @@ class World {
   std::string say(int rank) const;
 
   Mpi* const mpi_;
+  TaskThread* const thread_;
   const std::vector<int> members_;
   const int id_;
   int rank_ = 0;
   std::unique_ptr<Transport> transport_;
   TreeSum by_rank_;
   std::string reason_;  // of fail()
-};
-
-// A training or a test of one plan, by the ranks of a world.
-class WorldTeam final : public Team {
- public:
-  WorldTeam(std::shared_ptr<World> world, int shards, std::string call)
-      : world_(std::move(world)),
-        shards_(shards),
-        call_(std::move(call)),
-        tree_(world_->rank(), world_->size(), shards) {}
-
-  int shards() const override { return shards_; }
-  const std::vector<TreeSum::Node>& ours() const override { return tree_.blocks(); }
-  void sum(uint64_t place, const std::vector<Segment>& segments,
-           const std::vector<std::vector<void*>>& values) override {
-    if (world_->size() == 1) return;
-    world_->together([&] {
-      world_->meet({call_, place});
-      world_->sum(tree_, segments, values);
-    });
-  }
-
- private:
-  const std::shared_ptr<World> world_;
-  const int shards_;
-  const std::string call_;
-  TreeSum tree_;
 };
 
 }  // namespace hs

@@ -1,5 +1,5 @@
 /** Training by several ranks over MPI: the same bits, and an end to every job. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -46,6 +46,17 @@ const DIFFERENCES = {
   'one batch': `ERR_RANK trainOnBatch: ${OTHER}`,
   'one rate': `ERR_RANK trainOnBatch: ${OTHER}`,
 }
+
+interface Bar {
+  ph: string
+  name: string
+  pid: number
+  dur?: number
+  args: { bytes?: number }
+}
+/** Of a timeline, whose list needs no end. */
+const barsOf = (text: string): Bar[] =>
+  (JSON.parse(`${text.trimEnd().replace(/,$/, '')}]`) as Bar[]).filter(({ ph }) => ph === 'X')
 
 describe('a world of one', () => {
   test('opens no MPI, and trains as without it', async () => {
@@ -132,6 +143,31 @@ for (const launcher of LAUNCHERS) {
         for (const each of said) expect(each.models, `${ranks} ranks`).toEqual(alone.models)
       }
     }, 240_000)
+
+    test('a timeline says when what is summed', async () => {
+      const dir = await mkdtemp(path.join(tmpdir(), 'hs-ranks-'))
+      const name = path.join(dir, 'line')
+      const env = { HIDDENSTATE_TIMELINE: name }
+      try {
+        const { code, stderr } = await runRanks(launcher, 2, 'ranks-timeline.mjs', [], { env })
+        expect(code, stderr).toBe(0)
+        for (const rank of [0, 1]) {
+          const bars = barsOf(await readFile(`${name}-${rank}.json`, 'utf8'))
+          expect(bars.every(({ pid, dur }) => pid === rank && dur! >= 0)).toBe(true)
+          const named = (name: string) => bars.filter((bar) => bar.name === name)
+          expect(named('waits').length).toBe(3)
+          expect(named('roll call').length).toBe(9)
+          // Each batch: the layer above; the one below; what is left, less than 256 KB.
+          const bytes = named('sum').map(({ args }) => args.bytes)
+          expect(bytes.slice(0, 3)).toEqual(bytes.slice(3, 6))
+          expect(bytes[0]).toBeGreaterThan(4 * (128 + 128) * 4 * 128)
+          expect(bytes[1]).toBe(4 * (16 + 128 + 1) * 4 * 128)
+          expect(bytes[2]).toBeLessThan(256 * 1024)
+        }
+      } finally {
+        await rm(dir, { recursive: true, force: true })
+      }
+    }, 60_000)
 
     const fault = (what: string, ranks = 3) =>
       runRanks(launcher, ranks, 'ranks-faults.mjs', [what], { timeout: 40_000 })
