@@ -14,14 +14,16 @@ import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
 import type { Plain } from './plain-data.js'
 import type { BatchSource } from './source.js'
-import { batchIdentity, teamOf } from './teams.js'
+import { batchIdentity, type Share, shareOf, teamOf } from './teams.js'
 
 /** One batch of an iterable in native memory. */
 interface LoadedBatch {
+  /** Of all ranks that share it out. */
   samples: number
   data: LoadedData
   /** Of ranks that share it out: what must be alike. */
   identity: string
+  share: Share | null
 }
 
 /** How batches of an iterable are taken. */
@@ -53,7 +55,10 @@ export class LoadedBatches {
     const { signal } = this.taking
     signal?.throwIfAborted()
     const given = this.batches.next(missing, this.#load)
-    return isThenable(given) ? await turn.lend(abortable(given, signal)) : given
+    const batch = isThenable(given) ? await turn.lend(abortable(given, signal)) : given
+    if (this.model.world) batch.share = await shareOf(this.model, this.batches.where, batch)
+    if (batch.share) batch.samples = batch.share.whole
+    return batch
   }
 
   readonly #load = (batch: unknown): LoadedBatch => {
@@ -64,7 +69,7 @@ export class LoadedBatches {
     checkStatefulBatches(model, call, prepared.samples, prepared.samples)
     const { samples } = prepared
     const identity = batchIdentity(model, prepared)
-    this.#waiting = { samples, data: model.runner.load(prepared), identity }
+    this.#waiting = { samples, data: model.runner.load(prepared), identity, share: null }
     return this.#waiting
   }
 
@@ -76,7 +81,7 @@ export class LoadedBatches {
    */
   async run(
     mode: 'train' | 'test',
-    { samples, data, identity }: LoadedBatch,
+    { samples, data, identity, share }: LoadedBatch,
     sums: readonly number[],
     missing: number,
   ): Promise<RunResult> {
@@ -88,7 +93,7 @@ export class LoadedBatches {
       batchSize: samples,
       maxBatches: 1,
       sums,
-      ...teamOf(this.model, `${this.batches.where}: ${mode}`, identity),
+      ...teamOf(this.model, `${this.batches.where}: ${mode}`, identity, share),
     }
     const running = this.model.runner.run(call, request, signal)
     running.catch(() => {}) // told by the last line

@@ -29,7 +29,7 @@ import {
 import type { Runner } from '../engine/runner.js'
 import type { Turn } from '../engine/turns.js'
 import { arraysOf, identityOf } from './state.js'
-import { batchIdentity, teamOf } from './teams.js'
+import { batchIdentity, shareOf, teamOf } from './teams.js'
 import { agree, comeTogether, weightsOf } from './together.js'
 
 /** A data set for a model: checked, not yet in native memory. */
@@ -353,14 +353,17 @@ export async function onBatch(
   const turn = await runner.take()
   const { world } = model
   try {
-    if (world) await comeTogether(world, where, model, mode)
-    const result = await runner.run(where, {
-      mode,
-      data: data.set,
-      batchSize: prepared.samples,
-      maxBatches: 1,
-      ...teamOf(model, where, batchIdentity(model, prepared)),
-    })
+    let { samples: batchSize } = prepared
+    let shared: ReturnType<typeof teamOf> = {}
+    if (world) {
+      await comeTogether(world, where, model, mode)
+      const identity = batchIdentity(model, prepared)
+      const share = await shareOf(model, where, { samples: batchSize, identity })
+      if (share) batchSize = share.whole
+      shared = teamOf(model, where, identity, share)
+    }
+    const request = { mode, data: data.set, batchSize, maxBatches: 1, ...shared } as const
+    const result = await runner.run(where, request)
     NanWatch.ofModel(model).check(result, where, mode, {
       epoch: null,
       firstBatch: null,

@@ -29,7 +29,7 @@ import { BatchesSource, LoadedBatches, type Taking } from './batches-source.js'
 import { type Job, train } from './loop.js'
 import { RESUME_DEFAULTS, type ResumeOptions, Resumption } from './resume.js'
 import type { Validation } from './source.js'
-import { batchIdentity } from './teams.js'
+import { batchIdentity, requireFull } from './teams.js'
 import { agree, weightsOf } from './together.js'
 import type { Turn } from '../engine/turns.js'
 import { abortable, isThenable } from '../waiting.js'
@@ -175,6 +175,7 @@ function prepareValidationOf(
   const { validationData } = options
   if (validationData === null || validationData === undefined) return null
   if (Array.isArray(validationData) && !isBatchList(validationData, model.inputSlots())) {
+    requireFull(model, 'fitGenerator: validationData')
     const prepared = prepareValidation(model, 'fitGenerator', validationData)
     const { samples } = prepared
     return arrayValidation(model, model.runner.load(prepared), {

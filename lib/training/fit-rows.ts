@@ -36,7 +36,7 @@ import type { Plain } from './plain-data.js'
 import { Resumption } from './resume.js'
 import type { Validation } from './source.js'
 import { identityOf } from './state.js'
-import { batchIdentity } from './teams.js'
+import { batchIdentity, requireFull } from './teams.js'
 
 /** Whether x or y go batch by batch. */
 const areRows = (x: Rows, y: Rows): boolean => goesByBatch(x) || goesByBatch(y)
@@ -53,6 +53,7 @@ function read(model: Model, x: Rows, y: Rows, names = { x: 'x', y: 'y' }): { x: 
 export async function fit(model: Model, x: Rows, y: Rows, options?: FitOptions): Promise<History> {
   model.runner.checkIdle('fit')
   model.requireCompiled('fit')
+  requireFull(model, 'fit')
   const given = read(model, x, y)
   if (areRows(given.x, given.y)) return fitRows(model, given.x, given.y, options)
   return fitting.fit(model, given.x as Inputs, given.y as Inputs, options)
@@ -67,6 +68,7 @@ export async function evaluate(
 ): Promise<Scores> {
   model.runner.checkAlive('evaluate')
   model.requireCompiled('evaluate')
+  requireFull(model, 'evaluate')
   const given = read(model, x, y)
   if (areRows(given.x, given.y)) return evaluateRows(model, given.x, given.y, options)
   return inMemory.evaluate(model, given.x as Inputs, given.y as Inputs, options)

@@ -25,6 +25,7 @@ const ownTopics = (model: Model, world: World): Identity => {
     'version of hiddenstate': packageVersion(),
     'instruction set': info().isa,
     virtualShards: String(world.virtualShards),
+    distribute: world.data,
     model: model.toJson(),
     compile: JSON.stringify({ loss, lossWeights, metrics, sampleWeightMode, floatx }),
     optimizer: `${optimizer.constructor.name} ${JSON.stringify(optimizer.hyper(floatx))}`,
@@ -110,8 +111,10 @@ export async function shareState(
   const state = await shareModel(world, call, model, ofFit as unknown as () => Promise<Plain>)
   if (state === null) return kept
   const { position, callbacks, batches, stopTraining, ...data } = state as unknown as OfFit
-  await source.restore(data.source)
-  await validation?.restore(data.validation)
+  if (position || world.data === 'full') {
+    await source.restore(data.source)
+    await validation?.restore(data.validation)
+  }
   if (position) await hooks.restore(callbacks)
   resumption.batches = batches
   model.stopTraining = stopTraining

@@ -1,5 +1,6 @@
 /** The ranks that train one model together, over MPI. */
 import { isMainThread } from 'node:worker_threads'
+import { checkOneOf } from '../call-options.js'
 import { setHidden } from '../console-text.js'
 import { ConfigError, fail, HiddenstateError, StateError } from '../errors.js'
 import { loadNative } from '../native.js'
@@ -15,9 +16,15 @@ export interface DistributeOptions {
    * for every number of ranks up to this one. Default: the number of ranks, which is fastest.
    */
   virtualShards?: number
+  /**
+   * 'full' (default): every rank brings the whole of every batch, and computes its part. 'sharded':
+   * every rank brings rows of its own, and a batch is all of them, in the order of ranks; for
+   * `fitGenerator`, `evaluateGenerator`, `trainOnBatch` and `testOnBatch`.
+   */
+  data?: 'full' | 'sharded'
 }
 
-const DEFAULTS: Record<string, unknown> = { virtualShards: undefined }
+const DEFAULTS: Record<string, unknown> = { virtualShards: undefined, data: 'full' }
 
 /** The number of the last part of a world that this rank is in: no two ranks have two of one. */
 let parts = 0
@@ -34,6 +41,8 @@ export class World {
   readonly localRank: number
   /** Into how many parts a batch is cut. */
   readonly virtualShards: number
+  /** Whether every rank brings whole batches, or rows of its own. */
+  readonly data: 'full' | 'sharded'
   /** What MPI it is: `'Open MPI v4.1.4 (libmpi.so.40)'`; null without MPI. */
   readonly mpi: string | null
   /** @internal */
@@ -41,13 +50,14 @@ export class World {
   #isClosed = false
 
   /** @internal */
-  constructor(native: NativeWorld, localRank: number, virtualShards: number) {
+  constructor(native: NativeWorld, localRank: number, options: Required<DistributeOptions>) {
     setHidden(this, 'native', native)
     this.rank = native.rank
     this.size = native.size
     this.mpi = native.mpi
     this.localRank = localRank
-    this.virtualShards = virtualShards
+    this.virtualShards = options.virtualShards
+    this.data = options.data
   }
 
   /** Whether this is rank 0: the one that prints, and writes files. */
@@ -99,7 +109,7 @@ export class World {
    * call it.
    *
    * @param color any whole number from 0
-   * @param options.virtualShards default: the number of ranks with that colour
+   * @param options as of {@link distribute}; the ranks are those with that colour
    * @throws ConfigError ERR_OPTION; StateError ERR_RANK
    */
   async split(color: number, options?: DistributeOptions): Promise<World> {
@@ -121,7 +131,7 @@ export class World {
     parts = Math.max(...said.map(({ before }) => before)) + 1
     const native = this.native.part(ranks, parts)
     const local = ranks.filter((rank) => rank < this.rank && said[rank]!.host === hostname()).length
-    return new World(native, local, shardsOf('world.split', options, native.size))
+    return new World(native, local, checked('world.split', options, native.size))
   }
 
   /**
@@ -150,10 +160,16 @@ export class World {
   }
 }
 
-function shardsOf(where: string, given: DistributeOptions | undefined, size: number): number {
-  const { virtualShards = size } = resolveOptions(where, DEFAULTS, given) as DistributeOptions
+function checked(
+  where: string,
+  given: DistributeOptions | undefined,
+  size: number,
+): Required<DistributeOptions> {
+  const resolved = resolveOptions(where, DEFAULTS, given) as DistributeOptions
+  const { virtualShards = size } = resolved
+  const data = checkOneOf(where, 'data', resolved.data, ['full', 'sharded'] as const)
   if (Number.isSafeInteger(virtualShards) && virtualShards >= size && virtualShards <= 4096)
-    return virtualShards
+    return { virtualShards, data }
   fail(ConfigError, 'ERR_OPTION', {
     where,
     what: 'virtualShards',
@@ -189,10 +205,10 @@ export async function distribute(options?: DistributeOptions): Promise<World> {
   }
   joining ??= join()
   const native = await joining
-  const virtualShards = shardsOf('distribute', options, native.size)
+  const own = checked('distribute', options, native.size)
   const hosts = await native.gather('distribute', hostname())
   const local = hosts.slice(0, native.rank).filter((host) => host === hostname()).length
-  return new World(native, local, virtualShards)
+  return new World(native, local, own)
 }
 
 /**

@@ -43,6 +43,8 @@ const DIFFERENCES = {
   'validation data': `ERR_RANK fitGenerator: validation: test: ${OTHER}`,
   'batches of a test': `ERR_RANK evaluateGenerator: test: ${OTHER}`,
   weights: 'ERR_OPTION testOnBatch: weights of rank 1 of 3 must be that of rank 0',
+  'rows that make no batch': 'ERR_OPTION trainOnBatch: targets of a sample of rank 1 of 3 must be',
+  'arrays of its own': 'ERR_OPTION fit: data must be a generator, where ranks bring rows of their',
   'one batch': `ERR_RANK trainOnBatch: ${OTHER}`,
   'one rate': `ERR_RANK trainOnBatch: ${OTHER}`,
 }

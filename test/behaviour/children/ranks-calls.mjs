@@ -1,5 +1,5 @@
 /** Every way to train and to test, by ranks: what each model has learned, and what calls gave. */
-import { array, Dense, GRU, LSTM, Masking, Ragged, Sequential, SGD } from 'hiddenstate'
+import { array, Dense, distribute, GRU, LSTM, Masking, Ragged, Sequential, SGD } from 'hiddenstate'
 
 const wave = (n, from) => Float32Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + from)))
 const N = 60
@@ -87,5 +87,28 @@ export const calls = {
     const data = Ragged.from(lists)
     const { history } = await model.fit(data, y, { ...silent, batchSize: 14, validationSplit: 0.2 })
     return { model, values: [history, await model.evaluate(data, y, { verbose: 0 })] }
+  },
+
+  // Two samples a shard, so that a rank's own are those that it would compute of the whole batch.
+  'rows of each rank': async (world) => {
+    const own = world && (await distribute({ virtualShards: world.virtualShards, data: 'sharded' }))
+    const model = gru(own)
+    const at = (rank) => 2 * Math.floor((rank * 8) / (world?.size ?? 1))
+    function* ours() {
+      for (let from = 0; ; from = (from + 16) % 40) {
+        const [first, end] = world ? [at(world.rank), at(world.rank + 1)] : [0, 16]
+        yield [x, y, weights].map((of) => of.slice(from + first, from + end))
+      }
+    }
+    const { history } = await model.fitGenerator(ours(), {
+      ...silent,
+      samplesPerEpoch: 48,
+      validationData: ours(),
+      nbValSamples: 16,
+    })
+    const [bx, by, sampleWeight] = ours().next().value
+    const loss = await model.trainOnBatch(bx, by, { sampleWeight })
+    const scores = await model.evaluateGenerator(ours(), { valSamples: 32 })
+    return { model, values: [history, loss, scores, await model.testOnBatch(bx, by)] }
   },
 }

@@ -7,9 +7,9 @@ import { array, Dense, distribute, SGD, Sequential, setSeed } from 'hiddenstate'
 const world = await distribute()
 const odd = world.rank === 1
 setSeed(1)
-const model = ({ units = 2, lr = 0.01 } = {}) => {
+const model = ({ units = 2, lr = 0.01, distribute = world } = {}) => {
   const made = new Sequential([new Dense(units, { inputDim: 2 }), new Dense(1)])
-  made.compile({ loss: 'mse', optimizer: new SGD({ lr }), distribute: world })
+  made.compile({ loss: 'mse', optimizer: new SGD({ lr }), distribute })
   return made
 }
 const data = (n, factor = 1) => {
@@ -57,6 +57,18 @@ const differences = {
     await made.testOnBatch(x, y)
     if (odd) made.setWeights(made.getWeights().map(({ data, shape }) => array(data.fill(1), shape)))
     return made.testOnBatch(x, y)
+  },
+  'rows that make no batch': async () => {
+    const own = new Sequential([new Dense(1, { inputShape: [null, 2] })])
+    own.compile({ loss: 'mse', optimizer: 'sgd', distribute: await distribute({ data: 'sharded' }) })
+    const steps = odd ? 3 : 2
+    const ones = (...shape) => array(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape)
+    await own.trainOnBatch(ones(world.rank + 1, 2, 2), ones(world.rank + 1, 2, 1))
+    return own.trainOnBatch(ones(4, steps, 2), ones(4, steps, 1))
+  },
+  'arrays of its own': async () => {
+    const own = model({ distribute: await distribute({ data: 'sharded' }) })
+    return own.fit(x, y, fit)
   },
   'one batch': async () => (await begun()).trainOnBatch(...data(4, odd ? 2 : 1)),
   'one rate': async () => {
