@@ -135,38 +135,45 @@ std::vector<Bucket> TypedPlan<real>::buckets() const {
 // added, and the team gets them. With the first of them go the parts of losses.
 template <typename real>
 void TypedPlan<real>::hand_over(Team& team, Handing& h, int64_t from) {
-  Shards<real>& s = *shards_;
   const size_t blocks = team.ours().size();
-  const auto kept = [&](size_t block) { return s.kept[kDeep + block].get(); };
+  const auto value = [&](size_t block) -> ShardValue<real>* {  // nullptr: of the last, in its place
+    return block + 1 == blocks ? nullptr : shards_->kept[kDeep + block].get();
+  };
   for (; h.next < h.buckets.size() && h.buckets[h.next].begin >= from; h.next++) {
     const Bucket& bucket = h.buckets[h.next];
     std::vector<Segment> segments;
     std::vector<std::vector<void*>> values(blocks);
+    const auto add = [&](const Segment& segment, const auto& of_block) {
+      segments.push_back(segment);
+      for (size_t b = 0; b < blocks; b++) values[b].push_back(of_block(value(b)));
+    };
+    const auto add_gradients = [&](int64_t begin, int64_t end, int flags) {
+      if (begin == end) return;
+      add({sizeof(real) == 8 ? Addend::kDouble : Addend::kFloat, end - begin, flags},
+          [&](auto* kept) { return (kept ? kept->grads.data() : params_.grads()) + begin; });
+    };
     if (h.next == 0) {
       for (size_t d = h.depth; d-- > 0;) add_parts(d);
-      segments.push_back({Addend::kDouble, int64_t(s.parts.size())});
-      for (size_t b = 0; b < blocks; b++)
-        values[b].push_back(b + 1 == blocks ? s.parts.data() : kept(b)->parts.data());
+      add({Addend::kDouble, int64_t(shards_->parts.size())},
+          [&](auto* kept) { return (kept ? kept->parts : shards_->parts).data(); });
     }
-    if (bucket.begin < bucket.end) {
+    if (bucket.begin < bucket.end)
       for (size_t d = h.depth; d-- > 0;) add_kept(d, bucket);
-      segments.push_back(
-          {sizeof(real) == 8 ? Addend::kDouble : Addend::kFloat, bucket.end - bucket.begin});
-      for (size_t b = 0; b < blocks; b++)
-        values[b].push_back((b + 1 == blocks ? params_.grads() : kept(b)->grads.data()) +
-                            bucket.begin);
-    }
+    int64_t added = bucket.begin;
     size_t before = 0;  // rows of parameters
     for (const Param& p : params_.list()) {
       if (!by_rows(p)) continue;
       if (in(bucket, p)) {
-        segments.push_back({Addend::kBits, p.rows->rows});
-        for (size_t b = 0; b < blocks; b++)
-          values[b].push_back(b + 1 == blocks ? p.rows->written.data()
-                                              : kept(b)->rows.data() + before);
+        add_gradients(added, p.offset, -1);
+        const int flags = int(segments.size());
+        add({Addend::kBits, p.rows->rows},
+            [&](auto* kept) { return kept ? kept->rows.data() + before : p.rows->written.data(); });
+        add_gradients(p.offset, p.offset + p.size, flags);
+        added = p.offset + aligned(p.size);
       }
       before += p.rows->written.size();
     }
+    add_gradients(added, bucket.end, -1);
     team.start(h.place, std::move(segments), std::move(values));
   }
 }

@@ -41,15 +41,15 @@ void Timeline::open(int rank) {
                  rank, row, rows[row]);
 }
 
-Timeline::Bar::Bar(Row row, const char* name, int64_t bytes)
-    : row_(row), name_(name), bytes_(bytes), began_(file ? microseconds() : 0) {}
+Timeline::Bar::Bar(Row row, const char* name)
+    : row_(row), name_(name), began_(file ? microseconds() : 0) {}
 
 Timeline::Bar::~Bar() {
   if (!file) return;
   std::fprintf(file,
                "{\"ph\":\"X\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%.1f,\"dur\":%.1f,"
                "\"args\":{\"bytes\":%" PRId64 "}},\n",
-               name_, of_rank, int(row_), began_, microseconds() - began_, bytes_);
+               name_, of_rank, int(row_), began_, microseconds() - began_, bytes);
 }
 
 }  // namespace hs

@@ -13,18 +13,18 @@ class Timeline {
   // where that cannot be written.
   static void open(int rank);
 
-  // From its beginning to its end, if there is a timeline. bytes: that go; 0: it does not say.
+  // From its beginning to its end, if there is a timeline.
   class Bar {
    public:
-    Bar(Row row, const char* name, int64_t bytes = 0);
+    Bar(Row row, const char* name);
     ~Bar();
     Bar(const Bar&) = delete;
     Bar& operator=(const Bar&) = delete;
+    int64_t bytes = 0;  // that are summed
 
    private:
     const Row row_;
     const char* const name_;
-    const int64_t bytes_;
     const double began_;
   };
 };

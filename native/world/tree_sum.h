@@ -15,10 +15,12 @@ namespace hs {
 enum class Addend { kFloat, kDouble, kBits };
 size_t width(Addend);  // bytes of a number
 
-// A part of a value: n numbers in a row.
+// A part of a value: n numbers in a row. flags: of a table, the place of the segment that has a
+// byte for each of its rows, 0 where that is all zeros (row_sum.h); -1: it is none.
 struct Segment {
   Addend kind;
   int64_t n;
+  int flags = -1;
 };
 
 class TreeSum {

@@ -2,19 +2,10 @@
 
 #include <utility>
 
+#include "world/row_sum.h"
 #include "world/timeline.h"
 
 namespace hs {
-namespace {
-
-int64_t bytes_of(const std::vector<Segment>& segments) {
-  int64_t bytes = 0;
-  for (const Segment& s : segments) bytes += s.n * int64_t(width(s.kind));
-  return bytes;
-}
-
-}  // namespace
-
 // On the thread that may talk to others.
 class WorldTeam::Sum final : public Task {
  public:
@@ -34,8 +25,12 @@ class WorldTeam::Sum final : public Task {
       const Timeline::Bar bar(Timeline::Row::kMessages, "roll call");
       sums_->world->meet({sums_->call, place_});
     }
-    const Timeline::Bar bar(Timeline::Row::kMessages, "sum", bytes_of(segments_));
-    sums_->world->sum(sums_->tree, segments_, values_);
+    Timeline::Bar bar(Timeline::Row::kMessages, "sum");
+    bar.bytes = sum_by_rows(
+        [&](const std::vector<Segment>& segments, const SumValues& values) {
+          sums_->world->sum(sums_->tree, segments, values);
+        },
+        segments_, values_);
   }
   void finished(std::exception_ptr error) noexcept override {
     std::lock_guard<std::mutex> lock(sums_->mutex);
@@ -48,7 +43,7 @@ class WorldTeam::Sum final : public Task {
   const std::shared_ptr<Sums> sums_;
   const uint64_t place_;
   const std::vector<Segment> segments_;
-  const std::vector<std::vector<void*>> values_;
+  const SumValues values_;
 };
 
 WorldTeam::WorldTeam(std::shared_ptr<World> world, int shards, std::string call)

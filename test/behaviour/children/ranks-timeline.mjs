@@ -3,14 +3,14 @@ import { array, Dense, distribute, Embedding, LSTM, Sequential } from 'hiddensta
 
 const world = await distribute()
 const model = new Sequential([
-  new Embedding(50, 16, { inputLength: 3 }),
+  new Embedding(5000, 16, { inputLength: 3 }),
   new LSTM(128, { returnSequences: true }),
   new LSTM(128),
   new Dense(1),
 ])
 model.compile({ loss: 'mse', optimizer: 'sgd', distribute: world })
 const words = array(
-  Int32Array.from({ length: 36 }, (_, i) => (i * i) % 50),
+  Int32Array.from({ length: 36 }, (_, i) => (i * i * i) % 5000),
   [12, 3],
 )
 await model.fit(
