@@ -11,6 +11,9 @@ export const SAFETENSORS = 'a safetensors file'
 export const PYTORCH = 'a PyTorch file'
 export const NPZ = 'a .npz of numpy'
 
+/** How it calls what saving/onnx reads. */
+export const ONNX = 'an ONNX file'
+
 /** Bytes from both ends that are looked at. */
 const SAMPLE = 2 ** 16
 
@@ -65,7 +68,7 @@ export function otherFormat(bytes: Uint8Array): string | null {
   if (head[0] === PICKLE && head[1]! >= 2 && head[1]! <= 5) return 'a Python pickle'
   if (start.slice(4) === 'TFL3') return 'a TensorFlow Lite file'
   if (start.startsWith('\x93NUMPY')) return 'a .npy of numpy'
-  if (isOnnx(head)) return 'an ONNX file'
+  if (isOnnx(head)) return ONNX
   return ofText(
     latin(head)
       .replace(/^\xef\xbb\xbf/, '')
@@ -79,6 +82,7 @@ const INTO_ARCHITECTURE = 'loadModel reads it into the model that is given as `a
 export const HINTS: Readonly<Record<string, string>> = {
   [KERAS_ZIP]: 'loadModel reads it.',
   [TFJS_JSON]: 'loadModel reads it.',
+  [ONNX]: 'loadModel reads it.',
   [SAFETENSORS]: INTO_ARCHITECTURE,
   [PYTORCH]: INTO_ARCHITECTURE,
   [NPZ]: INTO_ARCHITECTURE,

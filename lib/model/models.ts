@@ -99,13 +99,14 @@ export function modelFromYaml<M extends Model = Sequential>(
 /**
  * A model from a file, told by its bytes: of `model.save`, of this package or of Keras 1.x
  * (architecture, weights, and, when it was compiled, its training configuration with the state of
- * the optimizer), of Keras 2 or 3 (`.h5`, `.keras`), or the `model.json` of TensorFlow.js.
+ * the optimizer), of Keras 2 or 3 (`.h5`, `.keras`), the `model.json` of TensorFlow.js, or ONNX.
+ * docs/interop.md says what is read of each.
  *
  * @param options `backend: 'tensorflow'` for a model of Keras 1 that was trained there: kernels of
  *   convolutions, and what the optimizer keeps for them, are turned around. (`'same'` borders of
  *   even windows and of pooling stay those of Theano.) A file of Keras 2 says itself where it is
  *   from. `limits`: what the file may ask for at most.
- *   `architecture`: for a safetensors file with weights of PyTorch, the model that gets them
+ *   `architecture`: for weights of PyTorch (safetensors, `.pt`, `.npz`), the model that gets them
  * @throws FormatError ERR_FILE_FORMAT (as a rejection), naming what is wrong in the file,
  *   ERR_LIMIT; ConfigError ERR_OPTION
  * @example

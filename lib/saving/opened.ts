@@ -1,13 +1,15 @@
 /** Model files of every format, opened: the model as Keras 1 has it, and where its weights are. */
 import { formatError, type H5File, readH5Bytes } from '../hdf5/file.js'
-import { KERAS_ZIP, TFJS_JSON } from '../hdf5/other-formats.js'
+import { KERAS_ZIP, ONNX, TFJS_JSON } from '../hdf5/other-formats.js'
 import { checkDocument, type ResolvedLimits } from '../limits.js'
 import { isRecord } from '../per-name.js'
 import { modelDocument, type ModelDocument } from './document.js'
 import { inFile } from './in-file.js'
 import { readArchive } from './keras3/archive.js'
+import { readOnnx } from './onnx/read.js'
 import { jsonAttribute, jsonObject } from './training.js'
 import { documentOf, trainingOf, weightsOf } from './tfjs/model-json.js'
+import { TREE_GROUP } from './tree.js'
 
 /** A model file that is open. */
 export interface ModelFile {
@@ -51,7 +53,7 @@ async function readTfjs<T>(
     return modelDocument(`${path}: modelTopology`, documentOf(path, json), '2.0')
   })
   const file = await weightsOf(path, json)
-  return use({ file, weights: 'model_weights', document, training: () => trainingOf(json) })
+  return use({ file, weights: TREE_GROUP, document, training: () => trainingOf(json) })
 }
 
 /** Opens a model file while `use` runs. @param format as otherFormat() calls it */
@@ -63,6 +65,10 @@ export async function readModelFile<T>(
   use: (opened: ModelFile) => Promise<T>,
 ): Promise<T> {
   if (format === TFJS_JSON) return readTfjs(path, bytes, limits, use)
+  if (format === ONNX) {
+    const { file, document } = readOnnx(path, bytes, limits)
+    return use({ file, weights: TREE_GROUP, document, training: () => null })
+  }
   if (format !== KERAS_ZIP)
     return readH5Bytes(path, bytes, (file) => {
       const document = inFile(path, 'model_config', () => modelConfig(file, limits))

@@ -22,6 +22,7 @@ export const GUIDES = {
   'docs/audio.md': { blocks: 4, data: false },
   'docs/functional.md': { blocks: 3, data: false },
   'docs/gpu.md': { blocks: 1, data: false },
+  'docs/interop.md': { blocks: 1, data: false },
   'docs/scaling.md': { blocks: 1, data: false },
   'docs/sequences.md': { blocks: 1, data: false },
   'docs/tagging.md': { blocks: 1, data: false },

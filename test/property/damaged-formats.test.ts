@@ -17,8 +17,10 @@ import { law } from './law.js'
 const folder = mkdtempSync(path.join(tmpdir(), 'hs-damaged-formats-'))
 const pt = new Recorded('torch/pt.zip')
 const safetensors = new Recorded('torch/safetensors.zip')
+const onnx = new Recorded('onnx/files.zip')
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
+  onnx.remove()
   pt.remove()
   safetensors.remove()
 })
@@ -83,4 +85,23 @@ law(
     ;(await load(bytes, () => torchSequential(one)))?.dispose()
   },
   4,
+)
+
+law(
+  'an ONNX file with damage anywhere',
+  fc.record({
+    file: fc.constantFrom(
+      'td_lstm_2.onnx',
+      'tl_lstm_bi_2_hidden.onnx',
+      'g_conv.onnx',
+      'g_matmul.onnx',
+      'n_lstm_act_alpha.onnx',
+      'tl_norm_head.onnx',
+    ),
+    changes: anyChanges,
+  }),
+  async ({ file, changes }) => {
+    ;(await load(damaged(readFileSync(onnx.at(file)), changes)))?.dispose()
+  },
+  8,
 )

@@ -28,8 +28,8 @@ it.each([
   ['npy', '\x93NUMPY\x01\0v\0', /got a \.npy of numpy\./],
   ['another zip', zip('readme.txt'), /got a zip\./],
   ['safetensors', `${length(json.length)}${json}\0\0\0\0`, /got a safetensors file\./],
-  ['ONNX with a producer', '\x08\x08\x12\x07pytorch', /got an ONNX file\./],
-  ['ONNX with a graph first', '\x08\x0c\x3a\xa0\x0c\x0a', /got an ONNX file\./],
+  ['ONNX with a producer', '\x08\x08\x12\x07pytorch', /an ONNX (file\.|model that is whole)/],
+  ['ONNX with a graph first', '\x08\x0c\x3a\xa0\x0c\x0a', /an ONNX (file\.|model that is whole)/],
   ['TensorFlow Lite', '\x1c\0\0\0TFL3', /got a TensorFlow Lite file\./],
   [
     'an architecture',
