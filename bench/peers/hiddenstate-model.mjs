@@ -37,5 +37,8 @@ export function modelOf(
     model.add(recurrent(hs, cell, H, { ...options, ...rest, ...first }, cells))
   }
   if (K > 0) model.add(new hs.Dense(K, { activation: losses[loss].activation }))
-  return { model, compile: () => model.compile({ optimizer: 'adam', loss: losses[loss].loss }) }
+  return {
+    model,
+    compile: (more = {}) => model.compile({ optimizer: 'adam', loss: losses[loss].loss, ...more }),
+  }
 }

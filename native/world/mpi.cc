@@ -227,9 +227,14 @@ void Mpi::lost(int rank, const std::string& why) {
   end(1);
 }
 
-// A launcher may kill all before it has passed on what was said last.
+// A launcher may kill all before it has passed on what was said last; and one that is cut off from
+// the others may never answer (MPICH 4.0.2).
 void Mpi::end(int code) {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::thread([code] {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    std::_Exit(code);
+  }).detach();
   mpi_.Abort(mpi_.world, code);
   std::_Exit(code);
 }

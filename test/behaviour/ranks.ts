@@ -1,23 +1,16 @@
 /** Jobs of several ranks: `mpirun` of either family, as far as it is installed. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
+import * as launchers from '../../scripts/launchers.mjs'
 import { requireBuild, ROOT } from '../child.js'
 
-/** What starts ranks: Open MPI's launcher and MPICH's, by the names that Debian gives them. */
-export const LAUNCHERS = [
-  { name: 'Open MPI', command: 'mpirun.openmpi', args: ['--allow-run-as-root', '--oversubscribe'] },
-  { name: 'MPICH', command: 'mpirun.mpich', args: [] },
-] as const
-export type Launcher = (typeof LAUNCHERS)[number]
-
-export function isInstalled({ command }: Launcher): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
+export interface Launcher {
+  name: string
+  command: string
+  args: readonly string[]
 }
+export const LAUNCHERS: readonly Launcher[] = launchers.LAUNCHERS
+export const isInstalled: (launcher: Launcher) => boolean = launchers.isInstalled
 
 /** Of a suite: why it is skipped, for its name. */
 export const where = (launcher: Launcher): string =>

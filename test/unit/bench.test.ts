@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { agreement } from '../../bench/agreement.mjs'
 import { gatesOf } from '../../bench/peers/written-cells.mjs'
+import { expectedLargest, NETWORKS, stepMs, sumMs } from '../../bench/cluster-model.mjs'
 import { bench } from '../../bench/command.mjs'
 import { means } from '../../bench/report.mjs'
 import { geometricMean, median, overall, ratio, summary } from '../../bench/statistics.mjs'
@@ -136,5 +137,40 @@ describe('arguments', () => {
       'bench: --limit needs --against REV. See --help.',
       expect.stringContaining("bench: Unknown option '--colour'"),
     ])
+  })
+})
+
+describe('the model of a cluster', () => {
+  it('knows the largest of several normal numbers', () => {
+    // Teichroew 1956, expected values of order statistics: 2, 10 and 100 numbers
+    for (const [count, value] of [
+      [1, 0],
+      [2, 0.5642],
+      [10, 1.5388],
+      [100, 2.5076],
+    ])
+      expect(expectedLargest(count)).toBeCloseTo(value!, 3)
+  })
+
+  it('takes a sum for what messages and lines take', () => {
+    const network = { latency: 1e-3, rate: 1e6 }
+    // two messages of a half each way: 2 ms, 1 s; the floats are added in no time beside it
+    expect(sumMs(1e6, 2, network)).toBeCloseTo(1002, 0)
+    expect(sumMs(1e6, 1, network)).toBe(0)
+    expect(sumMs(1e6, 4, network)).toBeCloseTo(1504, 0)
+  })
+
+  it('hides sums behind the backward pass where there is one to hide behind', () => {
+    const step = (name: string, bytes: number) =>
+      stepMs({
+        ...{ alone: 100, shape: workload(name), bytes, ranks: 2, jitter: 0 },
+        network: NETWORKS['10 GbE'],
+      })
+    const layers = step('W4', 3e6)
+    expect(layers.plain).toBeGreaterThan(102)
+    expect(layers.overlap).toBeLessThan(101)
+    expect(layers.overlap).toBeGreaterThan(100)
+    const words = step('W2', 1e7) // nearly all of it is the embedding, which comes last
+    expect(words.overlap / words.plain).toBeCloseTo(1, 1)
   })
 })
