@@ -1,6 +1,6 @@
 /**
  * Kills or stops a rank of a training at random instants, until it has come to its end, by 2 to 4
- * ranks at a time. Each time the job must end within 10 seconds with a sentence about that rank, the next
+ * ranks at a time. Each time the job must end within 10 seconds and say why, the next
  * one must go on from the last checkpoint, and the end has the bits of a training without MPI.
  *
  *   node scripts/kill-ranks.mjs [--instants 200] [--launchers openmpi,mpich] [--stops 0.1]
@@ -84,17 +84,15 @@ function start(launcher, ranks, folder) {
   return { job, mark, said, over, isOver: () => isOver }
 }
 
-/** How the launcher, or another rank, speaks of a rank that is gone. */
-function sentenceAbout({ rank, pid, signal, ranks }, { out, err }) {
+/**
+ * How the launcher, or another rank, speaks of a rank that is gone. MPICH's launcher, which kills
+ * the others at once, names any process of the job.
+ */
+function sentenceAbout({ rank, signal, ranks }, { out, err }) {
   const own = new RegExp(`^hiddenstate: rank ${rank} of ${ranks} .*$`, 'm')
-  const sentences =
-    signal === 'SIGSTOP'
-      ? [own]
-      : [
-          own,
-          new RegExp(`process rank ${rank} with PID .* exited on signal 9`),
-          new RegExp(`PID ${pid} RUNNING AT`),
-        ]
+  const openMpi = new RegExp(`process rank ${rank} with PID .* exited on signal 9`)
+  const mpich = /EXIT STRING: Killed \(signal 9\)/
+  const sentences = signal === 'SIGSTOP' ? [own] : [own, openMpi, mpich]
   return sentences.map((one) => one.exec(out + err)?.[0]).find(Boolean)
 }
 
@@ -118,7 +116,7 @@ async function campaign(launcher, random, wanted) {
       const job = start(launcher, ranks, folder)
       const signal = random() < Number(values.stops) ? 'SIGSTOP' : 'SIGKILL'
       const rank = Math.floor(ranks * random())
-      const after = 1000 * random() * (1 + attempt / 20) // it comes to its end some time
+      const after = 1000 * random() * (1 + attempt / 5) // it comes to its end some time
       // before they have joined each other, ranks are MPI's alone: it waits for one that is
       // stopped, and Open MPI 4.1.4 may stay when one is killed
       while (!job.isOver() && !job.said.out.includes('fit')) await wait(5)
@@ -140,7 +138,7 @@ async function campaign(launcher, random, wanted) {
       if (took > END)
         problem(`${signal} of rank ${rank}: the job took ${took.toFixed()} ms to end`, job.said)
       // one that had done its work is missed by nobody
-      if (code !== 0 && !sentenceAbout({ rank, pid, signal, ranks }, job.said))
+      if (code !== 0 && !sentenceAbout({ rank, signal, ranks }, job.said))
         problem(`${signal} of rank ${rank}, process ${pid}: nothing is said of it`, job.said)
       count[signal === 'SIGSTOP' ? 'stops' : 'kills']++
       count.again = Math.max(count.again, doneAgain(folder))
@@ -193,7 +191,7 @@ try {
     )
     console.log(
       `kill-ranks: ${launcher.name}: ${kills} ranks killed, ${stops} stopped; every job ended, the last ` +
-        `after ${(longest / 1000).toFixed(1)} s, and said of which rank; at most ${again} batches were ` +
+        `after ${(longest / 1000).toFixed(1)} s, and said why; at most ${again} batches were ` +
         `done again; ${trainings} trainings came to the bits of an undisturbed one`,
     )
   }

@@ -10,7 +10,7 @@ for (const launcher of LAUNCHERS)
     test('ranks killed at random instants lose nothing but what came after a checkpoint', () => {
       requireBuild()
       const family = launcher.command.split('.')[1]!
-      const args = ['--instants', '6', '--launchers', family, '--stops', '0', '--epochs', '60']
+      const args = ['--instants', '5', '--launchers', family, '--stops', '0', '--epochs', '30']
       const script = path.join(ROOT, 'scripts/kill-ranks.mjs')
       const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
         ...{ cwd: ROOT, encoding: 'utf8', timeout: 170_000 },

@@ -1,7 +1,7 @@
 /**
  * A rank of a training that somebody kills, with checkpoints: epochs, and the folder of the
  * checkpoints ('none': without). Rank 0 says `fit` when the training begins, and writes how many
- * batches are done to the file `batches` beside the folder: `from 12` when it begins, `13`, `14`, ….
+ * batches are done to the file `batches` beside the folder: `from 12` as it begins, `13`, `14`, ….
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
