@@ -191,10 +191,12 @@ function checkedPrecision(given: unknown, floatx: Floatx): 'tf32' | null {
   return given as 'tf32' | null
 }
 
-function checkedWorld(given: unknown): World | null {
+function checkedWorld(given: unknown, floatx: Floatx): World | null {
   if (given !== null && !(given instanceof World))
-    refuse('distribute', 'a world, as `await distribute()` gives it, or null', given)
-  return given as World | null
+    return refuse('distribute', 'a world, as `await distribute()` gives it, or null', given)
+  if (given?.compression === 'bf16' && floatx === 'float64')
+    refuse('compression of the world', "'none' for a model that computes in float64", 'bf16')
+  return given
 }
 
 /**
@@ -256,7 +258,7 @@ export function resolveCompile(
     floatx,
     device: options.device === null ? device() : checkedDevice('compile', 'device', options.device),
     precision: checkedPrecision(options.precision, floatx),
-    world: checkedWorld(options.distribute),
+    world: checkedWorld(options.distribute, floatx),
     ...keptFunctions(options, resolved, names),
     lossWeights: kept(options.lossWeights) as Compiled['lossWeights'],
     sampleWeightMode: kept(options.sampleWeightMode) as Compiled['sampleWeightMode'],

@@ -72,10 +72,13 @@ export function teamOf(
   if (!world) return {}
   const { optimizer, floatx } = model.requireCompiled(call)
   const mark = createHash('sha256')
-    .update(`${data} ${JSON.stringify(optimizer.hyper(floatx))}`)
+    .update(`${data} ${world.compression} ${JSON.stringify(optimizer.hyper(floatx))}`)
     .digest()
     .readUInt32LE()
-  return { team: { world: world.native, shards: world.virtualShards, call, mark, ...share } }
+  const rounds = world.compression === 'bf16'
+  return {
+    team: { world: world.native, shards: world.virtualShards, call, rounds, mark, ...share },
+  }
 }
 
 /**

@@ -26,6 +26,7 @@ const ownTopics = (model: Model, world: World): Identity => {
     'instruction set': info().isa,
     virtualShards: String(world.virtualShards),
     distribute: world.data,
+    compression: world.compression,
     model: model.toJson(),
     compile: JSON.stringify({ loss, lossWeights, metrics, sampleWeightMode, floatx }),
     optimizer: `${optimizer.constructor.name} ${JSON.stringify(optimizer.hyper(floatx))}`,

@@ -24,6 +24,8 @@ export interface NativeWorld {
 export interface NativeTeam {
   world: NativeWorld
   shards: number
+  /** Whether gradients go from rank to rank as bfloat16. */
+  rounds: boolean
   call: string
   /** Of 32 bits: another one for other data or settings. */
   mark: number

@@ -151,10 +151,9 @@ void WorldObject::read_team(const Napi::Object& object, RunRequest& request) {
     hs::fail(Code::kOption, "run", "shards", "at least " + std::to_string(size),
              std::to_string(shards));
   const std::string call = text_of(get(team, "call"), "call");
-  if (!own.team_ || own.team_->shards() != shards || own.team_call_ != call) {
-    own.team_ = std::make_shared<WorldTeam>(own.world_, shards, call);
-    own.team_call_ = call;
-  }
+  const bool rounds = get(team, "rounds").ToBoolean();
+  if (!own.team_ || !own.team_->is(shards, call, rounds))
+    own.team_ = std::make_shared<WorldTeam>(own.world_, shards, call, rounds);
   request.team = own.team_;
   request.mark = uint32_t(number("mark"));
   request.whole = number("whole"), request.before = number("before");

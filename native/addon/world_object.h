@@ -18,7 +18,8 @@ class WorldObject : public Napi::ObjectWrap<WorldObject> {
   static Napi::Value launcher(const Napi::CallbackInfo& info);
   // joinWorld(): { done: the promise of the world of all ranks }; of one rank without a launcher.
   static Napi::Value join(const Napi::CallbackInfo& info);
-  // What { team: { world, shards, call, mark, whole, before } } of an object says of a request.
+  // What { team: { world, shards, call, rounds, mark, whole, before } } of an object says of a
+  // request.
   static void read_team(const Napi::Object&, RunRequest&);
 
   explicit WorldObject(const Napi::CallbackInfo& info);
@@ -38,8 +39,7 @@ class WorldObject : public Napi::ObjectWrap<WorldObject> {
 
   std::shared_ptr<World> world_;
   // The last one: it has memory that the next run can use.
-  std::shared_ptr<Team> team_;
-  std::string team_call_;
+  std::shared_ptr<WorldTeam> team_;
 };
 
 }  // namespace hs

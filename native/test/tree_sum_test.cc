@@ -98,6 +98,70 @@ TEST(tree_sum_differs_from_a_sum_from_left_to_right) {
   CHECK(!same_bits(sum, tree({0, 8}, 1000)));
 }
 
+// Sums of floats that go as bfloat16, of all blocks of all ranks; sent: bytes.
+std::vector<std::vector<float>> rounded_sums(int size, int leaves, Addend kind, size_t* sent) {
+  constexpr int64_t n = 1000;
+  Post post;
+  std::vector<std::vector<std::vector<float>>> all(static_cast<size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; rank++) {
+    threads.emplace_back([&, rank] {
+      TreeSum sum(rank, size, leaves);
+      std::vector<std::vector<void*>> values;
+      auto& own = all[size_t(rank)];
+      for (const TreeSum::Node& node : sum.blocks()) own.push_back(tree(node, n));
+      for (std::vector<float>& block : own) values.push_back({block.data()});
+      ThreadTransport transport(post, rank, size);
+      sum.sum(transport, {{kind, n}}, values);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  *sent = post.bytes;
+  std::vector<std::vector<float>> each;
+  for (auto& own : all) each.insert(each.end(), own.begin(), own.end());
+  return each;
+}
+
+TEST(tree_sum_rounds_the_same_for_all_and_sends_half) {
+  for (int leaves : {2, 3, 8, 13}) {
+    const std::vector<float> exact = tree({0, leaves}, 1000);
+    for (int size = 2; size <= leaves; size++) {
+      const std::string at = std::to_string(size) + " ranks, " + std::to_string(leaves);
+      size_t half = 0, whole = 0;
+      const auto rounded = rounded_sums(size, leaves, Addend::kRounded, &half);
+      rounded_sums(size, leaves, Addend::kFloat, &whole);
+      CHECK_MESSAGE(2 * half == whole, at);
+      for (const std::vector<float>& each : rounded) {
+        CHECK_MESSAGE(same_bits(each, rounded[0]), at);
+        // Each number is rounded at most once a hop, of 2^-9 of addends that are at most 1e3 each.
+        for (size_t i = 0; i < exact.size(); i++)
+          CHECK_CLOSE(each[i], exact[i], 1e3 * leaves * 5 / 512.0);
+      }
+      CHECK_MESSAGE(!same_bits(rounded[0], exact), at);
+    }
+  }
+}
+
+TEST(tree_sum_rounds_as_bfloat16_does) {
+  const auto sum = [](float a, float b) {  // of two ranks
+    Post post;
+    float values[2] = {a, b};
+    std::thread other([&] {
+      ThreadTransport transport(post, 1, 2);
+      TreeSum(1, 2, 2).sum(transport, {{Addend::kRounded, 1}}, {{&values[1]}});
+    });
+    ThreadTransport transport(post, 0, 2);
+    TreeSum(0, 2, 2).sum(transport, {{Addend::kRounded, 1}}, {{&values[0]}});
+    other.join();
+    CHECK(std::memcmp(&values[0], &values[1], sizeof(float)) == 0);
+    return values[0];
+  };
+  CHECK(sum(1, 0) == 1 && sum(0.1f, 0) == 0.10009765625f && sum(0, 0.1f) == 0.10009765625f);
+  CHECK(sum(1 + 1 / 256.0f, 0) == 1 && sum(1 + 3 / 256.0f, 0) == 1 + 4 / 256.0f);  // halves to even
+  CHECK(std::isinf(sum(INFINITY, 1)) && std::isnan(sum(INFINITY, -INFINITY)));
+  CHECK(std::isnan(sum(NAN, 0)) && std::isnan(sum(0, NAN)));
+}
+
 TEST(tree_sum_has_every_leaf_in_one_block) {
   for (int leaves = 1; leaves <= 40; leaves++) {
     for (int size = 1; size <= leaves; size++) {

@@ -19,7 +19,7 @@ struct Table {
 
 int64_t bytes_of(const std::vector<Segment>& segments) {
   int64_t bytes = 0;
-  for (const Segment& s : segments) bytes += s.n * int64_t(width(s.kind));
+  for (const Segment& s : segments) bytes += s.n * int64_t(sent_width(s.kind));
   return bytes;
 }
 

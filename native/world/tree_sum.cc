@@ -24,8 +24,40 @@ void add(T* to, const T* from, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] += from[i];
 }
 
-void combine(Addend kind, void* to, const void* from, int64_t n) {
+// bfloat16 is the upper half of a float, to nearest, halves to even; a NaN stays one. (That of
+// formulas/bfloat16.h is compiled for an instruction set.)
+uint16_t rounded(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  const uint32_t even = bits + 0x7fffu + (bits >> 16 & 1), nan = bits | 0x400000u;
+  return static_cast<uint16_t>(((bits & 0x7fffffffu) > 0x7f800000u ? nan : even) >> 16);
+}
+
+float widened(uint16_t half) {
+  const uint32_t bits = uint32_t(half) << 16;
+  float x;
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
+
+void round(uint16_t* to, const float* from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = rounded(from[i]);
+}
+
+void widen(float* to, const uint16_t* from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = widened(from[i]);
+}
+
+// packed: it has come from another rank.
+void combine(Addend kind, bool packed, void* to, const void* from, int64_t n) {
   switch (kind) {
+    case Addend::kRounded:
+      if (packed) {
+        for (int64_t i = 0; i < n; i++)
+          static_cast<float*>(to)[i] += widened(static_cast<const uint16_t*>(from)[i]);
+        return;
+      }
+      [[fallthrough]];
     case Addend::kFloat: return add(static_cast<float*>(to), static_cast<const float*>(from), n);
     case Addend::kDouble: return add(static_cast<double*>(to), static_cast<const double*>(from), n);
     case Addend::kBits:
@@ -37,8 +69,10 @@ void combine(Addend kind, void* to, const void* from, int64_t n) {
 }  // namespace
 
 size_t width(Addend kind) {
-  return kind == Addend::kDouble ? sizeof(double) : kind == Addend::kFloat ? sizeof(float) : 1;
+  return kind == Addend::kDouble ? sizeof(double) : kind == Addend::kBits ? 1 : sizeof(float);
 }
+
+size_t sent_width(Addend kind) { return kind == Addend::kRounded ? sizeof(uint16_t) : width(kind); }
 
 TreeSum::TreeSum(int rank, int size, int leaves) : rank_(rank), size_(size), leaves_(leaves) {
   while ((1 << bits_) < size) bits_++;
@@ -102,29 +136,53 @@ std::vector<TreeSum::Move> TreeSum::moves(int height, bool up) const {
   return all;
 }
 
+TreeSum::Part TreeSum::part(const Segment& segment, int begin, int end) const {
+  const int64_t first = begin_of(segment.n, begin, size_);
+  return {first, begin_of(segment.n, end, size_) - first};
+}
+
+// Before sums go down: what is here is what others will have.
+void TreeSum::round_sums(const std::vector<Segment>& segments,
+                         const std::vector<std::vector<void*>>& values) const {
+  for (int piece = 0; piece < size_; piece++) {
+    const Place& place = places_[size_t(holder(0, piece))];
+    if (place.rank != rank_) continue;
+    for (size_t s = 0; s < segments.size(); s++) {
+      if (segments[s].kind != Addend::kRounded) continue;
+      const Part p = part(segments[s], piece, piece + 1);
+      float* const x = static_cast<float*>(values[size_t(place.block)][s]) + p.begin;
+      for (int64_t i = 0; i < p.n; i++) x[i] = widened(rounded(x[i]));
+    }
+  }
+}
+
 void TreeSum::sum(Transport& transport, const std::vector<Segment>& segments,
                   const std::vector<std::vector<void*>>& values) {
-  const auto part = [&](size_t s, const Move& m) {
-    const int64_t begin = begin_of(segments[s].n, m.begin, size_);
-    return std::pair{begin, begin_of(segments[s].n, m.end, size_) - begin};
-  };
   const auto at = [&](int place, size_t s, int64_t i) {
     return static_cast<char*>(values[size_t(places_[size_t(place)].block)][s]) +
            size_t(i) * width(segments[s].kind);
   };
   for (int step = 0; step < 2 * height_; step++) {
     const bool up = step < height_;
+    if (step == height_) round_sums(segments, values);
     const std::vector<Move> all = moves(up ? step + 1 : 2 * height_ - step, up);
-    size_t room = 0;  // for what arrives to be added
+    // Whether it goes by staged_: it is added, or is not what it is where it lies.
+    const auto is_staged = [&](const Move& m, Addend kind) {
+      const int from = places_[size_t(m.from)].rank, to = places_[size_t(m.to)].rank;
+      return from != to && ((from == rank_ && kind == Addend::kRounded) ||
+                            (to == rank_ && (up || kind == Addend::kRounded)));
+    };
+    size_t room = 0;
     for (const Move& m : all) {
-      if (!up || places_[size_t(m.to)].rank != rank_) continue;
-      for (size_t s = 0; s < segments.size(); s++)
-        room += aligned(size_t(part(s, m).second) * width(segments[s].kind));
+      for (const Segment& segment : segments)
+        if (is_staged(m, segment.kind))
+          room += aligned(size_t(part(segment, m.begin, m.end).n) * sent_width(segment.kind));
     }
-    if (arrived_.size() < room) arrived_.resize(room);
+    if (staged_.size() < room) staged_.resize(room);
     std::vector<Transfer> transfers;
     struct Arrival {
       Addend kind;
+      bool packed;
       void* to;
       const void* from;
       int64_t n;
@@ -135,27 +193,36 @@ void TreeSum::sum(Transport& transport, const std::vector<Segment>& segments,
       const int from = places_[size_t(m.from)].rank, to = places_[size_t(m.to)].rank;
       if (from != rank_ && to != rank_) continue;
       for (size_t s = 0; s < segments.size(); s++) {
-        const auto [begin, n] = part(s, m);
+        const auto [begin, n] = part(segments[s], m.begin, m.end);
         if (n == 0) continue;
         const Addend kind = segments[s].kind;
-        const size_t bytes = size_t(n) * width(kind);
         if (from == to) {
-          arrivals.push_back({kind, at(m.to, s, begin), at(m.from, s, begin), n});
-        } else if (from == rank_) {
-          transfers.push_back({to, true, at(m.from, s, begin), bytes});
-        } else if (up) {
-          arrivals.push_back({kind, at(m.to, s, begin), arrived_.data() + used, n});
-          transfers.push_back({from, false, arrived_.data() + used, bytes});
-          used += aligned(bytes);
+          arrivals.push_back({kind, false, at(m.to, s, begin), at(m.from, s, begin), n});
+          continue;
+        }
+        const bool sends = from == rank_;
+        void* const own = at(sends ? m.from : m.to, s, begin);
+        const size_t bytes = size_t(n) * sent_width(kind);
+        if (!is_staged(m, kind)) {
+          transfers.push_back({sends ? to : from, sends, own, bytes});
+          continue;
+        }
+        void* const staged = staged_.data() + used;
+        used += aligned(bytes);
+        transfers.push_back({sends ? to : from, sends, staged, bytes});
+        if (sends) {
+          round(static_cast<uint16_t*>(staged), static_cast<const float*>(own), n);
         } else {
-          transfers.push_back({from, false, at(m.to, s, begin), bytes});
+          arrivals.push_back({kind, true, own, staged, n});
         }
       }
     }
     if (!transfers.empty()) transport.transfer(transfers);
     for (const Arrival& a : arrivals) {
       if (up) {
-        combine(a.kind, a.to, a.from, a.n);
+        combine(a.kind, a.packed, a.to, a.from, a.n);
+      } else if (a.packed) {
+        widen(static_cast<float*>(a.to), static_cast<const uint16_t*>(a.from), a.n);
       } else {
         std::memcpy(a.to, a.from, size_t(a.n) * width(a.kind));
       }

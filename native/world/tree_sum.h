@@ -12,8 +12,11 @@
 namespace hs {
 
 // kBits: bytes, each the OR of the addends, so that zeros beside one rank's bytes spread those.
-enum class Addend { kFloat, kDouble, kBits };
-size_t width(Addend);  // bytes of a number
+// kRounded: floats that go from rank to rank as bfloat16, to be added as floats; so is their sum.
+// Each hop rounds, hence the bits depend on the number of ranks.
+enum class Addend { kFloat, kDouble, kBits, kRounded };
+size_t width(Addend);       // bytes of a number
+size_t sent_width(Addend);  // as it goes
 
 // A part of a value: n numbers in a row. flags: of a table, the place of the segment that has a
 // byte for each of its rows, 0 where that is all zeros (row_sum.h); -1: it is none.
@@ -53,12 +56,17 @@ class TreeSum {
     int begin, end;  // pieces
   };
   std::vector<Move> moves(int height, bool up) const;
+  struct Part {
+    int64_t begin, n;
+  };
+  Part part(const Segment&, int begin, int end) const;  // pieces
+  void round_sums(const std::vector<Segment>&, const std::vector<std::vector<void*>>& values) const;
 
   const int rank_, size_, leaves_;
   int height_ = 0, bits_ = 0;
   std::vector<Place> places_;
   std::vector<Node> blocks_;
-  std::vector<unsigned char> arrived_;
+  std::vector<unsigned char> staged_;  // what arrives to be added, what is rounded
 };
 
 }  // namespace hs

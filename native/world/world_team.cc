@@ -46,12 +46,16 @@ class WorldTeam::Sum final : public Task {
   const SumValues values_;
 };
 
-WorldTeam::WorldTeam(std::shared_ptr<World> world, int shards, std::string call)
-    : shards_(shards), sums_(std::make_shared<Sums>(std::move(world), shards, std::move(call))) {}
+WorldTeam::WorldTeam(std::shared_ptr<World> world, int shards, std::string call, bool rounds)
+    : shards_(shards),
+      rounds_(rounds),
+      sums_(std::make_shared<Sums>(std::move(world), shards, std::move(call))) {}
 
 void WorldTeam::start(uint64_t place, std::vector<Segment> segments,
                       std::vector<std::vector<void*>> values) {
   if (sums_->world->size() == 1) return;
+  for (Segment& segment : segments)
+    if (rounds_ && segment.kind == Addend::kFloat) segment.kind = Addend::kRounded;
   const auto sum = std::make_shared<Sum>(sums_, place, std::move(segments), std::move(values));
   std::lock_guard<std::mutex> lock(sums_->mutex);
   sums_->world->thread()->post(sum);

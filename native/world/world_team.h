@@ -14,7 +14,12 @@ namespace hs {
 
 class WorldTeam final : public Team {
  public:
-  WorldTeam(std::shared_ptr<World> world, int shards, std::string call);
+  // rounds: gradients of floats go from rank to rank as bfloat16.
+  WorldTeam(std::shared_ptr<World> world, int shards, std::string call, bool rounds = false);
+  // Whether it was made with these.
+  bool is(int shards, const std::string& call, bool rounds) const {
+    return shards == shards_ && call == sums_->call && rounds == rounds_;
+  }
 
   int shards() const override { return shards_; }
   const std::vector<TreeSum::Node>& ours() const override { return sums_->tree.blocks(); }
@@ -35,6 +40,7 @@ class WorldTeam final : public Team {
     std::exception_ptr failed;  // the first that has; those after it are not done
   };
   const int shards_;
+  const bool rounds_;
   const std::shared_ptr<Sums> sums_;
 };
 

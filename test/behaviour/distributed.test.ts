@@ -10,6 +10,7 @@ import {
   GRU,
   LSTM,
   Sequential,
+  setFloatx,
   TimeDistributed,
 } from '../package.js'
 import { jsonOf, runChild } from '../child.js'
@@ -93,6 +94,21 @@ describe('a world of one', () => {
         code: 'ERR_OPTION',
       })
     await expect(distribute({ shards: 2 } as object)).rejects.toThrow('virtualShards')
+    await expect(distribute({ compression: 'zip' } as object)).rejects.toThrow("'none' or 'bf16'")
+    const world = await distribute({ compression: 'bf16' })
+    const compiled = (floatx: 'float32' | 'float64') => () => {
+      setFloatx(floatx)
+      try {
+        const model = new Sequential([new Dense(1, { inputDim: 1 })])
+        model.compile({ loss: 'mse', optimizer: 'sgd', distribute: world })
+      } finally {
+        setFloatx('float32')
+      }
+    }
+    expect(compiled('float32')).not.toThrow()
+    expect(compiled('float64')).toThrow(
+      "compile: compression of the world must be 'none' for a model that computes in float64, got the string 'bf16'.",
+    )
   })
 
   test('says what it cannot share out', async () => {
@@ -145,6 +161,20 @@ for (const launcher of LAUNCHERS) {
         for (const each of said) expect(each.models, `${ranks} ranks`).toEqual(alone.models)
       }
     }, 240_000)
+
+    test('gradients as bfloat16 give all ranks the same bits, in every run', async () => {
+      type Rounded = Record<'none' | 'bf16', { weights: string; loss: number }>
+      const job = async () => {
+        const { code, stderr, said } = await runRanks(launcher, 3, 'ranks-rounded.mjs')
+        expect(code, stderr).toBe(0)
+        for (const each of said) expect({ ...each, rank: 0 }).toEqual(said[0])
+        return said[0] as unknown as Rounded
+      }
+      const [first, second] = await Promise.all([job(), job()])
+      expect(second).toEqual(first)
+      expect(first!.bf16.weights).not.toBe(first!.none.weights)
+      expect(Math.abs(first!.bf16.loss / first!.none.loss - 1)).toBeLessThan(0.01)
+    }, 60_000)
 
     test('a timeline says when what is summed', async () => {
       const dir = await mkdtemp(path.join(tmpdir(), 'hs-ranks-'))
