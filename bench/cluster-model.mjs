@@ -35,10 +35,8 @@ export const NETWORKS = {
 const JITTER = 0.02
 /** Bytes a second at which one thread adds floats that have arrived: an assumption. */
 const ADDING = 8e9
-/** The sums begin with a roll call, which costs its messages alone. */
-const ROLL_CALLS = 1
 /** Bytes of gradients that are summed at a time when sums overlap. */
-const BUCKET = 1 << 20
+const BUCKET = 1 << 18
 
 /**
  * Milliseconds of a sum over all ranks: halves go up a binary tree and down again.
@@ -73,56 +71,62 @@ export function expectedLargest(count) {
 }
 
 /**
- * When gradients are ready: `[share of the step, share of the bytes]`, in order. A third of a step
+ * When gradients are ready: `[share of the step, bytes]`, in order. A third of a step
  * is forward, a third goes back through time, in the last one gradients of weights come about: of
  * each layer, from the top down, all along; those of an embedding at the end.
  */
-function readiness({ T, D, H, L, V, K, G, B }) {
+function readiness({ T, D, H, L, V, K, G, B }, ranks) {
   const layers = Array.from({ length: L }, (_, l) => {
     const inputs = l === 0 ? D : H
     return { params: G * H * (inputs + H + 1), work: B * T * G * H * (inputs + H) }
   }).reverse()
   const work = layers.reduce((sum, layer) => sum + layer.work, 0)
-  const params = layers.reduce((sum, layer) => sum + layer.params, 0) + V * D + K * (H + 1)
-  const ready = [[1 / 3, (K * (H + 1)) / params]]
+  const ready = [[1 / 3, 4 * K * (H + 1)]]
   let at = 1 / 3
   for (const layer of layers) {
     const takes = ((2 / 3) * layer.work) / work
     const panels = 8
     for (let i = 1; i <= panels; i++)
-      ready.push([at + takes * (0.5 + (0.5 * i) / panels), layer.params / params / panels])
+      ready.push([at + takes * (0.5 + (0.5 * i) / panels), (4 * layer.params) / panels])
     at += takes
   }
-  if (V > 0) ready.push([1, (V * D) / params])
+  if (V > 0) ready.push([1, embeddingBytes(V, D, ranks * B * T)])
   return ready
+}
+
+/** Of an embedding, the rows of the words of a batch; all, where that is more than half of them. */
+function embeddingBytes(V, D, words) {
+  const used = 1 - (1 - 1 / V) ** words
+  return used > 0.5 ? 4 * V * D : 4 * V * D * used + V / 8
 }
 
 /**
  * Milliseconds of a step of `ranks` ranks.
  *
  * @param alone milliseconds of the step of one rank
- * @param shape the workload @param bytes of its gradients
- * @returns `{ plain, overlap }`
+ * @param shape the workload
+ * @returns `plain`: all gradients are summed after the backward pass; `overlap`: as they are ready
  */
-export function stepMs({ alone, shape, bytes, ranks, network, jitter = JITTER }) {
+export function stepMs({ alone, shape, ranks, network, jitter = JITTER }) {
   const slowest = alone * (1 + jitter * expectedLargest(ranks))
-  const rollCalls = ROLL_CALLS * sumMs(64 * ranks, ranks, network)
+  const ready = readiness(shape, ranks)
+  // a sum begins with a roll call of all ranks
+  const takes = (bytes) => sumMs(64 * ranks, ranks, network) + sumMs(bytes, ranks, network)
   let free = 0 // when the network is
   let waiting = 0
-  for (const [share, of] of readiness(shape)) {
-    waiting += of * bytes
-    if (waiting < BUCKET && share < 1) continue
-    free = Math.max(free, share * slowest) + sumMs(waiting, ranks, network)
+  for (const [i, [share, bytes]] of ready.entries()) {
+    waiting += bytes
+    if (waiting < BUCKET && i < ready.length - 1) continue
+    free = Math.max(free, share * slowest) + takes(waiting)
     waiting = 0
   }
-  if (waiting > 0) free = Math.max(free, slowest) + sumMs(waiting, ranks, network)
   return {
-    plain: slowest + rollCalls + sumMs(bytes, ranks, network),
-    overlap: Math.max(slowest, free) + rollCalls,
+    plain: slowest + takes(ready.reduce((sum, [, bytes]) => sum + bytes, 0)),
+    overlap: Math.max(slowest, free),
   }
 }
 
-/** `{ alone, bytes }`: a step of this process' machine, with nothing else on it. */
+/** Milliseconds of a step of one process on this machine. */
 function measured(name, threads, seconds) {
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'rank-steps.mjs')
   const args = [script, name, String(workload(name).B), String(seconds), 'plain']
@@ -131,10 +135,10 @@ function measured(name, threads, seconds) {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`cluster-model: ${name}: ${stderr}`)
-  const { steps, bytes } = JSON.parse(stdout)
-  return { alone: median(steps), bytes }
+  return median(JSON.parse(stdout).steps)
 }
 
+/** Of all weights. */
 const bytesOf = ({ D, H, L, V, K, G }) =>
   4 * (G * H * (D + H + 1) + (L - 1) * G * H * (2 * H + 1) + V * D + K * (H + 1))
 
@@ -155,11 +159,10 @@ function main() {
   console.log(`| ${heads.join(' | ')} |\n|${heads.map((_, i) => (i ? '--:' : '---')).join('|')}|`)
   for (const name of ['W1', 'W2', 'W3', 'W4', 'W5']) {
     const shape = workload(name)
-    const { alone, bytes } = given[name]
-      ? { alone: Number(given[name]), bytes: bytesOf(shape) }
-      : measured(name, values.threads, values.seconds)
+    const bytes = bytesOf(shape)
+    const alone = given[name] ? Number(given[name]) : measured(name, values.threads, values.seconds)
     const cells = columns.map(([net, ranks]) => {
-      const { plain, overlap } = stepMs({ alone, shape, bytes, ranks, network: NETWORKS[net] })
+      const { plain, overlap } = stepMs({ alone, shape, ranks, network: NETWORKS[net] })
       return [plain, overlap].map((ms) => ((100 * alone) / ms).toFixed()).join(' / ')
     })
     const size = bytes < 1e6 ? `${(bytes / 1e3).toFixed()} kB` : `${(bytes / 1e6).toFixed(1)} MB`

@@ -3,18 +3,23 @@
  * time while a model with 256 units is fitted; whether two fits of two models both progress;
  * whether predict answers during a fit. Writes JSON; with --limit, exit status 1 when the longest
  * wait is above it.
+ *
+ *   mpirun -n 2 node bench/event-loop.mjs --distributed [--seconds 10 --limit 20]
+ *
+ * The wait alone, of each rank while all of them fit one model.
  */
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Dense, LSTM, Sequential, setSeed } from 'hiddenstate'
+import { Dense, distribute, LSTM, Sequential, setSeed } from 'hiddenstate'
 import { machine } from './machine.mjs'
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     limit: { type: 'string' },
+    distributed: { type: 'boolean', default: false },
     out: {
       type: 'string',
       default: path.join(path.dirname(fileURLToPath(import.meta.url)), 'out', 'event-loop.json'),
@@ -31,15 +36,17 @@ const x = {
 const y = { data: Float32Array.from({ length: N }, (_, i) => Math.cos(i)), shape: [N, 1] }
 const one = { data: x.data.slice(0, T * D), shape: [1, T, D] }
 
+const world = values.distributed ? await distribute() : null
+
 function makeModel() {
   const model = new Sequential([new LSTM(H, { inputShape: [T, D] }), new Dense(1)])
-  model.compile({ loss: 'mse', optimizer: 'adam' })
+  model.compile({ loss: 'mse', optimizer: 'adam', distribute: world })
   return model
 }
 
-/** Fits until the time is over; epochs done. */
+/** Fits until the time is over, which rank 0 says to the others; epochs done. */
 async function fitFor(model, ms) {
-  const signal = AbortSignal.timeout(ms)
+  const signal = world && !world.isMain ? null : AbortSignal.timeout(ms)
   let epochs = 0
   try {
     for (;;) {
@@ -47,7 +54,7 @@ async function fitFor(model, ms) {
       epochs += 1
     }
   } catch (error) {
-    if (error !== signal.reason) throw error
+    if (error !== signal?.reason && error.code !== 'ERR_RANK') throw error
   }
   return epochs
 }
@@ -78,6 +85,19 @@ async function watch(work) {
 const idle = await watch(() => new Promise((resolve) => setTimeout(resolve, 2000)))
 const model = makeModel()
 const single = await watch(() => fitFor(model, seconds * 1000))
+
+if (world) {
+  const { rank, size } = world
+  const figures = {
+    rank,
+    size,
+    ticks: single.ticks,
+    longestWaitMs: single.longest,
+    p99: single.p99,
+  }
+  console.log(JSON.stringify({ ...figures, machine: machine() }))
+  process.exit(values.limit && single.longest > Number(values.limit) ? 1 : 0)
+}
 
 // Building a model is synchronous work of this thread and not watched; one prediction makes its
 // native side ready.

@@ -1,6 +1,6 @@
 /**
  * A rank, or a process alone, that trains a workload for some seconds. Rank 0 prints JSON: the
- * milliseconds of a step (the mean of each epoch), and the bytes of all gradients.
+ * milliseconds of a step, the mean of each epoch.
  *
  *   node bench/rank-steps.mjs WORKLOAD BATCH SECONDS [plain]
  *
@@ -47,5 +47,4 @@ try {
   // what rank 0 ends, ends the others with ERR_RANK
   if (error !== signal.reason && error.code !== 'ERR_RANK') throw error
 }
-const bytes = 4 * model.getWeights().reduce((sum, { data }) => sum + data.length, 0)
-if (isMain) console.log(JSON.stringify({ steps, bytes }))
+if (isMain) console.log(JSON.stringify({ steps }))

@@ -20,7 +20,7 @@ export const rankCommand = (name, batch, seconds, ...how) =>
 /**
  * Runs one to its end.
  *
- * @returns `{ steps, bytes }`: milliseconds of the steps; of the gradients
+ * @returns `{ steps }`: milliseconds
  */
 export function trial([command, ...args], env = {}) {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {

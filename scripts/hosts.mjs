@@ -124,30 +124,29 @@ async function cut(network, launcher, hosts, where) {
   )
 }
 
-/** Milliseconds of a step of one process, and the bytes of its gradients, by workload. */
+/** Milliseconds of a step of one process, by workload. */
 const alone = {}
 
 async function steps(network, launcher, hosts, where) {
   for (const name of values.workloads.split(',')) {
     const { B } = workload(name)
-    alone[name] ??= trial(rankCommand(name, B, values.seconds, 'plain'))
+    alone[name] ??= median(trial(rankCommand(name, B, values.seconds, 'plain')).steps)
     const command = rankCommand(name, hosts * B, values.seconds)
     const job = network.job(launcher, 1, command)
     const measured = median(trial([job.command, ...job.args], job.env).steps)
     // hosts share the processors of this machine
     const share = Math.max(1, hosts / os.availableParallelism())
     const expected = stepMs({
-      alone: median(alone[name].steps) * share,
-      bytes: alone[name].bytes,
+      alone: alone[name] * share,
       shape: workload(name),
       ranks: hosts,
       network: network.line,
       jitter: 0,
     })
-    const apart = 100 * (measured / expected.plain - 1)
+    const apart = 100 * (measured / expected.overlap - 1)
     say(
-      `${where}: ${name}: ${measured.toFixed(1)} ms a step, expected ${expected.plain.toFixed(1)} ` +
-        `(${expected.overlap.toFixed(1)} with overlap), ${apart.toFixed()} % apart`,
+      `${where}: ${name}: ${measured.toFixed(1)} ms a step, expected ${expected.overlap.toFixed(1)} ` +
+        `(${expected.plain.toFixed(1)} without overlap), ${apart.toFixed()} % apart`,
       values.limit !== undefined && Math.abs(apart) > Number(values.limit),
     )
   }

@@ -161,16 +161,16 @@ describe('the model of a cluster', () => {
   })
 
   it('hides sums behind the backward pass where there is one to hide behind', () => {
-    const step = (name: string, bytes: number) =>
+    const step = (name: string) =>
       stepMs({
-        ...{ alone: 100, shape: workload(name), bytes, ranks: 2, jitter: 0 },
+        ...{ alone: 100, shape: workload(name), ranks: 2, jitter: 0 },
         network: NETWORKS['10 GbE'],
       })
-    const layers = step('W4', 3e6)
-    expect(layers.plain).toBeGreaterThan(102)
-    expect(layers.overlap).toBeLessThan(101)
-    expect(layers.overlap).toBeGreaterThan(100)
-    const words = step('W2', 1e7) // nearly all of it is the embedding, which comes last
-    expect(words.overlap / words.plain).toBeCloseTo(1, 1)
+    const two = step('W4') // 3.4 MB: 3.2 ms at 1.19 GB/s
+    expect(two.plain).toBeGreaterThan(103)
+    expect(two.overlap).toBeGreaterThan(100)
+    expect(two.overlap).toBeLessThan(101.5)
+    // 5,000 of 20,000 rows of the embedding, which come last
+    expect(step('W2').plain).toBeLessThan(104)
   })
 })
