@@ -61,6 +61,8 @@ export interface OpSpec {
    * plan. 'update': it runs when a training step has updated parameters.
    */
   after?: 'outputs' | 'gradients' | 'update'
+  /** Its program addresses numbers of the whole batch, and yet no sample depends on another. */
+  bySample?: true
 }
 
 /**
@@ -74,6 +76,8 @@ export interface ProgramSpec {
   targetDim?: number
   /** Of a loss: values of the graph that it reads besides, its inputs from 2 on. */
   reads?: readonly string[]
+  /** As of an op. */
+  bySample?: true
 }
 
 /** The losses 'crf' and 'sparse_crf', until the layer that they are of says what they compute. */
@@ -304,6 +308,7 @@ export class Graph {
       })),
       activity: rest.activity ?? null,
       ...(rest.after ? { after: rest.after } : {}),
+      ...(rest.bySample ? { bySample: rest.bySample } : {}),
     })
     const mask =
       maskOut ??
@@ -326,6 +331,7 @@ export interface OpRest {
   params?: ParamUse[]
   activity?: Activity | null
   after?: OpSpec['after'] | undefined
+  bySample?: OpSpec['bySample'] | undefined
   /** Mask the op reads; default: none. */
   reads?: string | null
   /**

@@ -169,6 +169,7 @@ const maskedInput = (graph: Graph, layer: string, x: Value): Value =>
  *
  * @param training null: for predictions only
  * @param masked the inputs that may be padded with {@link RAGGED_PADDING}
+ * @returns its Spec, and the shape of each value there, without the batch
  * @throws ConfigError ERR_OPTION for layer names used twice and masks that meet a layer without
  *   support for them
  */
@@ -177,7 +178,7 @@ export function lowerModel(
   training: Training | null,
   { device, precision }: Target = CPU,
   masked: ReadonlySet<number> = new Set(),
-): Spec {
+): { spec: Spec; shapes: Graph['shapes'] } {
   checkModelNames(model)
   const graph = new Graph()
   const inputs = model.inputShapes.map((shape, i) => {
@@ -193,7 +194,7 @@ export function lowerModel(
   })
   const written = training ? addWritten(graph) : {}
   checkNativeNames(graph)
-  return {
+  const spec: Spec = {
     ...written,
     device,
     ...(precision && { precision }),
@@ -207,6 +208,7 @@ export function lowerModel(
     }),
     optimizer: training?.optimizer ?? null,
   }
+  return { spec, shapes: graph.shapes }
 }
 
 /** A loss, and what it is taken of where that is not the output itself. */

@@ -150,7 +150,7 @@ export class CRF extends Layer<CRFOptions & { outputDim: number }> {
             reads: x.mask,
           })
     const own = uses.filter((use) => !isOfSteps(use))
-    const of = { layer, className, where: this.where, mask, uses: own }
+    const of = { layer, className, where: this.where, mask, uses: own, bySample: true } as const
     const parts = new Parts(graph, of)
     const y = returns === 'path' ? parts.path(e) : parts.marginals(e)
     // Losses come when the graph is there: a model's scope is no longer around them.
@@ -176,7 +176,7 @@ class Parts {
 
   constructor(
     readonly graph: Graph,
-    readonly of: Pick<ExpressionOps, 'layer' | 'className' | 'where' | 'after'> & {
+    readonly of: Pick<ExpressionOps, 'layer' | 'className' | 'where' | 'after' | 'bySample'> & {
       /** [T, 1]; null: all steps are real. */
       readonly mask: Value | null
       readonly uses: readonly ParamUse[]
@@ -246,7 +246,10 @@ class Parts {
     const [y, of, scores] = inputs
     const losses = exchanged(chain.chainLoss(y!, of!, scores!, K)) // [T, B]
     const program = objectiveProgram(inputs, losses)
-    return { scored: scored.name, loss: { ...program, targetDim, reads: [pairs.name] } }
+    return {
+      scored: scored.name,
+      loss: { ...program, targetDim, reads: [pairs.name], bySample: true },
+    }
   }
 }
 

@@ -181,16 +181,7 @@ export abstract class CompiledModel extends Container {
     const { floatx, outputNames } = this
     const outputShapes = this.arrayShapesAt(this.inputShapes)
     const compiled = resolveCompile({ floatx, outputNames, outputShapes }, options)
-    const before = { spec: this.#spec, names: this.#names }
-    const choice = this.#lower(compiled.training(), compiled, compiled)
-    try {
-      if (compiled.world) checkShareable(this.#spec!, compiled.device)
-    } catch (error) {
-      this.#spec = before.spec
-      this.#names = before.names
-      throw error
-    }
-    this.#deviceChoice = choice
+    this.#deviceChoice = this.#lower(compiled.training(), compiled, compiled)
     this.#hasSettled = false
     this.#compiled = compiled
     compiled.optimizer.countsWith(this.runner)
@@ -267,10 +258,12 @@ export abstract class CompiledModel extends Container {
     rows: number | null = null,
   ): DeviceChoice | null {
     const { precision } = on
-    const lowered = lowerModel(this, training, { device: 'cpu', precision }, this.#maskedInputs)
+    const target = { device: 'cpu', precision } as const
+    const { spec: lowered, shapes } = lowerModel(this, training, target, this.#maskedInputs)
     const choice =
       on.device === 'auto' ? chooseDevice(lowered, () => this.#zeros(compiled, rows)) : null
     const spec = { ...lowered, device: choice?.device ?? (on.device as Spec['device']) }
+    if (compiled?.world) checkShareable(spec, shapes)
     // A card may be missing, or lack an operation: it says so now, not in the first batch.
     if (!choice && spec.device !== 'cpu') loadNative().compile(spec).dispose()
     this.#spec = spec

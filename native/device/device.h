@@ -3,6 +3,7 @@
 // `double` points into its memory, unless it says host. Calls are done in the order in which they
 // are made.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,6 +81,16 @@ class Criterion {
   // Of *weighted, once, after value(), which may have used dp, and measure(); dp [R, K]
   virtual void gradient(const Scored<real>&, real* dp) = 0;
   virtual void measure(const Scored<real>&, double* values) = 0;  // after value(); [metrics()]
+  // In its place, of a shard: parts [metric_parts()], which those of the whole batch are added up
+  // from: sums, or means, each to be weighed by its share of the samples. whole_metrics(): what
+  // their sums are of a batch of `rows` rows; on the host.
+  virtual int metric_parts() const { return metrics(); }
+  virtual bool is_mean(int /*part*/) const { return true; }
+  virtual void measure_shard(const Scored<real>& s, double* parts) { measure(s, parts); }
+  virtual void whole_metrics(const double* parts, double /*rows*/, double /*K*/,
+                             double* values) const {
+    std::copy_n(parts, metrics(), values);
+  }
 };
 
 // The numbers that an update works on. moments [count, stride], places as those of parameters.

@@ -138,6 +138,12 @@ void Graph<real>::activity_penalty(double* activity) const {
 }
 
 template <typename real>
+bool Graph<real>::has_activity() const {
+  return std::any_of(ops_.begin(), ops_.end(),
+                     [](const Op<real>& op) { return op.activity.any(); });
+}
+
+template <typename real>
 void Graph<real>::add_penalties(double* sum) const {
   for (int v : penalty_values_) device_->add_number(sum, values_[size_t(v)].data);
   if (looks_) device_->add_number(sum, wrong_.data());
@@ -158,6 +164,7 @@ void Graph<real>::penalize_output(const Op<real>& op, real* grad) const {
   template real* Graph<real>::loss_gradient(size_t) const;         \
   template void Graph<real>::backward(double*, const Ready*);      \
   template void Graph<real>::activity_penalty(double*) const;      \
+  template bool Graph<real>::has_activity() const;                 \
   template void Graph<real>::add_penalties(double*) const;
 HS_INSTANTIATE(float)
 HS_INSTANTIATE(double)

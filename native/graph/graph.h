@@ -178,6 +178,7 @@ class Graph {
   std::string update_not_finite() const;      // the first parameter of which one is not, or ""
   bool updates() const { return !updates_.empty(); }
   void activity_penalty(double* activity) const;  // of the values of the last forward
+  bool has_activity() const;
   // Those that are values, of the last forward; NaN where an op could not take its input.
   void add_penalties(double* sum) const;
   std::string first_not_finite() const;  // input or layer whose values are not, or ""

@@ -144,23 +144,44 @@ void Loss<real>::value(const Graph<real>& graph, double* loss, double* weighted,
   criterion_->value(scored_, loss, weighted, nothing);
 }
 
+// read(what metrics are of): where the loss is of another value, that is what the model gives.
 template <typename real>
-void Loss<real>::measure(const Graph<real>& graph, double* metrics) {
+template <typename Read>
+void Loss<real>::measured(const Graph<real>& graph, const Read& read) const {
   if (criterion_->metrics() == 0) return;
   const Value<real>& output = graph.output(i_);
-  if (criterion_->labelling() || output.data == scored_.p)
-    return criterion_->measure(scored_, metrics);
-  // The loss is of another value; metrics are of what the model gives.
+  if (criterion_->labelling() || output.data == scored_.p) return read(scored_);
   Scored<real> measured = scored_;
   measured.p = output.data;
   measured.K = output.extent.last();
   measured.p_dims = memory_dims(output.extent);
-  criterion_->measure(measured, metrics);
+  read(measured);
 }
 
 template <typename real>
-void Loss<real>::gradient(real* dp) {
+void Loss<real>::measure(const Graph<real>& graph, double* metrics) {
+  measured(graph, [&](const Scored<real>& s) { criterion_->measure(s, metrics); });
+}
+
+template <typename real>
+void Loss<real>::measure_shard(const Graph<real>& graph, double* parts) {
+  measured(graph, [&](const Scored<real>& s) { criterion_->measure_shard(s, parts); });
+}
+
+template <typename real>
+void Loss<real>::whole_metrics(const Graph<real>& graph, int64_t whole, const double* parts,
+                               double* metrics) const {
+  measured(graph, [&](const Scored<real>& s) {
+    criterion_->whole_metrics(parts, double(s.R / s.B * whole), double(s.K), metrics);
+  });
+}
+
+template <typename real>
+void Loss<real>::gradient(real* dp, double factor) {
+  const double weight = scored_.weight;
+  scored_.weight *= factor;
   criterion_->gradient(scored_, dp);
+  scored_.weight = weight;
 }
 
 template <typename real>
@@ -225,71 +246,84 @@ void Losses<real>::value(const Graph<real>& graph, double* logs, double* nothing
 }
 
 template <typename real>
-void Losses<real>::gradient(const Graph<real>& graph) {
+void Losses<real>::gradient(const Graph<real>& graph, const double* factors) {
   for (size_t i = 0; i < losses_.size(); i++) {
-    if (real* const dp = graph.loss_gradient(i)) losses_[i]->gradient(dp);
+    if (real* const dp = graph.loss_gradient(i)) losses_[i]->gradient(dp, factors ? factors[i] : 1);
   }
 }
 
-// Of each output its loss and the numbers of ShardSums; of each metric its share of the mean.
+// Of each output its loss, the numbers of ShardSums, and the parts of metrics.
 template <typename real>
 int Losses<real>::parts() const {
   int n = 0;
-  for (const auto& loss : losses_) n += kShardParts + loss->metrics();
+  for (const auto& loss : losses_) n += kShardParts + loss->metric_parts();
   return n;
 }
 
 template <typename real>
 void Losses<real>::shard_value(const Graph<real>& graph, int64_t rows, int64_t whole,
                                double* parts) {
+  const double share = double(rows) / double(whole);
   for (const auto& each : losses_) {
     Loss<real>& loss = *each;
-    weighted_.reserve(3 + loss.metrics());
+    const int metrics = loss.metric_parts();
+    weighted_.reserve(3 + metrics);
     double* const number = weighted_.data();
     ShardSums sums;
     loss.shard(whole, &sums);
     loss.value(graph, number, number + 1, number + 2);
-    loss.measure(graph, number + 3);
+    loss.measure_shard(graph, number + 3);
     loss.shard(0, nullptr);
-    read_.resize(size_t(3 + loss.metrics()));
+    read_.resize(size_t(3 + metrics));
     device_->download(read_.data(), number, int64_t(read_.size() * sizeof(double)));
     const double all[kShardParts] = {read_[0], sums.mask, sums.steps, sums.counted, sums.weights};
     parts = std::copy(std::begin(all), std::end(all), parts);
-    for (int m = 0; m < loss.metrics(); m++)
-      *parts++ = read_[size_t(3 + m)] * (double(rows) / double(whole));
+    for (int m = 0; m < metrics; m++)
+      *parts++ = read_[size_t(3 + m)] * (loss.is_mean(m) ? share : 1);
   }
 }
 
 template <typename real>
-double Losses<real>::whole_value(const double* parts, double* logs, double* nothing) const {
-  const size_t n = losses_.size();
-  double* metrics = logs + (n > 1 ? 1 + n : 1);
-  double total = 0, factor = 1;
-  bool factors = false;
-  for (size_t i = 0; i < n; i++) {
-    const double loss = parts[0], mask = parts[1], steps = parts[2], counted = parts[3],
-                 weights = parts[4];
-    factor = 1;
-    Nothing why = Nothing::kNone;
+bool Losses<real>::divided(const Graph<real>& graph) const {
+  return std::any_of(losses_.begin(), losses_.end(),
+                     [&](const auto& loss) { return loss->divided(graph); });
+}
+
+template <typename real>
+std::vector<double> Losses<real>::whole_factors(const double* parts) const {
+  std::vector<double> factors;
+  for (const auto& loss : losses_) {
+    const double mask = parts[1], steps = parts[2], counted = parts[3], weights = parts[4];
+    double factor = 1;
     if (steps > 0) factor /= mask / steps;
-    if (steps > 0 && mask == 0) why = Nothing::kMask;
     if (weights > 0) factor /= counted / weights;
+    factors.push_back(factor);
+    parts += kShardParts + loss->metric_parts();
+  }
+  return factors;
+}
+
+template <typename real>
+void Losses<real>::whole_value(const Graph<real>& graph, int64_t whole, const double* parts,
+                               double* logs, double* nothing) const {
+  const size_t n = losses_.size();
+  const std::vector<double> factors = whole_factors(parts);
+  double* metrics = logs + (n > 1 ? 1 + n : 1);
+  double total = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double mask = parts[1], steps = parts[2], counted = parts[3], weights = parts[4];
+    Nothing why = Nothing::kNone;
+    if (steps > 0 && mask == 0) why = Nothing::kMask;
     if (weights > 0 && counted == 0) why = Nothing::kWeights;
-    factors = factors || steps > 0 || weights > 0;
-    const double value = loss * factor;
+    const double value = parts[0] * factors[i];
     if (n > 1) logs[1 + i] = value;
     total += losses_[i]->weight() * value;
     nothing[i] = static_cast<int>(why);
-    parts += kShardParts;
-    metrics = std::copy_n(parts, losses_[i]->metrics(), metrics);
-    parts += losses_[i]->metrics();
+    losses_[i]->whole_metrics(graph, whole, parts + kShardParts, metrics);
+    metrics += losses_[i]->metrics();
+    parts += kShardParts + losses_[i]->metric_parts();
   }
   *logs = total;
-  if (n > 1 && factors) {
-    fail(Code::kOption, "run", "outputs of a model that several ranks train",
-         "without masks and sample weights where there are several", "one with them");
-  }
-  return factor;
 }
 
 template <typename real>

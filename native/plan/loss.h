@@ -33,10 +33,19 @@ class Loss {
   // Of a shard of a batch of `whole` samples: value() leaves out the means that Scored says.
   void shard(int64_t whole, ShardSums* sums) { scored_.whole = whole, scored_.sums = sums; }
   double weight() const { return scored_.weight; }
+  // Whether there are a mask or weights, whose means the loss is divided by.
+  bool divided(const Graph<real>& graph) const { return weighted_ || graph.scored_mask(i_); }
+  int metric_parts() const { return criterion_ ? criterion_->metric_parts() : 0; }
+  bool is_mean(int part) const { return criterion_->is_mean(part); }
+  void measure_shard(const Graph<real>& graph, double* parts);
+  // Of the sums of all parts, of a batch of `whole` samples.
+  void whole_metrics(const Graph<real>& graph, int64_t whole, const double* parts,
+                     double* metrics) const;
   // loss, weighted, nothing: as Criterion::value.
   void value(const Graph<real>& graph, double* loss, double* weighted, double* nothing);
   void measure(const Graph<real>& graph, double* metrics);  // after value(); [metrics()]
-  void gradient(real* dp);                                  // after measure()
+  // After measure(); of `factor` times the loss.
+  void gradient(real* dp, double factor = 1);
   // Whether number i of the target of row b counts in the value taken last; a function, since it
   // fetches what counts when it is made.
   std::function<bool(int64_t b, int64_t i)> counts() const;
@@ -46,6 +55,8 @@ class Loss {
 
  private:
   static const Array& one(const std::vector<Array>& arrays, size_t i);
+  template <typename Read>
+  void measured(const Graph<real>& graph, const Read& read) const;
   void check_targets(const Dims& wanted, const DataSet& data) const;
   const size_t i_;
   Device<real>* const device_;
@@ -81,14 +92,19 @@ class Losses {
   void load(const DataSet& data, const int32_t* order, int64_t first);
   void gather(const DataSet& data, const int32_t* order, int64_t first);
   void value(const Graph<real>& graph, double* logs, double* nothing);  // nothing [outputs]
-  void gradient(const Graph<real>& graph);                              // after value()
+  // After value(). factors [outputs]: as whole_factors() gives them; nullptr: ones.
+  void gradient(const Graph<real>& graph, const double* factors = nullptr);
   // Of a shard, on the host: parts [parts()], what is added up over shards.
   int parts() const;
   void shard_value(const Graph<real>& graph, int64_t rows, int64_t whole, double* parts);
-  // Of the sums of parts over all shards: logs [logs()], nothing [outputs]. Returns what the summed
-  // gradient is still to be multiplied by. Throws Error(kOption) where several outputs have a
-  // number of their own for that.
-  double whole_value(const double* parts, double* logs, double* nothing) const;
+  // Of the sums of parts over all shards, of a batch of `whole` samples: logs [logs()], nothing
+  // [outputs].
+  void whole_value(const Graph<real>& graph, int64_t whole, const double* parts, double* logs,
+                   double* nothing) const;
+  // What the loss of each output, and so its gradient, is still to be multiplied by: [outputs].
+  std::vector<double> whole_factors(const double* parts) const;
+  // Whether some of those are others than 1.
+  bool divided(const Graph<real>& graph) const;
   void alike(std::vector<int64_t>& numbers) const {  // of Device::repeated()
     for (const auto& loss : losses_) numbers.push_back(loss->weighted());
   }

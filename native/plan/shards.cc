@@ -25,9 +25,9 @@ bool in(const Bucket& bucket, const Param& p) {
 
 // ready: as Graph::backward() takes it.
 template <typename real>
-void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int shard,
+void TypedPlan<real>::run_shard(const RunRequest& r, Mode what, const Batch& whole, int shard,
                                 const typename Graph<real>::Ready* ready) {
-  const bool learns = r.mode == Mode::kTrain;
+  const bool learns = what == Mode::kTrain;
   int64_t rows = whole.rows, shards = r.team->shards(), before = 0;
   if (r.whole > 0) {  // our rows are cut into our shards
     const std::vector<TreeSum::Node>& ours = r.team->ours();
@@ -39,7 +39,7 @@ void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int sha
   const int64_t begin = begin_of(rows, shard, shards);
   rows = begin_of(rows, shard + 1, shards) - begin;
   std::vector<double>& parts = shards_->parts;
-  parts.assign(size_t(losses_.parts()), 0.0);
+  parts.assign(size_t(losses_.parts() + 1), 0.0);
   if (rows == 0) {
     if (learns) device_->zero(params_.grads(), params_.trained_size() * int64_t(sizeof(real)));
     for (const Param& p : params_.list())
@@ -54,26 +54,30 @@ void TypedPlan<real>::run_shard(const RunRequest& r, const Batch& whole, int sha
                        whole.rows};
   device_->batch(int(r.mode), work, [&] {
     prepare_batch(r.mode, *r.data, batch);
-    graph_.forward(learns, key, true);
+    graph_.forward(TypedPlan::learns(what), key, true);
     losses_.shard_value(graph_, rows, whole.rows, parts.data());
+    if (graph_.has_activity()) {
+      graph_.activity_penalty(number(kActivity));
+      device_->download(&parts.back(), number(kActivity), sizeof(double));
+    }
     if (learns && graph_.learns()) {
-      losses_.gradient(graph_);
+      losses_.gradient(graph_, shards_->factors.empty() ? nullptr : shards_->factors.data());
       graph_.backward(number(kActivity), ready);
     }
   });
-  graph_.packed_are_current();
+  if (what != Mode::kGradient) graph_.packed_are_current();  // without backward, some are not
 }
 
 // The sum of a node of ours, in the place of a shard's.
 template <typename real>
-void TypedPlan<real>::add_up(const RunRequest& r, const Batch& batch, TreeSum::Node node,
+void TypedPlan<real>::add_up(const RunRequest& r, Mode what, const Batch& batch, TreeSum::Node node,
                              size_t depth) {
-  if (node.end - node.first == 1) return run_shard(r, batch, node.first, nullptr);
-  add_up(r, batch, {node.first, node.middle()}, depth + 1);
-  keep_shard(depth, r.mode == Mode::kTrain);
-  add_up(r, batch, {node.middle(), node.end}, depth + 1);
+  if (node.end - node.first == 1) return run_shard(r, what, batch, node.first, nullptr);
+  add_up(r, what, batch, {node.first, node.middle()}, depth + 1);
+  keep_shard(depth, what == Mode::kTrain);
+  add_up(r, what, batch, {node.middle(), node.end}, depth + 1);
   add_parts(depth);
-  if (r.mode == Mode::kTrain) add_kept(depth, {0, params_.trained_size()});
+  if (what == Mode::kTrain) add_kept(depth, {0, params_.trained_size()});
 }
 
 // The right half of a node, which is in its place, becomes the node: the left one is added.
@@ -181,30 +185,31 @@ void TypedPlan<real>::hand_over(Team& team, Handing& h, int64_t from) {
 // Our shards, one by one, and the sum over all ranks: while the last of ours goes backward, what is
 // ready of its gradients is on its way.
 template <typename real>
-void TypedPlan<real>::sum_shards(const RunRequest& r, const Batch& batch) {
-  const bool learns = r.mode == Mode::kTrain;
+void TypedPlan<real>::sum_shards(const RunRequest& r, Mode what, const Batch& batch) {
+  const bool learns = what == Mode::kTrain;
   Team& team = *r.team;
   const std::vector<TreeSum::Node>& ours = team.ours();
   for (size_t b = 0; b + 1 < ours.size(); b++) {
-    add_up(r, batch, ours[b], 0);
+    add_up(r, what, batch, ours[b], 0);
     keep_shard(kDeep + b, learns);
   }
   TreeSum::Node node = ours.back();
   size_t depth = 0;
   for (; node.end - node.first > 1; depth++, node.first = node.middle()) {
-    add_up(r, batch, {node.first, node.middle()}, depth + 1);
+    add_up(r, what, batch, {node.first, node.middle()}, depth + 1);
     keep_shard(depth, learns);
   }
   // What all have alike: the mark and the seed of this training, and which batch it is; of a test,
   // whose runs all begin at one place in its data, the first of its samples.
-  const uint64_t at = learns ? static_cast<uint64_t>(step_) : uint64_t(batch.first);
-  const uint64_t of = r.mark ^ (learns ? static_cast<uint64_t>(seed_) : 0);
+  const bool trains = TypedPlan::learns(what);
+  const uint64_t at = trains ? static_cast<uint64_t>(step_) : uint64_t(batch.first);
+  const uint64_t of = r.mark ^ (trains ? static_cast<uint64_t>(seed_) : 0);
   const uint64_t place = of << 32 | (at & 0xffffffffu);
   Handing handing{place, depth, learns ? shards_->buckets : std::vector<Bucket>{{0, 0}}};
   const auto hand = [&](int64_t from) { hand_over(team, handing, from); };
   const typename Graph<real>::Ready ready(hand);
   try {
-    run_shard(r, batch, node.first, &ready);
+    run_shard(r, what, batch, node.first, &ready);
     hand(0);
   } catch (...) {
     team.finish();  // where others have failed before us, that is what is to be told
@@ -216,16 +221,26 @@ void TypedPlan<real>::sum_shards(const RunRequest& r, const Batch& batch) {
 template <typename real>
 void TypedPlan<real>::shared_batch(const RunRequest& r, const Batch& batch, RunResult& result) {
   const bool learns = r.mode == Mode::kTrain;
-  if (!shards_) shards_ = std::make_unique<Shards<real>>(Shards<real>{{}, buckets(), {}});
-  sum_shards(r, batch);
+  if (!shards_) shards_ = std::make_unique<Shards<real>>(Shards<real>{{}, buckets(), {}, {}});
+  // One loss alone is multiplied by its factor afterwards. Several, and one beside an activity
+  // penalty, are not all multiplied alike: a pass before tells the factors.
+  std::vector<double>& factors = shards_->factors;
+  factors.clear();
+  if (learns && losses_.divided(graph_) && (graph_.outputs() > 1 || graph_.has_activity())) {
+    sum_shards(r, Mode::kGradient, batch);
+    factors = losses_.whole_factors(shards_->parts.data());
+  }
+  sum_shards(r, r.mode, batch);
 
   std::vector<double>& read = numbers_read_;
   const int logs = losses_.logs();
   read.assign(size_t(numbers_.size()), 0.0);
-  const double factor =
-      losses_.whole_value(shards_->parts.data(), &read[kLoss], &read[size_t(kLoss + logs)]);
+  losses_.whole_value(graph_, batch.rows, shards_->parts.data(), &read[kLoss],
+                      &read[size_t(kLoss + logs)]);
+  read[kActivity] = shards_->parts.back();
   read[kFinite] = 1;
   device_->upload(numbers_.data(), read.data(), numbers_.bytes());
+  const double factor = factors.empty() ? losses_.whole_factors(shards_->parts.data())[0] : 1;
   if (learns && factor != 1) device_->scale(params_.grads(), factor, params_.trained_size());
   result.last.resize(size_t(logs));
   params_.penalties(number(kPenalty), learns);

@@ -33,8 +33,11 @@ struct Handing {
 
 template <typename real>
 struct Shards {
-  std::vector<double> parts;    // of the shards added up so far
+  // Of the shards added up so far: those of Losses, then the activity penalty.
+  std::vector<double> parts;
   std::vector<Bucket> buckets;  // of all gradients, in the order in which they are ready
+  // What the loss of each output is multiplied by, where that is known before gradients are taken.
+  std::vector<double> factors;
   // By depth: the left half of a node while the right one is computed; and after those, of each
   // block of ours but the last.
   std::vector<std::unique_ptr<ShardValue<real>>> kept;

@@ -74,9 +74,11 @@ class TypedPlan final : public Plan {
   void settle(const RunRequest&, const Batch&, RunResult&);
   // A batch that a team shares out (shards.cc).
   void shared_batch(const RunRequest&, const Batch&, RunResult&);
-  void sum_shards(const RunRequest&, const Batch&);
-  void add_up(const RunRequest&, const Batch&, TreeSum::Node shards, size_t depth);
-  void run_shard(const RunRequest&, const Batch&, int shard, const typename Graph<real>::Ready*);
+  // What: kTrain, kTest; kGradient: losses alone, as in training.
+  void sum_shards(const RunRequest&, Mode what, const Batch&);
+  void add_up(const RunRequest&, Mode what, const Batch&, TreeSum::Node shards, size_t depth);
+  void run_shard(const RunRequest&, Mode what, const Batch&, int shard,
+                 const typename Graph<real>::Ready*);
   void keep_shard(size_t i, bool learns);
   void add_parts(size_t depth);
   void add_kept(size_t depth, const Bucket&);

@@ -13,7 +13,7 @@ afterAll(() => native.setErrorClasses(nativeError))
 
 function plan(): { plan: NativePlan; data: ReturnType<NativePlan['load']> } {
   const model = new Sequential([new Dense(2, { inputDim: 3 })])
-  const made = native.compile(lowerModel(model, null))
+  const made = native.compile(lowerModel(model, null).spec)
   return { plan: made, data: made.load({ x: [{ data: new Float32Array(12), shape: [4, 3] }] }) }
 }
 

@@ -8,11 +8,13 @@ import {
   Dense,
   distribute,
   GRU,
+  Lambda,
   LSTM,
   Sequential,
   setFloatx,
   TimeDistributed,
 } from '../package.js'
+import { dropout, type Expr, mean, sqrt, square, sub } from '../../lib/functions/index.js'
 import { jsonOf, runChild } from '../child.js'
 import { isInstalled, LAUNCHERS, runRanks, where } from './ranks.js'
 
@@ -22,9 +24,21 @@ interface Trained {
 }
 const EXACT = 'behaviour/children/ranks-exact.mjs'
 
+// Of the batch as a whole.
+const centred = (y: Expr, p: Expr) => mean(square(sub(y, sub(p, mean(p, 0, true)))), -1)
+const rmse = (y: Expr, p: Expr) => sqrt(mean(square(sub(y, p))))
+
+interface Split {
+  parts: string[]
+  weights: Record<'part' | 'alone' | 'all', string>
+  rates: number[]
+  short: number
+}
 interface Differing {
-  errors: Record<string, string>
-  loss: number[]
+  rank: number
+  name?: string
+  error?: string
+  loss?: number[]
 }
 const OTHER = 'all ranks must have the same data, seed and settings of the optimizer'
 
@@ -121,7 +135,14 @@ describe('a world of one', () => {
     const refused = [
       [[new Dense(2, { inputDim: 2 }), new BatchNormalization()], {}, 'BatchNormalization'],
       [[new LSTM(2, { batchInputShape: [2, 3, 2], stateful: true })], {}, 'states'],
-      [[new Dense(2, { inputDim: 2 })], { metrics: ['precision'] }, "'precision'"],
+      [[new Lambda((v) => sub(v, mean(v, 0, true)), { inputShape: [2] })], {}, "'mean'"],
+      [[new Lambda((v) => dropout(v, 0.5), { inputShape: [2] })], {}, "'dropout'"],
+      [
+        [new Dense(2, { inputDim: 2 })],
+        { loss: centred },
+        "a loss whose samples may meet in 'mean'",
+      ],
+      [[new Dense(2, { inputDim: 2 })], { metrics: [rmse] }, "the metric 'rmse'"],
       [
         [
           new TimeDistributed(new LSTM(2, { dropoutW: 0.5 }), { inputShape: [2, 3, 2] }),
@@ -243,15 +264,20 @@ for (const launcher of LAUNCHERS) {
     test('calls that differ are an error on all ranks, and they can go on', async () => {
       const { code, said, stderr } = await runRanks(launcher, 3, 'ranks-differ.mjs')
       expect(code, stderr).toBe(0)
-      const [first, odd, other] = said as unknown as Differing[]
-      expect(other!.errors).toEqual(first!.errors)
-      expect([first!.loss, odd!.loss]).toEqual([other!.loss, other!.loss])
+      const [first, odd, other] = [0, 1, 2].map((rank) => {
+        const lines = (said as unknown as Differing[]).filter((each) => each.rank === rank)
+        return Object.fromEntries(
+          lines.map(({ name = 'loss', error, loss }) => [name, error ?? loss]),
+        )
+      })
+      expect(other).toEqual(first)
+      expect(odd!.loss).toEqual(first!.loss)
+      expect(Object.keys(first!)).toEqual([...Object.keys(DIFFERENCES), 'loss'])
       for (const [name, error] of Object.entries(DIFFERENCES)) {
-        expect(first!.errors[name], name).toContain(error)
-        if (!error.includes('has failed')) expect(odd!.errors[name], name).toContain(error)
+        expect(first![name], name).toContain(error)
+        if (!error.includes('has failed')) expect(odd![name], name).toContain(error)
       }
-      expect(Object.keys(first!.errors)).toEqual(Object.keys(DIFFERENCES))
-      expect(odd!.errors['a generator that throws']).toBe('TypeError no such row')
+      expect(odd!['a generator that throws']).toBe('TypeError no such row')
     }, 60_000)
 
     test('an abort on one rank ends the fit of all, and they can go on', async () => {
@@ -263,6 +289,28 @@ for (const launcher of LAUNCHERS) {
       const ends = said.filter((each) => 'loss' in each)
       expect(ends.length).toBe(3)
       for (const { rank: _, ...end } of ends) expect({ ...end, rank: 0 }).toEqual(ends[0])
+    }, 60_000)
+
+    test('ranks of one colour train by themselves, to the bits of one alone', async () => {
+      const { code, said, stderr } = await runRanks(launcher, 4, 'ranks-split.mjs')
+      expect(code, stderr).toBe(0)
+      const ranks = said as unknown as Split[]
+      expect(ranks.map(({ parts }) => parts)).toEqual([
+        ['0 of 4', '0 of 2', '0 of 1'],
+        ['1 of 4', '0 of 2', '0 of 1'],
+        ['2 of 4', '1 of 2', '0 of 1'],
+        ['3 of 4', '1 of 2', '0 of 1'],
+      ])
+      const [even, odd] = ranks.map(({ weights }) => weights)
+      expect(even!.part).not.toBe(odd!.part)
+      for (const [i, { weights, rates, short }] of ranks.entries()) {
+        const { part, all } = i % 2 === 0 ? even! : odd!
+        expect(weights).toEqual({ part, alone: part, all })
+        expect(all).toBe(even!.all)
+        // lr times (1 + (size - 1) epoch / warmup), as Horovod's warm-up
+        for (const [k, rate] of [0.1, 0.14, 0.2, 0.2].entries()) expect(rates[k]).toBeCloseTo(rate)
+        expect(short).toBeCloseTo(0.2)
+      }
     }, 60_000)
 
     test('a training goes on with another number of ranks, to the same bits', async () => {

@@ -15,7 +15,7 @@ describe('describe() and the exports', () => {
     const cells = new Set<string>()
     for (const s of SAMPLES) {
       const model = modelFor(s)
-      for (const { op, options } of lowerModel(model, null).ops) {
+      for (const { op, options } of lowerModel(model, null).spec.ops) {
         used.add(op)
         if (typeof options.cell === 'string') cells.add(options.cell)
       }
@@ -28,7 +28,7 @@ describe('describe() and the exports', () => {
       input: masked.map((tensor) => tensor.node.inputs[0]!),
       output: main.merge(masked, { mode: 'sum' }),
     })
-    for (const { op } of lowerModel(merged, null).ops) used.add(op)
+    for (const { op } of lowerModel(merged, null).spec.ops) used.add(op)
     expect([...used].sort()).toEqual([...native.layers].sort())
     expect([...cells].sort()).toEqual(native.cells.map((c) => c.name).sort())
   })

@@ -9,7 +9,7 @@ it('trains the weights of the old plan where a new one has failed', async () => 
   const layer = new Dense(1, { inputDim: 1, bias: false, weights: [[[2]]] })
   const model = new Sequential([layer])
   model.compile({ loss: 'mse', optimizer: 'sgd' })
-  const [old, other] = [1, 2].map(() => lowerModel(model, model.compiled!.training()))
+  const [old, other] = [1, 2].map(() => lowerModel(model, model.compiled!.training()).spec)
   let spec = old!
   let fails = false
   const holder: WeightHolder = {

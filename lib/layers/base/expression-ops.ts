@@ -59,6 +59,7 @@ export interface ExpressionOps {
   /** The layer whose parameters these are, where `layer` is a part of it. */
   readonly owner?: string
   readonly after?: OpRest['after']
+  readonly bySample?: OpRest['bySample']
   /** Mask of the output. */
   readonly mask?: { name: string | null }
 }
@@ -100,6 +101,7 @@ export function addExpressions(
         layer: nameOf(one, i, ops, rest.layer),
         owner: rest.owner ?? rest.layer,
         after: rest.after,
+        bySample: rest.bySample,
         className: rest.className,
         options: one.options,
         params: one.params.map((expr, k) => ({ ...rest.params.get(expr)!, called: `p${k}` })),

@@ -170,6 +170,45 @@ void CpuCriterion<real>::measure(const Scored<real>& s, double* values) {
   }
 }
 
+template <typename real>
+int CpuCriterion<real>::metric_parts() const {
+  int n = 0;
+  for (const Chosen& each : metrics_) n += each.parts();
+  return n;
+}
+
+template <typename real>
+bool CpuCriterion<real>::is_mean(int part) const {
+  size_t i = 0;
+  while (part >= metrics_[i].parts()) part -= metrics_[i++].parts();
+  return metrics_[i].parts() == 1;
+}
+
+template <typename real>
+void CpuCriterion<real>::measure_shard(const Scored<real>& s, double* parts) {
+  std::vector<double> means(metrics_.size());
+  measure(s, means.data());
+  for (size_t i = 0; i < metrics_.size(); i++) {
+    const Chosen& each = metrics_[i];
+    if (each.parts() == 1) {
+      *parts = means[i];
+    } else {
+      std::fill_n(parts, kMetricSums, 0.0);
+      each.metric->sums(parts, s.y, s.p, s.R, s.Ky, s.K, each.argument);
+    }
+    parts += each.parts();
+  }
+}
+
+template <typename real>
+void CpuCriterion<real>::whole_metrics(const double* parts, double rows, double K,
+                                       double* values) const {
+  for (const Chosen& each : metrics_) {
+    *values++ = each.parts() == 1 ? *parts : each.metric->of_sums(parts, rows, K, each.argument);
+    parts += each.parts();
+  }
+}
+
 template class CpuCriterion<float>;
 template class CpuCriterion<double>;
 

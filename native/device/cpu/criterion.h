@@ -23,6 +23,10 @@ class CpuCriterion final : public Criterion<real> {
   void value(const Scored<real>&, double* loss, double* weighted, double* nothing) override;
   void gradient(const Scored<real>&, real* dp) override;
   void measure(const Scored<real>&, double* values) override;
+  int metric_parts() const override;
+  bool is_mean(int part) const override;
+  void measure_shard(const Scored<real>&, double* parts) override;
+  void whole_metrics(const double* parts, double rows, double K, double* values) const override;
 
  private:
   using Written = ProgramObjective<real, const Table<real>>;
@@ -30,6 +34,7 @@ class CpuCriterion final : public Criterion<real> {
     const Metric<real>* metric;
     double argument;
     std::unique_ptr<Written> program;  // instead
+    int parts() const { return metric && metric->sums ? kMetricSums : 1; }
   };
   template <typename Fn>
   static void each_run(const Scored<real>&, bool wanted, const Fn& fn);

@@ -114,9 +114,12 @@ void CtcCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
                                double* nothing) {
   int64_t counted = 0;
   for (int64_t b = 0; b < s.B; b++) counted += !s.weights || s.weights[b] != 0;
+  if (s.sums) *s.sums = {};
+  if (s.sums && s.weights) s.sums->counted = double(counted), s.sums->weights = double(s.B);
+  const double divided_by = s.sums ? double(s.whole) : double(counted);
   for (int64_t b = 0; b < s.B; b++) {
     const double w = s.weights ? double(s.weights[b]) : 1.0;
-    s.coef[b] = static_cast<real>(w / double(counted));
+    s.coef[b] = static_cast<real>(w / divided_by);
     s.score[b] = 0;
   }
   // Frames and samples that do not count.
@@ -143,10 +146,11 @@ void CtcCriterion<real>::value(const Scored<real>& s, double* loss, double* weig
     s.score[b] = static_cast<real>(costs[size_t(b)]);
     sum += double(s.coef[b]) * costs[size_t(b)];
   }
-  if (counted == 0) sum = std::numeric_limits<double>::quiet_NaN();
+  const bool nothing_left = counted == 0 && !s.sums;
+  if (nothing_left) sum = std::numeric_limits<double>::quiet_NaN();
   *loss = sum;
   *weighted = s.weight * sum;
-  *nothing = static_cast<int>(counted == 0 ? Nothing::kWeights : Nothing::kNone);
+  *nothing = static_cast<int>(nothing_left ? Nothing::kWeights : Nothing::kNone);
 }
 
 // value() has left the gradient of each sample's cost there.

@@ -77,13 +77,13 @@ const differences = {
     return made.trainOnBatch(x, y)
   },
 }
-const errors = {}
+const say = (value) => console.log(JSON.stringify({ rank: world.rank, ...value }))
 for (const [name, call] of Object.entries(differences)) {
   const error = await call().then(
     () => ({ code: 'none' }),
     (reason) => reason,
   )
-  errors[name] = `${error.code ?? error.name} ${error.message}`
+  say({ name, error: `${error.code ?? error.name} ${error.message}`.slice(0, 200) })
 }
 const { history } = await model().fit(x, y, fit)
-console.log(JSON.stringify({ rank: world.rank, errors, loss: history.loss }))
+say({ loss: history.loss })

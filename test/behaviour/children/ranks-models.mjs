@@ -1,19 +1,25 @@
 /** Models and data for tests of ranks: each of what a distributed training must add up. */
 import {
+  ActivityRegularization,
   Adam,
   array,
+  CRF,
   Dense,
   Dropout,
   Embedding,
   GaussianNoise,
   GRU,
+  Input,
+  Lambda,
   LSTM,
   l2,
   Masking,
   maxnorm,
+  Model,
   Sequential,
   TimeDistributed,
 } from 'hiddenstate'
+import * as K from 'hiddenstate/backend'
 
 const N = 100
 const noise = (n, from) =>
@@ -73,13 +79,88 @@ const tasks = {
     y: steps,
   }),
 }
+// Two outputs, one with a mask and one with weights: each loss has a factor of its own.
+tasks.outputs = () => {
+  const input = Input({ shape: [6, 3] })
+  const states = new ActivityRegularization({ l2: 0.01 }).call(
+    new GRU(5, { returnSequences: true }).call(new Masking({ maskValue: 0 }).call(input)),
+  )
+  const model = new Model({
+    input,
+    output: [
+      new TimeDistributed(new Dense(1)).call(states),
+      new Dense(1, { activation: 'sigmoid' }).call(new LSTM(4).call(states)),
+    ],
+  })
+  const metrics = ['mae', 'precision', 'recall', 'fmeasure', 'matthews_correlation']
+  return {
+    model,
+    x: padded,
+    y: [steps, y],
+    compile: { loss: ['mse', 'binary_crossentropy'], lossWeights: [0.5, 1], metrics },
+    fit: { sampleWeight: [null, noise(N, 3).map((v) => (v > 0.5 ? 0 : 1 + v))] },
+  }
+}
+tasks['activity beside weights'] = () => ({
+  layers: [
+    new LSTM(8, { inputShape: [6, 3] }),
+    new Dense(4, { activityRegularizer: 'l1' }),
+    new Dense(1),
+  ],
+  x: sequences,
+  y,
+  fit: { sampleWeight: noise(N, 4).map((v) => (v > 0.2 ? 0 : 1 + v)) },
+})
+tasks.functions = () => ({
+  layers: [
+    new LSTM(6, { inputShape: [6, 3], zoneout: 0, returnSequences: true, activation: K.softsign }),
+    new Lambda((h) => K.concat(K.l2Normalize(h), K.mul(h, K.mean(h, 1, true)))),
+    new GRU(4),
+    new Lambda((h) => K.sub(h, K.mean(h, -1, true))),
+    new Dense(1),
+  ],
+  x: sequences,
+  y,
+  compile: {
+    loss: (t, p) => K.mean(K.sqrt(K.add(K.square(K.sub(p, t)), 1)), -1),
+    metrics: [(t, p) => K.mean(K.abs(K.sub(t, p)))],
+  },
+})
+tasks.ctc = () => ({
+  layers: [
+    new Masking({ maskValue: 0, inputShape: [6, 3] }),
+    new GRU(5, { returnSequences: true }),
+    new TimeDistributed(new Dense(4, { activation: 'softmax' })),
+  ],
+  x: sequences,
+  y: array(
+    Int32Array.from({ length: N * 2 }, (_, i) => (i % 2 === 1 && i % 3 === 0 ? -1 : (i * 31) % 3)),
+    [N, 2],
+  ),
+  compile: { loss: 'ctc', metrics: ['label_error_rate'] },
+  fit: { sampleWeight: noise(N, 5).map((v) => (v > 0.5 ? 0 : 1 + v)) },
+})
+tasks.crf = () => ({
+  layers: [
+    new Masking({ maskValue: 0, inputShape: [6, 3] }),
+    new LSTM(4, { returnSequences: true }),
+    new CRF(3),
+  ],
+  x: padded,
+  y: array(
+    Int32Array.from({ length: N * 6 }, (_, i) => (i * 31) % 3),
+    [N, 6, 1],
+  ),
+  compile: { loss: 'sparse_crf', metrics: [] },
+})
 export const NAMES = Object.keys(tasks)
 
 /** A compiled model, and what to train it on. */
 export function task(name, world) {
-  const { layers, clipnorm = 0, fit = {}, x, y } = tasks[name]()
-  const model = new Sequential(layers)
+  const own = tasks[name]()
+  const { layers, clipnorm = 0, fit = {}, x, y, compile } = own
+  const model = own.model ?? new Sequential(layers)
   const optimizer = new Adam({ lr: 0.01, clipnorm })
-  model.compile({ loss: 'mse', optimizer, metrics: ['mae'], distribute: world })
+  model.compile({ loss: 'mse', optimizer, metrics: ['mae'], distribute: world, ...compile })
   return { model, x, y, fit: { batchSize: 28, verbose: 0, ...fit } }
 }

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -13,18 +14,37 @@ namespace {
 
 using namespace host_rows;
 
+static_assert(kMetricSums == kMostSums, "room for those of every metric");
+
 template <typename real, typename Of>
-double value(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double argument) {
+void sums(double* to, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+          double argument) {
   if (!Of::kAnyWidth && Ky != K) {
     fail(Code::kShape, Of::kName, "last axis of the target", std::to_string(K), std::to_string(Ky));
   }
-  double sums[kMostSums] = {};
   for (int64_t r = 0; r < rows; r++) {
     const Row<real> row{y + r * Ky, p + r * K, Ky, K};
     const auto first = read_first<Of>(row);
-    Of::count(sums, first, read_second<Of, kForScore>(first, row), row, argument);
+    Of::count(to, first, read_second<Of, kForScore>(first, row), row, argument);
   }
-  return Of::value(sums, double(rows), double(K), argument);
+}
+
+template <typename real, typename Of>
+double value(const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K, double argument) {
+  double all[kMostSums] = {};
+  sums<real, Of>(all, y, p, rows, Ky, K, argument);
+  return Of::value(all, double(rows), double(K), argument);
+}
+
+template <typename real, typename Of>
+constexpr Metric<real> entry() {
+  constexpr bool is_mean = !std::is_base_of<YesAndNo, Of>::value;
+  return {Of::kName,
+          value<real, Of>,
+          Of::kArgument,
+          Of::kByDefault,
+          is_mean ? nullptr : sums<real, Of>,
+          is_mean ? nullptr : Of::value};
 }
 
 // An objective as a metric: the mean of its row scores.
@@ -37,8 +57,9 @@ double mean_score(const real* y, const real* p, int64_t rows, int64_t Ky, int64_
   return sum / double(rows);
 }
 
-#define HS_ENTRY(kind, Of) {Of::kName, value<real, Of>, Of::kArgument, Of::kByDefault},
-#define HS_OBJECTIVE_ENTRY(kind, Of) {Of::kName, mean_score<real, Of>, nullptr, 0},
+#define HS_ENTRY(kind, Of) entry<real, Of>(),
+#define HS_OBJECTIVE_ENTRY(kind, Of) \
+  {Of::kName, mean_score<real, Of>, nullptr, 0, nullptr, nullptr},
 template <typename real>
 constexpr Metric<real> kMetrics[] = {HS_METRICS(HS_ENTRY) HS_OBJECTIVES(HS_OBJECTIVE_ENTRY)};
 #undef HS_ENTRY

@@ -24,7 +24,13 @@ struct Metric {
                   double argument);
   const char* argument;  // "k" of top_k_categorical_accuracy, "beta" of fbeta_score; nullptr: none
   double by_default;     // of the argument
+  // Of one that is no mean over rows: the sums [kMetricSums] that its value is computed from, which
+  // those of parts of a batch add up to; and the value of them. nullptr: it is one.
+  void (*sums)(double* to, const real* y, const real* p, int64_t rows, int64_t Ky, int64_t K,
+               double argument);
+  double (*of_sums)(const double* sums, double rows, double K, double argument);
 };
+constexpr int kMetricSums = 3;
 
 template <typename real>
 const Objective<real>* objective(const char* name);  // nullptr when unknown
