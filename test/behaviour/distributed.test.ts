@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import {
   BatchNormalization,
   Dense,
@@ -16,7 +16,7 @@ import {
 } from '../package.js'
 import { dropout, type Expr, mean, sqrt, square, sub } from '../../lib/functions/index.js'
 import { jsonOf, runChild } from '../child.js'
-import { isInstalled, LAUNCHERS, runRanks, where } from './ranks.js'
+import { isInstalled, type Job, LAUNCHERS, runRanks, where } from './ranks.js'
 
 interface Trained {
   rank: number
@@ -172,6 +172,14 @@ describe('without MPI', () => {
 
 for (const launcher of LAUNCHERS) {
   describe.skipIf(!isInstalled(launcher))(where(launcher), () => {
+    const fault = (what: string, ranks = 3) =>
+      runRanks(launcher, ranks, 'ranks-faults.mjs', [what], { timeout: 40_000 })
+    // Six seconds of silence, which pass beside other tests.
+    let stopped: Promise<Job>
+    beforeAll(() => {
+      stopped = fault('stops')
+    })
+
     test('every number of ranks gives the same bits', async () => {
       const args = ['8', 'hashes']
       const alone = await jsonOf<Trained>(EXACT, { args })
@@ -224,17 +232,14 @@ for (const launcher of LAUNCHERS) {
       }
     }, 60_000)
 
-    const fault = (what: string, ranks = 3) =>
-      runRanks(launcher, ranks, 'ranks-faults.mjs', [what], { timeout: 40_000 })
-
-    test.each([
+    test.concurrent.each([
       ['throws', 'rank 1 of 3 has ended the job: TypeError: no such column'],
       ['exits', 'rank 1 of 3 has ended the job: exit code 3'],
       ['stops', 'rank 1 of 3 has not been heard of for 6 seconds'],
     ])(
       'a rank that %s ends the job, with a sentence',
       async (what, sentence) => {
-        const { code, stderr, said } = await fault(what)
+        const { code, stderr, said } = await (what === 'stops' ? stopped : fault(what))
         expect(code).not.toBe(0)
         expect(stderr).toContain(sentence)
         expect(said.length).toBe(3)
@@ -242,7 +247,7 @@ for (const launcher of LAUNCHERS) {
       60_000,
     )
 
-    test('a rank that is killed ends the job', async () => {
+    test.concurrent('a rank that is killed ends the job', async () => {
       const { code, stderr } = await fault('is killed')
       expect(code).not.toBe(0)
       expect(stderr).not.toContain('no end within')
