@@ -71,8 +71,11 @@ program
 program
   .command('convert')
   .description('write a model in another format')
-  .argument('<model.h5>', 'a file of model.save, of this package or of Keras 1.x')
-  .argument('<out>', '.h5: the whole model; .json, .yaml: its architecture; .npz: its weights')
+  .argument('<model>', 'a file that loadModel reads: Keras, TensorFlow.js, ONNX')
+  .argument(
+    '<out>',
+    '.h5: the whole model; .onnx: as it predicts; .json, .yaml: its architecture; .npz: its weights',
+  )
   .option('--no-overwrite', 'fail, without any work, where <out> exists')
   .action(convert)
 program

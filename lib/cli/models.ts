@@ -35,6 +35,7 @@ const WRITERS: Record<string, (model: Model, to: string, overwrite: boolean) => 
   '.json': (model, to, overwrite) => writeFileAtomic(to, model.toJson(), { overwrite }),
   '.yaml': (model, to, overwrite) => writeFileAtomic(to, model.toYaml(), { overwrite }),
   '.h5': (model, to, overwrite) => model.save(to, { overwrite }),
+  '.onnx': (model, to, overwrite) => model.save(to, { overwrite }),
   '.npz': (model, to, overwrite) => writeNpz(to, new Map(namedWeights(model)), { overwrite }),
 }
 
@@ -68,7 +69,7 @@ async function writing(
   })
 }
 
-/** `hiddenstate convert in.h5 out.{json,yaml,h5,npz}`. */
+/** `hiddenstate convert in.h5 out.{json,yaml,h5,onnx,npz}`. */
 export async function convert(
   from: string,
   to: string,

@@ -244,7 +244,7 @@ const OTHER_FORMATS: Readonly<Record<string, string>> = {
     "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
   '.npy': "For one array, there is writeNpy in 'hiddenstate/utils'.",
   '.keras': 'That is the ZIP format of Keras 3, which is not written. Keras reads .h5 too.',
-  '.onnx': ONLY_HDF5,
+  '.onnx': 'model.save writes it.',
   '.pb': ONLY_HDF5,
   '.tflite': ONLY_HDF5,
   '.pt': ONLY_HDF5,

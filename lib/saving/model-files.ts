@@ -5,7 +5,8 @@
  * Reading takes the configuration first, then the shapes that follow from it,
  * then data of exactly those shapes.
  */
-import { checkedPath } from '../files/atomic.js'
+import { extname } from 'node:path'
+import { checkedPath, writeFileAtomic } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import type { Compiled, CompileOptions } from '../model/compile.js'
 import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
@@ -25,6 +26,7 @@ import { readArchive } from './keras3/archive.js'
 import { asciiJson, KERAS_VERSION } from './layout.js'
 import { compileOptions, countsOf, jsonObject, readState, writeTraining } from './training.js'
 import { inFile, stepsInFile } from './in-file.js'
+import { writeOnnx } from './onnx/write.js'
 import { type ModelFile, readModelFile } from './opened.js'
 import { treeOfStateDict } from './torch/state-dict.js'
 import { readTensors } from './torch/tensors.js'
@@ -121,9 +123,11 @@ const overwriteOf = (where: string, options: SaveOptions | undefined): { overwri
  *
  * The same model gives the same bytes.
  *
- * @param path `.h5` by custom; the file appears whole or not at all
+ * @param path `.h5` by custom; the file appears whole or not at all. `.onnx`: the model as it
+ *   predicts, in ONNX (docs/interop.md)
  * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that
- *   names another format (`.json`, `.yaml`, `.npz`, `.keras`, `.onnx`, …); FormatError
+ *   names another format (`.json`, `.yaml`, `.npz`, `.keras`, …), for layers that ONNX has no
+ *   operators for; FormatError
  *   ERR_FILE_SYSTEM when it cannot be written
  * @see keras.models.save_model
  */
@@ -133,6 +137,10 @@ export async function saveModel(
   options?: SaveOptions,
 ): Promise<void> {
   const writing = overwriteOf('save', options)
+  if (extname(checkedPath('save', path)).toLowerCase() === '.onnx') {
+    await writeFileAtomic(path, await model.whenIdle('save', () => writeOnnx(model)), writing)
+    return
+  }
   checkedTarget('save', path)
   await writeH5(path, await model.whenIdle('save', () => modelContent(model)), writing)
 }

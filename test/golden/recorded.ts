@@ -20,6 +20,7 @@ interface Call {
 export interface Entry extends Call {
   file: string
   format: string
+  what: string
   tolerance: number
   /** 'loads', or 'refused: why'. */
   expected: string

@@ -10,7 +10,11 @@ import { type Entry, Recorded } from '../golden/recorded.js'
 import { loadModel, type LSTM, type Model, Sequential } from '../package.js'
 
 const recorded = new Recorded('onnx/files.zip')
-afterAll(() => recorded.remove())
+const operators = new Recorded('onnx/operators.zip')
+afterAll(() => {
+  recorded.remove()
+  operators.remove()
+})
 
 /** Files that onnxruntime reads and no layer here computes, by what they have. */
 const LACKING = [
@@ -51,6 +55,15 @@ describe('models in ONNX', () => {
   it.each(pairs((entry) => !isRead(entry) && entry.file !== NEGATIVE))(
     '%s is refused',
     async (_, entry) => recorded.checkRefusal(load(entry), entry),
+  )
+
+  it.each(operators.files.map((entry) => [`${entry.file}: ${entry.what}`, entry] as const))(
+    'operators: %s',
+    async (_, entry) => {
+      const loading = loadModel<Model>(operators.at(entry.file))
+      if (entry.expected === 'loads') await operators.checkOutputs(await loading, entry)
+      else await operators.checkRefusal(loading, entry)
+    },
   )
 
   it('words that are counted from the end are refused by predict', async () => {

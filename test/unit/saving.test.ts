@@ -342,7 +342,6 @@ test.each([
   ['model.YAML', /model\.toYaml\(\)/],
   ['model.npz', /writeNpz/],
   ['model.keras', /Keras 3/],
-  ['model.onnx', /the HDF5 files of Keras alone/],
   ['model.pt', /the HDF5 files of Keras alone/],
 ])('%s is no name for HDF5', async (name, message) => {
   const model = new Sequential([new Dense(1, { inputDim: 1 })])

@@ -16,6 +16,7 @@ import {
   fromStart,
   type Output,
   product,
+  sameFactors,
   type Size,
   sizes,
   type Tensor,
@@ -390,7 +391,7 @@ const pool =
 /** The mean or the largest over the time of [N, T, F], which is gone or 1 then. */
 function overTime(layers: Layers, node: Node, x: Tensor, axis: number, isMax: boolean): Tensor {
   const own = x.axes[axis]!
-  const place = x.output.axes.indexOf(own)
+  const place = x.output.axes.findIndex((each) => sameFactors(each, own))
   if (x.output.axes.length !== 3 || place !== 1)
     return refuse(node, 'axes', 'that of the time of a sequence', 'others')
   const reduce = isMax ? max : mean
