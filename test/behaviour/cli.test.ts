@@ -134,7 +134,7 @@ describe('convert', () => {
 
   it('another ending, and an existing file with --no-overwrite, are errors', async () => {
     expect(await badly('convert', 'model.h5', 'out.txt')).toContain(
-      '.json, .yaml, .h5, .npz, got out.txt',
+      '.json, .yaml, .h5, .onnx, .npz, got out.txt',
     )
     writeFileSync(at('there.json'), 'mine')
     const said = await badly('convert', 'model.h5', 'there.json', '--no-overwrite')
