@@ -1,11 +1,12 @@
 /**
- * `npm run test:asan`: the native tests and the vitest suite under AddressSanitizer and
- * UndefinedBehaviorSanitizer. `npm run test:tsan`: the native tests under ThreadSanitizer, on the
- * std::thread back end (libgomp itself is not instrumented). Further arguments go to vitest, e.g. a
- * file to run alone.
+ * `npm run test:asan`: the native tests, on the processor and on the stand-in card, and the vitest
+ * suite under AddressSanitizer and UndefinedBehaviorSanitizer. `npm run test:tsan`: the native
+ * tests, on both, under ThreadSanitizer, on the std::thread back end (libgomp itself is not
+ * instrumented). Further arguments go to vitest, e.g. a file to run alone.
  */
 import path from 'node:path'
 import { buildTs, buildWith } from './build.mjs'
+import { standInEnvironment } from './cuda-tests.mjs'
 import { runNativeTests } from './native-tests.mjs'
 import { capture, jobs, root, run, runBin } from './process.mjs'
 import { requireTools } from './toolchain.mjs'
@@ -41,12 +42,18 @@ function address() {
     'the build',
   )
   const undefinedBehaviour = { UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1' }
-  const tests = runNativeTests('build-asan/build', {
-    ...process.env,
-    ...undefinedBehaviour,
-    ASAN_OPTIONS: 'detect_leaks=1',
-  })
-  must(tests.failed, 'the native tests')
+  for (const [device, env, options] of [
+    ['the processor', process.env, ''],
+    // The stand-in has an `operator new` of its own; libstdc++ frees some of what it gives.
+    ['a stand-in card', standInEnvironment('build-asan/build'), ':alloc_dealloc_mismatch=0'],
+  ]) {
+    const tests = runNativeTests('build-asan/build', {
+      ...env,
+      ...undefinedBehaviour,
+      ASAN_OPTIONS: `detect_leaks=1${options}`,
+    })
+    must(tests.failed, `the native tests on ${device}`)
+  }
   const compiler = process.env.CXX?.split(' ')[0] ?? 'c++'
   const library = (name) => capture(compiler, [`-print-file-name=${name}`]).stdout.trim()
   must(
@@ -83,17 +90,19 @@ function thread() {
     run('cmake', ['--build', dir, '--parallel', jobs(), '--target', 'native_tests']),
     'the build',
   )
-  const env = {
-    ...process.env,
-    HIDDENSTATE_THREADING: 'team',
-    HIDDENSTATE_THREADS: '4',
-    TSAN_OPTIONS: 'halt_on_error=1',
+  for (const device of [process.env, standInEnvironment(dir)]) {
+    const env = {
+      ...device,
+      HIDDENSTATE_THREADING: 'team',
+      HIDDENSTATE_THREADS: '4',
+      TSAN_OPTIONS: 'halt_on_error=1',
+    }
+    let tests = runNativeTests(dir, env)
+    // Kernels with more bits of address randomisation than gcc 12 expects:
+    // the same run without randomisation.
+    if (tests.output.includes('unexpected memory mapping'))
+      tests = runNativeTests(dir, env, ['setarch', '-R'])
+    must(tests.failed, 'the native tests')
   }
-  let tests = runNativeTests(dir, env)
-  // Kernels with more bits of address randomisation than gcc 12 expects:
-  // the same run without randomisation.
-  if (tests.output.includes('unexpected memory mapping'))
-    tests = runNativeTests(dir, env, ['setarch', '-R'])
-  must(tests.failed, 'the native tests')
   console.log('sanitize: native tests are clean under TSan')
 }

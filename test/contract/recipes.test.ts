@@ -43,15 +43,17 @@ const withoutComments = (text: string) =>
 
 /**
  * Files of the sources whose code has one of these names.
- * What files of Keras 2 and of PyTorch have lies in tables of their own, and so does what ranks may
- * share out, which is what has been proven.
+ * What files of Keras 2, of PyTorch and of ONNX have lies in tables of their own, and so does what
+ * ranks may share out, which is what has been proven.
  */
 function naming(names: RegExp): string[] {
   return execFileSync('git', ['ls-files', 'lib', 'native'], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .filter((file) => /\.(ts|cc|h)$/.test(file) && fs.existsSync(file))
-    .filter((file) => !/^native\/test\/|^lib\/saving\/(keras2|torch)\/|^lib\/world\//.test(file))
+    .filter(
+      (file) => !/^native\/test\/|^lib\/saving\/(keras2|onnx|torch)\/|^lib\/world\//.test(file),
+    )
     .filter((file) => names.test(withoutComments(fs.readFileSync(file, 'utf8'))))
 }
 
