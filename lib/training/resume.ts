@@ -46,6 +46,11 @@ export type Changed = Pick<TrainingState, 'native' | 'validation'>
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const STATUS = { SIGINT: 130, SIGTERM: 143 }
+/**
+ * Milliseconds that another rank leaves rank 0 for its checkpoint: less than the 30 s after which
+ * Slurm and Kubernetes kill.
+ */
+const PATIENCE = 20_000
 
 const modelIdentity = (model: Model, callbacks: readonly Callback[]): Identity => {
   const { loss, lossWeights, metrics, sampleWeightMode, floatx, optimizer } =
@@ -86,9 +91,12 @@ export class Resumption {
   /** The position at the newest checkpoint, as text: nothing is written twice. */
   #keptAt = ''
   #signal: (typeof SIGNALS)[number] | null = null
+  readonly #listens: boolean
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    this.#signal = signal as (typeof SIGNALS)[number]
+    const own = signal as (typeof SIGNALS)[number]
+    this.#signal = own
     this.#unlisten() // the next one ends the process at once
+    if (!this.#options) setTimeout(() => process.exit(STATUS[own]), PATIENCE).unref()
   }
 
   /**
@@ -107,7 +115,9 @@ export class Resumption {
     const options = model.world && !model.world.isMain ? RESUME_DEFAULTS : given
     this.#call = where
     this.#model = model
-    this.#options = checkpointOptions(where, options.checkpoint)
+    const checkpoints = checkpointOptions(where, given.checkpoint)
+    this.#options = options === given ? checkpoints : null
+    this.#listens = checkpoints?.signals === true && isMainThread
     const { resume } = options
     if (resume !== null && resume !== undefined && (typeof resume !== 'string' || resume === '')) {
       const [what, actual] = ['resume', describe(resume)]
@@ -160,9 +170,8 @@ export class Resumption {
         })
       }
     }
-    if (!this.#options) return
-    this.#checkpointer = new Checkpointer(this.#options, this.batches)
-    if (!this.#options.signals || !isMainThread) return
+    if (this.#options) this.#checkpointer = new Checkpointer(this.#options, this.batches)
+    if (!this.#listens) return
     listening.add(this)
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
   }

@@ -1,15 +1,16 @@
 /**
- * A rank of a training that somebody kills, with checkpoints: epochs, and the folder of the
- * checkpoints ('none': without). Rank 0 says `fit` when the training begins, and writes how many
- * batches are done to the file `batches` beside the folder: `from 12` as it begins, `13`, `14`, ….
+ * A rank of a training that somebody kills, with checkpoints: epochs, the folder of the checkpoints
+ * ('none': without), batches between two of them, and after how many batches each rank sends itself
+ * a SIGTERM. Rank 0 says `fit` when the training begins, and writes how many batches are done to
+ * the file `batches` beside the folder: `from 12` as it begins, `13`, `14`, ….
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { Callback, distribute, setSeed } from 'hiddenstate'
+import { Callback, distribute, LambdaCallback, setSeed } from 'hiddenstate'
 import { task } from './ranks-models.mjs'
 
-const [epochs, dir] = process.argv.slice(2)
+const [epochs, dir, everyBatches = '3', terminatedAfter] = process.argv.slice(2)
 
 class Counter extends Callback {
   batches = 0
@@ -40,7 +41,15 @@ class Counter extends Callback {
 const world = await distribute({ virtualShards: 4 })
 setSeed(5)
 const { model, x, y, fit } = task('gru', world)
-const kept = { checkpoint: { dir, everyBatches: 3 }, resume: 'auto', callbacks: [new Counter()] }
+let batches = 0
+const onBatchEnd = () => {
+  if (++batches === Number(terminatedAfter)) process.kill(process.pid, 'SIGTERM')
+}
+const kept = {
+  checkpoint: { dir, everyBatches: Number(everyBatches) },
+  resume: 'auto',
+  callbacks: [new Counter(), new LambdaCallback({ onBatchEnd })],
+}
 const { history } = await model.fit(x, y, {
   ...fit,
   nbEpoch: Number(epochs),
