@@ -26,13 +26,19 @@ function must(command, ...args) {
 
 const ip = (...args) => must('ip', ...args)
 
-/** Why hosts cannot be made here, in words; null: they can. */
-export function obstacle() {
+/**
+ * Why hosts cannot be made here, in words; null: they can.
+ *
+ * @param user who makes them, by number
+ */
+export function obstacle(user = process.getuid?.()) {
   if (process.platform !== 'linux') return 'hosts are network namespaces, which only Linux has'
-  if (process.getuid() !== 0) return 'making network namespaces needs root: run it with sudo'
+  if (user !== 0) return 'making network namespaces needs root: run it with sudo'
   for (const command of ['ip', 'tc'])
     if (!attempt(command, ['-V']).ok)
       return `there is no ${command}: \`apt-get install iproute2\` brings it`
+  if (!attempt('unshare', ['--net', 'ip', 'link', 'add', 'type', 'veth']).ok)
+    return 'root may make no network namespaces here (in a container without privileges?)'
   return null
 }
 
