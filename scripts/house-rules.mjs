@@ -98,7 +98,7 @@ const rooms = {
   'saving/keras2': ['saving'],
   'saving/torch': ['files', 'hdf5', 'saving'],
   'saving/tfjs': ['files', 'hdf5', 'saving'],
-  'saving/onnx': ['expressions', 'layers', 'saving'],
+  'saving/onnx': ['expressions', 'files', 'layers', 'saving'],
   'saving/keras3': ['expressions', 'files', 'hdf5', 'layers', 'saving'],
   callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],
   world: [],

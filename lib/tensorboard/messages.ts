@@ -14,6 +14,7 @@
  *   NodeDef         string name = 1, op = 2 · repeated string input = 3
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { message, text, type Write } from '../files/protobuf.js'
 import type { Histogram } from './histogram.js'
 
 /** What one event says. */
@@ -30,16 +31,6 @@ export interface GraphNode {
   inputs: readonly string[]
 }
 
-type Write = (writer: BinaryWriter) => unknown
-
-const message = (writer: BinaryWriter, field: number, write: Write): void => {
-  writer.tag(field, WireType.LengthDelimited).fork()
-  write(writer)
-  writer.join()
-}
-const string = (writer: BinaryWriter, field: number, value: string): void => {
-  writer.tag(field, WireType.LengthDelimited).string(value)
-}
 const double = (writer: BinaryWriter, field: number, value: number): void => {
   writer.tag(field, WireType.Bit64).double(value)
 }
@@ -61,7 +52,7 @@ function writeSummary(
 ): void {
   for (const [tag, write] of values) {
     message(writer, 1, (value) => {
-      string(value, 1, tag)
+      text(value, 1, tag)
       write(value)
     })
   }
@@ -73,14 +64,14 @@ export function encodeEvent(seconds: number, step: number, content: Content): Ui
   double(writer, 1, seconds)
   writer.tag(2, WireType.Varint).int64(step)
   if ('fileVersion' in content) {
-    string(writer, 3, content.fileVersion)
+    text(writer, 3, content.fileVersion)
   } else if ('graph' in content) {
     message(writer, 4, (graph) => {
       for (const { name, op, inputs } of content.graph) {
         message(graph, 1, (node) => {
-          string(node, 1, name)
-          string(node, 2, op)
-          for (const input of inputs) string(node, 3, input)
+          text(node, 1, name)
+          text(node, 2, op)
+          for (const input of inputs) text(node, 3, input)
         })
       }
     })

@@ -7,7 +7,7 @@ import { describe } from '../../ndarray.js'
 import type { LayerArray } from '../tree.js'
 import { ACTIVATION_OPS } from './activations.js'
 import { type Layers, refuse } from './layers.js'
-import type { Constant, Node } from './model.js'
+import { type Constant, nameOf, type Node } from './model.js'
 import { attribute, axisOf, cannot, integers, type Rule } from './moves.js'
 import {
   asSizes,
@@ -23,8 +23,6 @@ import {
   tensor,
   type Value,
 } from './values.js'
-
-const called = ({ name, op }: Node): string => name || op
 
 /** Applies a layer of whose input the batch comes first and the features last. */
 function onFeatures(
@@ -48,7 +46,7 @@ const array = (
   what: string,
   shape: readonly number[],
   read: () => Floats,
-): LayerArray => ({ name: `${called(node)}.${what}`, shape, read })
+): LayerArray => ({ name: `${nameOf(node)}.${what}`, shape, read })
 
 /** [rows, columns] → [columns, rows] */
 function transposed({ shape: [rows = 0, columns = 0], read }: Constant): Floats {
@@ -76,12 +74,12 @@ function dense(
     const make = () => {
       const config = { output_dim: columns, bias: false }
       if (axes.length === 2)
-        return layers.add(called(node), 'Dense', [from.layer()], config, { arrays })
+        return layers.add(nameOf(node), 'Dense', [from.layer()], config, { arrays })
       if (axes.length !== 3) refuse(node, 'input', 'of two or three axes', `${axes.length}`)
       const wrapper = (name: string) => ({
         layer: { class_name: 'Dense', config: { ...config, name: `${name}_step` } },
       })
-      return layers.add(called(node), 'TimeDistributed', [from.layer()], wrapper, { arrays })
+      return layers.add(nameOf(node), 'TimeDistributed', [from.layer()], wrapper, { arrays })
     }
     return layers.output(axes, make())
   })
@@ -134,7 +132,7 @@ function activation(
   const config = { activation: own }
   const made = layers.output(
     output.axes,
-    layers.add(called(node), 'Activation', [output.layer()], config),
+    layers.add(nameOf(node), 'Activation', [output.layer()], config),
   )
   return tensor(made, x.axes)
 }
@@ -162,7 +160,7 @@ const softmax: Rule = (layers, node, [x]) => {
   return onFeatures(layers, node, x, last, (from) =>
     layers.output(
       from.axes,
-      layers.add(called(node), 'Activation', [from.layer()], { activation: 'softmax' }),
+      layers.add(nameOf(node), 'Activation', [from.layer()], { activation: 'softmax' }),
     ),
   )
 }
@@ -253,7 +251,7 @@ const arithmetic =
     const names = sources.map((each) => each.from.layer())
     const output = layers.output(
       from.axes,
-      layers.add(called(node), 'Merge', names, { mode: merge }),
+      layers.add(nameOf(node), 'Merge', names, { mode: merge }),
     )
     return tensor(
       output,
@@ -278,7 +276,7 @@ const batchNormalization: Rule = (layers, node, [x, ...more]) => {
   return onFeatures(layers, node, x, 1, (from) =>
     layers.output(
       from.axes,
-      layers.add(called(node), 'BatchNormalization', [from.layer()], config, { arrays }),
+      layers.add(nameOf(node), 'BatchNormalization', [from.layer()], config, { arrays }),
     ),
   )
 }
@@ -352,7 +350,7 @@ const conv: Rule = (layers, node, [x, ...more]) => {
     const isPadded = pads[0] !== 0 || pads[1] !== 0
     const source = () =>
       isPadded
-        ? layers.add(`${called(node)}_pad`, 'ZeroPadding1D', [from.layer()], { padding: pads }).name
+        ? layers.add(`${nameOf(node)}_pad`, 'ZeroPadding1D', [from.layer()], { padding: pads }).name
         : from.layer()
     const config = {
       nb_filter: filters,
@@ -364,7 +362,7 @@ const conv: Rule = (layers, node, [x, ...more]) => {
     const className = dilation === 1 ? 'Convolution1D' : 'AtrousConvolution1D'
     return layers.output(
       [from.axes[0]!, time, [{ size: filters }]],
-      layers.add(called(node), className, [source()], config, { arrays }),
+      layers.add(nameOf(node), className, [source()], config, { arrays }),
     )
   })
 }
@@ -383,7 +381,7 @@ const pool =
       const config = { pool_length: length, stride, border_mode: 'valid' }
       return layers.output(
         [from.axes[0]!, time, from.axes[2]!],
-        layers.add(called(node), className, [from.layer()], config),
+        layers.add(nameOf(node), className, [from.layer()], config),
       )
     })
   }

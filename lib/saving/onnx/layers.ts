@@ -6,7 +6,7 @@ import { exceeds, type ResolvedLimits } from '../../limits.js'
 import type { ModelDocument } from '../document.js'
 import { type LayerArray, treeOf } from '../tree.js'
 import type { H5File } from '../../hdf5/file.js'
-import type { Node, OnnxGraph, Port } from './model.js'
+import { nameOf, type Node, type OnnxGraph, type Port } from './model.js'
 import { type Axis, extent, type Output, sameAxes, type Tensor, tensor } from './values.js'
 
 type Config = Record<string, unknown>
@@ -88,7 +88,7 @@ export class Layers {
   /** A function of one output, as a layer. */
   lambda(node: Node, from: Output, axes: readonly Axis[], compute: (x: Expr) => Expr): Output {
     const config = { function: compute }
-    return this.output(axes, this.add(node.name || node.op, 'Lambda', [from.layer()], config))
+    return this.output(axes, this.add(nameOf(node), 'Lambda', [from.layer()], config))
   }
 
   /** One step of a sequence [N, T, …]. */
@@ -96,7 +96,7 @@ export class Layers {
     const compute = (x: Expr) => at(x, index, 1)
     const make = () =>
       this.add(
-        `${node.name || node.op}_step`,
+        `${nameOf(node)}_step`,
         'Lambda',
         [from.layer()],
         { function: compute },
@@ -112,7 +112,7 @@ export class Layers {
       part ? from.axes.at(-1)!.slice(1) : [{ size: end - start }],
     ]
     const make = () =>
-      this.add(`${node.name || node.op}_part`, 'Lambda', [from.layer()], {
+      this.add(`${nameOf(node)}_part`, 'Lambda', [from.layer()], {
         function: (x: Expr) => slice(x, start, end, -1),
       })
     return this.#later(axes, make, part)

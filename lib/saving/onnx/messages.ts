@@ -1,12 +1,11 @@
 /** ONNX messages as they are written here, by the numbers of their fields. onnx/onnx.proto3. */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { message, text } from '../../files/protobuf.js'
 import type { Floats } from '../../native.js'
 
 /** Version of the operators, and of the format that goes with them. */
 export const OPSET = 17
 const IR_VERSION = 8
-
-type Write = (writer: BinaryWriter) => void
 
 export type AttributeValue = number | string | readonly number[] | readonly string[]
 
@@ -35,14 +34,6 @@ export interface PortText {
   readonly shape: readonly (number | string)[]
 }
 
-const message = (writer: BinaryWriter, field: number, write: Write): void => {
-  writer.tag(field, WireType.LengthDelimited).fork()
-  write(writer)
-  writer.join()
-}
-const text = (writer: BinaryWriter, field: number, value: string): void => {
-  writer.tag(field, WireType.LengthDelimited).string(value)
-}
 const integer = (writer: BinaryWriter, field: number, value: number): void => {
   writer.tag(field, WireType.Varint).int64(value)
 }

@@ -29,6 +29,9 @@ export interface Node {
   readonly attributes: ReadonlyMap<string, Attribute>
 }
 
+/** What a layer that is made of it is called. */
+export const nameOf = ({ name, op }: Node): string => name || op
+
 /** An input or output of the graph. */
 export interface Port {
   readonly name: string

@@ -10,7 +10,7 @@ import { describe } from '../../ndarray.js'
 import type { LayerArray } from '../tree.js'
 import { activationsOf } from './activations.js'
 import { type Layers, refuse } from './layers.js'
-import type { Constant, Node } from './model.js'
+import { type Constant, nameOf, type Node } from './model.js'
 import { asIntegers, type Axis, extent, type Output, tensor, type Value } from './values.js'
 
 interface Kind {
@@ -60,18 +60,18 @@ interface Shape {
 
 /** Arrays of one direction, as Keras 2 has them. */
 function arraysOf(
-  { name, op }: Node,
+  node: Node,
   [W, R, B]: readonly [Constant, Constant, Constant | null],
   direction: number,
   { H, D }: Shape,
   isPair: boolean,
 ): LayerArray[] {
-  const { gates } = KINDS[op]!
+  const { gates } = KINDS[node.op]!
   const width = gates.length * H
-  const called = (what: string) => `${name || op}.${what}.${direction}`
+  const weight = (what: string) => `${nameOf(node)}.${what}.${direction}`
   const own = [
-    { name: called('W'), shape: [D, width], read: () => kernel(W, direction, gates) },
-    { name: called('R'), shape: [H, width], read: () => kernel(R, direction, gates) },
+    { name: weight('W'), shape: [D, width], read: () => kernel(W, direction, gates) },
+    { name: weight('R'), shape: [H, width], read: () => kernel(R, direction, gates) },
   ]
   if (!B) return own
   const sum = () => {
@@ -81,8 +81,8 @@ function arraysOf(
   return [
     ...own,
     isPair
-      ? { name: called('B'), shape: [2, width], read: () => biases(B, direction, gates) }
-      : { name: called('B'), shape: [width], read: sum },
+      ? { name: weight('B'), shape: [2, width], read: () => biases(B, direction, gates) }
+      : { name: weight('B'), shape: [width], read: sum },
   ]
 }
 
@@ -223,7 +223,7 @@ export function recurrent(
     ...activations(node, directions),
   }
   const x = layers.arranged(node, tensor(X.output, [batch, time, features]))
-  const called = node.name || node.op
+  const name = nameOf(node)
   const H1 = { size: H }
   const direction = { size: directions }
   const both = directions > 1 ? [direction, H1] : [H1]
@@ -231,12 +231,12 @@ export function recurrent(
     const own = Array.from({ length: directions }, (_, i) =>
       arraysOf(node, arrays, i, shape, isPair),
     ).flat()
-    if (directions === 1) return layers.add(called, className, [x.layer()], config, { arrays: own })
+    if (directions === 1) return layers.add(name, className, [x.layer()], config, { arrays: own })
     const wrapper = (name: string) => ({
       layer: { class_name: className, config: { ...config, name: `${name}_cell` } },
       merge_mode: 'concat',
     })
-    return layers.add(called, 'Bidirectional', [x.layer()], wrapper, { arrays: own })
+    return layers.add(name, 'Bidirectional', [x.layer()], wrapper, { arrays: own })
   }
   const whole = layers.output(needsY ? [batch, time, both] : [batch, both], make())
   const dir: Axis = directions > 1 ? [direction] : []
