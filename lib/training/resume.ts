@@ -91,6 +91,7 @@ export class Resumption {
   /** The position at the newest checkpoint, as text: nothing is written twice. */
   #keptAt = ''
   #signal: (typeof SIGNALS)[number] | null = null
+  /** Whether a signal does not end the process at once. */
   readonly #listens: boolean
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const own = signal as (typeof SIGNALS)[number]
@@ -112,13 +113,13 @@ export class Resumption {
     callbacks: readonly Callback[],
     identity: () => Identity,
   ) {
-    const options = model.world && !model.world.isMain ? RESUME_DEFAULTS : given
+    const isOther = model.world !== null && !model.world.isMain
     this.#call = where
     this.#model = model
     const checkpoints = checkpointOptions(where, given.checkpoint)
-    this.#options = options === given ? checkpoints : null
+    this.#options = isOther ? null : checkpoints
     this.#listens = checkpoints?.signals === true && isMainThread
-    const { resume } = options
+    const resume = isOther ? null : given.resume
     if (resume !== null && resume !== undefined && (typeof resume !== 'string' || resume === '')) {
       const [what, actual] = ['resume', describe(resume)]
       fail(ConfigError, 'ERR_OPTION', {
