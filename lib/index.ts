@@ -118,7 +118,9 @@ export {
   type RegularizerLike,
   type RegularizerName,
 } from './regularizers.js'
-export type { LoadModelOptions, LoadWeightsOptions, SaveOptions } from './saving/model-files.js'
+export type { FormatName } from './saving/formats.js'
+export type { LoadModelOptions, LoadWeightsOptions } from './saving/model-files.js'
+export type { SaveOptions } from './saving/save.js'
 export type { Backend } from './saving/kernels.js'
 export { Model, type ModelOptions } from './model/model.js'
 export { Sequential } from './model/sequential.js'

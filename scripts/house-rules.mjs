@@ -100,7 +100,7 @@ const rooms = {
   'saving/tfjs': ['files', 'hdf5', 'saving'],
   'saving/onnx': ['expressions', 'files', 'layers', 'saving'],
   'saving/keras3': ['expressions', 'files', 'hdf5', 'layers', 'saving'],
-  callbacks: ['files', 'hdf5', 'layers', 'tensorboard'],
+  callbacks: ['files', 'layers', 'saving', 'tensorboard'],
   world: [],
   training: ['callbacks', 'engine', 'files', 'hdf5', 'layers', 'saving', 'world'],
   model: [
@@ -116,7 +116,7 @@ const rooms = {
     'yaml',
   ],
   tune: ['callbacks', 'files'],
-  cli: ['files', 'model', 'tune'],
+  cli: ['files', 'model', 'saving', 'tune'],
 }
 /** Files in lib/ itself that users import: they alone open rooms, and no file imports them. */
 const entrances = ['lib/index.ts', 'lib/utils.ts']

@@ -1,5 +1,5 @@
-import { checkedTarget } from '../hdf5/file.js'
 import { resolveOptions } from '../options.js'
+import { copyFor } from '../saving/formats.js'
 import { Callback, type Logs } from './callback.js'
 import { formatFields } from './format-fields.js'
 import { checkNumbers, type MonitorMode, moreIsBetter, warnMissing } from './monitor.js'
@@ -35,7 +35,7 @@ const defaults = {
  * Saves the model after epochs.
  * @param filepath may hold fields of `epoch` (from 0) and the logs,
  *   as Python formats them: `weights.{epoch:02d}-{val_loss:.2f}.h5`
- * @throws ConfigError `ERR_OPTION`, also for a path that names another format (`.json`); in `fit`
+ * @throws ConfigError `ERR_OPTION`, also for a path that `save` does not write (`.json`); in `fit`
  *   also for a field that is not in the logs, and what `save` throws
  * @example
  * import { Dense, ModelCheckpoint, Sequential } from 'hiddenstate'
@@ -56,8 +56,10 @@ export class ModelCheckpoint extends Callback {
 
   constructor(filepath: string, options?: ModelCheckpointOptions) {
     super()
-    this.filepath = checkedTarget('ModelCheckpoint', filepath)
+    this.filepath = filepath
     this.options = resolveOptions('ModelCheckpoint', defaults, options)
+    const part = this.options.saveWeightsOnly ? 'weights' : 'model'
+    copyFor('ModelCheckpoint', filepath, { parts: [part], otherwise: 'keras1' }) // or refuses it
     checkNumbers('ModelCheckpoint', { period: this.options.period })
     this.#more = moreIsBetter('ModelCheckpoint', this.options.monitor, this.options.mode)
     this.best = this.#more ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY

@@ -2,9 +2,10 @@
 /** `npx hiddenstate`: the commands, their arguments, and how errors end. */
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { HiddenstateError } from '../errors.js'
 import { packageRoot, readManifest } from '../package-root.js'
+import { FORMAT_NAMES, FORMATS } from '../saving/formats.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
 import { sweep } from './tune.js'
@@ -32,6 +33,11 @@ function positive(text: string): number {
     throw new InvalidArgumentError('must be a positive integer.')
   return n
 }
+
+/** `keras1  .h5, .hdf5  the whole model, …` */
+const formats = Object.entries(FORMATS).map(
+  ([name, { endings, what }]) => `  ${name.padEnd(12)}${endings.join(', ').padEnd(14)}${what}`,
+)
 
 const { version } = readManifest(path.join(packageRoot(), 'package.json'))
 const program = new Command('hiddenstate')
@@ -72,11 +78,12 @@ program
   .command('convert')
   .description('write a model in another format')
   .argument('<model>', 'a file that loadModel reads: Keras, TensorFlow.js, ONNX')
-  .argument(
-    '<out>',
-    '.h5: the whole model; .onnx: as it predicts; .json, .yaml: its architecture; .npz: its weights',
+  .argument('<out>', 'what it ends with says the format, unless --to does')
+  .addOption(
+    new Option('--to <format>', 'what to write; default: by the ending').choices(FORMAT_NAMES),
   )
   .option('--no-overwrite', 'fail, without any work, where <out> exists')
+  .addHelpText('after', `\nFormats:\n${formats.join('\n')}`)
   .action(convert)
 program
   .command('predict')

@@ -1,12 +1,12 @@
 /** The commands that work on saved models: summary, convert, predict. */
 import { existsSync } from 'node:fs'
-import path from 'node:path'
-import { isExistsError, writeFileAtomic } from '../files/atomic.js'
+import { isExistsError } from '../files/atomic.js'
 import { ConfigError, fail } from '../errors.js'
 import { loadModel } from '../model/models.js'
 import type { NDArray } from '../ndarray.js'
-import { readNpy, writeNpy, writeNpz } from '../files/npy.js'
+import { readNpy, writeNpy } from '../files/npy.js'
 import type { Model } from '../model/model.js'
+import { copyFor, type FormatName } from '../saving/formats.js'
 
 /** Loads a model, uses it, and gives its memory back. */
 async function withModel<T>(file: string, use: (model: Model) => T | Promise<T>): Promise<T> {
@@ -20,24 +20,6 @@ async function withModel<T>(file: string, use: (model: Model) => T | Promise<T>)
 
 /** `hiddenstate summary model.h5`. */
 export const summary = (file: string): Promise<void> => withModel(file, (model) => model.summary())
-
-/** Every array of Keras' own name, `lstm_1/lstm_1_W_i`, as it lies in an HDF5 file. */
-const namedWeights = (model: Model): [name: string, array: NDArray][] =>
-  model.layers.flatMap((layer) => {
-    const values = layer.getWeights()
-    return layer
-      .kerasArrays()
-      .map(({ name }, i): [string, NDArray] => [`${layer.name}/${name}`, values[i]!])
-  })
-
-/** What `convert` can write, by the ending of the file. */
-const WRITERS: Record<string, (model: Model, to: string, overwrite: boolean) => Promise<void>> = {
-  '.json': (model, to, overwrite) => writeFileAtomic(to, model.toJson(), { overwrite }),
-  '.yaml': (model, to, overwrite) => writeFileAtomic(to, model.toYaml(), { overwrite }),
-  '.h5': (model, to, overwrite) => model.save(to, { overwrite }),
-  '.onnx': (model, to, overwrite) => model.save(to, { overwrite }),
-  '.npz': (model, to, overwrite) => writeNpz(to, new Map(namedWeights(model)), { overwrite }),
-}
 
 /**
  * Makes a file, and says in the words of the command line when it is there already: before any
@@ -69,19 +51,15 @@ async function writing(
   })
 }
 
-/** `hiddenstate convert in.h5 out.{json,yaml,h5,onnx,npz}`. */
+/** `hiddenstate convert in out --to format`. */
 export async function convert(
   from: string,
   to: string,
-  options: { overwrite: boolean },
+  { overwrite, to: format }: { overwrite: boolean; to?: FormatName },
 ): Promise<void> {
-  const write = WRITERS[path.extname(to).toLowerCase()]
-  if (write === undefined) {
-    const expected = `a file that ends with ${Object.keys(WRITERS).join(', ')}`
-    fail(ConfigError, 'ERR_OPTION', { where: 'convert', what: 'out', expected, actual: to })
-  }
-  await writing('convert', to, options, () =>
-    withModel(from, (model) => write(model, to, options.overwrite)),
+  const copy = copyFor('convert', to, { format })
+  await writing('convert', to, { overwrite }, () =>
+    withModel(from, async (model) => copy(model)(to, { overwrite })),
   )
 }
 

@@ -1,14 +1,7 @@
 /** Reading and writing whole HDF5 files: a tree of groups, attributes and datasets. */
 import { constants, open, stat } from 'node:fs/promises'
-import { basename, extname } from 'node:path'
-import {
-  checkedPath,
-  existsError,
-  fileError,
-  type WriteOptions,
-  writeFileAtomic,
-} from '../files/atomic.js'
-import { ConfigError, fail, FormatError, HiddenstateError } from '../errors.js'
+import { existsError, fileError, type WriteOptions, writeFileAtomic } from '../files/atomic.js'
+import { FormatError, HiddenstateError } from '../errors.js'
 import { shapeText, sizeOf } from '../ndarray.js'
 import { dataMs, type Hdf5Limits, memoryFor, treeMs, withHdf5 } from './client.js'
 import { HINTS, otherFormat } from './other-formats.js'
@@ -231,45 +224,6 @@ export async function readH5Bytes<T>(
     },
     limits,
   )
-}
-
-const ARCHITECTURE =
-  'save writes the whole model as HDF5. For the architecture alone, write the text of'
-const ONLY_HDF5 = 'save writes the HDF5 files of Keras alone.'
-const OTHER_FORMATS: Readonly<Record<string, string>> = {
-  '.json': `${ARCHITECTURE} model.toJson().`,
-  '.yaml': `${ARCHITECTURE} model.toYaml().`,
-  '.yml': `${ARCHITECTURE} model.toYaml().`,
-  '.npz':
-    "For the weights alone, writeNpz of 'hiddenstate/utils' takes the arrays of model.getWeights().",
-  '.npy': "For one array, there is writeNpy in 'hiddenstate/utils'.",
-  '.keras': 'That is the ZIP format of Keras 3, which is not written. Keras reads .h5 too.',
-  '.onnx': 'model.save writes it.',
-  '.pb': ONLY_HDF5,
-  '.tflite': ONLY_HDF5,
-  '.pt': ONLY_HDF5,
-  '.pth': ONLY_HDF5,
-  '.safetensors': ONLY_HDF5,
-  '.pkl': ONLY_HDF5,
-}
-
-/**
- * A path to write HDF5 to: any but one whose ending names another format.
- *
- * @throws ConfigError ERR_OPTION
- */
-export function checkedTarget(where: string, path: unknown): string {
-  const target = checkedPath(where, path)
-  const hint = OTHER_FORMATS[extname(target).toLowerCase()]
-  if (hint === undefined) return target
-  const actual = `'${basename(target)}'`
-  return fail(ConfigError, 'ERR_OPTION', {
-    where,
-    what: 'path',
-    expected: "that of an HDF5 file ('model.h5')",
-    actual,
-    hint,
-  })
 }
 
 /** A file under construction: groups appear with all that lead to them. */

@@ -14,13 +14,8 @@ import type { Ragged } from '../ragged.js'
 import { resolveOptions } from '../options.js'
 import { isRecord } from '../per-name.js'
 import { KERAS_VERSION } from '../saving/layout.js'
-import {
-  loadWeights,
-  type LoadWeightsOptions,
-  saveModel,
-  type SaveOptions,
-  saveWeights,
-} from '../saving/model-files.js'
+import { loadWeights, type LoadWeightsOptions } from '../saving/model-files.js'
+import { saveModel, type SaveOptions, saveWeights } from '../saving/save.js'
 import * as running from '../training/evaluate.js'
 import * as generators from '../training/fit-generator.js'
 import type { FitGeneratorOptions, GeneratorOptions } from '../training/fit-generator.js'
@@ -351,8 +346,8 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
   // ---- files ----
 
   /**
-   * Writes architecture, weights, training configuration
-   * and optimizer state to a Keras 1.2.2 `.h5` file.
+   * Writes the model to a file: an `.h5` file of Keras 1.2.2 with architecture, weights, training
+   * configuration and optimizer state, or one of the `format` given.
    *
    * @see saveModel
    */
@@ -361,7 +356,7 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
     return saveModel(this, path, options)
   }
 
-  /** Writes the weights to a Keras 1.2.2 `.h5` file. */
+  /** Writes the weights alone: to an `.h5` file of Keras 1.2.2, or one of the `format` given. */
   async saveWeights(path: string, options?: SaveOptions): Promise<void> {
     this.requireAlive('saveWeights')
     return saveWeights(this, path, options)

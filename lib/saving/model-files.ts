@@ -1,43 +1,30 @@
 /**
- * Models and weights as files of Keras 1.2.2: HDF5 in its layout (saving/layout.ts), so that a file
- * goes both ways.
- *
- * Reading takes the configuration first, then the shapes that follow from it,
- * then data of exactly those shapes.
+ * Models and weights from files. Reading takes the configuration first, then the shapes that follow
+ * from it, then data of exactly those shapes.
  */
-import { extname } from 'node:path'
-import { checkedPath, writeFileAtomic } from '../files/atomic.js'
+import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
-import type { Compiled, CompileOptions } from '../model/compile.js'
 import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
-import { checkedTarget, H5Builder, readBytes, readH5, readH5Bytes, writeH5 } from '../hdf5/file.js'
+import { readBytes, readH5, readH5Bytes } from '../hdf5/file.js'
 import { KERAS_ZIP, otherFormat } from '../hdf5/other-formats.js'
-import type { Layer } from '../layers/base/layer.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
 import { withParameterBytes } from '../layers/base/weights.js'
 import { checkDocument, type Limits, type ResolvedLimits, resolveLimits } from '../limits.js'
-import { describe, type NDArray } from '../ndarray.js'
-import { type Counts, needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
+import { describe } from '../ndarray.js'
+import { needsCounts, optimizerOrder } from '../engine/optimizer-state.js'
 import { resolveOptions } from '../options.js'
 import { asHere, type Backend, checkBackend } from './kernels.js'
 import { type Generation, modelDocument, type ModelDocument } from './document.js'
 import { readArchive } from './keras3/archive.js'
-import { asciiJson, KERAS_VERSION } from './layout.js'
-import { compileOptions, countsOf, jsonObject, readState, writeTraining } from './training.js'
+import type { SavableModel } from './savable.js'
+import { compileOptions, countsOf, jsonObject, readState } from './training.js'
 import { inFile, stepsInFile } from './in-file.js'
-import { writeOnnx } from './onnx/write.js'
 import { type ModelFile, readModelFile } from './opened.js'
 import { treeOfStateDict } from './torch/state-dict.js'
 import { readTensors } from './torch/tensors.js'
-import { readLayers, writeLayers } from './weights.js'
-import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
-
-/** Options of `model.save` and `model.saveWeights`. */
-export interface SaveOptions {
-  /** False: an existing file is an error. Default `true`: it is replaced, in one step. */
-  overwrite?: boolean | undefined
-}
+import { readLayers } from './weights.js'
+import { runAtOnce, runInSlices } from '../sliced-work.js'
 
 /** Options of `model.loadWeights`. */
 export interface LoadWeightsOptions {
@@ -79,85 +66,6 @@ export interface LoadModelOptions {
   names?: Readonly<Record<string, string>> | undefined
 }
 
-/** What saving and loading need of a model; Sequential has it. */
-export interface SavableModel {
-  /** In the order of `getWeights()`, the branches of a Merge in its place. */
-  readonly flattenedLayers: readonly Layer[]
-  getConfig(): unknown
-  readonly layerClass: { readonly className: string }
-  /** What `compile` was told; null before. */
-  readonly compiled: Compiled | null
-  compile(options: CompileOptions): unknown
-  /**
-   * Calls that need a compiled model say why this one is not: the sentence goes into their error.
-   */
-  leaveUncompiled(why: string): void
-  /**
-   * Runs `use` while no batch of this model runs; when it `writes` during a fit, only a callback
-   * may: else ERR_BUSY.
-   */
-  whenIdle<T>(call: string, use: () => T, writes?: boolean): Promise<T>
-  /**
-   * The optimizer's state in the order of Keras;
-   * null when no training has begun. In `whenIdle` only.
-   */
-  optimizerWeights(): NDArray[] | null
-  /** The shapes of {@link optimizerWeights}, also before training has begun. In `whenIdle` only. */
-  optimizerShapes(): (readonly number[])[]
-  /** Sets the optimizer's state, all or none, in steps. In `whenIdle` only. */
-  setOptimizerWeights(state: readonly NDArray[]): SlicedWork<void>
-  /** What the optimizer has counted; null when no training has begun. In `whenIdle` only. */
-  readonly runner: { counts: Counts | null }
-  dispose(): void
-}
-
-const overwriteOf = (where: string, options: SaveOptions | undefined): { overwrite: boolean } => {
-  const { overwrite } = resolveOptions(where, { overwrite: true }, options)
-  return { overwrite: checkBoolean(where, 'overwrite', overwrite) }
-}
-
-/**
- * Writes architecture, weights, training configuration and the optimizer's state into one file that
- * Keras 1.2.2 opens. The model is copied when no batch of it runs; training may go on while the
- * file is written.
- *
- * The same model gives the same bytes.
- *
- * @param path `.h5` by custom; the file appears whole or not at all. `.onnx`: the model as it
- *   predicts, in ONNX (docs/interop.md)
- * @throws ConfigError ERR_OPTION for an existing file with `overwrite: false`, and for a path that
- *   names another format (`.json`, `.yaml`, `.npz`, `.keras`, …), for layers that ONNX has no
- *   operators for; FormatError
- *   ERR_FILE_SYSTEM when it cannot be written
- * @see keras.models.save_model
- */
-export async function saveModel(
-  model: SavableModel,
-  path: string,
-  options?: SaveOptions,
-): Promise<void> {
-  const writing = overwriteOf('save', options)
-  if (extname(checkedPath('save', path)).toLowerCase() === '.onnx') {
-    await writeFileAtomic(path, await model.whenIdle('save', () => writeOnnx(model)), writing)
-    return
-  }
-  checkedTarget('save', path)
-  await writeH5(path, await model.whenIdle('save', () => modelContent(model)), writing)
-}
-
-/** Copies of all that `save` writes. In `whenIdle` only. */
-export function modelContent(model: SavableModel): H5Builder {
-  const content = new H5Builder()
-  const root = content.group('')
-  root.set('keras_version', KERAS_VERSION)
-  const { className } = model.layerClass
-  root.set('model_config', asciiJson({ class_name: className, config: model.getConfig() }))
-  writeLayers(content, 'model_weights', model.flattenedLayers)
-  if (model.compiled)
-    writeTraining(content, model.compiled, model.optimizerWeights(), model.runner.counts)
-  return content
-}
-
 /**
  * Weights and optimizer state of a file that `save` has written, for the model that it is of. In
  * `whenIdle` only, and so is what it gives.
@@ -174,27 +82,6 @@ export async function readTrained(model: SavableModel, path: string): Promise<()
       if (state) runAtOnce(model.setOptimizerWeights(state))
     }
   })
-}
-
-/**
- * Writes the weights alone.
- *
- * @throws as {@link saveModel}
- * @see keras.models.Sequential.save_weights
- */
-export async function saveWeights(
-  model: SavableModel,
-  path: string,
-  options?: SaveOptions,
-): Promise<void> {
-  const writing = overwriteOf('saveWeights', options)
-  checkedTarget('saveWeights', path)
-  const file = await model.whenIdle('saveWeights', () => {
-    const content = new H5Builder()
-    writeLayers(content, '', model.flattenedLayers)
-    return content
-  })
-  await writeH5(path, file, writing)
 }
 
 /**

@@ -7,7 +7,8 @@ import type { Hooks } from './hooks.js'
 import { describe } from '../ndarray.js'
 import { packageVersion } from '../package-root.js'
 import { randomState, setRandomState } from '../random.js'
-import { modelContent, readTrained } from '../saving/model-files.js'
+import { modelContent } from '../saving/keras1.js'
+import { readTrained } from '../saving/model-files.js'
 import type { Model } from '../model/model.js'
 import {
   Checkpointer,

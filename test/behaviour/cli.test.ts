@@ -132,9 +132,19 @@ describe('convert', () => {
     model.dispose()
   })
 
+  it('--to: the format, whatever the ending; but not that of another format', async () => {
+    await well('convert', 'model.h5', 'plain', '--to', 'json')
+    expect(JSON.parse(readFileSync(at('plain'), 'utf8'))).toMatchObject({ keras_version: '1.2.2' })
+    expect(await badly('convert', 'model.h5', 'out.json', '--to', 'keras1')).toMatch(
+      /path must be one that ends with \.h5, \.hdf5, as files of 'keras1' do, got 'out\.json'/,
+    )
+    expect(await badly('convert', 'model.h5', 'out.h5', '--to', 'keras7')).toContain('keras1')
+    expect(await well('convert', '--help')).toMatch(/keras1 +\.h5.*whole model/)
+  })
+
   it('another ending, and an existing file with --no-overwrite, are errors', async () => {
     expect(await badly('convert', 'model.h5', 'out.txt')).toContain(
-      '.json, .yaml, .h5, .onnx, .npz, got out.txt',
+      ".h5, .hdf5, .onnx, .npz, .json, .yaml, .yml, got 'out.txt'",
     )
     writeFileSync(at('there.json'), 'mine')
     const said = await badly('convert', 'model.h5', 'there.json', '--no-overwrite')
