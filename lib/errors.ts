@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'ERR_CANCELLED'
   | 'ERR_RESUME'
   | 'ERR_TRIALS'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_TIMEOUT'
   | 'ERR_MISSING_PACKAGE'
   | 'ERR_FILE_FORMAT'
   | 'ERR_LIMIT'
@@ -82,7 +84,8 @@ export class ShapeError extends HiddenstateError {
 /**
  * The right call at the wrong moment: `ERR_NOT_COMPILED`, `ERR_BUSY`, `ERR_DISPOSED`, `ERR_NAN`,
  * `ERR_NOT_BUILT`, `ERR_MISSING_PACKAGE`, `ERR_CANCELLED`, `ERR_RESUME`, `ERR_TRIALS`, `ERR_RANK`
- * (another rank of a distributed training has failed, left, or makes another call).
+ * (another rank of a distributed training has failed, left, or makes another call);
+ * `ERR_QUEUE_FULL` (too many calls wait already), `ERR_TIMEOUT` (its turn came too late).
  */
 export class StateError extends HiddenstateError {
   static {
@@ -163,6 +166,8 @@ const CLASS_OF_CODE: Record<ErrorCode, ErrorClass> = {
   ERR_CANCELLED: StateError,
   ERR_RESUME: StateError,
   ERR_TRIALS: StateError,
+  ERR_QUEUE_FULL: StateError,
+  ERR_TIMEOUT: StateError,
   ERR_RANK: StateError,
   ERR_MISSING_PACKAGE: StateError,
   ERR_FILE_FORMAT: FormatError,

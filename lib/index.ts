@@ -124,6 +124,8 @@ export type { SaveOptions } from './saving/save.js'
 export type { Backend } from './saving/kernels.js'
 export { Model, type ModelOptions } from './model/model.js'
 export { Sequential } from './model/sequential.js'
+export { Batcher } from './model/batcher.js'
+export type { BatcherOptions, GatheredBatch, GatherOptions } from './model/batcher-options.js'
 export type {
   ModelSession,
   SavedSession,

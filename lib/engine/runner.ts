@@ -103,8 +103,9 @@ export class Runner {
     own.changes += theirs.changes + 1
   }
 
-  get isDisposed(): boolean {
-    return this.#disposed
+  /** Whether the caller is a callback of the fit under way, for which the fit waits. */
+  get isInCallback(): boolean {
+    return this.#turns.isInCallback
   }
 
   /**

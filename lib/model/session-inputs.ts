@@ -1,18 +1,39 @@
 /** What a session is given: inputs of its model, one step of them or several. */
+import type { PlanBeside } from '../engine/plan-beside.js'
 import type { StepInput } from '../engine/stepping.js'
 import { ConfigError, fail, ShapeError } from '../errors.js'
 import type { Container } from '../layers/base/container.js'
-import type { NativeArray } from '../native.js'
+import type { NativeArray, NativeOutputs } from '../native.js'
 import { describe, shapeText, type TensorLike } from '../ndarray.js'
 import { isRecord, perName } from '../per-name.js'
 import type { Shape } from '../spec.js'
 import { checkIntegers, type InputSlot, toNative } from '../training/data.js'
+import type { PredictionsOf, Tensors } from '../training/results.js'
 
 /** One step of one input, where it is one feature or one word, or an array. */
 type StepLike = number | TensorLike
 
 /** One step: of one input, or of each one that is not fixed, in a list or by their names. */
 export type StepInputs = StepLike | readonly StepLike[] | Readonly<Record<string, StepLike>>
+
+/** Steps that are asked for: what whoever computes them needs, a session or a Batcher. */
+export interface PendingSteps<O extends Tensors> {
+  readonly plan: PlanBeside
+  /** Of the batch that it is. */
+  readonly rows: number
+  /** How many of the plan's outputs are the caller's; states, which are copied, come behind. */
+  readonly outputs: number
+  /** Steps of one plan and of equal shapes may be rows of one batch. */
+  readonly shapes: string
+  /** What comes before the first step; the caller holds a turn. @throws as `step` */
+  begin(): Promise<void>
+  /** What the plan reads, each [rows, …], from the states of this moment. */
+  inputs(): NativeArray[]
+  /** Takes what the plan gives: outputs for the caller, states for the session. */
+  take(outputs: NativeOutputs): PredictionsOf<O>
+  /** Done or given up. */
+  end(): void
+}
 
 /**
  * What each input is to a session.

@@ -15,7 +15,13 @@ import {
   type Tensors,
 } from '../training/results.js'
 import type { CompiledModel } from './compiled-model.js'
-import { checkedInput, fixedValues, stepInputs, type StepInputs } from './session-inputs.js'
+import {
+  checkedInput,
+  fixedValues,
+  type PendingSteps,
+  stepInputs,
+  type StepInputs,
+} from './session-inputs.js'
 
 /**
  * States by the names of layers, and by their own: `{ lstm_1: { h, c } }`, each [B, H] in one row
@@ -83,12 +89,14 @@ const place = (call: string): string => `model.session().${call}`
 // biome-ignore lint/suspicious/noExplicitAny: a model whose outputs are not known
 export class ModelSession<O extends Tensors = any> {
   readonly #base: Base
-  /** In the order of the plan; null: as the model begins. */
+  /** Memory of its own, in the order of the plan; null: as the model begins. */
   #states: readonly Floats[] | null
   /** What the model has made of fixed inputs; null: nothing yet. */
   #made: readonly NativeArray[] | null = null
   /** How many steps are asked for and not done. */
   #waiting = 0
+  /** Who computes them: the session itself, or a Batcher. */
+  #by: object = this
   #isDisposed = false
 
   /** @internal */
@@ -153,30 +161,61 @@ export class ModelSession<O extends Tensors = any> {
   }
 
   async #run(call: string, x: StepInputs, isMany: boolean): Promise<PredictionsOf<O>> {
-    const { model, stepped } = this.#base
-    const { runner } = model
-    this.#require(call)
-    const given = this.#given(call, x, isMany).map(({ data, shape }) => ({
-      data: data.slice(),
-      shape,
-    }))
-    const named = `session().${call}`
-    this.#waiting++
+    const { runner } = this.#base.model
+    const steps = this.pending(call, x, isMany)
     try {
       const turn = await runner.take()
       try {
-        this.#require(call)
-        if (stepped.once && !this.#made)
-          this.#made = await stepped.once.run(runner, named, () => this.#fixedInputs())
-        const outputs = await stepped.step.run(runner, named, () => this.#inputs(given))
-        this.#require(call)
-        return this.#taken(outputs, isMany)
+        await steps.begin()
+        return steps.take(await steps.plan.run(runner, `session().${call}`, () => steps.inputs()))
       } finally {
         turn.release()
       }
     } finally {
-      this.#waiting--
+      steps.end()
     }
+  }
+
+  /**
+   * @internal Steps that somebody computes later; until then the session is not idle.
+   *
+   * @param by who does: while steps wait, no other may
+   * @throws as {@link ModelSession.step}; StateError ERR_BUSY
+   */
+  pending(call: string, x: StepInputs, isMany: boolean, by: object = this): PendingSteps<O> {
+    const { stepped, model, batchSize, fixed } = this.#base
+    this.#require(call)
+    if (by !== this.#by) this.#requireIdle(call)
+    const given = this.#given(call, x, isMany).map(({ data, shape }) => ({
+      data: data.slice(),
+      shape,
+    }))
+    this.#by = by
+    this.#waiting++
+    return {
+      plan: stepped.step,
+      rows: batchSize ?? 1,
+      outputs: stepped.outputs.length,
+      shapes: [...given, ...fixed.values()].map(({ shape }) => shape.slice(1).join()).join(' '),
+      begin: async () => {
+        this.#require(call)
+        if (stepped.once && !this.#made) {
+          const made = () => this.#fixedInputs()
+          this.#made = await stepped.once.run(model.runner, `session().${call}`, made)
+        }
+      },
+      inputs: () => this.#inputs(given),
+      take: (outputs) => {
+        this.#require(call)
+        return this.#taken(outputs, isMany)
+      },
+      end: () => this.#waiting--,
+    }
+  }
+
+  /** @internal */
+  get model(): CompiledModel {
+    return this.#base.model
   }
 
   #fixedInputs(): NativeArray[] {
@@ -198,7 +237,8 @@ export class ModelSession<O extends Tensors = any> {
   #taken(all: NativeOutputs, isMany: boolean): PredictionsOf<O> {
     const { stepped, batchSize } = this.#base
     const { outputs } = stepped
-    this.#states = all.slice(outputs.length).map(({ data }) => data)
+    this.#states ??= this.#beginning()
+    for (const [i, data] of this.#states.entries()) data.set(all[outputs.length + i]!.data)
     const results = outputs.map((isSequence, i) => {
       const { data, shape } = all[i]!
       const [batch, ...dims] = shape as [number, ...number[]]
@@ -345,7 +385,10 @@ export class ModelSession<O extends Tensors = any> {
   fork(): ModelSession<O> {
     this.#require('fork')
     this.#requireIdle('fork')
-    const made = new ModelSession<O>(this.#base, this.#states)
+    const made = new ModelSession<O>(
+      this.#base,
+      this.#states?.map((data) => data.slice()),
+    )
     made.#made = this.#made
     return made
   }

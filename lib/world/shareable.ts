@@ -78,6 +78,35 @@ interface ProgramOptions {
   states?: readonly { next: number; dims: readonly number[] }[]
 }
 
+/** Where samples of a batch meet in an op, in words; null: nowhere. */
+function meeting(op: OpSpec, shapes: Shapes): string | null {
+  const layer = `${op.layer} (${op.className})`
+  const isProgram = op.op === 'expression' || op.op === 'scan'
+  if (!isProgram && !BY_SAMPLE.has(op.op))
+    return `one with ${layer}, which looks at a batch as a whole`
+  const mixes = isProgram ? programObstacle(op, shapes) : null
+  if (mixes) return `one with ${layer}, whose samples may meet in ${mixes}`
+  return op.options.stateful === true
+    ? `one with ${layer}, whose states go from batch to batch`
+    : null
+}
+
+/**
+ * Where samples of one batch meet when a model predicts, in words; null: nowhere.
+ *
+ * @param spec without training
+ * @param shapes of the values of its graph, without the batch
+ */
+export function meetingOf({ ops }: Spec, shapes: Shapes): string | null {
+  // mode 0 has running statistics when it predicts
+  const alone = ({ op, options }: OpSpec) => op === 'batch_normalization' && options.mode === 0
+  for (const op of ops) {
+    const what = alone(op) ? null : meeting(op, shapes)
+    if (what !== null) return what
+  }
+  return null
+}
+
 /** What of the graph stands against it, in words; null: nothing. */
 function obstacle(
   { ops, penalties = [], updates = [] }: Spec,
@@ -88,13 +117,8 @@ function obstacle(
   const folded = new Set<string>() // values whose rows are steps
   for (const op of ops) {
     const layer = `${op.layer} (${op.className})`
-    const isProgram = op.op === 'expression' || op.op === 'scan'
-    if (!isProgram && !BY_SAMPLE.has(op.op))
-      return { layer, what: `one with ${layer}, which looks at a batch as a whole` }
-    const mixes = isProgram ? programObstacle(op, shapes) : null
-    if (mixes) return { layer, what: `one with ${layer}, whose samples may meet in ${mixes}` }
-    if (op.options.stateful === true)
-      return { layer, what: `one with ${layer}, whose states go from batch to batch` }
+    const meets = meeting(op, shapes)
+    if (meets !== null) return { layer, what: meets }
     const isInside = op.inputs.some((input) => folded.has(input))
     if (isInside && isRandom(op))
       return { layer, what: `one with dropout or noise inside TimeDistributed, ${layer}` }

@@ -27,7 +27,7 @@ export const GUIDES = {
   'docs/sequences.md': { blocks: 1, data: false },
   'docs/tagging.md': { blocks: 1, data: false },
   'docs/tuning.md': { blocks: 3, data: false },
-  'docs/sessions.md': { blocks: 3, data: false },
+  'docs/sessions.md': { blocks: 4, data: false },
   'docs/speech.md': { blocks: 2, data: false },
   'docs/from-tfjs.md': { blocks: 3, data: true },
   'docs/from-theano.md': { blocks: 2, data: false },
