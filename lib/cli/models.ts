@@ -59,7 +59,10 @@ export async function convert(
 ): Promise<void> {
   const copy = copyFor('convert', to, { format })
   await writing('convert', to, { overwrite }, () =>
-    withModel(from, async (model) => copy(model)(to, { overwrite })),
+    withModel(from, async (model) => {
+      const reader = await copy(model)(to, { overwrite })
+      if (typeof reader === 'string') process.stdout.write(reader)
+    }),
   )
 }
 

@@ -13,9 +13,15 @@ import type { NDArray } from '../ndarray.js'
 import { modelContent, weightsContent } from './keras1.js'
 import { writeOnnx } from './onnx/write.js'
 import type { SavableModel } from './savable.js'
+import { torchModule, type TorchTensors } from './torch/write-module.js'
+import { ptBytes, safetensorsBytes } from './torch/write-tensors.js'
 
-/** Writes what was copied of a model. */
-export type Write = (path: string, options: WriteOptions) => Promise<void>
+/**
+ * Writes what was copied of a model.
+ *
+ * @returns a text that goes with the file, where there is one: the program that reads it
+ */
+export type Write = (path: string, options: WriteOptions) => Promise<void> | Promise<string>
 /**
  * Copies what a format holds of a model, while no batch of it runs, and gives what writes it while
  * the model may train on.
@@ -55,6 +61,17 @@ const namedWeights = ({ flattenedLayers }: SavableModel): Map<string, NDArray> =
     }),
   )
 
+/** Weights for PyTorch, and the module that has them. */
+const torchWeights =
+  (contentOf: (tensors: TorchTensors) => Uint8Array | Promise<Uint8Array>): Copy =>
+  (model) => {
+    const { source, tensors } = torchModule(model)
+    return async (path, options) => {
+      await writeFileAtomic(path, await contentOf(tensors), options)
+      return source
+    }
+  }
+
 export const FORMATS = {
   keras1: {
     endings: ['.h5', '.hdf5'],
@@ -66,6 +83,21 @@ export const FORMATS = {
     endings: ['.onnx'],
     what: 'the model as it predicts',
     model: (model) => bytes(writeOnnx(model)),
+  },
+  pytorch: {
+    endings: ['.pt', '.pth'],
+    what: "the weights, as PyTorch's state_dict",
+    weights: torchWeights(ptBytes),
+  },
+  safetensors: {
+    endings: ['.safetensors'],
+    what: "the same, under PyTorch's names",
+    weights: torchWeights(safetensorsBytes),
+  },
+  python: {
+    endings: ['.py'],
+    what: "the architecture, as PyTorch's module of those weights",
+    architecture: (model) => bytes(torchModule(model).source),
   },
   npz: {
     endings: ['.npz'],
@@ -96,7 +128,7 @@ const ENTRIES = Object.entries(FORMATS) as [FormatName, Format][]
 export const FORMAT_NAMES: readonly FormatName[] = ENTRIES.map(([name]) => name)
 
 /** Endings of formats that are not written. */
-const FOREIGN = ['.npy', '.pb', '.pkl', '.pt', '.pth', '.safetensors', '.tflite']
+const FOREIGN = ['.npy', '.pb', '.pkl', '.tflite']
 
 const HINTS: Readonly<Record<Part, string>> = {
   model: 'model.save writes whole models.',

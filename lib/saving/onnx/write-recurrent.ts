@@ -4,14 +4,8 @@
  */
 import type { Floats } from '../../native.js'
 import type { NDArray } from '../../ndarray.js'
-import {
-  arraysOf,
-  type Config,
-  type Given,
-  type Graph,
-  unwritable,
-  type Written,
-} from './written.js'
+import { arraysOf, checkRecurrent, type Config, type Written } from '../predicting.js'
+import { type Given, type Graph, unwritable } from './written.js'
 
 /** The operator of a layer, and the place of each gate of ONNX among ours. */
 const KINDS: Readonly<Record<string, readonly [op: string, gates: readonly number[]]>> = {
@@ -68,19 +62,10 @@ const joined = (parts: readonly Floats[]): Floats => {
 }
 
 /** Settings that ONNX has no word for. */
-function checkSettings({ layer, config }: Written, own: Config): void {
-  const plain = {
-    initial_state: 'zero',
-    stateful: false,
-    zero_output_for_mask: false,
-    zoneout: 0,
-    ...(own.return_sequences === true ? { go_backwards: false } : {}),
-    ...(config.layer ? { merge_mode: 'concat' } : {}),
-  }
-  for (const [key, value] of Object.entries(plain)) {
-    const actual = key === 'merge_mode' ? config[key] : own[key]
-    if (actual !== undefined && actual !== value) unwritable(layer, key, String(value), actual)
-  }
+function checkSettings(written: Written, own: Config): void {
+  checkRecurrent(written, own, unwritable)
+  if (own.return_sequences === true && own.go_backwards === true)
+    unwritable(written.layer, 'go_backwards', 'false with return_sequences', true)
 }
 
 /** activations, activation_alpha and activation_beta of a node. */

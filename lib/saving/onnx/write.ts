@@ -7,7 +7,8 @@ import type { Layer } from '../../layers/base/layer.js'
 import type { Floats } from '../../native.js'
 import type { NDArray } from '../../ndarray.js'
 import { type NodeText, onnxBytes, type PortText } from './messages.js'
-import { arraysOf, type Config, type Given, Graph, unwritable, type Written } from './written.js'
+import { arraysOf, callsOf, type Config, type WritableModel, type Written } from '../predicting.js'
+import { type Given, Graph, unwritable } from './written.js'
 import { recurrentNodes } from './write-recurrent.js'
 
 const tensorOf = (graph: Graph, layer: Layer, what: string, { shape, data }: NDArray): string =>
@@ -156,71 +157,6 @@ const WRITERS: Readonly<Record<string, Writer>> = {
 /** Layers that are written, beside the inputs. */
 export const WRITABLE: readonly string[] = Object.keys(WRITERS).sort()
 
-/** A layer of a configuration, and the layers that it is called with. */
-interface Call {
-  readonly name: string
-  readonly className: string
-  readonly config: Config
-  readonly from: readonly string[]
-}
-
-/** What the writing needs of a model. */
-export interface WritableModel {
-  readonly layerClass: { readonly className: string }
-  readonly flattenedLayers: readonly Layer[]
-  getConfig(): unknown
-}
-
-/** The calls of a model's layers in order, and the names of its outputs. */
-function callsOf(model: WritableModel): { calls: Call[]; outputs: string[] } {
-  const config = model.getConfig()
-  type Item = { class_name: string; config: Config; name: string; inbound_nodes: unknown[][] }
-  if (Array.isArray(config)) {
-    const list = config as Item[]
-    const names = list.map((each) => String(each.config.name))
-    const calls = list.map((each, i) => ({
-      name: names[i]!,
-      className: each.class_name,
-      config: each.config,
-      from: i === 0 ? [] : [names[i - 1]!],
-    }))
-    return { calls, outputs: names.slice(-1) }
-  }
-  const { layers, output_layers: out } = config as {
-    layers: Item[]
-    output_layers: [string, number, number][]
-  }
-  const calls = layers.map(({ class_name: className, config: own, name, inbound_nodes: nodes }) => {
-    if (nodes.length > 1)
-      fail(ConfigError, 'ERR_OPTION', {
-        where: `${name} (${className})`,
-        what: 'layer',
-        expected: 'called once, to be written as ONNX',
-        actual: `${nodes.length} calls`,
-      })
-    const from = ((nodes[0] ?? []) as [string][]).map(([each]) => each)
-    return { name, className, config: own, from }
-  })
-  return { calls: inOrder(calls), outputs: out.map(([name]) => name) }
-}
-
-/** Calls after those that they need. */
-function inOrder(calls: readonly Call[]): Call[] {
-  const done = new Set<string>()
-  const out: Call[] = []
-  let open = [...calls]
-  while (open.length > 0) {
-    const ready = open.filter(({ from }) => from.every((name) => done.has(name)))
-    if (ready.length === 0) break
-    for (const call of ready) {
-      done.add(call.name)
-      out.push(call)
-    }
-    open = open.filter((call) => !done.has(call.name))
-  }
-  return out
-}
-
 /** An input of the graph. Batch and unknown extents are letters. */
 function inputOf(
   graph: Graph,
@@ -244,7 +180,7 @@ export function writeOnnx(model: WritableModel): Uint8Array {
   const graph = new Graph()
   const byName = new Map(model.flattenedLayers.map((layer) => [layer.name, layer]))
   const given = new Map<string, Given>()
-  const { calls, outputs } = callsOf(model)
+  const { calls, outputs } = callsOf(model, 'ONNX')
   for (const { name, className, config, from } of calls) {
     const layer = byName.get(name)
     if (className === 'InputLayer') {

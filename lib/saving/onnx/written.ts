@@ -1,23 +1,11 @@
 /** What the writing of ONNX passes on from layer to layer. */
-import { ConfigError, fail } from '../../errors.js'
-import type { Layer } from '../../layers/base/layer.js'
-import { type KerasArray, readKerasArrays } from '../../layers/base/variable.js'
-import type { Floats } from '../../native.js'
-import { NDArray } from '../../ndarray.js'
+import { refusing, type Unwritable } from '../predicting.js'
 import type { NodeText, PortText, TensorText } from './messages.js'
 
-export type Config = Readonly<Record<string, unknown>>
 /** What a layer gives in the graph: its name there, [batch, …]. */
 export interface Given {
   readonly name: string
   readonly shape: readonly (number | string)[]
-}
-
-/** A layer that is being written. */
-export interface Written {
-  readonly className: string
-  readonly config: Config
-  readonly layer: Layer
 }
 
 /** The graph as it grows. */
@@ -60,36 +48,4 @@ export class Graph {
 }
 
 /** @throws ConfigError ERR_OPTION */
-export const unwritable = (
-  { where }: Layer,
-  what: string,
-  expected: string,
-  actual: unknown,
-): never =>
-  fail(ConfigError, 'ERR_OPTION', {
-    where,
-    layer: where,
-    what,
-    expected: `${expected}, to be written as ONNX`,
-    actual: typeof actual === 'function' ? 'a function' : String(actual),
-  })
-
-/** A layer's arrays as Keras 2 has them: [kernel, recurrent kernel, bias]. */
-export function arraysOf(layer: Layer): NDArray[] {
-  const groups = layer.fusedArrays()
-  const values = readKerasArrays(groups.flat() as KerasArray[])
-  let at = 0
-  return groups.map((parts) => {
-    const own = values.slice(at, (at += parts.length)) as NDArray[]
-    const [first] = own as [NDArray]
-    if (own.length === 1) return first
-    // two biases of a GRU, one after the other
-    const data = new Float32Array(own.reduce((sum, { data: each }) => sum + each.length, 0))
-    let place = 0
-    for (const { data: each } of own) {
-      data.set(each as Floats, place)
-      place += each.length
-    }
-    return new NDArray(data, [own.length, ...first.shape])
-  })
-}
+export const unwritable: Unwritable = refusing('ONNX')

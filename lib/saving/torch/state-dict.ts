@@ -11,34 +11,11 @@ import { formatError, type H5File } from '../../hdf5/file.js'
 import type { Layer } from '../../layers/base/layer.js'
 import type { Floats } from '../../native.js'
 import { type LayerArray, treeOf } from '../tree.js'
+import { GATES, ownName, reordered, transposed } from './layout.js'
 import type { Tensor, Tensors } from './tensor.js'
 
 /** A layer's own names of what it asks for. */
 type Take = (suffix: string) => Tensor
-
-/** The order of our gates in those of PyTorch. */
-const GATES: Readonly<Record<string, readonly number[]>> = {
-  SimpleRNN: [0],
-  GRU: [1, 0, 2],
-  LSTM: [0, 1, 2, 3],
-}
-
-/** Rows of a matrix, or numbers of a row, in blocks of H that change places. [G*H, …] */
-function reordered(numbers: Floats, order: readonly number[]): Floats {
-  const block = numbers.length / order.length
-  const out = numbers.slice() as Floats
-  for (const [to, from] of order.entries())
-    out.set(numbers.subarray(from * block, (from + 1) * block), to * block)
-  return out
-}
-
-/** [rows, columns] → [columns, rows] */
-function transposed(numbers: Floats, [rows, columns]: readonly [number, number]): Floats {
-  const out = numbers.slice() as Floats
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) out[c * rows + r] = numbers[r * columns + c]!
-  return out
-}
 
 /** A matrix of PyTorch, [out, in], as [in, out]. */
 function matrix(name: string, tensor: Tensor, order: readonly number[] = [0]): LayerArray {
@@ -168,13 +145,6 @@ function arraysOf(layer: Layer, name: string, tensors: Tensors): LayerArray[] {
     expected: `${Object.keys(GATES).join(', ')}, Bidirectional, TimeDistributed, Embedding, Dense or BatchNormalization`,
     actual: className,
   })
-}
-
-/** The name of a layer, or of the one that it wraps. */
-const ownName = ({ layerClass, children, options, name }: Layer): string => {
-  if (layerClass.className === 'Bidirectional')
-    return (options as unknown as { layer: Layer }).layer.name
-  return layerClass.className === 'TimeDistributed' ? children[0]!.name : name
 }
 
 /** Tensors that no computation reads. */
