@@ -62,6 +62,32 @@ export class H5File {
     return this.#tree.datasets.get(path)
   }
 
+  /**
+   * The same file with slashes where names have backslashes: Keras 2 wrote the paths of Windows as
+   * names.
+   */
+  withSlashes(): H5File {
+    const names = [...this.#tree.groups.keys(), ...this.#tree.datasets.keys()]
+    if (!names.some((name) => name.includes('\\'))) return this
+    const slashed = (name: string) => name.replaceAll('\\', '/')
+    const own = new Map(names.map((name) => [slashed(name), name]))
+    const renamed = <V>(all: ReadonlyMap<string, V>) =>
+      new Map(Array.from(all, ([name, value]) => [slashed(name), value]))
+    const groups = renamed(this.#tree.groups)
+    for (const name of own.keys())
+      for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1))
+        if (!groups.has(name.slice(0, at))) groups.set(name.slice(0, at), new Map())
+    return new H5File(
+      this.path,
+      { groups, datasets: renamed(this.#tree.datasets) },
+      (paths, bytes) =>
+        this.#load(
+          paths.map((path) => own.get(path)!),
+          bytes,
+        ),
+    )
+  }
+
   /** Names of the groups and datasets right below a group. */
   children(group: string): string[] {
     const prefix = group === '' ? '' : `${group}/`

@@ -82,5 +82,7 @@ export async function readModelFile<T>(
   })
   const { compile_config: compiled } = config
   const training = () => (isRecord(compiled) && 'loss' in compiled ? compiled : null)
-  return readH5Bytes(path, weights, (file) => use({ file, weights: '', document, training }))
+  return readH5Bytes(path, weights, (file) =>
+    use({ file: file.withSlashes(), weights: '', document, training }),
+  )
 }

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { unzipSync, zipSync } from 'fflate'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { H5Builder, readH5Bytes, writeH5 } from '../../lib/hdf5/file.js'
 import { ACTIVATIONS } from '../../lib/saving/keras3/activations.js'
 import { readNpy } from '../../lib/utils.js'
 import { dataFile } from '../golden/loader.js'
@@ -158,6 +159,33 @@ describe('a .keras zip', () => {
     await expect(loadModel(at('more.keras'), { compile: false })).resolves.toBeInstanceOf(
       Sequential,
     )
+  })
+
+  it('of Windows, where Keras 2 made one name of a path, loads', async () => {
+    const builder = new H5Builder()
+    await readH5Bytes('weights', whole['model.weights.h5']!.slice(), async (file) => {
+      const copy = async (group: string): Promise<void> => {
+        const windows = group.replace(/\/(?!vars)/g, '\\')
+        if (file.hasGroup(group)) builder.group(windows)
+        for (const child of file.children(group)) {
+          const place = group === '' ? child : `${group}/${child}`
+          const info = file.dataset(place)
+          if (!info) await copy(place)
+          else
+            builder.dataset(
+              `${windows}/${child}`,
+              (await file.read([{ path: place, shape: info.shape }]))[0]!,
+            )
+        }
+      }
+      await copy('layers')
+    })
+    await writeH5(at('windows.h5'), builder)
+    const weights = new Uint8Array(readFileSync(at('windows.h5')))
+    writeFileSync(at('windows.keras'), zipSync({ ...whole, 'model.weights.h5': weights }))
+    const wanted = (await loadModel(at('lstm_last.keras'), { compile: false })).getWeights()
+    const model = await loadModel(at('windows.keras'), { compile: false })
+    expectAllSameBits(model.getWeights(), wanted)
   })
 
   it('with damage anywhere loads or is refused with a code', { timeout: 60_000 }, async () => {

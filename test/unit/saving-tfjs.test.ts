@@ -30,6 +30,27 @@ describe('a model of TensorFlow.js', () => {
     expect(model.metricsNames).toEqual(['loss', 'mean_absolute_error'])
   })
 
+  it('finds weights by name, in whatever order the manifest has them', async () => {
+    const json = JSON.parse(readFileSync(recorded.at('h_lstm/model.json'), 'utf8'))
+    const [{ paths, weights }] = json.weightsManifest
+    const bytes = readFileSync(recorded.at(path.join('h_lstm', paths[0])))
+    // the three arrays of the LSTM are first: the Dense goes before them, in a group of its own
+    const ofLstm =
+      4 *
+      weights.slice(0, 3).reduce((n: number, w: { shape: number[] }) => {
+        return n + w.shape.reduce((a, b) => a * b)
+      }, 0)
+    writeFileSync(recorded.at(path.join('h_lstm', 'dense.bin')), bytes.subarray(ofLstm))
+    writeFileSync(recorded.at(path.join('h_lstm', 'lstm.bin')), bytes.subarray(0, ofLstm))
+    json.weightsManifest = [
+      { paths: ['dense.bin'], weights: weights.slice(3) },
+      { paths: ['lstm.bin'], weights: weights.slice(0, 3) },
+    ]
+    const name = path.join('h_lstm', 'by-name.json')
+    writeFileSync(recorded.at(name), JSON.stringify(json))
+    await recorded.checkOutputs(await load(name), recorded.entry('h_lstm/model.json'))
+  })
+
   const changed = async (change: (manifest: { weights: { [key: string]: unknown }[] }) => void) => {
     const json = JSON.parse(readFileSync(recorded.at('h_lstm/model.json'), 'utf8'))
     change(json.weightsManifest[0])
