@@ -124,14 +124,14 @@ describe('a model written as ONNX', () => {
 
   it.each<[string, () => Model, RegExp]>([
     [
-      'a mask',
-      () => new Sequential([new Masking({ inputShape }), new LSTM(2)]),
-      /\(Masking\): layer must be one of .*, to be written as ONNX, got Masking/,
-    ],
-    [
-      'words that are masks',
-      () => new Sequential([new Embedding(3, 2, { maskZero: true }), new LSTM(2)]),
-      /\(Embedding\): maskZero must be false/,
+      'a mask where nothing takes it',
+      () =>
+        new Sequential([
+          new Masking({ inputShape: [3, 2] }),
+          new Flatten({ acceptMask: true }),
+          new Dense(2),
+        ]),
+      /\(Flatten\): input must be without a mask, to be written as ONNX, got one with a mask/,
     ],
     [
       'a function',
@@ -163,6 +163,15 @@ describe('a model written as ONNX', () => {
     const before = readFileSync(file)
     await expect(make().save(file)).rejects.toThrow(message)
     expect(readFileSync(file)).toEqual(before)
+  })
+
+  it('says how many steps of a masked row count', async () => {
+    await new Sequential([new Masking({ inputShape }), new LSTM(2)]).save(file)
+    const bytes = new Uint8Array(readFileSync(file))
+    const { nodes } = readGraph(file, bytes, resolveLimits('test', {}))
+    const [, , , , lengths] = nodes.find(({ op }) => op === 'LSTM')!.inputs
+    expect(nodes.find(({ outputs }) => outputs.includes(lengths!))?.op).toBe('Cast')
+    await expect(loadModel(file)).rejects.toThrow(/\(Equal\): operator must be one of/)
   })
 
   it('is refused where it exists and may not be replaced', async () => {

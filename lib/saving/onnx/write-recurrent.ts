@@ -5,6 +5,7 @@
 import type { Floats } from '../../native.js'
 import type { NDArray } from '../../ndarray.js'
 import { arraysOf, checkRecurrent, type Config, type Written } from '../predicting.js'
+import { masked } from './write-masks.js'
 import { type Given, type Graph, unwritable } from './written.js'
 
 /** The operator of a layer, and the place of each gate of ONNX among ours. */
@@ -120,8 +121,18 @@ export function recurrentNodes(graph: Graph, written: Written, x: Given): Given 
       [directions, width, columns],
       joined(of(place).map((array) => rows(array, gates))),
     )
+  const isBackward = own.go_backwards === true
+  const steps =
+    x.mask === undefined
+      ? null
+      : masked(
+          graph,
+          name,
+          { x: x.name, mask: x.mask, features: D, units: H },
+          inside ? [false, true] : [isBackward],
+        )
   const inputs = [
-    graph.add(name, 'Transpose', [x.name], { perm: [1, 0, 2] }),
+    graph.add(name, 'Transpose', [steps?.x ?? x.name], { perm: [1, 0, 2] }),
     stacked(0, D, 'W'),
     stacked(1, H, 'R'),
   ]
@@ -134,19 +145,22 @@ export function recurrentNodes(graph: Graph, written: Written, x: Given): Given 
         joined(of(2).map((array) => bothBiases(array, gates))),
       ),
     )
+  if (steps) inputs.push(...(each === 3 ? [] : ['']), steps.lengths)
   const isSequence = own.return_sequences === true
   const { names, floats } = activations(written, own, op, directions)
   const attributes = {
     hidden_size: H,
-    direction: inside ? 'bidirectional' : own.go_backwards === true ? 'reverse' : 'forward',
+    direction: inside ? 'bidirectional' : isBackward ? 'reverse' : 'forward',
     activations: names,
     ...(kind === 'GRU' ? { linear_before_reset: own.reset_after === true ? 1 : 0 } : {}),
   }
-  const Y = graph.add(name, op, inputs, attributes, floats, isSequence ? 0 : 1)
+  const Y = graph.add(name, op, inputs, attributes, floats, isSequence ? [] : [''])
   // Y [T, directions, N, H] → [N, T, directions*H]; Y_h [directions, N, H] → [N, directions*H]
   const perm = isSequence ? [2, 0, 1, 3] : [1, 0, 2]
   const moved = graph.add(name, 'Transpose', [Y], { perm })
   const target = isSequence ? [0, 0, directions * H] : [0, directions * H]
   const shape = [x.shape[0]!, ...(isSequence ? [x.shape[1]!] : []), directions * H]
-  return { name: graph.add(name, 'Reshape', [moved, graph.extents(name, target)]), shape }
+  const y = graph.add(name, 'Reshape', [moved, graph.extents(name, target)])
+  if (!isSequence || !steps) return { name: y, shape }
+  return { name: steps.spread(y), shape, mask: x.mask! }
 }

@@ -9,6 +9,7 @@ import type { NDArray } from '../../ndarray.js'
 import { type NodeText, onnxBytes, type PortText } from './messages.js'
 import { arraysOf, callsOf, type Config, type WritableModel, type Written } from '../predicting.js'
 import { type Given, Graph, unwritable } from './written.js'
+import { maskOfSteps, maskOfWords } from './write-masks.js'
 import { recurrentNodes } from './write-recurrent.js'
 
 const tensorOf = (graph: Graph, layer: Layer, what: string, { shape, data }: NDArray): string =>
@@ -54,7 +55,7 @@ const dense: Writer = (graph, { config, layer }, x) => {
     name = graph.add(layer.name, 'MatMul', [x.name, kernel])
     if (b) name = graph.add(layer.name, 'Add', [name, ...bias])
   }
-  return activated(graph, layer, { name, shape }, config.activation)
+  return activated(graph, layer, { ...x, name, shape }, config.activation)
 }
 
 const timeDistributed: Writer = (graph, written, x, all) => {
@@ -65,10 +66,11 @@ const timeDistributed: Writer = (graph, written, x, all) => {
 }
 
 const embedding: Writer = (graph, { config, layer }, x) => {
-  if (config.mask_zero === true) unwritable(layer, 'maskZero', 'false', true)
   const [table] = arraysOf(layer) as [NDArray]
   const name = graph.add(layer.name, 'Gather', [tensorOf(graph, layer, 'table', table), x.name])
-  return { name, shape: [...x.shape, table.shape[1]!] }
+  const shape = [...x.shape, table.shape[1]!]
+  if (config.mask_zero !== true) return { name, shape }
+  return { name, shape, mask: maskOfWords(graph, layer.name, x.name) }
 }
 
 const batchNormalization: Writer = (graph, { config, layer }, x) => {
@@ -125,6 +127,11 @@ const overTime =
     shape: [x.shape[0]!, ...x.shape.slice(2)],
   })
 
+const masking: Writer = (graph, { config, layer }, x) => {
+  const { mask, x: name } = maskOfSteps(graph, layer.name, x.name, config.mask_value as number)
+  return { name, shape: x.shape, mask }
+}
+
 /** Layers that do nothing when a model predicts. */
 const asIs: Writer = (_graph, _written, x) => x
 
@@ -143,6 +150,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   GlobalAveragePooling1D: overTime('ReduceMean'),
   GlobalMaxPooling1D: overTime('ReduceMax'),
   LSTM: recurrentNodes,
+  Masking: masking,
   Merge: merge,
   Permute: (graph, { config, layer }, x) => {
     const perm = [0, ...(config.dims as number[])]
@@ -153,6 +161,20 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   SpatialDropout1D: asIs,
   TimeDistributed: timeDistributed,
 }
+
+/** Layers that use a mask, or hand it on. */
+const TAKES_MASK: ReadonlySet<string> = new Set([
+  'Activation',
+  'ActivityRegularization',
+  'Bidirectional',
+  'Dropout',
+  'GRU',
+  'GaussianDropout',
+  'GaussianNoise',
+  'LSTM',
+  'SimpleRNN',
+  'TimeDistributed',
+])
 
 /** Layers that are written, beside the inputs. */
 export const WRITABLE: readonly string[] = Object.keys(WRITERS).sort()
@@ -199,6 +221,8 @@ export function writeOnnx(model: WritableModel): Uint8Array {
       from.length > 0
         ? from.map((each) => given.get(each)!)
         : [inputOf(graph, `${name}_input`, config)]
+    if (!TAKES_MASK.has(className) && all.some(({ mask }) => mask !== undefined))
+      unwritable(layer, 'input', 'without a mask', 'one with a mask')
     given.set(name, write(graph, { className, config, layer }, all[0]!, all))
   }
   const ends = outputs.map((name) => {

@@ -6,6 +6,8 @@ import type { NodeText, PortText, TensorText } from './messages.js'
 export interface Given {
   readonly name: string
   readonly shape: readonly (number | string)[]
+  /** Of its mask, [batch, time]: 1 at steps that count. Default: all do. */
+  readonly mask?: string
 }
 
 /** The graph as it grows. */
@@ -22,11 +24,12 @@ export class Graph {
     inputs: readonly string[],
     attributes: NodeText['attributes'] = {},
     floats: NodeText['floats'] = {},
-    /** Of an output that is not the first one, how many stand before it. */
-    before = 0,
+    /** Of an output that is not the first one, those before it: '' where it may be left out. */
+    before: readonly string[] = [],
   ): string {
     const name = `${layer}/${op}_${this.#count++}`
-    const outputs = [...Array.from({ length: before }, () => ''), `${name}:out`]
+    const unused = before.map((each) => (each === '' ? '' : `${name}:${each}`))
+    const outputs = [...unused, `${name}:out`]
     this.nodes.push({ op, name, inputs, outputs, attributes, floats })
     return `${name}:out`
   }
@@ -40,6 +43,11 @@ export class Graph {
     const name = `${layer}/${what}_${this.#count++}`
     this.tensors.push({ name, shape, numbers })
     return name
+  }
+
+  /** A whole number without axes. */
+  scalar(layer: string, value: number): string {
+    return this.tensor(layer, 'number', [], [value])
   }
 
   extents(layer: string, numbers: readonly number[]): string {
