@@ -95,7 +95,7 @@ const rooms = {
   engine: ['expressions', 'expressions/lowering', 'layers'],
   functions: ['engine', 'expressions', 'expressions/lowering', 'layers', 'model', 'training'],
   saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
-  'saving/keras2': ['saving'],
+  'saving/keras2': ['hdf5', 'saving'],
   'saving/torch': ['files', 'hdf5', 'saving'],
   'saving/tfjs': ['files', 'hdf5', 'saving'],
   'saving/onnx': ['expressions', 'files', 'layers', 'saving'],

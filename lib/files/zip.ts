@@ -49,3 +49,15 @@ export async function entries(
   checkInflated(path, total, bytes.length, limits)
   return found
 }
+
+/**
+ * A zip of files that are not deflated, in their order. The same files give the same bytes: each is
+ * of 1980-01-01, the first day that a zip can name.
+ */
+export async function zipped(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array> {
+  const { zip } = await import('fflate')
+  const options = { level: 0, mtime: new Date(1980, 0, 1) } as const
+  return new Promise((resolve, reject) =>
+    zip(files, options, (error, data) => (error ? reject(error) : resolve(data))),
+  )
+}

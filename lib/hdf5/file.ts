@@ -285,6 +285,16 @@ export async function writeH5(
   options: WriteOptions = {},
 ): Promise<void> {
   if (options.overwrite === false && (await exists(path))) throw existsError(path)
+  await writeFileAtomic(path, await h5Bytes(path, content), options)
+}
+
+/**
+ * The bytes of a file. The arrays of `content` are moved to the worker: they are empty afterwards.
+ *
+ * @param path what errors call it
+ * @throws FormatError ERR_FILE_FORMAT when HDF5 cannot hold it
+ */
+export async function h5Bytes(path: string, content: H5Content): Promise<Uint8Array> {
   const { groups, datasets } = content
   const buffers = new Set<ArrayBuffer>()
   let size = 0
@@ -296,7 +306,7 @@ export async function writeH5(
   const { bytes } = await withHdf5('write', (send) =>
     send('bytes', request, dataMs(size), [...buffers]),
   ).catch((error) => about(path, 'content', 'what HDF5 can hold', error))
-  await writeFileAtomic(path, bytes, options)
+  return bytes
 }
 
 async function exists(path: string): Promise<boolean> {

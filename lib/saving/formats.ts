@@ -11,8 +11,11 @@ import { type H5Builder, writeH5 } from '../hdf5/file.js'
 import { readKerasArrays } from '../layers/base/variable.js'
 import type { NDArray } from '../ndarray.js'
 import { modelContent, weightsContent } from './keras1.js'
+import { keras2Content } from './keras2/write.js'
+import { keras3Archive, writeArchive } from './keras3/write.js'
 import { writeOnnx } from './onnx/write.js'
 import type { SavableModel } from './savable.js'
+import { layersModel, writeLayersModel } from './tfjs/write.js'
 import { torchModule, type TorchTensors } from './torch/write-module.js'
 import { ptBytes, safetensorsBytes } from './torch/write-tensors.js'
 
@@ -79,6 +82,19 @@ export const FORMATS = {
     model: (model) => h5(modelContent(model)),
     weights: (model) => h5(weightsContent(model)),
   },
+  keras2: {
+    endings: ['.h5', '.hdf5'],
+    what: 'the model, as Keras 2 writes it',
+    model: (model) => h5(keras2Content(model)),
+  },
+  keras3: {
+    endings: ['.keras'],
+    what: 'the model, as Keras 3 writes it',
+    model: (model) => {
+      const archive = keras3Archive(model)
+      return (path, options) => writeArchive(path, archive, options)
+    },
+  },
   onnx: {
     endings: ['.onnx'],
     what: 'the model as it predicts',
@@ -111,6 +127,14 @@ export const FORMATS = {
     endings: ['.json'],
     what: 'the architecture',
     architecture: (model) => bytes(model.toJson()),
+  },
+  tfjs: {
+    endings: ['.json'],
+    what: 'the model, as a layers model of TensorFlow.js, with shards beside it',
+    model: (model) => {
+      const written = layersModel(model)
+      return (path, options) => writeLayersModel(path, written, options)
+    },
   },
   yaml: {
     endings: ['.yaml', '.yml'],

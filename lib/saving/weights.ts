@@ -3,15 +3,11 @@ import { FormatError } from '../errors.js'
 import { type Expected, formatError, type H5Builder, type H5File } from '../hdf5/file.js'
 import type { H5Data } from '../hdf5/protocol.js'
 import type { Layer } from '../layers/base/layer.js'
-import {
-  type KerasArray,
-  readKerasArrays,
-  sliceColumns,
-  writingKerasArrays,
-} from '../layers/base/variable.js'
+import { type KerasArray, readKerasArrays, writingKerasArrays } from '../layers/base/variable.js'
 import type { Floats } from '../native.js'
 import { NDArray } from '../ndarray.js'
 import type { SlicedWork } from '../sliced-work.js'
+import { divided, fusedShape } from './fused.js'
 import { fromCudnn, isCudnn } from './keras2/cudnn.js'
 import { type Keras3Layer, keysOf, layersOfKeras3 } from './keras3/weights.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
@@ -23,7 +19,7 @@ const join = (group: string, name: string): string => (group === '' ? name : `${
  * The array in memory of its own, which can be moved to another thread: `value` is a copy, but may
  * share its memory with others.
  */
-function movable(value: NDArray): H5Data {
+export function movable(value: NDArray): H5Data {
   const data = value.data as Floats // [...shape]
   return {
     shape: value.shape,
@@ -31,7 +27,8 @@ function movable(value: NDArray): H5Data {
   }
 }
 
-function writeNames(
+/** Writes a list of names that differ. @throws FormatError ERR_FILE_FORMAT */
+export function writeNames(
   file: H5Builder,
   group: string,
   attribute: string,
@@ -119,29 +116,6 @@ interface FileArray {
 type Divide = (layer: Layer) => FileArray[]
 
 const likeKeras1: Divide = (layer) => layer.fileArrays().map((part) => ({ ...part, parts: [part] }))
-
-/** The shape of an array of Keras 2 that holds `parts` of one shape. */
-function fusedShape(shape: readonly number[], parts: readonly KerasArray[]): readonly number[] {
-  if (parts.length === 1) return shape
-  if (parts[0]?.besideOthers)
-    return [...shape.slice(0, -1), (shape.at(-1) as number) * parts.length]
-  return [parts.length, ...shape]
-}
-
-/** The numbers of each part of such an array. */
-function divided(
-  numbers: Floats,
-  whole: readonly number[],
-  parts: readonly KerasArray[],
-): Floats[] {
-  const size = numbers.length / parts.length
-  const width = (whole.at(-1) as number) / parts.length
-  return parts.map(({ besideOthers }, k) =>
-    besideOthers
-      ? sliceColumns(numbers, whole, [k * width, (k + 1) * width])
-      : (numbers.subarray(k * size, (k + 1) * size) as Floats),
-  )
-}
 
 const likeKeras2: Divide = (layer) =>
   layer.fusedArrays().map((parts) => {

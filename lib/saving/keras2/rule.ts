@@ -8,18 +8,38 @@ export type Config = Readonly<Record<string, unknown>>
 /** Refuses the value at hand. @param expected what it must be */
 export type Refuse = (expected: string) => never
 
-/** Translates a value of Keras 2 into one of Keras 1.2.2. @param config all of the configuration */
+/**
+ * Translates a value of Keras 2 into one of Keras 1.2.2, or back.
+ *
+ * @param config all of the configuration that it is of
+ */
 export type Translate = (value: unknown, refuse: Refuse, config: Config) => unknown
 
 /**
- * How the configuration of one class differs. A key that no part of the rule names keeps its name
- * and its value.
+ * How the configuration of one class differs. When a file is read, a key that no part of the rule
+ * names keeps its name and its value; when one is written, it is refused.
  */
 export interface Rule {
   /** Keras 1.2.2's class, by the configuration. Default: it has the same name. */
   readonly as?: string | ((config: Config) => string)
-  /** Keras 2's key → Keras 1.2.2's, or that with what makes its value. */
-  readonly keys?: Readonly<Record<string, string | readonly [key: string, value: Translate]>>
+  /** Keras 1.2.2's classes that are written as this one. Default: that of `as`, if it is a name. */
+  readonly from?: readonly string[]
+  /**
+   * Keras 2's key → Keras 1.2.2's, or that with what makes its value, and what makes Keras 2's
+   * value again; without the last it is never written.
+   */
+  readonly keys?: Readonly<
+    Record<string, string | readonly [key: string, value: Translate, back?: Translate]>
+  >
+  /** Keys that both have, with the same values. */
+  readonly same?: readonly string[]
+  /** What is written where Keras 1.2.2 says nothing and Keras 2 would take something else. */
+  readonly otherwise?: Config
+  /**
+   * Keys of Keras 1.2.2 alone, and the values at which Keras 2 computes the same; `ANY`: at all.
+   * Others are not written, but refused.
+   */
+  readonly dropped?: Readonly<Record<string, readonly unknown[]>>
   /**
    * The values at which a key changes nothing; `ANY`: none changes a result. Others are refused,
    * unless `keys` has the key, too.
@@ -47,7 +67,7 @@ export function named(value: unknown): [name: string, config: Config] {
 /** A name without the package that it was registered in: 'Custom>Adam' is Adam. */
 export const bare = (name: string): string => name.slice(name.lastIndexOf('>') + 1)
 
-const same = (a: unknown, b: unknown): boolean =>
+export const same = (a: unknown, b: unknown): boolean =>
   JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 
 /**

@@ -13,6 +13,7 @@ const OPTIMIZERS: Rule = {
       'lr',
       (value, refuse) => (typeof value === 'number' ? value : refuse('a number')),
     ],
+    global_clipnorm: 'clipnorm', // Keras 1.2.2's is that of all gradients together
     lr: ['lr', (value, refuse) => (typeof value === 'number' ? value : refuse('a number'))],
   },
   ignored: {

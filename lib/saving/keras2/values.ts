@@ -1,7 +1,7 @@
 /** Values of Keras 2's configurations as Keras 1.2.2 has them. */
 import { type Config, named, type Refuse } from './rule.js'
 
-const INITIALIZATIONS: Readonly<Record<string, string>> = {
+export const INITIALIZATIONS: Readonly<Record<string, string>> = {
   Zeros: 'zero',
   Ones: 'one',
   Identity: 'identity',
@@ -42,8 +42,8 @@ export function regularizer(value: unknown, refuse: Refuse): Config | null {
   return { name: 'L1L2Regularizer', l1, l2 }
 }
 
-const CONSTRAINT_KEYS: Readonly<Record<string, string>> = { max_value: 'm', axis: 'axis' }
-const RANGE_KEYS: Readonly<Record<string, string>> = {
+export const CONSTRAINT_KEYS: Readonly<Record<string, string>> = { max_value: 'm', axis: 'axis' }
+export const RANGE_KEYS: Readonly<Record<string, string>> = {
   min_value: 'low',
   max_value: 'high',
   rate: 'rate',
@@ -137,6 +137,9 @@ export function border(value: unknown, refuse: Refuse, config: Config): unknown 
   })
   return agree ? 'same' : 'same_tf'
 }
+
+/** Padding of windows that are no filters: Keras 2 has TensorFlow's 'same'. */
+export const borderOfWindows = (value: unknown): unknown => (value === 'same' ? 'same_tf' : value)
 
 const PRECISIONS: readonly unknown[] = ['float32', 'float64', 'int32', 'int64', 'uint8', null]
 

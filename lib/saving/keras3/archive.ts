@@ -6,9 +6,9 @@ import type { ResolvedLimits } from '../../limits.js'
 import type { Config } from '../keras2/rule.js'
 import { jsonObject } from '../training.js'
 
-const CONFIG = 'config.json'
-const METADATA = 'metadata.json'
-const WEIGHTS = 'model.weights.h5'
+export const CONFIG = 'config.json'
+export const METADATA = 'metadata.json'
+export const WEIGHTS = 'model.weights.h5'
 
 /** What a .keras file holds. */
 export interface Archive {

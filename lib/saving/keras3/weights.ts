@@ -90,9 +90,14 @@ export function keysOf(
   const byName = new Map(Array.from(saved, ([key, { name }]) => [name, key]))
   if (layers.every(({ name }) => byName.has(name)))
     return layers.map(({ name }) => byName.get(name))
+  return numbered(layers.map(({ layerClass: { className } }) => CLASSES[className] ?? className))
+}
+
+/** The names of groups for layers of these classes: lstm, lstm_1, dense, … */
+export function numbered(classes: readonly string[]): string[] {
   const counts = new Map<string, number>()
-  return layers.map(({ layerClass: { className } }) => {
-    const name = snakeCase(CLASSES[className] ?? className)
+  return classes.map((className) => {
+    const name = snakeCase(className)
     const count = counts.get(name) ?? 0
     counts.set(name, count + 1)
     return count === 0 ? name : `${name}_${count}`
