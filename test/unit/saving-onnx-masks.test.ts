@@ -90,9 +90,9 @@ const OPERATORS: Record<string, (inputs: readonly Array_[], attributes: Attribut
       all.reduce((sum, one) => sum + one.shape[axis!]!, 0),
     )
     return made(shape, (place) => {
-      let p = place[axis!]!
-      const one = all.find(({ shape: own }) => p < own[axis!]! || ((p -= own[axis!]!), false))!
-      return at(one, replaced(place, axis!, p))
+      let [i, p] = [0, place[axis!]!]
+      while (p >= all[i]!.shape[axis!]!) p -= all[i++]!.shape[axis!]!
+      return at(all[i]!, replaced(place, axis!, p))
     })
   },
 }

@@ -1,8 +1,8 @@
 /**
- * Masks as `sequence_lens`. ONNX skips steps at the end of a row only; a mask of Keras may skip any.
- * So the steps that count are moved to the front, in their order, with as many as `sequence_lens`;
- * and each step of the output is that of the last step that counts up to there (backwards: of the
- * next one), which is what a masked step of Keras 1 hands on.
+ * Masks as `sequence_lens`. ONNX skips steps at the end of a row; a mask of Keras may skip any. So
+ * the steps that count are moved to the front, in their order, and `sequence_lens` says how many
+ * they are. Each step of the output is that of the last step that counts up to there (backwards: of
+ * the next one), which is what a masked step of Keras 1 hands on.
  */
 import type { Graph } from './written.js'
 
