@@ -16,6 +16,7 @@ import {
   Dense,
   Dropout,
   Embedding,
+  GlobalAveragePooling1D,
   GlobalMaxPooling1D,
   GRU,
   Input,
@@ -227,6 +228,18 @@ describe('refusals', () => {
       'keras3',
       () => chain(new Masking({ inputShape }), new Bidirectional(new LSTM(2, sequences))),
       /\(Bidirectional\): zeroOutputForMask must be true with masks .*Give the layer inside/,
+    ],
+    [
+      'causal convolution',
+      'tfjs',
+      () => chain(new Convolution1D(2, 2, { inputShape, borderMode: 'causal' })),
+      /borderMode must be another, to be written for TensorFlow\.js, got "causal"/,
+    ],
+    [
+      'the mean of masked steps',
+      'tfjs',
+      () => chain(words(true), new GlobalAveragePooling1D({ acceptMask: true })),
+      /acceptMask must be another/,
     ],
     [
       'models inside',

@@ -19,8 +19,8 @@ export interface Reader {
   readonly hints?: Readonly<Record<string, string>>
   /** Classes of the table that it does not have. */
   readonly without: readonly string[]
-  /** Settings that it does not have: the only value that is written. */
-  readonly only?: Config
+  /** Whether a setting of a class of Keras 1.2.2 means something that it does not have. */
+  readonly lacks?: (name: string, key: string, value: unknown) => boolean
 }
 
 const OURS = [
@@ -66,7 +66,11 @@ export const TFJS: Reader = {
     'ZeroPadding1D',
     'ZeroPadding2D',
   ],
-  only: { reset_after: false, zero_output_for_mask: false },
+  lacks: (name, key, value) =>
+    (key === 'border_mode' && value === 'causal') ||
+    (['reset_after', 'zero_output_for_mask'].includes(key) && value === true) ||
+    // its average counts masked steps
+    (name === 'GlobalAveragePooling1D' && key === 'accept_mask' && value === true),
 }
 
 /** Keras 2's classes by those of Keras 1.2.2; a Merge's by its mode. */
@@ -155,8 +159,7 @@ export function layerToKeras2(
     const refuse = (expected: string, hint?: string): never =>
       unwritable(where, reader, snakeToCamel(key), expected, value, hint)
     if (key === 'mode' && mode) continue
-    if (reader.only && Object.hasOwn(reader.only, key) && !same(reader.only[key], value))
-      return refuse(JSON.stringify(reader.only[key]))
+    if (reader.lacks?.(name, key, value)) return refuse('another')
     if (key === 'layer')
       // as TensorFlow 2.13 and later write it: without the module Keras 3 does not find the class
       out.layer = { module: 'keras.layers', registered_name: null, ...layerToKeras2(value, reader) }
