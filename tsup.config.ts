@@ -12,6 +12,7 @@ export default defineConfig({
     'audio-worker': 'lib/audio/audio-worker.ts', // a thread, started by its file
     tune: 'lib/tune/index.ts',
     'tune-trial': 'lib/tune/trial-process.ts', // a process, started by its file
+    serve: 'lib/serve/index.ts',
     cli: 'lib/cli/main.ts',
   },
   format: ['esm', 'cjs'],

@@ -11,6 +11,7 @@ const toBuilt = [
   { find: /^\.\.\/lib\/functions\/index\.js$/, replacement: built('backend') },
   { find: /^\.\.\/lib\/audio\/index\.js$/, replacement: built('audio') },
   { find: /^\.\.\/lib\/tune\/index\.js$/, replacement: built('tune') },
+  { find: /^\.\.\/lib\/serve\/index\.js$/, replacement: built('serve') },
 ]
 
 /** HS_TEST_NODE: the workers run in that Node (scripts/platform-tests.mjs), which may be slow. */

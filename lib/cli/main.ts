@@ -39,10 +39,17 @@ const formats = Object.entries(FORMATS).map(
   ([name, { endings, what }]) => `  ${name.padEnd(12)}${endings.join(', ').padEnd(14)}${what}`,
 )
 
+function whole(text: string): number {
+  const n = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(n) || n < 0)
+    throw new InvalidArgumentError('must be an integer from 0.')
+  return n
+}
+
 const { version } = readManifest(path.join(packageRoot(), 'package.json'))
 const program = new Command('hiddenstate')
   .description(
-    'Keras 1.x models with recurrent layers: what is installed, saved models, sweeps, building from source.',
+    'Keras 1.x models with recurrent layers: what is installed, saved models, a server, sweeps, building from source.',
   )
   .version(version)
   .showHelpAfterError('(--help tells more)')
@@ -97,6 +104,22 @@ program
   .option('-b, --batch-size <n>', 'samples at a time', positive, 32)
   .option('--no-overwrite', 'fail, without any work, where the file of --output exists')
   .action(predict)
+program
+  .command('serve')
+  .description('a model behind HTTP and WebSocket')
+  .argument('<model>', 'a file that loadModel reads')
+  .option('-p, --port <n>', 'to listen at; 0: any that is free', whole, 8080)
+  .option('--host <address>', 'to listen at; 0.0.0.0: all addresses', '127.0.0.1')
+  .option('-w, --workers <n>', 'processes behind the port', positive, 1)
+  .option('-b, --max-batch <n>', 'samples of a batch', positive, 64)
+  .option('--max-delay <ms>', 'how long the first call of a batch waits for others', whole, 0)
+  .option('--max-rate <n>', 'calls of one address in a second', Number)
+  .option('--timeout <ms>', 'how long a call may wait', positive, 10_000)
+  .addHelpText(
+    'after',
+    '\nSIGTERM ends it when what is under way is answered, SIGHUP has it read the file again. With\nHIDDENSTATE_ADMIN_TOKEN, POST /reload does so too, for who has the token.',
+  )
+  .action(async (file, options) => (await import('./serve.js')).serveModel(file, options))
 program
   .command('tune')
   .description('search for parameters: many trials of an objective, on all cores')

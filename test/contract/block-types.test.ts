@@ -26,6 +26,7 @@ const options: ts.CompilerOptions = {
     'hiddenstate/backend': [`${root}lib/functions/index.ts`],
     'hiddenstate/audio': [`${root}lib/audio/index.ts`],
     'hiddenstate/tune': [`${root}lib/tune/index.ts`],
+    'hiddenstate/serve': [`${root}lib/serve/index.ts`],
   },
 }
 

@@ -24,6 +24,7 @@ export const GUIDES = {
   'docs/gpu.md': { blocks: 1, data: false },
   'docs/interop.md': { blocks: 1, data: false },
   'docs/scaling.md': { blocks: 1, data: false },
+  'docs/serving.md': { blocks: 1, data: false },
   'docs/sequences.md': { blocks: 1, data: false },
   'docs/tagging.md': { blocks: 1, data: false },
   'docs/tuning.md': { blocks: 3, data: false },

@@ -11,7 +11,7 @@ import ts from 'typescript'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { dataFile } from '../golden/loader.js'
 import * as main from '../package.js'
-import { audio, backend, datasets, preprocessing, tune, utils } from '../package.js'
+import { audio, backend, datasets, preprocessing, serving, tune, utils } from '../package.js'
 import { type Block, blocksOf, GUIDES, type Guide } from './blocks.js'
 
 const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
@@ -23,6 +23,7 @@ const MODULES: Record<string, object> = {
   'hiddenstate/backend': backend,
   'hiddenstate/audio': audio,
   'hiddenstate/tune': tune,
+  'hiddenstate/serve': serving,
 }
 const NAMES: Record<string, unknown> = { ...utils, ...preprocessing, ...main }
 

@@ -41,6 +41,7 @@ describe('the reference', () => {
       'datasets',
       'index',
       'preprocessing',
+      'serve',
       'tune',
       'utils',
     ])
