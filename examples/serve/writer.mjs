@@ -7,17 +7,16 @@ import { draw } from '../text-generation/characters.mjs'
  * @param written gets each character as it comes
  */
 export async function write(socket, { characters, opening, length, temperature }, written) {
+  let asked // what waits for the next answer
+  socket.addEventListener('message', ({ data }) => {
+    const { error, ...answer } = JSON.parse(data)
+    if (error) asked.reject(new Error(error.message))
+    else asked.resolve(answer)
+  })
+  socket.addEventListener('close', () => asked?.reject(new Error('The server has gone.')))
   const ask = (message) =>
     new Promise((resolve, reject) => {
-      const answered = ({ data }) => {
-        const { error, ...answer } = JSON.parse(data)
-        if (error) reject(new Error(error.message))
-        else resolve(answer)
-      }
-      socket.addEventListener('message', answered, { once: true })
-      socket.addEventListener('close', () => reject(new Error('The server has gone.')), {
-        once: true,
-      })
+      asked = { resolve, reject }
       socket.send(JSON.stringify(message))
     })
   const places = Array.from(opening, (character) => characters.indexOf(character))

@@ -9,7 +9,7 @@ interface Socket {
   terminate(): void
 }
 const name = 'ws'
-const { WebSocket } = (await import(name)) as {
+export const { WebSocket } = (await import(name)) as {
   WebSocket: (new (url: string, options: { headers: object }) => Socket) & { OPEN: number }
 }
 
