@@ -5,6 +5,8 @@ import type { Floats } from '../native.js'
 
 /** Where the layers are. */
 export const TREE_GROUP = 'model_weights'
+/** An attribute of that group: layers are found by name, in whatever order they lie. */
+export const BY_NAME = 'hiddenstate_by_name'
 
 /** An array of a layer, made when it is asked for. */
 export interface LayerArray {
@@ -17,10 +19,15 @@ export interface LayerArray {
 
 /**
  * @param path what errors call the file
- * @param layers names, and arrays in the order of Keras 2
+ * @param layers names, and arrays in the order of Keras 2; layers in any order
  */
 export function treeOf(path: string, layers: ReadonlyMap<string, readonly LayerArray[]>): H5File {
-  const whole = { layer_names: [...layers.keys()], keras_version: '2.0', backend: 'tensorflow' }
+  const whole = {
+    layer_names: [...layers.keys()],
+    keras_version: '2.0',
+    backend: 'tensorflow',
+    [BY_NAME]: 'true',
+  }
   const groups: H5Tree['groups'] = new Map([
     ['', new Map()],
     [TREE_GROUP, new Map(Object.entries(whole))],

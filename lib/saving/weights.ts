@@ -12,6 +12,7 @@ import { fromCudnn, isCudnn } from './keras2/cudnn.js'
 import { type Keras3Layer, keysOf, layersOfKeras3 } from './keras3/weights.js'
 import { asHere, type Backend, storedShape } from './kernels.js'
 import { nameList } from './layout.js'
+import { BY_NAME } from './tree.js'
 
 const join = (group: string, name: string): string => (group === '' ? name : `${group}/${name}`)
 
@@ -240,7 +241,13 @@ function matchByOrder(
     .filter(({ arrays }) => arrays.length > 0)
   const saved = storedLayers(file, group).filter((stored) => stored.weights.length > 0)
   if (saved.length !== own.length) throw layerCount(file, saved.length, own.length)
-  return saved.map((stored, index) => ({ ...(own[index] as (typeof own)[number]), stored, index }))
+  const byName = new Map(saved.map((stored) => [stored.name, stored]))
+  const isNamed = file.attribute(group, BY_NAME) !== undefined
+  const agree = isNamed && own.every(({ layer }) => byName.has(layer.name))
+  return own.map(({ layer, arrays }, index) => {
+    const stored = agree ? byName.get(layer.name)! : saved[index]!
+    return { layer, arrays, stored, index }
+  })
 }
 
 function matchByName(

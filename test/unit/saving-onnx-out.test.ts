@@ -90,6 +90,13 @@ const MODELS: Record<string, () => Model> = {
     const both = merge(branches, { mode: 'concat' })
     return new Model({ input: x, output: [new Dense(2).call(both), merge(branches)] })
   },
+  // the graph has the layers in another order than the model, whose deepest come first
+  'outputs of other depths': () => {
+    const x = Input({ shape: inputShape })
+    const state = new LSTM(5).call(x)
+    const deep = new Dense(3, { activation: 'tanh' }).call(state)
+    return new Model({ input: x, output: [new Dense(2).call(deep), new Dense(1).call(state)] })
+  },
 }
 
 const wave = (n: number, t: number): number[] =>

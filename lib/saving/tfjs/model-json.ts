@@ -149,26 +149,14 @@ function isOfModel({ name }: Entry, all: ReadonlySet<string>): boolean {
   return parent !== '' && !all.has(parent)
 }
 
-/** Names of the layers in a document of Keras 2, in its order; those inside a layer follow it. */
-function namesIn(document: unknown): string[] {
-  if (Array.isArray(document)) return document.flatMap(namesIn)
-  if (!isObject(document)) return []
-  const { config } = document
-  const own = isObject(config) && typeof config.name === 'string' ? [config.name] : []
-  return [...own, ...Object.values(document).flatMap(namesIn)]
-}
-
 /**
- * The weights of a model.json, in the tree of an HDF5 file of Keras 2. tfjs finds weights by name;
- * its converter writes layers in the order of their names, as HDF5 lists them.
+ * The weights of a model.json, in the tree of an HDF5 file of Keras 2, which are found by name: the
+ * converter writes layers in the order of their names, as HDF5 lists them.
  *
  * @throws FormatError ERR_FILE_FORMAT for a manifest that is damaged or asks for files elsewhere,
  * and for shards of another size than it says; ERR_FILE_SYSTEM for one that is not there
  */
-export async function weightsOf(
-  path: string,
-  { weightsManifest, modelTopology }: Config,
-): Promise<H5File> {
+export async function weightsOf(path: string, { weightsManifest }: Config): Promise<H5File> {
   if (!Array.isArray(weightsManifest))
     throw formatError(path, '', 'weightsManifest', 'a list', describe(weightsManifest))
   const numbers = new Map<string, { entry: Entry; bytes: ArrayBuffer }>()
@@ -194,11 +182,7 @@ export async function weightsOf(
       at = end
     }
   }
-  const found = layersOf(numbers)
-  const places = new Map(namesIn(modelTopology).map((name, place) => [name, place]))
-  const isTold = [...found.keys()].every((name) => places.has(name))
-  if (!isTold) return treeOf(path, found)
-  return treeOf(path, new Map([...found].sort(([a], [b]) => places.get(a)! - places.get(b)!)))
+  return treeOf(path, layersOf(numbers))
 }
 
 /** The arrays of each layer. Weights of one layer need not lie together. */
