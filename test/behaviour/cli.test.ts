@@ -144,7 +144,7 @@ describe('convert', () => {
 
   it('another ending, and an existing file with --no-overwrite, are errors', async () => {
     expect(await badly('convert', 'model.h5', 'out.txt')).toContain(
-      ".h5, .hdf5, .onnx, .npz, .json, .yaml, .yml, got 'out.txt'",
+      ".h5, .hdf5, .keras, .onnx, .pt, .pth, .safetensors, .py, .npz, .json, .yaml, .yml, got 'out.txt'",
     )
     writeFileSync(at('there.json'), 'mine')
     const said = await badly('convert', 'model.h5', 'there.json', '--no-overwrite')
