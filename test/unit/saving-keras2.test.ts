@@ -309,3 +309,68 @@ describe('lists of names', () => {
     }
   })
 })
+
+describe("Keras' own attention", () => {
+  const query = { class_name: 'InputLayer', name: 'q', inbound_nodes: [] }
+  const value = { class_name: 'InputLayer', name: 'v', inbound_nodes: [] }
+  const attention = (config: object): string => {
+    const input = (name: string) => ({ name, batch_input_shape: [null, null, 2] })
+    const layers = [
+      { ...query, config: input('q') },
+      { ...value, config: input('v') },
+      {
+        class_name: 'Attention',
+        name: 'a',
+        config: { name: 'a', ...config },
+        inbound_nodes: [
+          [
+            ['q', 0, 0, {}],
+            ['v', 0, 0, {}],
+          ],
+        ],
+      },
+    ]
+    const [input_layers, output_layers] = [
+      [
+        ['q', 0, 0],
+        ['v', 0, 0],
+      ],
+      [['a', 0, 0]],
+    ]
+    const functional = { name: 'm', layers, input_layers, output_layers }
+    return JSON.stringify({ class_name: 'Model', config: functional, keras_version: '2.11.0' })
+  }
+  const [q, v] = [
+    [
+      [
+        [1, 0],
+        [0.5, -1],
+      ],
+    ],
+    [
+      [
+        [0.3, 0.2],
+        [-1, 1],
+        [2, 0.5],
+      ],
+    ],
+  ]
+
+  it('is the mean of the values, weighted by the softmax of products', async () => {
+    const model = modelFromJson(attention({ use_scale: false, score_mode: 'dot', dropout: 0 }))
+    const got = (await model.predict([q, v] as never)) as unknown as { toArray(): number[][][] }
+    const wanted = q[0]!.map((row) => {
+      const scores = v[0]!.map((each) => Math.exp(row[0]! * each[0]! + row[1]! * each[1]!))
+      const sum = scores.reduce((a, b) => a + b, 0)
+      return [0, 1].map((d) => scores.reduce((all, s, i) => all + (s / sum) * v[0]![i]![d]!, 0))
+    })
+    for (const [t, row] of got.toArray()[0]!.entries())
+      for (const [d, number] of row.entries()) expect(number).toBeCloseTo(wanted[t]![d]!, 6)
+  })
+
+  it('of a learned scale is refused by name', () => {
+    expect(() => modelFromJson(attention({ use_scale: true }))).toThrow(
+      /a \(Attention\): use_scale of Keras 2 and 3 must be false, got true/,
+    )
+  })
+})

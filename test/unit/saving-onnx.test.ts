@@ -2,10 +2,12 @@
  * Models that PyTorch exports to ONNX, and nodes by hand, with what onnxruntime computes
  * (test/golden/README.md); what no layer computes is refused by the name of its node.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
+import { onnxBytes } from '../../lib/saving/onnx/messages.js'
 import { OPERATORS, OPSETS } from '../../lib/saving/onnx/read.js'
 import { readNpy } from '../../lib/utils.js'
+import { expectAllSameBits } from '../arrays.js'
 import { type Entry, Recorded } from '../golden/recorded.js'
 import { loadModel, type LSTM, type Model, Sequential } from '../package.js'
 
@@ -107,6 +109,45 @@ describe('models in ONNX', () => {
     const before = await model.trainOnBatch(x, [[1, 0, 0]])
     for (let i = 0; i < 20; i++) await model.trainOnBatch(x, [[1, 0, 0]])
     expect(Number(await model.trainOnBatch(x, [[1, 0, 0]]))).toBeLessThan(Number(before))
+  })
+
+  it('weights that the graph cuts and joins are those of the file', async () => {
+    // W [1, 4·2, 3] of the gates a b c d comes as [a, d, c, b], which the graph puts in order
+    const numbers = (n: number, from: number) =>
+      Float32Array.from({ length: n }, (_, i) => Math.sin(i + from))
+    const [W, R] = [numbers(24, 0), numbers(16, 9)]
+    const gate = (k: number) => W.subarray(6 * k, 6 * k + 6)
+    const other = Float32Array.from([0, 3, 2, 1].flatMap((k) => [...gate(k)]))
+    const cuts = [0, 3, 2, 1].map((k) => ({
+      op: 'Slice',
+      name: `cut${k}`,
+      inputs: ['W', `at${k}`, `at${k + 1}`, 'axis'],
+      outputs: [`gate${k}`],
+    }))
+    const file = async (name: string, isCut: boolean) => {
+      const lstm = { op: 'LSTM', name: 'lstm', inputs: ['x', isCut ? 'V' : 'W', 'R'] }
+      const joined = { op: 'Concat', name: 'join', inputs: cuts.map(({ outputs }) => outputs[0]!) }
+      const bytes = onnxBytes({
+        name: 'g',
+        nodes: [
+          ...(isCut ? [...cuts, { ...joined, outputs: ['V'], attributes: { axis: 1 } }] : []),
+          { ...lstm, outputs: ['all'], attributes: { hidden_size: 2, layout: 1 } },
+          { op: 'Squeeze', name: 's', inputs: ['all', 'two'], outputs: ['y'] },
+        ],
+        tensors: [
+          { name: 'W', shape: [1, 8, 3], numbers: isCut ? other : W },
+          { name: 'R', shape: [1, 8, 2], numbers: R },
+          { name: 'axis', shape: [1], numbers: [1] },
+          { name: 'two', shape: [1], numbers: [2] },
+          ...[0, 1, 2, 3, 4].map((k) => ({ name: `at${k}`, shape: [1], numbers: [2 * k] })),
+        ],
+        inputs: [{ name: 'x', type: 1, shape: ['N', 4, 3] }],
+        outputs: [{ name: 'y', type: 1, shape: ['N', 4, 2] }],
+      })
+      writeFileSync(recorded.at(name), bytes)
+      return (await loadModel(recorded.at(name))).getWeights()
+    }
+    expectAllSameBits(await file('cut.onnx', true), await file('whole.onnx', false))
   })
 
   it('a limit on layers is kept', async () => {

@@ -198,6 +198,11 @@ export const TABLE: Readonly<Record<string, Rule>> = {
   Activation: { same: ['activation'] },
   ActivityRegularization: { same: ['l1', 'l2'] },
   Add: merged('sum'),
+  // two inputs, [query, value]; ours of its name has other ways to score, too
+  Attention: {
+    ignored: { score_mode: ['dot'], use_scale: [false], dropout: [0] },
+    implied: { score: 'dot' },
+  },
   Average: merged('ave'),
   AveragePooling1D: pooling,
   AveragePooling2D: windows2D,

@@ -1,5 +1,6 @@
 /** Nodes that move and join axes, and compute with extents: most of them make no layer. */
 import { describe } from '../../ndarray.js'
+import { cut, joined, moved } from './constants.js'
 import { type Layers, refuse } from './layers.js'
 import type { Constant, Node } from './model.js'
 import {
@@ -18,9 +19,6 @@ import {
   tensor,
   type Value,
 } from './values.js'
-
-/** Most times that the numbers of one constant are put in another order. */
-const MOST_MOVES = 4
 
 /** What an op makes of its inputs. */
 export type Rule = (layers: Layers, node: Node, inputs: readonly (Value | undefined)[]) => Value
@@ -80,8 +78,6 @@ const transpose: Rule = (_, node, [x]) => {
   if (x?.kind === 'fill') return x
   if (x?.kind !== 'constant' || x.shape.length > 2) return cannot(node, x)
   if (x.shape.length < 2 || perm(2)[0] === 0) return x
-  const { moves = 0 } = x
-  if (moves >= MOST_MOVES) refuse(node, 'constant', `moved ${MOST_MOVES} times at most`, 'more')
   const [rows, columns] = x.shape as [number, number]
   const read = () => {
     const numbers = x.read()
@@ -90,7 +86,7 @@ const transpose: Rule = (_, node, [x]) => {
       (_v, i) => numbers[(i % rows) * columns + Math.floor(i / rows)]!,
     )
   }
-  return { kind: 'constant', shape: [columns, rows], read, moves: moves + 1 }
+  return moved(node, [x], [columns, rows], read)
 }
 
 const squeeze: Rule = (_, node, [x, given]) => {
@@ -235,8 +231,19 @@ function together(parts: readonly Tensor[], axis: number): Tensor | null {
 }
 
 const concat: Rule = (layers, node, inputs) => {
-  const extents = inputs.map(asSizes)
   const given = attribute(node, 'axis', 1)
+  const constants = inputs.filter((each) => each?.kind === 'constant')
+  if (constants.length > 0 && constants.length === inputs.length) {
+    const axis = axisOf(node, given, constants[0]!.shape.length)
+    return (
+      joined(layers, node, constants, axis) ??
+      refuse(node, 'inputs of Concat', 'of one shape but for the axis', 'of others')
+    )
+  }
+  const [number] = inputs
+  if (number?.kind === 'fill' && inputs.every((each) => filler(each) === number.value))
+    return number
+  const extents = inputs.map(asSizes)
   if (extents.every((each) => each !== null)) {
     const all = extents.flatMap((each) => each!.sizes)
     return all.length <= MAX_SIZES ? sizes(all) : refuse(node, 'extents', 'fewer', `${all.length}`)
@@ -372,6 +379,12 @@ const slice: Rule = (layers, node, [x, ...more]) => {
   if (starts?.length !== 1 || ends?.length !== 1 || (steps?.[0] ?? 1) !== 1)
     return refuse(node, 'slice', 'of one axis, by steps of 1', 'another')
   const axis = axes?.[0] ?? 0
+  if (x?.kind === 'constant') {
+    const own = axisOf(node, axis, x.shape.length)
+    const size = x.shape[own]!
+    const within = (place: number) => Math.min(Math.max(fromStart(place, size), 0), size)
+    return cut(node, x, own, within(start), Math.max(within(start), within(end)))
+  }
   const extents = asSizes(x)
   if (extents) return sizes(extents.sizes.slice(start, end))
   const from = x?.kind === 'pieces' && axis === 0 ? x : x?.kind === 'tensor' ? x : cannot(node, x)
