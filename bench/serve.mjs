@@ -1,8 +1,8 @@
 /**
  * `npm run bench:serve [-- --units 256 --seconds 10 --out FILE.json]`: a server on loopback.
- * Requests a second at 64 connections, against calls of `predict` one after the other and against
- * one connection; latency at 70 % of that load; two processes against one. Clients run in a process
- * of their own.
+ * Requests a second at 64 connections, against a server that predicts one after the other
+ * (`--max-batch 1`) and against `predict` without a server; latency at 70 % of that load; two
+ * processes against one. Clients run in a process of their own, which takes a core.
  * Needs `npm run build:all`, and a machine that has nothing else to do. Prints and writes JSON.
  */
 import { fork, spawn } from 'node:child_process'
@@ -15,14 +15,14 @@ import { parseArgs } from 'node:util'
 import { Dense, LSTM, Sequential, setSeed } from 'hiddenstate'
 import { machine } from './machine.mjs'
 
-const D = 32
-const T = 10
+const D = 4
+const T = 100
 
 /** Asks `url` over `connections`; with `rate`, that many times a second. Latencies in ms. */
 async function load({ url, connections, seconds, rate }) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections })
   const x = [
-    Array.from({ length: T }, (_, t) => Array.from({ length: D }, (_, d) => (t * d) / 320)),
+    Array.from({ length: T }, (_, t) => Array.from({ length: D }, (_, d) => (t * d) / 400)),
   ]
   const body = JSON.stringify({ x })
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
@@ -93,9 +93,9 @@ if (process.send) {
     })
 
   /** What `use` gives of a server of so many processes, and their memory. */
-  async function served(workers, use) {
+  async function served(workers, use, more = []) {
     const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
-    const args = [cli, 'serve', file, '--port', '0', '--workers', String(workers)]
+    const args = [cli, 'serve', file, '--port', '0', '--workers', String(workers), ...more]
     const env = { ...process.env, HIDDENSTATE_THREADS: '1' }
     const server = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
@@ -124,15 +124,15 @@ if (process.send) {
   }
   const predictPerSecond = (1000 * calls) / (performance.now() - began)
 
+  const many = async (url) => ({ many: await asked({ url, connections: 64, seconds }) })
+  const oneByOne = await served(1, many, ['--max-batch', '1'])
   const one = await served(1, async (url) => {
     const single = await asked({ url, connections: 1, seconds })
-    const many = await asked({ url, connections: 64, seconds })
-    const rate = 0.7 * many.perSecond
-    return { single, many, at70: await asked({ url, connections: 64, seconds, rate }) }
+    const most = await many(url)
+    const rate = 0.7 * most.many.perSecond
+    return { single, ...most, at70: await asked({ url, connections: 64, seconds, rate }) }
   })
-  const two = await served(2, async (url) => ({
-    many: await asked({ url, connections: 64, seconds }),
-  }))
+  const two = await served(2, many)
   client.disconnect()
   fs.rmSync(folder, { recursive: true })
   const result = {
@@ -140,10 +140,12 @@ if (process.send) {
     machine: machine(),
     model: { units: Number(values.units), T, D },
     predictPerSecond,
+    oneByOne,
     one,
     two,
     goals: {
-      againstPredict: one.many.perSecond / predictPerSecond,
+      overOneByOne: one.many.perSecond / oneByOne.many.perSecond,
+      overPredict: one.many.perSecond / predictPerSecond,
       p99OverP50: one.at70.p99 / one.at70.p50,
       twoOverOne: two.many.perSecond / one.many.perSecond,
     },
