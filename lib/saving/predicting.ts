@@ -4,9 +4,8 @@
  */
 import { ConfigError, fail } from '../errors.js'
 import type { Layer } from '../layers/base/layer.js'
-import { type KerasArray, readKerasArrays } from '../layers/base/variable.js'
-import type { Floats } from '../native.js'
-import { NDArray } from '../ndarray.js'
+import type { NDArray } from '../ndarray.js'
+import { fusedValues } from './fused.js'
 
 export type Config = Readonly<Record<string, unknown>>
 
@@ -136,22 +135,4 @@ function inOrder(calls: readonly Call[]): Call[] {
 }
 
 /** A layer's arrays as Keras 2 has them: [kernel, recurrent kernel, bias]. */
-export function arraysOf(layer: Layer): NDArray[] {
-  const groups = layer.fusedArrays()
-  const values = readKerasArrays(groups.flat() as KerasArray[])
-  let at = 0
-  return groups.map((parts) => {
-    const own = values.slice(at, (at += parts.length)) as NDArray[]
-    const [first] = own as [NDArray]
-    if (own.length === 1) return first
-    // two biases of a GRU, one after the other
-    const Kind = first.data instanceof Float64Array ? Float64Array : Float32Array
-    const data = new Kind(own.reduce((sum, { data: each }) => sum + each.length, 0))
-    let place = 0
-    for (const { data: each } of own) {
-      data.set(each as Floats, place)
-      place += each.length
-    }
-    return new NDArray(data, [own.length, ...first.shape])
-  })
-}
+export const arraysOf = (layer: Layer): NDArray[] => fusedValues(layer).map(({ value }) => value)
