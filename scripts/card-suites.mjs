@@ -10,7 +10,12 @@ import { binOf, capture, filesBelow, root, runBin } from './process.mjs'
 const suites = ['test/golden', 'test/contract/gradients.test.ts', 'test/property', 'test/behaviour']
 
 /** Files about the processor itself: not run on a card. */
+const ranks = 'ranks, which train on the processor: compile for a card refuses them'
 const aboutTheProcessor = {
+  'test/behaviour/distributed.test.ts': ranks,
+  'test/behaviour/hosts.test.ts': ranks,
+  'test/behaviour/kill-ranks.test.ts': ranks,
+  'test/behaviour/libraries.test.ts': ranks,
   'test/behaviour/threads.test.ts': 'how many threads there are',
   'test/property/threads.test.ts': 'the same bits on any number of threads',
 }

@@ -53,7 +53,7 @@ describe('an example that cannot go on', () => {
       [folder],
       /^mnist_rows_lstm: ENOENT: .*train-images-idx3-ubyte'\.$/,
     ],
-  ])('%s %j: one sentence', async (file, args, sentence) => {
+  ])('%s, case %#: one sentence', async (file, args, sentence) => {
     const { code, stderr } = await example(file, args)
     expect(stderr.trim()).toMatch(sentence)
     expect(stderr.trim().split('\n')).toHaveLength(1)
