@@ -2,6 +2,7 @@
  * Recurrent layers as LSTM, GRU and RNN of ONNX (recurrent.ts reads them): the time first in
  * between, gates in ONNX' order.
  */
+import { joined } from '../../files/joined.js'
 import type { Floats } from '../../native.js'
 import type { NDArray } from '../../ndarray.js'
 import { arraysOf, checkRecurrent, type Config, type Written } from '../predicting.js'
@@ -48,16 +49,6 @@ function bothBiases({ data, shape }: NDArray, gates: readonly number[]): Floats 
   for (let i = 0; i < data.length; i++) {
     const [half, place] = [Math.floor(i / width), i % width]
     out[i] = data[half * width + gates[Math.floor(place / H)]! * H + (place % H)]!
-  }
-  return out
-}
-
-const joined = (parts: readonly Floats[]): Floats => {
-  const out = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
   }
   return out
 }
@@ -119,7 +110,10 @@ export function recurrentNodes(graph: Graph, written: Written, x: Given): Given 
       name,
       what,
       [directions, width, columns],
-      joined(of(place).map((array) => rows(array, gates))),
+      joined(
+        Float32Array,
+        of(place).map((array) => rows(array, gates)),
+      ),
     )
   const isBackward = own.go_backwards === true
   const steps =
@@ -142,7 +136,10 @@ export function recurrentNodes(graph: Graph, written: Written, x: Given): Given 
         name,
         'B',
         [directions, 2 * width],
-        joined(of(2).map((array) => bothBiases(array, gates))),
+        joined(
+          Float32Array,
+          of(2).map((array) => bothBiases(array, gates)),
+        ),
       ),
     )
   if (steps) inputs.push(...(each === 3 ? [] : ['']), steps.lengths)

@@ -5,6 +5,7 @@
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { fail, FormatError } from '../../errors.js'
 import { fromFloat16 } from '../../files/half.js'
+import { joined } from '../../files/joined.js'
 import { formatError, type H5File, readBytes } from '../../hdf5/file.js'
 import type { Floats } from '../../native.js'
 import { describe, sizeOf } from '../../ndarray.js'
@@ -134,13 +135,7 @@ async function shardsOf(path: string, names: unknown): Promise<Uint8Array> {
       )
     shards.push(await readBytes(join(dirname(path), name)))
   }
-  const all = new Uint8Array(shards.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const shard of shards) {
-    all.set(shard, at)
-    at += shard.length
-  }
-  return all
+  return joined(Uint8Array, shards)
 }
 
 /** Weights of the optimizer: a number that counts, and a copy of a weight with one name more. */

@@ -1,4 +1,7 @@
 /** Files of tensors by name that PyTorch reads: safetensors, and the zip of `torch.save`. */
+import { joined } from '../../files/joined.js'
+import { zipped } from '../../files/zip.js'
+import { sizeOf } from '../../ndarray.js'
 import type { TorchTensor, TorchTensors } from './write-module.js'
 
 const utf8 = new TextEncoder()
@@ -18,16 +21,6 @@ const typeOf = ({ data }: TorchTensor): Type =>
 const numbersOf = ({ data }: TorchTensor): Uint8Array =>
   data === null ? new Uint8Array(8) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
-}
-
 /** The bytes of a safetensors file: https://github.com/huggingface/safetensors, README. */
 export function safetensorsBytes(tensors: TorchTensors): Uint8Array {
   // the widest numbers first, so that each tensor lies at a multiple of its numbers' size
@@ -45,7 +38,7 @@ export function safetensorsBytes(tensors: TorchTensors): Uint8Array {
   padded.set(text)
   const length = new Uint8Array(8)
   new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true)
-  return joined([length, padded, ...numbers])
+  return joined(Uint8Array, [length, padded, ...numbers])
 }
 
 // ---- torch.save ----
@@ -89,11 +82,9 @@ class Pickle {
     return this.name('collections', 'OrderedDict').op(')').op('R')
   }
   bytes(): Uint8Array {
-    return joined([Uint8Array.of(0x80, 2), ...this.#parts, utf8.encode('.')])
+    return joined(Uint8Array, [Uint8Array.of(0x80, 2), ...this.#parts, utf8.encode('.')])
   }
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 /** The `state_dict` as `torch.save` pickles it; each tensor has a storage of its own. */
 function pickled(tensors: TorchTensors): Uint8Array {
@@ -114,7 +105,6 @@ function pickled(tensors: TorchTensors): Uint8Array {
 
 /** The bytes of `torch.save(module.state_dict())`. PyTorch 2.13 torch/serialization.py. */
 export async function ptBytes(tensors: TorchTensors): Promise<Uint8Array> {
-  const { zipSync } = await import('fflate')
   const files: Record<string, Uint8Array> = {
     'archive/data.pkl': pickled(tensors),
     'archive/byteorder': utf8.encode('little'),
@@ -122,6 +112,5 @@ export async function ptBytes(tensors: TorchTensors): Promise<Uint8Array> {
   let key = 0
   for (const tensor of tensors.values()) files[`archive/data/${key++}`] = numbersOf(tensor)
   files['archive/version'] = utf8.encode('3\n')
-  // not packed, as PyTorch maps it; always the same date, so that a model has the same bytes
-  return zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) })
+  return zipped(files) // not packed, as PyTorch maps it
 }
