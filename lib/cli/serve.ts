@@ -118,6 +118,11 @@ function fellows(): Fellows {
   }
 }
 
+/** Sends a message to a worker, which may have died meanwhile. */
+function tell(worker: Worker, message: Message): void {
+  if (worker.isConnected()) worker.send(message)
+}
+
 /** Starts workers, and again those that die; passes on what one of them or a signal asks of all. */
 class Primary {
   readonly #workers = new Map<Worker, ReturnType<typeof asker>>()
@@ -139,9 +144,7 @@ class Primary {
     const threads = String(Math.max(1, Math.floor(availableParallelism() / this.#count)))
     const worker = cluster.fork({ HIDDENSTATE_THREADS: process.env.HIDDENSTATE_THREADS ?? threads })
     let listens = false
-    const asked = asker((message) => {
-      if (worker.isConnected()) worker.send(message)
-    })
+    const asked = asker((message) => tell(worker, message))
     this.#workers.set(worker, asked)
     worker.on('message', (message: Message) => {
       if ('ask' in message) void this.#answer(worker, message)
@@ -179,7 +182,7 @@ class Primary {
       }),
       (error: Error) => ({ number, answer: null, error: error.message }),
     )
-    if (worker.isConnected()) worker.send(answer) // it may have died meanwhile
+    tell(worker, answer)
   }
 
   #stop(): void {
