@@ -30,7 +30,7 @@ export function checkIsaObjects(folder) {
     .readdirSync(folder, { recursive: true })
     .map((file) => [
       file,
-      /hs_(scalar|sse|avx2|avx512|avx512bf16|neon)\.dir.*\.(?:o|obj)$/.exec(file)?.[1],
+      /hs_(scalar|sse|avx2|avx512|avx512bf16|avx512vnni|neon)\.dir.*\.(?:o|obj)$/.exec(file)?.[1],
     ])
     .filter(([, isa]) => isa !== undefined)
   const problems = objects.flatMap(([file, isa]) => {

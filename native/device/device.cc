@@ -41,6 +41,7 @@ std::unique_ptr<Device<real>> make_device(const std::string& name, Operands oper
     fail(Code::kUnknownName, "spec", "device", "cpu, cuda or cuda:N", "'" + name + "'");
   if constexpr (std::is_same_v<real, float>) {
     if (operands == Operands::kBfloat16) return std::make_unique<Cpu<real>>(mixed_kernels());
+    if (operands == Operands::kInt8) return std::make_unique<Cpu<real>>(int8_kernels());
   }
   return std::make_unique<Cpu<real>>(kernels<real>());
 }

@@ -192,8 +192,9 @@ class Device : public Memory {
 };
 
 // How the operands of products of floats are rounded: to bfloat16 (decision 0015); to 11
-// significant bits where a card does that (decision 0050), which is no promise: elsewhere not.
-enum class Operands { kExact, kTf32, kBfloat16 };
+// significant bits where a card does that (decision 0050), which is no promise: elsewhere not; to
+// integers of 8 bits with a scale (decision 0067).
+enum class Operands { kExact, kTf32, kBfloat16, kInt8 };
 
 // name: "cpu", "cuda" (the first card) or "cuda:N". Throws Error(kUnknownName), which says the
 // names that there are; Error(kDevice) where there is no such card.

@@ -164,6 +164,8 @@ HS_INLINE real halve_max(const real (&x)[lanes]) {
 #include "device/cpu/kernels/vec_avx2.h"
 #elif defined(HS_ISA_AVX512)
 #include "device/cpu/kernels/vec_avx512.h"
+#elif defined(HS_ISA_AVX512VNNI)
+#include "device/cpu/kernels/vec_avx512vnni.h"
 #elif defined(HS_ISA_AVX512BF16)
 #include "device/cpu/kernels/vec_avx512bf16.h"
 #elif defined(HS_ISA_NEON)

@@ -41,11 +41,13 @@ std::unique_ptr<Plan> compile(const Config& spec, const Plan* weights_of) {
   const std::string& floatx = spec.str("floatx");
   const bool tf32 = spec.str("precision", "") == "tf32";
   if (floatx == "mixed_bfloat16") return compiled<float>(spec, Operands::kBfloat16, weights_of);
+  if (floatx == "mixed_int8") return compiled<float>(spec, Operands::kInt8, weights_of);
   if (floatx == "float32")
     return compiled<float>(spec, tf32 ? Operands::kTf32 : Operands::kExact, weights_of);
   if (floatx == "float64") return compiled<double>(spec, Operands::kExact, weights_of);
-  throw Error(Code::kUnknownName, "spec",
-              "floatx must be float32, mixed_bfloat16 or float64, got '" + floatx + "'.");
+  throw Error(
+      Code::kUnknownName, "spec",
+      "floatx must be float32, mixed_bfloat16, mixed_int8 or float64, got '" + floatx + "'.");
 }
 
 }  // namespace hs

@@ -89,7 +89,10 @@ template <typename real>
 void TypedPlan<real>::bind(const RunRequest& r, int64_t rows) {
   std::vector<Extent> inputs;
   for (const Array& x : r.data->x) inputs.push_back({rows, Dims(x.dims.begin() + 1, x.dims.end())});
-  graph_.bind(inputs, learns(r.mode) || (r.mode == Mode::kCall && graph_.has_cost()));
+  const bool backward = learns(r.mode) || (r.mode == Mode::kCall && graph_.has_cost());
+  if (backward && operands_ == Operands::kInt8)
+    fail(Code::kOption, "run", "the precision", "one with gradients", "mixed_int8");
+  graph_.bind(inputs, backward);
   if (r.mode == Mode::kCall) {
     numbers_.reserve(kLoss + 1);
     numbers_read_.resize(size_t(numbers_.size()));

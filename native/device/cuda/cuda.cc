@@ -21,6 +21,7 @@ HS_CUDA_OPS(HS_DECLARE)
 template <typename real>
 Cuda<real>::Cuda(int ordinal, Operands operands) : queue_(Card::open(ordinal), operands) {
   const Card& card = Card::open(ordinal);
+  if (operands == Operands::kInt8) refuse(CardRefusal::kInt8, "device 'cuda'", "mixed_int8");
   if (operands == Operands::kBfloat16 && card.major < 8) {
     refuse(CardRefusal::kBfloat16, "device 'cuda'",
            std::to_string(card.major) + "." + std::to_string(card.minor) + " of card " +

@@ -21,7 +21,9 @@ namespace hs {
        "rows and columns of a matrix on a card", "2147483647 at most", "Use a smaller batch.")     \
   EACH(kBfloat16, kDevice, "`mixed_bfloat16` on cards of a compute capability below 8.0",          \
        "the compute capability for mixed_bfloat16", "8.0 or more",                                 \
-       "Use float32, or device 'cpu'.")
+       "Use float32, or device 'cpu'.")                                                            \
+  EACH(kInt8, kOption, "models that `quantize('int8')` made", "precision on a card",               \
+       "float32, mixed_bfloat16 or float64", "Use device 'cpu'.")
 
 enum class CardRefusal {
 #define HS_REFUSAL(name, ...) name,

@@ -5,5 +5,5 @@
 #if defined(HS_CUDA)
 #include "device/cuda/kernels/cell.h"
 #else
-#include "device/cpu/kernels/cell_kernels.h"
+#include "device/cpu/kernels/cell_panels.h"
 #endif

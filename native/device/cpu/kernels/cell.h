@@ -41,6 +41,17 @@ struct FusedCell {
                int64_t D, const real* U, int64_t H, int64_t u0, int64_t u1);
   // Product, activations and states in one pass over the panels; gate math on the accumulators.
   void (*forward)(const void* self, int phase, const CellArgs<real>&);
+  int64_t most_units;  // beyond, the plain path it is
+};
+
+// One phase of a cell in panels, for products that are not compiled with its formulas.
+struct PhasePanels {
+  int units, width;         // of a panel: units of a gate, numbers of one k
+  int gates, first, count;  // of the cell; of the phase
+  bool with_bias;           // products begin with the bias even where x W is made elsewhere
+  // The formulas over a row's products of one panel, [count][units]; units u0..u1 of a masked step.
+  void (*finish)(const CellArgs<float>&, int64_t row, int64_t unit, const float* product);
+  void (*hold)(const CellArgs<float>&, int64_t row, int64_t u0, int64_t u1);
 };
 
 }  // namespace hs

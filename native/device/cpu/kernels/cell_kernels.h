@@ -75,6 +75,13 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
   }
 }
 
+// The formulas of a cell as another set of instructions has them, whose vectors have the same width
+// (cell_panels.h); nullptr: this set's own.
+template <class Cell>
+struct FormulasOf {
+  static constexpr const PhasePanels* const* panels = nullptr;
+};
+
 // Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its
 // share of the next panel.
 static constexpr int64_t kNearBytes = 1 << 20;
@@ -214,7 +221,13 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
   for (int i = 0; i < MR; i++)
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++) acc[i][v].store(product[i] + v * L);
-  for (int i = 0; i < MR; i++) finish_row<Cell, real, phase>(a, row[i], panel * U * L, product[i]);
+  for (int i = 0; i < MR; i++) {
+    if constexpr (FormulasOf<Cell>::panels) {
+      (*FormulasOf<Cell>::panels)[phase].finish(a, row[i], panel * U * L, product[i]);
+    } else {
+      finish_row<Cell, real, phase>(a, row[i], panel * U * L, product[i]);
+    }
+  }
 }
 
 template <class Cell, class Operands, int phase, bool kShared, class real>
@@ -436,7 +449,7 @@ struct CellFunctions {
 template <class Cell, class Operands>
 constexpr FusedCell<typename Operands::real> fused_cell() {
   using F = FusedFunctions<Cell, Operands>;
-  return {nullptr, F::panel_units, F::packed_size, F::pack, F::forward};
+  return {nullptr, F::panel_units, F::packed_size, F::pack, F::forward, INT64_MAX};
 }
 
 template <class Cell, class real>
@@ -452,8 +465,8 @@ constexpr CellKernels<real> cell_kernels() {
 }
 
 // The file of a cell ends with this: its kernels under its registered name, that of the file.
-// HS_EXACT, HS_BF16: which operands this instruction set has kernels for (hs_isa in
-// CMakeLists.txt).
+// HS_EXACT, HS_BF16, HS_PANELS (cell_panels.h): which operands this instruction set has kernels for
+// (hs_isa in CMakeLists.txt).
 #if HS_EXACT
 #define HS_CELL_EXACT(Cell, name)                                                        \
   extern constexpr CellKernels<float> name##_f32 = cell_kernels<Cell, float>();          \
@@ -469,7 +482,8 @@ constexpr CellKernels<real> cell_kernels() {
 #else
 #define HS_CELL_BF16(Cell, name)
 #endif
-#define HS_CELL(Cell, name) HS_CELL_EXACT(Cell, name) HS_CELL_BF16(Cell, name)
+#define HS_CELL(Cell, name) \
+  HS_CELL_PANELS(Cell, name) HS_CELL_EXACT(Cell, name) HS_CELL_BF16(Cell, name)
 
 }  // namespace HS_ISA
 }  // namespace hs

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "device/cpu/kernels/table.h"
@@ -17,6 +18,9 @@
 
 #if !defined(HS_WITH_AVX512BF16)
 #define HS_WITH_AVX512BF16 0
+#endif
+#if !defined(HS_WITH_AVX512VNNI)
+#define HS_WITH_AVX512VNNI 0
 #endif
 #if !defined(HS_WITH_SCALAR)
 #define HS_WITH_SCALAR 0
@@ -33,15 +37,24 @@ namespace hs {
   namespace isa {                             \
   extern const Products<float> products_bf16; \
   }
+#define HS_DECLARE_INT8(isa)                  \
+  namespace isa {                             \
+  extern const Products<float> products_int8; \
+  }
 #if HS_WITH_SCALAR
 HS_DECLARE_ISA(scalar)
 #endif
 HS_DECLARE_BF16(scalar)
+HS_DECLARE_INT8(scalar)
 #if HS_WITH_X86
 HS_DECLARE_ISA(sse)
 HS_DECLARE_ISA(avx2)
 HS_DECLARE_ISA(avx512)
 HS_DECLARE_BF16(avx2)
+HS_DECLARE_INT8(avx2)
+#if HS_WITH_AVX512VNNI
+HS_DECLARE_INT8(avx512vnni)
+#endif
 #if HS_WITH_AVX512BF16
 HS_DECLARE_BF16(avx512bf16)  // everything else is that of avx512
 #endif
@@ -49,6 +62,7 @@ HS_DECLARE_BF16(avx512bf16)  // everything else is that of avx512
 #if HS_WITH_NEON
 HS_DECLARE_ISA(neon)
 HS_DECLARE_BF16(neon)
+HS_DECLARE_INT8(neon)
 #endif
 
 namespace {
@@ -166,37 +180,63 @@ const Table<real>& choose() {
   return *find<real>(*best);
 }
 
-Table<float> with_products(const Table<float>& exact, const Products<float>& products) {
-  Table<float> table = exact;
-  static_cast<Products<float>&>(table) = products;
-  return table;
-}
+// Products for mixed_bfloat16 and mixed_int8, by set. One without instructions for them borrows
+// those of a smaller set: no such product is faster than one of float32, so it only has to be
+// right. Products of integers have the same bits on every set.
+struct Rounding {
+  const char* isa;
+  const Products<float>*bf16, *int8;
+};
 
-// exact: a table that find() has given. Sets without instructions for bfloat16 borrow the products
-// of a smaller set: no such product is faster than one of float32, so it only has to be right.
-const Table<float>& mixed(const Table<float>& exact) {
-#define HS_FIND_MIXED(x, products)                                                   \
-  if (std::strcmp(exact.isa, #x) == 0) {                                             \
-    static const Table<float> table = with_products(exact, products::products_bf16); \
-    return table;                                                                    \
-  }
+Rounding rounding_of(const char* isa) {
+#if HS_WITH_X86
+  const Products<float>* int8 = &avx2::products_int8;  // of the sets with AVX-512
+#if HS_WITH_AVX512VNNI
+  if (has(cpuid(7).c, 11)) int8 = &avx512vnni::products_int8;
+#endif
+#endif
+  const Rounding all[] = {
 #if HS_WITH_SCALAR
-  HS_FIND_MIXED(scalar, scalar)
+      {"scalar", &scalar::products_bf16, &scalar::products_int8},
 #endif
 #if HS_WITH_X86
-  HS_FIND_MIXED(sse, scalar)
-  HS_FIND_MIXED(avx2, avx2)
-  HS_FIND_MIXED(avx512, avx2)
+      {"sse", &scalar::products_bf16, &scalar::products_int8},
+      {"avx2", &avx2::products_bf16, &avx2::products_int8},
+      {"avx512", &avx2::products_bf16, int8},
 #if HS_WITH_AVX512BF16
-  HS_FIND_MIXED(avx512bf16, avx512bf16)
+      {kPairs, &avx512bf16::products_bf16, int8},
 #endif
 #endif
 #if HS_WITH_NEON
-  HS_FIND_MIXED(neon, neon)
+      {"neon", &neon::products_bf16, &neon::products_int8},
 #endif
-#undef HS_FIND_MIXED
-  fail(Code::kInternal, "mixed_kernels", "instruction set", "one with products for bfloat16",
-       "'" + std::string(exact.isa) + "'");
+  };
+  for (const Rounding& one : all)
+    if (std::strcmp(one.isa, isa) == 0) return one;
+  fail(Code::kInternal, "kernels", "instruction set", "one with products of few bits",
+       "'" + std::string(isa) + "'");
+}
+
+// The tables that round, of one set.
+struct Rounded {
+  Table<float> bf16, int8;
+  explicit Rounded(const char* isa) : bf16(*find<float>(isa)), int8(bf16) {
+    const Rounding rounding = rounding_of(isa);
+    static_cast<Products<float>&>(bf16) = *rounding.bf16;
+    static_cast<Products<float>&>(int8) = *rounding.int8;
+  }
+};
+
+// exact: a table that find() has given.
+const Rounded& rounded(const Table<float>& exact) {
+  static const std::vector<Rounded> all = [] {
+    std::vector<Rounded> tables;
+    for (const char* const* isa = available_isas(); *isa; isa++) tables.emplace_back(*isa);
+    return tables;
+  }();
+  size_t i = 0;
+  while (std::strcmp(all[i].bf16.isa, exact.isa) != 0) i++;
+  return all[i];
 }
 
 }  // namespace
@@ -236,8 +276,14 @@ const Table<real>& kernels_for(const char* isa) {
   return find_or_fail<real>(isa, "kernels_for");
 }
 
-const Table<float>& mixed_kernels() { return mixed(kernels<float>()); }
-const Table<float>& mixed_kernels_for(const char* isa) { return mixed(kernels_for<float>(isa)); }
+const Table<float>& mixed_kernels() { return rounded(kernels<float>()).bf16; }
+const Table<float>& mixed_kernels_for(const char* isa) {
+  return rounded(kernels_for<float>(isa)).bf16;
+}
+const Table<float>& int8_kernels() { return rounded(kernels<float>()).int8; }
+const Table<float>& int8_kernels_for(const char* isa) {
+  return rounded(kernels_for<float>(isa)).int8;
+}
 
 template const Table<float>& kernels<float>();
 template const Table<double>& kernels<double>();

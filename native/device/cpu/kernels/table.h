@@ -21,8 +21,9 @@ struct FusedCell;  // cell.h
 template <typename real>
 struct OptimizerKernels;  // optimizer.h
 
-// All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h),
-// sums never are. Only these functions know what a packed right-hand side holds.
+// All that multiplies matrices. Operands may be rounded on the way in (mixed_bfloat16: operands.h;
+// mixed_int8: int8.h), sums never are. Only these functions know what a packed right-hand side
+// holds.
 template <typename real>
 struct Products {
   // --- gemm.cc: row-major. A product element is ONE chain of multiply-adds in rising k (blocks of
@@ -39,8 +40,8 @@ struct Products {
   void (*gemm)(real* c, int64_t ldc, const real* a, int64_t lda, const real* packed, int64_t M,
                int64_t N, int64_t K, int64_t n0, int64_t n1, bool accumulate, const int32_t* rows);
   // c[m0:m1, n0:n1] = (accumulate ? c : 0) + (a^T b), a [K, M], b [K, N]: weight gradients, K =
-  // T*B. scratch: gemm_tn_scratch elements. rows [K]: these rows of a and b, in this order;
-  // nullptr: 0..K-1. Row strides may be negative.
+  // T*B; nullptr for mixed_int8, which predicts only. scratch: gemm_tn_scratch elements. rows [K]:
+  // these rows of a and b, in this order; nullptr: 0..K-1. Row strides may be negative.
   void (*gemm_tn)(real* c, int64_t ldc, const real* a, int64_t lda, const real* b, int64_t ldb,
                   int64_t K, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool accumulate,
                   const int32_t* rows, real* scratch);
@@ -107,6 +108,9 @@ const Table<real>& kernels_for(const char* isa);  // throws likewise: tests comp
 // math stay float.
 const Table<float>& mixed_kernels();
 const Table<float>& mixed_kernels_for(const char* isa);
+// The same with operands of 8-bit integers.
+const Table<float>& int8_kernels();
+const Table<float>& int8_kernels_for(const char* isa);
 const char* const* available_isas();  // nullptr-terminated, from the slowest up
 
 }  // namespace hs

@@ -134,5 +134,22 @@ struct Vec<double> {
   }
 };
 
+#define HS_SUMS 1
+
+// Sums of products of 16-bit integers, for int8.h.
+using Left = int16_t;
+static constexpr int kLeftOffset = 0;
+
+struct Sums {
+  __m256i v;
+  static HS_INLINE Sums load(const float* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+  }
+  HS_INLINE Sums plus(int32_t a, Sums b) const {
+    return {_mm256_add_epi32(v, _mm256_madd_epi16(_mm256_set1_epi32(a), b.v))};
+  }
+  HS_INLINE Vec<float> numbers() const { return {_mm256_cvtepi32_ps(v)}; }
+};
+
 }  // namespace HS_ISA
 }  // namespace hs

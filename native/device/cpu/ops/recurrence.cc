@@ -51,7 +51,7 @@ Recurrence<real>::Recurrence(const Config& options, const OpContext& context,
       CpuLayer<real>(table),
       kernels_(static_cast<const CellKernels<real>*>(cell_)),
       fused_(cell ? fused : table.fused_cell(cell_->name)),
-      plain_(!fused_ || needs_rows(inner_) || needs_rows(outer_)),
+      plain_(!fused_ || H_ > fused_->most_units || needs_rows(inner_) || needs_rows(outer_)),
       packed_U_(size_t(cell_->phases)),
       packed_UT_(size_t(cell_->phases)) {}
 
