@@ -13,13 +13,19 @@ const NAMES = ['float32', 'float64', 'mixed_bfloat16'] as const
 export type Floatx = (typeof NAMES)[number]
 
 /**
+ * Precision of a model: one of those, or `'mixed_int8'` of models that `model.quantize('int8')`
+ * gives, which rounds the operands to integers of 8 bits with a scale.
+ */
+export type Precision = Floatx | 'mixed_int8'
+
+/**
  * @internal Precision that a model of `floatx` keeps numbers in: weights, states, what optimizers
  *   round to, files.
  */
-export const keptIn = (floatx: Floatx): 'float32' | 'float64' =>
+export const keptIn = (floatx: Precision): 'float32' | 'float64' =>
   floatx === 'float64' ? 'float64' : 'float32'
 
-let current: Floatx = 'float32'
+let current: Precision = 'float32'
 
 /** Keras' fuzz factor: 1e-7. */
 export const epsilon = 1e-7
@@ -30,7 +36,7 @@ export const epsilon = 1e-7
  * @see keras.backend.floatx
  */
 export function floatx(): Floatx {
-  return current
+  return current as Floatx
 }
 
 /**
@@ -52,16 +58,31 @@ export function floatx(): Floatx {
  */
 export function setFloatx(name: Floatx): void {
   if (!NAMES.includes(name)) {
-    const guess = typeof name === 'string' ? nearest(name, NAMES) : undefined
+    const given: unknown = name
+    const guess = typeof given === 'string' ? nearest(given, NAMES) : undefined
     fail(ConfigError, 'ERR_UNKNOWN_NAME', {
       where: 'setFloatx',
       what: 'name',
       expected: "'float32', 'float64' or 'mixed_bfloat16'",
       actual: describe(name),
-      hint: guess && `Did you mean '${guess}'?`,
+      hint:
+        given === 'mixed_int8'
+          ? "model.quantize('int8') gives a model of that precision."
+          : guess && `Did you mean '${guess}'?`,
     })
   }
   current = name
+}
+
+/** @internal What `make` gives, while models that are made have this precision. */
+export function withFloatx<T>(name: Precision, make: () => T): T {
+  const before = current
+  current = name
+  try {
+    return make()
+  } finally {
+    current = before
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ export {
   type DeviceName,
   epsilon,
   type Floatx,
+  type Precision,
   floatx,
   type Info,
   info,
@@ -123,6 +124,7 @@ export type { LoadModelOptions, LoadWeightsOptions } from './saving/model-files.
 export type { SaveOptions } from './saving/save.js'
 export type { Backend } from './saving/kernels.js'
 export { Model, type ModelOptions } from './model/model.js'
+export type { QuantizedTo } from './model/quantize.js'
 export { Sequential } from './model/sequential.js'
 export { Batcher } from './model/batcher.js'
 export type { BatcherOptions, GatheredBatch, GatherOptions } from './model/batcher-options.js'

@@ -332,11 +332,16 @@ function inPackage(root: string, name: string, version: string): Addon | { none:
   )
 }
 
+/** The binary in the folder of `hiddenstate bundle`, beside package.json. */
+export const BUNDLED_ADDON = 'hiddenstate.node'
+
 /**
- * The addon's binary: a local build first, then the prebuilt one (node-gyp-build's rules), then
- * that of the platform's package.
+ * The addon's binary: that of a bundle, a local build, then the prebuilt one (node-gyp-build's
+ * rules), then that of the platform's package.
  */
 function findAddon(root: string): Addon {
+  const bundled = path.join(root, BUNDLED_ADDON)
+  if (fs.existsSync(bundled)) return { file: bundled }
   const { resolve } = requireDependency('node-gyp-build') as { resolve(dir: string): string }
   try {
     return { file: path.resolve(resolve(root)) } // what HIDDENSTATE_PREBUILD names may be relative

@@ -2,7 +2,7 @@
  * The Spec: the whole model as plain data, the only thing that flows from layers to native code.
  * Layers write it through {@link Graph}; `native/plan/compile.cc` reads it.
  */
-import type { DeviceName } from './backend.js'
+import type { DeviceName, Precision } from './backend.js'
 import type { Steps } from './layers/base/steps.js'
 import type { Penalty } from './regularizers.js'
 import type { Written } from './written.js'
@@ -126,7 +126,7 @@ export interface PredictionSpec {
 export interface Spec {
   /** What computes: a name of native/device/device.cc. */
   device: Exclude<DeviceName, 'auto'>
-  floatx: 'float32' | 'float64' | 'mixed_bfloat16'
+  floatx: Precision
   /** What a card may round operands of float32 to. */
   precision?: 'tf32'
   inputs: { name: string; dims: Shape }[]

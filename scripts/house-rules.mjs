@@ -76,8 +76,7 @@ function nativeDirection(files) {
 
 /**
  * The rooms of lib/: its folders, and folders inside them. A file may import values from its own
- * room and the rooms inside it, from files that lie in lib/ itself, and from the rooms named here
- * (with those inside them). Types are free. What a room is for stands in its README.md.
+ * room, files of lib/ itself, the rooms named here, and rooms inside all of these. Types are free.
  */
 const rooms = {
   files: [],
@@ -97,6 +96,7 @@ const rooms = {
   saving: ['engine', 'files', 'hdf5', 'layers', 'optimizers'],
   'saving/keras2': ['hdf5', 'saving'],
   'saving/torch': ['files', 'hdf5', 'saving'],
+  'saving/compact': ['files', 'hdf5', 'layers', 'saving'],
   'saving/tfjs': ['files', 'hdf5', 'saving'],
   'saving/onnx': ['expressions', 'files', 'layers', 'saving'],
   'saving/keras3': ['expressions', 'files', 'hdf5', 'layers', 'saving'],

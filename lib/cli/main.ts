@@ -5,6 +5,7 @@ import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { HiddenstateError } from '../errors.js'
 import { packageRoot, readManifest } from '../package-root.js'
+import { QUANTIZED_TO } from '../model/quantize.js'
 import { FORMAT_NAMES, FORMATS } from '../saving/formats.js'
 import { printInfo } from './info.js'
 import { convert, predict, summary } from './models.js'
@@ -89,9 +90,24 @@ program
   .addOption(
     new Option('--to <format>', 'what to write; default: by the ending').choices(FORMAT_NAMES),
   )
+  .addOption(
+    new Option(
+      '--quantize <kind>',
+      'round the weights to few bits; <out> ends with .safetensors then, unless --to says otherwise',
+    ).choices(QUANTIZED_TO),
+  )
   .option('--no-overwrite', 'fail, without any work, where <out> exists')
   .addHelpText('after', `\nFormats:\n${formats.join('\n')}`)
   .action(convert)
+program
+  .command('bundle')
+  .description('a model and what runs it on this platform, in one folder that needs nothing else')
+  .argument('<model>', 'a file that loadModel reads')
+  .argument('<folder>', 'is made; its index.js exports `model`')
+  .addOption(new Option('--quantize <kind>', 'round the weights to few bits').choices(QUANTIZED_TO))
+  .action(async (file, folder, options) =>
+    (await import('./bundle.js')).bundle(file, folder, options),
+  )
 program
   .command('predict')
   .description('the outputs of a model')

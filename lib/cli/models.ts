@@ -6,10 +6,14 @@ import { loadModel } from '../model/models.js'
 import type { NDArray } from '../ndarray.js'
 import { readNpy, writeNpy } from '../files/npy.js'
 import type { Model } from '../model/model.js'
+import type { QuantizedTo } from '../model/quantize.js'
 import { copyFor, type FormatName } from '../saving/formats.js'
 
 /** Loads a model, uses it, and gives its memory back. */
-async function withModel<T>(file: string, use: (model: Model) => T | Promise<T>): Promise<T> {
+export async function withModel<T>(
+  file: string,
+  use: (model: Model) => T | Promise<T>,
+): Promise<T> {
   const model = await loadModel(file)
   try {
     return await use(model)
@@ -51,16 +55,21 @@ async function writing(
   })
 }
 
-/** `hiddenstate convert in out --to format`. */
+/** `hiddenstate convert in out --to format --quantize int8`. */
 export async function convert(
   from: string,
   to: string,
-  { overwrite, to: format }: { overwrite: boolean; to?: FormatName },
+  {
+    overwrite,
+    to: format,
+    quantize,
+  }: { overwrite: boolean; to?: FormatName; quantize?: QuantizedTo },
 ): Promise<void> {
-  const copy = copyFor('convert', to, { format })
+  const copy = copyFor('convert', to, { format: quantize ? (format ?? 'compact') : format })
   await writing('convert', to, { overwrite }, () =>
     withModel(from, async (model) => {
-      const reader = await copy(model)(to, { overwrite })
+      const written = quantize ? await model.quantize(quantize) : model
+      const reader = await copy(written)(to, { overwrite })
       if (typeof reader === 'string') process.stdout.write(reader)
     }),
   )

@@ -1,5 +1,5 @@
 /** The optimizer's state as Keras 1.2.2 orders it in files. */
-import { type Floatx, keptIn } from '../backend.js'
+import { type Precision, keptIn } from '../backend.js'
 import { fail, InternalError, ShapeError } from '../errors.js'
 import {
   type KerasArray,
@@ -17,7 +17,7 @@ import type { SlicedWork } from '../sliced-work.js'
 export interface Trained {
   /** As {@link optimizerOrder} gives them. */
   readonly arrays: readonly KerasArray[]
-  readonly floatx: Floatx
+  readonly floatx: Precision
   readonly optimizer: Optimizer
   readonly plan: NativePlan
 }

@@ -1,5 +1,5 @@
 /** Expressions → Spec of a function. */
-import { type Floatx, floatx } from '../backend.js'
+import { type Precision, floatx } from '../backend.js'
 import { type Expr, make, type Placeholder } from '../expressions/expr.js'
 import { Gradient } from '../expressions/gradient.js'
 import { divided } from '../expressions/lowering/divide.js'
@@ -97,7 +97,7 @@ export function lowerFunction(
 }
 
 /** The precision of a function: that of its variables. */
-function precisionOf(where: string, variables: Iterable<SharedVariable>): Floatx {
+function precisionOf(where: string, variables: Iterable<SharedVariable>): Precision {
   const [first, ...rest] = variables
   const other = rest.find((one) => one.floatx !== first!.floatx)
   if (other)

@@ -76,7 +76,8 @@ export function otherFormat(bytes: Uint8Array): string | null {
   )
 }
 
-const INTO_ARCHITECTURE = 'loadModel reads it into the model that is given as `architecture`.'
+export const INTO_ARCHITECTURE =
+  'loadModel reads it into the model that is given as `architecture`.'
 
 /** What the user can do with such a file, where there is a way. */
 export const HINTS: Readonly<Record<string, string>> = {

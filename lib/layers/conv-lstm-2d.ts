@@ -193,15 +193,10 @@ export class ConvLSTM2D extends Layer<
     for (const [gate] of GATES) {
       // Keras counts the fans of both orders as those of 'th' here
       const W = this.initial(init, kernel(D), 'th')
-      this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer })
-      this.addVariable(
-        `U_${gate}`,
-        kernel(nbFilter),
-        this.initial(innerInit, kernel(nbFilter), 'th'),
-        {
-          regularizer: URegularizer,
-        },
-      )
+      const U = this.initial(innerInit, kernel(nbFilter), 'th')
+      const scales = dimOrdering === 'th' ? 'rows' : 'columns'
+      this.addVariable(`W_${gate}`, kernel(D), W, { regularizer: WRegularizer, scales })
+      this.addVariable(`U_${gate}`, kernel(nbFilter), U, { regularizer: URegularizer, scales })
       this.addVariable(`b_${gate}`, [nbFilter], gate === 'f' ? forgetBiasInit : 'zero', {
         regularizer: bRegularizer,
       })

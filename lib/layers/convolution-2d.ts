@@ -49,6 +49,10 @@ export class Convolution2D extends Filters<
     super([nbFilter, nbRow, nbCol], options)
   }
 
+  protected override get scales(): 'columns' | 'rows' {
+    return this.options.dimOrdering === 'th' ? 'rows' : 'columns'
+  }
+
   #places(inputShape: Shape): Places {
     const { nbFilter, nbRow, nbCol, subsample, borderMode: border, dimOrdering } = this.options
     const window = { size: [nbRow, nbCol] as const, strides: subsample, border }

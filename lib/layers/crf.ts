@@ -124,7 +124,7 @@ export class CRF extends Layer<CRFOptions & { outputDim: number }> {
     })
     this.addVariable('W', [D, K], init, rules('W'))
     if (bias) this.addVariable('b', [K], 'zero', rules('b'))
-    this.addVariable('U', [K, K], innerInit, rules('U'))
+    this.addVariable('U', [K, K], innerInit, { ...rules('U'), scales: null })
     if (!boundary) return
     this.addVariable('start', [K], 'zero')
     this.addVariable('end', [K], 'zero')

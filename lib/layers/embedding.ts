@@ -133,7 +133,11 @@ export class Embedding extends Layer<EmbeddingOptions & { inputDim: number; outp
 
   protected override createVariables(): void {
     const { inputDim: V, outputDim: D, init, WRegularizer, WConstraint } = this.options
-    this.addVariable('W', [V, D], init, { regularizer: WRegularizer, constraint: WConstraint })
+    this.addVariable('W', [V, D], init, {
+      regularizer: WRegularizer,
+      constraint: WConstraint,
+      scales: 'rows',
+    })
   }
 
   protected emit(graph: Graph, x: Value): Value {

@@ -1,10 +1,13 @@
 /** Rows of several calls as one batch, and back. */
-import type { Floatx } from '../backend.js'
+import type { Precision } from '../backend.js'
 import type { NativeArray, NativeOutputs } from '../native.js'
 import { sizeOf } from '../ndarray.js'
 
 /** Arrays of each call, one below the other: [rows of all, …]. */
-export function joined(parts: readonly (readonly NativeArray[])[], floatx: Floatx): NativeArray[] {
+export function joined(
+  parts: readonly (readonly NativeArray[])[],
+  floatx: Precision,
+): NativeArray[] {
   if (parts.length === 1) return [...parts[0]!]
   const Floats = floatx === 'float64' ? Float64Array : Float32Array
   return parts[0]!.map(({ shape: [, ...row] }, i) => {

@@ -1,7 +1,7 @@
 /**
  * What `compile` was told: optimizer, loss and metrics, resolved against the output of the model.
  */
-import { checkedDevice, device, type DeviceName, type Floatx } from '../backend.js'
+import { checkedDevice, device, type DeviceName, type Precision } from '../backend.js'
 import { type CtcLoss, ctcLoss } from '../ctc.js'
 import { ConfigError, fail } from '../errors.js'
 import type { Training } from '../engine/lowering.js'
@@ -146,7 +146,7 @@ interface CompiledOutput {
 export interface Compiled {
   readonly optimizer: Optimizer
   /** Precision of the model. */
-  readonly floatx: Floatx
+  readonly floatx: Precision
   readonly device: DeviceName
   readonly precision: 'tf32' | null
   readonly world: World | null
@@ -175,7 +175,7 @@ export type Kept =
 
 /** What is compiled. */
 export interface Compilable {
-  readonly floatx: Floatx
+  readonly floatx: Precision
   readonly outputNames: readonly string[]
   /** Of its arrays. */
   readonly outputShapes: readonly Shape[]
@@ -184,14 +184,14 @@ export interface Compilable {
 const refuse = (what: string, expected: string, value: unknown): never =>
   fail(ConfigError, 'ERR_OPTION', { where: 'compile', what, expected, actual: describe(value) })
 
-function checkedPrecision(given: unknown, floatx: Floatx): 'tf32' | null {
+function checkedPrecision(given: unknown, floatx: Precision): 'tf32' | null {
   if (given !== null && given !== 'tf32') refuse('precision', "'tf32' or null", given)
   if (given !== null && floatx !== 'float32')
     refuse('precision', `null for a model that computes in ${floatx}`, given)
   return given as 'tf32' | null
 }
 
-function checkedWorld(given: unknown, floatx: Floatx): World | null {
+function checkedWorld(given: unknown, floatx: Precision): World | null {
   if (given !== null && !(given instanceof World))
     return refuse('distribute', 'a world, as `await distribute()` gives it, or null', given)
   if (given?.compression === 'bf16' && floatx === 'float64')

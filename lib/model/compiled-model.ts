@@ -47,6 +47,13 @@ function checkMaskable({ where, shape, indexLimit }: InputSlot): void {
   })
 }
 
+const TRAINING_CALLS: ReadonlySet<string> = new Set([
+  'fit',
+  'fitGenerator',
+  'trainOnBatch',
+  'gradients',
+])
+
 /** Steps of a sequence, or other extents, that nothing says: for {@link CompiledModel.choice}. */
 const USUAL_EXTENT = 50
 /** The same of a batch: Keras' default. */
@@ -225,9 +232,21 @@ export abstract class CompiledModel extends Container {
     this.#whyUncompiled = why
   }
 
-  /** @internal @throws StateError ERR_NOT_COMPILED, ERR_DISPOSED */
+  /**
+   * @internal
+   * @throws StateError ERR_NOT_COMPILED, ERR_DISPOSED; ConfigError ERR_OPTION for a call that
+   *   trains a model of integers
+   */
   requireCompiled(call: string): Compiled {
     this.runner.checkAlive(call)
+    if (TRAINING_CALLS.has(call) && this.floatx === 'mixed_int8')
+      fail(ConfigError, 'ERR_OPTION', {
+        where: `model.${call}`,
+        what: 'model',
+        expected: 'one whose weights have gradients',
+        actual: "one that quantize('int8') made",
+        hint: 'Train the model that it was made of, then quantize that again.',
+      })
     if (this.#compiled) return this.#compiled
     fail(StateError, 'ERR_NOT_COMPILED', {
       where: `model.${call}`,

@@ -1,6 +1,6 @@
 /** What all optimizers share. Keras 1.2.2 `keras.optimizers.Optimizer`. */
 import { inspect, type InspectOptions } from 'node:util'
-import { type Floatx, floatx, keptIn } from '../backend.js'
+import { type Precision, floatx, keptIn } from '../backend.js'
 import { ConfigError, fail, StateError } from '../errors.js'
 import { describe } from '../ndarray.js'
 import { camelToSnake, resolveOptions } from '../options.js'
@@ -118,7 +118,7 @@ export abstract class Optimizer {
    * @internal The hyper-parameters as they are now, for a model of this precision;
    *   `name` is the native optimizer.
    */
-  hyper(precision: Floatx = floatx()): {
+  hyper(precision: Precision = floatx()): {
     name: string
     [key: string]: number | boolean | string | null
   } {
@@ -132,7 +132,7 @@ export abstract class Optimizer {
    * Hyper-parameters that are variables in Keras are rounded to the precision of the model, here as
    * in files, so that a loaded model goes on with the same bits.
    */
-  #value(key: string, precision: Floatx): number | boolean {
+  #value(key: string, precision: Precision): number | boolean {
     const value = (this as unknown as Record<string, number | boolean>)[key] as number | boolean
     const rounds =
       typeof value === 'number' &&
@@ -145,7 +145,7 @@ export abstract class Optimizer {
    * Keras' snake_case dictionary, with variables rounded to `precision`,
    * by default the floatx in use.
    */
-  getConfig(precision: Floatx = floatx()): Record<string, unknown> {
+  getConfig(precision: Precision = floatx()): Record<string, unknown> {
     const config: Record<string, unknown> = {}
     for (const key of Object.keys(this.#class.defaults))
       config[camelToSnake(key)] = this.#value(key, precision)

@@ -10,6 +10,7 @@ import { writeNpz } from '../files/npy.js'
 import { type H5Builder, writeH5 } from '../hdf5/file.js'
 import { readKerasArrays } from '../layers/base/variable.js'
 import type { NDArray } from '../ndarray.js'
+import { compactFile } from './compact/write.js'
 import { modelContent, weightsContent } from './keras1.js'
 import { keras2Content } from './keras2/write.js'
 import { keras3Archive, writeArchive } from './keras3/write.js'
@@ -33,8 +34,13 @@ export type Copy = (model: SavableModel) => Write
 
 /** A format. It has one of `model`, `weights` and `architecture` at least. */
 export interface Format {
-  /** Of its files, in small letters. Of formats with one ending in common the first is meant. */
+  /**
+   * Of its files, in small letters. Of formats with one ending in common the first is meant that
+   * holds what is wanted.
+   */
   readonly endings: readonly string[]
+  /** Whether `format` must name it: its ending says something else. */
+  readonly named?: boolean
   /** What it is, for `--help`. */
   readonly what: string
   readonly model?: Copy
@@ -110,6 +116,11 @@ export const FORMATS = {
     what: "the same, under PyTorch's names",
     weights: torchWeights(safetensorsBytes),
   },
+  compact: {
+    endings: ['.safetensors'],
+    what: 'the model as it predicts, for this package; quantized weights in 1 or 2 bytes',
+    model: (model) => bytes(compactFile(model)),
+  },
   python: {
     endings: ['.py'],
     what: "the architecture, as PyTorch's module of those weights",
@@ -130,6 +141,7 @@ export const FORMATS = {
   },
   tfjs: {
     endings: ['.json'],
+    named: true,
     what: 'the model, as a layers model of TensorFlow.js, with shards beside it',
     model: (model) => {
       const written = layersModel(model)
@@ -200,7 +212,12 @@ export function copyFor(
       actual: `'${basename(target)}'`,
       hint,
     })
-  const usual = ofEnding[0] ?? (FOREIGN.includes(ending) ? undefined : otherwise)
+  const holds = (each: FormatName) => {
+    const one: Format = FORMATS[each]
+    return !one.named && parts.some((part) => one[part])
+  }
+  const usual =
+    ofEnding.find(holds) ?? ofEnding[0] ?? (FOREIGN.includes(ending) ? undefined : otherwise)
   const name = given === undefined ? usual : checkOneOf(where, 'format', given, FORMAT_NAMES)
   if (name === undefined) return refuse(endingsOf(parts))
   const format: Format = FORMATS[name]

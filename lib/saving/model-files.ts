@@ -2,6 +2,7 @@
  * Models and weights from files. Reading takes the configuration first, then the shapes that follow
  * from it, then data of exactly those shapes.
  */
+import { floatx, withFloatx } from '../backend.js'
 import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
@@ -166,8 +167,9 @@ export async function readModel<M extends SavableModel>(
   }
   return readModelFile(path, bytes, format, limits, async (opened) => {
     const { document } = opened
+    const made = () => withFloatx(opened.floatx ?? floatx(), () => build(document))
     const model = inFile(path, 'model_config', () =>
-      withParameterBytes(limits.parameterBytes, () => withoutInitialization(() => build(document))),
+      withParameterBytes(limits.parameterBytes, () => withoutInitialization(made)),
     )
     try {
       await restore(opened, model, { backend, compile })

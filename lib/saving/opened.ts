@@ -1,9 +1,11 @@
 /** Model files of every format, opened: the model as Keras 1 has it, and where its weights are. */
 import { formatError, type H5File, readH5Bytes } from '../hdf5/file.js'
-import { KERAS_ZIP, ONNX, TFJS_JSON } from '../hdf5/other-formats.js'
+import type { Precision } from '../backend.js'
+import { KERAS_ZIP, ONNX, SAFETENSORS, TFJS_JSON } from '../hdf5/other-formats.js'
 import { checkDocument, type ResolvedLimits } from '../limits.js'
 import { isRecord } from '../per-name.js'
 import { modelDocument, type ModelDocument } from './document.js'
+import { readCompact } from './compact/read.js'
 import { inFile } from './in-file.js'
 import { readArchive } from './keras3/archive.js'
 import { readOnnx } from './onnx/read.js'
@@ -21,6 +23,8 @@ export interface ModelFile {
   document: ModelDocument
   /** How it was compiled; null: it was not. */
   training(): Record<string, unknown> | null
+  /** The precision that the model is of; absent: that of models that are made now. */
+  floatx?: Precision
 }
 
 /** What an HDF5 file says of its model. */
@@ -69,6 +73,8 @@ export async function readModelFile<T>(
     const { file, document } = readOnnx(path, bytes, limits)
     return use({ file, weights: TREE_GROUP, document, training: () => null })
   }
+  if (format === SAFETENSORS)
+    return use({ ...readCompact(path, bytes, limits), weights: TREE_GROUP, training: () => null })
   if (format !== KERAS_ZIP)
     return readH5Bytes(path, bytes, (file) => {
       const document = inFile(path, 'model_config', () => modelConfig(file, limits))

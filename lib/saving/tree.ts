@@ -17,17 +17,19 @@ export interface LayerArray {
   read(): Floats
 }
 
+const KERAS2 = { keras_version: '2.0', backend: 'tensorflow' }
+
 /**
  * @param path what errors call the file
  * @param layers names, and arrays in the order of Keras 2; layers in any order
+ * @param says what the file says of all of it; default: arrays are those of Keras 2
  */
-export function treeOf(path: string, layers: ReadonlyMap<string, readonly LayerArray[]>): H5File {
-  const whole = {
-    layer_names: [...layers.keys()],
-    keras_version: '2.0',
-    backend: 'tensorflow',
-    [BY_NAME]: 'true',
-  }
+export function treeOf(
+  path: string,
+  layers: ReadonlyMap<string, readonly LayerArray[]>,
+  says: Readonly<Record<string, string>> = KERAS2,
+): H5File {
+  const whole = { layer_names: [...layers.keys()], [BY_NAME]: 'true', ...says }
   const groups: H5Tree['groups'] = new Map([
     ['', new Map()],
     [TREE_GROUP, new Map(Object.entries(whole))],

@@ -13,8 +13,8 @@
  *   GraphDef        repeated NodeDef node = 1
  *   NodeDef         string name = 1, op = 2 · repeated string input = 3
  */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { message, text, type Write } from '../files/protobuf.js'
+import type { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { message, newWriter, text, type Write, WireType } from '../files/protobuf.js'
 import type { Histogram } from './histogram.js'
 
 /** What one event says. */
@@ -60,7 +60,7 @@ function writeSummary(
 
 /** @param seconds since 1970 */
 export function encodeEvent(seconds: number, step: number, content: Content): Uint8Array {
-  const writer = new BinaryWriter()
+  const writer = newWriter()
   double(writer, 1, seconds)
   writer.tag(2, WireType.Varint).int64(step)
   if ('fileVersion' in content) {

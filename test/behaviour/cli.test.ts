@@ -1,6 +1,16 @@
 /** `npx hiddenstate`: the commands as processes of their own, from the built package. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { unzipSync } from 'fflate'
@@ -53,7 +63,16 @@ beforeAll(async () => {
 describe('hiddenstate', () => {
   it('--help names every command, and so does each command of itself', async () => {
     const help = await well('--help')
-    for (const command of ['info', 'build', 'bench', 'summary', 'convert', 'predict', 'tune']) {
+    for (const command of [
+      'info',
+      'build',
+      'bench',
+      'summary',
+      'convert',
+      'bundle',
+      'predict',
+      'tune',
+    ]) {
       expect(help).toContain(command)
       expect(await well(command, '--help')).toMatch(
         new RegExp(`^Usage: (npx )?hiddenstate ${command}`),
@@ -170,6 +189,53 @@ describe('convert', () => {
       expect(existsSync(at('nowhere'))).toBe(false)
     },
   )
+})
+
+describe('few bits', () => {
+  it('convert --quantize writes a model of them', async () => {
+    await well('convert', 'model.h5', 'small.safetensors', '--quantize', 'int8')
+    const model = await loadModel(at('small.safetensors'))
+    expect(model.floatx).toBe('mixed_int8')
+    const { data } = await model.predict(x)
+    for (const [i, value] of expected.data.entries()) expect(data[i]).toBeCloseTo(value, 2)
+    expect(await badly('convert', 'model.h5', 'small.h5', '--quantize', 'int8')).toContain(
+      'must be one that ends with .safetensors',
+    )
+  })
+
+  it('bundle makes a folder that runs where nothing is installed', async () => {
+    await well('bundle', 'model.h5', 'bundled', '--quantize', 'int8')
+    const away = mkdtempSync(path.join(tmpdir(), 'hs-bundled-'))
+    try {
+      const there = path.join(away, 'moved')
+      renameSync(at('bundled'), there)
+      const files = readdirSync(there, { recursive: true }) as string[]
+      expect(files.filter((file) => file.endsWith('.node'))).toHaveLength(1)
+      expect(files.filter((file) => file.includes('node_modules'))).toEqual([])
+      const program = path.join(there, 'ask.mjs')
+      writeFileSync(
+        program,
+        `import { model } from './index.js'
+         const x = ${JSON.stringify(x.toArray())}
+         console.log(JSON.stringify([...(await model.predict(x)).data]))`,
+      )
+      const { code, stdout, stderr } = await runChild(program, { cwd: away })
+      expect([code, stderr]).toEqual([0, ''])
+      const small = await (await loadModel(at('model.h5'))).quantize('int8')
+      expect(JSON.parse(stdout)).toEqual([...(await small.predict(x)).data])
+    } finally {
+      rmSync(away, { recursive: true, force: true })
+    }
+  })
+
+  it('bundle replaces no folder, and leaves none where it fails', async () => {
+    mkdirSync(at('there'))
+    expect(await badly('bundle', 'model.h5', 'there')).toMatch(
+      /^hiddenstate: bundle: there must be a folder that is to be made, got one that exists\.$/m,
+    )
+    await badly('bundle', 'none.h5', 'failed')
+    expect(readdirSync(folder).filter((name) => name.startsWith('failed'))).toEqual([])
+  })
 })
 
 describe('predict', () => {

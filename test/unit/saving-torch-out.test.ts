@@ -107,10 +107,21 @@ describe.each(['pt', 'safetensors'])('weights as .%s', (ending) => {
     await model.saveWeights(file)
     expect(readFileSync(file)).toEqual(first)
   })
+})
 
-  it('holds no whole model', async () => {
-    await expect(MODELS.flat!().save(file)).rejects.toThrow(/model\.saveWeights writes the weights/)
-  })
+it('is no whole model: .pt holds none, and .safetensors of save is another file', async () => {
+  const model = MODELS.flat!()
+  await expect(model.save(path.join(folder, 'weights.pt'))).rejects.toThrow(
+    /model\.saveWeights writes the weights/,
+  )
+  await model.save(path.join(folder, 'weights.safetensors'))
+  expect((await loadModel(path.join(folder, 'weights.safetensors'))).getWeights()).toEqual(
+    model.getWeights(),
+  )
+  await model.saveWeights(path.join(folder, 'weights.safetensors'))
+  await expect(loadModel(path.join(folder, 'weights.safetensors'))).rejects.toThrow(
+    /is a model, got a safetensors file/,
+  )
 })
 
 it('keeps all digits of float64', () => {

@@ -149,7 +149,7 @@ describe('arrays of NumPy', () => {
   it('are the tensors of their names', async () => {
     const whole = await loadModel(recorded.at('lstm.safetensors'), { architecture: lstm() })
     const file = recorded.at('lstm.safetensors')
-    const tensors = readSafetensors(
+    const { tensors } = readSafetensors(
       file,
       new Uint8Array(readFileSync(file)),
       resolveLimits('test', {}),

@@ -107,7 +107,7 @@ export abstract class LearnedActivation<
       .slice(1)
       .map((_, i) => (axes.includes(i + 1) ? 1 : this.known(inputShape, i + 1, 'extents')))
     for (const [name, init] of this.parameters())
-      this.addVariable(name, dims, init, { sharable: true })
+      this.addVariable(name, dims, init, { sharable: true, scales: null })
   }
 
   protected override sharing(): number[] {

@@ -1,5 +1,5 @@
 /** A model as a layer: layers that are called on one another, from input tensors to outputs. */
-import type { Floatx } from '../../backend.js'
+import type { Precision } from '../../backend.js'
 import type { InputSlot } from '../../training/data.js'
 import { ConfigError, fail, StateError } from '../../errors.js'
 import { describe } from '../../ndarray.js'
@@ -177,7 +177,7 @@ export abstract class Container extends Layer<LayerOptions> {
   }
 
   /** @internal A model that has layers keeps the precision that it has. */
-  override get precision(): Floatx | null {
+  override get precision(): Precision | null {
     return this.#members.list.length > 0 ? this.floatx : null
   }
 

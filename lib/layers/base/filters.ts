@@ -62,6 +62,10 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
   protected abstract kernelShape(inputShape: Shape): readonly number[]
   /** What the op wants to know besides filters, activation and bias. */
   protected abstract window(): { [key: string]: Option }
+  /** Whether one output is made of a column of W, or of a row. */
+  protected get scales(): 'columns' | 'rows' {
+    return 'columns'
+  }
   /** How Keras counts the fans of W. */
   protected readonly fans: 'th' | 'tf' = 'th'
   /** Axes of W along which the window moves: a kernel from TensorFlow runs the other way there. */
@@ -92,6 +96,7 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
     this.addVariable('W', dims, this.initial(init, dims, this.fans), {
       regularizer: WRegularizer,
       constraint: WConstraint,
+      scales: this.scales,
     })
     if (!bias) return
     this.addVariable('b', this.biasShape(inputShape), 'zero', {

@@ -1,5 +1,5 @@
 /** The base of all layers: options, configuration, parameters, and lowering to ops of the graph. */
-import { type Floatx, floatx, keptIn } from '../../backend.js'
+import { type Precision, floatx, keptIn } from '../../backend.js'
 import { ConfigError, fail, InternalError, ShapeError } from '../../errors.js'
 import type { InputSlot } from '../../training/data.js'
 import type { TensorLike } from '../../ndarray.js'
@@ -138,7 +138,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> extends Calle
   }
 
   /** @internal The precision that this layer was given; null: that of its model. */
-  get precision(): Floatx | null {
+  get precision(): Precision | null {
     return this.options.dtype ?? null
   }
 

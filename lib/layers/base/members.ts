@@ -1,5 +1,5 @@
 /** The layers of a model: as others see them, what they are called, what they compute in. */
-import { type Floatx, floatx as globalFloatx } from '../../backend.js'
+import { type Precision, floatx as globalFloatx } from '../../backend.js'
 import { ConfigError, fail } from '../../errors.js'
 import type { Layer } from './layer.js'
 import { noteRename, renames } from './names.js'
@@ -104,7 +104,7 @@ export class Members {
    *
    * @throws ConfigError ERR_OPTION for two that differ
    */
-  precisionWith(layers: readonly Layer[]): Floatx {
+  precisionWith(layers: readonly Layer[]): Precision {
     const added = withChildren(layers).filter((each) => each.precision !== null)
     const first = this.#withPrecision ?? added[0]
     const other = added.find((each) => each.precision !== first!.precision)

@@ -1,5 +1,5 @@
 /** States of stateful layers: as a caller has them, and as native code lays them. */
-import type { Floatx } from '../../backend.js'
+import type { Precision } from '../../backend.js'
 import { fail, ShapeError } from '../../errors.js'
 import type { Floats } from '../../native.js'
 import { describe, NDArray, shapeText, sizeOf, type TensorLike } from '../../ndarray.js'
@@ -51,7 +51,7 @@ export function nativeStates(
   where: string,
   states: readonly LayerState[],
   values: readonly TensorLike[],
-  floatx: Floatx,
+  floatx: Precision,
 ): Floats[] {
   if (!Array.isArray(values) || values.length !== states.length) {
     fail(ShapeError, 'ERR_SHAPE', {

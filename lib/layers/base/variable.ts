@@ -1,5 +1,5 @@
 /** A native parameter as TypeScript sees it, and Keras' arrays as slices of it. */
-import { type Floatx, keptIn } from '../../backend.js'
+import { type Precision, keptIn } from '../../backend.js'
 import { fail, InternalError, ShapeError } from '../../errors.js'
 import { floats, type Recipe } from '../../initializations.js'
 import type { Floats, NativePlan } from '../../native.js'
@@ -18,7 +18,7 @@ import { runAtOnce, type SlicedWork } from '../../sliced-work.js'
 /** What a variable must know of its layer. */
 interface VariableOwner {
   readonly name: string
-  readonly floatx: Floatx
+  readonly floatx: Precision
 }
 
 /** An initial value that is being made, or is made and not in a plan yet. */
@@ -46,6 +46,11 @@ export class Variable {
   readonly param: string
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
+  /**
+   * What `quantize` gives a scale to: each index of the last axis, or of the first. Null: the
+   * numbers are not rounded.
+   */
+  readonly scales: 'columns' | 'rows' | null
   #dims: readonly number[]
   /**
    * Whether weights with extents of 1 may still make axes shared:
@@ -76,11 +81,17 @@ export class Variable {
     {
       trainable = true,
       sharable = false,
-    }: { trainable?: boolean | undefined; sharable?: boolean | undefined } = {},
+      scales = dims.length > 1 ? 'columns' : null,
+    }: {
+      trainable?: boolean | undefined
+      sharable?: boolean | undefined
+      scales?: Variable['scales'] | undefined
+    } = {},
   ) {
     this.param = param
     this.#dims = [...dims]
     this.trainable = trainable
+    this.scales = scales
     this.#sharable = sharable
     this.#owner = owner
     this.#madeBy = recipe

@@ -2,7 +2,7 @@
  * What a layer owns: parameters as Keras' arrays and as native code knows them, precision, states;
  * its own and those inside.
  */
-import type { Floatx } from '../../backend.js'
+import type { Precision } from '../../backend.js'
 import type { Constraint } from '../../constraints.js'
 import { ConfigError, fail, StateError } from '../../errors.js'
 import { type Init, type Ordering, type Recipe, recipe } from '../../initializations.js'
@@ -74,15 +74,15 @@ export abstract class ParameterOwner {
   #planName = '' // how #plan calls it
   /** States that were set while no plan had the layer; null: none were. */
   #early: readonly Floats[] | null = null
-  #ownFloatx: Floatx = 'float32'
+  #ownFloatx: Precision = 'float32'
 
   /** Precision of the parameters: that of the model or of the wrapper, once there is one. */
-  get floatx(): Floatx {
+  get floatx(): Precision {
     return this.wrapper?.floatx ?? this.#ownFloatx
   }
 
   /** @internal */
-  set floatx(floatx: Floatx) {
+  set floatx(floatx: Precision) {
     this.#ownFloatx = floatx
   }
 
@@ -125,6 +125,7 @@ export abstract class ParameterOwner {
       regularizer?: Regularizer | Written | null
       constraint?: Constraint | Written | null
       sharable?: boolean
+      scales?: Variable['scales']
     } = {},
   ): Variable {
     if (hasEigenvalue(details.regularizer ?? null) && dims.length !== 2) {

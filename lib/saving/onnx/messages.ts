@@ -1,6 +1,6 @@
 /** ONNX messages as they are written here, by the numbers of their fields. onnx/onnx.proto3. */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { message, text } from '../../files/protobuf.js'
+import type { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { message, newWriter, text, WireType } from '../../files/protobuf.js'
 import type { Floats } from '../../native.js'
 
 /** Version of the operators, and of the format that goes with them. */
@@ -112,7 +112,7 @@ export interface GraphText {
 
 /** ModelProto: 1 ir_version, 2 producer_name, 7 graph, 8 opset_import. */
 export function onnxBytes(graph: GraphText): Uint8Array {
-  const writer = new BinaryWriter()
+  const writer = newWriter()
   integer(writer, 1, IR_VERSION)
   text(writer, 2, 'hiddenstate')
   message(writer, 7, (inside) => {

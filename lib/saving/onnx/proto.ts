@@ -2,7 +2,8 @@
  * The messages of an ONNX file as far as they are read here: protocol buffers by field numbers,
  * https://github.com/onnx/onnx, onnx/onnx.proto3. Numbers of tensors stay bytes until asked for.
  */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
+import type { BinaryReader } from '@bufbuild/protobuf/wire'
+import { newReader, WireType } from '../../files/protobuf.js'
 
 /** A field: of wire type varint, fixed 32 and 64 bits (a float, a double), or bytes. */
 type Field = bigint | number | Uint8Array
@@ -13,7 +14,7 @@ export class Message {
 
   /** @throws Error for bytes that are no message */
   constructor(bytes: Uint8Array) {
-    const reader = new BinaryReader(bytes)
+    const reader = newReader(bytes)
     while (reader.pos < reader.len) {
       const [number, type] = reader.tag()
       const value = fieldOf(reader, type, number)
@@ -53,7 +54,7 @@ export class Message {
   integers(field: number): number[] {
     return (this.#fields.get(field) ?? []).flatMap((value) => {
       if (!(value instanceof Uint8Array)) return [integerOf(value)]
-      const reader = new BinaryReader(value)
+      const reader = newReader(value)
       const out: number[] = []
       while (reader.pos < reader.len) out.push(integerOf(BigInt(reader.int64())))
       return out
@@ -79,7 +80,7 @@ export class Message {
   }
 }
 
-function fieldOf(reader: BinaryReader, type: WireType, number: number): Field {
+function fieldOf(reader: BinaryReader, type: number, number: number): Field {
   if (type === WireType.Varint) return BigInt(reader.int64())
   if (type === WireType.Bit32) return reader.float()
   if (type === WireType.Bit64) return reader.double()

@@ -37,7 +37,7 @@ export async function readTensors(
   format: string | null,
   limits: ResolvedLimits,
 ): Promise<Tensors> {
-  if (format === SAFETENSORS) return readSafetensors(path, bytes, limits)
+  if (format === SAFETENSORS) return readSafetensors(path, bytes, limits).tensors
   if (format === PYTORCH) return readPt(path, bytes, limits)
   if (format === NPZ) return readNpzTensors(path, bytes, limits)
   throw formatError(

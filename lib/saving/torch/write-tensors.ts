@@ -2,17 +2,14 @@
 import { joined } from '../../files/joined.js'
 import { zipped } from '../../files/zip.js'
 import { sizeOf } from '../../ndarray.js'
+import { safetensorsOf } from './safetensors.js'
 import type { TorchTensor, TorchTensors } from './write-module.js'
 
 const utf8 = new TextEncoder()
 
-/** Types of numbers: as safetensors calls them, as PyTorch calls their storage, bytes of one. */
-const TYPES = {
-  F64: ['DoubleStorage', 8],
-  F32: ['FloatStorage', 4],
-  I64: ['LongStorage', 8],
-} as const
-type Type = keyof typeof TYPES
+/** Types of numbers, as safetensors calls them, and as PyTorch calls their storage. */
+const STORAGES = { F64: 'DoubleStorage', F32: 'FloatStorage', I64: 'LongStorage' } as const
+type Type = keyof typeof STORAGES
 
 const typeOf = ({ data }: TorchTensor): Type =>
   data === null ? 'I64' : data instanceof Float64Array ? 'F64' : 'F32'
@@ -21,25 +18,17 @@ const typeOf = ({ data }: TorchTensor): Type =>
 const numbersOf = ({ data }: TorchTensor): Uint8Array =>
   data === null ? new Uint8Array(8) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
-/** The bytes of a safetensors file: https://github.com/huggingface/safetensors, README. */
-export function safetensorsBytes(tensors: TorchTensors): Uint8Array {
-  // the widest numbers first, so that each tensor lies at a multiple of its numbers' size
-  const width = (tensor: TorchTensor): number => TYPES[typeOf(tensor)][1]
-  const sorted = [...tensors].sort(([, a], [, b]) => width(b) - width(a))
-  const numbers = sorted.map(([, tensor]) => numbersOf(tensor))
-  let at = 0
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
-  for (const [i, [name, tensor]] of sorted.entries()) {
-    const offsets = [at, (at += numbers[i]!.length)]
-    header[name] = { dtype: typeOf(tensor), shape: tensor.shape, data_offsets: offsets }
-  }
-  const text = utf8.encode(JSON.stringify(header))
-  const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20) // 0x20: a space
-  padded.set(text)
-  const length = new Uint8Array(8)
-  new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true)
-  return joined(Uint8Array, [length, padded, ...numbers])
-}
+/** The bytes of a safetensors file. */
+export const safetensorsBytes = (tensors: TorchTensors): Uint8Array =>
+  safetensorsOf(
+    { format: 'pt' },
+    new Map(
+      Array.from(tensors, ([name, tensor]) => [
+        name,
+        { dtype: typeOf(tensor), shape: tensor.shape, bytes: numbersOf(tensor) },
+      ]),
+    ),
+  )
 
 // ---- torch.save ----
 
@@ -94,7 +83,7 @@ function pickled(tensors: TorchTensors): Uint8Array {
     const { shape } = tensor
     const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
     pickle.text(name).name('torch._utils', '_rebuild_tensor_v2').op('(')
-    pickle.op('(').text('storage').name('torch', TYPES[typeOf(tensor)][0])
+    pickle.op('(').text('storage').name('torch', STORAGES[typeOf(tensor)])
     pickle.text(String(key++)).text('cpu').int(sizeOf(shape)).op('t').op('Q')
     pickle.int(0).ints(shape).ints(strides)
     pickle.op('\x89') // requires_grad: false
