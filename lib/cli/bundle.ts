@@ -1,8 +1,8 @@
 /** `hiddenstate bundle model folder`: a model and what runs it, needing nothing else. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { isExistsError } from '../files/atomic.js'
-import { ConfigError, fail, StateError } from '../errors.js'
+import { ConfigError, fail, HiddenstateError, StateError } from '../errors.js'
+import { fileError } from '../files/atomic.js'
 import { addonFile, BUNDLED_ADDON } from '../native.js'
 import { packageRoot, packageVersion } from '../package-root.js'
 import { copyFor } from '../saving/formats.js'
@@ -17,11 +17,19 @@ const INDEX = [
   "import { fileURLToPath } from 'node:url'",
   "import { loadModel } from './hiddenstate/dist/index.js'",
   '',
-  "export * from './hiddenstate/dist/index.js'",
+  "export { Batcher, info, NDArray, setThreads } from './hiddenstate/dist/index.js'",
   'const here = path.dirname(fileURLToPath(import.meta.url))',
   `export const model = await loadModel(path.join(here, '${MODEL_FILE}'))`,
   '',
 ].join('\n')
+
+const MANIFEST = {
+  name: 'bundled-model',
+  version: '1.0.0',
+  private: true,
+  type: 'module',
+  exports: './index.js',
+}
 
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
 
@@ -61,8 +69,8 @@ function copyPackage(to: string): void {
 /**
  * Writes the folder beside its place, then renames it.
  *
- * @throws ConfigError ERR_OPTION for a folder that is there already; what loadModel, quantize and
- *   save throw
+ * @throws ConfigError ERR_OPTION for a folder that is there already; FormatError ERR_FILE_SYSTEM
+ *   where it cannot be made; what loadModel and quantize throw
  */
 export async function bundle(
   from: string,
@@ -79,25 +87,24 @@ export async function bundle(
     })
   if (fs.existsSync(target)) refuse()
   const copy = copyFor('bundle', path.join(target, MODEL_FILE), { format: 'compact' })
-  fs.mkdirSync(path.dirname(target), { recursive: true })
-  const folder = fs.mkdtempSync(`${target}-`)
+  let folder: string | undefined
   try {
+    folder = fs.mkdtempSync(`${target}-`)
+    const file = path.join(folder, MODEL_FILE)
     await withModel(from, async (model) => {
       const small = quantize === undefined ? model : await model.quantize(quantize)
-      await copy(small)(path.join(folder, MODEL_FILE), { overwrite: false })
+      await copy(small)(file, { overwrite: false })
       if (small !== model) small.dispose()
     })
     copyPackage(path.join(folder, 'hiddenstate'))
     fs.writeFileSync(path.join(folder, 'index.js'), INDEX)
-    const name = path.basename(target)
-    fs.writeFileSync(
-      path.join(folder, 'package.json'),
-      json({ name, private: true, type: 'module', exports: './index.js' }),
-    )
+    fs.writeFileSync(path.join(folder, 'package.json'), json(MANIFEST))
     fs.chmodSync(folder, 0o755)
     fs.renameSync(folder, target)
   } catch (error) {
-    fs.rmSync(folder, { recursive: true, force: true })
-    throw isExistsError(error) ? refuse() : error
+    if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true })
+    if (error instanceof HiddenstateError) throw error
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') refuse()
+    throw fileError(target, 'writable', error)
   }
 }

@@ -14,5 +14,8 @@ export function fromFloat16(bits: Uint16Array): Float32Array {
 }
 
 /** The upper half of a float32, little-endian: [n]. */
-export const fromBfloat16 = (bits: Uint16Array): Float32Array =>
-  new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer)
+export function fromBfloat16(bits: Uint16Array): Float32Array {
+  const whole = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) whole[i] = bits[i]! << 16
+  return new Float32Array(whole.buffer)
+}

@@ -1,5 +1,6 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
 import { type FilterOptions, Filters } from './base/filters.js'
+import type { Scales } from './base/variable.js'
 import {
   channelsLast,
   type DimOrdering,
@@ -49,7 +50,7 @@ export class Convolution2D extends Filters<
     super([nbFilter, nbRow, nbCol], options)
   }
 
-  protected override get scales(): 'columns' | 'rows' {
+  protected override get scales(): Scales {
     return this.options.dimOrdering === 'th' ? 'rows' : 'columns'
   }
 

@@ -1,5 +1,6 @@
 import type { Graph, Option, Shape, Value } from '../spec.js'
 import { type FilterOptions, Filters } from './base/filters.js'
+import type { Scales } from './base/variable.js'
 import { checkBorder, windowLength } from './base/windows.js'
 
 /** Options of {@link LocallyConnected1D}; `borderMode` can only be `'valid'`. */
@@ -64,6 +65,10 @@ export class LocallyConnected1D extends Filters<
   #places(inputShape: Shape): number {
     this.known(inputShape, 1, 'T')
     return this.computeOutputShape(inputShape)[1] as number
+  }
+
+  protected override get scales(): Scales {
+    return 'matrices'
   }
 
   protected kernelShape(inputShape: Shape): readonly number[] {

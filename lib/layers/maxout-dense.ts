@@ -84,7 +84,11 @@ export class MaxoutDense extends Layer<MaxoutDenseOptions & { outputDim: number 
       bConstraint,
       bias,
     } = this.options
-    this.addVariable('W', [F, D, K], init, { regularizer: WRegularizer, constraint: WConstraint })
+    this.addVariable('W', [F, D, K], init, {
+      regularizer: WRegularizer,
+      constraint: WConstraint,
+      scales: 'matrices',
+    })
     if (bias)
       this.addVariable('b', [F, K], 'zero', { regularizer: bRegularizer, constraint: bConstraint })
   }

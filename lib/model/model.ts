@@ -354,10 +354,16 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
    * scale for each sample and step. Such a model can be compiled and evaluated, but not trained.
    * `'bfloat16'`: weights have 8 significant bits, and it computes as `'mixed_bfloat16'` does.
    *
+   * Biases and other arrays of one axis, and those of PReLU and its like, stay float32. An input
+   * that is not finite makes its whole row NaN with `'int8'`. Other formats than
+   * `'model.safetensors'` keep the rounded weights as float32, and a model that is loaded from them
+   * computes in float32.
+   *
    * @param to default `'int8'`
-   * @returns a model of the same layers, not compiled; this one stays as it is
-   * @throws ConfigError `ERR_OPTION` for a float64 model, one that is quantized to int8 already,
-   *   weights that are not finite, and layers that have no configuration; StateError
+   * @returns a model of the same layers (of a subclass of Sequential or Model: one of those), not
+   *   compiled, without the states of stateful layers; this one stays as it is
+   * @throws ConfigError `ERR_OPTION` for a float64 model, one of integers that is to be of
+   *   bfloat16, weights that are not finite, and layers that have no configuration; StateError
    * @example
    * import { LSTM, Sequential } from 'hiddenstate'
    * const model = new Sequential([new LSTM(8, { inputShape: [5, 3] })])
@@ -375,7 +381,8 @@ export class Model<const O extends Tensors = any> extends CompiledModel {
 
   /**
    * Writes the model to a file: an `.h5` file of Keras 1.2.2 with architecture, weights, training
-   * configuration and optimizer state, or one of the `format` given.
+   * configuration and optimizer state, or what the format given, or that of the ending, holds of
+   * them: `.onnx` and `.safetensors` hold what predicts.
    *
    * @see saveModel
    */

@@ -22,7 +22,7 @@ export const QUANTIZED_TO = Object.keys(PRECISIONS) as readonly QuantizedTo[]
 /** An array as few bits hold it. @throws ConfigError ERR_OPTION for what is not finite */
 function rounded(where: string, array: NDArray, variable: Variable, to: QuantizedTo): NDArray {
   if (variable.scales === null) return array
-  const values = Float32Array.from(array.data as Float32Array)
+  const values = new Float32Array(array.data as Float32Array)
   if (!values.every(Number.isFinite))
     fail(ConfigError, 'ERR_OPTION', {
       where,
@@ -40,11 +40,12 @@ function rounded(where: string, array: NDArray, variable: Variable, to: Quantize
 export async function quantized<M extends Model>(model: M, to: unknown): Promise<M> {
   const kind = checkOneOf('quantize', 'to', to, QUANTIZED_TO)
   const { floatx } = model
-  if (floatx !== 'float32' && floatx !== 'mixed_bfloat16')
+  const taken: readonly Precision[] = ['float32', 'mixed_bfloat16', PRECISIONS[kind]]
+  if (!taken.includes(floatx))
     fail(ConfigError, 'ERR_OPTION', {
       where: 'quantize',
-      what: 'the model',
-      expected: 'one of float32 or mixed_bfloat16',
+      what: `the model, for '${kind}',`,
+      expected: `one of ${taken.slice(0, 2).join(' or ')}`,
       actual: `one of ${floatx}`,
     })
   const weights = await model.whenIdle('quantize', () =>

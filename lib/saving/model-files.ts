@@ -7,7 +7,8 @@ import { checkedPath } from '../files/atomic.js'
 import { checkBoolean } from '../call-options.js'
 import { ConfigError, fail, FormatError, HiddenstateError, InternalError } from '../errors.js'
 import { readBytes, readH5, readH5Bytes } from '../hdf5/file.js'
-import { KERAS_ZIP, otherFormat } from '../hdf5/other-formats.js'
+import { KERAS_ZIP, otherFormat, SAFETENSORS } from '../hdf5/other-formats.js'
+import { readCompact } from './compact/read.js'
 import type { KerasArray } from '../layers/base/variable.js'
 import { withoutInitialization } from '../layers/base/filled-later.js'
 import { withParameterBytes } from '../layers/base/weights.js'
@@ -24,8 +25,9 @@ import { inFile, stepsInFile } from './in-file.js'
 import { type ModelFile, readModelFile } from './opened.js'
 import { treeOfStateDict } from './torch/state-dict.js'
 import { readTensors } from './torch/tensors.js'
+import { TREE_GROUP } from './tree.js'
 import { readLayers } from './weights.js'
-import { runAtOnce, runInSlices } from '../sliced-work.js'
+import { runAtOnce, runInSlices, type SlicedWork } from '../sliced-work.js'
 
 /** Options of `model.loadWeights`. */
 export interface LoadWeightsOptions {
@@ -58,9 +60,9 @@ export interface LoadModelOptions {
   /** What the file may ask for at most. Default: see {@link Limits}. */
   limits?: Limits | undefined
   /**
-   * For files with weights alone (safetensors, PyTorch's `.pt`, `.npz`): the model that gets them,
-   * which is also the result, or its JSON (`toJson`). Its layers are called as the modules of the
-   * file.
+   * For files with weights alone (PyTorch's `.pt` and safetensors, `.npz`): the model that gets
+   * them, which is also the result, or its JSON (`toJson`). Its layers are called as the modules of
+   * the file.
    */
   architecture?: SavableModel | string | undefined
   /** The module of each layer that is called otherwise: `{ lstm_1: 'encoder.rnn' }`. */
@@ -108,19 +110,21 @@ export async function loadWeights(
   const limits = resolveLimits('loadWeights', undefined)
   const bytes = await readBytes(path)
   const isKerasZip = otherFormat(bytes) === KERAS_ZIP
+  const set = async (read: Promise<{ set: () => SlicedWork<void>; names: string[] }>) => {
+    const { set: steps, names } = await read
+    await model.whenIdle('loadWeights', () => runAtOnce(steps()), true)
+    return names
+  }
+  const layers = model.flattenedLayers
+  if (otherFormat(bytes) === SAFETENSORS) {
+    const { file } = readCompact(path, bytes, limits)
+    return set(readLayers(file, TREE_GROUP, layers, byName, backend))
+  }
   const own = isKerasZip ? (await readArchive(path, bytes, limits)).weights : bytes
   return readH5Bytes(path, own, async (file) => {
     const isWhole =
       file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')
-    const { set, names } = await readLayers(
-      file,
-      isWhole ? 'model_weights' : '',
-      model.flattenedLayers,
-      byName,
-      backend,
-    )
-    await model.whenIdle('loadWeights', () => runAtOnce(set()), true)
-    return names
+    return set(readLayers(file, isWhole ? 'model_weights' : '', layers, byName, backend))
   })
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { fromBfloat16 } from '../../lib/files/half.js'
 import { fromIntegers, linesOf, toBfloat16, toIntegers } from '../../lib/saving/compact/rounding.js'
 import { expectSameBits, uniform } from '../arrays.js'
 import {
@@ -160,6 +161,18 @@ describe('the file', () => {
       expect(again.getWeights()[i]!.data).toEqual(weight.data)
   })
 
+  it('is read by loadWeights, too, and needs no architecture', async () => {
+    const model = chain('words, LSTM both ways, GRU')
+    await model.save(file)
+    const other = chain('words, LSTM both ways, GRU')
+    other.setWeights(other.getWeights().map(({ shape }, i) => uniform(i, [...shape])))
+    await other.loadWeights(file, { byName: false })
+    expectSameBits((await other.predict(words)) as never, (await model.predict(words)) as never)
+    await expect(loadModel(file, { architecture: other })).rejects.toThrow(
+      /one of weights alone, got a whole model\. Leave `architecture` out/,
+    )
+  })
+
   it('is refused where it is damaged', async () => {
     const small = await chain('words, LSTM both ways, GRU').quantize('int8')
     await small.save(file)
@@ -187,7 +200,7 @@ describe('the file', () => {
     await refused((_, m) => (m.document = { class_name: 'Odd' }), /class_name/)
     await refused(
       (h) => delete h.__metadata__,
-      /must be one whose metadata.*got a safetensors file.*architecture/s,
+      /must be one that model.save has written, got a safetensors file.*architecture/s,
     )
   })
 })
@@ -284,28 +297,58 @@ describe('what is refused', () => {
   })
 })
 
-const numbers = fc.array(
-  fc.float({ noNaN: true, noDefaultInfinity: true, min: -(2 ** 100), max: 2 ** 100 }),
-  {
-    minLength: 12,
-    maxLength: 12,
-  },
+/** Of any size, and near 0 or the largest. */
+const number = fc.oneof(
+  fc.float({ noNaN: true, noDefaultInfinity: true }),
+  fc.float({ noNaN: true, min: -1, max: 1 }),
+  fc.constantFrom(3.4028234663852886e38, -3.4028234663852886e38, 2e-43, -1e-38, 0),
 )
 
 law(
-  'rounding to integers twice is rounding once, by half a scale at most',
-  fc.record({ numbers, scales: fc.constantFrom('columns' as const, 'rows' as const) }),
-  async ({ numbers: list, scales }) => {
+  'rounding to integers twice is rounding once, by half a scale at most, and stays finite',
+  fc.record({
+    list: fc.array(number, { minLength: 24, maxLength: 24 }),
+    scales: fc.constantFrom('columns' as const, 'rows' as const, 'matrices' as const),
+  }),
+  async ({ list, scales }) => {
     const values = Float32Array.from(list)
-    const lines = linesOf([3, 4], scales)
+    const lines = linesOf([2, 3, 4], scales)
     const once = toIntegers(values, lines)
     const back = fromIntegers(once.numbers, once.scales, lines)
     const twice = toIntegers(back, lines)
     expect(fromIntegers(twice.numbers, twice.scales, lines)).toEqual(back)
-    for (const [i, value] of values.entries())
-      expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(once.scales[lines.lineOf(i)]! * 0.5001)
+    const { depth, inner } = lines
+    for (const [i, value] of values.entries()) {
+      const scale = once.scales[Math.floor(i / (depth * inner)) * inner + (i % inner)]!
+      expect(Math.abs(value - back[i]!)).toBeLessThanOrEqual(Math.max(scale * 0.51, 1e-33))
+      expect(Number.isFinite(back[i])).toBe(true)
+    }
+    expect(fromBfloat16(toBfloat16(values)).every(Number.isFinite)).toBe(true)
   },
 )
+
+it('leaves packing the integers that it has found, in every layer of products', async () => {
+  for (const layer of [
+    new Dense(3, { inputDim: 8 }),
+    new MaxoutDense(3, { inputDim: 8 }),
+    new LocallyConnected1D(3, 2, { inputShape: [4, 4] }),
+    new Convolution1D(3, 2, { inputShape: [4, 4] }),
+  ]) {
+    const small = await new Sequential([layer]).quantize('int8')
+    // numbers that are integers themselves, so that inputs are not rounded either
+    const shape = small.inputShape!.slice(1) as number[]
+    const size = shape.reduce((a, b) => a * b, 1)
+    for (let i = 0; i < size; i++) {
+      const one = Float32Array.from({ length: size }, (_, j) => Number(i === j))
+      const x = { data: one, shape: [1, ...shape] }
+      const plain = Sequential.fromConfig(small.getConfig())
+      plain.setWeights(small.getWeights())
+      expect(
+        distance(await small.predict(x as never), await plain.predict(x as never)),
+      ).toBeLessThan(1e-6)
+    }
+  }
+})
 
 it('rounds to bfloat16 as IEEE says: to nearest, halves to even', () => {
   const ulp = 2 ** -7

@@ -2,14 +2,14 @@
  * Files of other programs, damaged: they load or are refused by name; nothing crashes, hangs or
  * takes the memory. `HS_RUNS=20000` is the long form.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect } from 'vitest'
 import { writeNpz } from '../../lib/utils.js'
 import { Recorded } from '../golden/recorded.js'
-import { FormatError, loadModel, type Sequential } from '../package.js'
+import { Dense, FormatError, loadModel, LSTM, Sequential } from '../package.js'
 import { torchSequential } from '../torch-modules.js'
 import { anyChanges, damaged } from './damage.js'
 import { law } from './law.js'
@@ -83,6 +83,20 @@ law(
     const one = { modules: [{ name: 'd', type: 'Linear', args }], head: 'last' }
     const bytes = damaged(readFileSync(npz), changes)
     ;(await load(bytes, () => torchSequential(one)))?.dispose()
+  },
+  4,
+)
+
+law(
+  'a model of few bits with damage anywhere',
+  fc.record({ changes: anyChanges, to: fc.constantFrom('int8' as const, 'bfloat16' as const) }),
+  async ({ changes, to }) => {
+    const file = path.join(folder, `${to}.safetensors`)
+    if (!existsSync(file)) {
+      const model = new Sequential([new LSTM(3, { inputShape: [4, 2] }), new Dense(2)])
+      await (await model.quantize(to)).save(file)
+    }
+    ;(await load(damaged(readFileSync(file), changes)))?.dispose()
   },
   4,
 )

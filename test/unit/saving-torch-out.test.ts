@@ -120,7 +120,7 @@ it('is no whole model: .pt holds none, and .safetensors of save is another file'
   )
   await model.saveWeights(path.join(folder, 'weights.safetensors'))
   await expect(loadModel(path.join(folder, 'weights.safetensors'))).rejects.toThrow(
-    /is a model, got a safetensors file/,
+    /model.save has written, got a safetensors file/,
   )
 })
 

@@ -8,7 +8,7 @@ import type { Graph, Option, Shape, Value } from '../../spec.js'
 import { Layer, type LayerOptions, type WrittenOptions } from './layer.js'
 import type { Resolved } from './option-rules.js'
 import { checkSoftmaxInput } from './softmax-input.js'
-import type { KerasArray, Variable } from './variable.js'
+import type { KerasArray, Scales, Variable } from './variable.js'
 import { type BorderMode, WINDOW_MASK_HINT } from './windows.js'
 import { nativeActivation, opActivity } from './written-activation.js'
 
@@ -62,8 +62,8 @@ export abstract class Filters<O extends FilterOptions = FilterOptions> extends L
   protected abstract kernelShape(inputShape: Shape): readonly number[]
   /** What the op wants to know besides filters, activation and bias. */
   protected abstract window(): { [key: string]: Option }
-  /** Whether one output is made of a column of W, or of a row. */
-  protected get scales(): 'columns' | 'rows' {
+  /** Which numbers of W make one output. */
+  protected get scales(): Scales {
     return 'columns'
   }
   /** How Keras counts the fans of W. */

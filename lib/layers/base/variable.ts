@@ -15,6 +15,12 @@ import {
 } from '../../ndarray.js'
 import { runAtOnce, type SlicedWork } from '../../sliced-work.js'
 
+/**
+ * What of an array has a scale where it is rounded to few bits: each index of the last axis, or of
+ * the first, or of both together where the axes between are one matrix each.
+ */
+export type Scales = 'columns' | 'rows' | 'matrices'
+
 /** What a variable must know of its layer. */
 interface VariableOwner {
   readonly name: string
@@ -46,11 +52,8 @@ export class Variable {
   readonly param: string
   /** False for statistics that no gradient reaches. */
   readonly trainable: boolean
-  /**
-   * What `quantize` gives a scale to: each index of the last axis, or of the first. Null: the
-   * numbers are not rounded.
-   */
-  readonly scales: 'columns' | 'rows' | null
+  /** Null: its numbers are never rounded. */
+  readonly scales: Scales | null
   #dims: readonly number[]
   /**
    * Whether weights with extents of 1 may still make axes shared:

@@ -9,12 +9,12 @@ import { describe } from '../../ndarray.js'
 import { modelDocument, type ModelDocument } from '../document.js'
 import { inFile } from '../in-file.js'
 import { KERAS_VERSION } from '../layout.js'
-import { readSafetensors } from '../torch/safetensors.js'
+import { MODEL_KEY, readSafetensors } from '../torch/safetensors.js'
 import type { Tensor, Tensors } from '../torch/tensor.js'
 import { jsonObject } from '../training.js'
 import { type LayerArray, treeOf } from '../tree.js'
 import { fromIntegers, linesOf } from './rounding.js'
-import { type CompactHeader, MODEL_KEY, scalesOf, tensorName } from './write.js'
+import { type CompactHeader, scalesOf, tensorName } from './write.js'
 
 const PRECISIONS: readonly Precision[] = ['float32', 'float64', 'mixed_bfloat16', 'mixed_int8']
 
@@ -37,7 +37,7 @@ export function readCompact(path: string, bytes: Uint8Array, limits: ResolvedLim
       path,
       '',
       'file',
-      `one whose metadata ${MODEL_KEY} is a model`,
+      'one that model.save has written',
       SAFETENSORS,
       INTO_ARCHITECTURE,
     )
@@ -91,7 +91,7 @@ function arraysOf(path: string, layers: unknown, tensors: Tensors): Map<string, 
 /** @throws FormatError ERR_FILE_FORMAT for scales that do not fit */
 function scaled(where: string, tensor: Tensor, scale: Tensor): Float32Array {
   const { shape } = tensor
-  const fits = (['columns', 'rows'] as const)
+  const fits = (['columns', 'rows', 'matrices'] as const)
     .map((scales) => (shape.length > 1 ? linesOf(shape, scales) : null))
     .find((lines) => lines && lines.shape.join() === scale.shape.join())
   if (!fits)

@@ -1,80 +1,109 @@
 /**
- * Weights of few bits. An array is in rows or in columns (`Variable.scales`), each of which has a
- * scale of its own: the weights are whole numbers in [-127, 127] times that. A scale has 16
- * significant bits, so that each product is a float32 without rounding: numbers that were rounded
- * once stay what they are, in a file and in the kernels (native/device/cpu/kernels/int8.h), which
- * find the same scale in them.
+ * Weights of few bits. Numbers of an array that share a scale are whole numbers in [-127, 127]
+ * times that. A scale has 16 significant bits, so that each product is a float32 without rounding:
+ * numbers that were rounded once stay what they are, in a file and in the kernels, which find the
+ * same scale in them (native/device/cpu/kernels/int8.h).
  */
+import type { Scales } from '../../layers/base/variable.js'
 import type { Floats } from '../../native.js'
 
-/** Which numbers of an array share a scale. */
+/** An array as [outer, depth, inner]: numbers along depth share a scale, [outer, inner]. */
 export interface Lines {
-  /** How many lines there are. */
-  readonly lines: number
+  readonly outer: number
+  readonly depth: number
+  readonly inner: number
   /** Of the array, but 1 in all axes that share a scale: what scales are multiplied with. */
   readonly shape: readonly number[]
-  /** Of a number's position in the array: in which line it is. */
-  readonly lineOf: (position: number) => number
 }
 
 /** @param shape of two axes or more */
-export function linesOf(shape: readonly number[], scales: 'columns' | 'rows'): Lines {
-  const lines = (scales === 'columns' ? shape.at(-1) : shape[0]) ?? 1
+export function linesOf(shape: readonly number[], scales: Scales): Lines {
+  const outer = scales === 'columns' ? 1 : shape[0]!
+  const inner = scales === 'rows' ? 1 : shape.at(-1)!
   const size = shape.reduce((product, extent) => product * extent, 1)
-  const row = size / lines
-  const lineOf =
-    scales === 'columns' ? (i: number) => i % lines : (i: number) => Math.floor(i / row)
-  const axis = scales === 'columns' ? shape.length - 1 : 0
-  return { lines, shape: shape.map((extent, i) => (i === axis ? extent : 1)), lineOf }
+  const last = shape.length - 1
+  const own = shape.map((extent, i) =>
+    (i === 0 && outer > 1) || (i === last && inner > 1) ? extent : 1,
+  )
+  return { outer, depth: size / (outer * inner), inner, shape: own }
 }
 
 /** An array as integers. */
 export interface Integers {
   /** Whole numbers, as the array lies. */
   readonly numbers: Int8Array
-  /** Of each line. */
+  /** [outer, inner] */
   readonly scales: Float32Array
 }
 
-/** The least number of 16 significant bits that is not below x >= 0. */
-function shortened(x: number): number {
-  if (x === 0) return 0
-  const unit = 2 ** (Math.floor(Math.log2(x)) - 15)
-  return Math.ceil(x / unit) * unit
+const LARGEST = 127
+const MAX_FLOAT = 3.4028234663852886e38
+/** Below, scales would not be normal numbers: all that is smaller becomes 0. */
+const LEAST = 1e-33
+
+/** The least scale of 16 significant bits that takes numbers up to `largest`, or the next below. */
+function scaleOf(largest: number): number {
+  if (largest < LEAST) return 0
+  const least = largest / LARGEST
+  const unit = 2 ** (Math.floor(Math.log2(least)) - 15)
+  const scale = Math.ceil(least / unit) * unit
+  return scale * LARGEST > MAX_FLOAT ? scale - unit : scale
 }
 
-/** To the nearest whole number, halves to the even one. */
+/** To the nearest whole number in [-127, 127], halves to the even one. */
 function whole(x: number): number {
   const down = Math.floor(x)
   const rest = x - down
-  if (rest !== 0.5) return rest < 0.5 ? down : down + 1
-  return down % 2 === 0 ? down : down + 1
+  const near = rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down
+  return Math.min(Math.max(near, -LARGEST), LARGEST)
 }
 
 /** The nearest integers to an array of finite numbers. */
-export function toIntegers(values: Floats, { lines, lineOf }: Lines): Integers {
-  const largest = new Float64Array(lines)
-  for (let i = 0; i < values.length; i++) {
-    const line = lineOf(i)
-    largest[line] = Math.max(largest[line]!, Math.abs(values[i]!))
-  }
-  const scales = Float32Array.from(largest, (each) => shortened(each / 127))
-  const numbers = Int8Array.from(values, (value, i) => {
-    const scale = scales[lineOf(i)]!
-    return scale === 0 ? 0 : whole(value / scale)
-  })
+export function toIntegers(values: Floats, { outer, depth, inner }: Lines): Integers {
+  const scales = new Float32Array(outer * inner)
+  const numbers = new Int8Array(values.length)
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) {
+      const first = o * depth * inner + i
+      const end = first + depth * inner
+      let largest = 0
+      for (let at = first; at < end; at += inner) {
+        const size = Math.abs(values[at]!)
+        if (size > largest) largest = size
+      }
+      const scale = scaleOf(largest)
+      scales[o * inner + i] = scale
+      if (scale > 0)
+        for (let at = first; at < end; at += inner) numbers[at] = whole(values[at]! / scale)
+    }
   return { numbers, scales }
 }
 
 /** The numbers that integers stand for. */
-export const fromIntegers = (
+export function fromIntegers(
   numbers: ArrayLike<number>,
   scales: ArrayLike<number>,
-  { lineOf }: Lines,
-): Float32Array => Float32Array.from(numbers, (number, i) => number * scales[lineOf(i)]!)
+  { outer, depth, inner }: Lines,
+): Float32Array {
+  const values = new Float32Array(outer * depth * inner)
+  let at = 0
+  for (let o = 0; o < outer; o++)
+    for (let d = 0; d < depth; d++)
+      for (let i = 0; i < inner; i++, at++) values[at] = numbers[at]! * scales[o * inner + i]!
+  return values
+}
 
-/** The upper halves of float32 numbers, rounded to nearest, halves to even: bfloat16. */
+/**
+ * The upper halves of finite float32 numbers, rounded to nearest, halves to even: bfloat16. What
+ * would become infinite is cut off instead.
+ */
 export function toBfloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  return Uint16Array.from(bits, (each) => (each + 0x7fff + ((each >>> 16) & 1)) >>> 16)
+  const halves = new Uint16Array(bits.length)
+  for (let i = 0; i < bits.length; i++) {
+    const each = bits[i]!
+    const near = (each + 0x7fff + ((each >>> 16) & 1)) >>> 16
+    halves[i] = (near & 0x7fff) === 0x7f80 ? each >>> 16 : near
+  }
+  return halves
 }

@@ -4,11 +4,9 @@ import { fromBfloat16 } from '../../files/half.js'
 import { type KerasArray, readKerasArrays } from '../../layers/base/variable.js'
 import type { NDArray } from '../../ndarray.js'
 import type { SavableModel } from '../savable.js'
-import { safetensorsOf, type StoredTensor } from '../torch/safetensors.js'
+import { MODEL_KEY, safetensorsOf, type StoredTensor } from '../torch/safetensors.js'
 import { fromIntegers, linesOf, toBfloat16, toIntegers } from './rounding.js'
 
-/** The metadata of such a file that has the model. */
-export const MODEL_KEY = 'hiddenstate_model'
 /** What the tensor of an array's scales is called. */
 export const scalesOf = (name: string): string => `${name}:scales`
 

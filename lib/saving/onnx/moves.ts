@@ -112,8 +112,8 @@ const squeeze: Rule = (_, node, [x, given]) => {
       refuse(
         node,
         'axis',
-        'one of extent 1',
-        `${axis[0]!.isBatch ? 'the batch, ' : ''}one of ${extent(axis)}`,
+        'one of extent 1 that another node has added',
+        `${axis[0]!.isBatch ? 'the batch' : "one of the model's input"}, of extent ${extent(axis)}`,
       )
     return false
   })

@@ -14,6 +14,9 @@ import { isStored, NUMBERS, type Stored, type Tensor } from './tensor.js'
 /** The length of the header: no model needs more; the library has the same lid. */
 const MAX_HEADER = 100_000_000
 
+/** The metadata of a file that has a whole model (saving/compact). */
+export const MODEL_KEY = 'hiddenstate_model'
+
 /** What a file holds. */
 export interface Safetensors {
   /** What it says beside the tensors; null: nothing. */

@@ -2,7 +2,7 @@
 import { fromBfloat16, fromFloat16 } from '../../files/half.js'
 import type { Floats } from '../../native.js'
 
-const float32 = (whole: ArrayLike<number | bigint>): Floats => Float32Array.from(whole, Number)
+const float32 = (whole: ArrayLike<number>): Floats => new Float32Array(whole)
 
 /**
  * Types of numbers, as safetensors calls them: bytes of one, and what reads them. Numbers are
@@ -13,7 +13,7 @@ export const NUMBERS = {
   F32: [4, (own) => new Float32Array(own)],
   F16: [2, (own) => fromFloat16(new Uint16Array(own))],
   BF16: [2, (own) => fromBfloat16(new Uint16Array(own))],
-  I64: [8, (own) => float32(new BigInt64Array(own))],
+  I64: [8, (own) => Float32Array.from(new BigInt64Array(own), Number)],
   I32: [4, (own) => float32(new Int32Array(own))],
   I16: [2, (own) => float32(new Int16Array(own))],
   I8: [1, (own) => float32(new Int8Array(own))],

@@ -4,8 +4,10 @@ import { formatError } from '../../hdf5/file.js'
 import { NPZ, PYTORCH, SAFETENSORS } from '../../hdf5/other-formats.js'
 import type { ResolvedLimits } from '../../limits.js'
 import { readPt } from './pt.js'
-import { readSafetensors } from './safetensors.js'
+import { MODEL_KEY, readSafetensors } from './safetensors.js'
 import type { Tensors } from './tensor.js'
+
+const NOT_NEEDED = 'Leave `architecture` out.'
 
 /** The arrays of a .npz of NumPy. */
 async function readNpzTensors(
@@ -37,7 +39,12 @@ export async function readTensors(
   format: string | null,
   limits: ResolvedLimits,
 ): Promise<Tensors> {
-  if (format === SAFETENSORS) return readSafetensors(path, bytes, limits).tensors
+  if (format === SAFETENSORS) {
+    const { metadata, tensors } = readSafetensors(path, bytes, limits)
+    if (metadata && MODEL_KEY in metadata)
+      throw formatError(path, '', 'file', 'one of weights alone', 'a whole model', NOT_NEEDED)
+    return tensors
+  }
   if (format === PYTORCH) return readPt(path, bytes, limits)
   if (format === NPZ) return readNpzTensors(path, bytes, limits)
   throw formatError(

@@ -41,7 +41,7 @@ struct FusedCell {
                int64_t D, const real* U, int64_t H, int64_t u0, int64_t u1);
   // Product, activations and states in one pass over the panels; gate math on the accumulators.
   void (*forward)(const void* self, int phase, const CellArgs<real>&);
-  int64_t most_units;  // beyond, the plain path it is
+  int64_t most_units;  // a layer of more units takes the plain path
 };
 
 // One phase of a cell in panels, for products that are not compiled with its formulas.

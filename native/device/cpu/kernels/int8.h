@@ -11,8 +11,6 @@
 //
 // A packed column of K numbers has, for each block along k, its scale, its start, and its elements.
 #pragma once
-#include <float.h>
-
 #include "device/cpu/kernels/gemm_tile.h"
 
 namespace hs {
