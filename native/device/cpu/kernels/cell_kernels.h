@@ -75,11 +75,11 @@ static void finish_row(const CellArgs<real>& a, int64_t row, int64_t unit, const
   }
 }
 
-// The formulas of a cell as another set of instructions has them, whose vectors have the same width
-// (cell_panels.h); nullptr: this set's own.
+// Whether the formulas of a cell are those of another set of instructions, whose vectors have the
+// same width, and then which (cell_panels.h).
 template <class Cell>
 struct FormulasOf {
-  static constexpr const PhasePanels* const* panels = nullptr;
+  static constexpr bool borrowed = false;
 };
 
 // Bytes of U that are thought to stay in L2 from step to step; beyond, each row block asks for its
@@ -222,8 +222,8 @@ static inline void forward_block(const CellArgs<real>& a, int64_t first, int64_t
 #pragma GCC unroll 8
     for (int v = 0; v < NV; v++) acc[i][v].store(product[i] + v * L);
   for (int i = 0; i < MR; i++) {
-    if constexpr (FormulasOf<Cell>::panels) {
-      (*FormulasOf<Cell>::panels)[phase].finish(a, row[i], panel * U * L, product[i]);
+    if constexpr (FormulasOf<Cell>::borrowed) {
+      FormulasOf<Cell>::panels()[phase].finish(a, row[i], panel * U * L, product[i]);
     } else {
       finish_row<Cell, real, phase>(a, row[i], panel * U * L, product[i]);
     }

@@ -43,10 +43,11 @@ struct CellPanels {
 #define HS_CELL_PANELS(Cell, name) \
   extern constexpr const PhasePanels* name##_panels = CellPanels<Cell>::phases;
 #elif HS_BORROWS
-#define HS_CELL_PANELS(Cell, name)                                                   \
-  template <>                                                                        \
-  struct FormulasOf<Cell> {                                                          \
-    static constexpr const PhasePanels* const* panels = &HS_CELLS_OF::name##_panels; \
+#define HS_CELL_PANELS(Cell, name)                                            \
+  template <>                                                                 \
+  struct FormulasOf<Cell> {                                                   \
+    static constexpr bool borrowed = true;                                    \
+    static const PhasePanels* panels() { return HS_CELLS_OF::name##_panels; } \
   };
 #else
 #define HS_CELL_PANELS(Cell, name)
