@@ -91,11 +91,7 @@ export async function bundle(
   try {
     folder = fs.mkdtempSync(`${target}-`)
     const file = path.join(folder, MODEL_FILE)
-    await withModel(from, async (model) => {
-      const small = quantize === undefined ? model : await model.quantize(quantize)
-      await copy(small)(file, { overwrite: false })
-      if (small !== model) small.dispose()
-    })
+    await withModel(from, async (model) => copy(model)(file, { overwrite: false }), quantize)
     copyPackage(path.join(folder, 'hiddenstate'))
     fs.writeFileSync(path.join(folder, 'index.js'), INDEX)
     fs.writeFileSync(path.join(folder, 'package.json'), json(MANIFEST))

@@ -9,16 +9,20 @@ import type { Model } from '../model/model.js'
 import type { QuantizedTo } from '../model/quantize.js'
 import { copyFor, type FormatName } from '../saving/formats.js'
 
-/** Loads a model, uses it, and gives its memory back. */
+/** Loads a model, quantizes it where that is wanted, uses it, and gives its memory back. */
 export async function withModel<T>(
   file: string,
   use: (model: Model) => T | Promise<T>,
+  quantize?: QuantizedTo,
 ): Promise<T> {
   const model = await loadModel(file)
+  let used: Model = model
   try {
-    return await use(model)
+    if (quantize !== undefined) used = await model.quantize(quantize)
+    return await use(used)
   } finally {
     model.dispose()
+    used.dispose()
   }
 }
 
@@ -67,11 +71,14 @@ export async function convert(
 ): Promise<void> {
   const copy = copyFor('convert', to, { format: quantize ? (format ?? 'compact') : format })
   await writing('convert', to, { overwrite }, () =>
-    withModel(from, async (model) => {
-      const written = quantize ? await model.quantize(quantize) : model
-      const reader = await copy(written)(to, { overwrite })
-      if (typeof reader === 'string') process.stdout.write(reader)
-    }),
+    withModel(
+      from,
+      async (model) => {
+        const reader = await copy(model)(to, { overwrite })
+        if (typeof reader === 'string') process.stdout.write(reader)
+      },
+      quantize,
+    ),
   )
 }
 

@@ -109,18 +109,18 @@ export async function loadWeights(
   checkedPath('loadWeights', path)
   const limits = resolveLimits('loadWeights', undefined)
   const bytes = await readBytes(path)
-  const isKerasZip = otherFormat(bytes) === KERAS_ZIP
+  const format = otherFormat(bytes)
   const set = async (read: Promise<{ set: () => SlicedWork<void>; names: string[] }>) => {
     const { set: steps, names } = await read
     await model.whenIdle('loadWeights', () => runAtOnce(steps()), true)
     return names
   }
   const layers = model.flattenedLayers
-  if (otherFormat(bytes) === SAFETENSORS) {
+  if (format === SAFETENSORS) {
     const { file } = readCompact(path, bytes, limits)
     return set(readLayers(file, TREE_GROUP, layers, byName, backend))
   }
-  const own = isKerasZip ? (await readArchive(path, bytes, limits)).weights : bytes
+  const own = format === KERAS_ZIP ? (await readArchive(path, bytes, limits)).weights : bytes
   return readH5Bytes(path, own, async (file) => {
     const isWhole =
       file.attribute('', 'layer_names') === undefined && file.hasGroup('model_weights')

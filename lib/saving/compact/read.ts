@@ -1,11 +1,9 @@
 /** Reads what write.ts has written: a model in a file of safetensors. */
 import type { Precision } from '../../backend.js'
-import { FormatError } from '../../errors.js'
 import { formatError, type H5File } from '../../hdf5/file.js'
 import { INTO_ARCHITECTURE, SAFETENSORS } from '../../hdf5/other-formats.js'
-import type { ResolvedLimits } from '../../limits.js'
-import { checkDocument } from '../../limits.js'
-import { describe } from '../../ndarray.js'
+import { checkDocument, type ResolvedLimits } from '../../limits.js'
+import { describe, shapeText } from '../../ndarray.js'
 import { modelDocument, type ModelDocument } from '../document.js'
 import { inFile } from '../in-file.js'
 import { KERAS_VERSION } from '../layout.js'
@@ -81,7 +79,7 @@ function arraysOf(path: string, layers: unknown, tensors: Tensors): Map<string, 
       tensors.get(whole) ?? wrong('tensors', `one called ${whole.slice(0, 200)}`, 'none')
     const scale = tensors.get(scalesOf(whole))
     const read = scale
-      ? () => scaled(`${path}: ${whole.slice(0, 200)}`, tensor, scale)
+      ? () => scaled(path, whole.slice(0, 200), tensor, scale)
       : () => tensor.read()
     return { name, shape: tensor.shape, read }
   }
@@ -89,16 +87,18 @@ function arraysOf(path: string, layers: unknown, tensors: Tensors): Map<string, 
 }
 
 /** @throws FormatError ERR_FILE_FORMAT for scales that do not fit */
-function scaled(where: string, tensor: Tensor, scale: Tensor): Float32Array {
+function scaled(path: string, name: string, tensor: Tensor, scale: Tensor): Float32Array {
   const { shape } = tensor
   const fits = (['columns', 'rows', 'matrices'] as const)
     .map((scales) => (shape.length > 1 ? linesOf(shape, scales) : null))
     .find((lines) => lines && lines.shape.join() === scale.shape.join())
   if (!fits)
-    throw new FormatError(
-      'ERR_FILE_FORMAT',
-      `${where}: the shape of its scales must be that of the array with 1 in all axes but one, got [${scale.shape.join(', ')}] for [${shape.join(', ')}].`,
-      { expected: 'one scale for each row or column', actual: `[${scale.shape.join(', ')}]` },
+    throw formatError(
+      path,
+      name,
+      'shape of its scales',
+      `that of the array, ${shapeText(shape)}, with 1 for all axes that share a scale`,
+      shapeText(scale.shape),
     )
   return fromIntegers(tensor.read(), scale.read(), fits)
 }

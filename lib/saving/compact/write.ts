@@ -4,14 +4,11 @@ import { fromBfloat16 } from '../../files/half.js'
 import { type KerasArray, readKerasArrays } from '../../layers/base/variable.js'
 import type { NDArray } from '../../ndarray.js'
 import type { SavableModel } from '../savable.js'
-import { MODEL_KEY, safetensorsOf, type StoredTensor } from '../torch/safetensors.js'
+import { rawBytes, MODEL_KEY, safetensorsOf, type StoredTensor } from '../torch/safetensors.js'
 import { fromIntegers, linesOf, toBfloat16, toIntegers } from './rounding.js'
 
 /** What the tensor of an array's scales is called. */
 export const scalesOf = (name: string): string => `${name}:scales`
-
-const bytesOf = (data: ArrayBufferView): Uint8Array =>
-  new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
 const isSame = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
   for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false
@@ -25,23 +22,23 @@ function stored(
   { variable }: KerasArray,
   floatx: Precision,
 ): [name: string, StoredTensor][] {
-  if (data instanceof Float64Array) return [[name, { dtype: 'F64', shape, bytes: bytesOf(data) }]]
+  if (data instanceof Float64Array) return [[name, { dtype: 'F64', shape, bytes: rawBytes(data) }]]
   const values = data as Float32Array
   if (variable.scales && floatx === 'mixed_int8') {
     const lines = linesOf(shape, variable.scales)
     const { numbers, scales } = toIntegers(values, lines)
     if (isSame(fromIntegers(numbers, scales, lines), values))
       return [
-        [name, { dtype: 'I8', shape, bytes: bytesOf(numbers) }],
-        [scalesOf(name), { dtype: 'F32', shape: lines.shape, bytes: bytesOf(scales) }],
+        [name, { dtype: 'I8', shape, bytes: rawBytes(numbers) }],
+        [scalesOf(name), { dtype: 'F32', shape: lines.shape, bytes: rawBytes(scales) }],
       ]
   }
   if (variable.scales && floatx === 'mixed_bfloat16') {
     const halves = toBfloat16(values)
     if (isSame(fromBfloat16(halves), values))
-      return [[name, { dtype: 'BF16', shape, bytes: bytesOf(halves) }]]
+      return [[name, { dtype: 'BF16', shape, bytes: rawBytes(halves) }]]
   }
-  return [[name, { dtype: 'F32', shape, bytes: bytesOf(values) }]]
+  return [[name, { dtype: 'F32', shape, bytes: rawBytes(values) }]]
 }
 
 /** What MODEL_KEY holds, as JSON. */

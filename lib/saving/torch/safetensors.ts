@@ -80,6 +80,10 @@ export interface StoredTensor {
   readonly bytes: Uint8Array
 }
 
+/** Numbers as they lie in memory. */
+export const rawBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
 /** The bytes of a file. */
 export function safetensorsOf(
   metadata: Readonly<Record<string, string>>,

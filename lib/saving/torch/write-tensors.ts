@@ -2,7 +2,7 @@
 import { joined } from '../../files/joined.js'
 import { zipped } from '../../files/zip.js'
 import { sizeOf } from '../../ndarray.js'
-import { safetensorsOf } from './safetensors.js'
+import { rawBytes, safetensorsOf } from './safetensors.js'
 import type { TorchTensor, TorchTensors } from './write-module.js'
 
 const utf8 = new TextEncoder()
@@ -16,7 +16,7 @@ const typeOf = ({ data }: TorchTensor): Type =>
 
 /** Bytes of one tensor, little-endian, as all our platforms are. */
 const numbersOf = ({ data }: TorchTensor): Uint8Array =>
-  data === null ? new Uint8Array(8) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  data === null ? new Uint8Array(8) : rawBytes(data)
 
 /** The bytes of a safetensors file. */
 export const safetensorsBytes = (tensors: TorchTensors): Uint8Array =>

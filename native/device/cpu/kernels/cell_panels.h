@@ -5,15 +5,7 @@
 #include "device/cpu/kernels/cell_kernels.h"
 
 #if HS_BORROWS
-#include "registry.inc"  // made by CMakeLists.txt: HS_CELLS
-
-namespace hs {
-namespace HS_CELLS_OF {
-#define HS_DECLARE(name) extern const PhasePanels* const name##_panels;
-HS_CELLS(HS_DECLARE)
-#undef HS_DECLARE
-}  // namespace HS_CELLS_OF
-}  // namespace hs
+#include "device/cpu/kernels/panels_of.h"
 #endif
 
 namespace hs {

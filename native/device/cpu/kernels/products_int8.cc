@@ -2,18 +2,10 @@
 // mixed_int8. They predict only: there is no gemm_tn.
 #include <cassert>
 
-#include "device/cpu/kernels/cell.h"
 #include "device/cpu/kernels/int8.h"
-#include "registry.inc"  // made by CMakeLists.txt: HS_CELLS
+#include "device/cpu/kernels/panels_of.h"
 
 namespace hs {
-
-namespace HS_CELLS_OF {
-#define HS_DECLARE(name) extern const PhasePanels* const name##_panels;
-HS_CELLS(HS_DECLARE)
-#undef HS_DECLARE
-}  // namespace HS_CELLS_OF
-
 namespace HS_ISA {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
